@@ -1,0 +1,79 @@
+"""Measures ours and another way in turn, and reports medians and their ratio.
+
+A benchmark is a module of this folder with `rows()`, which yields `Row`s. The machines it runs on are shared and
+noisy: CPU seconds of interleaved repeats are compared, and a ratio is what is claimed, never a time.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+      benchmark: The module's name.
+      case: What was done.
+      ours: Median of ours, in `unit`.
+      other: Median of the alternative, in `unit`; None where the goal is absolute.
+      unit: Unit of `ours` and `other`.
+      ratio: What the goal is about: `ours / other` for costs, `other / ours` or a rate where more is better.
+      goal: The goal in words, such as "<= 0.25"; "" where there is none.
+      met: Whether it was reached; None where there is none.
+      alternative: What `other` is.
+    """
+
+    benchmark: str
+    case: str
+    ours: float
+    other: float | None
+    unit: str
+    ratio: float | None
+    goal: str = ""
+    met: bool | None = None
+    alternative: str = ""
+
+
+def cpu_seconds() -> float:
+    """Returns the CPU seconds (user + system) of this process and its finished children."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def cost(work: Callable[[], object]) -> float:
+    """Returns the CPU seconds that `work()` takes, children it has waited for included."""
+    start = cpu_seconds()
+    work()
+    return cpu_seconds() - start
+
+
+def interleave(ours: Callable[[], float], other: Callable[[], float], repeats: int = 5) -> tuple[float, float, float]:
+    """Calls both in turn and returns the median of ours, of the other, and of the pairwise ratio ours/other."""
+    pairs = [(ours(), other()) for _ in range(repeats)]
+    return (
+        statistics.median(a for a, _ in pairs),
+        statistics.median(b for _, b in pairs),
+        statistics.median(a / b for a, b in pairs),
+    )
+
+
+def machine() -> str:
+    """Returns one line about this machine: cores, memory, processor."""
+    model = ""
+    with open("/proc/cpuinfo", encoding="utf-8") as stream:
+        for line in stream:
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {model}, load {os.getloadavg()[0]:.1f} at the start"
+
+
+Benchmark = Callable[[], Iterator[Row]]

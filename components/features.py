@@ -1,0 +1,74 @@
+"""What a Schema says about each column, in the form that readers, models and the gate need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+SERVING = "SERVING"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column.
+
+    Attributes:
+      name: The column's name, also its name in the exported signature.
+      type: Its type in the records: "FLOAT", "INT" or "BYTES".
+      required: Whether every row has a value.
+      vocabulary: All legal values of a text column, UTF-8 text, in the schema's order; empty where it is open.
+    """
+
+    name: str
+    type: str
+    required: bool = True
+    vocabulary: tuple[str, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values are bytes."""
+        return self.type == "BYTES"
+
+    @property
+    def dtype(self) -> str:
+        """Type of the model's input: "string", "int64" or "float32".
+
+        An integer column with holes is float32, because NaN stands for the hole.
+        """
+        if self.is_text:
+            return "string"
+        return "int64" if self.type == "INT" and self.required else "float32"
+
+
+def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature]:
+    """Returns the features in the schema's order, and the label.
+
+    The label is the column that is `not_in_environment: "SERVING"`.
+
+    Raises:
+      ValueError: There is not exactly one label.
+    """
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    domains = {domain.name: tuple(domain.value) for domain in schema.string_domain}
+    features, labels = [], []
+    for column in schema.feature:
+        if column.lifecycle_stage in (schema_pb2.DEPRECATED, schema_pb2.DISABLED):
+            continue
+        values = tuple(column.string_domain.value) or domains.get(column.domain, ())
+        feature = Feature(
+            name=column.name,
+            type=schema_pb2.FeatureType.Name(column.type),
+            required=column.presence.min_fraction == 1.0,
+            vocabulary=values,
+        )
+        (labels if SERVING in column.not_in_environment else features).append(feature)
+    if len(labels) != 1:
+        raise ValueError(
+            f'A schema needs exactly one feature with `not_in_environment: "{SERVING}"`, the label. '
+            f"Received {len(labels)}: {[label.name for label in labels]}."
+        )
+    return tuple(features), labels[0]

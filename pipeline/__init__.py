@@ -1,0 +1,1 @@
+"""The order of work: settings, graph, runner, store, command line."""
