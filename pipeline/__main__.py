@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `crossnet`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,242 @@
+"""`crossnet`: results on standard output, progress on standard error, exit codes 0, 1, 2 and 3.
+
+This file has the only `try` that turns errors into text; anything else that is raised is a bug and shows its traceback.
+What a command needs is imported inside it, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from components.errors import PipelineError
+
+ROOT = "crossnet_root"
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    cli(prog_name="crossnet")
+
+
+def fails_in_words(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Makes a command exit with its return value, and with one sentence where an error was to be expected."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **options: Any) -> None:
+        try:
+            code = command(*args, **options) or 0
+        except Exception as error:
+            # ServingError is no PipelineError: `serving` knows nothing of `components`. Both carry an exit code.
+            code = getattr(error, "exit_code", None) or 0
+            if not code or isinstance(error, click.ClickException):
+                raise
+            if options.get("as_json"):
+                click.echo(json.dumps({"error": str(error)}))
+            click.echo(str(error), err=True)
+        sys.exit(code)
+
+    return wrapper
+
+
+def root_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds --root."""
+    return click.option(
+        "--root",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=ROOT,
+        envvar="CROSSNET_ROOT",
+        show_default=True,
+        show_envvar=True,
+        help="Folder for artifacts, runs and pushed models.",
+    )(command)
+
+
+def config_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds --config and --set."""
+    command = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override one setting, such as trainer.epochs=20. May be repeated.",
+    )(command)
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        help="A TOML file, or a shipped one: default, article, csv.",
+    )(command)
+
+
+def json_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="crossnet-pipeline", prog_name="crossnet")
+def cli() -> None:
+    """Rows in, a gated and served model out: trains cross networks and a Dense baseline, pushes what passes.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed.
+    """
+
+
+@cli.command()
+@config_options
+@root_option
+@click.option("--run", "name", metavar="NAME", help="Name of the run. [default: the time]")
+@click.option("--until", metavar="STEP", help="Stop after this step.")
+@click.option("--force", metavar="REASON", default="", help="Push in spite of the gate; the reason is recorded.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--verbose", "-v", is_flag=True, help="Also show what the steps log.")
+@json_option
+@fails_in_words
+def run(
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    root: Path,
+    name: str | None,
+    until: str | None,
+    force: str,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    """Run the whole pipeline; what is finished already is reused."""
+    from pipeline import screen
+    from pipeline.config import load_config
+    from pipeline.console import Reporter
+    from pipeline.runner import RunResult, run_pipeline
+
+    try:
+        result = run_pipeline(
+            load_config(config_file, overrides),
+            root,
+            name=name,
+            until=until,
+            force=force,
+            reporter=Reporter(quiet=quiet, verbose=verbose),
+        )
+    except PipelineError as error:
+        if not as_json:
+            raise
+        result = RunResult("", str(root.absolute()), exit_code=error.exit_code, error=str(error))
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+    else:
+        screen.print_result(result)
+    if result.error:
+        click.echo(result.error, err=True)
+    return result.exit_code
+
+
+@cli.command()
+@config_options
+@root_option
+@click.option("--until", metavar="STEP", help="Stop after this step.")
+@fails_in_words
+def plan(config_file: Path | None, overrides: tuple[str, ...], root: Path, until: str | None) -> None:
+    """Show what `run` would do, and why."""
+    from pipeline import screen
+    from pipeline.config import load_config
+    from pipeline.plan import make_plan
+    from pipeline.store import Store
+
+    store = Store(root)
+    screen.print_plan(make_plan(load_config(config_file, overrides), store, until=until), store)
+
+
+@cli.command()
+@click.argument("step")
+@config_options
+@root_option
+@fails_in_words
+def why(step: str, config_file: Path | None, overrides: tuple[str, ...], root: Path) -> None:
+    """Say why STEP would run again: which setting, input, file or source differs."""
+    from pipeline import screen
+    from pipeline.config import load_config
+    from pipeline.plan import make_plan
+    from pipeline.store import Store
+
+    store = Store(root)
+    screen.print_why(make_plan(load_config(config_file, overrides), store, until=step), step, store)
+
+
+@cli.command()
+@root_option
+@json_option
+@fails_in_words
+def runs(root: Path, as_json: bool) -> None:
+    """List past runs, the newest first."""
+    from pipeline import screen
+    from pipeline.store import Store
+
+    store = Store(root)
+    facts = [store.read_run(name) for name in store.run_names()]
+    if as_json:
+        click.echo(json.dumps({"runs": facts}))
+    else:
+        screen.print_runs(facts, store)
+
+
+@cli.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@root_option
+@json_option
+@fails_in_words
+def show(name: str | None, root: Path, as_json: bool) -> None:
+    """Show one run: its steps, artifacts, times, verdict and lineage. [default: the newest]"""
+    from pipeline import screen
+    from pipeline.store import Store
+
+    store = Store(root)
+    facts = store.read_run(name)
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        screen.print_run(facts, store)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@root_option
+@click.option(
+    "--server",
+    type=click.Choice(["auto", "binary", "embedded", "docker"]),
+    default="auto",
+    show_default=True,
+    help="auto: tensorflow_model_server where it is installed, else embedded.",
+)
+@click.pass_context
+@fails_in_words
+def serve(context: click.Context, root: Path, server: str) -> int:
+    """Serve what was pushed, or other models with tensorflow_model_server's own flags (as --name=value).
+
+    Example: crossnet serve --port=8500 --rest_api_port=8501
+    """
+    from serving.launcher import serve as launch
+
+    return launch(context.args, root=root, server=server)
+
+
+@cli.command()
+@root_option
+@click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
+@click.option("--serving-dir", type=click.Path(path_type=Path), help="[default: <root>/serving_models]")
+@click.option("--reason", default="", help="Why; kept beside the version.")
+@fails_in_words
+def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str) -> None:
+    """Take the newest version out of service; servers go back to the one before within a poll."""
+    from components.pusher import roll_back
+
+    folder = (serving_dir or root / "serving_models") / model_name
+    gone, back = roll_back(folder, reason)
+    click.echo(f"Version {gone} of `{model_name}` is out of service.")
+    click.echo(f"Version {back} is in service again." if back else "No version is in service now.")

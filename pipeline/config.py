@@ -1,0 +1,238 @@
+"""Settings of a whole run: defaults, then a TOML file, then `--set`. All mistakes are listed at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import operator
+import tomllib
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components import params
+from components.errors import SettingsError
+
+SHIPPED = Path(__file__).parent / "configs"
+NONE = "none"
+BOUNDS = (
+    ("at least", "least", operator.ge),
+    ("above", "above", operator.gt),
+    ("at most", "most", operator.le),
+    ("below", "below", operator.lt),
+)
+# Settings that hold a path: made absolute against the config file's folder, or the working directory for `--set`.
+PATHS = (
+    ("example_gen", "input"),
+    ("example_gen", "input_pattern"),
+    ("schema_gen", "schema_file"),
+    ("pusher", "serving_dir"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All settings, one section per step and per model kind.
+
+    Attributes:
+      models: Model kinds in order of preference; the last of several is the baseline.
+    """
+
+    models: tuple[str, ...] = params.setting(
+        params.MODEL_KINDS, "candidates in order of preference; the last is the baseline", choices=params.MODEL_KINDS
+    )
+    example_gen: params.ExampleGenParams = field(default_factory=params.ExampleGenParams)
+    statistics_gen: params.StatisticsGenParams = field(default_factory=params.StatisticsGenParams)
+    schema_gen: params.SchemaGenParams = field(default_factory=params.SchemaGenParams)
+    example_validator: params.ExampleValidatorParams = field(default_factory=params.ExampleValidatorParams)
+    trainer: params.TrainerParams = field(default_factory=params.TrainerParams)
+    cross_layer: params.CrossLayerParams = field(default_factory=params.CrossLayerParams)
+    tfrs_cross: params.CrossLayerParams = field(default_factory=params.CrossLayerParams)
+    dense: params.DenseParams = field(default_factory=params.DenseParams)
+    evaluator: params.EvaluatorParams = field(default_factory=params.EvaluatorParams)
+    infra_validator: params.InfraValidatorParams = field(default_factory=params.InfraValidatorParams)
+    pusher: params.PusherParams = field(default_factory=params.PusherParams)
+
+
+def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """Returns the settings of `file` (none: the shipped default) with `overrides` applied.
+
+    Args:
+      file: A TOML file, or the name of a shipped one: default, article, csv.
+      overrides: `section.key=value`, the value in TOML or as bare text.
+
+    Raises:
+      SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them.
+    """
+    file = _find(file)
+    values = _read_toml(file)
+    problems: list[str] = []
+    _make_absolute(values, file.parent)
+    for override in overrides:
+        _apply(override, values, problems)
+    config = _build(Config, values, "", problems)
+    if isinstance(config.models, tuple) and (not config.models or len(set(config.models)) < len(config.models)):
+        problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
+    if problems:
+        count = f"{len(problems)} settings are wrong in {file.name}:\n" if len(problems) > 1 else ""
+        raise SettingsError(count + "\n".join(problems))
+    return config
+
+
+def to_toml(config: Config) -> str:
+    """Returns every setting, defaults included, as TOML that `load_config` reads back to an equal Config."""
+    import tomli_w
+
+    return tomli_w.dumps(_plain(config))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return NONE if value is None else value
+
+
+def _find(file: Path | None) -> Path:
+    if file is None:
+        return SHIPPED / "default.toml"
+    if file.is_file():
+        return file
+    shipped = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    if str(file) in shipped:
+        return SHIPPED / f"{file}.toml"
+    raise SettingsError(
+        f"No config file `{file}`. Name a TOML file, or one of those that come with the package: {', '.join(shipped)}."
+    )
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"`{file}` is not valid TOML: {error}. See https://toml.io for the format.") from None
+
+
+def _make_absolute(values: dict[str, Any], folder: Path) -> None:
+    for section, key in PATHS:
+        table = values.get(section)
+        path = table.get(key) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(path, str) and path:
+            table[key] = str(folder.absolute() / Path(path).expanduser())
+    trainer = values.get("trainer")
+    start = trainer.get("warm_start") if isinstance(trainer, dict) else None
+    if isinstance(trainer, dict) and isinstance(start, str) and start != NONE and not start.isdecimal():
+        trainer["warm_start"] = str(folder.absolute() / Path(start).expanduser())
+
+
+def _apply(override: str, values: dict[str, Any], problems: list[str]) -> None:
+    """Writes one `section.key=value` into `values`."""
+    name, equals, text = override.partition("=")
+    if not equals:
+        problems.append(f"`--set {override}` has no value. Write it as `--set section.key=value`.")
+        return
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    change: dict[str, Any] = {}
+    section, _, key = name.strip().partition(".")
+    if key:
+        change[section] = {key: value}
+        _make_absolute(change, Path.cwd())
+        table = values.setdefault(section, {})
+        if not isinstance(table, dict):
+            problems.append(f"`{section}` has no setting `{key}`: it is not a section.")
+            return
+        table.update(change[section])
+    else:
+        values[section] = value
+
+
+def _build(kind: type[Any], values: Mapping[str, Any], prefix: str, problems: list[str]) -> Any:
+    """Returns `kind` filled from `values`; what does not fit goes to `problems`."""
+    hints = typing.get_type_hints(kind)
+    known = {item.name: item for item in dataclasses.fields(kind)}
+    chosen: dict[str, Any] = {}
+    count = len(problems)
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if key not in known:
+            problems.append(f"Unknown setting `{name}`.{_nearest(name)}")
+        elif dataclasses.is_dataclass(hints[key]):
+            if isinstance(value, Mapping):
+                chosen[key] = _build(typing.cast(type, hints[key]), value, f"{name}.", problems)
+            else:
+                problems.append(f"`{name}` is a section; its settings are written `{name}.key`. Received {value!r}.")
+        else:
+            try:
+                chosen[key] = _convert(value, hints[key])
+            except TypeError:
+                problems.append(f"`{name}` must be {_describe(hints[key])}. Received {value!r}.")
+            else:
+                problems.extend(_out_of_range(name, chosen[key], known[key].metadata))
+    built = kind(**chosen)
+    if hasattr(built, "problems") and len(problems) == count:
+        problems.extend(f"In `[{prefix.rstrip('.')}]`: {problem}" for problem in built.problems())
+    return built
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    """Returns `value` as `hint` wants it. Raises TypeError where it does not fit."""
+    if isinstance(hint, types.UnionType):
+        if value == NONE or value is None:
+            return None
+        return _convert(value, next(item for item in hint.__args__ if item is not types.NoneType))
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise TypeError
+        return tuple(_convert(item, hint.__args__[0]) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise TypeError
+    return value
+
+
+def _out_of_range(name: str, value: Any, rule: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _out_of_range(name, item, rule)
+    elif isinstance(value, str):
+        if rule.get("choices") and value not in rule["choices"]:
+            guess = difflib.get_close_matches(value, rule["choices"], 1)
+            hint = f" Did you mean '{guess[0]}'?" if guess else ""
+            yield f"`{name}` must be one of {', '.join(rule['choices'])}. Received '{value}'.{hint}"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        given = [(word, rule[key], fits) for word, key, fits in BOUNDS if rule.get(key) is not None]
+        if not math.isfinite(value) or not all(fits(value, bound) for _, bound, fits in given):
+            wanted = " and ".join(f"{word} {bound}" for word, bound, _ in given)
+            yield f"`{name}` must be a finite number{' ' + wanted if wanted else ''}. Received {value}."
+
+
+def _describe(hint: Any) -> str:
+    if isinstance(hint, types.UnionType):
+        return f'{_describe(hint.__args__[0])}, or "{NONE}"'
+    if typing.get_origin(hint) is tuple:
+        return f"a list ({_describe(hint.__args__[0])} each)"
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
+
+
+def setting_names() -> list[str]:
+    """Returns every legal setting as `section.key`, and the sections."""
+    names = []
+    for item in dataclasses.fields(Config):
+        names.append(item.name)
+        if callable(item.default_factory):
+            names += [f"{item.name}.{inner.name}" for inner in dataclasses.fields(item.default_factory())]
+    return names
+
+
+def _nearest(name: str) -> str:
+    guess = difflib.get_close_matches(name, setting_names(), 1)
+    return f" Did you mean `{guess[0]}`?" if guess else ""

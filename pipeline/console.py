@@ -1,0 +1,132 @@
+"""What a run says while it works: a live line on a terminal, plain lines elsewhere; the rest goes to its log file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.status import Status
+
+LOGGERS = ("components", "serving", "pipeline")
+
+
+class Reporter:
+    """Prints progress on standard error.
+
+    Args:
+      quiet: Print nothing but errors.
+      verbose: Also print what the steps log.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False):
+        self.quiet = quiet
+        self.verbose = verbose
+        self._console = Console(stderr=True, highlight=False)
+        self._status: Status | None = None
+        self._step = ""
+
+    def line(self, text: str) -> None:
+        """Prints one line of progress."""
+        if not self.quiet:
+            self._console.print(text, markup=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def working(self, step: str) -> Iterator[None]:
+        """Shows, on a terminal, that `step` is at work and what it logged last."""
+        self._step = step
+        if self.quiet or not self._console.is_terminal:
+            yield
+            return
+        with self._console.status(step) as self._status:
+            yield
+        self._status = None
+
+    def detail(self, text: str) -> None:
+        """Shows what the step at work is doing."""
+        if self._status is not None:
+            self._status.update(f"{self._step}  {text}")
+        elif self.verbose:
+            self.line(f"  {text}")
+
+    @contextlib.contextmanager
+    def logging_to(self, file: Path) -> Iterator[None]:
+        """Sends what libraries print, log or warn into `file`; our own lines still reach the screen.
+
+        TensorFlow's C++ writes to the file descriptors 1 and 2, so these are redirected.
+        """
+        with file.open("a", encoding="utf-8") as log, _redirected(log) as screen:
+            console, self._console = self._console, Console(file=screen, highlight=False)
+            handler = logging.StreamHandler(log)
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            details = _DetailHandler(self)
+            loggers = [logging.getLogger(name) for name in LOGGERS]
+            levels = [logger.level for logger in loggers]
+            for logger in loggers:
+                logger.addHandler(handler)
+                logger.addHandler(details)
+                logger.setLevel(logging.INFO)
+            try:
+                with warnings.catch_warnings():
+                    warnings.showwarning = _warning_writer(log)
+                    yield
+            finally:
+                self._console = console
+                for logger, level in zip(loggers, levels, strict=True):
+                    logger.removeHandler(handler)
+                    logger.removeHandler(details)
+                    logger.setLevel(level)
+
+
+class _DetailHandler(logging.Handler):
+    """Passes a step's log messages on as its live detail."""
+
+    def __init__(self, reporter: Reporter):
+        super().__init__(logging.INFO)
+        self.reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.reporter.detail(record.getMessage())
+
+
+def _warning_writer(log: TextIO):  # type: ignore[no-untyped-def]  # the signature is the warnings module's
+    def write(message, category, filename, lineno, file=None, line=None):  # type: ignore[no-untyped-def]
+        log.write(warnings.formatwarning(message, category, filename, lineno, line))
+
+    return write
+
+
+@contextlib.contextmanager
+def _redirected(log: TextIO) -> Iterator[TextIO]:
+    """Points the descriptors 1 and 2, and Python's own streams, at `log`; yields the real standard error."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept_out, kept_err = os.dup(1), os.dup(2)
+    stdout, stderr = sys.stdout, sys.stderr
+    try:
+        # Where Python's stderr is no descriptor (a test's capture), our lines still go through it.
+        own = stderr.fileno() == 2
+    except (AttributeError, io.UnsupportedOperation):
+        own = False
+    screen = os.fdopen(os.dup(kept_err), "w", encoding="utf-8", buffering=1) if own else stderr
+    os.dup2(log.fileno(), 1)
+    os.dup2(log.fileno(), 2)
+    sys.stdout = sys.stderr = log
+    try:
+        yield screen
+    finally:
+        log.flush()
+        sys.stdout, sys.stderr = stdout, stderr
+        os.dup2(kept_out, 1)
+        os.dup2(kept_err, 2)
+        os.close(kept_out)
+        os.close(kept_err)
+        if own:
+            screen.close()

@@ -1,0 +1,117 @@
+"""Fingerprints: what a step's result depends on, as text. Equal fingerprints mean equal artifacts.
+
+They are made of content alone, never of size or time stamps: the source code that the step reaches, its settings, its
+inputs' fingerprints, the outside data it reads and the versions of the libraries that change results.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import folder_checksum, json_value
+
+HOUSE = Path(__file__).parent.parent
+PACKAGES = ("components", "serving", "pipeline")
+LIBRARIES = (
+    "tensorflow",
+    "tf-keras",
+    "tensorflow-recommenders",
+    "tensorflow-serving-api",
+    "tensorflow-metadata",
+    "numpy",
+    "pyarrow",
+    "protobuf",
+)
+# Where data is, as opposed to what it holds; its content is hashed instead.
+PATHS = ("input", "input_pattern", "schema_file", "warm_start")
+
+
+def step_fingerprint(parts: Mapping[str, Any]) -> str:
+    """Returns 16 hex digits for the parts (see `pipeline.plan`), which must be JSON values."""
+    text = json.dumps(json_value(parts), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def settings_text(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings as JSON values, dataclasses field by field, without the paths of outside data."""
+    plain: dict[str, Any] = {}
+    for name, value in settings.items():
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+            plain[name] = {key: json_value(item) for key, item in fields.items() if key not in PATHS}
+        else:
+            plain[name] = json_value(value)
+    return plain
+
+
+@functools.cache
+def library_versions() -> dict[str, str]:
+    """Returns the versions of Python and of the libraries that change results."""
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"python": ".".join(platform.python_version_tuple()[:2])} | versions
+
+
+def content_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, or of all files of a folder."""
+    if path.is_dir():
+        return folder_checksum(path)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def code_digests(module: str) -> dict[str, str]:
+    """Returns the SHA-256 of each source that `module` reaches through imports inside this project.
+
+    Imports are read with `ast`, wherever they stand (also inside functions), and never executed.
+    """
+    return {name: _source_digest(name) for name in sorted(_reached(module))}
+
+
+def _reached(module: str) -> set[str]:
+    reached: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += _imports(name)
+    return reached
+
+
+def _file(module: str) -> Path | None:
+    path = HOUSE.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@functools.cache
+def _source_digest(module: str) -> str:
+    file = _file(module)
+    return content_digest(file) if file else ""
+
+
+@functools.cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Returns the project's modules that `module` names in any import statement, and its package."""
+    file = _file(module)
+    if file is None:
+        return ()
+    names = [module.rpartition(".")[0]]
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    inside = [name for name in names if name.partition(".")[0] in PACKAGES and _file(name)]
+    return tuple(dict.fromkeys(inside))

@@ -1,0 +1,216 @@
+"""What a run would do and why: every fingerprint, known before anything runs. Loads no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.inputs import input_files
+
+from components import artifacts
+from components.artifacts import Artifact, folder_checksum, read_json
+from components.errors import SettingsError
+from components.pusher import read_record, versions_in_service
+from pipeline import fingerprint as fp
+from pipeline.config import NONE, Config
+from pipeline.graph import Step, build_graph
+from pipeline.store import Store
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step with its fingerprint.
+
+    Attributes:
+      step: The step.
+      fingerprint: 16 hex digits.
+      parts: What the fingerprint is made of, JSON values: params, inputs, data, references, code, versions.
+      references: Argument -> folder outside the graph, None where there is none.
+      path: Where the artifact is or will be.
+      done: Whether it is there (and, for a push, still in service).
+    """
+
+    step: Step
+    fingerprint: str
+    parts: Mapping[str, Any]
+    references: Mapping[str, Path | None]
+    path: Path
+    done: bool
+
+    def load(self) -> Artifact:
+        """Returns the finished artifact."""
+        kind: type[Artifact] = getattr(artifacts, self.step.output)
+        return kind.load(self.path)
+
+
+Plan = dict[str, PlannedStep]
+
+
+def make_plan(config: Config, store: Store, *, until: str | None = None, force: str = "") -> Plan:
+    """Returns all planned steps by name, in order; with `until`, up to that step and only what it needs.
+
+    Raises:
+      SettingsError: `until` names no step, or a warm start is not there.
+      DataError: Input files are not there.
+    """
+    graph = build_graph(config, serving_dir=str(serving_dir(config, store)), force=force)
+    wanted = _wanted(graph, until)
+    plan: Plan = {}
+    for step in graph:
+        if step.name not in wanted:
+            continue
+        references = {name: _resolve(what, plan, config, store) for name, what in step.references.items()}
+        parts = {
+            "function": step.function,
+            "params": fp.settings_text(step.settings),
+            "inputs": {
+                argument: plan[source].fingerprint
+                if isinstance(source, str)
+                else {name: plan[name].fingerprint for name in source}
+                for argument, source in step.inputs.items()
+            },
+            "data": _data(step, config),
+            "references": {name: _reference_digest(path) for name, path in references.items()},
+            "code": fp.code_digests(step.function.partition(":")[0]),
+            "versions": fp.library_versions(),
+        }
+        digest = fp.step_fingerprint(parts)
+        done = store.is_finished(step.name, digest)
+        if done and step.output == "PushedModel":
+            done = artifacts.PushedModel.load(store.artifact_path(step.name, digest)).in_service
+        path = store.artifact_path(step.name, digest)
+        plan[step.name] = PlannedStep(step, digest, parts, references, path, done)
+    return plan
+
+
+def serving_dir(config: Config, store: Store) -> Path:
+    """Returns the folder that servers watch."""
+    return Path(config.pusher.serving_dir) if config.pusher.serving_dir else store.serving_models
+
+
+def passes(artifact: Artifact, *, force: bool = False) -> bool:
+    """Whether the steps after this artifact may run."""
+    if isinstance(artifact, artifacts.Anomalies):
+        return not artifact.has_errors
+    if isinstance(artifact, artifacts.Evaluation):
+        return artifact.blessed or force
+    if isinstance(artifact, artifacts.InfraValidation):
+        return artifact.blessed
+    return True
+
+
+def differences(planned: PlannedStep, store: Store) -> list[str]:
+    """Returns, in words, what differs from the step's youngest artifact; empty when it is that artifact."""
+    facts = store.newest_facts(planned.step.name)
+    if facts is None:
+        return ["it has never run in this root"]
+    if facts["fingerprint"] == planned.fingerprint:
+        return [] if planned.done else ["its version is no longer in service as it was pushed"]
+    return [
+        f"{name}: {_short(before)} → {_short(after)}"
+        for name, before, after in _changes(
+            {key: facts.get(key, {}) for key in planned.parts}, artifacts.json_value(planned.parts)
+        )
+    ]
+
+
+def _wanted(graph: tuple[Step, ...], until: str | None) -> set[str]:
+    steps = {step.name: step for step in graph}
+    if until is None:
+        return set(steps)
+    if until not in steps:
+        raise SettingsError(f"No step `{until}`. The steps are: {', '.join(steps)}.")
+    wanted: set[str] = set()
+    waiting = [until]
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += [*steps[name].input_steps, *steps[name].after]
+    return wanted
+
+
+def _data(step: Step, config: Config) -> dict[str, str]:
+    """Returns the digests of the outside files that the step reads, by name."""
+    if not step.files:
+        return {}
+    files = input_files(config.example_gen) if step.name == "example_gen" else [Path(config.schema_gen.schema_file)]
+    try:
+        return {f"{number:05d} {file.name}": fp.content_digest(file) for number, file in enumerate(files)}
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot read `{error.filename}`: {error.strerror}. Check `{step.name}` in the config."
+        ) from None
+
+
+def _resolve(what: str, plan: Plan, config: Config, store: Store) -> Path | None:
+    """Returns the folder that a reference stands for, chosen so that a second run finds the same one."""
+    if what == "served_model":
+        return _served_model(plan, serving_dir(config, store) / config.pusher.model_name)
+    if what == "warm_start":
+        return _warm_start(config, store)
+    step = {"previous_statistics": "statistics_gen", "previous_schema": "schema_gen"}[what]
+    examples = plan["example_gen"].fingerprint
+    for name in store.run_names():
+        run = read_json(store.runs / name / "run.json")
+        steps = run["steps"]
+        if run["verdict"] != "BLESSED" or steps["example_gen"]["fingerprint"] == examples:
+            continue
+        if store.is_finished(step, steps[step]["fingerprint"]):
+            return store.artifact_path(step, steps[step]["fingerprint"])
+    return None
+
+
+def _served_model(plan: Plan, folder: Path) -> Path | None:
+    """Returns the newest version in service that is not a model of this plan."""
+    own = {step.fingerprint for step in plan.values() if step.step.output == "Model"}
+    for version, path in versions_in_service(folder).items():
+        if read_record(folder, version).get("model") not in own:
+            return path
+    return None
+
+
+def _warm_start(config: Config, store: Store) -> Path | None:
+    start = config.trainer.warm_start
+    if start == NONE:
+        return None
+    if start.isdecimal():
+        folder = serving_dir(config, store) / config.pusher.model_name
+        versions = versions_in_service(folder)
+        if int(start) not in versions:
+            raise SettingsError(
+                f"`trainer.warm_start` names version {start}, which is not in service in `{folder}`. "
+                f"There are: {', '.join(map(str, versions)) or 'none'}."
+            )
+        return versions[int(start)]
+    for path in (Path(start), Path(start) / "Format-Serving"):
+        if (path / "saved_model.pb").is_file():
+            return path
+    raise SettingsError(
+        f"`trainer.warm_start` is '{start}', which holds no saved_model.pb. Name a version in service, "
+        'the folder of an exported model, or "none".'
+    )
+
+
+def _reference_digest(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    if (path / artifacts.ARTIFACT_FILE).is_file():
+        return path.name
+    return f"{path.name}:{folder_checksum(path)}"
+
+
+def _changes(before: Any, after: Any, name: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        found = []
+        for key in sorted(before.keys() | after.keys()):
+            found += _changes(before.get(key), after.get(key), f"{name}.{key}" if name else key)
+        return found
+    return [] if before == after else [(name, before, after)]
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text[:12] if len(text) == 64 else text

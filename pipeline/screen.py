@@ -1,0 +1,134 @@
+"""Tables and sentences for the screen: results on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from components.artifacts import Evaluation
+from pipeline.plan import Plan, differences
+from pipeline.runner import RunResult
+from pipeline.store import Store
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        right = heading in ("parameters", "train RMSE", "eval RMSE", "seconds")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def print_result(result: RunResult) -> None:
+    """Prints the table of models, the verdict and where the pushed model is."""
+    console = _console()
+    for warning in result.warnings:
+        console.print(warning, markup=False)
+    if result.models:
+        console.print(_model_table(result.models, result.champion))
+    evaluation = result.artifacts.get("evaluator")
+    if isinstance(evaluation, Evaluation):
+        from components.verdict import render_verdict
+
+        console.print(render_verdict(evaluation), markup=False)
+    if result.pushed_version is not None:
+        folder = Path(result.serving_dir)
+        pushed = result.artifacts["pusher"]
+        name = pushed.properties["model_name"]
+        console.print(f"In service: `{name}` version {result.pushed_version}, {folder / name}", markup=False)
+    if result.up_to_date:
+        console.print(f"Up to date: nothing has changed since run {result.run}.", markup=False)
+    elif result.exit_code != 2:
+        console.print(f"Run {result.run}: {Path(result.root) / 'runs' / result.run}", markup=False)
+
+
+def _model_table(models: Mapping[str, Mapping[str, Any]], champion: str | None) -> Table:
+    table = _table("model", "parameters", "train RMSE", "eval RMSE", "")
+    for kind, facts in models.items():
+        table.add_row(
+            kind,
+            f"{facts['num_parameters']:,}",
+            _number(facts["train_rmse"]),
+            _number(facts["eval_rmse"]),
+            "champion" if kind == champion else "",
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "NaN" if value is None else f"{value:.4g}"
+
+
+def print_plan(plan: Plan, store: Store) -> None:
+    """Prints, for each step, whether it would run and the first reason."""
+    table = _table("step", "would", "because")
+    waiting: set[str] = set()
+    for name, planned in plan.items():
+        changed = [source for source in planned.step.input_steps if source in waiting]
+        if planned.done:
+            table.add_row(name, "reuse", "")
+            continue
+        waiting.add(name)
+        reasons = [f"{changed[0]} runs"] if changed else differences(planned, store)
+        table.add_row(name, "run", reasons[0] if reasons else "")
+    _console().print(table)
+
+
+def print_why(plan: Plan, step: str, store: Store) -> None:
+    """Prints all that differs from the step's youngest artifact."""
+    console = _console()
+    planned = plan[step]
+    if planned.done:
+        console.print(f"`{step}` would be reused: {planned.path.relative_to(store.root)}", markup=False)
+        return
+    console.print(f"`{step}` would run:", markup=False)
+    for reason in differences(planned, store):
+        console.print(f"  {reason}", markup=False)
+
+
+def print_runs(runs: Sequence[Mapping[str, Any]], store: Store) -> None:
+    """Prints one line per run."""
+    if not runs:
+        _console().print(f"No run in `{store.root}` yet. Start one with `crossnet run`.", markup=False)
+        return
+    table = _table("run", "exit", "verdict", "champion", "eval RMSE", "pushed")
+    for facts in runs:
+        champion = facts["champion"]
+        table.add_row(
+            facts["run"],
+            str(facts["exit_code"]),
+            facts["verdict"] or "",
+            champion or "",
+            _number(facts["models"][champion]["eval_rmse"]) if champion else "",
+            str(facts["pushed_version"] or ""),
+        )
+    _console().print(table)
+
+
+def print_run(facts: Mapping[str, Any], store: Store) -> None:
+    """Prints one run with its steps, artifacts and lineage."""
+    console = _console()
+    console.print(f"Run {facts['run']} in {store.root}", markup=False)
+    console.print(f"started {facts['started']}, finished {facts['finished']}, exit code {facts['exit_code']}")
+    table = _table("step", "status", "seconds", "artifact", "made from")
+    for name, step in facts["steps"].items():
+        artifact = step["artifact"] or ""
+        table.add_row(name, step["status"], f"{step['seconds']:.1f}", artifact, ", ".join(facts["graph"][name]))
+    console.print(table)
+    if facts["models"]:
+        console.print(_model_table(facts["models"], facts["champion"]))
+    for text in (*facts["warnings"], *facts["reasons"], facts["error"]):
+        if text:
+            console.print(text, markup=False)
+    if facts["pushed_version"]:
+        console.print(f"{facts['verdict']}, pushed as version {facts['pushed_version']} to {facts['serving_dir']}")
+    elif facts["verdict"]:
+        console.print(f"{facts['verdict']}, nothing was pushed")
