@@ -130,7 +130,8 @@ def _largest_difference(
         if not len(before):
             break
         after = client.predict(inputs).values.astype(np.float64)
-        difference = np.abs(before - after) / np.maximum(scale, np.abs(before))
+        floor = np.maximum(np.abs(before), max(scale, np.finfo(np.float32).tiny))
+        difference = np.abs(before - after) / floor
         difference = np.where(np.isnan(before) & np.isnan(after), 0.0, difference)
         largest = float(np.maximum(largest, difference.max()))  # np.maximum keeps NaN
         start += size
