@@ -1,0 +1,94 @@
+"""What a server's answers become: plain, frozen objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from serving import messages
+from serving.status import ServerError
+from serving.tensors import Array
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Where the seconds of a call went: checks and encoding, the wire with the server, decoding."""
+
+    encode: float
+    wire: float
+    decode: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An answer.
+
+    Attributes:
+      outputs: Output name -> values, one per row.
+      version: The version that answered.
+      signature_name: The signature that was used.
+      timings: Where the time went.
+    """
+
+    outputs: dict[str, Array]
+    version: int
+    signature_name: str
+    timings: Timings
+
+    @property
+    def values(self) -> Array:
+        """The values of the only output.
+
+        Raises:
+          ValueError: There are several.
+        """
+        if len(self.outputs) != 1:
+            raise ValueError(f"The model has several outputs: {', '.join(self.outputs)}. Take one from `outputs`.")
+        return next(iter(self.outputs.values()))
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """One version of a model on a server.
+
+    Attributes:
+      version: Its number.
+      state: "START", "LOADING", "AVAILABLE", "UNLOADING" or "END".
+      error_code: 0, or the code of the error that ended it (google.rpc.Code).
+      error_message: The error in words, or "".
+    """
+
+    version: int
+    state: str
+    error_code: int = 0
+    error_message: str = ""
+
+
+def parse(message_class: Any, answer: bytes) -> Any:
+    """Returns the message in some bytes.
+
+    Raises:
+      ServerError: There is none.
+    """
+    try:
+        return message_class.FromString(answer)
+    except DecodeError as error:
+        name = message_class.DESCRIPTOR.name
+        raise ServerError(f"The server's answer is no readable {name} ({len(answer)} bytes).") from error
+
+
+def read_status(answer: bytes) -> tuple[VersionStatus, ...]:
+    """Returns the versions in a serialized GetModelStatusResponse, newest first."""
+    response = parse(messages.GetModelStatusResponse, answer)
+    versions = [
+        VersionStatus(
+            version=found.version,
+            state=messages.VERSION_STATES.get(found.state, f"STATE_{found.state}"),
+            error_code=found.status.error_code,
+            error_message=found.status.error_message,
+        )
+        for found in response.model_version_status
+    ]
+    return tuple(sorted(versions, key=lambda version: version.version, reverse=True))

@@ -1,0 +1,296 @@
+"""What a client says and does, without the calls: the sync and the aio client are two drivers of these generators.
+
+A generator here yields what it wants done and is sent the outcome: an `Attempt` brings the answer's bytes or raises
+`grpc.RpcError`, a `Pause` waits, a list of generators runs at once and brings their results in order. So checks,
+deadlines, retries and the reading of answers are written, and tested, once.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc
+import numpy as np
+
+from serving import messages
+from serving.answers import Prediction, Timings, VersionStatus, parse, read_status
+from serving.inputs import fit_inputs
+from serving.signature import ModelMetadata, Signature, read_metadata
+from serving.status import (
+    DeadlineError,
+    FailedPreconditionError,
+    InvalidRequestError,
+    ServerError,
+    ServingError,
+    error_from_rpc,
+)
+from serving.tensors import Array, read_tensor, write_tensor
+
+METHODS = {
+    "Predict": "/tensorflow.serving.PredictionService/Predict",
+    "GetModelMetadata": "/tensorflow.serving.PredictionService/GetModelMetadata",
+    "GetModelStatus": "/tensorflow.serving.ModelService/GetModelStatus",
+}
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+_STATUS_TIMEOUT_SECONDS = 1.0  # one question of wait_ready()
+_REFRESH_TIMEOUT_SECONDS = 1.0  # looking again before inputs are called wrong
+_MOST_ROUNDS = 3  # sending parts of a batch again when the version changed in between
+_MOST_BYTES = 2**31 - 2**16  # of a message in protobuf, with room for names
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One call of a method, with the seconds it may take."""
+
+    method: str
+    payload: bytes
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Time to let pass."""
+
+    seconds: float
+
+
+Work = Generator[Any, Any, T]
+
+
+class Deadline:
+    """The moment a call must be over.
+
+    Args:
+      seconds: From now; above zero, infinity for none.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Returns the seconds that are left, not below zero."""
+        return max(0.0, self._end - time.monotonic())
+
+
+def pause_before_retry(attempt: int, jitter: float) -> float:
+    """Returns how many seconds to wait after a failed attempt.
+
+    Doubles from 0.05 s up to 1 s, then takes between half and all of it, so that clients do not come back in step.
+
+    Args:
+      attempt: How many attempts failed before this one.
+      jitter: Between 0 and 1.
+    """
+    return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempt, 10)) * (0.5 + 0.5 * jitter)
+
+
+class Exchange:
+    """Requests to one model on one server, and what is known about it.
+
+    Safe to share between threads: the one thing it remembers is replaced as a whole.
+
+    Args: As those of `serving.connection.BaseClient`.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: str,
+        model_name: str,
+        version: int | None,
+        label: str | None,
+        timeout_seconds: float,
+        max_rows_per_call: int,
+    ) -> None:
+        self._target = target
+        self._timeout_seconds = timeout_seconds
+        self._max_rows_per_call = max_rows_per_call
+        self._label = label
+        self._spec = messages.ModelSpec(name=model_name)
+        if version is not None:
+            self._spec.version.value = version
+        if label is not None:
+            self._spec.version_label = label
+        pinned = "" if version is None else f" version {version}"
+        self._title = f"`{model_name}`{pinned}" + (f" label `{label}`" if label is not None else "")
+        self._known: ModelMetadata | None = None
+
+    def predict(self, inputs: Any, signature_name: str, timeout_seconds: float | None) -> Work[Prediction]:
+        """Checks the inputs, sends them, and reads the answer."""
+        deadline = self._deadline(timeout_seconds)
+        known = self._known
+        metadata = known or (yield from self._fetch_metadata(deadline))
+        try:
+            return (yield from self._predict(inputs, metadata, signature_name, deadline))
+        except (InvalidRequestError, FailedPreconditionError):
+            # What we know may be of a version that is gone.
+            changed = (yield from self._changed_metadata(known, deadline)) if known else None
+            if changed is None:
+                raise
+            metadata = changed
+        return (yield from self._predict(inputs, metadata, signature_name, deadline))
+
+    def metadata(self, timeout_seconds: float | None) -> Work[ModelMetadata]:
+        """Asks for the signatures."""
+        return (yield from self._fetch_metadata(self._deadline(timeout_seconds)))
+
+    def status(self, timeout_seconds: float | None) -> Work[tuple[VersionStatus, ...]]:
+        """Asks for the state of the model's versions, newest first."""
+        answer = yield from self._call("GetModelStatus", self._status_request(), self._deadline(timeout_seconds))
+        return read_status(answer)
+
+    def wait_ready(self, timeout_seconds: float | None) -> Work[None]:
+        """Asks until the model can answer."""
+        deadline = self._deadline(timeout_seconds)
+        attempt = 0
+        while True:
+            reason = ""
+            try:
+                seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
+                versions = read_status((yield Attempt("GetModelStatus", self._status_request(), seconds)))
+                if any(version.state == "AVAILABLE" for version in versions):
+                    if self._label is not None:  # GetModelStatus ignores labels
+                        yield Attempt("GetModelMetadata", self._metadata_request(), seconds)
+                    return
+                reason = "; ".join(
+                    f"version {v.version} is {v.state} {v.error_message}".rstrip() for v in versions
+                )  # fmt: skip
+            except grpc.RpcError as error:
+                code = error.code()
+                if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                    reason = error.details() or code.name
+                elif code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                    raise self._typed(error, deadline) from error
+            pause = pause_before_retry(attempt, random.random())
+            attempt += 1
+            if pause >= deadline.left():
+                yield Pause(deadline.left())
+                raise self._not_ready(reason, deadline.seconds)
+            yield Pause(pause)
+
+    def _not_ready(self, reason: str, seconds: float) -> DeadlineError:
+        if not reason:
+            return DeadlineError(
+                f"The server at {self._target} was not ready within {seconds:g} s. Start one with `crossnet serve`.",
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+            )
+        return DeadlineError(
+            f"The server at {self._target} answers, but {self._title} was not available within {seconds:g} s: "
+            f"{reason.rstrip('.')}. Check the model's name and the server's log.",
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+        )
+
+    def _predict(
+        self, inputs: Any, metadata: ModelMetadata, signature_name: str, deadline: Deadline
+    ) -> Work[Prediction]:
+        start = time.perf_counter()
+        signature = metadata.signature(signature_name)
+        arrays = fit_inputs(inputs, signature, metadata.title)
+        payloads = [self._encode(part, signature_name) for part in self._split(arrays, signature)]
+        encoded = time.perf_counter()
+        if len(payloads) == 1:
+            answers = [(yield from self._call("Predict", payloads[0], deadline))]
+        else:
+            answers = yield [self._call("Predict", payload, deadline) for payload in payloads]
+        received = time.perf_counter()
+        responses = [parse(messages.PredictResponse, answer) for answer in answers]
+        versions = [response.model_spec.version.value for response in responses]
+        for _ in range(_MOST_ROUNDS):
+            # All rows of an answer come from one version: parts that an older one answered are sent again.
+            again = [i for i, version in enumerate(versions) if version != versions[-1]]
+            if not again:
+                break
+            answers = yield [self._call("Predict", payloads[i], deadline) for i in again]
+            received = time.perf_counter()
+            for i, answer in zip(again, answers, strict=True):
+                responses[i] = parse(messages.PredictResponse, answer)
+                versions[i] = responses[i].model_spec.version.value
+        else:
+            raise ServerError(f"The server at {self._target} changed the version of {self._title} again and again.")
+        if versions[0] != metadata.version:
+            self._known = None
+        parts = [{name: read_tensor(tensor) for name, tensor in r.outputs.items()} for r in responses]
+        outputs = parts[0]
+        if len(parts) > 1:
+            outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return Prediction(
+            outputs=outputs,
+            version=versions[0],
+            signature_name=responses[0].model_spec.signature_name or signature_name,
+            timings=Timings(encoded - start, received - encoded, time.perf_counter() - received),
+        )
+
+    def _split(self, arrays: dict[str, Array], signature: Signature) -> list[dict[str, Array]]:
+        rows = len(next(iter(arrays.values()))) if signature.is_batched and arrays else 0
+        if rows <= self._max_rows_per_call:
+            return [arrays]
+        return [
+            {name: array[first : first + self._max_rows_per_call] for name, array in arrays.items()}
+            for first in range(0, rows, self._max_rows_per_call)
+        ]
+
+    def _encode(self, arrays: dict[str, Array], signature_name: str) -> bytes:
+        size = sum(array.nbytes for array in arrays.values())
+        if size > _MOST_BYTES:
+            raise InvalidRequestError(
+                f"A request of {size:,} bytes is more than a message can hold, 2 GiB. Lower `max_rows_per_call`, "
+                f"which is {self._max_rows_per_call:,}, or send fewer rows."
+            )
+        request = messages.PredictRequest()
+        request.model_spec.CopyFrom(self._spec)
+        request.model_spec.signature_name = signature_name
+        for name, array in arrays.items():
+            write_tensor(array, request.inputs[name])
+        return request.SerializeToString()
+
+    def _call(self, method: str, payload: bytes, deadline: Deadline) -> Work[bytes]:
+        """Sends a request until it is answered; only UNAVAILABLE is worth another attempt."""
+        attempt = 0
+        while True:
+            try:
+                return (yield Attempt(method, payload, deadline.left()))
+            except grpc.RpcError as error:
+                pause = pause_before_retry(attempt, random.random())
+                if error.code() is not grpc.StatusCode.UNAVAILABLE or pause >= deadline.left():
+                    raise self._typed(error, deadline) from error
+            attempt += 1
+            yield Pause(pause)
+
+    def _fetch_metadata(self, deadline: Deadline) -> Work[ModelMetadata]:
+        answer = yield from self._call("GetModelMetadata", self._metadata_request(), deadline)
+        metadata = read_metadata(parse(messages.GetModelMetadataResponse, answer))
+        self._known = metadata
+        return metadata
+
+    def _changed_metadata(self, known: ModelMetadata, deadline: Deadline) -> Work[ModelMetadata | None]:
+        """Looks once more; returns None where nothing is new."""
+        try:
+            metadata = yield from self._fetch_metadata(Deadline(min(deadline.left(), _REFRESH_TIMEOUT_SECONDS)))
+        except ServingError:
+            return None
+        return None if metadata == known else metadata
+
+    def _metadata_request(self) -> bytes:
+        request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
+        request.model_spec.CopyFrom(self._spec)
+        return request.SerializeToString()
+
+    def _status_request(self) -> bytes:
+        return messages.GetModelStatusRequest(model_spec=self._spec).SerializeToString()
+
+    def _deadline(self, timeout_seconds: float | None) -> Deadline:
+        if timeout_seconds is not None and not timeout_seconds > 0:
+            raise ValueError(f"`timeout_seconds` must be above zero; received {timeout_seconds}.")
+        return Deadline(self._timeout_seconds if timeout_seconds is None else timeout_seconds)
+
+    def _typed(self, error: grpc.RpcError, deadline: Deadline) -> ServingError:
+        return error_from_rpc(error, target=self._target, model=self._title, seconds=deadline.seconds)

@@ -1,0 +1,215 @@
+"""The messages a client needs, with TensorFlow Serving's own names and field numbers, in a private descriptor pool.
+
+The official Python messages come with all of TensorFlow. These are the same on the wire (a test compares each field
+with the official descriptor, and bytes in both directions). Protobuf refuses two definitions of one name in one pool,
+so they live in a pool of their own: TensorFlow may be imported before, after, or not be installed at all. Fields that
+are not listed here survive a round trip as unknown fields.
+
+Source: tensorflow/serving `apis/*.proto`; tensorflow/tensorflow `core/framework`, `core/protobuf`, `core/example`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+# Each entry is a message's full name and its fields as they stand in a .proto file. Types without a package are those
+# of the same package, except for the scalars.
+_MESSAGES: dict[str, tuple[str, ...]] = {
+    "google.protobuf.Any": ("string type_url = 1", "bytes value = 2"),
+    "google.protobuf.Int64Value": ("int64 value = 1",),
+    "tensorflow.TensorShapeProto.Dim": ("int64 size = 1", "string name = 2"),
+    "tensorflow.TensorShapeProto": ("repeated TensorShapeProto.Dim dim = 2", "bool unknown_rank = 3"),
+    "tensorflow.TensorProto": (
+        "DataType dtype = 1",
+        "TensorShapeProto tensor_shape = 2",
+        "int32 version_number = 3",
+        "bytes tensor_content = 4",
+        "repeated int32 half_val = 13",
+        "repeated float float_val = 5",
+        "repeated double double_val = 6",
+        "repeated int32 int_val = 7",
+        "repeated bytes string_val = 8",
+        "repeated float scomplex_val = 9",
+        "repeated int64 int64_val = 10",
+        "repeated bool bool_val = 11",
+        "repeated double dcomplex_val = 12",
+        "repeated uint32 uint32_val = 16",
+        "repeated uint64 uint64_val = 17",
+    ),
+    "tensorflow.TensorInfo": (
+        "oneof encoding string name = 1",
+        "DataType dtype = 2",
+        "TensorShapeProto tensor_shape = 3",
+    ),
+    "tensorflow.SignatureDef": (
+        "map TensorInfo inputs = 1",
+        "map TensorInfo outputs = 2",
+        "string method_name = 3",
+        "map TensorProto defaults = 4",
+    ),
+    "tensorflow.BytesList": ("repeated bytes value = 1",),
+    "tensorflow.FloatList": ("repeated float value = 1",),
+    "tensorflow.Int64List": ("repeated int64 value = 1",),
+    "tensorflow.Feature": (
+        "oneof kind BytesList bytes_list = 1",
+        "oneof kind FloatList float_list = 2",
+        "oneof kind Int64List int64_list = 3",
+    ),
+    "tensorflow.Features": ("map Feature feature = 1",),
+    "tensorflow.Example": ("Features features = 1",),
+    "tensorflow.serving.ModelSpec": (
+        "string name = 1",
+        "oneof version_choice google.protobuf.Int64Value version = 2",
+        "oneof version_choice string version_label = 4",
+        "string signature_name = 3",
+    ),
+    "tensorflow.serving.PredictRequest": (
+        "ModelSpec model_spec = 1",
+        "map tensorflow.TensorProto inputs = 2",
+        "repeated string output_filter = 3",
+    ),
+    "tensorflow.serving.PredictResponse": ("map tensorflow.TensorProto outputs = 1", "ModelSpec model_spec = 2"),
+    "tensorflow.serving.GetModelStatusRequest": ("ModelSpec model_spec = 1",),
+    "tensorflow.serving.StatusProto": ("tensorflow.error.Code error_code = 1", "string error_message = 2"),
+    "tensorflow.serving.ModelVersionStatus": (
+        "int64 version = 1",
+        "ModelVersionStatus.State state = 2",
+        "StatusProto status = 3",
+    ),
+    "tensorflow.serving.GetModelStatusResponse": ("repeated ModelVersionStatus model_version_status = 1",),
+    "tensorflow.serving.SignatureDefMap": ("map tensorflow.SignatureDef signature_def = 1",),
+    "tensorflow.serving.GetModelMetadataRequest": ("ModelSpec model_spec = 1", "repeated string metadata_field = 2"),
+    "tensorflow.serving.GetModelMetadataResponse": (
+        "ModelSpec model_spec = 1",
+        "map google.protobuf.Any metadata = 2",
+    ),
+}
+
+# In the order of their numbers, from 0.
+_DATA_TYPES = """
+    DT_INVALID DT_FLOAT DT_DOUBLE DT_INT32 DT_UINT8 DT_INT16 DT_INT8 DT_STRING DT_COMPLEX64 DT_INT64 DT_BOOL DT_QINT8
+    DT_QUINT8 DT_QINT32 DT_BFLOAT16 DT_QINT16 DT_QUINT16 DT_UINT16 DT_COMPLEX128 DT_HALF DT_RESOURCE DT_VARIANT
+    DT_UINT32 DT_UINT64
+"""
+_ERROR_CODES = """
+    OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED
+    RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS
+    UNAUTHENTICATED
+"""
+# Enums in proto3 are open: a value that is not listed is kept as its number.
+_ENUMS: dict[str, dict[str, int]] = {
+    "tensorflow.DataType": {name: number for number, name in enumerate(_DATA_TYPES.split())},
+    "tensorflow.error.Code": {name: number for number, name in enumerate(_ERROR_CODES.split())},
+    "tensorflow.serving.ModelVersionStatus.State": {
+        "UNKNOWN": 0,
+        "START": 10,
+        "LOADING": 20,
+        "AVAILABLE": 30,
+        "UNLOADING": 40,
+        "END": 50,
+    },
+}
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_SCALARS = {
+    name: getattr(_Field, f"TYPE_{name.upper()}")
+    for name in ("string", "bytes", "bool", "int32", "int64", "uint32", "uint64", "float", "double")
+}
+_DECLARATION = re.compile(r"(?:(repeated|map|oneof (\w+)) )?([\w.]+) (\w+) = (\d+)")
+
+
+def _build_pool() -> descriptor_pool.DescriptorPool:
+    """Returns a pool with one file per package, holding all of `_MESSAGES` and `_ENUMS`."""
+    packages = ("google.protobuf", "tensorflow.error", "tensorflow", "tensorflow.serving")
+    files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+    for i, package in enumerate(packages):
+        files[package] = descriptor_pb2.FileDescriptorProto(
+            name=f"crossnet/{package}.proto", package=package, syntax="proto3"
+        )
+        files[package].dependency.extend(files[other].name for other in packages[:i])
+
+    # A nested message or enum is declared inside its parent, which the first mention of either creates.
+    messages: dict[str, descriptor_pb2.DescriptorProto] = {}
+
+    def scope(name: str) -> tuple[Any, str, str]:
+        """Returns the parent (a file or a message), the package and the short name of `name`."""
+        package = max((p for p in packages if name.startswith(f"{p}.")), key=len)
+        path = name.removeprefix(f"{package}.").split(".")
+        return (message(".".join((package, *path[:-1]))) if path[1:] else files[package]), package, path[-1]
+
+    def message(name: str) -> descriptor_pb2.DescriptorProto:
+        if name not in messages:
+            parent, _, short = scope(name)
+            added = parent.nested_type if isinstance(parent, descriptor_pb2.DescriptorProto) else parent.message_type
+            messages[name] = added.add(name=short)
+        return messages[name]
+
+    def set_type(field: descriptor_pb2.FieldDescriptorProto, type_name: str, package: str) -> None:
+        if type_name in _SCALARS:
+            field.type = _SCALARS[type_name]
+            return
+        full_name = type_name if type_name in _MESSAGES or type_name in _ENUMS else f"{package}.{type_name}"
+        field.type = _Field.TYPE_ENUM if full_name in _ENUMS else _Field.TYPE_MESSAGE
+        field.type_name = f".{full_name}"
+
+    for name, declarations in _MESSAGES.items():
+        owner, package = message(name), scope(name)[1]
+        for declaration in declarations:
+            match = _DECLARATION.fullmatch(declaration)
+            assert match, declaration
+            kind, oneof, type_name, field_name, number = match.groups()
+            repeated = kind in ("repeated", "map")
+            field = owner.field.add(
+                name=field_name,
+                number=int(number),
+                label=_Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL,
+            )
+            if kind == "map":
+                entry = owner.nested_type.add(name=f"{field_name.title().replace('_', '')}Entry")
+                entry.options.map_entry = True
+                entry.field.add(name="key", number=1, type=_Field.TYPE_STRING, label=_Field.LABEL_OPTIONAL)
+                set_type(entry.field.add(name="value", number=2, label=_Field.LABEL_OPTIONAL), type_name, package)
+                field.type, field.type_name = _Field.TYPE_MESSAGE, f".{name}.{entry.name}"
+            else:
+                set_type(field, type_name, package)
+            if oneof:
+                if oneof not in [declared.name for declared in owner.oneof_decl]:
+                    owner.oneof_decl.add(name=oneof)
+                field.oneof_index = [declared.name for declared in owner.oneof_decl].index(oneof)
+    for name, values in _ENUMS.items():
+        enum = scope(name)[0].enum_type.add(name=name.rpartition(".")[2])
+        for value, number in values.items():
+            enum.value.add(name=value, number=number)
+
+    pool = descriptor_pool.DescriptorPool()
+    for file in files.values():
+        pool.Add(file)
+    return pool
+
+
+_POOL = _build_pool()
+
+
+def message_class(full_name: str) -> Any:
+    """Returns the class of one message, such as "tensorflow.serving.PredictRequest"."""
+    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(full_name))
+
+
+MESSAGE_NAMES = tuple(_MESSAGES)
+DATA_TYPES = _ENUMS["tensorflow.DataType"]
+VERSION_STATES = {number: name for name, number in _ENUMS["tensorflow.serving.ModelVersionStatus.State"].items()}
+
+TensorProto = message_class("tensorflow.TensorProto")
+SignatureDef = message_class("tensorflow.SignatureDef")
+Example = message_class("tensorflow.Example")
+ModelSpec = message_class("tensorflow.serving.ModelSpec")
+PredictRequest = message_class("tensorflow.serving.PredictRequest")
+PredictResponse = message_class("tensorflow.serving.PredictResponse")
+GetModelStatusRequest = message_class("tensorflow.serving.GetModelStatusRequest")
+GetModelStatusResponse = message_class("tensorflow.serving.GetModelStatusResponse")
+GetModelMetadataRequest = message_class("tensorflow.serving.GetModelMetadataRequest")
+GetModelMetadataResponse = message_class("tensorflow.serving.GetModelMetadataResponse")
+SignatureDefMap = message_class("tensorflow.serving.SignatureDefMap")

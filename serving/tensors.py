@@ -1,0 +1,135 @@
+"""NumPy arrays to TensorProto and back.
+
+Arrays go out as `tensor_content`, which is one copy of the bytes; text goes out as `string_val`, its only form. Answers
+are read in every form that TensorFlow Serving may choose: `tensor_content` or the typed `*_val` fields, the latter also
+when they hold fewer values than the shape says (the last one stands for the rest; none at all means zeros) or more (the
+excess is dropped), as TensorFlow's own reader does (tensorflow/core/framework/tensor.cc).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving import messages
+from serving.status import ServerError
+
+Array = NDArray[Any]
+
+# TensorFlow's name of a type -> (NumPy's, the typed field that may hold its values).
+_TYPES: dict[str, tuple[Any, str]] = {
+    "DT_FLOAT": (np.float32, "float_val"),
+    "DT_DOUBLE": (np.float64, "double_val"),
+    "DT_HALF": (np.float16, "half_val"),
+    "DT_INT8": (np.int8, "int_val"),
+    "DT_INT16": (np.int16, "int_val"),
+    "DT_INT32": (np.int32, "int_val"),
+    "DT_INT64": (np.int64, "int64_val"),
+    "DT_UINT8": (np.uint8, "int_val"),
+    "DT_UINT16": (np.uint16, "int_val"),
+    "DT_UINT32": (np.uint32, "uint32_val"),
+    "DT_UINT64": (np.uint64, "uint64_val"),
+    "DT_BOOL": (np.bool_, "bool_val"),
+    "DT_COMPLEX64": (np.complex64, "scomplex_val"),
+    "DT_COMPLEX128": (np.complex128, "dcomplex_val"),
+    "DT_STRING": (np.object_, "string_val"),
+}
+_TYPE_NAMES = {number: name for name, number in messages.DATA_TYPES.items()}
+_NUMPY_TYPES = {messages.DATA_TYPES[name]: np.dtype(numpy) for name, (numpy, _) in _TYPES.items()}
+_VALUE_FIELDS = {messages.DATA_TYPES[name]: field for name, (_, field) in _TYPES.items()}
+_NUMBERS = {numpy: number for number, numpy in _NUMPY_TYPES.items()}
+_HALF = messages.DATA_TYPES["DT_HALF"]
+
+
+def numpy_type(number: int) -> np.dtype[Any] | None:
+    """Returns NumPy's type for a DataType number; None where NumPy has none. Text is `object`, of bytes."""
+    return _NUMPY_TYPES.get(number)
+
+
+def type_name(number: int) -> str:
+    """Returns TensorFlow's word for a DataType number, such as "float32" is DT_FLOAT's, in NumPy's spelling."""
+    numpy = _NUMPY_TYPES.get(number)
+    if numpy is None:
+        return _TYPE_NAMES.get(number, f"DataType {number}")
+    return "text" if numpy == np.object_ else numpy.name
+
+
+def write_tensor(array: Array, tensor: Any) -> None:
+    """Fills an empty TensorProto.
+
+    Args:
+      array: Any shape; one of NumPy's types in the table above, `object` holding bytes.
+      tensor: The TensorProto to fill.
+    """
+    tensor.dtype = _NUMBERS[array.dtype]
+    add_dimension = tensor.tensor_shape.dim.add
+    for size in array.shape:
+        add_dimension(size=size)
+    if array.dtype == np.object_:
+        tensor.string_val.extend(array.ravel().tolist())
+    else:
+        tensor.tensor_content = array.tobytes()
+
+
+def read_tensor(tensor: Any) -> Array:
+    """Returns the values of a TensorProto as a new array; text as an array of bytes objects.
+
+    Raises:
+      ServerError: The type has no counterpart in NumPy, or the bytes do not fit the shape.
+    """
+    dtype = _NUMPY_TYPES.get(tensor.dtype)
+    shape = tuple([dim.size for dim in tensor.tensor_shape.dim])
+    if dtype is None:
+        raise ServerError(f"The answer holds a tensor of type {type_name(tensor.dtype)}, which NumPy does not know.")
+    size = math.prod(shape)
+    if tensor.tensor_shape.unknown_rank or any(dim < 0 for dim in shape):
+        raise ServerError(f"The answer holds a tensor without a shape; received {list(shape)}.")
+    if content := tensor.tensor_content:
+        if len(content) != size * dtype.itemsize or dtype == np.object_:
+            raise ServerError(
+                f"The answer holds {len(content)} bytes of {type_name(tensor.dtype)}, which is not shape {list(shape)}."
+            )
+        return np.frombuffer(content, dtype).reshape(shape).copy()
+    values = _listed_values(tensor, dtype)
+    if len(values) > size:
+        values = values[:size]
+    elif len(values) < size:
+        # Only the server's own word for "all alike" may be short; an absurd shape must not fill the memory.
+        if size * dtype.itemsize > _MOST_REPEATED_BYTES:
+            raise ServerError(f"The answer claims shape {list(shape)} and holds {len(values)} values.")
+        values = _repeat_last(values, size, dtype)
+    return values.reshape(shape)
+
+
+_MOST_REPEATED_BYTES = 2**31
+
+
+def _listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
+    """Returns the values in the typed field, shape `[number of values]`."""
+    listed = getattr(tensor, _VALUE_FIELDS[tensor.dtype])
+    if dtype == np.object_:
+        values = np.empty(len(listed), np.object_)
+        values[:] = listed
+        return values
+    if tensor.dtype == _HALF:  # the bits of each half, as integers
+        return np.array(listed, np.int32).astype(np.uint16).view(np.float16)
+    if dtype.kind == "c":  # real and imaginary parts in turn
+        parts = np.array(listed, np.float32 if dtype == np.complex64 else np.float64)
+        return parts[: len(parts) // 2 * 2].view(dtype)
+    if dtype.kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
+        return np.array(listed, np.int32).astype(dtype)
+    return np.array(listed, dtype)
+
+
+def _repeat_last(values: Array, size: int, dtype: np.dtype[Any]) -> Array:
+    if len(values):
+        last = values[-1]
+    else:
+        last = b"" if dtype == np.object_ else dtype.type(0)
+    filled = np.empty(size, dtype)
+    filled[: len(values)] = values
+    filled[len(values) :] = last
+    return filled
