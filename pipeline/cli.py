@@ -240,3 +240,33 @@ def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str)
     gone, back = roll_back(folder, reason)
     click.echo(f"Version {gone} of `{model_name}` is out of service.")
     click.echo(f"Version {back} is in service again." if back else "No version is in service now.")
+
+
+@cli.command()
+@root_option
+@click.option("--keep", type=click.IntRange(min=1), default=10, show_default=True, help="Newest runs kept whole.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@fails_in_words
+def gc(root: Path, keep: int, dry_run: bool) -> None:
+    """Remove artifacts that no kept run and no version in service needs."""
+    from pipeline.gc import collect_garbage
+    from pipeline.store import Store
+
+    store = Store(root)
+    with store.locked():
+        removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
+    for path in removed:
+        click.echo(path.relative_to(store.root))
+    click.echo(f"{'Would remove' if dry_run else 'Removed'} {len(removed)} folders, {size / 2**20:.1f} MiB.")
+
+
+@cli.command()
+@fails_in_words
+def doctor() -> int:
+    """Look at this machine: what is there, what is missing, and the command that mends it."""
+    from pipeline import screen
+    from pipeline.doctor import examine
+
+    findings = examine()
+    screen.print_findings(findings)
+    return int(any(finding.ok is False for finding in findings))

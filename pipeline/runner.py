@@ -8,7 +8,6 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,12 @@ from components.errors import DataAnomalyError, NotBlessedError, PipelineError
 from pipeline import fingerprint as fp
 from pipeline.config import Config, to_toml
 from pipeline.console import Reporter
-from pipeline.graph import Step, build_graph, model_kind
+from pipeline.graph import Step, model_kind
 from pipeline.plan import Plan, PlannedStep, make_plan, passes, serving_dir
 from pipeline.store import RUN_FILE, Store, utc_now
+
+MODEL_KEYS = ("num_parameters", "train_rmse", "eval_rmse")
+STEP_KEYS = ("status", "seconds", "artifact")
 
 
 @dataclass
@@ -36,9 +38,11 @@ class RunResult:
       verdict: "BLESSED", "NOT_BLESSED", or None before the Evaluator.
       reasons: Why nothing was pushed.
       models: By kind: num_parameters, train_rmse, eval_rmse and further metrics.
+      warnings: What is worth knowing and stops nothing.
       exit_code: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed.
       error: The failure in words; None without one.
       up_to_date: Whether nothing had to run.
+      artifacts: The finished artifacts by step.
     """
 
     run: str
@@ -57,9 +61,11 @@ class RunResult:
     artifacts: dict[str, Artifact] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the JSON object of DESIGN's contract."""
-        keys = ("run", "root", "verdict", "reasons", "pushed_version", "serving_dir", "champion", "models", "steps")
+        """Returns the object that `--json` prints; run.json keeps more of each model and step."""
+        keys = ("run", "root", "verdict", "reasons", "pushed_version", "serving_dir", "champion")
         facts = {key: getattr(self, key) for key in keys}
+        facts["models"] = {kind: _only(model, MODEL_KEYS) for kind, model in self.models.items()}
+        facts["steps"] = {name: _only(step, STEP_KEYS) for name, step in self.steps.items()}
         if self.exit_code in (1, 2):
             facts["error"] = self.error
         return dict(artifacts.json_value(facts))
@@ -202,6 +208,10 @@ def _judge(artifact: Artifact, result: RunResult, force: str) -> None:
         result.pushed_version = artifact.version
 
 
+def _only(facts: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: facts[key] for key in keys}
+
+
 def _note(result: RunResult, planned: PlannedStep, status: str, store: Store, **facts: Any) -> None:
     there = status in ("ran", "reused")
     result.steps[planned.step.name] = {
@@ -250,6 +260,8 @@ def _record(folder: Path, config: Config, plan: Plan, result: RunResult, started
         folder / RUN_FILE,
         {
             **result.to_json(),
+            "models": result.models,
+            "steps": result.steps,
             "started": started,
             "finished": utc_now(),
             "complete": not failed and len(result.steps) == len(plan),
@@ -260,8 +272,3 @@ def _record(folder: Path, config: Config, plan: Plan, result: RunResult, started
             "graph": {name: [*planned.step.input_steps] for name, planned in plan.items()},
         },
     )
-
-
-def steps_of(config: Config) -> Iterator[str]:
-    """Yields the names of the steps in order."""
-    yield from (step.name for step in build_graph(config))

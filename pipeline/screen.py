@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.artifacts import Evaluation
+from pipeline.doctor import Finding
 from pipeline.plan import Plan, differences
 from pipeline.runner import RunResult
 from pipeline.store import Store
@@ -132,3 +133,12 @@ def print_run(facts: Mapping[str, Any], store: Store) -> None:
         console.print(f"{facts['verdict']}, pushed as version {facts['pushed_version']} to {facts['serving_dir']}")
     elif facts["verdict"]:
         console.print(f"{facts['verdict']}, nothing was pushed")
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Prints what `crossnet doctor` found."""
+    table = _table("", "what", "state", "to do")
+    for finding in findings:
+        mark = {True: "ok", False: "MISSING", None: "-"}[finding.ok]
+        table.add_row(mark, finding.name, finding.state, finding.fix)
+    _console().print(table)

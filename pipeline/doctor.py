@@ -1,0 +1,71 @@
+"""What is on this machine, what is missing, and the command that mends it. Imports nothing that it looks for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+
+from pipeline.fingerprint import LIBRARIES
+
+FIX_CORE = "make run (installs what requirements.lock pins)"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked for.
+
+    Attributes:
+      name: What it is.
+      state: Its version or place, or "missing".
+      ok: False: the pipeline does not work without it. None: optional and missing.
+      fix: The command that mends it, or what goes without it; empty where all is well.
+    """
+
+    name: str
+    state: str
+    ok: bool | None
+    fix: str = ""
+
+
+def examine() -> list[Finding]:
+    """Returns all findings, required things first."""
+    version = platform.python_version()
+    supported = (3, 11) <= sys.version_info[:2] < (3, 14)
+    findings = [Finding("python", version, supported, "" if supported else "make PYTHON=python3.11 run")]
+    findings += [_package(name) for name in (*LIBRARIES, "grpcio", "click", "rich", "jinja2")]
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "1")
+    findings.append(
+        Finding("Keras 2 (TF_USE_LEGACY_KERAS)", legacy, legacy == "1", "" if legacy == "1" else "unset it")
+    )
+    findings.append(
+        _program("tensorflow_model_server", "without it `crossnet serve` uses the embedded server; see README")
+    )
+    findings.append(_program("docker", "only `crossnet serve --server=docker` needs it"))
+    findings.append(_program("chromium", "only the report's browser test needs it: apt install chromium"))
+    findings.append(_optional("tensorboard", "only trainer.tensorboard needs it: pip install tensorboard"))
+    findings.append(_optional("apache-beam", "not used yet", module="apache_beam"))
+    findings.append(_optional("kfp", "not used yet"))
+    return findings
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, importlib.metadata.version(name), True)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "missing", False, FIX_CORE)
+
+
+def _optional(name: str, note: str, module: str = "") -> Finding:
+    if importlib.util.find_spec(module or name) is None:
+        return Finding(name, "missing", None, note)
+    return Finding(name, importlib.metadata.version(name), True)
+
+
+def _program(name: str, note: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(name, path, True) if path else Finding(name, "missing", None, note)

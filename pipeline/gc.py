@@ -1,0 +1,70 @@
+"""Takes old artifacts out. What a kept run, a version in service or the last blessed run needs always stays."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from components.artifacts import ARTIFACT_FILE, read_json
+from components.pusher import read_record, versions_in_service
+from pipeline.store import Store
+
+
+def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[list[Path], int]:
+    """Removes artifacts, and checkpoints of finished models, that nothing kept refers to.
+
+    Args:
+      store: The root; must be locked, unless `dry_run`.
+      keep: How many of the newest runs keep all their artifacts. The records of older runs stay.
+      dry_run: Only look.
+
+    Returns:
+      The folders that were (or would be) removed, and their size in bytes.
+    """
+    needed: set[Path] = set()
+    blessed = False
+    for number, name in enumerate(store.run_names()):
+        run = store.read_run(name)
+        last_blessed = run["verdict"] == "BLESSED" and not blessed
+        blessed |= last_blessed
+        if number < keep or last_blessed:
+            needed |= {store.artifact_path(step, facts["fingerprint"]) for step, facts in run["steps"].items()}
+    needed |= _in_service(store)
+    _add_inputs(needed, store)
+    unneeded = [path for path in sorted(store.artifacts.glob("*/[!.]*")) if path not in needed]
+    models = {file.parent.name for file in store.artifacts.glob(f"trainer_*/*/{ARTIFACT_FILE}")}
+    unneeded += [path for path in sorted(store.checkpoints.glob("*")) if path.name in models]
+    size = sum(file.stat().st_size for path in unneeded for file in path.rglob("*") if file.is_file())
+    if not dry_run:
+        for path in unneeded:
+            shutil.rmtree(path)
+    return unneeded, size
+
+
+def _in_service(store: Store) -> set[Path]:
+    """Artifacts of the models that are in service below this root, and of their pushes."""
+    models = set()
+    for folder in store.serving_models.glob("*"):
+        models |= {read_record(folder, version).get("model") for version in versions_in_service(folder)}
+    pushes = {
+        file.parent
+        for file in store.artifacts.glob(f"pusher/*/{ARTIFACT_FILE}")
+        if read_json(file)["properties"]["model"] in models
+    }
+    return pushes | {path for path in store.artifacts.glob("trainer_*/[!.]*") if path.name in models}
+
+
+def _add_inputs(needed: set[Path], store: Store) -> None:
+    """Adds what the needed artifacts were made from, so that lineage stays whole."""
+    by_name = {path.name: path for path in store.artifacts.glob("*/[!.]*")}
+    waiting = list(needed)
+    while waiting:
+        file = waiting.pop() / ARTIFACT_FILE
+        if not file.is_file():
+            continue
+        for source in read_json(file)["inputs"].values():
+            for fingerprint in source.values() if isinstance(source, dict) else [source]:
+                path = by_name.get(fingerprint)
+                if path is not None and path not in needed:
+                    needed.add(path)
+                    waiting.append(path)

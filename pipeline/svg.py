@@ -1,0 +1,231 @@
+"""Pictures as plain SVG: axes with readable ticks, and a drawing that knows how to write itself.
+
+Colours and line styles are CSS classes, so that one picture is right on light paper, in the dark and in print.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+MAX_DECADES = 6  # labels on a logarithmic axis
+TICK, GAP = 4, 6  # length of a tick, and from there to its label, in the picture's units
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Returns a number as a table shows it: `0.6889`, `7.3e-6`, `90,000`, `NaN`; None is `–`."""
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "−∞" if value < 0 else "∞"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}".replace("-", "−")
+    text = f"{value:.{digits}g}"
+    if "e" in text:
+        mantissa, _, exponent = text.partition("e")
+        text = f"{mantissa}e{int(exponent)}"
+    elif abs(value) >= 1000:
+        text = f"{float(text):,.10g}"
+    return text.replace("-", "−") if "e" not in text else text
+
+
+def power(exponent: int) -> str:
+    """Returns a power of ten as print has it, such as 10⁻⁶."""
+    return f"10{str(exponent).translate(SUPERSCRIPTS)}"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a chart.
+
+    Attributes:
+      low, high: The ends in the data's unit; on a logarithmic axis they are powers of ten.
+      start, end: The ends in the picture's unit; `end` is above `start` on the page for a vertical axis.
+      log: Whether the axis is logarithmic.
+      ticks: Value and label of each tick.
+      factor: What the labels are to be multiplied by, such as ×10⁻⁷; empty for 1.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool
+    ticks: tuple[tuple[float, str], ...]
+    factor: str = ""
+
+    def place(self, values: Any) -> Array:
+        """Returns where `values` stand, float64 of their shape; NaN where a logarithm does not exist."""
+        array = np.asarray(values, np.float64)
+        low, high = self.low, self.high
+        if self.log:
+            array = np.log10(array, out=np.full(array.shape, np.nan), where=array > 0)
+            low, high = math.log10(low), math.log10(high)
+        return self.start + (array - low) / (high - low) * (self.end - self.start)
+
+    def at(self, value: float) -> float:
+        """Returns where one value stands."""
+        return float(self.place(value))
+
+
+def linear_axis(values: Any, start: float, end: float, *, count: int = 5, tight: bool = False) -> Axis:
+    """Returns an axis that holds all finite `values`, with about `count` round ticks.
+
+    Args:
+      values: Any shape; without a finite value the axis goes from 0 to 1.
+      start, end: Its ends in the picture.
+      count: How many ticks are wanted.
+      tight: Whether the axis ends at the data, not at a tick.
+    """
+    low, high = _extent(values)
+    step = 10.0 ** math.floor(math.log10((high - low) / count))
+    step *= next((factor for factor in (1, 2, 5) if (high - low) / (step * factor) <= count), 10)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    if tight:
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    else:
+        low, high = first * step, last * step
+    largest = max(abs(low), abs(high))
+    exponent = math.floor(math.log10(largest))
+    exponent = exponent if not -3 <= exponent <= 4 else 0
+    decimals = max(0, exponent - math.floor(math.log10(step) + 1e-9))
+    ticks = []
+    for index in range(first, last + 1):
+        text = f"{index * step / 10.0**exponent:,.{decimals}f}".replace("-", "−")
+        ticks.append((index * step, "0" if index == 0 else text))
+    return Axis(low, high, start, end, False, tuple(ticks), f"×{power(exponent)}" if exponent else "")
+
+
+def log_axis(values: Any, start: float, end: float) -> Axis:
+    """Returns a logarithmic axis over all positive finite `values`, from one power of ten to another."""
+    array = np.asarray(values, np.float64).ravel()
+    array = array[np.isfinite(array) & (array > 0)]
+    first = math.floor(math.log10(array.min()) + 1e-12) if len(array) else 0
+    last = math.ceil(math.log10(array.max()) - 1e-12) if len(array) else 1
+    last = max(last, first + 1)
+    stride = -(-(last - first) // MAX_DECADES)
+    ticks = tuple((10.0**e, power(e)) for e in range(first, last + 1, stride))
+    return Axis(10.0**first, 10.0**last, start, end, True, ticks)
+
+
+def _extent(values: Any) -> tuple[float, float]:
+    """Returns the lowest and highest finite value, widened where they are equal."""
+    array = np.asarray(values, np.float64).ravel()
+    array = array[np.isfinite(array)]
+    if not len(array):
+        return 0.0, 1.0
+    low, high = float(array.min()), float(array.max())
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        room = abs(low) / 2 or 1.0
+        return low - room, high + room
+    return low, high
+
+
+def coordinate(value: float) -> str:
+    """Returns a place in the picture, to a tenth."""
+    text = f"{value:.1f}"
+    return text[:-2] if text.endswith(".0") else text
+
+
+def polyline(xs: Array, ys: Array) -> str:
+    """Returns the path through the points; it breaks where one is not finite."""
+    parts = []
+    command = "M"
+    for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
+        if math.isfinite(x) and math.isfinite(y):
+            parts.append(f"{command}{coordinate(x)} {coordinate(y)}")
+            command = "L"
+        else:
+            command = "M"
+    return "".join(parts)
+
+
+class Drawing:
+    """A picture in the making.
+
+    Args:
+      width, height: Size in CSS pixels; the page may scale it.
+      title: What the picture shows, in words, for those who do not see it.
+      css: Class of the whole picture.
+    """
+
+    def __init__(self, width: float, height: float, title: str, css: str = ""):
+        self.width, self.height, self.title, self.css = width, height, title, css
+        self._parts: list[str] = []
+
+    def __str__(self) -> str:
+        return (
+            f'<svg viewBox="0 0 {coordinate(self.width)} {coordinate(self.height)}" width="{coordinate(self.width)}" '
+            f'height="{coordinate(self.height)}" class="figure {self.css}" role="img" '
+            f'aria-label="{html.escape(self.title)}">{"".join(self._parts)}</svg>'
+        )
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, css: str) -> None:
+        """Adds a straight line."""
+        self.path(f"M{coordinate(x1)} {coordinate(y1)}L{coordinate(x2)} {coordinate(y2)}", css)
+
+    def path(self, data: str, css: str) -> None:
+        """Adds a path, if there is anything in it."""
+        if data:
+            self._parts.append(f'<path class="{css}" d="{data}"/>')
+
+    def rect(self, x: float, y: float, width: float, height: float, css: str, *, radius: float = 0, style: str = "") -> None:
+        """Adds a rectangle."""
+        place = f'x="{coordinate(x)}" y="{coordinate(y)}" width="{coordinate(width)}" height="{coordinate(height)}"'
+        corner = f' rx="{coordinate(radius)}"' if radius else ""
+        paint = f' style="{style}"' if style else ""
+        self._parts.append(f'<rect class="{css}" {place}{corner}{paint}/>')
+
+    def circle(self, x: float, y: float, radius: float, css: str) -> None:
+        """Adds a circle."""
+        self._parts.append(
+            f'<circle class="{css}" cx="{coordinate(x)}" cy="{coordinate(y)}" r="{coordinate(radius)}"/>'
+        )
+
+    def text(self, x: float, y: float, text: str, css: str = "", *, anchor: str = "start", turned: bool = False) -> None:
+        """Adds text, escaped. `anchor` is start, middle or end; turned text reads upwards."""
+        turn = f' transform="rotate(-90 {coordinate(x)} {coordinate(y)})"' if turned else ""
+        place = f'x="{coordinate(x)}" y="{coordinate(y)}"'
+        self._parts.append(f'<text class="{css}" {place} text-anchor="{anchor}"{turn}>{html.escape(text)}</text>')
+
+    def axes(self, x: Axis, y: Axis, x_label: str, y_label: str) -> None:
+        """Adds both axes: a line, ticks outside it, a faint grid across, and what they measure."""
+        for value, label in x.ticks:
+            place = x.at(value)
+            self.line(place, y.start, place, y.start + TICK, "axis")
+            self.text(place, y.start + TICK + GAP + 8, label, "tick", anchor="middle")
+        for value, label in y.ticks:
+            place = y.at(value)
+            self.line(x.start, place, x.end, place, "grid")
+            self.line(x.start - TICK, place, x.start, place, "axis")
+            self.text(x.start - GAP, place + 4, label, "tick", anchor="end")
+        self.line(x.start, y.start, x.end, y.start, "axis")
+        self.line(x.start, y.start, x.start, y.end, "axis")
+        if y_label or y.factor:
+            self.text(0, 11, f"{y_label}{', ' if y_label and y.factor else ''}{y.factor}", "label")
+        if x_label or x.factor:
+            label = f"{x_label}{', ' if x_label and x.factor else ''}{x.factor}"
+            self.text(x.end, y.start + 32, label, "label", anchor="end")
+
+
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Returns the places moved apart by at least `gap`, in their order, inside [low, high] where they fit."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    moved = list(places)
+    floor = low
+    for index in order:
+        moved[index] = floor = max(places[index], floor)
+        floor += gap
+    ceiling = high
+    for index in reversed(order):
+        moved[index] = ceiling = min(moved[index], ceiling)
+        ceiling -= gap
+    return moved

@@ -1,0 +1,106 @@
+"""Runs what the pages print: every ```console block, in order, in a folder that looks like a fresh clone.
+
+In a block, `$ ` starts a command and `> ` continues it; other lines are output. A block whose first line is a comment
+with a file's name (`# client.py`) is written to that file first. A comment `<!-- not-run: REASON -->` on the line
+before a block leaves it out; BUILD.md lists all of these.
+"""
+
+import os
+import re
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+PAGES = [HOUSE / "README.md", HOUSE / "BUILD.md", HOUSE / "CONTRIBUTING.md", *sorted((HOUSE / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^(?:<!-- not-run: (?P<reason>.*?) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
+NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
+
+
+@dataclass(frozen=True)
+class Block:
+    kind: str
+    text: str
+    not_run: str
+
+    @property
+    def commands(self) -> str:
+        lines = [line[2:] for line in self.text.splitlines() if line.startswith(("$ ", "> "))]
+        return "\n".join(lines)
+
+
+def blocks(page):
+    found = [Block(m["kind"], m["text"], m["reason"] or "") for m in BLOCK.finditer(page.read_text())]
+    assert len(found) == page.read_text().count("\n```") // 2, (
+        f"{page.name} has a block that is not closed or has no kind"
+    )
+    return found
+
+
+def runnable():
+    return [page for page in PAGES if any(block.kind == "console" and not block.not_run for block in blocks(page))]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A folder with what git tracks at the top level, and the environment that `make` has set up."""
+    for path in (*HOUSE.iterdir(),):
+        if path.name not in (".git", "crossnet_root", ".ci"):
+            (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", runnable(), ids=lambda page: page.name)
+def test_page_runs_as_printed(page, clone):
+    ports = {"8500": str(free_port()), "8501": str(free_port())}
+    for block in blocks(page):
+        text = block.text
+        for printed, free in ports.items():
+            text = text.replace(printed, free)
+        if named := NAMED_FILE.match(text):
+            (clone / named[1]).write_text(text)
+        if block.kind != "console" or block.not_run:
+            continue
+        commands = Block(block.kind, text, "").commands
+        assert commands, f"a console block of {page.name} has no command:\n{text}"
+        script = f"set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}\n"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CROSSNET_")}
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=clone,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{page.name}:\n{commands}\n\n{done.stdout}"
+
+
+def test_blocks_that_are_not_run_are_listed_in_build_md():
+    left_out = {
+        f"- {page.relative_to(HOUSE)}: `{block.commands.splitlines()[0]}`: {block.not_run}"
+        for page in PAGES
+        for block in blocks(page)
+        if block.kind == "console" and block.not_run
+    }
+    text = (HOUSE / "BUILD.md").read_text()
+    listed = {line for line in text.splitlines() if re.match(r"- [\w/]+\.md: `", line)}
+    assert listed == left_out
+    assert f"{len(left_out)} console blocks are not run" in text
+
+
+def test_pages_link_to_files_that_exist():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

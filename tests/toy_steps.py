@@ -1,0 +1,74 @@
+"""Steps without TensorFlow for the runner's own tests: a row of numbers, a gate on their mean, a push."""
+
+import os
+
+from components.artifacts import Anomalies, Evaluation, Examples, InfraValidation, PushedModel, write_json
+from components.errors import DataError
+
+CALLS: list[str] = []
+
+
+def make_examples(*, output_dir, rows: int) -> Examples:
+    CALLS.append("example_gen")
+    os.write(1, b"chatter of a library\n")  # as a C++ library does
+    (output_dir / "Split-train").mkdir()
+    if rows < 0:
+        (output_dir / "half").touch()
+        raise DataError("rows.csv:3: 2 cells, expected 3. Mend the row.")
+    if rows == 0:
+        raise ZeroDivisionError("a bug")
+    return Examples(output_dir, {"train": rows}, {"label": "y", "compression": ""})
+
+
+def validate(examples: Examples, *, output_dir, most: int) -> Anomalies:
+    CALLS.append("example_validator")
+    found = examples.counts["train"] > most
+    anomaly = {
+        "split": "train",
+        "column": "y",
+        "rule": "range",
+        "severity": "error",
+        "count": 1,
+        "rows": examples.counts["train"],
+        "first": "rows.csv:2",
+        "message": "`y` is too long",
+    }
+    write_json(output_dir / "anomalies.json", {"anomalies": [anomaly] if found else []})
+    return Anomalies(output_dir, {"errors": int(found), "warnings": 0})
+
+
+def evaluate(examples: Examples, *, output_dir, max_rmse: float) -> Evaluation:
+    CALLS.append("evaluator")
+    rmse = 1 / examples.counts["train"]
+    blessed = rmse <= max_rmse
+    metrics = {"toy": {"num_parameters": 1, "train_rmse": rmse, "eval_rmse": rmse, "mae": rmse}}
+    write_json(output_dir / "metrics.json", metrics)
+    write_json(output_dir / "verdict.json", {})
+    (output_dir / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
+    reasons = [] if blessed else [f"NOT_BLESSED: `toy` has eval rmse {rmse}, above max_rmse {max_rmse}."]
+    return Evaluation(output_dir, {}, {"champion": "toy" if blessed else None, "reasons": reasons})
+
+
+def try_in_server(evaluation: Evaluation, *, output_dir) -> InfraValidation:
+    CALLS.append("infra_validator")
+    (output_dir / "INFRA_BLESSED").touch()
+    return InfraValidation(output_dir, {}, {"reasons": [], "model": "toy"})
+
+
+def push(infra_validation: InfraValidation, *, output_dir, serving_dir: str) -> PushedModel:
+    from pathlib import Path
+
+    from components.artifacts import folder_checksum
+
+    CALLS.append("pusher")
+    folder = Path(serving_dir) / "toy" / str(len(CALLS))
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_text("toy")
+    properties = {
+        "version": int(folder.name),
+        "destination": str(folder),
+        "checksum": folder_checksum(folder),
+        "model_name": "toy",
+        "model": "none",
+    }
+    return PushedModel(output_dir, {"pushed": 1}, properties)
