@@ -1,0 +1,175 @@
+"""ExampleGen: rows of any source become TFRecord shards of tf.train.Example, split into train and eval.
+
+Rows stream through: a batch is read, told apart and written before the next is read. Parts of the source are read by
+several processes where that is asked for; the result is the same.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.artifacts import Examples
+from components.errors import DataError
+from components.inputs import input_files
+from components.params import ExampleGenParams
+from components.provenance import RowLog, write_provenance
+from components.sources import RetypedError, Source
+from components.splits import SPLITS, Splitter, num_eval_rows
+from components.tfrecord_shards import Spool, SpoolWriter, write_shards
+
+
+@dataclass
+class _Part:
+    """What one process made of its units: records by split, and where rows went."""
+
+    spools: dict[str, Spool]
+    log: RowLog
+
+
+def generate_examples(*, output_dir: Path, params: ExampleGenParams) -> Examples:
+    """Writes the rows of the source that `params` name to `output_dir`.
+
+    Returns:
+      Examples with counts by split.
+
+    Raises:
+      DataError: The source cannot be read as it stands, or has no rows.
+      SettingsError: A setting names a column that is not there.
+    """
+    files = input_files(params)
+    source = plan_source(files, params)
+    spool_dir = output_dir / ".spool"
+    while True:
+        spool_dir.mkdir()
+        try:
+            return _write(source, params, output_dir, spool_dir)
+        except RetypedError as error:
+            source = error.source
+        finally:
+            shutil.rmtree(spool_dir, ignore_errors=True)
+
+
+def plan_source(files: list[Path], params: ExampleGenParams) -> Source:
+    """Returns the source of rows, after a look at its columns."""
+    if params.source == "csv":
+        from components.csv_source import plan_csv
+
+        return plan_csv(files, params)
+    if params.source == "parquet":
+        from components.parquet_source import plan_parquet
+
+        return plan_parquet(files, params)
+    if params.source == "tfrecord":
+        from components.tfrecord_source import plan_tfrecord
+
+        return plan_tfrecord(files, params)
+    from components.synthetic_source import SyntheticSource
+
+    return SyntheticSource(params)
+
+
+def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path) -> Examples:
+    splitter = _splitter(source, params, spool_dir)
+    shares = _shares(source.sizes, params.num_workers)
+    with _executor(len(shares), params) as executor:
+        jobs = [(source, splitter, first, last, spool_dir / str(n)) for n, (first, last) in enumerate(shares)]
+        if executor is None:
+            parts = [_read_part(*job) for job in jobs]
+        else:
+            futures = [executor.submit(_read_part, *job) for job in jobs]
+            parts = [future.result() for future in futures]
+        spools = {split: [part.spools[split] for part in parts] for split in SPLITS}
+        rows = {split: sum(spool.rows for spool in spools[split]) for split in SPLITS}
+        total = sum(rows.values())
+        if not total:
+            where = ", ".join(f"`{path.name}`" for path in source.files[:3])
+            raise DataError(f"There are no rows in {where}, only a header or nothing. Expected at least two rows.")
+        first = dict.fromkeys(SPLITS, 0)
+        if splitter.by_order:
+            rows["eval"] = num_eval_rows(total, params.eval_fraction)
+            rows["train"] = first["eval"] = total - rows["eval"]
+            spools["eval"] = spools["train"]
+        compression = "GZIP" if params.compression == "gzip" else ""
+        for split in reversed(SPLITS):  # train last: it may use its spool up
+            write_shards(
+                output_dir,
+                split,
+                spools[split],
+                first[split],
+                first[split] + rows[split],
+                num_shards=params.num_shards,
+                compression=compression,
+                executor=executor,
+            )
+    unit_rows = write_provenance(output_dir, [part.log for part in parts], splitter)
+    properties: dict[str, Any] = {
+        "label": next(column.name for column in source.columns if _is_label(column, params)),
+        "compression": compression,
+        "columns": [column._asdict() for column in source.columns],
+        "source": params.source,
+        "files": [str(path) for path in source.files],
+        "rows_per_file": unit_rows if source.files else [],
+        "split": params.split,
+        "split_column": params.split_column,
+        "eval_files": sorted(splitter.eval_units),
+    }
+    return Examples(output_dir, counts=rows, properties=properties)
+
+
+def _is_label(column: Any, params: ExampleGenParams) -> bool:
+    return params.label in (column.name, column.source_name)
+
+
+def _splitter(source: Source, params: ExampleGenParams, spool_dir: Path) -> Splitter:
+    if params.split == "folders":
+        units = [n for n, path in enumerate(source.files) if "eval" in _folders(path, params)]
+        return Splitter(params, eval_units=frozenset(units))
+    return Splitter(params)
+
+
+def _folders(path: Path, params: ExampleGenParams) -> tuple[str, ...]:
+    return path.relative_to(params.input).parts[:1]
+
+
+def _shares(sizes: list[int], num_workers: int) -> list[tuple[int, int]]:
+    """Cuts the units into at most `num_workers` runs of about equal weight."""
+    ends = np.cumsum(sizes)
+    wanted = ends[-1] * np.arange(1, num_workers + 1) / num_workers
+    stops = sorted({int(stop) + 1 for stop in np.searchsorted(ends, wanted)} - {0})
+    stops = [min(stop, len(sizes)) for stop in stops]
+    return [(a, b) for a, b in zip([0, *stops], stops, strict=False) if a < b]
+
+
+@contextmanager
+def _executor(num_jobs: int, params: ExampleGenParams) -> Iterator[Executor | None]:
+    if params.num_workers == 1 or (num_jobs == 1 and params.num_shards == 1):
+        yield None
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(params.num_workers, mp_context=context) as executor:
+        yield executor
+
+
+def _read_part(source: Source, splitter: Splitter, first: int, last: int, path: Path) -> _Part:
+    """Writes the rows of some units to one spool per split."""
+    log = RowLog(first, last)
+    with SpoolWriter(path.with_suffix(".train")) as train, SpoolWriter(path.with_suffix(".eval")) as held:
+        for batch in source.read(first, last):
+            mask = splitter.is_eval(batch)
+            log.add(batch.unit, mask)
+            if not mask.any():
+                train.write(batch.rows)
+                continue
+            train.write(batch.rows.filter(pa.array(~mask)))
+            held.write(batch.rows.filter(pa.array(mask)))
+    return _Part({"train": train.spool, "eval": held.spool}, log)
