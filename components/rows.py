@@ -1,0 +1,95 @@
+"""A split's rows as the network sees them: arrays in memory, or on disk where they do not fit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from components.artifacts import Examples
+from components.dataset import read_batches
+from components.features import Feature
+from components.preprocessing import Transform
+
+READ_ROWS = 10_000
+
+
+@dataclass
+class Rows:
+    """Rows after preprocessing.
+
+    Attributes:
+      inputs: The network's: numbers float32 `(rows, numbers)` and ids int64 `(rows, texts)`, where there are any.
+      label: float32 `(rows,)`, normalised as the network learns it.
+      chunk: Rows that are handed over at once; all of them where they fit in memory.
+    """
+
+    inputs: tuple[npt.NDArray[Any], ...]
+    label: npt.NDArray[np.float32]
+    chunk: int
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def chunks(
+        self, batch_size: int, order: npt.NDArray[np.int64] | None = None
+    ) -> Iterator[tuple[int, tuple[npt.NDArray[Any], ...], npt.NDArray[np.float32]]]:
+        """Yields first row, inputs and label, chunk by chunk, each a whole number of batches (but the last).
+
+        Args:
+          batch_size: Rows per batch.
+          order: A permutation of the rows; None: as recorded.
+        """
+        step = max(1, self.chunk // batch_size) * batch_size
+        for first in range(0, len(self), step):
+            rows: Any = slice(first, first + step) if order is None else order[first : first + step]
+            yield first, tuple(np.asarray(part[rows]) for part in self.inputs), np.asarray(self.label[rows])
+
+
+@contextmanager
+def read_rows(
+    examples: Examples, split: str, transform: Transform, label: Feature, *, scratch: Path, cache_mib: int
+) -> Iterator[Rows]:
+    """Reads and preprocesses a split once.
+
+    Up to `cache_mib` MiB the rows are held in memory. Above, they are written to a file below `scratch`, which is gone
+    when the context ends, and mapped: batches come from there, in any order, and are the same.
+    """
+    preprocessing = transform.preprocessing
+    count = examples.counts[split]
+    shapes: list[tuple[tuple[int, ...], Any]] = []
+    if preprocessing.numbers:
+        shapes.append(((count, len(preprocessing.number_names)), np.float32))
+    if preprocessing.texts:
+        shapes.append(((count, len(preprocessing.texts)), np.int64))
+    shapes.append(((count,), np.float32))
+    row_bytes = sum(int(np.prod(shape[1:])) * np.dtype(dtype).itemsize for shape, dtype in shapes)
+    fits = count * row_bytes <= cache_mib * 2**20
+    with tempfile.TemporaryDirectory(prefix=".tmp-rows-", dir=scratch) as folder:
+        arrays = [
+            np.empty(shape, dtype)
+            if fits or not count
+            else np.lib.format.open_memmap(f"{folder}/{i}.npy", mode="w+", dtype=dtype, shape=shape)
+            for i, (shape, dtype) in enumerate(shapes)
+        ]
+        first = 0
+        for columns, values in read_batches(examples, split, preprocessing.features, label, batch_size=READ_ROWS):
+            assert values is not None
+            last = first + len(values)
+            for array, part in zip(arrays, transform({k: tf.constant(v) for k, v in columns.items()}), strict=False):
+                array[first:last] = part.numpy()
+            arrays[-1][first:last] = values
+            if preprocessing.scales_label:
+                centred = values.astype(np.float64) - preprocessing.label_mean
+                arrays[-1][first:last] = centred / preprocessing.label_scale
+            first = last
+        chunk = count if fits else max(1, cache_mib * 2**20 // row_bytes)
+        yield Rows(tuple(arrays[:-1]), arrays[-1], chunk)
+        del arrays  # closes the maps before their folder goes
