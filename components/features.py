@@ -54,7 +54,8 @@ def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature
     from tensorflow_metadata.proto.v0 import schema_pb2
 
     domains = {domain.name: tuple(domain.value) for domain in schema.string_domain}
-    features, labels = [], []
+    features: list[Feature] = []
+    labels: list[Feature] = []
     for column in schema.feature:
         if column.lifecycle_stage in (schema_pb2.DEPRECATED, schema_pb2.DISABLED):
             continue

@@ -1,0 +1,203 @@
+"""ExampleValidator: what is wrong with the data, before anything is learned from it.
+
+Against a schema inferred from this run's own data, only what is wrong with any table is an error: NaN, infinity, a
+missing label, an empty split. Types, presence, ranges, categories and the set of columns are judged where the schema
+was agreed on before: a reviewed file or the last blessed run's. Repeated rows, skew and drift are warnings unless a
+limit of `[example_validator]` is crossed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+
+from components import checks
+from components.artifacts import Anomalies, Examples, Schema, Statistics, write_json
+from components.checks import ERROR, ColumnsStatistics, Finding
+from components.column_statistics import by_column
+from components.dataset import read_columns
+from components.features import read_schema
+from components.params import ExampleValidatorParams
+from components.provenance import locate
+from components.repeats import find_leaked, find_repeats
+from components.row_checks import RowRule, RowScan, data_rules, schema_rules
+from components.sketches import Hashes
+
+BATCH_ROWS = 65_536
+MOST_LISTED = 10
+MEASURES = {
+    "L-infinity": anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY,
+    "Jensen-Shannon": anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE,
+}
+RETIRED = (schema_pb2.DEPRECATED, schema_pb2.DISABLED)
+
+
+def validate_examples(
+    examples: Examples,
+    statistics: Statistics,
+    schema: Schema,
+    *,
+    output_dir: Path,
+    params: ExampleValidatorParams,
+    previous: Statistics | None = None,
+) -> Anomalies:
+    """Writes all that is wrong with the data, errors first; the runner stops the run where there are errors.
+
+    Args:
+      previous: Statistics of the last blessed run, to measure drift against; None: there is none.
+    """
+    by_split = {split: by_column(statistics.proto(split)) for split in examples.splits}
+    found = [
+        *_check_statistics(examples, by_split, schema, previous, params),
+        *_check_rows(examples, by_split, schema, params),
+    ]
+    found.sort(key=lambda finding: finding.severity != ERROR)
+    records = [_record(examples, finding) for finding in found]
+    for split in examples.splits:
+        own = [pair for pair in zip(found, records, strict=True) if pair[0].split in ("", split)]
+        folder = output_dir / f"Split-{split}"
+        folder.mkdir()
+        (folder / "SchemaDiff.pb").write_bytes(_proto(own, schema.proto()).SerializeToString(deterministic=True))
+    write_json(output_dir / "anomalies.json", {"anomalies": records})
+    errors = sum(finding.severity == ERROR for finding in found)
+    return Anomalies(output_dir, counts={"errors": errors, "warnings": len(found) - errors})
+
+
+def _check_statistics(
+    examples: Examples,
+    by_split: Mapping[str, ColumnsStatistics],
+    schema: Schema,
+    previous: Statistics | None,
+    params: ExampleValidatorParams,
+) -> Iterator[Finding]:
+    """Yields what schema and statistics alone tell."""
+    features = {feature.name: feature for feature in schema.proto().feature if feature.lifecycle_stage not in RETIRED}
+    types = {column["name"]: column["type"] for column in examples.properties["columns"]}
+    train, *others = examples.splits
+    for split in examples.splits:
+        rows = examples.counts[split]
+        yield from checks.check_empty(split, rows)
+        if rows and not schema.properties["inferred"]:
+            yield from checks.check_columns(split, rows, features, types)
+    yield from checks.check_label(train, examples.counts[train], examples.label, by_split[train][examples.label])
+    for split in others:
+        yield from checks.check_skew(split, examples.counts[split], by_split[train], by_split[split], params)
+    if previous is not None:
+        before = by_column(previous.proto("train"))
+        yield from checks.check_drift(train, examples.counts[train], before, by_split[train], params)
+
+
+def _check_rows(
+    examples: Examples, by_split: Mapping[str, ColumnsStatistics], schema: Schema, params: ExampleValidatorParams
+) -> Iterator[Finding]:
+    """Yields what takes a pass over the rows, which is made once."""
+    hashes: dict[str, Hashes] = {}
+    keys: dict[str, Hashes] = {}
+    key = _key_column(examples)
+    for split in examples.splits:
+        rules = list(_row_rules(examples, by_split[split], schema))
+        scan = RowScan(split, examples.counts[split], rules, key=key)
+        for columns in read_columns(examples, split, batch_size=BATCH_ROWS):
+            scan.update(columns)
+        yield from scan.findings()
+        hashes[split], keys[split] = scan.hashes, scan.keys
+    rows = sum(map(len, hashes.values()))
+    repeats, leaked = find_repeats(hashes)
+    yield from checks.check_duplicates(repeats.rows, rows, repeats.first, params.max_duplicate_fraction)
+    for split, leak in leaked.items():
+        yield from checks.check_row_leakage(
+            split, leak.rows, len(hashes[split]), leak.first, params.max_leaked_fraction
+        )
+    if key:
+        for split, leak in find_leaked(keys).items():
+            yield from checks.check_key_leakage(split, key, leak.rows, len(keys[split]), leak.first)
+
+
+def _key_column(examples: Examples) -> str:
+    """Returns the recorded column whose values must not be in two splits; "" where there is none.
+
+    That is the key of a `key` split, and what `split_column` names beside splits given as folders.
+    """
+    wanted = examples.properties["split_column"] if examples.properties["split"] in ("key", "folders") else ""
+    columns = examples.properties["columns"]
+    return next((str(column["name"]) for column in columns if wanted in (column["name"], column["source_name"])), "")
+
+
+def _row_rules(examples: Examples, statistics: ColumnsStatistics, schema: Schema) -> Iterator[RowRule]:
+    """Yields the rules of every column that some rows may break, by what the statistics say."""
+    for name, column in statistics.items():
+        yield from data_rules(name, column, is_label=name == examples.label)
+    if schema.properties["inferred"]:
+        return
+    proto = schema.proto()
+    features, label = read_schema(proto)
+    vocabularies = {feature.name: feature.vocabulary for feature in (*features, label)}
+    types = {column["name"]: column["type"] for column in examples.properties["columns"]}
+    for feature in proto.feature:
+        name = feature.name
+        if name in vocabularies and name in types and checks.fits(types[name], feature):
+            yield from schema_rules(feature, vocabularies[name], statistics[name], is_label=name == label.name)
+
+
+def _record(examples: Examples, finding: Finding) -> dict[str, Any]:
+    """Returns a finding as it stands in anomalies.json, with its place in the source."""
+    first = "" if finding.first is None else locate(examples, *finding.first)
+    return {
+        "split": finding.split,
+        "column": finding.column,
+        "rule": finding.rule.name,
+        "severity": finding.severity,
+        "count": finding.count,
+        "rows": finding.rows,
+        "first": first,
+        "message": finding.text + (f" (first: {first})" if first else ""),
+    }
+
+
+def _proto(found: Sequence[tuple[Finding, dict[str, Any]]], schema: schema_pb2.Schema) -> anomalies_pb2.Anomalies:
+    """Returns one split's anomalies as TFX's ExampleValidator lays them out."""
+    proto = anomalies_pb2.Anomalies(baseline=schema, anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
+    for finding, record in found:
+        info = proto.anomaly_info[finding.column] if finding.column else proto.dataset_anomaly_info
+        if finding.column:
+            info.path.step[:] = [finding.column]
+        info.severity = max(info.severity, anomalies_pb2.AnomalyInfo.Severity.Value(finding.severity.upper()))
+        name = finding.rule.name.replace("_", " ").capitalize()
+        info.short_description = "Multiple reasons" if info.reason else name
+        info.description = f"{info.description} {record['message']}.".strip()
+        info.reason.add(
+            type=finding.reason or finding.rule.reason, short_description=name, description=f"{record['message']}."
+        )
+        if finding.distance is not None:
+            measured = proto.drift_skew_info.add()
+            measured.path.step.append(finding.column)
+            kind = measured.skew_measurements if finding.rule is checks.SKEW else measured.drift_measurements
+            kind.add(type=MEASURES[finding.distance.measure], value=finding.distance.value, threshold=finding.threshold)
+    return proto
+
+
+def explain(anomalies: Anomalies) -> str:
+    """Returns the errors in words, or the warnings where there is no error; "" where there is neither.
+
+    For example: "2 anomalies in `eval`: `fare` is missing in 14 of 2,000 rows (first: rides.csv:871); `miles` reaches
+    812.0, schema allows 0 to 200, in 1 of 2,000 rows (first: rides.csv:1204). Fix the source, or name a reviewed
+    schema in `schema_gen.schema_file`."
+    """
+    severity = "error" if anomalies.has_errors else "warning"
+    chosen = [anomaly for anomaly in anomalies.anomalies if anomaly["severity"] == severity]
+    chosen.sort(key=lambda anomaly: (anomaly["split"] != "", anomaly["split"] != "train", anomaly["split"]))
+    one, many = ("anomaly", "anomalies") if severity == "error" else ("warning", "warnings")
+    sentences = []
+    for split, group in itertools.groupby(chosen, key=lambda anomaly: anomaly["split"]):
+        clauses = [anomaly["message"] for anomaly in group]
+        number = f"{len(clauses):,} {one if len(clauses) == 1 else many}" + (f" in `{split}`" if split else "")
+        more = f"; {len(clauses) - MOST_LISTED:,} more in anomalies.json" if len(clauses) > MOST_LISTED else ""
+        sentences.append(f"{number}: {'; '.join(clauses[:MOST_LISTED])}{more}.")
+    if severity == "error":
+        remedies = {rule.remedy for rule in checks.RULES if rule.name in {anomaly["rule"] for anomaly in chosen}}
+        sentences.append(f"Fix the source{''.join(f', or {remedy}' for remedy in sorted(remedies - {''}))}.")
+    return " ".join(sentences)
