@@ -110,7 +110,7 @@ def run(
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """Run the whole pipeline; what is finished already is reused."""
+    """Run the pipeline; what is finished is reused."""
     from pipeline import screen
     from pipeline.config import load_config
     from pipeline.console import Reporter
@@ -160,7 +160,7 @@ def plan(config_file: Path | None, overrides: tuple[str, ...], root: Path, until
 @root_option
 @fails_in_words
 def why(step: str, config_file: Path | None, overrides: tuple[str, ...], root: Path) -> None:
-    """Say why STEP would run again: which setting, input, file or source differs."""
+    """Say what differs, if STEP would run again."""
     from pipeline import screen
     from pipeline.config import load_config
     from pipeline.plan import make_plan
@@ -193,7 +193,7 @@ def runs(root: Path, as_json: bool) -> None:
 @json_option
 @fails_in_words
 def show(name: str | None, root: Path, as_json: bool) -> None:
-    """Show one run: its steps, artifacts, times, verdict and lineage. [default: the newest]"""
+    """Show one run: steps, artifacts, times, verdict. [default: the newest]"""
     from pipeline import screen
     from pipeline.store import Store
 
@@ -217,7 +217,9 @@ def show(name: str | None, root: Path, as_json: bool) -> None:
 @click.pass_context
 @fails_in_words
 def serve(context: click.Context, root: Path, server: str) -> int:
-    """Serve what was pushed, or other models with tensorflow_model_server's own flags (as --name=value).
+    """Serve what was pushed over gRPC and REST.
+
+    All flags of tensorflow_model_server are taken, written as --name=value.
 
     Example: crossnet serve --port=8500 --rest_api_port=8501
     """
@@ -233,7 +235,10 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 @click.option("--reason", default="", help="Why; kept beside the version.")
 @fails_in_words
 def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str) -> None:
-    """Take the newest version out of service; servers go back to the one before within a poll."""
+    """Take the newest version out of service.
+
+    Servers go back to the one before within a poll.
+    """
     from components.pusher import roll_back
 
     folder = (serving_dir or root / "serving_models") / model_name
@@ -248,7 +253,7 @@ def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str)
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @fails_in_words
 def gc(root: Path, keep: int, dry_run: bool) -> None:
-    """Remove artifacts that no kept run and no version in service needs."""
+    """Remove artifacts that nothing kept needs."""
     from pipeline.gc import collect_garbage
     from pipeline.store import Store
 
@@ -261,9 +266,23 @@ def gc(root: Path, keep: int, dry_run: bool) -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--label", required=True, help="The column to predict.")
+@click.option("--output", type=click.Path(path_type=Path), help="[default: the file's name with .toml, here]")
+@fails_in_words
+def init(file: Path, label: str, output: Path | None) -> None:
+    """Look at a CSV and write a commented config for it."""
+    from pipeline.init import look_at, write_config
+
+    output = output or Path(f"{file.name.partition('.')[0]}.toml")
+    write_config(file, look_at(file, label), output)
+    click.echo(f"Wrote {output}. Next: crossnet run --config {output}")
+
+
+@cli.command()
 @fails_in_words
 def doctor() -> int:
-    """Look at this machine: what is there, what is missing, and the command that mends it."""
+    """Show what is installed, what is missing and how to mend it."""
     from pipeline import screen
     from pipeline.doctor import examine
 

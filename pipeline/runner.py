@@ -22,6 +22,7 @@ from pipeline.graph import Step, model_kind
 from pipeline.plan import Plan, PlannedStep, make_plan, passes, serving_dir
 from pipeline.store import RUN_FILE, Store, utc_now
 
+MEAN_PREDICTOR = "mean_predictor"  # a line of the tables, no model of the run
 MODEL_KEYS = ("num_parameters", "train_rmse", "eval_rmse")
 STEP_KEYS = ("status", "seconds", "artifact")
 
@@ -64,7 +65,9 @@ class RunResult:
         """Returns the object that `--json` prints; run.json keeps more of each model and step."""
         keys = ("run", "root", "verdict", "reasons", "pushed_version", "serving_dir", "champion")
         facts = {key: getattr(self, key) for key in keys}
-        facts["models"] = {kind: _only(model, MODEL_KEYS) for kind, model in self.models.items()}
+        facts["models"] = {
+            kind: _only(model, MODEL_KEYS) for kind, model in self.models.items() if kind != MEAN_PREDICTOR
+        }
         facts["steps"] = {name: _only(step, STEP_KEYS) for name, step in self.steps.items()}
         if self.exit_code in (1, 2):
             facts["error"] = self.error

@@ -33,8 +33,6 @@ def print_result(result: RunResult) -> None:
     console = _console()
     for warning in result.warnings:
         console.print(warning, markup=False)
-    if result.models:
-        console.print(_model_table(result.models, result.champion))
     evaluation = result.artifacts.get("evaluator")
     if isinstance(evaluation, Evaluation):
         from components.verdict import render_verdict

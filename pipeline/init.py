@@ -1,0 +1,155 @@
+"""`crossnet init`: looks at a user's CSV and writes a commented config for it."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import statistics
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import tomli_w
+
+from components.csv_source import plan_csv
+from components.csv_source_lines import read_header
+from components.errors import SettingsError
+from components.params import ExampleGenParams
+from components.sources import Source
+
+SAMPLE_ROWS = 10_000
+FEW_ROWS = 10_000  # below this many rows, batches and the learning rate are smaller
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the first rows say.
+
+    Attributes:
+      label: The column to predict, in the file's spelling.
+      types: Type ("FLOAT", "INT", "BYTES") by column, in the file's spelling.
+      identifiers: Columns in which no value occurs twice, as in a key.
+      codes: Columns of few whole numbers, which may be categories.
+      label_std: The label's standard deviation in the sample, in its unit.
+      rows: Rows looked at, at most SAMPLE_ROWS.
+    """
+
+    label: str
+    types: Mapping[str, str]
+    identifiers: tuple[str, ...]
+    codes: tuple[str, ...]
+    label_std: float
+    rows: int
+
+
+def look_at(file: Path, label: str) -> Look:
+    """Reads the first rows of `file`.
+
+    Raises:
+      SettingsError: The file or the label is not there; the message lists the columns.
+      DataError: The file is no CSV that can be read.
+    """
+    if not file.is_file():
+        raise SettingsError(f"No file `{file}`. Name a CSV file with a header.")
+    header = read_header(file)
+    if label not in header:
+        near = difflib.get_close_matches(label, header, 1)
+        raise SettingsError(
+            f"`{file.name}` has no column `{label}`.{f' Did you mean `{near[0]}`?' if near else ''} "
+            f"Its columns are: {', '.join(header)}. Name the one to predict with --label."
+        )
+    source = plan_csv([file], ExampleGenParams(source="csv", input=str(file), label=label))
+    spelling = {column.name: column.source_name for column in source.columns}
+    table = pa.Table.from_batches(list(_sample(source))).rename_columns(spelling)
+    types = {column.source_name: column.type for column in source.columns}
+    distinct = {name: len(table[name].drop_null().unique()) for name in types}
+    features = [name for name in types if name != label]
+    rows = len(table)
+    labels = table[label].drop_null().to_pylist()
+    return Look(
+        label=label,
+        types=types,
+        identifiers=tuple(n for n in features if rows > 20 and distinct[n] == rows and types[n] in ("INT", "BYTES")),
+        codes=tuple(n for n in features if types[n] == "INT" and distinct[n] <= 20 < rows),
+        label_std=statistics.pstdev(labels) if labels else 0.0,
+        rows=rows,
+    )
+
+
+def _sample(source: Source) -> Iterator[pa.RecordBatch]:
+    left = SAMPLE_ROWS
+    for batch in source.read(0, 1):
+        yield batch.rows.slice(0, left)
+        left -= batch.rows.num_rows
+        if left <= 0:
+            return
+
+
+def write_config(file: Path, look: Look, output: Path) -> str:
+    """Writes the config beside the reader's own files; returns its text.
+
+    Args:
+      file: The CSV, written relative to `output` where that is possible.
+      look: What `look_at` found.
+      output: The TOML file.
+
+    Raises:
+      SettingsError: `output` is there already.
+    """
+    if output.exists():
+        raise SettingsError(f"`{output}` is there already. Name another file with --output, or remove it.")
+    path = file.absolute()
+    folder = output.absolute().parent
+    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
+    few = look.rows < FEW_ROWS
+    limit = float(f"{look.label_std / 2:.2g}") if look.label_std else 1.0
+    kinds = {"FLOAT": "number", "INT": "whole number", "BYTES": "text"}
+    columns = "\n".join(f"#   {name}: {kinds[kind]}" for name, kind in look.types.items() if name != look.label)
+    text = f"""\
+# Made by `crossnet init` from {file.name}. Run it with: crossnet run --config {output.name}
+# Each section's settings and their defaults: `crossnet run` writes all of them to runs/<run>/config.toml.
+models = ["cross_layer", "tfrs_cross", "dense"]   # candidates in order of preference; the last is the baseline
+
+[example_gen]
+source = "csv"
+{_line("input", str(shown))}   # relative to this file; a glob such as "rides/*.csv" is fine
+{_line("label", look.label)}
+# The other columns, as the first {look.rows:,} rows read:
+{columns}
+{_line("exclude", list(look.identifiers))}   # no features{_because(look.identifiers, "no value occurs twice")}
+{_line("text", [])}   # numbers that are categories{_because(look.codes, "few values, look at", look.codes)}
+split = "hash"        # a row keeps its split when rows are added; also: order, random, key, time, folders
+eval_fraction = 0.1
+
+[trainer]
+epochs = 100
+batch_size = {32 if few else 1000}
+learning_rate = {0.02 if few else 0.05}
+
+[evaluator]
+# The label's standard deviation is {look.label_std:.3g} in these rows: what always predicting the mean would reach.
+max_rmse = {limit}        # in the label's unit; half of that to begin with, yours to set
+min_improvement = 0.0   # share by which RMSE must be below the baseline's
+
+[pusher]
+{_line("model_name", _model_name(file))}
+"""
+    tomllib.loads(text)  # the file's names are the user's; what is written must read back
+    output.write_text(text, encoding="utf-8")
+    return text
+
+
+def _line(key: str, value: object) -> str:
+    return " ".join(tomli_w.dumps({key: value}).split("\n")).strip()
+
+
+def _because(names: tuple[str, ...], reason: str, shown: tuple[str, ...] = ()) -> str:
+    if not names:
+        return ""
+    return f": {reason}" + (f" {', '.join(itertools.islice(shown, 5))}" if shown else "")
+
+
+def _model_name(file: Path) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in file.name.partition(".")[0]) or "model"

@@ -1,0 +1,44 @@
+import pytest
+
+from components.errors import SettingsError
+from pipeline.config import load_config
+from pipeline.init import look_at, write_config
+
+
+@pytest.fixture
+def rides(tmp_path):
+    file = tmp_path / "rides of May.csv"
+    lines = ["ride id,zone,miles,passengers,fare"]
+    lines += [f"{i},{'ab'[i % 2]},{i / 7},{i % 3},{i % 10}.5" for i in range(100)]
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_init_writes_a_config_that_loads_and_says_what_it_saw(rides, tmp_path):
+    output = tmp_path / "rides.toml"
+    text = write_config(rides, look_at(rides, "fare"), output)
+    config = load_config(output)
+    assert config.example_gen.input == str(rides)
+    assert (config.example_gen.label, config.example_gen.exclude) == ("fare", ("ride id",))
+    assert config.evaluator.max_rmse == pytest.approx(1.4)  # half of the standard deviation of 0.5 … 9.5, 2.87
+    assert config.pusher.model_name == "rides_of_May"
+    assert "#   zone: text" in text
+    assert "few values, look at passengers" in text
+    assert 'input = "rides of May.csv"' in text
+
+
+def test_init_names_the_nearest_column_when_the_label_is_not_there(rides):
+    with pytest.raises(SettingsError, match=r"has no column `far`\. Did you mean `fare`\? Its columns are: ride id,"):
+        look_at(rides, "far")
+
+
+def test_init_does_not_overwrite(rides, tmp_path):
+    (tmp_path / "rides.toml").write_text("mine")
+    with pytest.raises(SettingsError, match=r"is there already\. Name another file with --output"):
+        write_config(rides, look_at(rides, "fare"), tmp_path / "rides.toml")
+    assert (tmp_path / "rides.toml").read_text() == "mine"
+
+
+def test_init_says_when_there_is_no_file(tmp_path):
+    with pytest.raises(SettingsError, match="No file `.*missing.csv`"):
+        look_at(tmp_path / "missing.csv", "fare")
