@@ -1,0 +1,243 @@
+"""Metrics of several models over the same rows, in one pass, constant memory and float64.
+
+Labels and predictions are float32; their difference is taken in float64, where it is exact, summed pairwise within a
+batch (`numpy.sum`) and with Kahan's compensation across batches, so that an RMSE of 1e-7 on labels near 1 is measured
+and not rounded away.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+# A float32 model cannot come closer to its labels than a few units in the last place of a typical label. Below this
+# many, two models are tied: 1e-7 against 1.2e-7 is rounding, not a regression.
+FLOOR_ULPS = 4
+MEAN_PREDICTOR = "mean_predictor"  # predicts the mean label of the train split for every row
+SAMPLE_SIZE = 1_000_000
+CHUNK = 1_000_000
+
+
+class CompensatedSum:
+    """A float64 array that forgets nothing when small numbers are added to it (Kahan 1965, as Neumaier 1974)."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._total = np.zeros(shape)
+        self._lost = np.zeros(shape)
+
+    def add(self, values: Array) -> None:
+        """Adds float64 `values` of the sum's shape."""
+        total = self._total + values
+        swapped = np.abs(self._total) < np.abs(values)
+        big, small = np.where(swapped, values, self._total), np.where(swapped, self._total, values)
+        self._lost += (big - total) + small
+        self._total = total
+
+    @property
+    def value(self) -> Array:
+        """The sum; where it is infinite or NaN, as it is."""
+        return np.where(np.isfinite(self._total), self._total + self._lost, self._total)
+
+
+class ErrorSums:
+    """What the metrics of `num_models` models over one group of rows need.
+
+    Attributes:
+      rows: Rows so far.
+      nonfinite: Rows in which each model predicted NaN or infinity, int64 (num_models,).
+    """
+
+    def __init__(self, num_models: int) -> None:
+        self.rows = 0
+        self.nonfinite = np.zeros(num_models, np.int64)
+        self._label_mean = 0.0
+        self._label_deviation = 0.0  # sum of (label - mean)²
+        self._nonzero_labels = 0
+        self._errors = CompensatedSum((4, num_models))  # sums of e, |e|, e², |e / label|
+        self._products = CompensatedSum((num_models, num_models))  # sums of e_i² e_j²
+
+    def add(self, labels: Array, predictions: Array) -> None:
+        """Adds rows.
+
+        Args:
+          labels: float64 (rows,).
+          predictions: float64 (num_models, rows).
+        """
+        rows = len(labels)
+        if not rows:
+            return
+        with np.errstate(all="ignore"):  # NaN and infinity are judged, not warned about
+            errors = predictions - labels
+            squares = np.square(errors)
+            absolute = np.abs(errors)
+            nonzero = labels != 0
+            self._nonzero_labels += int(nonzero.sum())
+            relative = np.divide(absolute, np.abs(labels), out=np.zeros_like(errors), where=nonzero)
+            self._errors.add(np.stack([values.sum(axis=1) for values in (errors, absolute, squares, relative)]))
+            self._products.add(squares @ squares.T)
+            self.nonfinite += rows - np.isfinite(predictions).sum(axis=1)
+            # Chan, Golub, LeVeque 1979: merge the batch's mean and deviation.
+            mean = float(labels.mean())
+            deviation = float(np.square(labels - mean).sum())
+            total = self.rows + rows
+            shift = mean - self._label_mean
+            self._label_deviation += deviation + shift * shift * self.rows * rows / total
+            self._label_mean += shift * rows / total
+            self.rows = total
+
+    @property
+    def label_mean(self) -> float:
+        """Mean label; NaN without rows."""
+        return self._label_mean if self.rows else math.nan
+
+    @property
+    def label_std(self) -> float:
+        """Population standard deviation of the label, the RMSE of predicting its mean; NaN without rows."""
+        return math.sqrt(self._label_deviation / self.rows) if self.rows else math.nan
+
+    @property
+    def floor(self) -> float:
+        """RMSE at which float32 rounding begins: `FLOOR_ULPS` units in the last place of the labels' root mean square.
+
+        A group of rows whose labels are all zero has no floor.
+        """
+        if not self.rows:
+            return 0.0
+        return FLOOR_ULPS * float(np.finfo(np.float32).eps) * math.hypot(self._label_mean, self.label_std)
+
+    @property
+    def mean_squares(self) -> Array:
+        """Mean squared error of each model, float64 (num_models,); NaN without rows."""
+        return self._errors.value[2] / self.rows if self.rows else np.full(len(self.nonfinite), np.nan)
+
+    @property
+    def mean_products(self) -> Array:
+        """Mean of e_i² e_j², float64 (num_models, num_models); NaN without rows."""
+        return self._products.value / self.rows if self.rows else np.full((len(self.nonfinite),) * 2, np.nan)
+
+    def rmse(self, model: int) -> float:
+        """Root mean squared error of one model in the label's unit."""
+        return math.sqrt(value) if (value := float(self.mean_squares[model])) >= 0 else math.nan
+
+    def metrics(self, model: int) -> dict[str, float | None]:
+        """Returns all metrics of one model; None where a metric is not defined.
+
+        `bias` is the mean of prediction minus label. `r2` needs labels that differ. `mape` is the mean of |e / label|
+        over the `mape_rows` rows whose label is not zero.
+        """
+        if not self.rows:
+            return dict.fromkeys(("rmse", "mae", "bias", "r2", "mape", "mape_rows"))
+        error, absolute, square, relative = (float(value) for value in self._errors.value[:, model])
+        return {
+            "rmse": self.rmse(model),
+            "mae": absolute / self.rows,
+            "bias": error / self.rows,
+            "r2": 1 - square / self._label_deviation if self._label_deviation > 0 else None,
+            "mape": relative / self._nonzero_labels if self._nonzero_labels else None,
+            "mape_rows": self._nonzero_labels,
+        }
+
+
+class WorstRows:
+    """The rows with the largest absolute error of one model; NaN counts as larger than all."""
+
+    def __init__(self, size: int = 10) -> None:
+        self._size = size
+        self._heap: list[tuple[float, int, dict[str, Any]]] = []
+
+    def add(self, first: int, labels: Array, predictions: Array, features: Mapping[str, Array]) -> None:
+        """Adds a batch whose first row is record `first` of the split; all arrays are (rows,)."""
+        errors = np.abs(predictions - labels)
+        errors = np.where(np.isnan(errors), np.inf, errors)
+        size = min(self._size, len(errors))
+        for row in np.argpartition(errors, len(errors) - size)[-size:] if size else ():
+            item = (float(errors[row]), -(first + int(row)))
+            if len(self._heap) == self._size and item <= self._heap[0][:2]:
+                continue
+            facts = {
+                "record": first + int(row),
+                "label": plain(np.float32(labels[row])),
+                "prediction": plain(np.float32(predictions[row])),
+                "features": {name: plain(values[row]) for name, values in features.items()},
+            }
+            heapq.heappush(self._heap, (*item, facts))
+            if len(self._heap) > self._size:
+                heapq.heappop(self._heap)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns the rows, worst first: record (0-based place in the split), label, prediction, features."""
+        return [facts for *_, facts in sorted(self._heap, key=lambda item: item[:2], reverse=True)]
+
+
+def plain(value: Any) -> Any:
+    """Returns one value as JSON has it: text for bytes, a float32 with its own digits, None for NaN and infinity."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.float32):
+        return float(str(value)) if np.isfinite(value) else None
+    return int(value)
+
+
+def thinned(chunks: Iterator[Array], limit: int = SAMPLE_SIZE) -> Array:
+    """Returns every k-th value of a stream, k the smallest power of two that keeps at most about `limit` values."""
+    kept: list[Array] = []
+    stride, position, size = 1, 0, 0
+    for chunk in chunks:
+        values = chunk[-position % stride :: stride]
+        position += len(chunk)
+        kept.append(values)
+        size += len(values)
+        if size > limit:
+            kept = [np.concatenate(kept)[::2]]
+            stride, size = 2 * stride, len(kept[0])
+    return np.concatenate(kept) if kept else np.zeros(0)
+
+
+def calibration(predictions: Path, labels: Path, bins: int = 10) -> list[dict[str, float | int]]:
+    """Compares mean prediction and mean label in bins of equal size by prediction.
+
+    Args:
+      predictions: float32 (rows,) as .npy.
+      labels: float32 (rows,) as .npy.
+      bins: Deciles by default. Equal predictions share a bin, so there may be fewer.
+
+    Returns:
+      One dict per bin with rows: `rows`, `low` and `high` (of the prediction), `mean_prediction`, `mean_label`.
+      Rows with a prediction that is not finite are left out.
+    """
+    predicted = np.load(predictions, mmap_mode="r")
+    actual = np.load(labels, mmap_mode="r")
+    starts = range(0, len(predicted), CHUNK)
+    sample = thinned(np.asarray(predicted[start : start + CHUNK]) for start in starts)
+    sample = sample[np.isfinite(sample)].astype(np.float64)
+    if not len(sample):
+        return []
+    edges = np.unique(np.quantile(sample, np.arange(1, bins) / bins))
+    rows, sums = np.zeros(len(edges) + 1, np.int64), np.zeros((2, len(edges) + 1))
+    low, high = np.full(len(edges) + 1, np.inf), np.full(len(edges) + 1, -np.inf)
+    for start in starts:
+        values = np.asarray(predicted[start : start + CHUNK], np.float64)
+        finite = np.isfinite(values)
+        values, truth = values[finite], np.asarray(actual[start : start + CHUNK], np.float64)[finite]
+        places = np.searchsorted(edges, values, side="left")
+        rows += np.bincount(places, minlength=len(rows))
+        sums += [np.bincount(places, weights=weights, minlength=len(rows)) for weights in (values, truth)]
+        np.minimum.at(low, places, values)
+        np.maximum.at(high, places, values)
+    return [
+        {
+            "rows": int(rows[i]),
+            "low": float(low[i]),
+            "high": float(high[i]),
+            "mean_prediction": float(sums[0, i] / rows[i]),
+            "mean_label": float(sums[1, i] / rows[i]),
+        }
+        for i in np.flatnonzero(rows)
+    ]
