@@ -26,9 +26,9 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes sorted, indented JSON, so that `diff` works. NaN and infinity become null."""
-    path.write_text(json.dumps(json_value(value), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+def write_json(path: Path, value: Any, *, sort: bool = True) -> None:
+    """Writes indented JSON, sorted so that `diff` works. NaN and infinity become null."""
+    path.write_text(json.dumps(json_value(value), indent=2, sort_keys=sort) + "\n", encoding="utf-8")
 
 
 def json_value(value: Any) -> Any:

@@ -202,7 +202,8 @@ def _judge(artifact: Artifact, result: RunResult, force: str) -> None:
             result.warnings.append(explain(artifact))
     elif isinstance(artifact, artifacts.Evaluation):
         result.verdict = "BLESSED" if artifact.blessed else "NOT_BLESSED"
-        result.champion, result.reasons, result.models = artifact.champion, artifact.reasons, artifact.metrics
+        result.champion, result.reasons = artifact.champion, artifact.reasons
+        result.models = {name: artifact.metrics[name] for name in artifact.verdict["models"]}
         result.exit_code = 0 if passes(artifact, force=bool(force)) else NotBlessedError.exit_code
     elif isinstance(artifact, artifacts.InfraValidation) and not artifact.blessed:
         result.reasons = [*result.reasons, *artifact.reasons]
@@ -274,4 +275,5 @@ def _record(folder: Path, config: Config, plan: Plan, result: RunResult, started
             "versions": fp.library_versions(),
             "graph": {name: [*planned.step.input_steps] for name, planned in plan.items()},
         },
+        sort=False,  # steps and models stay in their order
     )

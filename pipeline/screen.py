@@ -17,7 +17,10 @@ from pipeline.store import Store
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 200  # tables are not squeezed into the 80 columns of no terminal
+    return console
 
 
 def _table(*headings: str) -> Table:
@@ -117,10 +120,9 @@ def print_run(facts: Mapping[str, Any], store: Store) -> None:
     console = _console()
     console.print(f"Run {facts['run']} in {store.root}", markup=False)
     console.print(f"started {facts['started']}, finished {facts['finished']}, exit code {facts['exit_code']}")
-    table = _table("step", "status", "seconds", "artifact", "made from")
+    table = _table("step", "status", "seconds", "artifact")
     for name, step in facts["steps"].items():
-        artifact = step["artifact"] or ""
-        table.add_row(name, step["status"], f"{step['seconds']:.1f}", artifact, ", ".join(facts["graph"][name]))
+        table.add_row(name, step["status"], f"{step['seconds']:.1f}", step["artifact"] or "")
     console.print(table)
     if facts["models"]:
         console.print(_model_table(facts["models"], facts["champion"]))
