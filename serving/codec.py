@@ -1,0 +1,227 @@
+"""TensorProto to NumPy and back, on the server's side.
+
+In: `tensor_content` is viewed, not copied; the typed `*_val` fields are read by the rules of TensorFlow's
+`Tensor::FromProto` (core/framework/tensor.cc). Out: always typed fields, as tensorflow_model_server writes them,
+because many clients read `float_val` and nothing else. Protobuf's Python API fills such a field value by value; here
+the array's own bytes become the packed field, spliced between hand-written tags.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from google.protobuf.internal.encoder import _VarintBytes as varint  # type: ignore[attr-defined]
+from numpy.typing import NDArray
+
+from serving.codes import invalid
+
+Array = NDArray[Any]
+
+DT_STRING = 7
+_DT_HALF = 19
+_DT_BFLOAT16 = 14
+_MOST_DIMENSIONS = 254
+_LARGEST_SIZE = 2**63 - 1
+# A few bytes may claim a huge tensor whose last value repeats. The real server would try to allocate it.
+_MOST_IMPLIED_BYTES = 2**28
+
+# DataType number -> (NumPy type, field that holds its values). bfloat16 is added by `_types`: NumPy has none.
+_TYPES: dict[int, tuple[np.dtype[Any], str]] = {
+    1: (np.dtype(np.float32), "float_val"),
+    2: (np.dtype(np.float64), "double_val"),
+    3: (np.dtype(np.int32), "int_val"),
+    4: (np.dtype(np.uint8), "int_val"),
+    5: (np.dtype(np.int16), "int_val"),
+    6: (np.dtype(np.int8), "int_val"),
+    DT_STRING: (np.dtype(np.object_), "string_val"),
+    8: (np.dtype(np.complex64), "scomplex_val"),
+    9: (np.dtype(np.int64), "int64_val"),
+    10: (np.dtype(np.bool_), "bool_val"),
+    17: (np.dtype(np.uint16), "int_val"),
+    18: (np.dtype(np.complex128), "dcomplex_val"),
+    _DT_HALF: (np.dtype(np.float16), "half_val"),
+    22: (np.dtype(np.uint32), "uint32_val"),
+    23: (np.dtype(np.uint64), "uint64_val"),
+}
+_NUMBERS = {numpy: number for number, (numpy, _) in _TYPES.items()}
+# Fields whose packed form is the array's own little-endian bytes: field number.
+_SPLICED = {1: 5, 2: 6, 8: 9, 10: 11, 18: 12}
+# Fields of variable-length numbers: field number. Strings are field 8, one entry each.
+_VARINTS = {3: 7, 4: 7, 5: 7, 6: 7, 17: 7, 9: 10, 22: 16, 23: 17}
+_CONTENT_FIELD = 4
+
+
+def numpy_type(data_type: int) -> np.dtype[Any] | None:
+    """Returns NumPy's type for a DataType; None for one that cannot be sent. Text is `object`, of bytes."""
+    if data_type == _DT_BFLOAT16:
+        return np.dtype(_bfloat16())
+    known = _TYPES.get(data_type)
+    return known[0] if known else None
+
+
+def data_type_of(array: Array) -> int:
+    """Returns the DataType number of an array."""
+    number = _NUMBERS.get(array.dtype)
+    return _DT_BFLOAT16 if number is None and array.dtype.name == "bfloat16" else number or 0
+
+
+@lru_cache(maxsize=1)
+def _bfloat16() -> Any:
+    import tensorflow as tf
+
+    return tf.bfloat16.as_numpy_dtype
+
+
+def read_tensor(tensor: Any, alias: str) -> Array:
+    """Returns the values of a TensorProto; a view of the message's bytes where that is possible.
+
+    Args:
+      tensor: The TensorProto.
+      alias: The input's name, for the error.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT `tensor parsing error: ALIAS`, in each case in which TensorFlow cannot read it.
+    """
+    dtype = numpy_type(tensor.dtype)
+    shape = tuple([dim.size for dim in tensor.tensor_shape.dim])
+    size = math.prod(shape)
+    if (
+        dtype is None
+        or size < 0
+        or size > _LARGEST_SIZE
+        or len(shape) > _MOST_DIMENSIONS
+        or tensor.tensor_shape.unknown_rank
+        or any(dim < 0 for dim in shape)
+    ):
+        raise invalid(f"tensor parsing error: {alias}")
+    content = tensor.tensor_content
+    if content and size:
+        if tensor.dtype == DT_STRING:
+            return _as_objects(_split_strings(content, size, alias)).reshape(shape)
+        if len(content) != size * dtype.itemsize:
+            raise invalid(f"tensor parsing error: {alias}")
+        return np.frombuffer(content, dtype).reshape(shape)
+    values = _listed_values(tensor, dtype)
+    if len(values) > size:
+        values = values[:size]
+    elif len(values) < size:
+        if size * dtype.itemsize > _MOST_IMPLIED_BYTES:
+            raise invalid(f"tensor parsing error: {alias}")
+        filled = np.full(size, values[-1] if len(values) else b"" if tensor.dtype == DT_STRING else 0, dtype)
+        filled[: len(values)] = values
+        values = filled
+    return values.reshape(shape)
+
+
+def _listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
+    """Returns the values of the typed field, shape `[number of values]`."""
+    if tensor.dtype == _DT_BFLOAT16 or tensor.dtype == _DT_HALF:  # the bits of each value, as integers
+        return np.array(tensor.half_val, np.int32).astype(np.uint16).view(dtype)
+    listed = getattr(tensor, _TYPES[tensor.dtype][1])
+    if tensor.dtype == DT_STRING:
+        return _as_objects(list(listed))
+    if dtype.kind == "c":  # real and imaginary parts in turn
+        parts = np.array(listed, np.float32 if dtype == np.complex64 else np.float64)
+        return parts[: len(parts) // 2 * 2].view(dtype)
+    if dtype.kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
+        return np.array(listed, np.int32).astype(dtype)
+    return np.array(listed, dtype)
+
+
+def _as_objects(values: list[bytes]) -> Array:
+    array = np.empty(len(values), np.object_)
+    array[:] = values
+    return array
+
+
+def _split_strings(content: bytes, count: int, alias: str) -> list[bytes]:
+    """Reads text from `tensor_content`: all lengths as varints, then all bytes (core/platform/coding.h)."""
+    from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[attr-defined]
+
+    if count > len(content):  # each length takes at least one byte
+        raise invalid(f"tensor parsing error: {alias}")
+    lengths, position = [], 0
+    try:
+        for _ in range(count):
+            length, position = _DecodeVarint(content, position)
+            lengths.append(length)
+    except (IndexError, ValueError):
+        lengths = [-1]
+    except Exception as error:  # protobuf's DecodeError
+        raise invalid(f"tensor parsing error: {alias}") from error
+    if position + sum(lengths) != len(content):
+        raise invalid(f"tensor parsing error: {alias}")
+    values = []
+    for length in lengths:
+        values.append(content[position : position + length])
+        position += length
+    return values
+
+
+def write_tensor(array: Array, *, as_content: bool = False) -> bytes:
+    """Returns the serialized TensorProto of an array, all values in the typed field.
+
+    Args:
+      array: Any shape; text as `object`, of bytes.
+      as_content: Write `tensor_content` instead (`--enable_serialization_as_tensor_content`).
+    """
+    number = data_type_of(array)
+    head = _head(number, array.shape)
+    if as_content:
+        body = _join_strings(array) if number == DT_STRING else array.tobytes()
+        return head + _field(_CONTENT_FIELD, body) if body else head
+    if number == DT_STRING:
+        return head + b"".join([_field(8, _as_bytes(value)) for value in array.ravel().tolist()])
+    if not array.size:
+        return head
+    if number in _SPLICED:
+        return head + _field(_SPLICED[number], array.tobytes())
+    if number in (_DT_HALF, _DT_BFLOAT16):
+        return head + _field(13, b"".join([varint(bits) for bits in array.view(np.uint16).ravel().tolist()]))
+    mask = 2**64 - 1  # a negative number is written as 64 bits, two's complement
+    return head + _field(_VARINTS[number], b"".join([varint(value & mask) for value in array.ravel().tolist()]))
+
+
+def _as_bytes(value: bytes | str) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _join_strings(array: Array) -> bytes:
+    values = [_as_bytes(value) for value in array.ravel().tolist()]
+    return b"".join([varint(len(value)) for value in values] + values)
+
+
+@lru_cache(maxsize=4096)
+def _head(data_type: int, shape: tuple[int, ...]) -> bytes:
+    """Returns the serialized `dtype` and `tensor_shape`; the latter is written for a scalar too."""
+    dims = b"".join([_field(2, b"\x08" + varint(size)) for size in shape])
+    return b"\x08" + varint(data_type) + _field(2, dims)
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """Returns a length-delimited field."""
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+@lru_cache(maxsize=1024)
+def _output_key(alias: str) -> bytes:
+    return _field(1, alias.encode())
+
+
+def write_predict_response(outputs: dict[str, Array], model_spec: bytes, *, as_content: bool = False) -> bytes:
+    """Returns a serialized PredictResponse.
+
+    Args:
+      outputs: Name of the output -> its values.
+      model_spec: The serialized ModelSpec.
+      as_content: See `write_tensor`.
+    """
+    entries = []
+    for alias, array in outputs.items():
+        tensor = write_tensor(array, as_content=as_content)
+        entries.append(_field(1, _output_key(alias) + _field(2, tensor)))
+    entries.append(_field(2, model_spec))
+    return b"".join(entries)

@@ -1,0 +1,74 @@
+"""The gRPC side of the server's address: options, port, socket, TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent import futures
+from typing import Any
+
+import grpc
+
+from serving.flags import ServerFlags
+from serving.status import ServingError
+
+_LARGEST_MESSAGE = 2**31 - 1
+# A call holds a thread until its request has arrived, so streams that are opened and left must not hold the last one.
+# What computes at once is bounded by --grpc_max_threads, far below this.
+_MOST_CALLS = 2048
+
+
+def open_server(
+    flags: ServerFlags, host: str, handlers: Sequence[Any], credentials: Any
+) -> tuple[grpc.Server, int | None]:
+    """Returns a grpc server that is bound but not started, and its port; None where only a socket is asked for.
+
+    Args:
+      flags: `port`, `grpc_socket_path` and `grpc_channel_arguments` of these.
+      host: Address to listen on.
+      handlers: Generic handlers of the services.
+      credentials: grpc server credentials; None for plain connections.
+
+    Raises:
+      ServingError: The port or the socket cannot be opened.
+    """
+    server = grpc.server(
+        futures.ThreadPoolExecutor(max_workers=_MOST_CALLS, thread_name_prefix="grpc"),
+        options=[
+            ("grpc.so_reuseport", 0),  # a port in use is an error, not shared in silence
+            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+            ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+            *_channel_arguments(flags.grpc_channel_arguments),
+        ],
+        maximum_concurrent_rpcs=_MOST_CALLS,
+    )
+    server.add_generic_rpc_handlers(tuple(handlers))
+    port = None
+    if flags.port or not flags.grpc_socket_path:
+        port = _bind(server, f"[{host}]:{flags.port}" if ":" in host else f"{host}:{flags.port}", credentials)
+    if flags.grpc_socket_path:
+        _bind(server, f"unix:{flags.grpc_socket_path}", credentials)
+    return server, port
+
+
+def _bind(server: Any, address: str, credentials: Any) -> int:
+    """Opens an address and returns its port.
+
+    Raises:
+      ServingError: It cannot be opened.
+    """
+    try:
+        if credentials is None:
+            return int(server.add_insecure_port(address))
+        return int(server.add_secure_port(address, credentials))
+    except (RuntimeError, ValueError) as error:
+        raise ServingError(
+            f"Cannot listen on {address}: it is in use, or not ours to open. Stop what listens there or give another "
+            "`--port` (0 takes a free one).",
+            grpc.StatusCode.UNAVAILABLE,
+        ) from error
+
+
+def _channel_arguments(text: str) -> list[tuple[str, int | str]]:
+    """Reads `k=v,k=v`; whole numbers are passed as such."""
+    pairs = [pair.partition("=") for pair in text.split(",") if "=" in pair]
+    return [(key, int(value) if value.lstrip("-").isdigit() else value) for key, _, value in pairs]

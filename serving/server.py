@@ -1,0 +1,291 @@
+"""The embedded server: TensorFlow Serving's contract where tensorflow_model_server is not installed.
+
+    with Server(ServerFlags(port=0, model_name="rides", model_base_path="/models/rides")) as server:
+        ...  # answers at 127.0.0.1, port server.port
+
+Also a command that takes the real server's flags: `python -m serving.server --port=8500 --model_base_path=...`.
+Left out on purpose: Classify, MultiInference, batching, the profiler, TFLite, Prometheus. Unlike the real server it
+listens on loopback unless told otherwise (`--host`), finishes the calls in flight on SIGTERM, and exits with 1 when it
+cannot start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from serving.codes import status_of
+from serving.flags import ServerFlags, parse_flags
+from serving.listen import open_server
+from serving.manager import ModelManager
+from serving.status import DeadlineError, ServingError
+from serving.versions import ModelConfig, model_configs
+
+if TYPE_CHECKING:
+    from serving.model import LoadedModel
+    from serving.rest import RestServer
+
+log = logging.getLogger(__name__)
+
+_DRAIN_SECONDS = 30.0
+
+
+class Server:
+    """Serves SavedModels over gRPC and, if asked, REST. Ready on enter, gone on exit.
+
+    Args:
+      flags: Settings; `port=0` without a socket path takes a free port.
+      host: Address to listen on; `flags.host` when not given.
+
+    Attributes:
+      port: The gRPC port; None until the server listens, and where only a socket is asked for.
+      rest_port: The REST port; None where there is none.
+    """
+
+    def __init__(self, flags: ServerFlags, *, host: str | None = None) -> None:
+        self.flags = flags
+        self.host = host or flags.host
+        self.port: int | None = None
+        self.rest_port: int | None = None
+        self._stopping = threading.Event()
+        self._stop_lock = threading.Lock()
+        self._server: Any = None
+        self._rest: RestServer | None = None
+        self._health: Any = None
+        self._manager = ModelManager(
+            self._load,
+            poll_seconds=flags.file_system_poll_wait_seconds,
+            load_retries=flags.max_num_load_retries,
+            retry_seconds=flags.load_retry_interval_micros / 1e6,
+            labels_before_available=flags.allow_version_labels_for_unavailable_models,
+        )
+        self._config_poller = threading.Thread(target=self._poll_config, name="config-poller", daemon=True)
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the configured models."""
+        return [config.name for config in self._configs]
+
+    def start(self, timeout_seconds: float | None = None) -> None:
+        """Loads every model, then listens: a port that answers means ready.
+
+        Args:
+          timeout_seconds: How long to wait; None waits while a base path is missing or empty. `stop` ends that too.
+
+        Raises:
+          ServingError: A model does not load or not in time, a config file is wrong, or the port is taken.
+        """
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+
+        def give_up() -> bool:
+            return self._stopping.is_set() or (deadline is not None and time.monotonic() > deadline)
+
+        try:
+            self._configs = self._read_configs()
+            credentials = self._credentials()
+            self._manager.configure(self._configs)
+            self._manager.start()
+            if self._manager.wait_available(self.models, give_up):
+                self._listen(credentials)
+                if self.flags.model_config_file and self.flags.model_config_file_poll_wait_seconds > 0:
+                    self._config_poller.start()
+            elif not self._stopping.is_set():
+                raise DeadlineError(
+                    f"No version of {', '.join(self.models)} was available within {timeout_seconds:g} s.",
+                    grpc.StatusCode.DEADLINE_EXCEEDED,
+                )
+        except BaseException as error:
+            self.stop()
+            if isinstance(error, ServingError):
+                code, message = status_of(error)
+                raise type(error)(f"Failed to start server. Error: {code.name}: {message}", error.code) from error
+            raise
+
+    def ask_to_stop(self) -> None:
+        """Makes `wait`, and a `start` that is still waiting, return. Safe in a signal handler."""
+        self._stopping.set()
+
+    def wait(self) -> None:
+        """Returns when someone asked the server to stop; `stop` then does it."""
+        self._stopping.wait()
+
+    def stop(self, grace_seconds: float = _DRAIN_SECONDS) -> None:
+        """Takes no new calls, lets those in flight finish, frees the models.
+
+        Args:
+          grace_seconds: How long calls in flight may take.
+        """
+        self._stopping.set()
+        with self._stop_lock:
+            if self._health:
+                self._health.stop()
+            if self._rest:
+                self._rest.stop()
+                self._rest = None
+            if self._server:
+                self._server.stop(grace_seconds).wait()
+                self._server = None
+            if self._config_poller.ident:
+                self._config_poller.join()
+            self._manager.stop()
+
+    # ---- Configuration ----
+
+    def _read_configs(self) -> list[ModelConfig]:
+        flags = self.flags
+        if flags.model_config_file:
+            from serving.configs import model_server_config, read_config
+
+            message = read_config(flags.model_config_file, model_server_config())
+            if message.WhichOneof("config") == "custom_model_config":
+                raise ServingError("custom_model_config is not supported.", grpc.StatusCode.UNIMPLEMENTED)
+            return model_configs(message.model_config_list)
+        return [ModelConfig(flags.model_name, Path(flags.model_base_path).absolute())]
+
+    def _credentials(self) -> Any:
+        if not self.flags.ssl_config_file:
+            return None
+        from serving.configs import server_credentials
+
+        return server_credentials(self.flags.ssl_config_file)
+
+    def _reload(self, configs: Sequence[ModelConfig], wanted: Callable[[], bool]) -> None:
+        """Puts another list of models into service, and returns when they answer."""
+        self._manager.configure(configs)
+        self._configs = list(configs)
+        self._manager.wait_available(self.models, lambda: self._stopping.is_set() or not wanted())
+
+    def _poll_config(self) -> None:
+        known = _content(self.flags.model_config_file)
+        while not self._stopping.wait(self.flags.model_config_file_poll_wait_seconds):
+            content = _content(self.flags.model_config_file)
+            if content == known:
+                continue
+            known = content
+            try:
+                self._reload(self._read_configs(), lambda: True)
+                log.info("%s is in service.", self.flags.model_config_file)
+            except ServingError as error:
+                log.error("%s was changed and is not in service as it stands: %s", self.flags.model_config_file, error)
+
+    # ---- Parts ----
+
+    def _load(self, path: Path) -> LoadedModel:
+        import tensorflow as tf
+
+        from serving.model import LoadedModel
+        from serving.warmup import warm_up
+
+        flags = self.flags
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=flags.tensorflow_intra_op_parallelism or flags.tensorflow_session_parallelism,
+            inter_op_parallelism_threads=flags.tensorflow_inter_op_parallelism or flags.tensorflow_session_parallelism,
+        )
+        model = LoadedModel(path, tags=flags.saved_model_tags.split(","), session_config=config)
+        if flags.enable_model_warmup:
+            try:
+                warm_up(model, flags.num_request_iterations_for_warmup)
+            except BaseException:
+                model.close()
+                raise
+        return model
+
+    def _listen(self, credentials: Any) -> None:
+        from serving.health import Health
+        from serving.servicer import Servicer
+
+        flags = self.flags
+        servicer = Servicer(
+            self._manager,
+            max_running=flags.grpc_max_threads or 4 * (os.cpu_count() or 1),
+            as_content=flags.enable_serialization_as_tensor_content,
+            reload=self._reload,
+        )
+        handlers = servicer.handlers()
+        if flags.enable_grpc_healthcheck_service:
+            self._health = Health()
+            handlers.append(self._health.handler())
+        self._server, self.port = open_server(flags, self.host, handlers, credentials)
+        if flags.rest_api_port and flags.rest_api_port == self.port:
+            log.error("--rest_api_port is the gRPC port, %d: REST is not started, gRPC goes on.", self.port)
+        elif flags.rest_api_port:
+            from serving.rest import RestServer
+
+            self._rest = RestServer(servicer, self._manager, flags, host=self.host)
+            self.rest_port = self._rest.port
+        self._server.start()
+        if self._rest:
+            self._rest.start()
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
+
+
+def run(flags: ServerFlags) -> int:
+    """Serves until SIGTERM or SIGINT, and returns the exit code. Says on stderr what it serves, and where."""
+    server = Server(flags)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.ask_to_stop())
+    try:
+        server.start()
+    except ServingError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    if server.port or flags.grpc_socket_path:
+        where = [f"{server.host}:{server.port}"] if server.port else []
+        where += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
+        where += [f"http://{server.host}:{server.rest_port}"] if server.rest_port else []
+        sys.stderr.write(f"serving {', '.join(server.models)} at {', '.join(where)} (embedded)\n")
+        sys.stderr.flush()
+    server.wait()
+    server.stop()
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the server as a command.
+
+    Args:
+      argv: tensorflow_model_server's flags; the process's own when not given.
+
+    Returns:
+      The exit code: 0 stopped by a signal, 1 the start failed, 2 wrong usage.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        flags = parse_flags(sys.argv[1:] if argv is None else argv)
+    except ServingError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    if flags.version:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"TensorFlow ModelServer: embedded-{version('crossnet-pipeline')}\n")
+        sys.stdout.write(f"TensorFlow Library: {version('tensorflow')}\n")
+        return 0
+    return run(flags)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""The gRPC services: messages in, messages out, and nothing of their own but the translation.
+
+Handlers take and return bytes. The response to Predict is put together by the codec, and a request that does not parse
+is answered like any other error: `_answering` is the one place where an exception becomes a status.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    model_pb2,
+    predict_pb2,
+    regression_pb2,
+)
+
+from serving import predictor
+from serving.codec import write_predict_response
+from serving.codes import grpc_message, invalid, status_of
+from serving.manager import ModelManager
+from serving.status import ServingError
+from serving.versions import ModelConfig, model_configs
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[bytes, Any], bytes]
+_LEFT_OUT = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
+
+
+@lru_cache(maxsize=4096)
+def _model_spec(name: str, version: int, signature: str) -> bytes:
+    """Returns the serialized ModelSpec of an answer: the version that ran, never a label."""
+    spec = model_pb2.ModelSpec(name=name, signature_name=signature)
+    spec.version.value = version
+    return bytes(spec.SerializeToString())
+
+
+def requested(request: Any) -> tuple[str, int | None, str]:
+    """Returns name, version and label of a request's ModelSpec.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, there is none.
+    """
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    spec = request.model_spec
+    choice = spec.WhichOneof("version_choice")
+    return (
+        spec.name,
+        spec.version.value if choice == "version" else None,
+        spec.version_label if choice == "version_label" else "",
+    )
+
+
+class Servicer:
+    """PredictionService and ModelService on a model manager.
+
+    Args:
+      manager: Lends the models.
+      max_running: How many requests compute at once; the others wait.
+      as_content: Write `tensor_content` instead of typed fields.
+      reload: Puts a new list of models into service, and waits for it as long as the second argument is true.
+    """
+
+    def __init__(
+        self,
+        manager: ModelManager,
+        *,
+        max_running: int,
+        as_content: bool = False,
+        reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], None],
+    ) -> None:
+        self._manager = manager
+        self._running = threading.BoundedSemaphore(max_running)
+        self._as_content = as_content
+        self._reload = reload
+
+    def handlers(self) -> list[Any]:
+        """Returns the grpc handlers of both services."""
+        prediction = {
+            "Predict": self._predict,
+            "Regress": self._regress,
+            "GetModelMetadata": self._get_model_metadata,
+            "Classify": _left_out("Classify"),
+            "MultiInference": _left_out("MultiInference"),
+        }
+        model = {
+            "GetModelStatus": self._get_model_status,
+            "HandleReloadConfigRequest": self._handle_reload_config_request,
+        }
+        return [
+            grpc.method_handlers_generic_handler(
+                f"tensorflow.serving.{service}",
+                {name: grpc.unary_unary_rpc_method_handler(_answering(method)) for name, method in methods.items()},
+            )
+            for service, methods in (("PredictionService", prediction), ("ModelService", model))
+        ]
+
+    def predict(self, request: Any) -> tuple[int, str, dict[str, Any]]:
+        """Answers a PredictRequest: the version that ran, the signature's resolved name, outputs by alias."""
+        name, version, label = requested(request)
+        with self._running, self._manager.use(name, version, label) as (number, model):
+            signature, outputs = predictor.predict(model, request)
+        return number, signature, outputs
+
+    def _predict(self, message: bytes, context: Any) -> bytes:
+        request = predict_pb2.PredictRequest.FromString(message)
+        _check_deadline(context)
+        number, signature, outputs = self.predict(request)
+        spec = _model_spec(request.model_spec.name, number, signature)
+        return write_predict_response(outputs, spec, as_content=self._as_content)
+
+    def _regress(self, message: bytes, context: Any) -> bytes:
+        request = regression_pb2.RegressionRequest.FromString(message)
+        _check_deadline(context)
+        name, version, label = requested(request)
+        with self._running, self._manager.use(name, version, label) as (number, model):
+            signature, values = predictor.regress(model, request)
+        response = regression_pb2.RegressionResponse()
+        for value in values.tolist():
+            response.result.regressions.add(value=value)
+        response.model_spec.ParseFromString(_model_spec(name, number, signature))
+        return bytes(response.SerializeToString())
+
+    def _get_model_metadata(self, message: bytes, context: Any) -> bytes:
+        return bytes(
+            self.metadata(get_model_metadata_pb2.GetModelMetadataRequest.FromString(message)).SerializeToString()
+        )
+
+    def metadata(self, request: Any) -> Any:
+        """Answers a GetModelMetadataRequest."""
+        name, version, label = requested(request)
+        if not request.metadata_field:
+            raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
+        for field in request.metadata_field:
+            if field != "signature_def":
+                raise invalid(f"Metadata field {field} is not supported")
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        with self._manager.use(name, version, label) as (number, model):
+            signatures = get_model_metadata_pb2.SignatureDefMap()
+            for key, definition in model.signature_defs.items():
+                signatures.signature_def[key].CopyFrom(definition)
+        response.metadata["signature_def"].Pack(signatures)
+        response.model_spec.name = name
+        response.model_spec.version.value = number
+        return response
+
+    def _get_model_status(self, message: bytes, context: Any) -> bytes:
+        return bytes(self.status(get_model_status_pb2.GetModelStatusRequest.FromString(message)).SerializeToString())
+
+    def status(self, request: Any) -> Any:
+        """Answers a GetModelStatusRequest; a label in it is ignored, as the real server does."""
+        name, version, _ = requested(request)
+        versions = self._manager.versions(name)
+        if not versions:
+            raise ServingError(f"Could not find any versions of model {name}", grpc.StatusCode.NOT_FOUND)
+        if version is not None:
+            versions = [known for known in versions if known.number == version]
+            if not versions:
+                raise ServingError(f"Could not find version {version} of model {name}", grpc.StatusCode.NOT_FOUND)
+        response = get_model_status_pb2.GetModelStatusResponse()
+        for known in versions:
+            entry = response.model_version_status.add(version=known.number, state=int(known.state))
+            entry.status.error_code = known.code.value[0]
+            entry.status.error_message = known.message
+        return response
+
+    def _handle_reload_config_request(self, message: bytes, context: Any) -> bytes:
+        request = model_management_pb2.ReloadConfigRequest.FromString(message)
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise invalid(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
+                "supported"
+            )
+        self._reload(model_configs(request.config.model_config_list), context.is_active)
+        response = model_management_pb2.ReloadConfigResponse()
+        response.status.SetInParent()
+        for name in request.metric_names:
+            response.metric.add(name=name)
+        return bytes(response.SerializeToString())
+
+
+def _left_out(method: str) -> Handler:
+    def refuse(message: bytes, context: Any) -> bytes:
+        raise ServingError(_LEFT_OUT.format(method=method), grpc.StatusCode.UNIMPLEMENTED)
+
+    return refuse
+
+
+def _check_deadline(context: Any) -> None:
+    """Turns down what waited in the queue until its deadline: nobody reads the answer any more."""
+    remaining = context.time_remaining()
+    if remaining is not None and remaining <= 0:
+        raise ServingError("The deadline passed before the request ran.", grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+def _answering(method: Handler) -> Handler:
+    """Wraps a handler so that each exception becomes a gRPC status, none of them UNKNOWN."""
+
+    def answer(message: bytes, context: Any) -> bytes:
+        try:
+            return method(message, context)
+        except Exception as error:
+            code, words = status_of(error)
+        context.abort(code, grpc_message(words))
+        raise AssertionError("abort raises")
+
+    return answer

@@ -1,0 +1,103 @@
+"""What the manager knows of each model and version: which state it is in, and since what error."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from serving.codes import invalid
+from serving.model import LoadedModel
+from serving.status import ServingError
+from serving.versions import ModelConfig
+
+
+class State(enum.IntEnum):
+    """A version's state, with the numbers of `ModelVersionStatus.State`."""
+
+    START = 10
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
+
+
+@dataclass
+class Version:
+    """One version the manager knows, also after it is gone."""
+
+    name: str
+    number: int
+    path: Path
+    state: State = State.START
+    code: grpc.StatusCode = grpc.StatusCode.OK
+    message: str = ""
+    model: LoadedModel | None = None
+    users: int = 0
+    attempts: int = 0
+    retry_at: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not load, and no attempt is left."""
+        return self.state is State.END and self.code is not grpc.StatusCode.OK
+
+
+@dataclass
+class Entry:
+    """One model: what is wanted of it and what there is."""
+
+    config: ModelConfig
+    versions: dict[int, Version] = field(default_factory=dict)
+    aspired: dict[int, Path] | None = None  # None until its base path has been seen
+    removed: bool = False
+    said: str = ""
+
+    def available(self) -> list[Version]:
+        """Returns the versions that answer."""
+        return [version for version in self.versions.values() if version.state is State.AVAILABLE]
+
+    def wanted_and_available(self) -> bool:
+        """Returns whether a version answers that should."""
+        return any(version.number in (self.aspired or {}) for version in self.available())
+
+    def failures(self) -> list[Version]:
+        """Returns the versions that failed for good, if these are all that is wanted of the model."""
+        wanted = [self.versions.get(number) for number in self.aspired or {}]
+        failed = [version for version in wanted if version is not None and version.failed]
+        return failed if wanted and len(failed) == len(wanted) else []
+
+
+def check_change(
+    entry: Entry | None, config: ModelConfig, labels: Mapping[str, int], labels_before_available: bool
+) -> None:
+    """Checks whether a model may be configured like this.
+
+    Args:
+      entry: What there is of the model; None for a new one.
+      config: What is asked for.
+      labels: The model's labels until now.
+      labels_before_available: Accept new labels for versions that are not loaded yet.
+
+    Raises:
+      ServingError: It may not, in the words of model_servers/server_core.cc.
+    """
+    if entry and not entry.removed and entry.config.platform != config.platform:
+        raise invalid(
+            f"Illegal to change a model's platform. For model {config.name} platform was {entry.config.platform} and "
+            f"new platform requested is {config.platform}"
+        )
+    if config.platform != "tensorflow":
+        raise invalid(f"ModelServerConfig::model_platform {config.platform} is not supported; expected tensorflow.")
+    available = {version.number for version in entry.available()} if entry else set()
+    for label, version in config.labels.items():
+        new = labels.get(label, version) == version
+        if version not in available and not (labels_before_available and new):
+            raise ServingError(
+                f"Request to assign label to version {version} of model {config.name}, which is not currently "
+                "available for inference",
+                grpc.StatusCode.FAILED_PRECONDITION,
+            )

@@ -1,0 +1,136 @@
+"""Which versions of a model should be served: its config, its policy, and the folders under its base path.
+
+Source: tensorflow/serving sources/storage_path/file_system_storage_path_source.cc.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from serving.codes import invalid
+from serving.status import ServingError
+
+_LARGEST_VERSION = 2**63 - 1
+_VERSION_NAME = re.compile(r"[0-9]+")
+_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+_ABSOLUTE = re.compile(r"(/|[a-zA-Z][a-zA-Z0-9+.-]*://)")
+
+
+@dataclass(frozen=True)
+class VersionPolicy:
+    """Which of the versions on disk are served.
+
+    Attributes:
+      kind: "latest", "specific" or "all".
+      num_versions: How many of the highest; for "latest".
+      versions: Which; for "specific".
+    """
+
+    kind: str = "latest"
+    num_versions: int = 1
+    versions: tuple[int, ...] = ()
+
+    def choose(self, found: Mapping[int, Path]) -> dict[int, Path]:
+        """Returns those of the `found` versions that should be served. Asked for and absent is no error."""
+        if self.kind == "all":
+            return dict(found)
+        if self.kind == "specific":
+            return {version: found[version] for version in self.versions if version in found}
+        return {version: found[version] for version in sorted(found, reverse=True)[: self.num_versions]}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One entry of a ModelServerConfig.
+
+    Attributes:
+      name: What clients call the model.
+      base_path: The folder that holds one folder per version.
+      platform: Only "tensorflow" is served.
+      policy: Which versions are served.
+      labels: Label -> version.
+    """
+
+    name: str
+    base_path: Path
+    platform: str = "tensorflow"
+    policy: VersionPolicy = VersionPolicy()
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+def list_versions(base_path: Path) -> dict[int, Path] | None:
+    """Returns the versions under a base path, or None where that folder is not there.
+
+    A version is a folder whose name is an integer, leading zeros allowed, with a `saved_model.pb` in it. The real
+    server takes the folder as soon as it appears, fails to load it and tries again a minute later; waiting for the
+    file gives the same in the end, sooner and without an error.
+    """
+    try:
+        folders = sorted(base_path.iterdir())
+    except OSError:
+        return None
+    found = {}
+    for folder in folders:
+        is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= _LARGEST_VERSION
+        if is_version and any((folder / name).is_file() for name in _MODEL_FILES):
+            found[int(folder.name)] = folder
+    return found
+
+
+def model_configs(message: Any) -> list[ModelConfig]:
+    """Returns what a ModelConfigList asks for.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, with the real server's words, for a list that cannot be served.
+    """
+    configs: dict[str, ModelConfig] = {}
+    for entry in message.config:
+        if entry.name in configs:
+            raise invalid(f"Illegal to list model {entry.name} multiple times in config list")
+        if not _ABSOLUTE.match(entry.base_path):
+            raise invalid(
+                f"Expected model {entry.name} to have an absolute path or URI; got base_path()={entry.base_path}"
+            )
+        if "://" in entry.base_path:
+            raise ServingError(
+                f"Model {entry.name} is at {entry.base_path}: the embedded server reads folders of this machine only.",
+                grpc.StatusCode.UNIMPLEMENTED,
+            )
+        configs[entry.name] = ModelConfig(
+            entry.name, Path(entry.base_path), _platform(entry), _policy(entry), dict(entry.version_labels)
+        )
+    return list(configs.values())
+
+
+def _platform(entry: Any) -> str:
+    if entry.model_type:
+        if entry.model_platform:
+            raise invalid(
+                "Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform."
+            )
+        if entry.model_type != 1:
+            raise invalid(f"ModelServerConfig::model_type choice {entry.model_type} not supported.")
+        return "tensorflow"
+    if not entry.model_platform:
+        raise invalid(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform."
+        )
+    return str(entry.model_platform)
+
+
+def _policy(entry: Any) -> VersionPolicy:
+    policy = entry.model_version_policy
+    choice = policy.WhichOneof("policy_choice")
+    if choice == "all":
+        return VersionPolicy("all")
+    if choice == "specific":
+        if not policy.specific.versions:
+            raise invalid(f"Model {entry.name}: version policy `specific` names no versions.")
+        return VersionPolicy("specific", versions=tuple(policy.specific.versions))
+    return VersionPolicy("latest", num_versions=policy.latest.num_versions or 1)
