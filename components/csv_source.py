@@ -31,7 +31,7 @@ from components.csv_source_cells import (
 from components.csv_source_lines import misshapen_row, open_bytes, read_header, row_line
 from components.errors import DataError
 from components.params import ExampleGenParams
-from components.sources import NamedColumns, RetypedError, SourceBatch, SourceColumn, name_columns
+from components.sources import NamedColumns, RetypedError, SourceBatch, SourceColumn, file_label, name_columns
 
 _BLOCK_BYTES = 1 << 20
 _MOST_BLOCK_BYTES = 1 << 30  # a row must fit into a block
@@ -44,12 +44,14 @@ class CsvSource:
     Attributes:
       files: In the order in which they are read.
       widths: Columns in each file.
+      quoted: Whether a file may hold quotes; without them Arrow is quicker.
       named: The columns by use.
       kinds: How each column's cells are read, by source name.
     """
 
     files: tuple[Path, ...]
     widths: tuple[int, ...]
+    quoted: tuple[bool, ...]
     named: NamedColumns
     kinds: Mapping[str, str]
 
@@ -88,6 +90,13 @@ class CsvSource:
         for batch in self._open(unit, {self.named.key: pa.binary()}):
             yield batch.column(0)
 
+    def place(self, unit: int, row: int) -> str:
+        """Returns the file and the physical line."""
+        path = self.files[unit]
+        line = row_line(path, row) if path.is_file() else None
+        name = file_label(path, self.files)
+        return f"{name} row {row + 1}" if line is None else f"{name}:{line}"
+
     def _type(self, source_name: str) -> str:
         return "FLOAT" if source_name == self.named.label else STORED[self.kinds[source_name]]
 
@@ -98,7 +107,7 @@ class CsvSource:
           pyarrow.ArrowInvalid: A cell is of another kind or a row is misshapen.
         """
         path, block_bytes, rows = self.files[unit], _BLOCK_BYTES, 0
-        quoted = _may_have_quotes(path)
+        quoted = self.quoted[unit]
         convert = arrow_csv.ConvertOptions(
             column_types=types,
             include_columns=list(types),
@@ -179,9 +188,8 @@ class CsvSource:
         for source in self.named.names:
             try:
                 arrays[source] = self._convert(cells[source], source, self.kinds[source], unit, first_row)
-            except RetypedError as error:
-                assert isinstance(error.source, CsvSource)
-                wider[source] = error.source.kinds[source]
+            except RetypedError:
+                wider[source] = "FLOAT"
         if wider:
             raise RetypedError(replace(self, kinds={**self.kinds, **wider}))
         return arrays
@@ -192,7 +200,6 @@ class CsvSource:
         except NotWholeError:
             raise RetypedError(replace(self, kinds={**self.kinds, source: "FLOAT"})) from None
         except BadCellError as error:
-            path = self.files[unit]
             cell = error.cell.decode("utf-8", "backslashreplace")
             remedy = (
                 "."
@@ -200,7 +207,7 @@ class CsvSource:
                 else (", or name the column in `example_gen.text` or `example_gen.exclude`.")
             )
             raise DataError(
-                f"`{path.name}:{row_line(path, first_row + error.row)}`: `{source}` is "
+                f"`{self.place(unit, first_row + error.row)}`: `{source}` is "
                 f"'{cell if len(cell) <= 60 else cell[:57] + '...'}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
             ) from None
 
@@ -225,18 +232,24 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
                 f"`{path.name}:1` has other columns than `{files[0].name}`: missing {missing}, extra {extra}. "
                 "All files of `example_gen.input` need the same columns; their order may differ."
             )
-    source = CsvSource(tuple(files), tuple(map(len, headers)), named, dict.fromkeys(headers[0], "BYTES"))
+    source = CsvSource(
+        tuple(files),
+        tuple(map(len, headers)),
+        tuple(map(_may_have_quotes, files)),
+        named,
+        dict.fromkeys(headers[0], "BYTES"),
+    )
     return replace(source, kinds=_classify(source))
 
 
 def _classify(source: CsvSource) -> dict[str, str]:
     """Returns the kind of each column that is written."""
     named = source.named
-    samples: dict[str, list[bytes]] = {name: [] for name in named.names if name not in named.text}
+    samples = {name: pa.array([], pa.binary()) for name in named.names if name not in named.text}
     for cells in (cells for unit in range(len(source.files)) for cells in source.read_cells(unit)):
         for name, sample in samples.items():
-            if len(sample) < SAMPLE_CELLS:
-                sample += cells[name].drop_null().slice(0, SAMPLE_CELLS - len(sample)).to_pylist()
+            if (wanted := SAMPLE_CELLS - len(sample)) > 0:
+                samples[name] = pa.concat_arrays([sample, cells[name].drop_null().slice(0, wanted)])
         if all(len(sample) >= SAMPLE_CELLS for sample in samples.values()):
             break
     kinds = dict(source.kinds)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +36,7 @@ EXPECTED = {
     "BYTES": "text in UTF-8",
 }
 _INTEGER = re.compile(rb"\s*-?\d{1,18}\s*")
+_PLAIN_INTEGER = r"^\s*-?\d{1,18}\s*$"
 _PLAIN_NUMBER = r"^\s*-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _TIME = re.compile(rb"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
@@ -59,12 +59,16 @@ class NotWholeError(Exception):
     """A column of whole numbers holds other numbers too."""
 
 
-def classify_cells(cells: Sequence[bytes], *, numeric: bool = False) -> str:
-    """Returns the kind of a column whose first non-empty cells are `cells`.
+def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
+    """Returns the kind of a column.
 
     Args:
+      array: Its first non-empty cells (binary).
       numeric: Whether the column is forced to be a number. Without cells it is text otherwise.
     """
+    if len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py():  # no need to look at each
+        return "INT" if pc.all(pc.match_substring_regex(array, _PLAIN_INTEGER)).as_py() else "FLOAT"
+    cells = array.to_pylist()
     if numeric or (cells and sum(map(is_number, cells)) >= _NUMERIC_SHARE * len(cells)):
         numbers = [cell for cell in cells if is_number(cell)]
         if not numbers and cells and all(cell.decode("utf-8", "replace") in TRUE + FALSE for cell in cells):
@@ -110,7 +114,9 @@ def convert_cells(cells: pa.Array, kind: str) -> pa.Array:
     try:
         text = cells.cast(pa.string())
     except pa.ArrowInvalid:
-        raise _first_bad(cells, lambda cell: bool(cell.decode()) or True) from None
+        bad = _first_bad(cells, lambda cell: cell.decode() is not None)
+        assert bad is not None  # Arrow and Python agree on what UTF-8 is
+        raise bad from None
     if kind == "BYTES":
         return text
     trimmed = pc.utf8_trim_whitespace(text)
@@ -121,7 +127,8 @@ def convert_cells(cells: pa.Array, kind: str) -> pa.Array:
     except pa.ArrowInvalid:
         pass
     if kind == "INT":
-        raise _first_bad(cells, is_number) or NotWholeError()
+        bad = _first_bad(cells, is_number)
+        raise bad if bad else NotWholeError
     if kind == "FLOAT":
         return _floats(cells, text)
     return _times(cells, kind)

@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.example_pieces import piece_records
-from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, crc_table, frame, mask_crcs
+from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, add_uint32_crcs, crc_table, frame, mask_crcs
 
 _MAX_LAYOUTS = 64  # beyond it, groups are too small to pay
 _SLICE_ROWS = 1 << 14
@@ -127,6 +127,8 @@ def _layouts(batch: pa.RecordBatch, types: list[str]) -> tuple[NDArray[np.int64]
       The number of each row's layout (None: all rows have the first), and the layouts, int64 (layouts, columns);
       None where there are too many.
     """
+    if all(kind == "FLOAT" and not array.null_count for array, kind in zip(batch.columns, types, strict=True)):
+        return None, np.full((1, batch.num_columns), 4, np.int64)
     states = np.zeros((batch.num_columns, batch.num_rows), np.int8)
     uniform = True
     for index, (array, kind) in enumerate(zip(batch.columns, types, strict=True)):
@@ -195,10 +197,7 @@ def _fill(
         values = np.ascontiguousarray(columns[slot.column])
         if types[slot.column] == "FLOAT":
             _field(records, slot.offset, "<f4")[:] = values
-            halves = values.view("<u2").reshape(rows, 2)
-            for place in (0, 1):
-                table = crc_table(2, data_end - slot.offset - 2 * place - 2)
-                crcs ^= table[halves[:, place]]
+            add_uint32_crcs(crcs, values.view("<u4"), data_end - slot.offset - 4)
             continue
         unsigned = values.view(np.uint64)
         for place in range(slot.width):
@@ -206,7 +205,7 @@ def _fill(
             if place < slot.width - 1:
                 digit |= np.uint8(0x80)
             records[:, slot.offset + place] = digit
-            crcs ^= crc_table(1, data_end - slot.offset - place - 1)[digit]
+            crcs ^= np.take(crc_table(1, data_end - slot.offset - place - 1), digit, mode="clip")
     _field(records, data_end, "<u4")[:] = mask_crcs(crcs)
     return records
 

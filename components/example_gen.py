@@ -6,6 +6,7 @@ several processes where that is asked for; the result is the same.
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import shutil
 from collections.abc import Iterator
@@ -19,12 +20,15 @@ import numpy as np
 import pyarrow as pa
 
 from components.artifacts import Examples
-from components.errors import DataError
+from components.csv_source_cells import parse_time
+from components.errors import DataError, SettingsError
 from components.inputs import input_files
 from components.params import ExampleGenParams
 from components.provenance import RowLog, write_provenance
+from components.source_plans import plan_source
 from components.sources import RetypedError, Source
 from components.splits import SPLITS, Splitter, num_eval_rows
+from components.splits_time import BadTimeError, newest_cut, time_values
 from components.tfrecord_shards import Spool, SpoolWriter, write_shards
 
 
@@ -57,25 +61,6 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams) -> Examples
             source = error.source
         finally:
             shutil.rmtree(spool_dir, ignore_errors=True)
-
-
-def plan_source(files: list[Path], params: ExampleGenParams) -> Source:
-    """Returns the source of rows, after a look at its columns."""
-    if params.source == "csv":
-        from components.csv_source import plan_csv
-
-        return plan_csv(files, params)
-    if params.source == "parquet":
-        from components.parquet_source import plan_parquet
-
-        return plan_parquet(files, params)
-    if params.source == "tfrecord":
-        from components.tfrecord_source import plan_tfrecord
-
-        return plan_tfrecord(files, params)
-    from components.synthetic_source import SyntheticSource
-
-    return SyntheticSource(params)
 
 
 def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path) -> Examples:
@@ -122,6 +107,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         "split": params.split,
         "split_column": params.split_column,
         "eval_files": sorted(splitter.eval_units),
+        "settings": dataclasses.asdict(params),
     }
     return Examples(output_dir, counts=rows, properties=properties)
 
@@ -134,7 +120,41 @@ def _splitter(source: Source, params: ExampleGenParams, spool_dir: Path) -> Spli
     if params.split == "folders":
         units = [n for n, path in enumerate(source.files) if "eval" in _folders(path, params)]
         return Splitter(params, eval_units=frozenset(units))
-    return Splitter(params)
+    if params.split != "time":
+        return Splitter(params)
+    if params.split_time:
+        return Splitter(params, cut=_parsed_time(params.split_time))
+    keys = (key for unit in range(len(source.sizes)) for key in _checked_times(source, unit))
+    return Splitter(params, cut=newest_cut(keys, params.eval_fraction, spool_dir / "times"))
+
+
+def _parsed_time(text: str) -> float:
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise SettingsError(
+            f"`example_gen.split_time` is '{text}'. Expected a number, or a date or time in ISO 8601, such as "
+            "2026-11-23 or 2026-11-23T08:45:00Z."
+        ) from None
+
+
+def _checked_times(source: Source, unit: int) -> Iterator[pa.Array]:
+    """Yields the split column of a unit, after a look whether all of it are times."""
+    row = 0
+    for key in source.read_keys(unit):
+        try:
+            time_values(key)
+        except BadTimeError as error:
+            raise _no_time(source, unit, row + error.row, error.value) from None
+        yield key
+        row += len(key)
+
+
+def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:
+    return DataError(
+        f"`{source.place(unit, row)}`: the split column is '{value}', expected a number, or a date or time in ISO "
+        "8601. Fix the row, or name another column in `example_gen.split_column`."
+    )
 
 
 def _folders(path: Path, params: ExampleGenParams) -> tuple[str, ...]:
@@ -165,7 +185,10 @@ def _read_part(source: Source, splitter: Splitter, first: int, last: int, path: 
     log = RowLog(first, last)
     with SpoolWriter(path.with_suffix(".train")) as train, SpoolWriter(path.with_suffix(".eval")) as held:
         for batch in source.read(first, last):
-            mask = splitter.is_eval(batch)
+            try:
+                mask = splitter.is_eval(batch)
+            except BadTimeError as error:
+                raise _no_time(source, batch.unit, batch.first_row + error.row, error.value) from None
             log.add(batch.unit, mask)
             if not mask.any():
                 train.write(batch.rows)

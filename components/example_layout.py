@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.example_parser import MalformedExampleError, parse_example
-from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, crc_table, frame, mask_crcs
+from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, add_uint32_crcs, crc_table, frame, mask_crcs
 
 
 class Column(NamedTuple):
@@ -79,9 +79,7 @@ class Layout:
             following = data_end - slot.offset
             if slot.type == "FLOAT":
                 values: NDArray[Any] = _field(records, slot.offset, "<f4").copy()
-                halves = values.view("<u2").reshape(rows, 2)
-                crcs ^= crc_table(2, following - 2)[halves[:, 0]]
-                crcs ^= crc_table(2, following - 4)[halves[:, 1]]
+                add_uint32_crcs(crcs, values.view("<u4"), following - 4)
             else:
                 number = np.zeros(rows, np.uint64)
                 for place in range(slot.width):
@@ -90,7 +88,7 @@ class Layout:
                     if not (more.all() if place < slot.width - 1 else not more.any()):
                         return None
                     number |= (digit & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * place)
-                    crcs ^= crc_table(1, following - place - 1)[digit]
+                    crcs ^= np.take(crc_table(1, following - place - 1), digit, mode="clip")
                 values = number.view(np.int64)
             columns[slot.name] = Column(values, None)
         if not (mask_crcs(crcs) == _field(records, data_end, "<u4")).all():

@@ -69,6 +69,24 @@ class ExampleGenParams:
     num_workers: int = setting(1, "processes that write shards", least=1)
     compression: str = setting("none", "of the TFRecord files", choices=("none", "gzip"))
 
+    def problems(self) -> list[str]:
+        """Returns what does not fit together."""
+        problems = []
+        if self.source != "synthetic" and bool(self.input) == bool(self.input_pattern):
+            problems.append(
+                f"`source` '{self.source}' needs `input` or `input_pattern`, one of them. "
+                f"Received input '{self.input}' and input_pattern '{self.input_pattern}'."
+            )
+        if self.split == "folders" and (self.source == "synthetic" or not self.input):
+            problems.append("`split` 'folders' needs `input`, a folder that holds train/ and eval/.")
+        if self.split in ("key", "time") and not self.split_column:
+            problems.append(f"`split` '{self.split}' needs `split_column`, the column to split by.")
+        if self.split not in ("key", "time") and self.split_column:
+            problems.append(f"`split_column` is for `split` 'key' and 'time'. Received `split` '{self.split}'.")
+        if self.split != "time" and self.split_time:
+            problems.append(f"`split_time` is for `split` 'time'. Received `split` '{self.split}'.")
+        return problems
+
 
 @dataclass(frozen=True, kw_only=True)
 class StatisticsGenParams:

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.artifacts import Examples
+from components.csv_source_lines import row_line
+from components.params import ExampleGenParams
+from components.source_plans import plan_source
+from components.sources import file_label
 from components.splits import Splitter
 
 BITS_FILE = "rows.bits"
@@ -88,50 +94,74 @@ def locate(examples: Examples, split: str, record: int) -> str:
       record: The record's place in its split, from 0. Rows of Parquet files and records of TFRecord files count from
         0 as well.
     """
-    return place_of(examples, source_row(examples, split, record))
-
-
-def source_row(examples: Examples, split: str, record: int) -> int:
-    """Returns the number, among all rows of the source, of a record's row."""
-    properties = examples.properties
-    if not 0 <= record < examples.counts[split]:
-        raise IndexError(f"record {record} of {examples.counts[split]} in split {split}")
-    if properties["split"] == "order":
-        return record + (examples.counts["train"] if split == "eval" else 0)
-    if properties["split"] == "folders":
-        evals, start = set(properties["eval_files"]), 0
-        for unit, rows in enumerate(properties["rows_per_file"]):
-            if (unit in evals) == (split == "eval"):
-                if record < rows:
-                    return start + record
-                record -= rows
-            start += rows
-    start = 0
-    with (examples.path / BITS_FILE).open("rb") as stream:
-        while data := stream.read(_CHUNK_BYTES):
-            places = np.flatnonzero(np.unpackbits(np.frombuffer(data, np.uint8)) == (split == "eval"))
-            if record < len(places):
-                return start + int(places[record])
-            record -= len(places)
-            start += 8 * len(data)
-    raise IndexError("the split has more records than rows")
-
-
-def place_of(examples: Examples, row: int) -> str:
-    """Returns where a row of the source stands, for people."""
+    row = source_row(examples, split, record)
     properties = examples.properties
     if properties["source"] == "synthetic":
         return f"synthetic row {row}"
-    files = [Path(name) for name in properties["files"]]
     unit, rows_per_file = 0, properties["rows_per_file"]
     while row >= rows_per_file[unit]:
         row -= rows_per_file[unit]
         unit += 1
+    files = [Path(name) for name in properties["files"]]
     path = files[unit]
-    name = path.name if sum(other.name == path.name for other in files) == 1 else f"{path.parent.name}/{path.name}"
+    name = file_label(path, files)
     if properties["source"] == "csv":
-        from components.csv_source_lines import row_line
-
         line = row_line(path, row) if path.is_file() else None
         return f"{name} row {row + 1}" if line is None else f"{name}:{line}"
     return f"{name} record {row}" if properties["source"] == "tfrecord" else f"{name} row {row}"
+
+
+def source_row(examples: Examples, split: str, record: int) -> int:
+    """Returns the number, among all rows of the source, of a record's row."""
+    if not 0 <= record < examples.counts[split]:
+        raise IndexError(f"record {record} of {examples.counts[split]} in split {split}")
+    start = 0
+    for mask in _masks(examples, split):
+        places = np.flatnonzero(mask)
+        if record < len(places):
+            return start + int(places[record])
+        record -= len(places)
+        start += len(mask)
+    raise IndexError("the split has more records than rows")
+
+
+def split_keys(examples: Examples, split: str) -> Iterator[bytes]:
+    """Yields the value of the split column of each record of a split, in record order, as text; b"" where missing.
+
+    The column is read from the source, so it need not be among the columns that were written, and nothing is stored
+    for it. Memory is bounded.
+
+    Raises:
+      DataError: The source is not there any more.
+    """
+    settings: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in examples.properties["settings"].items()
+    }
+    params = ExampleGenParams(**settings)
+    source = plan_source([Path(name) for name in examples.properties["files"]], params)
+    masks = _masks(examples, split)
+    held = np.zeros(0, bool)
+    for unit in range(len(source.sizes)):
+        for keys in source.read_keys(unit):
+            while len(held) < len(keys):
+                held = np.concatenate([held, next(masks)])
+            chosen = keys.filter(pa.array(held[: len(keys)]))
+            held = held[len(keys) :]
+            if not pa.types.is_binary(chosen.type):
+                chosen = chosen.cast(pa.string()).cast(pa.binary())
+            yield from chosen.fill_null(b"").to_pylist()
+
+
+def _masks(examples: Examples, split: str) -> Iterator[NDArray[np.bool_]]:
+    """Yields, piece by piece, whether each row of the source is in `split`."""
+    properties = examples.properties
+    if properties["split"] == "order":
+        for name in ("train", "eval"):
+            yield np.full(examples.counts[name], name == split)
+    elif properties["split"] == "folders":
+        for unit, rows in enumerate(properties["rows_per_file"]):
+            yield np.full(rows, (unit in properties["eval_files"]) == (split == "eval"))
+    else:
+        with (examples.path / BITS_FILE).open("rb") as stream:
+            while data := stream.read(_CHUNK_BYTES):
+                yield np.unpackbits(np.frombuffer(data, np.uint8)) == (split == "eval")

@@ -69,7 +69,15 @@ class Source(Protocol):
         """Yields the rows of the units from `first_unit` up to, not including, `last_unit`."""
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
-        """Yields the split column of a unit alone, in batches."""
+        """Yields the split column of a unit alone, in batches: numbers, or text in bytes."""
+
+    def place(self, unit: int, row: int) -> str:
+        """Returns where a row stands, for people, such as "rides.csv:871"."""
+
+
+def file_label(path: Path, files: Sequence[Path]) -> str:
+    """Returns a file's name for messages, with its folder where several files have that name."""
+    return path.name if sum(other.name == path.name for other in files) == 1 else f"{path.parent.name}/{path.name}"
 
 
 class RetypedError(Exception):

@@ -11,22 +11,23 @@ folders   as given
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import google_crc32c
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.example_encoding import is_list
 from components.params import ExampleGenParams
 from components.sources import SourceBatch
+from components.splits_time import time_values
 
 SPLITS = ("train", "eval")
 _GOLDEN = 0x9E3779B97F4A7C15  # of splitmix64, Steele et al., 2014, https://doi.org/10.1145/2660193.2660195
+
+_MISSING = 0x6D697373696E67  # of a missing value; any number would do
 
 Hashes = NDArray[np.uint64]
 
@@ -62,7 +63,11 @@ class Splitter:
             return self._is_below(hash_rows(batch.rows))
         if rule == "key":
             assert batch.key is not None
-            return self._is_below(mix(hash_values(key_text(batch.key))))
+            return self._is_below(mix(hash_values(batch.key)))
+        if rule == "time":
+            assert batch.key is not None
+            assert self.cut is not None
+            return time_values(batch.key) >= self.cut
         if rule == "folders":
             return np.full(rows, batch.unit in self.eval_units)
         return np.zeros(rows, bool)
@@ -90,32 +95,25 @@ def hash_rows(rows: pa.RecordBatch) -> Hashes:
 
 
 def hash_values(array: pa.Array) -> Hashes:
-    """Returns a number for each value, equal where values are equal as float32 or as bytes.
+    """Returns a number for each value: of equal numbers, int64 or float32, the same; of equal bytes, the same.
 
-    An integer has the number of the equal float32, so that a row keeps its split when a later row turns an integer
-    column into floats. A missing value has a number of its own.
+    So a row keeps its split when a later row turns an integer column into floats (below 2**24, where float32 is
+    exact). A missing value has a number of its own.
     """
     if is_list(array.type):
         return np.array([_hash_text(repr(value).encode()) for value in array.to_pylist()], np.uint64)
     if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
-        values = array.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float32)
-        values = np.where(np.isnan(values), np.float32("nan"), values + np.float32(0))  # one NaN, no -0
-        numbers: Any = values.view(np.uint32).astype(np.uint64)
+        values = array.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
+        values = np.where(np.isnan(values), np.nan, values + 0.0)  # one NaN, no -0
+        numbers: Any = values.view(np.uint64)
     else:
         encoded = array.dictionary_encode()
         distinct = [0 if value is None else _hash_text(value) for value in encoded.dictionary.to_pylist()]
         codes = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
         numbers = np.array(distinct or [0], np.uint64)[codes]
     if array.null_count:
-        numbers = np.where(array.is_null().to_numpy(zero_copy_only=False), np.uint64(1 << 40), numbers)
+        numbers = np.where(array.is_null().to_numpy(zero_copy_only=False), np.uint64(_MISSING), numbers)
     return np.asarray(numbers, np.uint64)
-
-
-def key_text(key: pa.Array) -> pa.Array:
-    """Returns the split column as bytes; null stays null."""
-    if pa.types.is_binary(key.type) or pa.types.is_large_binary(key.type):
-        return key
-    return pc.cast(pc.cast(key, pa.string()), pa.binary())
 
 
 def num_eval_rows(rows: int, fraction: float) -> int:
@@ -125,8 +123,3 @@ def num_eval_rows(rows: int, fraction: float) -> int:
 
 def _hash_text(value: bytes) -> int:
     return int(google_crc32c.value(value)) << 32 | zlib.crc32(value)
-
-
-def pack(masks: Iterable[NDArray[np.bool_]]) -> bytes:
-    """Returns the masks, one after the other, at one bit per row."""
-    return np.packbits(np.concatenate([np.zeros(0, bool), *masks])).tobytes()

@@ -56,6 +56,10 @@ class SyntheticSource:
         for batch in self._rows(unit):
             yield batch.column(self._named.key)
 
+    def place(self, unit: int, row: int) -> str:
+        """Returns the row's number in the table, from 0."""
+        return f"synthetic row {unit * BLOCK_ROWS + row}"
+
     def _rows(self, unit: int) -> Iterator[pa.RecordBatch]:
         params = self.params
         size = {"seed": params.seed, "num_examples": params.num_examples, "num_features": params.num_features}

@@ -56,6 +56,13 @@ def crc_table(width: int, following: int) -> NDArray[np.uint32]:
     return table
 
 
+def add_uint32_crcs(crcs: NDArray[np.uint32], numbers: NDArray[np.uint32], following: int) -> None:
+    """Adds, in place, what a 4-byte little-endian number in each record, `following` bytes before its end, adds."""
+    low, high = numbers & np.uint32(0xFFFF), numbers >> np.uint32(16)
+    for half, behind in ((low, following + 2), (high, following)):
+        crcs ^= np.take(crc_table(2, behind), half, mode="clip")  # clip: no check of bounds, which 16 bits keep
+
+
 def length_crcs(lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Returns the masked CRC32C of each record length as it stands in the header."""
     halves = np.ascontiguousarray(lengths, "<u8").view("<u2").reshape(-1, 4)
@@ -136,6 +143,19 @@ def split_frames(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], int
         lengths.append(length)
         position = stop
     return np.array(offsets, np.int64), np.array(lengths, np.int64), position
+
+
+def frame_start(data: bytes, record: int, records: int) -> int:
+    """Returns where record number `record` begins in `data`, which is `records` whole records."""
+    if len(data) % records == 0:
+        lengths = np.frombuffer(data, np.uint8).reshape(records, -1)[:, :8]
+        if (lengths == lengths[0]).all():  # each begins where the one before ends
+            return record * (len(data) // records)
+    position = 0
+    unpack = struct.Struct("<Q").unpack_from
+    for _ in range(record):
+        position += HEADER_BYTES + unpack(data, position)[0] + FOOTER_BYTES
+    return position
 
 
 def check_header(path: Path, data: bytes, position: int, record: int) -> int:

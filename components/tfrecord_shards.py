@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.example_encoding import encode_examples, slices
-from components.tfrecord import FOOTER_BYTES, HEADER_BYTES
+from components.tfrecord import frame_start
 
 _COPY_BYTES = 4 << 20
 _GZIP_LEVEL = 4  # a third of the default level's time for a few percent more bytes
@@ -49,10 +49,9 @@ class Spool:
         if not row:
             return start
         with self.path.open("rb") as stream:
-            for _ in range(row):
-                stream.seek(start)
-                start += HEADER_BYTES + int.from_bytes(stream.read(8), "little") + FOOTER_BYTES
-        return start
+            stream.seek(start)
+            block = stream.read(size)
+        return start + frame_start(block, row, rows)
 
 
 class SpoolWriter:
@@ -106,7 +105,8 @@ def write_shards(
 ) -> None:
     """Writes rows `first_row` up to, not including, `last_row` of the spools, as one run of rows, to shards.
 
-    Shards differ by at most one row. Spools are used up where that saves a copy.
+    Shards differ by at most one row. A spool whose first rows are a whole shard becomes that shard, its other rows are
+    lost: what else needs them is written before.
 
     Args:
       folder: The Examples folder.
@@ -120,6 +120,11 @@ def write_shards(
         for number in range(num_shards)
     ]
     (folder / f"Split-{split}").mkdir(parents=True, exist_ok=True)
+    if num_shards == 1 and not compression and len(jobs[0][1]) == 1 and jobs[0][1][0].start == 0:
+        path, (part,) = jobs[0]
+        os.truncate(part.path, part.stop)
+        part.path.rename(path)
+        return
     copy = _compress if compression == "GZIP" else _copy
     if executor is None:
         for path, ranges in jobs:
@@ -141,9 +146,6 @@ def _ranges(spools: list[Spool], first_row: int, last_row: int) -> list[_Range]:
 
 
 def _copy(path: Path, ranges: list[_Range]) -> None:
-    if len(ranges) == 1 and ranges[0].start == 0 and ranges[0].stop == ranges[0].path.stat().st_size:
-        ranges[0].path.rename(path)
-        return
     with path.open("wb", buffering=0) as target:
         for part in ranges:
             with part.path.open("rb", buffering=0) as stream:
