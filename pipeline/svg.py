@@ -25,16 +25,14 @@ def number(value: float | None, digits: int = 4) -> str:
     if value is None:
         return "–"
     if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "−∞" if value < 0 else "∞"
+        return "NaN" if math.isnan(value) else "-∞" if value < 0 else "∞"
     if float(value).is_integer() and abs(value) < 1e15:
-        return f"{value:,.0f}".replace("-", "−")
+        return f"{value:,.0f}"
     text = f"{value:.{digits}g}"
     if "e" in text:
         mantissa, _, exponent = text.partition("e")
-        text = f"{mantissa}e{int(exponent)}"
-    elif abs(value) >= 1000:
-        text = f"{float(text):,.10g}"
-    return text.replace("-", "−") if "e" not in text else text
+        return f"{mantissa}e{int(exponent)}"
+    return f"{float(text):,.10g}" if abs(value) >= 1000 else text
 
 
 def power(exponent: int) -> str:
@@ -177,7 +175,9 @@ class Drawing:
         if data:
             self._parts.append(f'<path class="{css}" d="{data}"/>')
 
-    def rect(self, x: float, y: float, width: float, height: float, css: str, *, radius: float = 0, style: str = "") -> None:
+    def rect(
+        self, x: float, y: float, width: float, height: float, css: str, *, radius: float = 0, style: str = ""
+    ) -> None:
         """Adds a rectangle."""
         place = f'x="{coordinate(x)}" y="{coordinate(y)}" width="{coordinate(width)}" height="{coordinate(height)}"'
         corner = f' rx="{coordinate(radius)}"' if radius else ""
@@ -190,30 +190,38 @@ class Drawing:
             f'<circle class="{css}" cx="{coordinate(x)}" cy="{coordinate(y)}" r="{coordinate(radius)}"/>'
         )
 
-    def text(self, x: float, y: float, text: str, css: str = "", *, anchor: str = "start", turned: bool = False) -> None:
-        """Adds text, escaped. `anchor` is start, middle or end; turned text reads upwards."""
-        turn = f' transform="rotate(-90 {coordinate(x)} {coordinate(y)})"' if turned else ""
+    def text(self, x: float, y: float, text: str, css: str, *, anchor: str = "start") -> None:
+        """Adds text, escaped. `anchor` is start, middle or end."""
         place = f'x="{coordinate(x)}" y="{coordinate(y)}"'
-        self._parts.append(f'<text class="{css}" {place} text-anchor="{anchor}"{turn}>{html.escape(text)}</text>')
+        self._parts.append(f'<text class="{css}" {place} text-anchor="{anchor}">{html.escape(text)}</text>')
+
+    def slanted_text(self, x: float, y: float, text: str, css: str) -> None:
+        """Adds text that rises from (x, y) to the right, escaped."""
+        place = f'transform="translate({coordinate(x)} {coordinate(y)}) rotate(-45)"'
+        self._parts.append(f'<text class="{css}" {place}>{html.escape(text)}</text>')
 
     def axes(self, x: Axis, y: Axis, x_label: str, y_label: str) -> None:
         """Adds both axes: a line, ticks outside it, a faint grid across, and what they measure."""
-        for value, label in x.ticks:
-            place = x.at(value)
-            self.line(place, y.start, place, y.start + TICK, "axis")
-            self.text(place, y.start + TICK + GAP + 8, label, "tick", anchor="middle")
         for value, label in y.ticks:
             place = y.at(value)
             self.line(x.start, place, x.end, place, "grid")
             self.line(x.start - TICK, place, x.start, place, "axis")
             self.text(x.start - GAP, place + 4, label, "tick", anchor="end")
-        self.line(x.start, y.start, x.end, y.start, "axis")
         self.line(x.start, y.start, x.start, y.end, "axis")
+        self.horizontal(x, y.start)
         if y_label or y.factor:
             self.text(0, 11, f"{y_label}{', ' if y_label and y.factor else ''}{y.factor}", "label")
         if x_label or x.factor:
             label = f"{x_label}{', ' if x_label and x.factor else ''}{x.factor}"
             self.text(x.end, y.start + 32, label, "label", anchor="end")
+
+    def horizontal(self, x: Axis, at: float) -> None:
+        """Adds a horizontal axis alone, at height `at`: a line, and ticks below it."""
+        for value, label in x.ticks:
+            place = x.at(value)
+            self.line(place, at, place, at + TICK, "axis")
+            self.text(place, at + TICK + GAP + 8, label, "tick", anchor="middle")
+        self.line(x.start, at, x.end, at, "axis")
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
