@@ -147,6 +147,10 @@ def jensen_shannon(one: Floats, other: Floats) -> float:
 
 
 def chi_square(deviations: float, degrees: int) -> float:
-    """Returns the chi-square value that is as rare as `deviations` of a normal value (Wilson and Hilferty, 1931)."""
+    """Returns the chi-square value that is as rare as `deviations` of a normal value, or up to five times rarer.
+
+    References:
+      Wilson and Hilferty, 1931, The distribution of chi-square.
+    """
     spread = 2 / (9 * degrees)
     return degrees * (1 - spread + deviations * math.sqrt(spread)) ** 3

@@ -51,9 +51,11 @@ def validate_examples(
       previous: Statistics of the last blessed run, to measure drift against; None: there is none.
     """
     by_split = {split: by_column(statistics.proto(split)) for split in examples.splits}
+    proto = schema.proto()
+    agreed = None if schema.properties["inferred"] else proto
     found = [
-        *_check_statistics(examples, by_split, schema, previous, params),
-        *_check_rows(examples, by_split, schema, params),
+        *_check_statistics(examples, by_split, agreed, previous, params),
+        *_check_rows(examples, by_split, agreed, params),
     ]
     found.sort(key=lambda finding: finding.severity != ERROR)
     records = [_record(examples, finding) for finding in found]
@@ -61,7 +63,7 @@ def validate_examples(
         own = [pair for pair in zip(found, records, strict=True) if pair[0].split in ("", split)]
         folder = output_dir / f"Split-{split}"
         folder.mkdir()
-        (folder / "SchemaDiff.pb").write_bytes(_proto(own, schema.proto()).SerializeToString(deterministic=True))
+        (folder / "SchemaDiff.pb").write_bytes(_proto(own, proto).SerializeToString(deterministic=True))
     write_json(output_dir / "anomalies.json", {"anomalies": records})
     errors = sum(finding.severity == ERROR for finding in found)
     return Anomalies(output_dir, counts={"errors": errors, "warnings": len(found) - errors})
@@ -70,18 +72,18 @@ def validate_examples(
 def _check_statistics(
     examples: Examples,
     by_split: Mapping[str, ColumnsStatistics],
-    schema: Schema,
+    agreed: schema_pb2.Schema | None,
     previous: Statistics | None,
     params: ExampleValidatorParams,
 ) -> Iterator[Finding]:
-    """Yields what schema and statistics alone tell."""
-    features = {feature.name: feature for feature in schema.proto().feature if feature.lifecycle_stage not in RETIRED}
+    """Yields what schema and statistics alone tell; `agreed` is None where the schema comes from this very data."""
     types = {column["name"]: column["type"] for column in examples.properties["columns"]}
     train, *others = examples.splits
     for split in examples.splits:
         rows = examples.counts[split]
         yield from checks.check_empty(split, rows)
-        if rows and not schema.properties["inferred"]:
+        if rows and agreed is not None:
+            features = {feature.name: feature for feature in agreed.feature if feature.lifecycle_stage not in RETIRED}
             yield from checks.check_columns(split, rows, features, types)
     yield from checks.check_label(train, examples.counts[train], examples.label, by_split[train][examples.label])
     for split in others:
@@ -92,14 +94,17 @@ def _check_statistics(
 
 
 def _check_rows(
-    examples: Examples, by_split: Mapping[str, ColumnsStatistics], schema: Schema, params: ExampleValidatorParams
+    examples: Examples,
+    by_split: Mapping[str, ColumnsStatistics],
+    agreed: schema_pb2.Schema | None,
+    params: ExampleValidatorParams,
 ) -> Iterator[Finding]:
     """Yields what takes a pass over the rows, which is made once."""
     hashes: dict[str, Hashes] = {}
     keys: dict[str, Hashes] = {}
     key = _key_column(examples)
     for split in examples.splits:
-        rules = list(_row_rules(examples, by_split[split], schema))
+        rules = list(_row_rules(examples, by_split[split], agreed))
         scan = RowScan(split, examples.counts[split], rules, key=key)
         for columns in read_columns(examples, split, batch_size=BATCH_ROWS):
             scan.update(columns)
@@ -127,17 +132,18 @@ def _key_column(examples: Examples) -> str:
     return next((str(column["name"]) for column in columns if wanted in (column["name"], column["source_name"])), "")
 
 
-def _row_rules(examples: Examples, statistics: ColumnsStatistics, schema: Schema) -> Iterator[RowRule]:
+def _row_rules(
+    examples: Examples, statistics: ColumnsStatistics, agreed: schema_pb2.Schema | None
+) -> Iterator[RowRule]:
     """Yields the rules of every column that some rows may break, by what the statistics say."""
     for name, column in statistics.items():
         yield from data_rules(name, column, is_label=name == examples.label)
-    if schema.properties["inferred"]:
+    if agreed is None:
         return
-    proto = schema.proto()
-    features, label = read_schema(proto)
+    features, label = read_schema(agreed)
     vocabularies = {feature.name: feature.vocabulary for feature in (*features, label)}
     types = {column["name"]: column["type"] for column in examples.properties["columns"]}
-    for feature in proto.feature:
+    for feature in agreed.feature:
         name = feature.name
         if name in vocabularies and name in types and checks.fits(types[name], feature):
             yield from schema_rules(feature, vocabularies[name], statistics[name], is_label=name == label.name)

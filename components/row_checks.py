@@ -240,4 +240,8 @@ def _hash_lists(own: Hashes, lengths: NDArray[np.int64]) -> Hashes:
     places = np.arange(len(own)) - np.repeat(starts, lengths)
     mixed = mix(mix(own) ^ places.astype(np.uint64))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
-    return mix(sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64))
+    hashes = mix(sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64))
+    # One value is hashed as it is where no row of the batch has several.
+    single = lengths == 1
+    hashes[single] = own[starts[single]]
+    return hashes

@@ -47,7 +47,8 @@ def shard_statistics(
       params: How much is kept.
     """
     total = _nothing(types, params)
-    for columns in read_file(path, compression, dict(types)):
+    in_order = {name: types[name] for name in sorted(types)}  # as records hold them, which is read fastest
+    for columns in read_file(path, compression, in_order):
         for name, column in columns.items():
             total[name].update(column)
     return total
