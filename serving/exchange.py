@@ -7,6 +7,7 @@ deadlines, retries and the reading of answers are written, and tested, once.
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Generator
@@ -18,7 +19,8 @@ import numpy as np
 
 from serving import messages
 from serving.answers import Prediction, Timings, VersionStatus, parse, read_status
-from serving.inputs import fit_inputs
+from serving.input_checks import fit_inputs
+from serving.requests import predict_request
 from serving.signature import ModelMetadata, Signature, read_metadata
 from serving.status import (
     DeadlineError,
@@ -28,7 +30,7 @@ from serving.status import (
     ServingError,
     error_from_rpc,
 )
-from serving.tensors import Array, read_tensor, write_tensor
+from serving.tensors import Array, read_tensor
 
 METHODS = {
     "Predict": "/tensorflow.serving.PredictionService/Predict",
@@ -120,6 +122,7 @@ class Exchange:
             self._spec.version.value = version
         if label is not None:
             self._spec.version_label = label
+        self._spec_bytes = self._spec.SerializeToString()
         pinned = "" if version is None else f" version {version}"
         self._title = f"`{model_name}`{pinned}" + (f" label `{label}`" if label is not None else "")
         self._known: ModelMetadata | None = None
@@ -245,12 +248,7 @@ class Exchange:
                 f"A request of {size:,} bytes is more than a message can hold, 2 GiB. Lower `max_rows_per_call`, "
                 f"which is {self._max_rows_per_call:,}, or send fewer rows."
             )
-        request = messages.PredictRequest()
-        request.model_spec.CopyFrom(self._spec)
-        request.model_spec.signature_name = signature_name
-        for name, array in arrays.items():
-            write_tensor(array, request.inputs[name])
-        return request.SerializeToString()
+        return predict_request(self._spec_bytes + _signature_bytes(signature_name), arrays)
 
     def _call(self, method: str, payload: bytes, deadline: Deadline) -> Work[bytes]:
         """Sends a request until it is answered; only UNAVAILABLE is worth another attempt."""
@@ -294,3 +292,9 @@ class Exchange:
 
     def _typed(self, error: grpc.RpcError, deadline: Deadline) -> ServingError:
         return error_from_rpc(error, target=self._target, model=self._title, seconds=deadline.seconds)
+
+
+@functools.lru_cache(256)
+def _signature_bytes(name: str) -> bytes:
+    """Returns the rest of a serialized ModelSpec."""
+    return messages.ModelSpec(signature_name=name).SerializeToString()

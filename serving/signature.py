@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,17 @@ class TensorSpec:
     data_type: int
     shape: tuple[int | None, ...] | None
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any] | None:
         """NumPy's type, `object` (of bytes) for text; None where NumPy has none."""
         return tensors.numpy_type(self.data_type)
 
-    @property
+    @cached_property
     def is_text(self) -> bool:
         """Whether the values are bytes."""
-        return self.dtype == np.object_
+        return self.dtype is not None and self.dtype.kind == "O"
 
-    @property
+    @cached_property
     def is_batched(self) -> bool:
         """Whether the first dimension counts rows."""
         return bool(self.shape) and self.shape[0] is None  # type: ignore[index]
@@ -77,7 +78,7 @@ class Signature:
     outputs: Mapping[str, TensorSpec]
     optional: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def is_batched(self) -> bool:
         """Whether rows can be sent in several requests and the answers be put together again."""
         specs = [*self.inputs.values(), *self.outputs.values()]

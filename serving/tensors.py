@@ -8,6 +8,7 @@ excess is dropped), as TensorFlow's own reader does (tensorflow/core/framework/t
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -18,6 +19,10 @@ from serving import messages
 from serving.status import ServerError
 
 Array = NDArray[Any]
+
+_LARGE_BYTES = 2**16  # of an array
+_MOST_REPEATED_BYTES = 2**31  # of an answer that says its values in short
+_FEW = 64  # values
 
 # TensorFlow's name of a type -> (NumPy's, the typed field that may hold its values).
 _TYPES: dict[str, tuple[Any, str]] = {
@@ -54,24 +59,47 @@ def type_name(number: int) -> str:
     numpy = _NUMPY_TYPES.get(number)
     if numpy is None:
         return _TYPE_NAMES.get(number, f"DataType {number}")
-    return "text" if numpy == np.object_ else numpy.name
+    return "text" if numpy.kind == "O" else numpy.name
 
 
-def write_tensor(array: Array, tensor: Any) -> None:
-    """Fills an empty TensorProto.
+def write_tensor(array: Array) -> list[bytes | memoryview]:
+    """Returns the pieces of a serialized TensorProto; a large contiguous array is not copied.
 
     Args:
       array: Any shape; one of NumPy's types in the table above, `object` holding bytes.
-      tensor: The TensorProto to fill.
     """
-    tensor.dtype = _NUMBERS[array.dtype]
-    add_dimension = tensor.tensor_shape.dim.add
-    for size in array.shape:
-        add_dimension(size=size)
-    if array.dtype == np.object_:
-        tensor.string_val.extend(array.ravel().tolist())
-    else:
-        tensor.tensor_content = array.tobytes()
+    number = _NUMBERS[array.dtype]
+    if array.dtype.kind == "O":
+        return [_head(number, array.shape), messages.TensorProto(string_val=array.ravel().tolist()).SerializeToString()]
+    size = array.nbytes
+    # Bytes are put together faster than views of memory, until the copy costs more.
+    content = array.data if size > _LARGE_BYTES and array.flags.c_contiguous else array.tobytes()
+    return [_head(number, array.shape), _CONTENT_TAG, varint(size), content]
+
+
+@functools.lru_cache(4096)
+def _head(number: int, shape: tuple[int, ...]) -> bytes:
+    """Returns the serialized type and shape of a tensor; what is concatenated with it becomes its values."""
+    tensor = messages.TensorProto(dtype=number)
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+    return tensor.SerializeToString()
+
+
+def varint(number: int) -> bytes:
+    """Returns a length as protobuf writes it: seven bits per byte, the lowest first."""
+    if number < 128:
+        return _SHORT_VARINTS[number]
+    encoded = bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+_SHORT_VARINTS = [bytes([number]) for number in range(128)]
+_CONTENT_TAG = bytes([messages.TensorProto.DESCRIPTOR.fields_by_name["tensor_content"].number << 3 | 2])
 
 
 def read_tensor(tensor: Any) -> Array:
@@ -84,11 +112,11 @@ def read_tensor(tensor: Any) -> Array:
     shape = tuple([dim.size for dim in tensor.tensor_shape.dim])
     if dtype is None:
         raise ServerError(f"The answer holds a tensor of type {type_name(tensor.dtype)}, which NumPy does not know.")
-    size = math.prod(shape)
-    if tensor.tensor_shape.unknown_rank or any(dim < 0 for dim in shape):
+    if tensor.tensor_shape.unknown_rank or (shape and min(shape) < 0):
         raise ServerError(f"The answer holds a tensor without a shape; received {list(shape)}.")
+    size = math.prod(shape)
     if content := tensor.tensor_content:
-        if len(content) != size * dtype.itemsize or dtype == np.object_:
+        if len(content) != size * dtype.itemsize or dtype.kind == "O":
             raise ServerError(
                 f"The answer holds {len(content)} bytes of {type_name(tensor.dtype)}, which is not shape {list(shape)}."
             )
@@ -97,38 +125,37 @@ def read_tensor(tensor: Any) -> Array:
     if len(values) > size:
         values = values[:size]
     elif len(values) < size:
-        # Only the server's own word for "all alike" may be short; an absurd shape must not fill the memory.
+        # An absurd shape must not fill the memory.
         if size * dtype.itemsize > _MOST_REPEATED_BYTES:
             raise ServerError(f"The answer claims shape {list(shape)} and holds {len(values)} values.")
         values = _repeat_last(values, size, dtype)
-    return values.reshape(shape)
-
-
-_MOST_REPEATED_BYTES = 2**31
+    return values if len(shape) == 1 else values.reshape(shape)
 
 
 def _listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
     """Returns the values in the typed field, shape `[number of values]`."""
     listed = getattr(tensor, _VALUE_FIELDS[tensor.dtype])
-    if dtype == np.object_:
+    kind = dtype.kind
+    if kind == "O":
         values = np.empty(len(listed), np.object_)
         values[:] = listed
         return values
     if tensor.dtype == _HALF:  # the bits of each half, as integers
         return np.array(listed, np.int32).astype(np.uint16).view(np.float16)
-    if dtype.kind == "c":  # real and imaginary parts in turn
+    if kind == "c":  # real and imaginary parts in turn
         parts = np.array(listed, np.float32 if dtype == np.complex64 else np.float64)
         return parts[: len(parts) // 2 * 2].view(dtype)
-    if dtype.kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
+    if kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
         return np.array(listed, np.int32).astype(dtype)
-    return np.array(listed, dtype)
+    # A short one is read faster as a list, a long one by its own conversion.
+    return np.array(listed[:] if len(listed) < _FEW else listed, dtype)
 
 
 def _repeat_last(values: Array, size: int, dtype: np.dtype[Any]) -> Array:
     if len(values):
         last = values[-1]
     else:
-        last = b"" if dtype == np.object_ else dtype.type(0)
+        last = b"" if dtype.kind == "O" else dtype.type(0)
     filled = np.empty(size, dtype)
     filled[: len(values)] = values
     filled[len(values) :] = last

@@ -40,7 +40,7 @@ def fit_inputs(inputs: Any, signature: Signature, model: str, where: Where = _in
     """
     if not isinstance(inputs, Mapping):
         if isinstance(inputs, (list, tuple)) and inputs and all(isinstance(row, Mapping) for row in inputs):
-            inputs = _columns(inputs, signature, model, where)
+            inputs = rows_to_columns(inputs, signature, model, where)
         elif len(signature.inputs) == 1 and not isinstance(inputs, (str, bytes)):
             inputs = dict.fromkeys(signature.inputs, inputs)
         else:
@@ -49,7 +49,7 @@ def fit_inputs(inputs: Any, signature: Signature, model: str, where: Where = _in
                 f"The inputs of model {model} are given by name, as a mapping or a list of rows. "
                 f"Received {type(inputs).__name__}; expected {expected}."
             )
-    problems = _name_problems(inputs, signature)
+    problems = name_problems(inputs, signature)
     arrays = {}
     for name, spec in signature.inputs.items():
         if name in inputs:
@@ -79,8 +79,7 @@ def fit_values(values: Any, spec: TensorSpec, where: Where = _index) -> Array:
     dtype = spec.dtype
     if dtype is None:
         raise ValueError(f"is of type {spec.type_name} in the model, which NumPy does not know.")
-    shape = spec.shape
-    if shape is not None and not (len(values.shape) == len(shape) and _sizes_fit(values.shape, shape)):
+    if not _shape_fits(values.shape, spec.shape):
         if not values.shape and spec.is_batched:
             raise ValueError(f"is a single value; expected one per row, shape {spec.shape_text}. Write it as a list.")
         raise ValueError(f"has shape {list(values.shape)}; expected {spec.shape_text}.")
@@ -89,11 +88,19 @@ def fit_values(values: Any, spec: TensorSpec, where: Where = _index) -> Array:
     return values if values.dtype == dtype else _to_number(values, spec, dtype, where)
 
 
-def _sizes_fit(sizes: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
-    return all(want is None or size == want for size, want in zip(sizes, expected, strict=True))
+def _shape_fits(shape: tuple[int, ...], expected: tuple[int | None, ...] | None) -> bool:
+    if expected is None:
+        return True
+    if len(shape) != len(expected):
+        return False
+    for size, want in zip(shape, expected, strict=True):  # noqa: SIM110 - all() costs each call a microsecond
+        if want is not None and size != want:
+            return False
+    return True
 
 
-def _name_problems(given: Mapping[str, Any], signature: Signature) -> list[str]:
+def name_problems(given: Mapping[str, Any], signature: Signature) -> list[str]:
+    """Returns up to two sentences: which inputs are missing, and which are not the model's."""
     if given.keys() == signature.inputs.keys():
         return []
     missing = [name for name in signature.inputs if name not in given and name not in signature.optional]
@@ -110,16 +117,22 @@ def _name_problems(given: Mapping[str, Any], signature: Signature) -> list[str]:
     return problems
 
 
-def _columns(rows: Sequence[Mapping[str, Any]], signature: Signature, model: str, where: Where) -> dict[str, list[Any]]:
-    """Returns rows as columns, each row having exactly the signature's inputs."""
-    wrong = [(i, problems) for i, row in enumerate(rows) if (problems := _name_problems(row, signature))]
+def rows_to_columns(
+    rows: Sequence[Mapping[str, Any]], signature: Signature, model: str, where: Where
+) -> dict[str, list[Any]]:
+    """Returns rows as columns.
+
+    Raises:
+      InvalidRequestError: A row has not exactly the signature's inputs; the message names the first few such rows.
+    """
+    wrong = [(i, problems) for i, row in enumerate(rows) if (problems := name_problems(row, signature))]
     if wrong:
         named = []
         for i, problems in wrong[:_MOST_ROWS_NAMED]:
             place = where(i) if where is not _index else _index(i).capitalize()
             named.append(f"{place} does not fit model {model}. {' '.join(problems)}")
         if len(wrong) > _MOST_ROWS_NAMED:
-            named.append(f"So do {len(wrong) - _MOST_ROWS_NAMED} rows more.")
+            named.append(f"Nor do {len(wrong) - _MOST_ROWS_NAMED} rows more.")
         raise InvalidRequestError(" ".join(named))
     return {name: [row[name] for row in rows] for name in signature.inputs if name in rows[0]}
 
@@ -129,7 +142,8 @@ def _to_array(values: Any, spec: TensorSpec) -> Array:
         raise ValueError('is a masked array. Fill the holes: `.filled(np.nan)` for numbers, `.filled("")` for text.')
     try:
         # As objects, so that NumPy does not turn [1, "a"] into text on its own.
-        return np.asarray(values, np.object_) if spec.is_text else np.asarray(values)
+        array = np.asarray(values, np.object_) if spec.is_text else np.asarray(values)
+        return np.asarray(values, np.object_) if array.dtype.kind in "UST" else array
     except ValueError:
         raise ValueError(f"has rows of different lengths; expected shape {spec.shape_text}.") from None
 

@@ -1,0 +1,102 @@
+"""Answers from a SavedModel on disk, without a server: the surface of `serving.client`, in this process.
+
+The model is loaded and called as the embedded server does it, so a model that only works in Python fails here as it
+would there. The one module on the client's side that imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from serving.answers import Prediction, Timings
+from serving.input_checks import fit_inputs
+from serving.messages import SignatureDef
+from serving.signature import ModelMetadata, read_signatures
+from serving.status import InvalidRequestError, NotFoundError, ServerError, ServingError
+
+
+def find_saved_model(folder: Path) -> Path:
+    """Returns the folder with `saved_model.pb`.
+
+    Args:
+      folder: That folder itself; or one whose children are versions, of which the newest is taken; or a Model artifact.
+
+    Raises:
+      NotFoundError: There is no SavedModel.
+    """
+    versions = [child for child in folder.iterdir() if child.name.isdecimal()] if folder.is_dir() else []
+    newest_first = sorted(versions, key=lambda version: int(version.name), reverse=True)
+    for candidate in (folder, *newest_first, folder / "Format-Serving"):
+        if (candidate / "saved_model.pb").is_file():
+            return candidate
+    raise NotFoundError(
+        f"There is no SavedModel in `{folder}`. Expected `saved_model.pb` there, in a version's folder below it, or in "
+        "`Format-Serving`."
+    )
+
+
+class OfflineModel:
+    """A loaded SavedModel.
+
+    Args:
+      folder: See `find_saved_model`.
+      model_name: The name used in messages.
+
+    Raises:
+      NotFoundError: There is no SavedModel.
+      ServerError: TensorFlow cannot load it.
+    """
+
+    def __init__(self, folder: Path, *, model_name: str = "crossnet") -> None:
+        path = find_saved_model(folder)  # told without waiting for TensorFlow
+        import tensorflow as tf
+
+        from serving.model import LoadedModel
+
+        self._refusal = tf.errors.OpError
+        try:
+            self._model = LoadedModel(path)
+        except (ServingError, tf.errors.OpError) as error:
+            raise ServerError(f"TensorFlow cannot load the model in `{path}`: {error}") from error
+        definitions = {
+            name: SignatureDef.FromString(definition.SerializeToString())
+            for name, definition in self._model.signature_defs.items()
+        }
+        self._metadata = ModelMetadata(
+            model_name=model_name,
+            version=int(path.name) if path.name.isdecimal() else 0,
+            signatures=read_signatures(definitions),
+        )
+
+    def predict(self, inputs: Any, *, signature_name: str = "serving_default") -> Prediction:
+        """As `PredictionClient.predict`; the version is 0 where the folder's name is no number.
+
+        Raises:
+          InvalidRequestError: The inputs do not fit, or the model refuses them.
+        """
+        start = time.perf_counter()
+        arrays = fit_inputs(inputs, self._metadata.signature(signature_name), self._metadata.title)
+        signature = self._model.signatures[signature_name]
+        checked = time.perf_counter()
+        try:
+            outputs = self._model.run(signature, [arrays[name] for name in signature.inputs], tuple(signature.outputs))
+        except self._refusal as error:
+            raise InvalidRequestError(f"Model {self._metadata.title} refuses the inputs: {error}") from error
+        timings = Timings(checked - start, time.perf_counter() - checked, 0.0)
+        return Prediction(outputs, self._metadata.version, signature_name, timings)
+
+    def metadata(self) -> ModelMetadata:
+        """Returns the model's signatures."""
+        return self._metadata
+
+    def close(self) -> None:
+        """Frees the model."""
+        self._model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
