@@ -107,12 +107,21 @@ class SchemaGenParams:
     )
     max_domain: int = setting(100, "text columns with at most this many distinct values get a domain", least=1)
 
+    def problems(self) -> list[str]:
+        """Returns what does not fit together."""
+        if self.schema_file and self.reference != "none":
+            return [
+                "`schema_file` and `reference` name two schemas to judge the data by; set one of them. "
+                f"Received schema_file '{self.schema_file}' and reference '{self.reference}'."
+            ]
+        return []
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExampleValidatorParams:
     """Limits. Above a `warn_` limit a warning is shown; a `max_` limit, where set, stops the run."""
 
-    max_duplicate_fraction: float | None = setting(None, "share of rows that repeat within a split", least=0, most=1)
+    max_duplicate_fraction: float | None = setting(None, "share of all rows that repeat an earlier one", least=0, most=1)
     max_leaked_fraction: float | None = setting(None, "share of eval rows that also occur in train", least=0, most=1)
     max_skew: float | None = setting(
         None, "train against eval: L-infinity (text) or Jensen-Shannon (numbers)", least=0, most=1
@@ -137,7 +146,7 @@ class TrainerParams:
     shuffle: bool = setting(False, "a new order of rows in each epoch; off, as in the article: in order")
     seed: int = setting(42, "of initial weights and shuffling", least=0)
     normalize: str = setting(
-        "auto", "auto: z-score unless train lies in [-1, 1]; the label likewise", choices=("auto", "zscore", "none")
+        "auto", "auto: z-score unless train lies in [-1, 1] (the label: in [-10, 10])", choices=("auto", "zscore", "none")
     )
     embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)
     early_stopping_patience: int | None = setting(None, "epochs without a lower eval loss; none: go on", least=1)

@@ -83,6 +83,12 @@ def test_the_last_blessed_schema_is_used_where_the_settings_ask_for_it(tmp_path)
     assert csv_walk(tmp_path / "c", text, reference=reference).schema.properties["inferred"]
 
 
+def test_two_schemas_to_judge_by_are_refused():
+    assert SchemaGenParams(schema_file="schema.pbtxt").problems() == []
+    (problem,) = SchemaGenParams(schema_file="schema.pbtxt", reference="last_blessed").problems()
+    assert problem.startswith("`schema_file` and `reference` name two schemas to judge the data by; set one of them.")
+
+
 def test_a_reviewed_schema_that_is_not_there_is_named(tmp_path):
     missing = SchemaGenParams(schema_file=str(tmp_path / "schem.pbtxt"))
     with pytest.raises(SettingsError, match=r"`schema_gen.schema_file` names `.*/schem.pbtxt`, which is no file"):
