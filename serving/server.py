@@ -45,14 +45,16 @@ class Server:
     Args:
       flags: Settings; `port=0` without a socket path takes a free port.
       host: Address to listen on; `flags.host` when not given.
+      rest: Offer REST also where `rest_api_port` is 0, on a free port.
 
     Attributes:
       port: The gRPC port; None until the server listens, and where only a socket is asked for.
       rest_port: The REST port; None where there is none.
     """
 
-    def __init__(self, flags: ServerFlags, *, host: str | None = None) -> None:
+    def __init__(self, flags: ServerFlags, *, host: str | None = None, rest: bool = False) -> None:
         self.flags = flags
+        self._with_rest = rest or flags.rest_api_port != 0
         self.host = host or flags.host
         self.port: int | None = None
         self.rest_port: int | None = None
@@ -224,7 +226,7 @@ class Server:
         self._server, self.port = open_server(flags, self.host, handlers, credentials)
         if flags.rest_api_port and flags.rest_api_port == self.port:
             log.error("--rest_api_port is the gRPC port, %d: REST is not started, gRPC goes on.", self.port)
-        elif flags.rest_api_port:
+        elif self._with_rest:
             from serving.rest import RestServer
 
             self._rest = RestServer(servicer, self._manager, flags, host=self.host)

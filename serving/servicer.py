@@ -68,6 +68,9 @@ class Servicer:
       max_running: How many requests compute at once; the others wait.
       as_content: Write `tensor_content` instead of typed fields.
       reload: Puts a new list of models into service, and waits for it as long as the second argument is true.
+
+    Attributes:
+      running: Held by each request that computes; the REST port shares it.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Servicer:
         reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], None],
     ) -> None:
         self._manager = manager
-        self._running = threading.BoundedSemaphore(max_running)
+        self.running = threading.BoundedSemaphore(max_running)
         self._as_content = as_content
         self._reload = reload
 
@@ -104,25 +107,19 @@ class Servicer:
             for service, methods in (("PredictionService", prediction), ("ModelService", model))
         ]
 
-    def predict(self, request: Any) -> tuple[int, str, dict[str, Any]]:
-        """Answers a PredictRequest: the version that ran, the signature's resolved name, outputs by alias."""
-        name, version, label = requested(request)
-        with self._running, self._manager.use(name, version, label) as (number, model):
-            signature, outputs = predictor.predict(model, request)
-        return number, signature, outputs
-
     def _predict(self, message: bytes, context: Any) -> bytes:
         request = predict_pb2.PredictRequest.FromString(message)
-        _check_deadline(context)
-        number, signature, outputs = self.predict(request)
-        spec = _model_spec(request.model_spec.name, number, signature)
-        return write_predict_response(outputs, spec, as_content=self._as_content)
+        name, version, label = requested(request)
+        with self.running, self._manager.use(name, version, label) as (number, model):
+            _check_deadline(context)
+            signature, outputs = predictor.predict(model, request)
+        return write_predict_response(outputs, _model_spec(name, number, signature), as_content=self._as_content)
 
     def _regress(self, message: bytes, context: Any) -> bytes:
         request = regression_pb2.RegressionRequest.FromString(message)
-        _check_deadline(context)
         name, version, label = requested(request)
-        with self._running, self._manager.use(name, version, label) as (number, model):
+        with self.running, self._manager.use(name, version, label) as (number, model):
+            _check_deadline(context)
             signature, values = predictor.regress(model, request)
         response = regression_pb2.RegressionResponse()
         for value in values.tolist():
