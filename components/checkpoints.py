@@ -58,7 +58,7 @@ def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | N
         return None
     advice = f"Remove `{path.name}` from `{folder.name}` to train from the start."
     try:
-        with np.load(path) as stored:  # never unpickles: allow_pickle is off
+        with path.open("rb") as stream, np.load(stream) as stored:  # never unpickles: allow_pickle is off
             arrays = {name: stored[name] for name in stored.files}
         found = json.loads(arrays.pop(STATE).tobytes())
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:

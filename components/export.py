@@ -22,6 +22,7 @@ REGRESS_METHOD = "tensorflow/serving/regress"
 
 # What TensorFlow numbers by all that the process has made before, in saved_model.pb as text.
 TRACED = re.compile(r"(__inference_\w*?_)(\d+)\b")
+CAPTURE = re.compile(r'(key: "_user_specified_name"\s+value {\s+s: ")(\d+)(?=")')
 INITIALIZER = re.compile(r"\b(key_value_init)(\d+)")
 TABLE = re.compile(r'(key: "shared_name"\s+value {\s+s: ")(\d+)(?=")')
 
@@ -155,6 +156,7 @@ def _finish(folder: Path, names: Mapping[str, str], content: str) -> None:
             del inputs[argument]
     text = text_format.MessageToString(saved)
     text = _renumber(text, TRACED)
+    text = _renumber(text, CAPTURE)
     text = _renumber(text, INITIALIZER)
     text = _renumber(text, TABLE, f"{content}-")
     saved = text_format.Parse(text, saved_model_pb2.SavedModel())

@@ -59,9 +59,7 @@ class ExampleGenParams:
     eval_fraction: float = setting(0.1, "share of rows in eval", above=0, below=1)
     split_column: str = setting("", "the column of `key` and `time`")
     split_time: str = setting("", "`time`: rows from this moment on are eval; empty: the newest eval_fraction of rows")
-    generator: str = setting(
-        "article", "synthetic: the article's rows or any number", choices=("article", "sharded")
-    )
+    generator: str = setting("article", "synthetic: the article's rows or any number", choices=("article", "sharded"))
     num_examples: int = setting(100_000, "synthetic: rows", least=2)
     num_features: int = setting(3, "synthetic: features; those beyond the third are noise", least=3)
     seed: int = setting(42, "of synthetic rows and of the `random` split", least=0)
@@ -121,7 +119,9 @@ class SchemaGenParams:
 class ExampleValidatorParams:
     """Limits. Above a `warn_` limit a warning is shown; a `max_` limit, where set, stops the run."""
 
-    max_duplicate_fraction: float | None = setting(None, "share of all rows that repeat an earlier one", least=0, most=1)
+    max_duplicate_fraction: float | None = setting(
+        None, "share of all rows that repeat an earlier one", least=0, most=1
+    )
     max_leaked_fraction: float | None = setting(None, "share of eval rows that also occur in train", least=0, most=1)
     max_skew: float | None = setting(
         None, "train against eval: L-infinity (text) or Jensen-Shannon (numbers)", least=0, most=1
@@ -146,7 +146,9 @@ class TrainerParams:
     shuffle: bool = setting(False, "a new order of rows in each epoch; off, as in the article: in order")
     seed: int = setting(42, "of initial weights and shuffling", least=0)
     normalize: str = setting(
-        "auto", "auto: z-score unless train lies in [-1, 1] (the label: in [-10, 10])", choices=("auto", "zscore", "none")
+        "auto",
+        "auto: z-score unless train lies in [-1, 1] (the label: in [-10, 10])",
+        choices=("auto", "zscore", "none"),
     )
     embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)
     early_stopping_patience: int | None = setting(None, "epochs without a lower eval loss; none: go on", least=1)

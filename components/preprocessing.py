@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
 MAX_EMBEDDING_DIM = 16
+# A label in [-10, 10] with at least this spread is of the network's own size: normalising it would only cost precision.
+LABEL_LIMIT, LABEL_SPREAD = 10.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ def make_preprocessing(
       features: The table's features.
       label: Its label.
       statistics: Of the train split.
-      normalize: "auto" (z-score a column unless its train values lie in [-1, 1]), "zscore" or "none"; so the label.
+      normalize: "auto" (z-score a feature unless its train values lie in [-1, 1], and the label unless they lie in
+        [-10, 10] with a standard deviation of at least 0.1), "zscore" (all of them) or "none".
       embedding_dim: Width of every embedding. None: by the vocabulary's size.
 
     Raises:
@@ -190,8 +193,17 @@ def make_preprocessing(
         if not feature.is_text
     ]
     texts = [_text_column(feature, by_name[feature.name], embedding_dim) for feature in features if feature.is_text]
-    label_mean, label_scale, _ = _scaling(by_name[label.name], normalize)
+    label_mean, label_scale = label_scaling(by_name[label.name].num_stats, normalize)
     return Preprocessing(tuple(numbers), tuple(texts), label_mean, label_scale)
+
+
+def label_scaling(numbers: statistics_pb2.NumericStatistics, normalize: str) -> tuple[float, float]:
+    """Returns the mean and scale by which the label is normalised; 0 and 1 where it is not."""
+    usable = math.isfinite(numbers.std_dev) and numbers.std_dev > 0
+    own_size = max(abs(numbers.min), abs(numbers.max)) <= LABEL_LIMIT and numbers.std_dev >= LABEL_SPREAD
+    if not usable or normalize == "none" or (normalize == "auto" and own_size):
+        return 0.0, 1.0
+    return numbers.mean, numbers.std_dev
 
 
 def _scaling(column: statistics_pb2.FeatureNameStatistics, normalize: str) -> tuple[float, float, float]:
@@ -210,7 +222,7 @@ def _text_column(
     """Takes the vocabulary from the schema's domain, or else from the values of train, most frequent first."""
     ranked = [bucket.label for bucket in column.string_stats.rank_histogram.buckets]
     vocabulary = tuple(dict.fromkeys(feature.vocabulary or ranked))
-    if not feature.required and "" not in vocabulary:
+    if "" not in vocabulary and not (feature.required and vocabulary):  # a lookup table takes no empty vocabulary
         vocabulary = ("", *vocabulary)
     size = len(vocabulary)
     dim = embedding_dim or max(1, min(MAX_EMBEDDING_DIM, size, 1 + math.isqrt(size)))
