@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from serving.client import PredictionClient
-from serving.launcher import running_server
 
 from components.artifacts import Evaluation, Examples, InfraValidation, Model, Schema, write_json
 from components.dataset import read_batches
 from components.errors import ExportError
 from components.features import Feature, read_schema
 from components.params import InfraValidatorParams
+from serving.client import PredictionClient
+from serving.launcher import running_server
+from serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +50,18 @@ def validate_infra(
       force: Without a champion, try the first candidate, because it will be pushed all the same.
 
     Raises:
-      ExportError: There is no model to try.
-      ServingError: The server did not become ready or died: nothing is known about the model.
+      ExportError: There is no model to try, or the server did not answer in time: nothing is known about the model.
     """
     kind = evaluation.champion or (next(iter(models)) if force else None)
     if kind is None:
         raise ExportError("No model is blessed, so there is none to try in a server.")
     features, _ = read_schema(schema.proto())
     expected = np.load(evaluation.path / "predictions" / f"{kind}.npy", mmap_mode="r")
+    scale = float(evaluation.properties["label_std"])
+    size = int(evaluation.properties["batch_size"])
+    batched = single = float("nan")
+    reasons: list[str] = []
+    server_kind = params.server
     base = output_dir / "base"
     base.mkdir()
     (base / "1").symlink_to(models[kind].serving_path.absolute(), target_is_directory=True)
@@ -65,16 +70,13 @@ def validate_infra(
             running_server(base, kind, server=params.server, timeout_seconds=params.timeout_seconds) as server,
             PredictionClient(server.target, model_name=kind, timeout_seconds=params.timeout_seconds) as client,
         ):
+            server_kind = server.kind
             log.info("asking the %s server at %s", server.kind, server.target)
-            reasons = _signature_problems(client, features)
-            batched = single = 0.0
+            reasons += _signature_problems(client, features)
             if not reasons:
-                scale = float(evaluation.properties["label_std"])
-                size = int(evaluation.properties["batch_size"])
                 batched = _largest_difference(client, examples, features, expected, scale, size)
-                single = _largest_difference(
-                    client, examples, features, expected[: params.num_single_rows], scale, size=1
-                )
+                few = expected[: params.num_single_rows]
+                single = _largest_difference(client, examples, features, few, scale, size=1)
                 for rows, difference, limit in (
                     (f"batches of {size:,}", batched, params.tolerance),
                     ("single rows", single, params.single_row_tolerance),
@@ -84,13 +86,16 @@ def validate_infra(
                             f"INFRA_NOT_BLESSED: `{kind}` answers differently over gRPC: in {rows} by {difference:.2g} "
                             f"of max(label's standard deviation, |prediction|), above {limit:.2g}."
                         )
+    except (DeadlineError, UnavailableError, UsageError) as error:
+        raise ExportError(f"InfraValidator could not ask `{kind}`: {error}") from error
+    except ServingError as error:
+        reasons.append(f"INFRA_NOT_BLESSED: `{kind}` cannot be served: {error}")
     finally:
         (base / "1").unlink()
         base.rmdir()
     facts = {
         "model": kind,
-        "server": server.kind,
-        "rows": len(expected),
+        "server": server_kind,
         "max_difference": batched,
         "max_difference_single_rows": single,
         "reasons": reasons,
@@ -102,16 +107,18 @@ def validate_infra(
 
 def _signature_problems(client: PredictionClient, features: tuple[Feature, ...]) -> list[str]:
     """Returns how the served signature departs from the schema."""
-    served = client.signature("serving_default").inputs
-    wanted = {feature.name: feature.dtype for feature in features}
-    problems = []
-    if missing := sorted(wanted.keys() - served.keys()):
-        problems.append(f"lacks {', '.join(missing)}")
-    if extra := sorted(served.keys() - wanted.keys()):
-        problems.append(f"asks for {', '.join(extra)}, unknown to the schema")
-    for name in sorted(wanted.keys() & served.keys()):
-        if served[name].dtype != wanted[name]:
-            problems.append(f"takes `{name}` as {served[name].dtype}, the schema says {wanted[name]}")
+    signature = client.metadata().signatures.get("serving_default")
+    if signature is None:
+        return ["INFRA_NOT_BLESSED: the exported model has no signature `serving_default`."]
+    wanted = {feature.name: f"{'text' if feature.is_text else feature.dtype} [rows]" for feature in features}
+    served = {name: str(spec) for name, spec in signature.inputs.items()}
+    problems = [f"lacks `{name}`" for name in sorted(wanted.keys() - served.keys())]
+    problems += [f"asks for `{name}`, unknown to the schema" for name in sorted(served.keys() - wanted.keys())]
+    problems += [
+        f"takes `{name}` as {served[name]}, the schema says {wanted[name]}"
+        for name in sorted(wanted.keys() & served.keys())
+        if served[name] != wanted[name]
+    ]
     return [f"INFRA_NOT_BLESSED: the exported signature {problem}." for problem in problems]
 
 
@@ -130,9 +137,11 @@ def _largest_difference(
         if not len(before):
             break
         after = client.predict(inputs).values.astype(np.float64)
-        floor = np.maximum(np.abs(before), max(scale, np.finfo(np.float32).tiny))
+        floor = np.maximum(np.abs(before), max(scale, float(np.finfo(np.float32).tiny)))
         difference = np.abs(before - after) / floor
         difference = np.where(np.isnan(before) & np.isnan(after), 0.0, difference)
-        largest = float(np.maximum(largest, difference.max()))  # np.maximum keeps NaN
+        if np.isnan(difference).any():
+            return float("nan")
+        largest = max(largest, float(difference.max()))
         start += size
     return largest

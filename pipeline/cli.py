@@ -131,7 +131,7 @@ def run(
         result = RunResult("", str(root.absolute()), exit_code=error.exit_code, error=str(error))
     if as_json:
         click.echo(json.dumps(result.to_json()))
-    else:
+    elif result.run:
         screen.print_result(result)
     if result.error:
         click.echo(result.error, err=True)

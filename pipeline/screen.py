@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.artifacts import Evaluation
+from components.errors import NotBlessedError
 from pipeline.doctor import Finding
 from pipeline.plan import Plan, differences
 from pipeline.runner import RunResult
@@ -41,15 +42,19 @@ def print_result(result: RunResult) -> None:
         from components.verdict import render_verdict
 
         console.print(render_verdict(evaluation), markup=False)
+    run = Path(result.root) / "runs" / result.run
     if result.pushed_version is not None:
-        folder = Path(result.serving_dir)
-        pushed = result.artifacts["pusher"]
-        name = pushed.properties["model_name"]
-        console.print(f"In service: `{name}` version {result.pushed_version}, {folder / name}", markup=False)
+        name = result.artifacts["pusher"].properties["model_name"]
+        folder = Path(result.serving_dir) / name
+        console.print(f"In service: `{name}` version {result.pushed_version}, {folder}", markup=False)
     if result.up_to_date:
         console.print(f"Up to date: nothing has changed since run {result.run}.", markup=False)
-    elif result.exit_code != 2:
-        console.print(f"Run {result.run}: {Path(result.root) / 'runs' / result.run}", markup=False)
+    else:
+        console.print(f"Run {result.run}: {run}", markup=False)
+    if result.exit_code == NotBlessedError.exit_code:
+        for reason in result.reasons:
+            console.print(reason, markup=False)
+        console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}", markup=False)
 
 
 def _model_table(models: Mapping[str, Mapping[str, Any]], champion: str | None) -> Table:
