@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ ROOT = "crossnet_root"
 
 def main() -> None:
     """Runs the command line and exits."""
+    # TensorFlow's C++ speaks on standard error while it is imported. A run keeps what it says in its log file.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if {"serve", "predict"} & set(sys.argv[1:2]) else "0")
     cli(prog_name="crossnet")
 
 
@@ -226,6 +229,45 @@ def serve(context: click.Context, root: Path, server: str) -> int:
     from serving.launcher import serve as launch
 
     return launch(context.args, root=root, server=server)
+
+
+@cli.command()
+@click.option("--rows", required=True, metavar="FILE", help="JSON lines, CSV or TFRecord; - for standard input.")
+@click.option("--output", type=click.Path(path_type=Path), help="[default: standard output]")
+@click.option("--target", default="localhost:8500", show_default=True, help="host:port, or unix:PATH.")
+@click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
+@click.option("--version", type=int, help="Ask this version. [default: the one the server chooses]")
+@click.option("--label", help="Ask the version with this label.")
+@click.option("--timeout", "timeout_seconds", default=10.0, show_default=True, help="Seconds for each call.")
+@click.option("--wait", "wait_seconds", type=float, default=0.0, help="Seconds to wait for the model to be ready.")
+@click.option("--batch-size", default=1000, show_default=True, help="Rows per call.")
+@click.option("--format", "file_format", type=click.Choice(["jsonl", "csv", "tfrecord"]), help="[default: by name]")
+@click.option("--signature", "signature_name", help="[default: serving_default; TFRecord: serving_examples]")
+@click.option("--ignore-extra", is_flag=True, help="Let columns pass that are no features, such as the label.")
+@click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), help="Certificate authority: turns TLS on.")
+@click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Certificate of this client.")
+@click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key.")
+@click.option("--offline", type=click.Path(path_type=Path, exists=True), help="A model's folder, instead of a server.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@fails_in_words
+def predict(
+    wait_seconds: float, tls_ca: Path | None, tls_cert: Path | None, tls_key: Path | None, quiet: bool, **options: Any
+) -> None:
+    """Add predictions to a file of rows, asking a server over gRPC."""
+    from pipeline import screen
+    from serving.client import PredictionClient, Tls
+    from serving.predict import predict_rows
+
+    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key) if tls_ca or tls_cert else None
+    if wait_seconds and not options["offline"]:
+        names = ("target", "model_name", "version", "label")
+        with PredictionClient(**{name: options[name] for name in names}, tls=tls) as client:
+            client.wait_ready(wait_seconds)
+    with screen.counting("rows", quiet=quiet) as progress:
+        summary = predict_rows(**options, tls=tls, progress=progress)
+    if not quiet:
+        versions = ", ".join(map(str, summary.versions))
+        click.echo(f"{summary.rows:,} rows in {summary.seconds:.1f} s, answered by version {versions}.", err=True)
 
 
 @cli.command()

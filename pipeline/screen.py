@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,17 @@ def print_run(facts: Mapping[str, Any], store: Store) -> None:
         console.print(f"{facts['verdict']}, pushed as version {facts['pushed_version']} to {facts['serving_dir']}")
     elif facts["verdict"]:
         console.print(f"{facts['verdict']}, nothing was pushed")
+
+
+@contextlib.contextmanager
+def counting(what: str, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Yields a function that shows, on a terminal, how many of `what` are done."""
+    console = Console(stderr=True, highlight=False)
+    if quiet or not console.is_terminal:
+        yield lambda done: None
+        return
+    with console.status(what) as status:
+        yield lambda done: status.update(f"{done:,} {what}")
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
