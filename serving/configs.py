@@ -1,4 +1,4 @@
-"""The configuration files of tensorflow_model_server: text-format protos, read and written.
+"""The configuration files of tensorflow_model_server: text-format protos.
 
 tensorflow-serving-api ships `ModelServerConfig` only; the other messages are declared here, with the official names and
 types, in a pool of their own. Sources: tensorflow/serving config/{ssl_config,monitoring_config}.proto,
@@ -16,7 +16,6 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 
 from serving.codes import invalid
 from serving.status import ServingError
-from serving.versions import ModelConfig
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _KINDS = {"string": _Field.TYPE_STRING, "bool": _Field.TYPE_BOOL, "int64": _Field.TYPE_INT64}
@@ -109,23 +108,6 @@ def read_config(path: str | Path, message: Any) -> Any:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
         raise invalid(f"Error parsing text-format {kind}: {error} Invalid protobuf file: '{path}'") from error
-
-
-def write_model_config(models: Sequence[ModelConfig]) -> str:
-    """Returns the text-format ModelServerConfig that serves `models`; every value is quoted as protobuf demands."""
-    config = model_server_config()
-    for model in models:
-        entry = config.model_config_list.config.add(
-            name=model.name, base_path=str(model.base_path), model_platform=model.platform
-        )
-        entry.version_labels.update(model.labels)
-        if model.policy.kind == "all":
-            entry.model_version_policy.all.SetInParent()
-        elif model.policy.kind == "specific":
-            entry.model_version_policy.specific.versions.extend(model.policy.versions)
-        elif model.policy.num_versions > 1:
-            entry.model_version_policy.latest.num_versions = model.policy.num_versions
-    return text_format.MessageToString(config)
 
 
 def server_credentials(path: str | Path) -> Any:

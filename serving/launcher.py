@@ -1,25 +1,27 @@
 """Starts a server: tensorflow_model_server where it is installed, the embedded one elsewhere, or docker's.
 
 `running_server` lends one to a test or to InfraValidator; `serve` is the work of `crossnet serve`. The real server gets
-its flags as `--name=value`, the only form it reads, and configuration files written for it.
+its flags as `--name=value`, the only form it reads, and the configuration files of `serving.deployment`.
 """
 
 from __future__ import annotations
 
-import logging
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.deployment import Deployment
 from serving.flags import ServerFlags
-from serving.status import DeadlineError, ServingError, UnavailableError
-
-log = logging.getLogger(__name__)
+from serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
 BINARY = "tensorflow_model_server"
 
@@ -47,11 +49,11 @@ def require_binary() -> Path:
     """Returns the tensorflow_model_server on PATH.
 
     Raises:
-      ServingError: There is none.
+      UsageError: There is none.
     """
     binary = find_binary()
     if binary is None:
-        raise ServingError(
+        raise UsageError(
             f"`{BINARY}` is not on PATH. Install it, or use `--server=embedded` or `--server=docker` instead."
         )
     return binary
@@ -169,3 +171,101 @@ def end_process(process: subprocess.Popen[bytes], grace_seconds: float = 10.0) -
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
+    """Serves until a signal comes.
+
+    Args:
+      arguments: Flags of tensorflow_model_server, and `--host`. Without model flags every model under
+        `<root>/serving_models` is served, also those that come later.
+      root: The pipeline's root; the configuration files are written to `<root>/serving`.
+      server: "auto", "embedded", "binary" or "docker".
+
+    Returns:
+      The exit code: 0 stopped by a signal, 1 the start failed, 2 wrong usage.
+    """
+    if server == "auto":
+        server = "embedded" if find_binary() is None else "binary"
+    try:
+        deployment = Deployment(arguments, root=root.absolute())
+        stopping = threading.Event()
+        with _on_signals(stopping.set):
+            if not deployment.wait_for_models(stopping.is_set):
+                return 0
+            if server != "embedded":
+                return _serve_process(deployment, server, stopping)
+        from serving.server import main
+
+        with deployment.following_models():
+            return main(deployment.embedded_flags())
+    except ServingError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+def _serve_process(deployment: Deployment, server: str, stopping: threading.Event) -> int:
+    """Runs the real server as a child, and passes signals on to it."""
+    if server == "docker":
+        if shutil.which("docker") is None:
+            raise ServingError("`docker` is not on PATH. Install it, or use `--server=embedded` instead.")
+        command = deployment.docker_command()
+    else:
+        command = [str(require_binary()), *deployment.binary_flags()]
+        if deployment.host:
+            sys.stderr.write(f"`--host` is not passed on: {BINARY} listens on every address of this machine.\n")
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def pass_on() -> None:
+        stopping.set()
+        process.terminate()
+
+    with deployment.following_models(), _on_signals(pass_on):
+        try:
+            if stopping.is_set():  # a signal that came before there was a process
+                process.terminate()
+            _wait_open(process, deployment, stopping)
+            if not stopping.is_set():
+                sys.stderr.write(f"serving {', '.join(deployment.models)} at {deployment.target} ({server})\n")
+                sys.stderr.flush()
+            process.wait()
+        finally:
+            end_process(process)
+    return 0 if stopping.is_set() or process.returncode == 0 else 1
+
+
+def _wait_open(process: subprocess.Popen[bytes], deployment: Deployment, stopping: threading.Event) -> None:
+    """Returns when the server is ready, or was told to stop.
+
+    With TLS, whose certificates are the clients' affair, the open port is the sign: it opens only when every model is
+    available. Without TLS each model is asked for.
+    """
+    try:
+        if not deployment.has_tls:
+            wait_available(process, deployment.target, deployment.models, None)
+            return
+        host, _, port = deployment.target.rpartition(":")
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex((host, int(port))) == 0:
+                    return
+            time.sleep(0.1)
+        raise ServingError(f"The server ended with {process.returncode} before its port opened.")
+    except ServingError:
+        if not stopping.is_set():
+            raise
+
+
+@contextmanager
+def _on_signals(react: Callable[[], object]) -> Iterator[None]:
+    """Calls `react()` on SIGTERM and SIGINT inside the block; outside the main thread signals stay as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: react()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

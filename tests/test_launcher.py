@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from serving_fixtures import wait_until
+from serving_models import save_model
+
+from serving.client import PredictionClient
+from serving.configs import BatchingParameters, MonitoringConfig, model_server_config
+from serving.deployment import Deployment
+from serving.launcher import find_binary, running_server, serve
+from serving.status import ServingError
+
+REPO = Path(__file__).resolve().parent.parent
+STAND_IN = REPO / "tests" / "standin_model_server.py"
+SERVE = "import sys, pathlib; from serving.launcher import serve; sys.exit(serve(sys.argv[3:], root=pathlib.Path(sys.argv[1]), server=sys.argv[2]))"  # noqa: E501
+
+
+@pytest.fixture
+def binary(tmp_path, monkeypatch):
+    """A tensorflow_model_server on PATH; returns the file that it records its process and flags in."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "tensorflow_model_server"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN}" "$@"\n')
+    script.chmod(0o755)
+    record = tmp_path / "record"
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("RECORD", str(record))
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    return record
+
+
+@pytest.fixture
+def no_binary(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def _recorded(record):
+    pid, *flags = record.read_text().split("\n")
+    return int(pid), flags
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _push(root, model="rides", version="3"):
+    """A pushed model, as far as a server that does not load it can tell."""
+    folder = root / "serving_models" / model / version
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"")
+
+
+def test_find_binary_looks_on_path(binary):
+    assert find_binary() == binary.parent / "bin" / "tensorflow_model_server"
+
+
+def test_running_server_starts_the_binary_on_a_socket_and_ends_it(binary, tmp_path):
+    with running_server(tmp_path / "models" / "rides", "rides", timeout_seconds=30) as server:
+        assert server.kind == "binary"
+        pid, flags = _recorded(binary)
+        socket = server.target.removeprefix("unix:")
+        assert flags == [
+            "--port=0",
+            f"--grpc_socket_path={socket}",
+            "--model_name=rides",
+            f"--model_base_path={tmp_path}/models/rides",
+            "--max_num_load_retries=0",
+        ]
+        with PredictionClient(server.target, model_name="rides") as client:
+            assert client.status()[0].version == 1
+        assert _alive(pid)
+    assert not _alive(pid)
+    assert not Path(socket).exists()
+
+
+def test_running_server_repeats_the_binarys_own_words_when_it_fails(binary, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAIL", "1")
+    sentence = (
+        r"tensorflow_model_server ended with 255 before `rides` was available\. It said: Failed to start server\. "
+    )
+    with (
+        pytest.raises(ServingError, match=sentence),
+        running_server(tmp_path, "rides", server="binary", timeout_seconds=30),
+    ):
+        pass
+
+
+def test_running_server_falls_back_to_the_embedded_one(no_binary, tmp_path):
+    save_model(tmp_path / "rides" / "1")
+    with running_server(tmp_path / "rides", "rides", timeout_seconds=30) as server:
+        assert server.kind == "embedded"
+        with PredictionClient(server.target, model_name="rides") as client:
+            assert client.predict({"x0": [1.0, 2.0], "x1": [0.5, 0.5]}).values.tolist() == [1.5, 2.5]
+
+
+def test_running_server_gives_up_in_time(no_binary, tmp_path):
+    sentence = r"No version of rides was available within 0\.1 s"
+    with pytest.raises(ServingError, match=sentence), running_server(tmp_path, "rides", timeout_seconds=0.1):
+        pass
+
+
+def test_serve_says_that_there_is_no_binary(no_binary, tmp_path, capsys):
+    _push(tmp_path)
+    assert serve([], root=tmp_path, server="binary") == 2
+    assert "`tensorflow_model_server` is not on PATH. Install it, or use `--server=embedded`" in capsys.readouterr().err
+
+
+def test_serve_refuses_an_unknown_flag(tmp_path, capsys):
+    assert serve(["--prot=8500"], root=tmp_path, server="embedded") == 2
+    assert capsys.readouterr().err == "unknown argument: `--prot`. Did you mean `--port`?\n"
+
+
+def _start(root, server, *flags):
+    command = [sys.executable, "-c", SERVE, str(root), server, *flags]
+    return subprocess.Popen(command, cwd=REPO, stderr=subprocess.PIPE, text=True)
+
+
+def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary, tmp_path):
+    root = tmp_path / "root"
+    with tempfile.TemporaryDirectory() as folder:
+        process = _start(root, "auto", "--port=0", f"--grpc_socket_path={folder}/s", "--enable_batching", "--host=::1")
+        assert process.stderr.readline().startswith(
+            f"Nothing is pushed to `{root}/serving_models` yet; waiting for it."
+        )
+        _push(root, "rides")
+        assert process.stderr.readline() == (
+            "`--host` is not passed on: tensorflow_model_server listens on every address of this machine.\n"
+        )
+        assert process.stderr.readline() == f"serving rides at unix:{folder}/s (binary)\n"
+        pid, flags = _recorded(binary)
+        assert sorted(flags) == [
+            f"--batching_parameters_file={root}/serving/batching.config",
+            "--enable_batching=true",
+            f"--grpc_socket_path={folder}/s",
+            f"--model_config_file={root}/serving/models.config",
+            "--model_config_file_poll_wait_seconds=2",
+            f"--monitoring_config_file={root}/serving/monitoring.config",
+            "--port=0",
+            "--rest_api_port=8501",
+        ]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert not _alive(pid)
+        process.stderr.close()
+
+
+def test_serve_exits_with_one_when_the_binary_does(binary, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAIL", "1")
+    _push(tmp_path)
+    process = _start(tmp_path, "binary")
+    assert "tensorflow_model_server ended with 255 before `rides` was available" in process.communicate(timeout=30)[1]
+    assert process.returncode == 1
+
+
+@pytest.mark.slow
+def test_serve_runs_the_embedded_server_and_drains_on_sigterm(no_binary, tmp_path):
+    save_model(tmp_path / "serving_models" / "rides" / "4")
+    process = _start(tmp_path, "auto", "--port=0")
+    for line in process.stderr:
+        if line.startswith("serving "):
+            break
+    words = line.split()
+    assert words[:3] + words[4:] == ["serving", "rides", "at", "(embedded)"]
+    with PredictionClient(words[3], model_name="rides") as client:
+        assert client.predict({"x0": [1.0], "x1": [0.5]}).version == 4
+        save_model(tmp_path / "serving_models" / "tips" / "1")
+        with PredictionClient(words[3], model_name="tips") as other:
+            other.wait_ready(30)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    process.stderr.close()
+
+
+def test_deployment_writes_files_that_parse_as_the_protos_they_are(tmp_path):
+    _push(tmp_path, 'a "quoted" name')
+    _push(tmp_path, "rides")
+    (tmp_path / "serving_models" / ".tmp-3").mkdir()
+    deployment = Deployment(["--enable_batching=true"], root=tmp_path)
+    assert deployment.wait_for_models(lambda: True)
+    assert deployment.models == ['a "quoted" name', "rides"]
+    deployment.binary_flags()
+    folder = tmp_path / "serving"
+    listed = text_format.Parse((folder / "models.config").read_text(), model_server_config()).model_config_list.config
+    assert [(m.name, m.base_path, m.model_platform) for m in listed] == [
+        (name, f"{tmp_path}/serving_models/{name}", "tensorflow") for name in deployment.models
+    ]
+    text_format.Parse((folder / "monitoring.config").read_text(), MonitoringConfig())
+    text_format.Parse((folder / "batching.config").read_text(), BatchingParameters())
+
+
+def test_deployment_adds_a_model_that_is_pushed_later(tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.deployment._POLL_SECONDS", 0.01)
+    _push(tmp_path, "rides")
+    deployment = Deployment([], root=tmp_path)
+    deployment.wait_for_models(lambda: True)
+    with deployment.following_models():
+        _push(tmp_path, "tips")
+        wait_until(lambda: 'name: "tips"' in (tmp_path / "serving" / "models.config").read_text())
+
+
+def test_deployment_takes_the_users_model_flags_as_they_are(tmp_path):
+    deployment = Deployment(["--model_base_path=/m/rides", "--model_name=rides", "--port=9"], root=tmp_path)
+    assert deployment.models == ["rides"]
+    assert deployment.embedded_flags() == ["--model_base_path=/m/rides", "--model_name=rides", "--port=9"]
+    assert deployment.target == "localhost:9"
+
+
+def test_deployment_mounts_what_docker_needs_read_only(tmp_path):
+    config = tmp_path / "config" / "models.config"
+    config.parent.mkdir()
+    config.write_text('model_config_list { config { name: "a" base_path: "/m/a" model_platform: "tensorflow" } }')
+    deployment = Deployment([f"--model_config_file={config}", "--host=0.0.0.0", "--rest_api_port=0"], root=tmp_path)
+    command = deployment.docker_command()
+    assert command[:4] == ["docker", "run", "--rm", "--init"]
+    assert [part for part in command if part.startswith("--publish")] == ["--publish=0.0.0.0:8500:8500"]
+    assert [part for part in command if part.startswith("--volume")] == [
+        "--volume=/m/a:/m/a:ro", f"--volume={tmp_path}/config:{tmp_path}/config:ro",
+        f"--volume={tmp_path}/serving:{tmp_path}/serving:ro",
+    ]  # fmt: skip
+    assert command[command.index("tensorflow/serving:latest") + 1] == "--port=8500"
+    assert not any(part.startswith("--host") for part in command)
+
+
+def test_deployment_refuses_a_socket_inside_a_container(tmp_path):
+    _push(tmp_path)
+    deployment = Deployment(["--grpc_socket_path=/tmp/s"], root=tmp_path)
+    deployment.wait_for_models(lambda: True)
+    with pytest.raises(ServingError, match="would lie inside the container"):
+        deployment.docker_command()
