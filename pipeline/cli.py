@@ -208,6 +208,20 @@ def show(name: str | None, root: Path, as_json: bool) -> None:
         screen.print_run(facts, store)
 
 
+@cli.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@root_option
+@fails_in_words
+def report(name: str | None, root: Path) -> None:
+    """Write report.html of one run, and the index of all. [default: the newest]"""
+    from pipeline.report import write_index, write_report
+    from pipeline.store import Store
+
+    store = Store(root)
+    click.echo(write_report(store, str(store.read_run(name)["run"])))
+    click.echo(write_index(store))
+
+
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @root_option
 @click.option(

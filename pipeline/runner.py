@@ -121,6 +121,7 @@ def run_pipeline(
             if sys.exc_info()[0] is not None:
                 result.exit_code, result.error = 1, "Internal error or interruption; see log.txt."
             _record(folder, config, plan, result, started)
+        _write_pages(store, folder, reporter)
     return result
 
 
@@ -251,6 +252,19 @@ def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:
         if {step: facts["fingerprint"] for step, facts in run["steps"].items()} == wanted and run["complete"]:
             return name
     return None
+
+
+def _write_pages(store: Store, folder: Path, reporter: Reporter) -> None:
+    """Writes the run's page and the index. What was pushed stays pushed, also where a page cannot be drawn."""
+    from pipeline.report import write_index, write_report
+
+    try:
+        write_report(store, folder.name)
+        write_index(store)
+    except Exception:
+        with (folder / "log.txt").open("a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
+        reporter.line("report.html could not be written; log.txt says why. This is a bug, please report it.")
 
 
 def _record(folder: Path, config: Config, plan: Plan, result: RunResult, started: str) -> None:

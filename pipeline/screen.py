@@ -51,7 +51,7 @@ def print_result(result: RunResult) -> None:
     if result.up_to_date:
         console.print(f"Up to date: nothing has changed since run {result.run}.", markup=False)
     else:
-        console.print(f"Run {result.run}: {run}", markup=False)
+        console.print(f"Report: {run / 'report.html'}", markup=False)
     if result.exit_code == NotBlessedError.exit_code:
         for reason in result.reasons:
             console.print(reason, markup=False)
