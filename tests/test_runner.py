@@ -7,6 +7,7 @@ import toy_steps
 from components.artifacts import read_json
 from components.errors import PipelineError
 from pipeline import plan as plan_module
+from pipeline import report
 from pipeline.config import load_config
 from pipeline.console import Reporter
 from pipeline.graph import Step
@@ -71,6 +72,8 @@ def toy(monkeypatch, tmp_path):
 
     toy = Toy()
     monkeypatch.setattr(plan_module, "build_graph", toy.graph)
+    for page in ("write_report", "write_index"):  # the toy's artifacts have nothing to draw
+        monkeypatch.setattr(report, page, lambda *arguments: None)
     return toy
 
 
@@ -175,6 +178,17 @@ def test_run_shows_a_bug_as_a_bug_and_records_the_failure(toy):
     assert facts["exit_code"] == 1
     assert "ZeroDivisionError: a bug" in (toy.root / "runs" / facts["run"] / "log.txt").read_text()
     assert list((toy.root / "artifacts" / "example_gen").iterdir()) == []
+
+
+def test_run_is_done_also_when_its_page_cannot_be_drawn(toy, monkeypatch, capfd):
+    def broken(store, run):
+        raise ZeroDivisionError("no axis")
+
+    monkeypatch.setattr(report, "write_report", broken)
+    result = toy.run(reporter=Reporter())
+    assert (result.exit_code, result.pushed_version is not None) == (0, True)
+    assert "report.html could not be written; log.txt says why" in capfd.readouterr().err
+    assert "ZeroDivisionError: no axis" in (toy.root / "runs" / result.run / "log.txt").read_text()
 
 
 def test_run_pushes_again_when_the_version_was_taken_out_of_service(toy):
