@@ -1,6 +1,6 @@
 """A gRPC server that speaks TensorFlow Serving's contract without TensorFlow, and fails when told to.
 
-`python -m tests.fake_server PORT` runs one as a process of its own, to be stopped, paused and started again.
+`python tests/fake_server.py PORT` runs one as a process of its own, to be stopped, paused and started again.
 """
 
 from __future__ import annotations

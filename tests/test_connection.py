@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import datetime
+import inspect
+import ipaddress
+
+import numpy as np
+import pytest
+
+import grpc
+from fake_server import XS, FakeServer
+from serving.aio_client import AsyncPredictionClient
+from serving.client import PredictionClient
+from serving.connection import CHANNEL_OPTIONS, BaseClient, Tls
+from serving.status import UnavailableError, UsageError
+
+ONE = {"x0": [0.5], "x1": [1.0], "x2": [1.5]}
+
+
+@pytest.mark.parametrize(
+    "target", ["localhost:8500", "10.0.0.1:8500", "[::1]:8500", "unix:/tmp/s", "dns:///models:8500", "ipv4:127.0.0.1:1"]
+)
+def test_targets_of_grpc_are_taken(target):
+    PredictionClient(target).close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"target": "localhost"}, "`target` must be host:port or unix:/path; received 'localhost'."),
+        ({"target": "http://localhost:8501"}, "received 'http://localhost:8501'. REST has another port than gRPC."),
+        ({"model_name": ""}, "`model_name` must not be empty."),
+        ({"version": 3, "label": "stable"}, "`version` and `label` exclude each other; received 3 and 'stable'."),
+        ({"timeout_seconds": 0}, "`timeout_seconds` must be above zero; received 0."),
+        ({"timeout_seconds": float("nan")}, "`timeout_seconds` must be above zero; received nan."),
+        ({"max_rows_per_call": 0}, "`max_rows_per_call` and `max_in_flight` must be at least 1; received 0 and 4."),
+        ({"tls": Tls(certificate=b"x")}, "TLS needs `certificate` and `key` together"),
+        ({"tls": Tls(ca="no/such.pem")}, "Cannot read the PEM file `no/such.pem`: No such file or directory."),
+    ],
+)
+@pytest.mark.parametrize("client", [PredictionClient, AsyncPredictionClient])
+def test_wrong_settings_are_told(client, settings, sentence):
+    with pytest.raises(UsageError) as caught:
+        client(**settings)
+    assert sentence in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_wrong_settings_are_told_at_once():
+    with pytest.raises(UsageError, match=r"`target` must be .* `timeout_seconds` must be above zero"):
+        PredictionClient("localhost", timeout_seconds=-1)
+
+
+def test_both_clients_have_one_surface():
+    def surface(client):
+        return {
+            name: inspect.signature(member)
+            for name, member in vars(client).items()
+            if not name.startswith("_") and callable(member)
+        }
+
+    sync, aio = surface(PredictionClient), surface(AsyncPredictionClient)
+    assert {n: s.parameters for n, s in sync.items()} == {n: s.parameters for n, s in aio.items()}
+    assert {n: s.return_annotation for n, s in sync.items()} == {n: s.return_annotation for n, s in aio.items()}
+    assert inspect.signature(PredictionClient) == inspect.signature(AsyncPredictionClient)
+    assert set(sync) == {"predict", "metadata", "status", "wait_ready", "close"}
+
+
+def test_every_setting_is_documented():
+    for name in inspect.signature(BaseClient).parameters:
+        assert f"      {name}:" in (BaseClient.__doc__ or "")
+
+
+def test_messages_of_any_size_pass_in_both_directions():
+    options = dict(CHANNEL_OPTIONS)
+    assert options["grpc.max_send_message_length"] == options["grpc.max_receive_message_length"] == -1
+    with FakeServer(XS).running() as target, PredictionClient(target, max_rows_per_call=10**7) as client:
+        column = np.arange(2_000_000, dtype=np.float32)  # 24 MB there, 8 MB back
+        assert (client.predict({name: column for name in XS}).values == column).all()
+
+
+def test_headers_go_with_each_call():
+    server = FakeServer(XS)
+    with server.running() as target, PredictionClient(target, headers={"Authorization": "Bearer me"}) as client:
+        client.predict(ONE)
+    assert all(("authorization", "Bearer me") in sent for sent in server.metadata_sent)
+    assert len(server.metadata_sent) == 2
+
+
+def test_unix_socket_is_a_target(tmp_path):
+    address = f"unix:{tmp_path}/socket"
+    with FakeServer(XS).running(address) as target, PredictionClient(target) as client:
+        assert client.predict(ONE).values.tolist() == [0.5]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A certificate for localhost with its key, signed by itself, as files."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "models.test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [x509.DNSName("models.test"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            ),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder
+
+
+def server_credentials(folder, mutual):
+    pair = [((folder / "key.pem").read_bytes(), (folder / "cert.pem").read_bytes())]
+    ca = (folder / "cert.pem").read_bytes() if mutual else None
+    return grpc.ssl_server_credentials(pair, ca, mutual)
+
+
+def test_tls_from_paths(certificates):
+    tls = Tls(ca=certificates / "cert.pem", server_name="models.test")
+    with (
+        FakeServer(XS).running(credentials=server_credentials(certificates, False)) as target,
+        PredictionClient(target, tls=tls) as client,
+    ):
+        assert client.predict(ONE).values.tolist() == [0.5]
+
+
+def test_mutual_tls_from_bytes(certificates):
+    cert, key = ((certificates / name).read_bytes() for name in ("cert.pem", "key.pem"))
+    with FakeServer(XS).running(credentials=server_credentials(certificates, True)) as target:
+        with PredictionClient(target, tls=Tls(cert, cert, key, "models.test")) as client:
+            assert client.predict(ONE).values.tolist() == [0.5]
+        with (
+            PredictionClient(target, tls=Tls(cert, server_name="models.test"), timeout_seconds=1) as client,
+            pytest.raises(UnavailableError, match="was not available within 1 s"),
+        ):
+            client.predict(ONE)
+
+
+def test_plain_client_of_a_tls_server_gets_an_answer_in_words(certificates):
+    with (
+        FakeServer(XS).running(credentials=server_credentials(certificates, False)) as target,
+        PredictionClient(target, timeout_seconds=0.5) as client,
+        pytest.raises(UnavailableError, match="check the address"),
+    ):
+        client.predict(ONE)
