@@ -38,7 +38,7 @@ class ServerFlags:
     model_base_path: str = ""
     model_config_file: str = ""
     model_config_file_poll_wait_seconds: int = 0
-    file_system_poll_wait_seconds: float = 1
+    file_system_poll_wait_seconds: float = 1.0
     grpc_channel_arguments: str = ""
     grpc_max_threads: int = 0
     allow_version_labels_for_unavailable_models: bool = False
@@ -62,7 +62,7 @@ EXTRA_FLAG = "host"  # the one that the real server does not have
 
 _HARMLESS = frozenset(
     {
-        "num_load_threads", "num_unload_threads", "tensorflow_session_config_file", "per_process_gpu_memory_fraction",
+        "num_load_threads", "num_unload_threads", "per_process_gpu_memory_fraction",
         "flush_filesystem_caches", "remove_unused_fields_from_bundle_metagraph", "enable_signature_method_name_check",
         "enable_profiler", "num_tflite_pools", "num_tflite_interpreters_per_pool",
     }
