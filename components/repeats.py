@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.sketches import Hashes, count_sorted
+from components.sketches import Hashes, first_of_each
 
 CHUNK_ROWS = 1 << 20
 
@@ -39,7 +39,7 @@ def find_repeats(hashes: Mapping[str, Hashes]) -> tuple[Repeats, dict[str, Repea
     ordered.sort()
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     number = len(repeated)
-    twice = count_sorted(repeated)[0]
+    twice = repeated[first_of_each(repeated)]
     del ordered, repeated
     found = {split: _positions(values, twice) for split, values in hashes.items()}
     leaked = find_leaked({split: values[found[split]] for split, values in hashes.items()})

@@ -54,7 +54,7 @@ class Points(NamedTuple):
         order = np.argsort(values, kind="stable")
         values = values[order]
         weights = np.concatenate([self.weights, other.weights])[order]
-        starts = np.flatnonzero(_first_of_each(values))
+        starts = np.flatnonzero(first_of_each(values))
         merged = Points(values[starts], np.add.reduceat(weights, starts), self.rank_error + other.rank_error)
         return merged.thin(size)
 
@@ -76,18 +76,12 @@ class Points(NamedTuple):
 EMPTY_POINTS = Points(np.empty(0), np.empty(0))
 
 
-def _first_of_each(ordered: NDArray[Any]) -> NDArray[np.bool_]:
+def first_of_each(ordered: NDArray[Any]) -> NDArray[np.bool_]:
     """Returns where a sorted array differs from the element before it; the first element does."""
     first = np.empty(len(ordered), dtype=bool)
     first[:1] = True
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
     return first
-
-
-def count_sorted(ordered: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Returns the distinct values of a sorted array and how often each occurs."""
-    starts = np.flatnonzero(_first_of_each(ordered))
-    return ordered[starts], np.diff(starts, append=len(ordered))
 
 
 class QuantileSketch:
@@ -106,16 +100,22 @@ class QuantileSketch:
         self.size = size
         self._levels: list[Points | None] = []
 
-    def update(self, ordered: NDArray[Any], distinct: NDArray[Any], counts: NDArray[np.int64]) -> None:
-        """Adds a batch of finite numbers, sorted (rows,), and what `count_sorted` says of it."""
-        if len(distinct) <= self.size:
-            self._add(Points(distinct.astype(np.float64), counts.astype(np.float64)), 0)
+    def update(self, ordered: NDArray[Any]) -> None:
+        """Adds a batch of finite numbers, sorted (rows,)."""
+        if not len(ordered):
+            return
+        first = first_of_each(ordered)
+        if np.count_nonzero(first) <= self.size:
+            starts = np.flatnonzero(first)
+            counts = np.diff(starts, append=len(ordered)).astype(np.float64)
+            self._add(Points(ordered[starts].astype(np.float64), counts), 0)
             return
         # As `thin` does, without going through all the ranks.
         step = len(ordered) / self.size
-        picked = np.ceil((np.arange(self.size) + 0.5) * step).astype(np.int64) - 1
-        values, repeats = count_sorted(ordered[picked])
-        self._add(Points(values.astype(np.float64), repeats.astype(np.float64) * step, step / 2), 0)
+        picked = ordered[np.ceil((np.arange(self.size) + 0.5) * step).astype(np.int64) - 1].astype(np.float64)
+        starts = np.flatnonzero(first_of_each(picked))
+        weights = np.diff(starts, append=self.size) * step
+        self._add(Points(picked[starts], weights, step / 2), 0)
 
     def merge(self, other: QuantileSketch) -> None:
         """Adds all that `other` has seen."""
@@ -183,8 +183,9 @@ class UniqueSketch:
         if len(self._smallest) == self.size:
             hashes = hashes[hashes < self._smallest[-1]]
         if len(hashes):
-            # A sort, because np.unique (NumPy 2.3) hashes, which takes three times as long here.
-            self._smallest = count_sorted(np.sort(np.concatenate([self._smallest, hashes])))[0][: self.size].copy()
+            # A sort, because np.unique (NumPy 2.4) hashes, which takes three times as long here.
+            ordered = np.sort(np.concatenate([self._smallest, hashes]))
+            self._smallest = ordered[first_of_each(ordered)][: self.size].copy()
 
     def merge(self, other: UniqueSketch) -> None:
         """Adds all that `other` has seen."""

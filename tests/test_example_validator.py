@@ -287,7 +287,10 @@ def test_fifty_clean_resamples_give_no_false_alarm(tmp_path, rows):
             [f"{value:.6g}" for value in rng.lognormal(sigma=2, size=number)],
             [str(value) for value in rng.poisson(2, number)],
             [f"zone {value}" for value in rng.zipf(1.6, number) % 150],
-            ["" if hole else f"{value:.5f}" for value, hole in zip(rng.normal(size=number), rng.random(number) < 0.2, strict=True)],
+            [
+                "" if hole else f"{value:.5f}"
+                for value, hole in zip(rng.normal(size=number), rng.random(number) < 0.2, strict=True)
+            ],
             [f"{value:.6f}" for value in rng.normal(10, 3, number)],
             strict=True,
         )

@@ -9,7 +9,6 @@ from components.sketches import (
     QuantileSketch,
     UniqueSketch,
     ValueCounts,
-    count_sorted,
     hash_numbers,
     hash_texts,
 )
@@ -18,8 +17,7 @@ from components.sketches import (
 def quantile_sketch(values, batch_rows=65_536, size=4096):
     sketch = QuantileSketch(size)
     for start in range(0, len(values), batch_rows):
-        ordered = np.sort(values[start : start + batch_rows])
-        sketch.update(ordered, *count_sorted(ordered))
+        sketch.update(np.sort(values[start : start + batch_rows]))
     return sketch
 
 

@@ -1,0 +1,104 @@
+"""How many decoded rows StatisticsGen summarises per CPU second, and in how much memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Row, cost, interleave
+from components.column_statistics import ColumnStatistics, dataset_proto
+from components.dataset import Column
+from components.params import StatisticsGenParams
+
+ROWS = 1_000_000
+BATCH_ROWS = 65_536
+BUCKETS = StatisticsGenParams().num_histogram_buckets
+Columns = dict[str, Column]
+
+
+def rows() -> Iterator[Row]:
+    """Yields one row per kind of column, and one for memory."""
+    yield _rate("4 numeric columns", "FLOAT", list(_numbers(ROWS)), 1_000_000)
+    yield _rate("1 text column, 1,000 values", "BYTES", list(_texts(ROWS, 1000)), None)
+    yield _rate("1 text column, all values distinct", "BYTES", list(_texts(ROWS, 10 * ROWS)), None)
+    yield _memory()
+
+
+def _rate(case: str, kind: str, batches: list[Columns], goal: int | None) -> Row:
+    """Compares our one pass with whole columns, which must fit into memory and cannot be merged."""
+    ours, other, _ = interleave(
+        lambda: ROWS / cost(lambda: _summarise(kind, batches)),
+        lambda: ROWS / cost(lambda: _summarise_whole(kind, batches)),
+    )
+    words = "" if goal is None else f">= {goal:,} rows per CPU second"
+    met = None if goal is None else ours >= goal
+    alternative = "NumPy over whole columns in memory: mean, std, min, max, quantiles, histogram, distinct values"
+    if kind == "BYTES":
+        alternative = "sorted values with counts, by numpy.unique"
+    return Row(
+        "statistics", f"{case}, {ROWS:,} rows", ours, other, "rows / CPU s", ours / other, words, met, alternative
+    )
+
+
+def _summarise(kind: str, batches: Iterator[Columns] | list[Columns]) -> None:
+    total: dict[str, ColumnStatistics] = {}
+    for batch in batches:
+        for name, column in batch.items():
+            if name not in total:
+                total[name] = ColumnStatistics(name, kind, StatisticsGenParams())
+            total[name].update(column)
+    dataset_proto("train", ROWS, total.values())
+
+
+def _summarise_whole(kind: str, batches: list[Columns]) -> list[Any]:
+    found: list[Any] = []
+    for name in batches[0]:
+        values = np.concatenate([batch[name].values for batch in batches])
+        if kind == "BYTES":
+            found.append(np.unique(values, return_counts=True))
+            continue
+        doubles = values.astype(np.float64)
+        found += [doubles.mean(), doubles.std(), values.min(), values.max(), np.count_nonzero(values)]
+        found.append(np.quantile(values, np.linspace(0, 1, BUCKETS + 1)))
+        found.append(np.histogram(values, BUCKETS))
+        found.append(len(np.unique(values)))
+    return found
+
+
+def _numbers(number: int) -> Iterator[Columns]:
+    random = np.random.default_rng(0)
+    for start in range(0, number, BATCH_ROWS):
+        size = min(BATCH_ROWS, number - start)
+        yield {f"x{n}": Column(random.standard_normal(size, np.float32), None) for n in range(4)}
+
+
+def _texts(number: int, distinct: int) -> Iterator[Columns]:
+    random = np.random.default_rng(0)
+    for start in range(0, number, BATCH_ROWS):
+        values = np.empty(min(BATCH_ROWS, number - start), object)
+        values[:] = [b"value %d" % value for value in random.integers(0, distinct, len(values))]
+        yield {"t": Column(values, None)}
+
+
+def _memory() -> Row:
+    """Compares peak memory of ten times the rows, each in a process of its own."""
+    few, many = (statistics.median(_peak_mib(number) for _ in range(3)) for number in (ROWS, 10 * ROWS))
+    case = f"peak memory, 4 numeric columns, {10 * ROWS:,} rows"
+    ratio = many / few
+    return Row("statistics", case, many, few, "MiB", ratio, "<= 1.2", ratio <= 1.2, f"the same of {ROWS:,} rows")
+
+
+def _peak_mib(number: int) -> float:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_summarise_and_peak, (number,))
+
+
+def _summarise_and_peak(number: int) -> float:
+    _summarise("FLOAT", _numbers(number))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
