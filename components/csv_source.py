@@ -95,7 +95,7 @@ class CsvSource:
         path = self.files[unit]
         line = row_line(path, row) if path.is_file() else None
         name = file_label(path, self.files)
-        return f"{name} row {row + 1}" if line is None else f"{name}:{line}"
+        return f"`{name}` row {row + 1:,}" if line is None else f"`{name}:{line}`"
 
     def _type(self, source_name: str) -> str:
         return "FLOAT" if source_name == self.named.label else STORED[self.kinds[source_name]]
@@ -207,7 +207,7 @@ class CsvSource:
                 else (", or name the column in `example_gen.text` or `example_gen.exclude`.")
             )
             raise DataError(
-                f"`{self.place(unit, first_row + error.row)}`: `{source}` is "
+                f"{self.place(unit, first_row + error.row)}: `{source}` is "
                 f"'{cell if len(cell) <= 60 else cell[:57] + '...'}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
             ) from None
 
@@ -254,7 +254,8 @@ def _classify(source: CsvSource) -> dict[str, str]:
             break
     kinds = dict(source.kinds)
     for name, sample in samples.items():
-        kinds[name] = classify_cells(sample, numeric=name in named.numeric or name == named.label)
+        kind = classify_cells(sample, numeric=name in named.numeric or name == named.label)
+        kinds[name] = "FLOAT" if name == named.label and kind == "INT" else kind
     return kinds
 
 

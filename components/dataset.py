@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from components.artifacts import Examples
 from components.errors import DataError
+from components.example_encoding import record_order
 from components.example_layout import Column, Layout, find_layout
 from components.example_walk import walk_columns
 from components.features import Feature
@@ -42,7 +43,8 @@ def read_columns(
       DataError: A file is truncated or damaged, or a record is no tf.train.Example.
     """
     # In the order in which records hold them.
-    types = {c["name"]: c["type"] for c in sorted(examples.properties["columns"], key=lambda c: str(c["name"]))}
+    columns_by_name = {column["name"]: column["type"] for column in examples.properties["columns"]}
+    types = {name: columns_by_name[name] for name in sorted(columns_by_name, key=record_order)}
     wanted = list(types) if columns is None else list(columns)
     if missing := [name for name in wanted if name not in types]:
         raise DataError(f"No column {_names(missing)} in `{examples.path}`. There are: {_names(types)}.")
@@ -149,11 +151,10 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
                 yield columns
                 record += rows
                 rest = rest[rows * layout.size :]
-                continue
-            layout = None  # the file has other records too
         offsets, lengths, position = split_frames(rest)
-        check_frames(path, rest, offsets, lengths, record)
         if len(offsets):
+            layout = None  # the file has other records too
+            check_frames(path, rest, offsets, lengths, record)
             yield walk_columns(rest, offsets, lengths, types, path=path, first_record=record, strict=strict)
             record += len(offsets)
             rest = rest[position:]

@@ -76,8 +76,9 @@ def encode_examples(batch: pa.RecordBatch) -> EncodedRecords:
     Args:
       batch: Columns of float32, int64, binary or large_binary, or lists of these.
     """
-    order = sorted(range(batch.num_columns), key=lambda i: batch.schema.names[i].encode())
-    batch = batch.select(order)
+    batch = batch.select(sorted(batch.schema.names, key=record_order))
+    if not batch.num_rows:
+        return EncodedRecords(memoryview(b""), 0)
     types = [feature_type(field.type) for field in batch.schema]
     plain = all(t != "BYTES" for t in types) and not any(is_list(field.type) for field in batch.schema)
     if plain:
@@ -85,6 +86,14 @@ def encode_examples(batch: pa.RecordBatch) -> EncodedRecords:
         if layouts is not None:
             return EncodedRecords(_encode_by_template(batch, types, *layouts), batch.num_rows)
     return EncodedRecords(piece_records(batch, types), batch.num_rows)
+
+
+def record_order(name: str) -> list[int]:
+    """Returns the sort key of a feature's name in a record.
+
+    Protobuf's Python runtime sorts by bytes, and puts a name before its own beginning: `x10` stands before `x1`.
+    """
+    return [*name.encode(), 256]
 
 
 def number_values(array: pa.Array) -> NDArray[Any]:

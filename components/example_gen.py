@@ -152,7 +152,7 @@ def _checked_times(source: Source, unit: int) -> Iterator[pa.Array]:
 
 def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:
     return DataError(
-        f"`{source.place(unit, row)}`: the split column is '{value}', expected a number, or a date or time in ISO "
+        f"{source.place(unit, row)}: the split column is '{value}', expected a number, or a date or time in ISO "
         "8601. Fix the row, or name another column in `example_gen.split_column`."
     )
 

@@ -183,7 +183,7 @@ def _join(pieces: list[_Ragged]) -> _Ragged:
     """Concatenates pieces row by row."""
     joined = pc.binary_join_element_wise(*(piece.arrow() for piece in pieces), pa.scalar(b"", pa.large_binary()))
     offsets = np.frombuffer(joined.buffers()[1], np.int64)[: len(joined) + 1]
-    return _Ragged(joined.buffers()[2] or b"", offsets)
+    return _Ragged(memoryview(joined.buffers()[2])[: offsets[-1]], offsets)
 
 
 def _record_crcs(records: _Ragged) -> NDArray[np.uint32]:

@@ -68,7 +68,7 @@ class ParquetSource:
 
     def place(self, unit: int, row: int) -> str:
         """Returns the file and the row, from 0."""
-        return f"{file_label(self.files[unit], self.files)} row {row}"
+        return f"`{file_label(self.files[unit], self.files)}` row {row:,}"
 
     def _batches(self, unit: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
         path = self.files[unit]
@@ -85,7 +85,7 @@ class ParquetSource:
         except pa.ArrowInvalid as error:
             row = next((row for row in range(len(array)) if not _converts(array.slice(row, 1), kind)), 0)
             raise DataError(
-                f"`{self.place(unit, first_row + row)}`: `{source}` is '{array[row].as_py()}', which does "
+                f"{self.place(unit, first_row + row)}: `{source}` is '{array[row].as_py()}', which does "
                 f"not convert to {kind}: {error}. Fix the value, or name the column in `example_gen.text` or "
                 "`example_gen.exclude`."
             ) from None

@@ -76,7 +76,7 @@ class TFRecordSource:
 
     def place(self, unit: int, row: int) -> str:
         """Returns the file and the record, from 0."""
-        return f"{file_label(self.files[unit], self.files)} record {row}"
+        return f"`{file_label(self.files[unit], self.files)}` record {row:,}"
 
     def _type(self, source: str) -> str:
         return "FLOAT" if source == self.named.label else self.types[source]
@@ -90,7 +90,7 @@ class TFRecordSource:
     def _array(self, source: str, column: Column, unit: int, first_row: int) -> pa.Array:
         if source == self.named.label and self.types[source] == "BYTES":
             raise DataError(
-                f"`{self.place(unit, first_row)}`: `{source}`, the label, is text; it must be a number. "
+                f"{self.place(unit, first_row)}: `{source}`, the label, is text; it must be a number. "
                 "Name another column in `example_gen.label`, or write the label as a number."
             )
         stored = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}[self._type(source)]

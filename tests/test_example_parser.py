@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.errors import DataError
+from components.example_encoding import tagged, varint
+from components.example_layout import find_layout
+from components.example_parser import MalformedExampleError, parse_example
+from components.example_walk import UnknownFeatureError, walk_columns
+from components.tfrecord import frame, split_frames
+
+
+def feature(name: bytes, kind: int, content: bytes) -> bytes:
+    return tagged(0x0A, tagged(0x0A, name) + tagged(0x12, tagged(kind, content)))
+
+
+FLOATS = tagged(0x0A, struct.pack("<2f", 1.5, 2.5))
+UNPACKED = b"\x0d" + struct.pack("<f", 1.5) + b"\x0d" + struct.pack("<f", 2.5)
+INTS = b"\x08\x07" + b"\x08" + varint((1 << 64) - 1)
+
+
+def walk(records: list[bytes], types: dict[str, str], strict: bool = False) -> dict[str, list[object]]:
+    data = b"".join(map(frame, records))
+    offsets, lengths, _ = split_frames(data)
+    columns = walk_columns(data, offsets, lengths, types, path=Path("p"), first_record=10, strict=strict)
+    result: dict[str, list[object]] = {}
+    for name, column in columns.items():
+        ends = np.ones(len(records), int) if column.lengths is None else column.lengths
+        if column.lengths is None and column.present is not None:
+            result[name] = [[v] if p else [] for v, p in zip(column.values.tolist(), column.present, strict=True)]
+            continue
+        result[name] = [part.tolist() for part in np.split(column.values, np.cumsum(ends)[:-1])]
+    return result
+
+
+ODD = {
+    "unpacked floats": (tagged(0x0A, feature(b"a", 0x12, UNPACKED)), {"a": [1.5, 2.5]}),
+    "unpacked integers": (tagged(0x0A, feature(b"i", 0x1A, INTS)), {"i": [7, -1]}),
+    "two features messages": (
+        tagged(0x0A, feature(b"a", 0x12, FLOATS)) + tagged(0x0A, feature(b"i", 0x1A, b"\x0a\x01\x05")),
+        {"a": [1.5, 2.5], "i": [5]},
+    ),
+    "a name twice: the last holds": (
+        tagged(0x0A, feature(b"i", 0x1A, b"\x0a\x01\x05") + feature(b"i", 0x1A, b"\x0a\x01\x06")),
+        {"i": [6]},
+    ),
+    "another order": (
+        tagged(0x0A, feature(b"t", 0x0A, b"\x0a\x01x") + feature(b"a", 0x12, FLOATS)),
+        {"a": [1.5, 2.5], "t": [b"x"]},
+    ),
+    "unknown fields": (b"\x18\x07" + tagged(0x0A, feature(b"a", 0x12, FLOATS) + b"\x18\x01"), {"a": [1.5, 2.5]}),
+    "a feature with no list": (tagged(0x0A, tagged(0x0A, tagged(0x0A, b"a") + b"\x12\x00")), {}),
+    "a feature with an empty list": (tagged(0x0A, feature(b"a", 0x12, b"")), {}),
+    "packed floats of no number": (tagged(0x0A, feature(b"a", 0x12, b"\x0a\x00")), {}),
+    "several texts": (tagged(0x0A, feature(b"t", 0x0A, b"\x0a\x01x\x0a\x00")), {"t": [b"x", b""]}),
+    "no features": (b"\x0a\x00", {}),
+    "nothing at all": (b"", {}),
+}
+
+
+@pytest.mark.parametrize(("record", "expected"), ODD.values(), ids=ODD)
+def test_odd_records_are_read_as_tensorflow_reads_them(record: bytes, expected: dict[str, list[object]]) -> None:
+    import tensorflow as tf
+
+    theirs = tf.train.Example.FromString(record).features.feature
+    kinds = {"a": "float_list", "i": "int64_list", "t": "bytes_list"}
+    assert {name: list(getattr(theirs[name], kinds[name]).value) for name in expected} == expected
+
+    parsed = {name: feature.values for name, feature in parse_example(record).items() if feature.values}
+    assert parsed == expected
+    plain = tagged(0x0A, feature(b"a", 0x12, tagged(0x0A, struct.pack("<f", 9.0))))
+    rows = walk([plain, record, plain], {"a": "FLOAT", "i": "INT", "t": "BYTES"})
+    assert rows["a"] == [[9.0], expected.get("a", []), [9.0]]
+    assert rows["i"] == [[], expected.get("i", []), []]
+    assert rows["t"] == [[], expected.get("t", []), []]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
+    record = tagged(0x0A, feature(b"a", 0x12, FLOATS))
+    for broken in (data, record[: len(data)], record + data):
+        try:
+            expected = {name: f for name, f in parse_example(broken).items() if name in ("a", "i") and f.values}
+        except MalformedExampleError:
+            with pytest.raises(DataError, match="p` record 10 is no tf.train.Example: "):
+                walk([broken], {"a": "FLOAT", "i": "INT"})
+            continue
+        if all(f.kind == {"a": "FLOAT", "i": "INT"}[name] for name, f in expected.items()):
+            rows = walk([broken], {"a": "FLOAT", "i": "INT"})
+            assert rows == {name: [expected[name].values if name in expected else []] for name in ("a", "i")}
+
+
+def test_walk_columns_names_the_record_with_another_type_and_unknown_features() -> None:
+    good = tagged(0x0A, feature(b"a", 0x12, tagged(0x0A, struct.pack("<f", 9.0))))
+    other = tagged(0x0A, feature(b"a", 0x0A, b"\x0a\x01x"))
+    with pytest.raises(DataError, match="`p` record 11: `a` is BYTES, in the records before it is FLOAT"):
+        walk([good, other], {"a": "FLOAT"})
+    with pytest.raises(UnknownFeatureError) as caught:
+        walk([good, tagged(0x0A, feature(b"z", 0x0A, b"\x0a\x01x"))], {"a": "FLOAT"}, strict=True)
+    assert caught.value.features == {"z": "BYTES"}
+
+
+def test_layout_reads_equal_records_and_refuses_the_first_difference() -> None:
+    def record(number: float, whole: int) -> bytes:
+        a = feature(b"a", 0x12, tagged(0x0A, struct.pack("<f", number)))
+        return tagged(0x0A, a + feature(b"i", 0x1A, tagged(0x0A, varint(whole))))
+
+    types = {"a": "FLOAT", "i": "INT"}
+    layout = find_layout(record(1.5, 300), types)
+    assert layout is not None
+    data = b"".join(frame(record(n / 2, 200 + n)) for n in range(100))
+    columns = layout.columns(data, 100)
+    assert columns is not None
+    assert columns["a"].values.tolist() == [n / 2 for n in range(100)]
+    assert columns["i"].values.tolist() == [200 + n for n in range(100)]
+    for place in range(len(data) // 100):  # no byte of a record can change unseen
+        changed = bytearray(data)
+        changed[len(data) // 2 + place] ^= 1
+        assert layout.columns(bytes(changed), 100) is None, place
+    assert find_layout(record(1.5, 300), {"a": "FLOAT"}) is None
+    assert find_layout(b"\xff", types) is None
