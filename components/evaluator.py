@@ -12,13 +12,14 @@ from typing import Any
 
 from components.artifacts import Evaluation, Examples, Model, Schema, write_json
 from components.errors import ExportError
-from components.exported_model import ExportedModel
+from components.explain import explain, known_truth
 from components.features import Feature, read_schema
 from components.metrics import MEAN_PREDICTOR, ErrorSums, calibration
 from components.params import EvaluatorParams
 from components.rule_results import Scores, Served
 from components.rules import judge
 from components.scoring import MeanPredictor, Predictor, ServedModel, score_eval, score_train
+from components.serving_session import ServingSession
 from components.slice_rules import judge_slices
 from components.slices import parse_slices
 from components.verdict import failures, make_verdict, skips
@@ -40,8 +41,8 @@ def evaluate_models(
       schema: The features and the label.
       models: In order of preference. Of two or more the last is the baseline: reported, never gated. Of one, the mean
         of the train labels is the baseline.
-      output_dir: Where the artifact goes: verdict.json, metrics.json, details.json (calibration, worst rows and slices
-        by model), labels.npy, predictions/<model>.npy and BLESSED or NOT_BLESSED.
+      output_dir: Where the artifact goes: verdict.json, metrics.json, details.json (calibration, worst rows,
+        explanation and slices by model), labels.npy, predictions/<model>.npy and BLESSED or NOT_BLESSED.
       params: The rules.
       served: Folder of the version in service, its name the version; None before the first push.
 
@@ -53,7 +54,7 @@ def evaluate_models(
     recorded = _recorded(examples, features, label)
     keys = parse_slices(params.slices, recorded)
     with contextlib.ExitStack() as stack:
-        exported = {name: stack.enter_context(ExportedModel(model.serving_path)) for name, model in models.items()}
+        exported = {name: stack.enter_context(ServingSession(model.serving_path)) for name, model in models.items()}
         scored: dict[str, Predictor] = dict(exported)
         train = score_train(examples, features, label, scored, params.batch_size)
         scored[MEAN_PREDICTOR] = MeanPredictor(train.label_mean)
@@ -86,7 +87,7 @@ def evaluate_models(
     )
     write_json(output_dir / "verdict.json", verdict)
     write_json(output_dir / "metrics.json", _metrics(models, scores, train, sizes))
-    write_json(output_dir / "details.json", _details(models, scores, worst_rows, output_dir))
+    write_json(output_dir / "details.json", _details(models, scores, worst_rows, examples, output_dir))
     (output_dir / ("BLESSED" if verdict["blessed"] else "NOT_BLESSED")).touch()
     return Evaluation(
         output_dir,
@@ -111,10 +112,10 @@ def _recorded(examples: Examples, features: Sequence[Feature], label: Feature) -
 
 def _open_served(
     folder: Path, features: Sequence[Feature], stack: contextlib.ExitStack
-) -> tuple[Served, ExportedModel | None]:
+) -> tuple[Served, ServingSession | None]:
     """Opens the model in service, where it loads and takes what these rows have."""
     try:
-        model = stack.enter_context(ExportedModel(folder))
+        model = stack.enter_context(ServingSession(folder))
     except ExportError as error:
         return Served(folder.name, f"does not load ({error})"), None
     types = {feature.name: feature.dtype for feature in features}
@@ -157,16 +158,17 @@ def _metrics(
 
 
 def _details(
-    models: Mapping[str, Model], scores: Scores, worst_rows: Mapping[str, Any], output_dir: Path
+    models: Mapping[str, Model], scores: Scores, worst_rows: Mapping[str, Any], examples: Examples, output_dir: Path
 ) -> dict[str, dict[str, Any]]:
     """Returns details.json: what a report shows of each model and no rule reads."""
     return {
         name: {
             "calibration": calibration(output_dir / "predictions" / f"{name}.npy", output_dir / "labels.npy"),
             "worst_rows": worst_rows[name],
+            "explanation": explain(model, known_truth(examples)),
             "slices": [{"slice": group, "rows": sums.rows} | sums.metrics(i) for group, sums in scores.slices.items()],
         }
-        for i, name in enumerate(models)
+        for i, (name, model) in enumerate(models.items())
     }
 
 

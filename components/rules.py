@@ -232,8 +232,9 @@ class _Judge:
             )
         else:
             bound, limit = number(interval[1], 1 + margin), limit_text(1 + margin)
+            sure = percent(self.params.confidence)
             message = (
-                f"{self.has_rmse(reference)}; with {percent(self.params.confidence)} confidence that is at most {bound} "
+                f"{self.has_rmse(reference)}; with {sure} confidence that is at most {bound} "
                 f"times {theirs_in_words}, {'not ' if passed else ''}above 1 + non_inferiority_margin {limit}."
             )
         return self.result(rule, message, passed, interval=interval, **facts)

@@ -17,12 +17,12 @@ import numpy as np
 from components.artifacts import Examples
 from components.dataset import read_batches
 from components.errors import ExportError
-from components.exported_model import ExportedModel
 from components.features import Feature
 from components.intervals import GroupedSquares
 from components.metrics import ErrorSums, WorstRows, thinned
 from components.params import EvaluatorParams
 from components.rule_results import Scores
+from components.serving_session import ServingSession
 from components.slices import Cut, Slicer
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class MeanPredictor:
 class ServedModel:
     """The model in service: an answer it cannot give is NaN, to be judged, and no failure of the evaluation."""
 
-    model: ExportedModel
+    model: ServingSession
 
     def predict(self, features: Mapping[str, Array]) -> Array:
         """Returns the predictions, float32 (rows,)."""
@@ -104,7 +104,7 @@ def score_eval(
       examples: The rows.
       features: What the models take.
       label: What they predict.
-      models: The models; predictions of those that are `ExportedModel`s are written.
+      models: The models; predictions of those that are `ServingSession`s are written.
       keys: How rows are sliced.
       recorded: Every recorded column, of which slices may name any.
       output_dir: Where labels.npy and predictions/<model>.npy go, float32 (rows,), in record order.
@@ -118,7 +118,7 @@ def score_eval(
     columns = [*features, *(recorded[name] for name in sorted({cut.column for cut in cuts} - known))]
     slicer = Slicer(keys, _samples(examples, {cut.column: recorded[cut.column] for cut in cuts if cut.bins}, params))
     whole, squares, slices = ErrorSums(len(models)), GroupedSquares(len(models)), dict[str, ErrorSums]()
-    written = {name: i for i, (name, model) in enumerate(models.items()) if isinstance(model, ExportedModel)}
+    written = {name: i for i, (name, model) in enumerate(models.items()) if isinstance(model, ServingSession)}
     worst = {name: WorstRows() for name in written}
     rows = examples.counts["eval"]
     (output_dir / "predictions").mkdir()

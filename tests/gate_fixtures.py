@@ -1,4 +1,4 @@
-"""Small Examples, Schemas and exported models for the gate's tests, made with TensorFlow's own writers."""
+"""Rows, exported models and scores for the tests of the gate."""
 
 from __future__ import annotations
 
@@ -7,63 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.artifacts import Examples, Model, Schema, folder_checksum
+from components.artifacts import Model, Schema, folder_checksum
 from components.features import Feature, read_schema
 from components.intervals import GroupedSquares
 from components.metrics import ErrorSums
 from components.rule_results import Scores
 
-Columns = Mapping[str, Any]
+
+def article(rows: int, seed: int = 0) -> dict[str, list[Any]]:
+    """Returns rows of y = x0² + x0·x1 + x1·x2 + x2², and a column `zone` of three values that y does not depend on."""
+    x = np.random.default_rng(seed).integers(0, 200, (3, rows)) / 200
+    y = x[0] ** 2 + x[0] * x[1] + x[1] * x[2] + x[2] ** 2
+    table: dict[str, list[Any]] = {f"x{i}": values.tolist() for i, values in enumerate(x)}
+    return table | {"zone": [("east", "north", "west")[row % 3] for row in range(rows)], "y": y.tolist()}
 
 
-def make_examples(folder: Path, train: Columns, evaluation: Columns, *, label: str = "y") -> Examples:
-    """Writes columns (lists or arrays, None for a hole) as TFRecords of tf.train.Example."""
-    import tensorflow as tf
-
-    def kind(values: Any) -> str:
-        first = next(value for value in values if value is not None)
-        return "BYTES" if isinstance(first, str) else "INT" if isinstance(first, int | np.integer) else "FLOAT"
-
-    def feature(value: Any) -> Any:
-        if isinstance(value, str):
-            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
-        if isinstance(value, int | np.integer):
-            return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(value)]))
-        return tf.train.Feature(float_list=tf.train.FloatList(value=[float(value)]))
-
-    for split, columns in (("train", train), ("eval", evaluation)):
-        path = folder / f"Split-{split}" / "data_tfrecord-00000-of-00001"
-        path.parent.mkdir(parents=True)
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for row in zip(*columns.values(), strict=True):
-                values = {name: feature(value) for name, value in zip(columns, row, strict=True) if value is not None}
-                writer.write(tf.train.Example(features=tf.train.Features(feature=values)).SerializeToString())
-    columns = [{"name": name, "source_name": name, "type": kind(values)} for name, values in train.items()]
-    rows = {split: len(next(iter(columns.values()))) for split, columns in (("train", train), ("eval", evaluation))}
-    return Examples(folder, counts=rows, properties={"label": label, "compression": "", "columns": columns})
-
-
-def make_schema(
-    folder: Path, examples: Examples, *, optional: tuple[str, ...] = (), drop: tuple[str, ...] = ()
-) -> Schema:
-    """Writes the schema of what `make_examples` wrote; `drop` are recorded columns that are no features."""
-    proto = schema_pb2.Schema(default_environment=["TRAINING", "SERVING"])
-    for column in examples.properties["columns"]:
-        feature = proto.feature.add(name=column["name"], type=schema_pb2.FeatureType.Value(column["type"]))
-        feature.presence.min_fraction = 0.0 if column["name"] in optional else 1.0
-        if column["name"] == examples.label:
-            feature.not_in_environment.append("SERVING")
-        if column["name"] in drop:
-            feature.lifecycle_stage = schema_pb2.DISABLED
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "schema.pbtxt").write_text(str(proto), encoding="utf-8")
-    return Schema(folder)
+def truth(columns: Mapping[str, Any]) -> Any:
+    """Computes `article`'s label from columns, arrays or tensors."""
+    x0, x1, x2 = columns["x0"], columns["x1"], columns["x2"]
+    return x0 * x0 + x0 * x1 + x1 * x2 + x2 * x2
 
 
 def export(
-    folder: Path, features: tuple[Feature, ...], function: Callable[[Any], Any], *, output: str = "prediction"
+    folder: Path,
+    features: tuple[Feature, ...],
+    function: Callable[[Any], Any],
+    *variables: Any,
+    output: str = "prediction",
 ) -> Path:
     """Exports `function` (a dict of tensors to a tensor (rows,)) with the signature `serving_default`."""
     import tensorflow as tf
@@ -75,6 +46,7 @@ def export(
         return {output: function(columns)}
 
     module = tf.Module()
+    module.variables_of_it = list(variables)
     tf.saved_model.save(module, str(folder), signatures={"serving_default": serve.get_concrete_function(specs)})
     return folder
 

@@ -15,7 +15,7 @@ SIGNATURE = "serving_default"
 OUTPUT = "prediction"
 
 
-class ExportedModel:
+class ServingSession:
     """A SavedModel's `serving_default` signature, open for calls.
 
     The server restores a SavedModel into a session and runs the tensors that a signature names. Some exports load in

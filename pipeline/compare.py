@@ -1,0 +1,216 @@
+"""`crossnet compare`: the article's table over several seeds, trained and judged by the pipeline's own components.
+
+One seed tells little: the article's Dense [3, 3, 3] dies in about half of all runs (every relu is off, and it predicts
+the mean), and one printed run of it did. So each model is trained from several seeds on the same rows, and the table
+shows the median, the range, and how many runs collapsed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import Examples, Schema, Statistics, write_json
+from components.errors import DataAnomalyError
+from components.params import CrossLayerParams, DenseParams, EvaluatorParams, SchemaGenParams, StatisticsGenParams
+from pipeline.config import Config
+
+MEAN_PREDICTOR = "mean_predictor"
+STRONG_DENSE = "strong_dense"
+# A run that is hardly better than the train mean has learned nothing.
+COLLAPSED_SHARE = 0.95
+# What "Cross Layers vs Fully Connected Layers" prints as RMSE; it is the loss, the mean squared error.
+ARTICLE_LOSSES = {
+    "its table": {"dense": 2.4e-3, "cross": 5.5e-11},
+    "its printed run": {"dense": 0.4751, "cross": 5.3e-11},
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The table.
+
+    Attributes:
+      path: Folder with compare.json and compare.txt.
+      rows: By model: num_parameters, the lists train_rmse, eval_rmse and seconds by seed, their medians, the range of
+        eval_rmse, and collapsed, the number of runs that learned nothing. RMSE is in the label's unit.
+      seeds: The seeds of initial weights.
+      text: The table as people read it.
+    """
+
+    path: Path
+    rows: Mapping[str, Mapping[str, Any]]
+    seeds: tuple[int, ...]
+    text: str
+
+
+@dataclass
+class _Runs:
+    """One model's runs so far."""
+
+    num_parameters: int
+    train_rmse: list[float] = field(default_factory=list)
+    eval_rmse: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+def compare(
+    config: Config,
+    *,
+    seeds: int,
+    output_dir: Path,
+    strong_units: Sequence[int] = (),
+    progress: Callable[[str], None] = lambda line: None,
+) -> Comparison:
+    """Trains every model of `config.models` from several seeds and writes the table.
+
+    Args:
+      config: Rows, architectures and how to train; the rows are the same for all seeds.
+      seeds: How many, from `trainer.seed` on.
+      output_dir: A new folder; gets compare.json and compare.txt when all is done, nothing before.
+      strong_units: Hidden layers of a second, larger Dense net; none: there is no second.
+      progress: Called with a line after each run.
+
+    Raises:
+      DataAnomalyError: The data breaks its schema.
+    """
+    import tf_keras
+
+    from components.evaluator import evaluate_models
+    from components.trainer import train_model
+
+    architectures: dict[str, CrossLayerParams | DenseParams] = {kind: getattr(config, kind) for kind in config.models}
+    if strong_units:
+        architectures[STRONG_DENSE] = dataclasses.replace(config.dense, units=tuple(strong_units))
+    numbers = tuple(range(config.trainer.seed, config.trainer.seed + seeds))
+    rules = EvaluatorParams(min_improvement=None, non_inferiority_margin=None, num_bootstrap=100)
+    runs: dict[str, _Runs] = {}
+    work = output_dir / ".tmp-work"
+    work.mkdir(parents=True)
+    try:
+        examples, statistics_, schema = _prepare(config, work)
+        for seed in numbers:
+            models = {}
+            for name, architecture in architectures.items():
+                models[name] = train_model(
+                    examples,
+                    schema,
+                    statistics_,
+                    output_dir=_folder(work, f"{name}-{seed}"),
+                    params=dataclasses.replace(config.trainer, seed=seed, warm_start="none"),
+                    kind="dense" if name == STRONG_DENSE else name,
+                    architecture=architecture,
+                )
+                progress(f"seed {seed}: {name} trained in {models[name].properties['train_seconds']:.1f} s")
+            folder = _folder(work, f"evaluation-{seed}")
+            metrics = evaluate_models(examples, schema, models, output_dir=folder, params=rules).metrics
+            for name in (*models, MEAN_PREDICTOR):
+                run = runs.setdefault(name, _Runs(metrics[name]["num_parameters"]))
+                run.train_rmse.append(_number(metrics[name]["train_rmse"]))
+                run.eval_rmse.append(_number(metrics[name]["eval_rmse"]))
+                run.seconds.append(models[name].properties["train_seconds"] if name in models else 0.0)
+            shutil.rmtree(folder)
+            tf_keras.backend.clear_session()
+    finally:
+        shutil.rmtree(work)
+    rows = {name: _summary(runs[name], runs[MEAN_PREDICTOR]) for name in (MEAN_PREDICTOR, *architectures)}
+    labels = {name: f"dense {list(strong_units)}" if name == STRONG_DENSE else name for name in rows}
+    is_article = (config.example_gen.source, config.example_gen.generator) == ("synthetic", "article")
+    text = render(rows, labels, examples.counts, numbers, is_article)
+    trainer = dataclasses.asdict(config.trainer)
+    facts = {"rows": rows, "seeds": numbers, "trainer": trainer, "examples": dict(examples.counts)}
+    if is_article:
+        facts["article_rmse"] = {
+            where: {kind: math.sqrt(loss) for kind, loss in losses.items()} for where, losses in ARTICLE_LOSSES.items()
+        }
+    write_json(output_dir / "compare.json", facts)
+    (output_dir / "compare.txt").write_text(text + "\n", encoding="utf-8")
+    return Comparison(output_dir, rows, numbers, text)
+
+
+def render(
+    rows: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, str],
+    counts: Mapping[str, int],
+    seeds: Sequence[int],
+    is_article: bool,
+) -> str:
+    """Returns the table, and for the article's rows the article's own figures as RMSE."""
+    table = [("model", "parameters", "train rmse", "eval rmse", "eval rmse, range", "collapsed", "seconds")]
+    for name, row in rows.items():
+        low, high = row["eval_rmse_range"]
+        mean = name == MEAN_PREDICTOR
+        table.append(
+            (
+                labels[name],
+                f"{row['num_parameters']:,}",
+                f"{row['median_train_rmse']:.3g}",
+                f"{row['median_eval_rmse']:.3g}",
+                "" if mean else f"{low:.3g} to {high:.3g}",
+                "" if mean else f"{row['collapsed']} of {len(seeds)}",
+                "" if mean else f"{row['median_seconds']:.1f}",
+            )
+        )
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    lines = [
+        f"Medians over {len(seeds)} seeds ({seeds[0]} to {seeds[-1]}), {counts['train']:,} train and "
+        f"{counts['eval']:,} eval rows; collapsed: hardly better than the mean"
+    ]
+    for row in table:
+        cells = [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  " + "  ".join(cells).rstrip())
+    if is_article:
+        lines.append("The article prints the mean squared error under the name RMSE. As RMSE:")
+        for where, losses in ARTICLE_LOSSES.items():
+            figures = (f"{kind} {loss:.2g} -> {math.sqrt(loss):.2g}" for kind, loss in losses.items())
+            dead = " (dense is dead: it predicts the mean)" if where == "its printed run" else ""
+            lines.append(f"  {where}: {', '.join(figures)}{dead}")
+    return "\n".join(lines)
+
+
+def _prepare(config: Config, work: Path) -> tuple[Examples, Statistics, Schema]:
+    """Makes the rows, once for all runs, and checks them as a run does."""
+    from components.example_gen import generate_examples
+    from components.example_validator import explain, validate_examples
+    from components.schema_gen import infer_schema
+    from components.statistics_gen import generate_statistics
+
+    statistics_params: StatisticsGenParams = config.statistics_gen
+    schema_params: SchemaGenParams = dataclasses.replace(config.schema_gen, reference="none")
+    examples = generate_examples(output_dir=_folder(work, "examples"), params=config.example_gen)
+    found = generate_statistics(examples, output_dir=_folder(work, "statistics"), params=statistics_params)
+    schema = infer_schema(examples, found, output_dir=_folder(work, "schema"), params=schema_params)
+    anomalies = validate_examples(
+        examples, found, schema, output_dir=_folder(work, "anomalies"), params=config.example_validator
+    )
+    if anomalies.has_errors:
+        raise DataAnomalyError(explain(anomalies))
+    return examples, found, schema
+
+
+def _folder(work: Path, name: str) -> Path:
+    folder = work / name
+    folder.mkdir()
+    return folder
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _summary(run: _Runs, mean: _Runs) -> dict[str, Any]:
+    collapsed = [not value < COLLAPSED_SHARE * mean.eval_rmse[0] for value in run.eval_rmse]  # NaN too
+    return {
+        **dataclasses.asdict(run),
+        "median_train_rmse": statistics.median(run.train_rmse),
+        "median_eval_rmse": statistics.median(run.eval_rmse),
+        "median_seconds": statistics.median(run.seconds),
+        "eval_rmse_range": (min(run.eval_rmse), max(run.eval_rmse)),
+        "collapsed": sum(collapsed),
+    }

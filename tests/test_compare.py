@@ -1,0 +1,84 @@
+"""Compare: the article's table from real trainings, small ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from components.artifacts import read_json
+from components.errors import DataAnomalyError
+from components.params import ExampleGenParams, TrainerParams
+from pipeline.compare import ARTICLE_LOSSES, Comparison, _Runs, _summary, compare, render
+from pipeline.config import Config
+
+CONFIG = Config(
+    models=("cross_layer",),
+    example_gen=ExampleGenParams(num_examples=1000),
+    trainer=TrainerParams(epochs=30, batch_size=100, warmup_records=0, seed=7),
+)
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory) -> tuple[Comparison, list[str]]:
+    lines: list[str] = []
+    output = tmp_path_factory.mktemp("root") / "compare" / "now"
+    return compare(CONFIG, seeds=2, output_dir=output, strong_units=(8, 4), progress=lines.append), lines
+
+
+def test_compare_trains_every_model_from_every_seed(comparison):
+    result, lines = comparison
+    assert list(result.rows) == ["mean_predictor", "cross_layer", "strong_dense"]
+    assert result.seeds == (7, 8)
+    assert len(lines) == 4
+    assert lines[0].startswith("seed 7: cross_layer trained in ")
+    row = result.rows["cross_layer"]
+    assert (row["num_parameters"], result.rows["strong_dense"]["num_parameters"]) == (16, 32 + 36 + 5)
+    assert len(set(row["eval_rmse"])) == 2
+    assert row["median_eval_rmse"] == pytest.approx(sum(row["eval_rmse"]) / 2)
+    assert row["eval_rmse_range"] == (min(row["eval_rmse"]), max(row["eval_rmse"]))
+    assert row["median_eval_rmse"] < 0.1 < 0.6 < result.rows["mean_predictor"]["median_eval_rmse"] < 0.8
+    assert all(seconds > 0 for seconds in row["seconds"])
+
+
+def test_compare_leaves_the_table_and_nothing_else(comparison):
+    result, _ = comparison
+    assert sorted(path.name for path in result.path.iterdir()) == ["compare.json", "compare.txt"]
+    assert (result.path / "compare.txt").read_text() == result.text + "\n"
+    facts = read_json(result.path / "compare.json")
+    assert facts["rows"]["cross_layer"]["eval_rmse"] == result.rows["cross_layer"]["eval_rmse"]
+    assert (facts["seeds"], facts["examples"]) == ([7, 8], {"train": 900, "eval": 100})
+    assert facts["article_rmse"]["its table"]["cross"] == pytest.approx(7.4e-6, rel=0.01)
+
+
+def test_compare_shows_the_articles_figures_as_rmse(comparison):
+    text = comparison[0].text
+    assert "dense [8, 4]" in text
+    assert text.endswith(
+        "The article prints the mean squared error under the name RMSE. As RMSE:\n"
+        "  its table: dense 0.0024 -> 0.049, cross 5.5e-11 -> 7.4e-06\n"
+        "  its printed run: dense 0.48 -> 0.69, cross 5.3e-11 -> 7.3e-06 (dense is dead: it predicts the mean)"
+    )
+    assert math.sqrt(ARTICLE_LOSSES["its printed run"]["dense"]) == pytest.approx(0.6893, abs=1e-4)
+
+
+def test_compare_shows_the_articles_figures_beside_the_articles_rows_only(comparison):
+    rows = comparison[0].rows
+    text = render(rows, {name: name for name in rows}, {"train": 9, "eval": 1}, (1, 2), is_article=False)
+    assert "article" not in text
+    assert len(text.splitlines()) == 5
+
+
+def test_compare_counts_runs_that_learned_nothing():
+    mean = _Runs(1, [0.7] * 4, [0.7] * 4, [0.0] * 4)
+    summary = _summary(_Runs(40, [0.1] * 4, [0.05, 0.69, math.nan, 0.66], [1.0] * 4), mean)
+    assert summary["collapsed"] == 2
+
+
+def test_compare_stops_at_bad_data_and_leaves_nothing(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,y\n" + "1,2\n" * 50 + "inf,3\n" + "1,2\n" * 49)
+    source = ExampleGenParams(source="csv", input=str(tmp_path / "rows.csv"))
+    with pytest.raises(DataAnomalyError, match=r"`a` is .*rows\.csv:52"):
+        compare(dataclasses.replace(CONFIG, example_gen=source), seeds=1, output_dir=tmp_path / "out")
+    assert not any((tmp_path / "out").iterdir())
