@@ -162,7 +162,7 @@ def describe(kind: str, architecture: Architecture, network: tf_keras.Model) -> 
     settings = {
         name: value
         for name, value in dataclasses.asdict(architecture).items()
-        if name not in ("kernel_initializer", "kernel_regularizer")
+        if name not in ("kernel_initializer", "kernel_regularizer", "learning_rate")
     }
     shapes = [list(variable.shape) for variable in network.trainable_variables]
     settings = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}

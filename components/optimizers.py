@@ -1,7 +1,7 @@
 """Keras' optimizers as TensorFlow's fused kernels: the same updates, one op per weight.
 
-Formulas and constants are those of `tf_keras.optimizers` (Adam, Adagrad, SGD, RMSprop) with default arguments; a test
-compares each with Keras. What differs by step only, Adam's correction of its first steps, is part of the step size
+Formulas and constants are those of `tf_keras.optimizers` (Adam, Adagrad, SGD, RMSprop) with default arguments, Adam's
+decays apart; a test compares each with Keras. What differs by step only, Adam's correction of its first steps, is part of the step size
 and computed beforehand, so that an update costs as few ops as possible.
 """
 
@@ -15,7 +15,6 @@ import tensorflow as tf
 
 # Keras' defaults.
 EPSILON = 1e-7
-BETA_1, BETA_2 = 0.9, 0.999  # Adam: decay of the mean and of the mean square of gradients
 ACCUMULATOR = 0.1  # Adagrad: where the sum of squares starts
 RHO = 0.9  # RMSprop: decay of the mean square of gradients
 
@@ -23,13 +22,21 @@ RHO = 0.9  # RMSprop: decay of the mean square of gradients
 class Optimizer:
     """Updates weights in place.
 
-    Attributes:
+    Args:
+      name: "adam", "adagrad", "rmsprop" or "sgd".
       variables: The weights.
+      beta_1, beta_2: Adam's decays of the mean and of the mean square of gradients; Keras' defaults.
+
+    Attributes:
       slots: What the optimizer remembers of each weight: lists parallel to `variables`.
     """
 
-    def __init__(self, name: str, variables: Sequence[tf.Variable]) -> None:
+    def __init__(
+        self, name: str, variables: Sequence[tf.Variable], *, beta_1: float = 0.9, beta_2: float = 0.999
+    ) -> None:
         self.name = name
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
         self.variables = list(variables)
         starts = {"adam": (0.0, 0.0), "adagrad": (ACCUMULATOR + EPSILON,), "rmsprop": (0.0, 0.0), "sgd": ()}[name]
         self.starts = starts
@@ -46,7 +53,7 @@ class Optimizer:
         if self.name != "adam":
             return learning_rates
         count = np.arange(first + 1, first + 1 + len(learning_rates), dtype=np.float64)
-        return learning_rates * np.sqrt(1 - BETA_2**count) / (1 - BETA_1**count)
+        return learning_rates * np.sqrt(1 - self.beta_2**count) / (1 - self.beta_1**count)
 
     def apply(self, gradients: Sequence[tf.Tensor], step_size: tf.Tensor) -> None:
         """Updates every weight by its gradient."""
@@ -64,8 +71,8 @@ class Optimizer:
                     beta1_power=zero,  # with both powers at zero the kernel's step size is `lr` itself
                     beta2_power=zero,
                     lr=step_size,
-                    beta1=tf.constant(BETA_1, variable.dtype),
-                    beta2=tf.constant(BETA_2, variable.dtype),
+                    beta1=tf.constant(self.beta_1, variable.dtype),
+                    beta2=tf.constant(self.beta_2, variable.dtype),
                     epsilon=epsilon,
                     grad=gradient,
                 )

@@ -139,6 +139,8 @@ class TrainerParams:
     batch_size: int = setting(1000, "rows per update", least=1)
     optimizer: str = setting("adam", "Keras optimizer", choices=OPTIMIZERS)
     learning_rate: float = setting(0.2, "step size at its highest", above=0)
+    beta_1: float = setting(0.95, "adam: decay of the mean of gradients", least=0, below=1)
+    beta_2: float = setting(0.99, "adam: decay of the mean of their squares", least=0, below=1)
     schedule: str = setting(
         "cosine", "of the learning rate; cosine reaches zero", choices=("constant", "cosine", "exponential")
     )
@@ -190,6 +192,7 @@ class DenseParams:
     """The architecture of a fully connected network, for `[dense]`."""
 
     units: tuple[int, ...] = setting((3, 3, 3), "hidden layers", least=1)
+    learning_rate: float | None = setting(None, "instead of `trainer.learning_rate`; none: that one", above=0)
     activation: str = setting("relu", "Keras activation of the hidden layers")
     kernel_initializer: str = setting("glorot_uniform", "Keras initializer of the kernels")
 

@@ -25,7 +25,7 @@ from components.export import export_model
 from components.features import read_schema
 from components.fit import History, fit
 from components.models import Architecture, build_network, check_architecture, describe, initialize
-from components.params import OPTIMIZERS, TrainerParams
+from components.params import OPTIMIZERS, DenseParams, TrainerParams
 from components.preprocessing import Preprocessing, Transform, make_preprocessing
 from components.rows import Rows, read_rows
 from components.warm_start import continue_preprocessing, load_weights, read_exported
@@ -74,6 +74,8 @@ def train_model(
         the loss is not finite.
     """
     start = time.perf_counter()
+    if isinstance(architecture, DenseParams) and architecture.learning_rate:
+        params = dataclasses.replace(params, learning_rate=architecture.learning_rate)
     _check_params(examples, params)
     features, label = read_schema(schema.proto())
     preprocessing = make_preprocessing(

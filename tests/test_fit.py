@@ -59,7 +59,8 @@ def test_fit_makes_the_updates_of_keras_fit(kind: str, optimizer: str) -> None:
     data = rows()
     params = dataclasses.replace(PARAMS, optimizer=optimizer, schedule="constant", learning_rate=0.01)
     history = fit(ours, data, None, params=params, not_finite=stop)
-    theirs.compile(tf_keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": 0.01}}), "mse")
+    config = {"learning_rate": 0.01} | ({"beta_1": 0.95, "beta_2": 0.99} if optimizer == "adam" else {})
+    theirs.compile(tf_keras.optimizers.get({"class_name": optimizer, "config": config}), "mse")
     expected = theirs.fit(data.inputs[0], data.label, batch_size=60, epochs=4, shuffle=False, verbose=0)
     for mine, reference in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(mine, reference, atol=2e-6)
