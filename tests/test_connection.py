@@ -4,11 +4,11 @@ import datetime
 import inspect
 import ipaddress
 
+import grpc
 import numpy as np
 import pytest
-
-import grpc
 from fake_server import XS, FakeServer
+
 from serving.aio_client import AsyncPredictionClient
 from serving.client import PredictionClient
 from serving.connection import CHANNEL_OPTIONS, BaseClient, Tls
@@ -76,7 +76,7 @@ def test_messages_of_any_size_pass_in_both_directions():
     assert options["grpc.max_send_message_length"] == options["grpc.max_receive_message_length"] == -1
     with FakeServer(XS).running() as target, PredictionClient(target, max_rows_per_call=10**7) as client:
         column = np.arange(2_000_000, dtype=np.float32)  # 24 MB there, 8 MB back
-        assert (client.predict({name: column for name in XS}).values == column).all()
+        assert (client.predict(dict.fromkeys(XS, column)).values == column).all()
 
 
 def test_headers_go_with_each_call():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import grpc
 import numpy as np
 import pytest
-
 from fake_server import FLOAT, MATRIX, XS, FakeServer, signature_definition
+
 from serving import messages
 from serving.exchange import Attempt, Deadline, Exchange, Pause, pause_before_retry
 from serving.status import DeadlineError, FailedPreconditionError, InvalidRequestError, ServerError, UnavailableError
@@ -261,7 +261,7 @@ def test_request_beyond_what_a_message_holds_is_refused(monkeypatch):
     wire = Wire(monkeypatch, max_rows_per_call=10**9)
     column = np.broadcast_to(np.float32(0), (600_000_000,))  # four bytes of memory
     with pytest.raises(InvalidRequestError, match=r"7,200,000,000 bytes .* Lower `max_rows_per_call`"):
-        wire.predict({name: column for name in XS})
+        wire.predict(dict.fromkeys(XS, column))
 
 
 def test_answer_that_is_no_message_is_an_error(wire):

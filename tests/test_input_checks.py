@@ -47,12 +47,18 @@ WRONG = {
         {**GOOD, "miles": [0.5]},
         "The numbers of rows differ: `age` has 2, `miles` has 1, `zone` has 2.",
     ),
-    "ragged rows": ({**GOOD, "miles": [[1.0], [1.0, 2.0]]}, "`miles` has rows of different lengths; expected shape [rows]."),
+    "ragged rows": (
+        {**GOOD, "miles": [[1.0], [1.0, 2.0]]},
+        "`miles` has rows of different lengths; expected shape [rows].",
+    ),
     "None for a number": (
         {**GOOD, "miles": [None, 1.0]},
         "`miles` holds None at row 0; expected float32. Write NaN for a missing number.",
     ),
-    "None for text": ({**GOOD, "zone": ["a", None]}, '`zone` holds None at row 1; expected text. Write "" for missing text.'),
+    "None for text": (
+        {**GOOD, "zone": ["a", None]},
+        '`zone` holds None at row 1; expected text. Write "" for missing text.',
+    ),
     "booleans for numbers": (
         {**GOOD, "miles": np.array([True, False])},
         "`miles` holds bool; expected float32. Write 0 and 1.",
@@ -69,7 +75,10 @@ WRONG = {
         {**GOOD, "age": [1.0, 2.0**63]},
         "`age` holds 9.223372036854775808e+18 at row 1; expected int64, whole numbers in its range.",
     ),
-    "dates": ({**GOOD, "miles": np.array(["2026-01-01", "2026-01-02"], "M8[D]")}, "`miles` holds datetime64[D]; expected float32."),
+    "dates": (
+        {**GOOD, "miles": np.array(["2026-01-01", "2026-01-02"], "M8[D]")},
+        "`miles` holds datetime64[D]; expected float32.",
+    ),
     "a masked array": (
         {**GOOD, "miles": np.ma.masked_array([1.0, 2.0], [True, False])},
         "`miles` is a masked array. Fill the holes: `.filled(np.nan)` for numbers",
@@ -85,7 +94,7 @@ WRONG = {
         [{"age": 1, "miles": 1, "zone": "n"}, {"age": 1, "milse": 1, "zone": "n"}],
         "Row 1 does not fit model `rides` version 7. Missing: `miles`. Extra: `milse` (did you mean `miles`?).",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("inputs", "sentence"), WRONG.values(), ids=WRONG.keys())

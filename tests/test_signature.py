@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from fake_server import FLOAT, INT64, RIDES, STRING, signature_definition
 
 from serving import messages
 from serving.signature import Signature, TensorSpec, read_metadata, read_signatures
 from serving.status import InvalidRequestError, ServerError
-from fake_server import FLOAT, INT64, RIDES, STRING, signature_definition
 
 OUTPUT = {"prediction": (FLOAT, [-1])}
 

@@ -23,13 +23,13 @@ def error_for(code, details="Servable not found for request: Latest(rides)."):
 
 
 ROWS = [
-    ("INVALID_ARGUMENT", "InvalidRequestError", "The server at localhost:8500 refused the inputs for `rides` version 3"),
-    ("OUT_OF_RANGE", "InvalidRequestError", "The server at localhost:8500 refused the inputs for `rides` version 3"),
+    ("INVALID_ARGUMENT", "InvalidRequestError", "localhost:8500 refused the inputs for `rides` version 3"),
+    ("OUT_OF_RANGE", "InvalidRequestError", "localhost:8500 refused the inputs for `rides` version 3"),
     ("NOT_FOUND", "NotFoundError", "The server at localhost:8500 does not serve `rides` version 3"),
     ("FAILED_PRECONDITION", "FailedPreconditionError", "localhost:8500 cannot do this with `rides` version 3"),
     ("UNAVAILABLE", "UnavailableError", "The server at localhost:8500 was not available within 2.5 s"),
     ("DEADLINE_EXCEEDED", "DeadlineError", "localhost:8500 did not answer for `rides` version 3 within 2.5 s"),
-    ("RESOURCE_EXHAUSTED", "ResourceExhaustedError", "localhost:8500 has no room for this request to `rides` version 3"),
+    ("RESOURCE_EXHAUSTED", "ResourceExhaustedError", "has no room for this request to `rides` version 3"),
     ("UNAUTHENTICATED", "AccessError", "The server at localhost:8500 does not know who is calling"),
     ("PERMISSION_DENIED", "AccessError", "localhost:8500 does not let this caller use `rides` version 3"),
     ("UNIMPLEMENTED", "UnimplementedError", "What answers at localhost:8500 does not know this method of TensorFlow"),
