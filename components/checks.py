@@ -9,6 +9,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from components.distances import Distance, distance
 from components.params import ExampleValidatorParams
+from components.repeats import Repeats
 
 ColumnsStatistics = Mapping[str, statistics_pb2.FeatureNameStatistics]
 _Reason = anomalies_pb2.AnomalyInfo
@@ -220,20 +221,21 @@ def _check_distances(
             )
 
 
-def check_duplicates(repeated: int, rows: int, first: tuple[str, int] | None, most: float | None) -> Iterator[Finding]:
-    """A row should not occur twice, in whatever split."""
-    if repeated:
-        text = f"{repeated:,} of {rows:,} rows repeat an earlier row"
-        yield _share("", DUPLICATE_ROWS, repeated, rows, text, first, "max_duplicate_fraction", most)
-
-
-def check_row_leakage(
-    split: str, leaked: int, rows: int, first: tuple[str, int] | None, most: float | None
+def check_duplicates(
+    repeats: Repeats, rows: int, first: tuple[str, int] | None, most: float | None
 ) -> Iterator[Finding]:
+    """A row should not occur twice, in whatever split."""
+    if repeats.rows:
+        text = f"{repeats.rows:,} of {rows:,} rows repeat an earlier row"
+        yield _share("", DUPLICATE_ROWS, repeats.rows, rows, text, first, "max_duplicate_fraction", most)
+
+
+def check_row_leakage(split: str, leaked: Repeats, rows: int, most: float | None) -> Iterator[Finding]:
     """A row that the model has learned from says nothing when it is judged."""
-    if leaked:
-        text = f"{leaked:,} of {rows:,} rows also occur in `train`"
-        yield _share(split, ROW_LEAKAGE, leaked, rows, text, first, "max_leaked_fraction", most)
+    if leaked.first is not None:
+        text = f"{leaked.rows:,} of {rows:,} rows also occur in `train`"
+        place = (split, leaked.first)
+        yield _share(split, ROW_LEAKAGE, leaked.rows, rows, text, place, "max_leaked_fraction", most)
 
 
 def _share(
@@ -243,18 +245,17 @@ def _share(
     rows: int,
     text: str,
     first: tuple[str, int] | None,
-    name: str,
+    limit: str,
     most: float | None,
 ) -> Finding:
+    """Returns a warning, or an error where a share is above its limit."""
     if most is None or count <= most * rows:
         return Finding(split, "", rule, WARNING, count, rows, text, first)
-    return Finding(split, "", rule, ERROR, count, rows, f"{text}, more than {name} {most:g} allows", first)
+    return Finding(split, "", rule, ERROR, count, rows, f"{text}, more than {limit} {most:g} allows", first)
 
 
-def check_key_leakage(
-    split: str, column: str, leaked: int, rows: int, first: tuple[str, int] | None
-) -> Iterator[Finding]:
+def check_key_leakage(split: str, column: str, leaked: Repeats, rows: int) -> Iterator[Finding]:
     """Under a key split, all rows of a key belong to one split."""
-    if leaked:
-        text = f"{leaked:,} of {rows:,} rows have a `{column}` that also occurs in `train`"
-        yield Finding(split, column, KEY_LEAKAGE, ERROR, leaked, rows, text, first)
+    if leaked.first is not None:
+        text = f"{leaked.rows:,} of {rows:,} rows have a `{column}` that also occurs in `train`"
+        yield Finding(split, column, KEY_LEAKAGE, ERROR, leaked.rows, rows, text, (split, leaked.first))

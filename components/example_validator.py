@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components import checks
@@ -100,26 +101,32 @@ def _check_rows(
     params: ExampleValidatorParams,
 ) -> Iterator[Finding]:
     """Yields what takes a pass over the rows, which is made once."""
-    hashes: dict[str, Hashes] = {}
-    keys: dict[str, Hashes] = {}
+    splits = examples.splits
+    ends = np.cumsum([examples.counts[split] for split in splits])
+    table = np.empty(ends[-1], np.uint64)
+    hashes = dict(zip(splits, np.split(table, ends[:-1]), strict=True))  # views of the table
     key = _key_column(examples)
-    for split in examples.splits:
-        rules = list(_row_rules(examples, by_split[split], agreed))
-        scan = RowScan(split, examples.counts[split], rules, key=key)
+    keys: dict[str, Hashes] = {}
+    for split in splits:
+        scan = RowScan(split, hashes[split], list(_row_rules(examples, by_split[split], agreed)), key=key)
         for columns in read_columns(examples, split, batch_size=BATCH_ROWS):
             scan.update(columns)
         yield from scan.findings()
-        hashes[split], keys[split] = scan.hashes, scan.keys
-    rows = sum(map(len, hashes.values()))
-    repeats, leaked = find_repeats(hashes)
-    yield from checks.check_duplicates(repeats.rows, rows, repeats.first, params.max_duplicate_fraction)
-    for split, leak in leaked.items():
-        yield from checks.check_row_leakage(
-            split, leak.rows, len(hashes[split]), leak.first, params.max_leaked_fraction
-        )
-    if key:
-        for split, leak in find_leaked(keys).items():
-            yield from checks.check_key_leakage(split, key, leak.rows, len(keys[split]), leak.first)
+        keys[split] = scan.keys
+    repeats = find_repeats(table)
+    first = None
+    if repeats.first is not None:
+        number = int(np.searchsorted(ends, repeats.first, side="right"))
+        first = (splits[number], repeats.first - int(ends[number] - examples.counts[splits[number]]))
+    yield from checks.check_duplicates(repeats, len(table), first, params.max_duplicate_fraction)
+    train, *others = splits
+    for split in others:
+        rows = examples.counts[split]
+        if repeats.rows:
+            leaked = find_leaked(hashes[split], hashes[train])
+            yield from checks.check_row_leakage(split, leaked, rows, params.max_leaked_fraction)
+        if key:
+            yield from checks.check_key_leakage(split, key, find_leaked(keys[split], keys[train]), rows)
 
 
 def _key_column(examples: Examples) -> str:

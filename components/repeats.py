@@ -1,8 +1,7 @@
-"""Which rows occur more than once, within a split or in several."""
+"""Which rows were there before, told by their hashes: 8 bytes per row, and as many again while they are sorted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,73 +13,64 @@ CHUNK_ROWS = 1 << 20
 
 
 class Repeats(NamedTuple):
-    """How many rows were there before.
+    """Rows that were there before.
 
     Attributes:
-      rows: Rows that do so.
-      first: Split and record number of the first of them; None where there is none.
+      rows: How many.
+      first: Number of the first of them; None where there is none.
     """
 
     rows: int
-    first: tuple[str, int] | None
+    first: int | None
 
 
-def find_repeats(hashes: Mapping[str, Hashes]) -> tuple[Repeats, dict[str, Repeats]]:
-    """Finds repeated rows by their hashes. Takes 8 more bytes per row while it sorts.
+def find_repeats(hashes: Hashes) -> Repeats:
+    """Finds the rows that equal an earlier one: all rows less the distinct ones.
 
     Args:
-      hashes: For each split, train first, uint64 (rows,).
-
-    Returns:
-      Rows of the whole table, split after split, that repeat an earlier row: all rows less the distinct ones. And for
-      each split but the first, the rows that also occur in the first.
+      hashes: uint64 (rows,), equal for equal rows.
     """
-    ordered = np.concatenate(list(hashes.values()))
-    ordered.sort()
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    number = len(repeated)
-    twice = repeated[first_of_each(repeated)]
-    del ordered, repeated
-    found = {split: _positions(values, twice) for split, values in hashes.items()}
-    leaked = find_leaked({split: values[found[split]] for split, values in hashes.items()})
-    for split, leak in leaked.items():
-        if leak.first is not None:
-            leaked[split] = leak._replace(first=(split, int(found[split][leak.first[1]])))
-    return Repeats(number, _first_repeat(hashes, found)), leaked
+    repeated = len(_repeated(hashes))
+    return Repeats(repeated, _first_repeat(hashes) if repeated else None)
 
 
-def find_leaked(hashes: Mapping[str, Hashes]) -> dict[str, Repeats]:
-    """Returns, for each split but the first, the rows whose hash also occurs in the first split."""
-    train, *others = hashes
-    leaked = {}
-    for split in others:
-        places = np.flatnonzero(np.isin(hashes[split], hashes[train]))
-        leaked[split] = Repeats(len(places), (split, int(places[0])) if len(places) else None)
-    return leaked
+def find_leaked(hashes: Hashes, train: Hashes) -> Repeats:
+    """Finds the rows that also occur in train.
+
+    Args:
+      hashes, train: uint64 (rows,) of a split and of train.
+    """
+    known = np.sort(train)
+    rows, first = 0, None
+    for start in range(0, len(hashes), CHUNK_ROWS):
+        places = _positions(hashes[start : start + CHUNK_ROWS], known)
+        if first is None and len(places):
+            first = start + int(places[0])
+        rows += len(places)
+    return Repeats(rows, first)
 
 
-def _positions(hashes: Hashes, wanted: Hashes) -> NDArray[np.int64]:
-    """Returns where one of the `wanted` hashes, which are sorted, stands."""
-    if not len(wanted):
+def _repeated(hashes: Hashes) -> Hashes:
+    """Returns, sorted, one hash for each row that repeats another."""
+    ordered = np.sort(hashes)
+    return ordered[1:][ordered[1:] == ordered[:-1]]
+
+
+def _first_repeat(hashes: Hashes) -> int:
+    """Returns the number of the first row that was there before; there is one."""
+    # Where repeats are frequent the first of them comes soon: look at ever longer beginnings.
+    rows = min(CHUNK_ROWS, len(hashes))
+    while not len(repeated := _repeated(hashes[:rows])):
+        rows = min(2 * rows, len(hashes))
+    places = _positions(hashes[:rows], repeated[first_of_each(repeated)])
+    order = np.argsort(hashes[places], kind="stable")
+    again = ~first_of_each(hashes[places][order])
+    return int(places[order[again].min()])
+
+
+def _positions(hashes: Hashes, known: Hashes) -> NDArray[np.int64]:
+    """Returns where one of the `known` hashes, which are sorted, stands."""
+    if not len(known):
         return np.empty(0, np.int64)
-
-    def pieces() -> Iterator[NDArray[np.int64]]:
-        for start in range(0, len(hashes), CHUNK_ROWS):
-            chunk = hashes[start : start + CHUNK_ROWS]
-            place = np.minimum(np.searchsorted(wanted, chunk), len(wanted) - 1)
-            yield np.flatnonzero(wanted[place] == chunk) + start
-
-    return np.concatenate([np.empty(0, np.int64), *pieces()])
-
-
-def _first_repeat(hashes: Mapping[str, Hashes], found: Mapping[str, NDArray[np.int64]]) -> tuple[str, int] | None:
-    """Returns the first row, split after split, whose hash was there before."""
-    before = np.empty(0, np.uint64)
-    for split, places in found.items():
-        values = hashes[split][places]
-        again = np.isin(values, before)
-        again |= ~np.isin(np.arange(len(values)), np.unique(values, return_index=True)[1])
-        if again.any():
-            return split, int(places[again.argmax()])
-        before = np.concatenate([before, values])
-    return None
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return np.flatnonzero(known[places] == hashes)

@@ -152,19 +152,18 @@ class RowScan:
 
     Args:
       split: The split.
-      rows: Its rows.
+      hashes: uint64 (rows,), to be filled: equal rows get equal hashes.
       rules: What to look for.
       key: The column whose values must not be in two splits; "": there is none.
 
     Attributes:
-      hashes: uint64 (rows,): equal rows have equal hashes. 8 bytes per row is what the search for repeated rows costs.
-      keys: uint64 (rows,), the same of the key column; (0,) where there is none.
+      keys: uint64 (rows,), hashes of the key column; (0,) where there is none.
     """
 
-    def __init__(self, split: str, rows: int, rules: Sequence[RowRule], *, key: str = "") -> None:
-        self.split, self.rows, self.rules, self.key = split, rows, rules, key
-        self.hashes = np.empty(rows, np.uint64)
-        self.keys = np.empty(rows if key else 0, np.uint64)
+    def __init__(self, split: str, hashes: Hashes, rules: Sequence[RowRule], *, key: str = "") -> None:
+        self.split, self.hashes, self.rules, self.key = split, hashes, rules, key
+        self.rows = len(hashes)
+        self.keys = np.empty(self.rows if key else 0, np.uint64)
         self._counts = [0] * len(rules)
         self._first = [0] * len(rules)
         self._seen = 0

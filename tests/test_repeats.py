@@ -13,47 +13,26 @@ def hashes(*values):
     return np.array(values, np.uint64)
 
 
-def test_rows_that_were_there_before_are_counted_in_table_order():
-    table = {"train": hashes(7, 3, 7, 5, 7), "eval": hashes(1, 5, 1, 7)}
-    repeated, leaked = find_repeats(table)
-    assert repeated == Repeats(5, ("train", 2))  # 7, 7 in train; 5, 1, 7 in eval
-    assert leaked == {"eval": Repeats(2, ("eval", 1))}
+def test_rows_that_were_there_before_are_counted():
+    assert find_repeats(hashes(7, 3, 7, 5, 7, 1, 5, 1, 7)) == Repeats(5, 2)
+    assert find_leaked(hashes(1, 5, 1, 7), hashes(7, 3, 7, 5, 7)) == Repeats(2, 1)
 
 
 def test_without_repeats_nothing_is_found():
-    assert find_repeats({"train": hashes(1, 2), "eval": hashes()}) == (Repeats(0, None), {"eval": Repeats(0, None)})
+    assert find_repeats(hashes()) == find_repeats(hashes(1, 2)) == Repeats(0, None)
+    assert find_leaked(hashes(), hashes(1)) == find_leaked(hashes(1), hashes()) == Repeats(0, None)
 
 
-small = st.lists(st.integers(0, 12), max_size=12)
+@pytest.mark.parametrize("chunk_rows", [1, 5, 1 << 20])
+@given(table=st.lists(st.integers(0, 30), max_size=30), train=st.lists(st.integers(0, 30), max_size=12))
+def test_repeats_equal_a_count_by_hand(chunk_rows, table, train):
+    again = [place for place, value in enumerate(table) if value in table[:place]]
+    leaks = [place for place, value in enumerate(table) if value in train]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repeats, "CHUNK_ROWS", chunk_rows)
+        assert find_repeats(hashes(*table)) == Repeats(len(again), again[0] if again else None)
+        assert find_leaked(hashes(*table), hashes(*train)) == Repeats(len(leaks), leaks[0] if leaks else None)
 
 
-@given(small, small, small)
-def test_repeats_equal_a_count_by_hand(train, held, test):
-    table = {"train": train, "eval": held, "test": test}
-    seen, places = set(), []
-    for split, values in table.items():
-        for place, value in enumerate(values):
-            if value in seen:
-                places.append((split, place))
-            seen.add(value)
-    repeated, leaked = find_repeats({split: hashes(*values) for split, values in table.items()})
-    assert repeated == Repeats(len(places), places[0] if places else None)
-    for split in ("eval", "test"):
-        leaks = [place for place, value in enumerate(table[split]) if value in train]
-        assert leaked[split] == Repeats(len(leaks), (split, leaks[0]) if leaks else None)
-    assert find_leaked({split: hashes(*values) for split, values in table.items()}) == leaked
-
-
-def test_repeats_are_found_across_chunks(monkeypatch):
-    monkeypatch.setattr(repeats, "CHUNK_ROWS", 7)
-    values = np.random.default_rng(0).integers(0, 500, 400).astype(np.uint64)
-    repeated, _ = find_repeats({"train": values})
-    assert repeated.rows == 400 - len(np.unique(values))
-    before = [place for place in range(400) if values[place] in values[:place]]
-    assert repeated.first == ("train", before[0])
-
-
-@pytest.mark.parametrize("kept", [1, 3])
-def test_rows_that_are_all_equal_repeat_all_but_once(kept):
-    table = {"train": hashes(*[9] * 10), "eval": hashes(*[9] * kept)}
-    assert find_repeats(table)[0] == Repeats(9 + kept, ("train", 1))
+def test_rows_that_are_all_equal_repeat_all_but_once():
+    assert find_repeats(hashes(*[9] * 10)) == Repeats(9, 1)
