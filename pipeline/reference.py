@@ -1,0 +1,149 @@
+"""Writes docs/reference-settings.md and docs/reference-cli.md: `python -m pipeline.reference`.
+
+The settings are read from `components.params`, the commands from `pipeline.cli`; a test compares the pages with them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli import cli
+from pipeline.config import BOUNDS, NONE, Config
+
+DOCS = Path(__file__).parent.parent / "docs"
+WIDTH = 100
+NOTE = "<!-- Written by `python -m pipeline.reference`; edit the source it reads, not this page. -->\n"
+TYPES = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+
+
+def settings_page() -> str:
+    """Returns the reference of all settings, one table per section of the TOML."""
+    hints = typing.get_type_hints(Config)
+    top = [item for item in dataclasses.fields(Config) if not dataclasses.is_dataclass(hints[item.name])]
+    sections: dict[type, list[str]] = {}  # [cross_layer] and [tfrs_cross] share one table
+    for item in dataclasses.fields(Config):
+        if item not in top:
+            sections.setdefault(hints[item.name], []).append(item.name)
+    text = f"""\
+{NOTE}
+# Settings
+
+A run takes the shipped defaults, then a TOML file (`--config`), then `--set section.key=value`. Unknown keys and values
+out of range are refused, all at once, before any work. What a run used is in `runs/<run>/config.toml`. An optional
+setting is switched off by the word `"{NONE}"`. Paths in a file are relative to that file, paths in `--set` to the
+working directory.
+
+This table shows the defaults of the code. The shipped configs, `default`, `article` and `csv`, set a few of them
+otherwise: see `pipeline/configs/`.
+
+## Top level
+
+{_table(top, hints)}
+"""
+    for kind, names in sections.items():
+        title = " and ".join(f"`[{name}]`" for name in names)
+        fields = list(dataclasses.fields(kind))
+        text += f"\n## {title}\n\n{kind.__doc__}\n\n{_table(fields, typing.get_type_hints(kind))}\n"
+    return text
+
+
+def _table(fields: list[dataclasses.Field[Any]], hints: Mapping[str, Any]) -> str:
+    lines = ["| setting | default | takes | meaning |", "| --- | --- | --- | --- |"]
+    for item in fields:
+        meaning = str(item.metadata["doc"]).replace("|", "\\|").replace("<", "&lt;")
+        cells = (f"`{item.name}`", f"`{_toml(item.default)}`", _takes(hints[item.name], item.metadata), meaning)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    """Returns a default as it is written in TOML."""
+    if value is None or isinstance(value, str):
+        return f'"{NONE if value is None else value}"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _takes(hint: Any, rule: Mapping[str, Any]) -> str:
+    if rule["choices"]:
+        words = ", ".join(f"`{choice}`" for choice in rule["choices"])
+        words = f"list of {words}" if typing.get_origin(hint) is tuple else words
+    else:
+        words = ", ".join([_type(hint), *(f"{word} {rule[key]}" for word, key, _ in BOUNDS if rule[key] is not None)])
+    return f'{words}, or `"{NONE}"`' if isinstance(hint, types.UnionType) else words
+
+
+def _type(hint: Any, many: str = "") -> str:
+    """Returns a type in words, with `many` "s" in the plural."""
+    if isinstance(hint, types.UnionType):
+        return _type(next(item for item in hint.__args__ if item is not types.NoneType), many)
+    if typing.get_origin(hint) is tuple:
+        return f"list{many} of {_type(hint.__args__[0], 's')}"
+    return TYPES[hint] + ("" if hint in (str, bool) else many)
+
+
+def cli_page() -> str:
+    """Returns the reference of the command line: what `--help` prints, command by command."""
+    context = _context(cli, "crossnet")
+    commands = {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
+    index = "\n".join(
+        f"| [`{name}`](#crossnet-{name}) | {command.get_short_help_str(WIDTH)} |" for name, command in commands.items()
+    )
+    pages = "\n".join(f"## crossnet {name}\n\n```text\n{_help(name, context)}\n```\n" for name in commands)
+    return f"""\
+{NOTE}
+# Command line
+
+`crossnet` and `python -m pipeline` are the same program. Results go to standard output, progress to standard error,
+the full log to `runs/<run>/log.txt`.
+
+| command | does |
+| --- | --- |
+{index}
+
+| exit code | means |
+| --- | --- |
+| 0 | done; also a run with nothing to do, whose model was pushed before |
+| 1 | failed: one error, in words |
+| 2 | wrong usage or wrong settings |
+| 3 | the gate is closed, nothing was pushed |
+
+| environment variable | means |
+| --- | --- |
+| `CROSSNET_ROOT` | the default of `--root` |
+| `NO_COLOR` | no colours |
+
+{pages}"""
+
+
+def _help(name: str, parent: click.Context) -> str:
+    command = cli.get_command(parent, name)
+    assert command is not None
+    return command.get_help(_context(command, name, parent))
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    return click.Context(
+        command, info_name=name, parent=parent, **{"terminal_width": WIDTH, **command.context_settings}
+    )
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Yields each generated page's path and text."""
+    yield DOCS / "reference-settings.md", settings_page()
+    yield DOCS / "reference-cli.md", cli_page()
+
+
+if __name__ == "__main__":
+    for path, text in pages():
+        path.write_text(text, encoding="utf-8")
