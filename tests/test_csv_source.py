@@ -36,7 +36,11 @@ def test_csv_label_is_set_by_name_and_is_float(tmp_path: Path) -> None:
 
 
 def test_csv_stores_booleans_and_times_as_whole_numbers(tmp_path: Path) -> None:
-    text = "paid,day,at,zoned,y\ntrue,2026-11-23,1970-01-01T00:01:00.5,1970-01-01T01:00:00+01:00,1\nFalse,,1969-12-31 23:59:59.5,1970-01-01T00:00:07Z,2\n"
+    text = (
+        "paid,day,at,zoned,y\n"
+        "true,2026-11-23,1970-01-01T00:01:00.5,1970-01-01T01:00:00+01:00,1\n"
+        "False,,1969-12-31 23:59:59.5,1970-01-01T00:00:07Z,2\n"
+    )
     examples = make_csv(tmp_path, text)
     assert set(types_of(examples).values()) == {"INT", "FLOAT"}
     assert all_rows(examples) == [
@@ -158,7 +162,7 @@ FAULTS = {
     "blank lines only": ("\n\n", r"rides.csv` is empty. Expected a header line"),
     "no label column": (
         "miles,fair\n1,2\n",
-        r"`rides.csv:1` has no column `y`, the label. There are: `miles`, `fair`. Name one of them in `example_gen.label`",
+        r"`rides.csv:1` has no column `y`, the label. There are: `miles`, `fair`. Name one of them",
     ),
     "two columns of one name": ("a,a,y\n1,2,3\n", r"`rides.csv:1` has column `a` more than once"),
     "two columns that become one": ("a b,a_b,y\n1,2,3\n", r"`a b`, `a_b` both become `a_b`"),

@@ -150,7 +150,8 @@ from components.example_gen import generate_examples
 from components.params import ExampleGenParams
 root = Path(sys.argv[1])
 (root / "a.csv").write_text("a,t,y\\n1,x,2\\n,y,3\\n4,,5\\n")
-for number, settings in enumerate([{"num_examples": 100}, {"source": "csv", "input": str(root / "a.csv"), "split": "hash"}]):
+csv = {"source": "csv", "input": str(root / "a.csv"), "split": "hash"}
+for number, settings in enumerate([{"num_examples": 100}, csv]):
     (root / str(number)).mkdir()
     examples = generate_examples(output_dir=root / str(number), params=ExampleGenParams(**settings))
     for split in ("train", "eval"):

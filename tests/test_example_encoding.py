@@ -95,7 +95,7 @@ def test_encode_examples_writes_tensorflows_bytes_for_numbers_of_many_layouts(tm
     arrays = [
         pa.array(rng.normal(size=rows).astype(np.float32), mask=rng.random(rows) < 0.2),
         pa.array(rng.integers(-3, 40_000, size=rows)),
-        pa.array((rng.integers(0, 2**62, size=rows) >> rng.integers(0, 62, size=rows))),
+        pa.array(rng.integers(0, 2**62, size=rows) >> rng.integers(0, 62, size=rows)),
     ]
     for count in (1, 2, 3):  # few layouts are filled in, many are put together
         batch = pa.RecordBatch.from_arrays(arrays[:count], names=["b", "a", "c"][:count])[:300]

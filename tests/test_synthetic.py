@@ -14,7 +14,7 @@ def columns(batches: object) -> np.ndarray:
 
 def test_article_rows_are_numpys_legacy_draws() -> None:
     rows = columns(article_rows(seed=7, num_examples=20_000, num_features=5))
-    np.random.seed(7)  # noqa: NPY002 - the recipe is the legacy generator's
+    np.random.seed(7)
     x = np.random.randint(200, size=[20_000, 5]) / 200.0
     np.testing.assert_array_equal(rows[:, :5], x.astype(np.float32))
     y = x[:, 0] ** 2 + x[:, 0] * x[:, 1] + x[:, 1] * x[:, 2] + x[:, 2] ** 2
