@@ -17,6 +17,7 @@ from serving.status import InvalidRequestError
 from serving.tensors import Array
 
 _MOST_ROWS_NAMED = 5
+_EXACT_FLOATS = 2.0**53
 
 Where = Callable[[int], str]
 
@@ -185,11 +186,10 @@ def _to_number(values: Array, spec: TensorSpec, dtype: np.dtype[Any], where: Whe
             raise ValueError(_received(values, first, where, f"{dtype.name}, whose range it exceeds")) from None
     if target in "iu" and source in "fiu":
         limits = np.iinfo(dtype)
-        # `upper` is a power of two, hence exact as a float, which the largest int64 itself is not.
-        lower, upper = float(limits.min), float(limits.max // 2 + 1) * 2.0
-        fits = (values >= lower) & (values < upper) & (values == np.floor(values))
-        if source != "f":
-            fits = (values >= limits.min) & (values <= limits.max)
+        fits = (values >= limits.min) & (values <= limits.max)
+        if source == "f":
+            # From 2^53 on a float64 may stand for another whole number than the one that was meant.
+            fits &= (np.abs(values) < _EXACT_FLOATS) & (values == np.floor(values))
         if fits.all():
             return values.astype(dtype)
         raise ValueError(_received(values, int(np.argmin(fits)), where, f"{dtype.name}, whole numbers in its range"))

@@ -241,9 +241,11 @@ def _from_cell(cell: str, spec: TensorSpec) -> Any:
         return int(cell)
     except ValueError:
         try:
-            return float(cell)
+            number = float(cell)
         except ValueError:
             return cell
+    whole = spec.dtype is not None and spec.dtype.kind in "iu" and number.is_integer()
+    return int(number) if whole else number
 
 
 def _missing(spec: TensorSpec) -> Any:

@@ -71,9 +71,9 @@ WRONG = {
         {**GOOD, "age": [1, 2**70]},
         f"`age` holds {2**70} at row 1; expected int64, whose range it exceeds.",
     ),
-    "a float just beyond int64": (
-        {**GOOD, "age": [1.0, 2.0**63]},
-        "`age` holds 9.223372036854775808e+18 at row 1; expected int64, whole numbers in its range.",
+    "a float that may have been another whole number": (
+        {**GOOD, "age": [1.0, 2**53 + 1]},
+        "`age` holds 9007199254740992.0 at row 1; expected int64, whole numbers in its range.",
     ),
     "dates": (
         {**GOOD, "miles": np.array(["2026-01-01", "2026-01-02"], "M8[D]")},
@@ -101,7 +101,6 @@ WRONG = {
 def test_wrong_inputs_are_told_with_the_right_answer(inputs, sentence):
     with pytest.raises(InvalidRequestError) as caught:
         fit_inputs(inputs, RIDES, TITLE)
-    sentence = sentence.replace("9.223372036854775808e+18", repr(2.0**63))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.code is None

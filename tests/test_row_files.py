@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+
+from serving import messages
+from serving.row_files import FORMATS, format_of, reader
+from serving.status import RowsError
+
+ONE = {"prediction": np.array([0.1], np.float32)}
+
+
+def read(content, kind):
+    return list(reader(io.BytesIO(content), kind, "rows").rows())
+
+
+def answered(content, kind, **outputs):
+    """Returns the file written with the outputs added."""
+    table, out = reader(io.BytesIO(content), kind, "rows"), io.BytesIO()
+    table.writer(out).write(list(table.rows()), outputs)
+    return out.getvalue()
+
+
+def example(**features):
+    built = messages.Example()
+    for name, value in features.items():
+        built.features.feature[name].float_list.value.append(value)
+    return built.SerializeToString()
+
+
+def tfrecords(tmp_path, *records):
+    import tensorflow as tf
+
+    path = str(tmp_path / "rows.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for record in records:
+            writer.write(record)
+    return (tmp_path / "rows.tfrecord").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.jsonl", "jsonl"),
+        ("a.ndjson.gz", "jsonl"),
+        ("A.CSV", "csv"),
+        ("a.tfrecord", "tfrecord"),
+        ("data_tfrecord-00000-of-00004.gz", "tfrecord"),
+        ("a.parquet", None),
+    ],
+)
+def test_format_goes_by_the_name(name, kind):
+    assert format_of(name) == kind
+    assert kind is None or kind in FORMATS
+
+
+def test_json_rows_have_their_line():
+    rows = read(b'\xef\xbb\xbf{"a": 1}\n\n{"a": null, "b": "\xc3\xbc"}', "jsonl")
+    assert [tuple(row) for row in rows] == [("rows:1", {"a": 1}), ("rows:3", {"a": None, "b": "ü"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b'{"a": 1}\n{"a": ', "rows:2 is no JSON: .*Expected one object per line"),
+        (b"[1, 2]", r"rows:1 holds \[1, 2\]; expected an object"),
+        (b"null", "rows:1 holds null; expected an object"),
+        (b'{"a": "\xff"}', "rows:1 is no JSON"),
+        (b"[" * 100_000, "rows:1 is no JSON"),
+    ],
+)
+def test_lines_that_are_no_objects_are_told(content, sentence):
+    with pytest.raises(RowsError, match=sentence):
+        read(content, "jsonl")
+
+
+def test_json_is_written_as_it_came_with_the_shortest_float32():
+    written = answered(b'{"b": 1, "a": "\xc3\xbc"}\n', "jsonl", **ONE)
+    assert written.decode() == '{"b": 1, "a": "ü", "prediction": 0.1}\n'
+
+
+def test_written_floats_are_read_back_as_the_same_float32():
+    values = np.random.default_rng(0).standard_normal(500).astype(np.float32) * np.float32(1e-7)
+    written = answered(b"{}\n" * 500, "jsonl", prediction=values)
+    read_back = np.array([json.loads(line)["prediction"] for line in written.splitlines()], np.float32)
+    np.testing.assert_array_equal(read_back, values)
+
+
+def test_json_has_null_for_nan_and_lists_for_vectors():
+    outputs = {"a": np.array([math.nan, math.inf, 1.0], np.float32), "b": np.array([[1, 2]] * 3), "c": [b"x"] * 3}
+    outputs["c"] = np.array(outputs["c"], object)
+    lines = [json.loads(line) for line in answered(b"{}\n{}\n{}\n", "jsonl", **outputs).splitlines()]
+    assert lines[0] == {"a": None, "b": [1, 2], "c": "x"}
+    assert [line["a"] for line in lines] == [None, None, 1.0]
+
+
+def test_csv_rows_have_their_physical_line():
+    table = reader(io.BytesIO(b'\xef\xbb\xbfa,b\r\n"x\r\ny",1\r\n\r\n,2\r\n'), "csv", "rows")
+    assert table.header == ["a", "b"]
+    assert [tuple(row) for row in table.rows()] == [("rows:3", ["x\r\ny", "1"]), ("rows:5", ["", "2"])]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "rows is empty; expected a header"),
+        (b"a,b,a\n", "rows:1 names `a` more than once"),
+        (b"a,b\n1,2\n3\n", "rows:3 has 1 cells; the header has 2"),
+        (b"a,b\n1,2,3\n", "rows:2 has 3 cells; the header has 2"),
+        (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV"),
+        (b"a,b\n\xff,2\n", "cannot be read as CSV"),
+    ],
+)
+def test_csv_that_is_broken_is_told_with_its_line(content, sentence):
+    with pytest.raises(RowsError, match=sentence):
+        read(content, "csv")
+
+
+def test_csv_is_written_with_a_column_more():
+    written = answered(b'a,b\n"x,y",1\n', "csv", **ONE)
+    assert written == b'a,b,prediction\n"x,y",1,0.1\n'
+
+
+def test_csv_has_no_cell_for_a_vector():
+    with pytest.raises(RowsError, match=r"Output `p` has shape \[1, 2\], no cell. Give the rows as JSON"):
+        answered(b"a\n1\n", "csv", p=np.ones((1, 2)))
+
+
+def test_tfrecords_written_by_tensorflow_are_read(tmp_path):
+    records = [example(x=1.0), b"", example(x=2.0)]
+    assert [tuple(row) for row in read(tfrecords(tmp_path, *records), "tfrecord")] == [
+        (f"rows record {i}", record) for i, record in enumerate(records, 1)
+    ]
+
+
+def test_tfrecords_we_write_are_read_by_tensorflow(tmp_path):
+    import tensorflow as tf
+
+    written = answered(
+        tfrecords(tmp_path, example(x=1.5)),
+        "tfrecord",
+        prediction=np.array([0.25], np.float32),
+        zone=np.array([b"n"], "O"),
+    )
+    (tmp_path / "out").write_bytes(written)
+    (record,) = tf.data.TFRecordDataset(str(tmp_path / "out")).as_numpy_iterator()
+    features = tf.train.Example.FromString(record).features.feature
+    assert list(features["x"].float_list.value) == [1.5]
+    assert list(features["prediction"].float_list.value) == [0.25]
+    assert list(features["zone"].bytes_list.value) == [b"n"]
+
+
+@pytest.mark.parametrize("cut", [1, 11, 13, 20])
+def test_tfrecord_that_is_cut_short_is_told(tmp_path, cut):
+    content = tfrecords(tmp_path, example(x=1.0))[:-1]
+    with pytest.raises(RowsError, match="rows record 1 (has no valid length|is damaged or cut short)"):
+        read(content[:cut], "tfrecord")
+
+
+def test_tfrecord_with_a_flipped_bit_is_told(tmp_path):
+    content = bytearray(tfrecords(tmp_path, example(x=1.0), example(x=2.0)))
+    content[-6] ^= 1
+    with pytest.raises(RowsError, match="rows record 2 is damaged"):
+        read(bytes(content), "tfrecord")
+
+
+def test_record_that_is_no_example_is_told(tmp_path):
+    with pytest.raises(RowsError, match="rows record 1 is no tf.train.Example"):
+        answered(tfrecords(tmp_path, b"\xff\xff"), "tfrecord", **ONE)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "place"), [(b'{"prediction": 1}', "jsonl", "rows:1"), (b"prediction\n1\n", "csv", "rows:1")]
+)
+def test_answers_never_overwrite_what_is_there(content, kind, place):
+    with pytest.raises(RowsError, match=f"{place} has `prediction` already"):
+        answered(content, kind, **ONE)
