@@ -221,21 +221,18 @@ def _check_distances(
             )
 
 
-def check_duplicates(
-    repeats: Repeats, rows: int, first: tuple[str, int] | None, most: float | None
-) -> Iterator[Finding]:
+def check_duplicates(repeats: Repeats, rows: int, most: float | None) -> Iterator[Finding]:
     """A row should not occur twice, in whatever split."""
     if repeats.rows:
         text = f"{repeats.rows:,} of {rows:,} rows repeat an earlier row"
-        yield _share("", DUPLICATE_ROWS, repeats.rows, rows, text, first, "max_duplicate_fraction", most)
+        yield _share("", DUPLICATE_ROWS, repeats.rows, rows, text, repeats.first, "max_duplicate_fraction", most)
 
 
 def check_row_leakage(split: str, leaked: Repeats, rows: int, most: float | None) -> Iterator[Finding]:
     """A row that the model has learned from says nothing when it is judged."""
-    if leaked.first is not None:
+    if leaked.rows:
         text = f"{leaked.rows:,} of {rows:,} rows also occur in `train`"
-        place = (split, leaked.first)
-        yield _share(split, ROW_LEAKAGE, leaked.rows, rows, text, place, "max_leaked_fraction", most)
+        yield _share(split, ROW_LEAKAGE, leaked.rows, rows, text, leaked.first, "max_leaked_fraction", most)
 
 
 def _share(
@@ -256,6 +253,6 @@ def _share(
 
 def check_key_leakage(split: str, column: str, leaked: Repeats, rows: int) -> Iterator[Finding]:
     """Under a key split, all rows of a key belong to one split."""
-    if leaked.first is not None:
+    if leaked.rows:
         text = f"{leaked.rows:,} of {rows:,} rows have a `{column}` that also occurs in `train`"
-        yield Finding(split, column, KEY_LEAKAGE, ERROR, leaked.rows, rows, text, (split, leaked.first))
+        yield Finding(split, column, KEY_LEAKAGE, ERROR, leaked.rows, rows, text, leaked.first)

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components import checks
@@ -24,9 +23,8 @@ from components.dataset import read_columns
 from components.features import read_schema
 from components.params import ExampleValidatorParams
 from components.provenance import locate
-from components.repeats import find_leaked, find_repeats
-from components.row_checks import RowRule, RowScan, data_rules, schema_rules
-from components.sketches import Hashes
+from components.repeats import RowHashes
+from components.row_checks import RowRule, RowScan, data_rules, hash_rows, schema_rules
 
 BATCH_ROWS = 65_536
 MOST_LISTED = 10
@@ -56,7 +54,7 @@ def validate_examples(
     agreed = None if schema.properties["inferred"] else proto
     found = [
         *_check_statistics(examples, by_split, agreed, previous, params),
-        *_check_rows(examples, by_split, agreed, params),
+        *_check_rows(examples, by_split, agreed, params, output_dir),
     ]
     found.sort(key=lambda finding: finding.severity != ERROR)
     records = [_record(examples, finding) for finding in found]
@@ -99,34 +97,27 @@ def _check_rows(
     by_split: Mapping[str, ColumnsStatistics],
     agreed: schema_pb2.Schema | None,
     params: ExampleValidatorParams,
+    scratch: Path,
 ) -> Iterator[Finding]:
-    """Yields what takes a pass over the rows, which is made once."""
-    splits = examples.splits
-    ends = np.cumsum([examples.counts[split] for split in splits])
-    table = np.empty(ends[-1], np.uint64)
-    hashes = dict(zip(splits, np.split(table, ends[:-1]), strict=True))  # views of the table
+    """Yields what takes a pass over the rows, which is made once; `scratch` is a folder to write to meanwhile."""
+    counts = {split: examples.counts[split] for split in examples.splits}
     key = _key_column(examples)
-    keys: dict[str, Hashes] = {}
-    for split in splits:
-        scan = RowScan(split, hashes[split], list(_row_rules(examples, by_split[split], agreed)), key=key)
-        for columns in read_columns(examples, split, batch_size=BATCH_ROWS):
-            scan.update(columns)
-        yield from scan.findings()
-        keys[split] = scan.keys
-    repeats = find_repeats(table)
-    first = None
-    if repeats.first is not None:
-        number = int(np.searchsorted(ends, repeats.first, side="right"))
-        first = (splits[number], repeats.first - int(ends[number] - examples.counts[splits[number]]))
-    yield from checks.check_duplicates(repeats, len(table), first, params.max_duplicate_fraction)
-    train, *others = splits
-    for split in others:
-        rows = examples.counts[split]
-        if repeats.rows:
-            leaked = find_leaked(hashes[split], hashes[train])
-            yield from checks.check_row_leakage(split, leaked, rows, params.max_leaked_fraction)
+    with RowHashes(scratch / ".rows", counts) as table, RowHashes(scratch / ".keys", counts) as keys:
+        for split, rows in counts.items():
+            scan = RowScan(split, rows, list(_row_rules(examples, by_split[split], agreed)))
+            for columns in read_columns(examples, split, batch_size=BATCH_ROWS):
+                scan.update(columns)
+                table.add(hash_rows(columns))
+                if key:
+                    keys.add(hash_rows({key: columns[key]}))
+            yield from scan.findings()
+        repeats, leaked = table.find_repeats()
+        yield from checks.check_duplicates(repeats, sum(counts.values()), params.max_duplicate_fraction)
+        for split, leak in leaked.items():
+            yield from checks.check_row_leakage(split, leak, counts[split], params.max_leaked_fraction)
         if key:
-            yield from checks.check_key_leakage(split, key, find_leaked(keys[split], keys[train]), rows)
+            for split, leak in keys.find_repeats()[1].items():
+                yield from checks.check_key_leakage(split, key, leak, counts[split])
 
 
 def _key_column(examples: Examples) -> str:

@@ -152,35 +152,25 @@ class RowScan:
 
     Args:
       split: The split.
-      hashes: uint64 (rows,), to be filled: equal rows get equal hashes.
+      rows: Its rows.
       rules: What to look for.
-      key: The column whose values must not be in two splits; "": there is none.
-
-    Attributes:
-      keys: uint64 (rows,), hashes of the key column; (0,) where there is none.
     """
 
-    def __init__(self, split: str, hashes: Hashes, rules: Sequence[RowRule], *, key: str = "") -> None:
-        self.split, self.hashes, self.rules, self.key = split, hashes, rules, key
-        self.rows = len(hashes)
-        self.keys = np.empty(self.rows if key else 0, np.uint64)
+    def __init__(self, split: str, rows: int, rules: Sequence[RowRule]) -> None:
+        self.split, self.rows, self.rules = split, rows, rules
         self._counts = [0] * len(rules)
         self._first = [0] * len(rules)
         self._seen = 0
 
     def update(self, columns: Mapping[str, Column]) -> None:
         """Looks at a batch of rows."""
-        hashes = hash_rows(columns)
-        self.hashes[self._seen : self._seen + len(hashes)] = hashes
-        if self.key:
-            self.keys[self._seen : self._seen + len(hashes)] = hash_rows({self.key: columns[self.key]})
         for index, rule in enumerate(self.rules):
             broken = broken_rows(rule, columns[rule.column])
             if broken.any():
                 if not self._counts[index]:
                     self._first[index] = self._seen + int(broken.argmax())
                 self._counts[index] += int(broken.sum())
-        self._seen += len(hashes)
+        self._seen += num_rows(next(iter(columns.values())))
 
     def findings(self) -> Iterator[Finding]:
         """Yields what was found."""
@@ -191,9 +181,14 @@ class RowScan:
                 yield Finding(self.split, rule.column, rule.rule, ERROR, count, self.rows, text, place, rule.reason)
 
 
+def num_rows(column: Column) -> int:
+    """Returns the rows of a batch."""
+    return len(column.values if column.lengths is None else column.lengths)
+
+
 def broken_rows(rule: RowRule, column: Column) -> Mask:
     """Returns the rows that break a rule, bool (rows,)."""
-    rows = len(column.values if column.lengths is None else column.lengths)
+    rows = num_rows(column)
     present = np.ones(rows, bool) if column.present is None else column.present
     if rule.broken is None:
         return ~present

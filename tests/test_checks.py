@@ -95,10 +95,10 @@ def test_check_drift_leaves_columns_that_were_not_there_before():
 
 
 def test_shares_at_their_limit_are_no_error():
-    (at,) = checks.check_duplicates(Repeats(5, 3), 100, ("train", 3), 0.05)
-    (above,) = checks.check_duplicates(Repeats(6, 3), 100, ("train", 3), 0.05)
+    (at,) = checks.check_duplicates(Repeats(5, ("train", 3)), 100, 0.05)
+    (above,) = checks.check_duplicates(Repeats(6, ("train", 3)), 100, 0.05)
     assert (at.severity, above.severity) == ("warning", "error")
-    none = Repeats(0, None)
-    assert list(checks.check_duplicates(none, 100, None, 0.0)) == []
+    none = Repeats()
+    assert list(checks.check_duplicates(none, 100, 0.0)) == []
     assert list(checks.check_row_leakage("eval", none, 100, 0.0)) == []
     assert list(checks.check_key_leakage("eval", "rider", none, 100)) == []

@@ -1,38 +1,63 @@
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components import repeats
-from components.repeats import Repeats, find_leaked, find_repeats
+from components.repeats import Repeats, RowHashes
+from components.sketches import mix
 
 
-def hashes(*values):
-    return np.array(values, np.uint64)
+def find_repeats(**table):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows"
+        with RowHashes(path, {split: len(values) for split, values in table.items()}) as hashes:
+            for values in table.values():
+                hashes.add(np.array(values, np.uint64))
+            found = hashes.find_repeats()
+        assert not path.exists()
+    return found
 
 
-def test_rows_that_were_there_before_are_counted():
-    assert find_repeats(hashes(7, 3, 7, 5, 7, 1, 5, 1, 7)) == Repeats(5, 2)
-    assert find_leaked(hashes(1, 5, 1, 7), hashes(7, 3, 7, 5, 7)) == Repeats(2, 1)
+def test_rows_that_were_there_before_are_counted_in_table_order():
+    repeated, leaked = find_repeats(train=[7, 3, 7, 5, 7], eval=[1, 5, 1, 7])
+    assert repeated == Repeats(5, ("train", 2))  # 7, 7 in train; 5, 1, 7 in eval
+    assert leaked == {"eval": Repeats(2, ("eval", 1))}
 
 
 def test_without_repeats_nothing_is_found():
-    assert find_repeats(hashes()) == find_repeats(hashes(1, 2)) == Repeats(0, None)
-    assert find_leaked(hashes(), hashes(1)) == find_leaked(hashes(1), hashes()) == Repeats(0, None)
-
-
-@pytest.mark.parametrize("chunk_rows", [1, 5, 1 << 20])
-@given(table=st.lists(st.integers(0, 30), max_size=30), train=st.lists(st.integers(0, 30), max_size=12))
-def test_repeats_equal_a_count_by_hand(chunk_rows, table, train):
-    again = [place for place, value in enumerate(table) if value in table[:place]]
-    leaks = [place for place, value in enumerate(table) if value in train]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repeats, "CHUNK_ROWS", chunk_rows)
-        assert find_repeats(hashes(*table)) == Repeats(len(again), again[0] if again else None)
-        assert find_leaked(hashes(*table), hashes(*train)) == Repeats(len(leaks), leaks[0] if leaks else None)
+    assert find_repeats(train=[1, 2], eval=[]) == (Repeats(), {"eval": Repeats()})
+    assert find_repeats(train=[], eval=[]) == (Repeats(), {"eval": Repeats()})
 
 
 def test_rows_that_are_all_equal_repeat_all_but_once():
-    assert find_repeats(hashes(*[9] * 10)) == Repeats(9, 1)
+    assert find_repeats(train=[9] * 10, eval=[9] * 3) == (Repeats(12, ("train", 1)), {"eval": Repeats(3, ("eval", 0))})
+
+
+small = st.lists(st.integers(0, 20), max_size=15)
+
+
+@pytest.mark.parametrize(("range_rows", "chunk_rows"), [(1, 4), (7, 5), (1 << 20, 1 << 18)])
+@given(train=small, held=small, test=small)
+def test_repeats_equal_a_count_by_hand(range_rows, chunk_rows, train, held, test):
+    table = {"train": train, "eval": held, "test": test}
+    seen, places = set(), []
+    for split, values in table.items():
+        for place, value in enumerate(values):
+            if value in seen:
+                places.append((split, place))
+            seen.add(value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repeats, "RANGE_ROWS", range_rows)
+        patch.setattr(repeats, "CHUNK_ROWS", chunk_rows)
+        spread = {split: mix(np.array(values, np.uint64)) for split, values in table.items()}
+        repeated, leaked = find_repeats(**spread)
+    assert repeated == Repeats(len(places), places[0] if places else None)
+    for split in ("eval", "test"):
+        leaks = [place for place, value in enumerate(table[split]) if value in train]
+        assert leaked[split] == Repeats(len(leaks), (split, leaks[0]) if leaks else None)

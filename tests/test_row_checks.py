@@ -103,7 +103,7 @@ def test_a_row_of_several_values_breaks_a_rule_once():
 
 
 def test_a_scan_counts_over_batches_and_keeps_the_first_record():
-    scan = RowScan("eval", np.empty(5, np.uint64), [RowRule("c", NAN, np.isnan, "`c` is NaN")])
+    scan = RowScan("eval", 5, [RowRule("c", NAN, np.isnan, "`c` is NaN")])
     for batch in ([1.0, 2.0], [3.0, math.nan, math.nan]):
         scan.update({"c": numbers(batch)})
     (found,) = scan.findings()
