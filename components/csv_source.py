@@ -223,6 +223,11 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
       SettingsError: A setting names a column that is not there.
     """
     headers = [read_header(path) for path in files]
+    for path, header in zip(files, headers, strict=True):
+        if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+            raise DataError(
+                f"`{path.name}:1` is one column, `{header[0]}`. Expected commas between cells: write it with commas."
+            )
     named = name_columns(headers[0], params, f"{files[0].name}:1")
     for path, header in zip(files, headers, strict=True):
         if sorted(header) != sorted(headers[0]):

@@ -60,11 +60,21 @@ def read_header(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"`{path}` does not exist. Name an existing file or pattern in `example_gen.input`.")
     try:
-        for _, cells in read_rows(path):
+        for line, cells in read_rows(path):
+            if not all(_is_unicode(cell) for cell in cells):
+                raise DataError(f"`{path.name}:{line}`, the header, is not UTF-8. Save the file as UTF-8.")
             return cells
     except (OSError, EOFError) as error:
         raise DataError(f"`{path}` cannot be read: {error}. Make the file again.") from None
     raise DataError(f"`{path}` is empty. Expected a header line that names the columns, and rows below it.")
+
+
+def _is_unicode(cell: str) -> bool:
+    try:
+        cell.encode()
+    except UnicodeEncodeError:  # a byte that could not be decoded
+        return False
+    return True
 
 
 def misshapen_row(path: Path, num_columns: int) -> DataError | None:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from components.artifacts import Examples
 from components.errors import DataError
-from components.example_encoding import record_order
 from components.example_layout import Column, Layout, find_layout
 from components.example_walk import walk_columns
+from components.example_wire import record_order
 from components.features import Feature
 from components.tfrecord import HEADER_BYTES, check_frames, check_header, read_chunks, split_frames, truncated
 

@@ -21,12 +21,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.example_pieces import piece_records
+from components.example_wire import FEATURE_TAGS, feature_type, is_list, number_values, record_order, tagged
 from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, add_uint32_crcs, crc_table, frame, mask_crcs
 
 _MAX_LAYOUTS = 64  # beyond it, groups are too small to pay
 _SLICE_ROWS = 1 << 14
 _SLICE_BYTES = 8 << 20
-_FEATURE_KINDS = {"BYTES": 0x0A, "FLOAT": 0x12, "INT": 0x1A}  # fields 1, 2, 3 of tf.train.Feature
 
 
 class EncodedRecords(NamedTuple):
@@ -48,19 +48,6 @@ class _Slot:
     column: int
     offset: int
     width: int
-
-
-def feature_type(arrow_type: Any) -> str:
-    """Returns "FLOAT", "INT" or "BYTES" for an Arrow column as the encoder takes it."""
-    value_type = arrow_type.value_type if is_list(arrow_type) else arrow_type
-    if pa.types.is_float32(value_type):
-        return "FLOAT"
-    return "INT" if pa.types.is_int64(value_type) else "BYTES"
-
-
-def is_list(arrow_type: Any) -> bool:
-    """Returns whether a column holds several values per row."""
-    return bool(pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type))
 
 
 def slices(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
@@ -88,20 +75,6 @@ def encode_examples(batch: pa.RecordBatch) -> EncodedRecords:
     return EncodedRecords(piece_records(batch, types), batch.num_rows)
 
 
-def record_order(name: str) -> list[int]:
-    """Returns the sort key of a feature's name in a record.
-
-    Protobuf's Python runtime sorts by bytes, and puts a name before its own beginning: `x10` stands before `x1`.
-    """
-    return [*name.encode(), 256]
-
-
-def number_values(array: pa.Array) -> NDArray[Any]:
-    """Returns the values of a float32 or int64 column; null slots hold anything."""
-    dtype = "<f4" if pa.types.is_float32(array.type) else "<i8"
-    return np.frombuffer(array.buffers()[1] or b"", dtype, len(array) + array.offset)[array.offset :]
-
-
 def varint_lengths(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Returns how many bytes each int64 takes as a varint: 1 to 10 (ten for a negative)."""
     lengths = np.ones(len(values), np.int64)
@@ -112,21 +85,6 @@ def varint_lengths(values: NDArray[np.int64]) -> NDArray[np.int64]:
             break
         lengths += unsigned >= np.uint64(1 << bits)
     return lengths
-
-
-def varint(value: int) -> bytes:
-    """Returns a number as protobuf's varint."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def tagged(tag: int, content: bytes) -> bytes:
-    """Returns a length-delimited protobuf field."""
-    return bytes([tag]) + varint(len(content)) + content
 
 
 def _layouts(batch: pa.RecordBatch, types: list[str]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]] | None:
@@ -167,7 +125,7 @@ def _template(names: list[str], types: list[str], layout: NDArray[np.int64]) -> 
         if width == 0:
             continue
         packed = tagged(0x0A, bytes(width))
-        feature = tagged(_FEATURE_KINDS[types[index]], packed)
+        feature = tagged(FEATURE_TAGS[types[index]], packed)
         features += tagged(0x0A, tagged(0x0A, names[index].encode()) + tagged(0x12, feature))
         slots.append(_Slot(index, len(features) - width, width))
     record = tagged(0x0A, features)

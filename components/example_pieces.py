@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from components.example_wire import FEATURE_TAGS, is_list, number_values, varint
 from components.tfrecord import length_crcs, mask_crcs
-
-_FEATURE_KINDS = {"BYTES": 0x0A, "FLOAT": 0x12, "INT": 0x1A}
 
 
 class _Ragged(NamedTuple):
@@ -56,7 +55,7 @@ def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
     present = np.ones(rows, bool)
     if array.null_count:
         present = array.is_valid().to_numpy(zero_copy_only=False)
-    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+    if is_list(array.type):
         starts = array.offsets.to_numpy().astype(np.int64)
         if array.null_count:  # a null list may still span values
             counts = np.where(present, np.diff(starts), 0)
@@ -74,7 +73,7 @@ def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
             lengths = np.zeros(rows, np.int64)
             lengths[counts == 1] = content.lengths
             data = _Ragged(content.data, content.offsets[starts])
-            inner: list[Any] = [_where(counts == 1, b"\x0a"), (counts == 1, lengths)]
+            inner: list[Any] = [(counts == 1, b"\x0a"), (counts == 1, lengths)]
             listed = np.where(counts == 1, 1 + _varint_size(lengths) + lengths, 0)
         else:
             elements = _join([_concatenate(len(values), [b"\x0a", content.lengths]), content])
@@ -84,17 +83,13 @@ def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
         numbers = _floats(values) if kind == "FLOAT" else _varints(values)
         data = _Ragged(numbers.data, numbers.offsets[starts])
         some = counts > 0
-        inner = [_where(some, b"\x0a"), (some, data.lengths)]
+        inner = [(some, b"\x0a"), (some, data.lengths)]
         listed = np.where(some, 1 + _varint_size(data.lengths) + data.lengths, 0)
     feature = 1 + _varint_size(listed) + listed
-    named = b"\x0a" + _varint_bytes(len(key)) + key + b"\x12"
+    named = b"\x0a" + varint(len(key)) + key + b"\x12"
     entry = len(named) + _varint_size(feature) + feature
-    parts = [b"\x0a", entry, named, feature, bytes([_FEATURE_KINDS[kind]]), listed, *inner]
+    parts = [b"\x0a", entry, named, feature, bytes([FEATURE_TAGS[kind]]), listed, *inner]
     return [_concatenate(rows, parts, present), data]
-
-
-def _where(mask: NDArray[np.bool_], constant: bytes) -> tuple[NDArray[np.bool_], bytes]:
-    return mask, constant
 
 
 def _concatenate(rows: int, parts: list[Any], present: NDArray[np.bool_] | None = None) -> _Ragged:
@@ -140,10 +135,6 @@ def _varint_size(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return sizes
 
 
-def _varint_bytes(value: int) -> bytes:
-    return bytes(_concatenate(1, [np.array([value])]).data)
-
-
 def _text(values: pa.Array) -> _Ragged:
     """Returns the bytes of each text."""
     values = values.cast(pa.large_binary())
@@ -155,13 +146,12 @@ def _text(values: pa.Array) -> _Ragged:
 
 def _floats(values: pa.Array) -> _Ragged:
     """Returns the four bytes of each float32."""
-    numbers = np.frombuffer(values.buffers()[1] or b"", "<f4", len(values) + values.offset)[values.offset :]
-    return _fixed(numbers.view(np.uint8), 4)
+    return _fixed(number_values(values).view(np.uint8), 4)
 
 
 def _varints(values: pa.Array) -> _Ragged:
     """Returns each int64 as a varint; a negative takes ten bytes."""
-    numbers = np.frombuffer(values.buffers()[1] or b"", "<i8", len(values) + values.offset)[values.offset :]
+    numbers = number_values(values)
     unsigned = numbers.view(np.uint64)
     width = max(1, -(-int(unsigned.max(initial=0)).bit_length() // 7))
     shifts = np.arange(width, dtype=np.uint64) * np.uint64(7)

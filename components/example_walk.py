@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from components.errors import DataError
 from components.example_layout import Column
 from components.example_parser import MalformedExampleError, ParsedFeature, parse_example
+from components.example_wire import FEATURE_TAGS, tagged
 
-_KIND_TAGS = {"BYTES": 0x0A, "FLOAT": 0x12, "INT": 0x1A}
 _DTYPES: dict[str, Any] = {"BYTES": object, "FLOAT": np.float32, "INT": np.int64}
 
 Ints = NDArray[np.int64]
@@ -158,7 +158,7 @@ class _Walk:
 
     def take(self, name: str, kind: str) -> _Found:
         """Returns the values of a column in the rows where it stands next, and moves on behind it."""
-        key = b"\x0a" + _varint_bytes(len(name.encode())) + name.encode() + b"\x12"
+        key = tagged(0x0A, name.encode()) + b"\x12"
         rows = np.flatnonzero((self._position < self._stop) & ~self.odd)
         at = self._position[rows]
         size, start = self._varint(at + 1)
@@ -170,7 +170,7 @@ class _Walk:
         empty = size == 0
         listed, content = self._varint(start + 1)
         good = (start + size == entry_stop) & (
-            empty | (self._data[start] == _KIND_TAGS[kind]) & (content + listed == entry_stop)
+            empty | (self._data[start] == FEATURE_TAGS[kind]) & (content + listed == entry_stop)
         )
         self.odd[rows[~good]] = True
         self._position[rows[good]] = entry_stop[good]
@@ -245,11 +245,3 @@ class _Walk:
         data, values = self._bytes, np.empty(len(rows), object)
         values[:] = [data[a:b] for a, b in zip(start.tolist(), (start + size).tolist(), strict=True)]
         return _Found(rows, np.ones(len(rows), np.int64), values)
-
-
-def _varint_bytes(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])

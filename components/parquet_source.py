@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.errors import DataError
-from components.example_encoding import is_list
+from components.example_wire import is_list
 from components.params import ExampleGenParams
 from components.sources import NamedColumns, SourceBatch, SourceColumn, file_label, name_columns
 

@@ -148,32 +148,32 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     def resolve(setting: str, names: Iterable[str]) -> frozenset[str]:
         for name in names:
             if name not in spelling:
-                problems.append(f"`example_gen.{setting}` names `{name}`, which is not there{_nearest(name, spelling)}")
+                problems.append(
+                    f"`example_gen.{setting}` names `{name}`, which is not there.{_nearest(name, spelling)}"
+                )
         return frozenset(spelling[name] for name in names if name in spelling)
 
     exclude, numeric, text = (resolve(n, getattr(params, n)) for n in ("exclude", "numeric", "text"))
     key = next(iter(resolve("split_column", [params.split_column] if params.split_column else [])), "")
+    there = f"The columns of `{where}` are: {_quoted(header)}."
     if params.label not in spelling:
-        raise DataError(
-            f"`{where}` has no column `{params.label}`, the label{_nearest(params.label, spelling)}. "
-            f"There are: {_quoted(header)}. Name one of them in `example_gen.label`."
-            + "".join(f" {problem}." for problem in problems)
-        )
+        missing = f"`{where}` has no column `{params.label}`, the label.{_nearest(params.label, spelling)}"
+        raise DataError(" ".join([missing, *problems, there, "Name the label in `example_gen.label`."]))
     label = spelling[params.label]
     if label in exclude:
-        problems.append(f"`example_gen.exclude` names `{params.label}`, which is the label")
+        problems.append(f"`example_gen.exclude` names `{params.label}`, which is the label.")
     if label in text:
-        problems.append(f"`example_gen.text` names `{params.label}`, the label, which must be a number")
+        problems.append(f"`example_gen.text` names `{params.label}`, the label, which must be a number.")
     if both := numeric & text:
-        problems.append(f"`example_gen.numeric` and `example_gen.text` both name {_quoted(sorted(both))}")
+        problems.append(f"`example_gen.numeric` and `example_gen.text` both name {_quoted(sorted(both))}.")
     if problems:
-        raise SettingsError(". ".join(problems) + f". The columns of `{where}` are: {_quoted(header)}.")
+        raise SettingsError(" ".join([*problems, there]))
     return NamedColumns({n: safe[n] for n in header if n not in exclude}, label, numeric, text, key)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f". Did you mean `{near[0]}`?" if near else ""
+    return f" Did you mean `{near[0]}`?" if near else ""
 
 
 def _quoted(names: Iterable[str]) -> str:

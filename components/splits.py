@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from components.example_encoding import is_list
+from components.example_wire import is_list
 from components.params import ExampleGenParams
 from components.sources import SourceBatch
 from components.splits_time import time_values

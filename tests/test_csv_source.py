@@ -162,8 +162,11 @@ FAULTS = {
     "blank lines only": ("\n\n", r"rides.csv` is empty. Expected a header line"),
     "no label column": (
         "miles,fair\n1,2\n",
-        r"`rides.csv:1` has no column `y`, the label. There are: `miles`, `fair`. Name one of them",
+        r"`rides.csv:1` has no column `y`, the label. The columns of `rides.csv:1` are: `miles`, `fair`. Name the",
     ),
+    "semicolons": ("a;y\n1;2\n", r"`rides.csv:1` is one column, `a;y`. Expected commas between cells"),
+    "header that is no UTF-8": (b"\xe9,y\n1,2\n", r"`rides.csv:1`, the header, is not UTF-8. Save the file as UTF-8"),
+    "open quote": ('a,y\n"x,1\n2,3\n', r"`rides.csv:2` is a short row: it has 1 cells, the header has 2 columns"),
     "two columns of one name": ("a,a,y\n1,2,3\n", r"`rides.csv:1` has column `a` more than once"),
     "two columns that become one": ("a b,a_b,y\n1,2,3\n", r"`a b`, `a_b` both become `a_b`"),
     "text that is no UTF-8": (

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.example_encoding import encode_examples, record_order, slices
+from components.example_encoding import encode_examples, slices
 from components.example_walk import walk_columns
+from components.example_wire import record_order
 from components.tfrecord import check_frames, split_frames
 
 TYPES = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import DataError
-from components.example_encoding import tagged, varint
 from components.example_layout import find_layout
 from components.example_parser import MalformedExampleError, parse_example
 from components.example_walk import UnknownFeatureError, walk_columns
+from components.example_wire import tagged, varint
 from components.tfrecord import frame, split_frames
 
 
@@ -81,6 +81,7 @@ def test_odd_records_are_read_as_tensorflow_reads_them(record: bytes, expected: 
     assert rows["t"] == [[], expected.get("t", []), []]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     record = tagged(0x0A, feature(b"a", 0x12, FLOATS))

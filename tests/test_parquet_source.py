@@ -100,7 +100,9 @@ def test_parquet_fault_says_what_and_where(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"types that a record cannot hold: `a` \(struct<.*exclude"):
         make_parquet(tmp_path, {"a": [{"b": 1}, {"b": 2}], "y": [1, 2]})
     assert all_rows(make_parquet(tmp_path, {"a": [{"b": 1}] * 2, "y": [1, 2]}, exclude=("a",)))[0] == {"y": 1.0}
-    with pytest.raises(DataError, match=r"`rides.parquet` has no column `y`, the label. There are: `a`"):
+    with pytest.raises(
+        DataError, match=r"`rides.parquet` has no column `y`, the label. The columns of `rides.parquet` are: `a`"
+    ):
         make_parquet(tmp_path, {"a": [1, 2]})
     with pytest.raises(DataError, match=r"There are no rows in `rides.parquet`"):
         make_parquet(tmp_path, {"y": pa.array([], pa.int64())})

@@ -1,0 +1,56 @@
+"""How a tf.train.Example is written: tags, varints, the order of features; and which Arrow columns hold what.
+
+Source: tensorflow/core/example/{example,feature}.proto; protobuf.dev/programming-guides/encoding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+FEATURE_TAGS = {"BYTES": 0x0A, "FLOAT": 0x12, "INT": 0x1A}  # fields 1, 2, 3 of tf.train.Feature
+
+
+def feature_type(arrow_type: Any) -> str:
+    """Returns "FLOAT", "INT" or "BYTES" for an Arrow column as the encoder takes it."""
+    value_type = arrow_type.value_type if is_list(arrow_type) else arrow_type
+    if pa.types.is_float32(value_type):
+        return "FLOAT"
+    return "INT" if pa.types.is_int64(value_type) else "BYTES"
+
+
+def is_list(arrow_type: Any) -> bool:
+    """Returns whether a column holds several values per row."""
+    return bool(pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type))
+
+
+def record_order(name: str) -> list[int]:
+    """Returns the sort key of a feature's name in a record.
+
+    Protobuf's Python runtime sorts by bytes, and puts a name before its own beginning: `x10` stands before `x1`.
+    """
+    return [*name.encode(), 256]
+
+
+def number_values(array: pa.Array) -> NDArray[Any]:
+    """Returns the values of a float32 or int64 column; null slots hold anything."""
+    dtype = "<f4" if pa.types.is_float32(array.type) else "<i8"
+    return np.frombuffer(array.buffers()[1] or b"", dtype, len(array) + array.offset)[array.offset :]
+
+
+def varint(value: int) -> bytes:
+    """Returns a number as protobuf's varint."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def tagged(tag: int, content: bytes) -> bytes:
+    """Returns a length-delimited protobuf field."""
+    return bytes([tag]) + varint(len(content)) + content
