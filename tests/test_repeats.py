@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import repeats
@@ -43,6 +43,7 @@ small = st.lists(st.integers(0, 20), max_size=15)
 
 
 @pytest.mark.parametrize(("range_rows", "chunk_rows"), [(1, 4), (7, 5), (1 << 20, 1 << 18)])
+@settings(deadline=None)
 @given(train=small, held=small, test=small)
 def test_repeats_equal_a_count_by_hand(range_rows, chunk_rows, train, held, test):
     table = {"train": train, "eval": held, "test": test}

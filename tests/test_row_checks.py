@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 from test_column_statistics import numbers, statistics_of, texts
@@ -115,6 +115,7 @@ cell = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(cell, min_size=1, max_size=30))
 def test_rows_have_equal_hashes_exactly_when_they_are_equal(rows):
     columns = {"x": numbers([x for x, _ in rows]), "t": texts([t for _, t in rows])}
