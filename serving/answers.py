@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -12,8 +12,7 @@ from serving.status import ServerError
 from serving.tensors import Array
 
 
-@dataclass(frozen=True)
-class Timings:
+class Timings(NamedTuple):
     """Where the seconds of a call went: checks and encoding, the wire with the server, decoding."""
 
     encode: float

@@ -11,8 +11,7 @@ import functools
 import random
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
 import numpy as np
@@ -48,8 +47,7 @@ _MOST_BYTES = 2**31 - 2**16  # of a message in protobuf, with room for names
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One call of a method, with the seconds it may take."""
 
     method: str
@@ -57,8 +55,7 @@ class Attempt:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Pause:
+class Pause(NamedTuple):
     """Time to let pass."""
 
     seconds: float
@@ -242,7 +239,9 @@ class Exchange:
         ]
 
     def _encode(self, arrays: dict[str, Array], signature_name: str) -> bytes:
-        size = sum(array.nbytes for array in arrays.values())
+        size = 0
+        for array in arrays.values():
+            size += array.nbytes
         if size > _MOST_BYTES:
             raise InvalidRequestError(
                 f"A request of {size:,} bytes is more than a message can hold, 2 GiB. Lower `max_rows_per_call`, "

@@ -52,13 +52,16 @@ def fit_inputs(inputs: Any, signature: Signature, model: str, where: Where = _in
             )
     problems = name_problems(inputs, signature)
     arrays = {}
+    rows = {}
     for name, spec in signature.inputs.items():
         if name in inputs:
             try:
-                arrays[name] = fit_values(inputs[name], spec, where)
+                array = arrays[name] = fit_values(inputs[name], spec, where)
             except ValueError as error:
                 problems.append(f"`{name}` {error}")
-    rows = {name: len(array) for name, array in arrays.items() if signature.inputs[name].is_batched}
+                continue
+            if spec.is_batched:
+                rows[name] = len(array)
     if len(set(rows.values())) > 1:
         counts = ", ".join(f"`{name}` has {count}" for name, count in rows.items())
         problems.append(f"The numbers of rows differ: {counts}.")
@@ -75,9 +78,11 @@ def fit_values(values: Any, spec: TensorSpec, where: Where = _index) -> Array:
     Raises:
       ValueError: They do not fit; the message is the rest of a sentence that starts with the input's name.
     """
+    dtype = spec.dtype
     if type(values) is not np.ndarray:
         values = _to_array(values, spec)
-    dtype = spec.dtype
+    elif values.dtype == dtype and not spec.is_text and _shape_fits(values.shape, spec.shape):
+        return values
     if dtype is None:
         raise ValueError(f"is of type {spec.type_name} in the model, which NumPy does not know.")
     if not _shape_fits(values.shape, spec.shape):

@@ -1,4 +1,8 @@
-"""PredictRequests as bytes, put together around the arrays' own memory."""
+"""PredictRequests as bytes, put together around the arrays' own memory.
+
+To fill a message and serialize it would copy large arrays three times; this copies them once. For one row it is the
+faster way too: all that stands around the values depends on names, types and shapes, and is remembered.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from serving import messages
-from serving.tensors import Array, varint, write_tensor
+from serving.tensors import Array, content_of, data_type, head_of, varint, write_tensor
 
 
 def _tag(message: Any, field: str) -> bytes:
@@ -24,25 +28,31 @@ _VALUE = b"\x12"  # field 2
 def predict_request(model_spec: bytes, arrays: Mapping[str, Array]) -> bytes:
     """Returns a serialized PredictRequest.
 
-    To fill a message and serialize it would copy large arrays three times; this copies them once. It is also the
-    faster way for one row.
-
     Args:
       model_spec: A serialized ModelSpec.
       arrays: Input name -> values.
     """
     pieces: list[bytes | memoryview] = [_MODEL_SPEC, varint(len(model_spec)), model_spec]
     for name, array in arrays.items():
-        tensor = write_tensor(array)
-        size = 0
-        for piece in tensor:
-            size += piece.nbytes if type(piece) is memoryview else len(piece)
-        key, length = _entry_key(name), varint(size)
-        pieces += [_INPUTS, varint(len(key) + len(_VALUE) + len(length) + size), key, _VALUE, length, *tensor]
+        if array.dtype.kind == "O":
+            tensor = write_tensor(array)
+            pieces.append(_entry(name, len(tensor)))
+            pieces.append(tensor)
+        else:
+            pieces.append(_numbers_entry(name, array.dtype.char, array.shape))
+            pieces.append(content_of(array))
     return b"".join(pieces)
 
 
-@functools.lru_cache(4096)
-def _entry_key(name: str) -> bytes:
+def _entry(name: str, size: int) -> bytes:
+    """Returns an entry of `inputs` up to its TensorProto of `size` bytes."""
     key = name.encode()
-    return _KEY + varint(len(key)) + key
+    entry = _KEY + varint(len(key)) + key + _VALUE + varint(size)
+    return _INPUTS + varint(len(entry) + size) + entry
+
+
+@functools.lru_cache(4096)
+def _numbers_entry(name: str, dtype: str, shape: tuple[int, ...]) -> bytes:
+    """Returns an entry of `inputs` up to the values of its tensor."""
+    head, content_size = head_of(data_type(dtype), shape)
+    return _entry(name, len(head) + content_size) + head

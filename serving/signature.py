@@ -93,7 +93,7 @@ class ModelMetadata:
     version: int
     signatures: Mapping[str, Signature]
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The model as it is named in a sentence."""
         return f"`{self.model_name}` version {self.version}"

@@ -8,7 +8,6 @@ excess is dropped), as TensorFlow's own reader does (tensorflow/core/framework/t
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -20,7 +19,7 @@ from serving.status import ServerError
 
 Array = NDArray[Any]
 
-_LARGE_BYTES = 2**16  # of an array
+_LARGE_BYTES = 2**16
 _MOST_REPEATED_BYTES = 2**31  # of an answer that says its values in short
 _FEW = 64  # values
 
@@ -62,24 +61,37 @@ def type_name(number: int) -> str:
     return "text" if numpy.kind == "O" else numpy.name
 
 
-def write_tensor(array: Array) -> list[bytes | memoryview]:
-    """Returns the pieces of a serialized TensorProto; a large contiguous array is not copied.
+def data_type(dtype: Any) -> int:
+    """Returns the DataType number of one of NumPy's types in the table above."""
+    return _NUMBERS[np.dtype(dtype)]
+
+
+def write_tensor(array: Array) -> bytes:
+    """Returns a serialized TensorProto.
 
     Args:
       array: Any shape; one of NumPy's types in the table above, `object` holding bytes.
     """
-    number = _NUMBERS[array.dtype]
-    if array.dtype.kind == "O":
-        return [_head(number, array.shape), messages.TensorProto(string_val=array.ravel().tolist()).SerializeToString()]
-    size = array.nbytes
+    number = data_type(array.dtype)
+    if array.dtype.kind != "O":
+        return head_of(number, array.shape)[0] + content_of(array)
+    texts = messages.TensorProto(string_val=array.ravel().tolist())
+    return _type_and_shape(number, array.shape) + texts.SerializeToString()
+
+
+def head_of(number: int, shape: tuple[int, ...]) -> tuple[bytes, int]:
+    """Returns what stands before the values of a serialized TensorProto of numbers, and the values' size in bytes."""
+    size = math.prod(shape) * _NUMPY_TYPES[number].itemsize
+    return _type_and_shape(number, shape) + _CONTENT_TAG + varint(size), size
+
+
+def content_of(array: Array) -> bytes | memoryview:
+    """Returns an array's values in C order; those of a large contiguous array without a copy."""
     # Bytes are put together faster than views of memory, until the copy costs more.
-    content = array.data if size > _LARGE_BYTES and array.flags.c_contiguous else array.tobytes()
-    return [_head(number, array.shape), _CONTENT_TAG, varint(size), content]
+    return array.data if array.nbytes > _LARGE_BYTES and array.flags.c_contiguous else array.tobytes()
 
 
-@functools.lru_cache(4096)
-def _head(number: int, shape: tuple[int, ...]) -> bytes:
-    """Returns the serialized type and shape of a tensor; what is concatenated with it becomes its values."""
+def _type_and_shape(number: int, shape: tuple[int, ...]) -> bytes:
     tensor = messages.TensorProto(dtype=number)
     for size in shape:
         tensor.tensor_shape.dim.add(size=size)
@@ -88,8 +100,6 @@ def _head(number: int, shape: tuple[int, ...]) -> bytes:
 
 def varint(number: int) -> bytes:
     """Returns a length as protobuf writes it: seven bits per byte, the lowest first."""
-    if number < 128:
-        return _SHORT_VARINTS[number]
     encoded = bytearray()
     while number > 127:
         encoded.append(number & 127 | 128)
@@ -98,7 +108,6 @@ def varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-_SHORT_VARINTS = [bytes([number]) for number in range(128)]
 _CONTENT_TAG = bytes([messages.TensorProto.DESCRIPTOR.fields_by_name["tensor_content"].number << 3 | 2])
 
 
@@ -109,7 +118,8 @@ def read_tensor(tensor: Any) -> Array:
       ServerError: The type has no counterpart in NumPy, or the bytes do not fit the shape.
     """
     dtype = _NUMPY_TYPES.get(tensor.dtype)
-    shape = tuple([dim.size for dim in tensor.tensor_shape.dim])
+    dimensions = tensor.tensor_shape.dim
+    shape = (dimensions[0].size,) if len(dimensions) == 1 else tuple([dim.size for dim in dimensions])
     if dtype is None:
         raise ServerError(f"The answer holds a tensor of type {type_name(tensor.dtype)}, which NumPy does not know.")
     if tensor.tensor_shape.unknown_rank or (shape and min(shape) < 0):

@@ -84,7 +84,7 @@ class FakeServer:
             response.model_spec.signature_name = request.model_spec.signature_name or "serving_default"
             arrays = {name: tensors.read_tensor(tensor) for name, tensor in request.inputs.items()}
             for name, array in self.model(arrays).items():
-                response.outputs[name].MergeFromString(b"".join(tensors.write_tensor(array)))
+                response.outputs[name].MergeFromString(tensors.write_tensor(array))
                 if array.dtype == np.float32 and not self.as_content:
                     response.outputs[name].tensor_content = b""
                     response.outputs[name].float_val.extend(array.ravel().tolist())
