@@ -222,6 +222,43 @@ def report(name: str | None, root: Path) -> None:
     click.echo(write_index(store))
 
 
+@cli.command()
+@config_options
+@root_option
+@click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Trainings of each model.")
+@click.option("--strong-dense", metavar="N,N,...", default="", help="A further Dense net with these hidden layers.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@json_option
+@fails_in_words
+def compare(
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    root: Path,
+    seeds: int,
+    strong_dense: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train every model with several seeds: the article's table."""
+    from components.artifacts import json_value
+    from pipeline.compare import compare as compare_models
+    from pipeline.config import load_config
+    from pipeline.console import Reporter
+    from pipeline.store import utc_now
+
+    try:
+        units = [int(part) for part in strong_dense.split(",") if part]
+    except ValueError:
+        raise click.BadParameter(f"whole numbers with commas, such as 64,64; received '{strong_dense}'") from None
+    config = load_config(config_file, overrides)
+    folder = root / "compare" / utc_now()[:19].replace("-", "").replace(":", "")
+    folder.mkdir(parents=True, exist_ok=True)
+    reporter = Reporter(quiet=quiet)
+    with reporter.logging_to(folder / "log.txt"):
+        comparison = compare_models(config, seeds=seeds, output_dir=folder, strong_units=units, progress=reporter.line)
+    click.echo(json.dumps(json_value(comparison.rows)) if as_json else comparison.text)
+
+
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @root_option
 @click.option(

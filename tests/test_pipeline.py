@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from serving.launcher import running_server
 
 from components.artifacts import read_json
 from components.pusher import versions_in_service
 from pipeline.cli import cli
 from serving.client import PredictionClient
+from serving.launcher import running_server
 
 SMALL = ("example_gen.num_examples=3000", "trainer.epochs=60", "trainer.batch_size=100")
 PENGUINS = Path(__file__).parent.parent.parent / "shared" / "data" / "penguins_processed.csv"
@@ -190,3 +190,26 @@ def test_run_takes_the_penguins_to_predictions(tmp_path):
     record = read_json(Path(facts["serving_dir"]) / "penguins" / f"{facts['pushed_version']}.json")
     assert record["kind"] == facts["champion"]
     assert list(versions_in_service(Path(facts["serving_dir"]) / "penguins")) == [facts["pushed_version"]]
+
+
+def test_rollback_takes_the_version_out_and_only_force_pushes_it_again(tmp_path):
+    small = (
+        *SMALL,
+        "example_gen.num_examples=1000",
+        "trainer.epochs=20",
+        "evaluator.max_rmse=9",
+        'models=["cross_layer"]',
+    )
+    first = json.loads(crossnet("run", "--json", root=tmp_path, settings=small).stdout)["pushed_version"]
+    done = crossnet("rollback", "--reason", "a test", root=tmp_path)
+    assert done.stdout == f"Version {first} of `crossnet` is out of service.\nNo version is in service now.\n"
+    again = crossnet("run", root=tmp_path, settings=small)
+    assert again.exit_code == 3
+    assert f"is version {first} of `crossnet`, which was rolled back. Nothing was pushed." in again.stdout
+    assert not versions_in_service(tmp_path / "serving_models" / "crossnet")
+    forced = json.loads(crossnet("run", "--json", "--force", "it was right", root=tmp_path, settings=small).stdout)
+    assert forced["pushed_version"] > first
+    record = read_json(tmp_path / "serving_models" / "crossnet" / f"{forced['pushed_version']}.json")
+    assert record["forced"]["reason"] == "it was right"
+    assert "No artifact" not in crossnet("gc", "--keep", "1", root=tmp_path).stdout
+    assert crossnet("show", root=tmp_path).exit_code == 0
