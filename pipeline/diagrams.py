@@ -13,6 +13,7 @@ from pipeline.svg import Array, Drawing, coordinate
 
 MAX_NUMBERS = 12  # rows up to which a heat map writes its values
 MAX_ROWS = 40
+MAX_NAME = 18
 
 NODE_WIDTH, NODE_HEIGHT = 118, 38
 COLUMN, ROW = 126, 62
@@ -28,8 +29,8 @@ def heat_map(matrix: Array, rows: Sequence[str], columns: Sequence[str], title: 
     """
     matrix, rows, columns = matrix[:MAX_ROWS, :MAX_ROWS], rows[:MAX_ROWS], columns[:MAX_ROWS]
     size = 54 if len(columns) <= 6 else 36 if len(columns) <= MAX_NUMBERS else 16
-    left = max((len(shorten(name, 14)) for name in rows), default=0) * CHARACTER + 12
-    longest = max((len(shorten(name, 14)) for name in columns), default=0) * CHARACTER
+    left = max((len(shorten(name, MAX_NAME)) for name in rows), default=0) * CHARACTER + 12
+    longest = max((len(shorten(name, MAX_NAME)) for name in columns), default=0) * CHARACTER
     slanted = longest > size - 4
     top = longest * 0.75 + 14 if slanted else 22.0
     overhang = longest * 0.75 if slanted else 0.0
@@ -38,12 +39,12 @@ def heat_map(matrix: Array, rows: Sequence[str], columns: Sequence[str], title: 
     for j, name in enumerate(columns):
         middle = left + size * (j + 0.5)
         if slanted:
-            drawing.slanted_text(middle, top - 6, shorten(name, 14), "tick")
+            drawing.slanted_text(middle, top - 6, shorten(name, MAX_NAME), "tick")
         else:
-            drawing.text(middle, top - 8, shorten(name, 14), "tick", anchor="middle")
+            drawing.text(middle, top - 8, shorten(name, MAX_NAME), "tick", anchor="middle")
     for i, name in enumerate(rows):
         y = top + size * i
-        drawing.text(left - 8, y + size / 2 + 4, shorten(name, 14), "tick", anchor="end")
+        drawing.text(left - 8, y + size / 2 + 4, shorten(name, MAX_NAME), "tick", anchor="end")
         for j in range(len(columns)):
             value, x = float(matrix[i, j]), left + size * j
             if not math.isfinite(value):

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT_FILE = "report.html"
 INDEX_FILE = "index.html"
+MOST_REASONS = 12
 MOST_TEXT = 100_000  # characters of a text from the run, such as its settings
-MOST_NAME = 200  # of a name or a value from the data
+MOST_NAME = 80  # of a name or a value from the data
 
 
 def write_report(store: Store, run: str) -> Path:
@@ -155,13 +156,16 @@ def _headline(run: Run) -> dict[str, str]:
 
 def _reasons(run: Run) -> list[tuple[str, str]]:
     """Returns why the run ended as it did, class and sentence: what is bad first, notes last."""
-    found = [("bad", text) for text in (run.facts["error"], *run.facts["reasons"]) if text]
+    found = [("bad", text) for text in (run.facts["error"], *run.facts["reasons"][:MOST_REASONS]) if text]
+    if len(run.facts["reasons"]) > MOST_REASONS:
+        found.append(("bad", f"{len(run.facts['reasons']) - MOST_REASONS:,} more rules failed; see the gate below."))
     if run.evaluation is not None and run.facts["champion"]:
         rules = run.evaluation.verdict.get("candidates", {}).get(run.facts["champion"], {}).get("rules", [])
         states = {True: "good", None: "plain"}
         found += [(states[r["passed"]], r["message"]) for r in rules if r["slice"] is None and r["passed"] is not False]
     for kind, model in run.models.items():
-        found += [("note", f"`{kind}`: {sentence}") for sentence in model.properties.get("diagnosis") or []]
+        if diagnosis := model.properties.get("diagnosis"):
+            found.append(("note", f"`{kind}`: {' '.join(diagnosis)}"))
     found += [("note", text) for text in run.facts["warnings"]]
     return list(dict.fromkeys(found))
 

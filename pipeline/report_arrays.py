@@ -23,7 +23,9 @@ MOST_ROWS = 200_000  # eval rows that the pictures of predictions and residuals 
 READ_ROWS = 50_000
 CELLS = 60  # of predicted against actual, in each direction
 MARGIN = 0.05  # shown beyond the labels, as a share of their range
-GROUPS = 20  # of a numeric feature, in the residuals by feature
+GROUPS = 20  # of a numeric feature, in the residuals by feature; fewer where a group would have few rows
+ROWS_PER_GROUP = 20
+MOST_BUCKETS = 100  # of a histogram
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,11 @@ def _number_bands(name: str, values: Array, residuals: Array, most_names: int) -
     values = values.astype(np.float64)
     finite = np.isfinite(values)
     distinct = np.unique(values[finite])
-    if len(distinct) <= GROUPS:
+    most = min(GROUPS, max(4, len(values) // ROWS_PER_GROUP))
+    if len(distinct) <= most:
         groups, count = np.searchsorted(distinct, values), len(distinct)
     else:
-        inner = np.unique(np.quantile(values[finite], np.arange(1, GROUPS) / GROUPS))
+        inner = np.unique(np.quantile(values[finite], np.arange(1, most) / most))
         groups, count = np.searchsorted(inner, values, side="right"), len(inner) + 1
     members = [finite & (groups == i) for i in range(count)]
     members = [mask for mask in members if mask.any()]
@@ -194,5 +197,7 @@ def _steps(stats: statistics_pb2.NumericStatistics) -> Steps | None:
                 edges = np.array([edges[0] - 0.5, edges[0] + 0.5])
                 return Steps(edges, np.ones(1))
             counts = np.array([bucket.sample_count for bucket in buckets])
+            joined = np.arange(0, len(counts), -(-len(counts) // MOST_BUCKETS))
+            counts, edges = np.add.reduceat(counts, joined), np.append(edges[joined], edges[-1])
             return Steps(edges, counts / max(1.0, counts.sum()) / np.diff(edges))
     return None

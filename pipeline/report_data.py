@@ -112,13 +112,27 @@ def needs(run: Run) -> dict[str, list[str]]:
     return {name: graph.get(name, list(inputs)) for name, inputs in run.facts["graph"].items()}
 
 
+def ordered_steps(run: Run) -> list[str]:
+    """Returns the steps of a run in an order in which each comes after what it needs; ties as in the graph."""
+    before = needs(run)
+    waiting = list(before)
+    kinds = [f"trainer_{kind}" for kind in run.settings.get("models", ())]
+    waiting.sort(key=lambda name: kinds.index(name) if name in kinds else -1)
+    done: list[str] = []
+    while waiting:
+        ready = [name for name in waiting if not set(before[name]) & set(waiting)] or waiting
+        done.append(ready[0])
+        waiting.remove(ready[0])
+    return done
+
+
 def changed_settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Returns name and value of the settings that differ from their defaults."""
     defaults = tomllib.loads(to_toml(Config()))
     changed = []
     for section, values in settings.items():
-        default = defaults.get(section)
-        if isinstance(values, Mapping) and isinstance(default, Mapping):
+        default = defaults.get(section, {})
+        if isinstance(values, Mapping):
             changed += [(f"{section}.{key}", value) for key, value in values.items() if value != default.get(key)]
         elif values != default:
             changed.append((section, values))
@@ -162,7 +176,8 @@ def lineage(run: Run, store: Store) -> list[dict[str, Any]]:
             "data": facts.get("data", {}),
         }
         waiting += [other for group in inputs for other in group]
-    return list(found.values())
+    names = ordered_steps(run)
+    return sorted(found.values(), key=lambda entry: -names.index(entry["step"]))
 
 
 def _chosen(value: Any, pushed: PushedModel) -> list[str]:

@@ -14,7 +14,7 @@ from pipeline import figures
 from pipeline.diagrams import MAX_ROWS, Node, heat_map, step_graph
 from pipeline.figures import Series
 from pipeline.report_arrays import MOST_ROWS, ColumnView, Scored, column_views, density, residual_bands, scored_rows
-from pipeline.report_data import Run, history, needs
+from pipeline.report_data import Run, history, needs, ordered_steps
 from pipeline.svg import number, power
 
 # "Cross Layers vs Fully Connected Layers", its table: the loss, a mean squared error, under the name RMSE.
@@ -42,20 +42,6 @@ def ordered_models(run: Run) -> list[str]:
     return preferred + sorted(name for name in found if name not in preferred)
 
 
-def ordered_steps(run: Run) -> list[str]:
-    """Returns the steps of a run in an order in which each comes after what it needs; ties as in the graph."""
-    before = needs(run)
-    waiting = list(before)
-    kinds = [f"trainer_{kind}" for kind in run.settings.get("models", ())]
-    waiting.sort(key=lambda name: kinds.index(name) if name in kinds else -1)
-    done: list[str] = []
-    while waiting:
-        ready = [name for name in waiting if not set(before[name]) & set(waiting)] or waiting
-        done.append(ready[0])
-        waiting.remove(ready[0])
-    return done
-
-
 def subject(run: Run) -> str | None:
     """Returns the model that residuals are shown of: the champion, else the first candidate."""
     models = ordered_models(run)
@@ -75,7 +61,7 @@ def comparison(run: Run) -> dict[str, Any]:
         article = ARTICLE_MSE.get(name)
         rows.append(
             {"name": name, "css": css(name), "role": role, **facts}
-            | {"key": role in ("champion", "baseline") or name == "mean_predictor"}
+            | {"key": role in ("champion", "baseline") or name in ("mean_predictor", subject(run))}
             | {"article_mse": article, "article_rmse": math.sqrt(article) if article else None}
         )
     finite = [row["eval_rmse"] for row in rows if row.get("eval_rmse") is not None]
@@ -190,7 +176,15 @@ def _worst_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     if not rows:
         return None
     columns = list(rows[0]["features"])
+    rows = [{**row, "error": _error(row["prediction"], row["label"])} for row in rows]
     return {"rows": rows, "columns": columns[:MOST_CELLS], "more": max(0, len(columns) - MOST_CELLS)}
+
+
+def _error(prediction: float | None, label: float | None) -> float | None:
+    """Returns the exact difference of two float32 numbers that JSON holds in their shortest form."""
+    if prediction is None or label is None:
+        return None
+    return float(np.float32(prediction)) - float(np.float32(label))
 
 
 def data(run: Run) -> dict[str, Any]:

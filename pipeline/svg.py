@@ -26,7 +26,7 @@ def number(value: float | None, digits: int = 4) -> str:
         return "–"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "-∞" if value < 0 else "∞"
-    if float(value).is_integer() and abs(value) < 1e15:
+    if (float(value).is_integer() and abs(value) < 1e15) or 10**digits <= abs(value) < 1e9:
         return f"{value:,.0f}"
     text = f"{value:.{digits}g}"
     if "e" in text:
@@ -45,7 +45,7 @@ class Axis:
     """One axis of a chart.
 
     Attributes:
-      low, high: The ends in the data's unit; on a logarithmic axis they are powers of ten.
+      low, high: The ends in the data's unit.
       start, end: The ends in the picture's unit; `end` is above `start` on the page for a vertical axis.
       log: Whether the axis is logarithmic.
       ticks: Value and label of each tick.
@@ -103,12 +103,21 @@ def linear_axis(values: Any, start: float, end: float, *, count: int = 5, tight:
 
 
 def log_axis(values: Any, start: float, end: float) -> Axis:
-    """Returns a logarithmic axis over all positive finite `values`, from one power of ten to another."""
+    """Returns a logarithmic axis over all positive finite `values`.
+
+    It goes from one power of ten to another; over less than two of them, from one of 1, 2, 5, 10, 20 ... to another.
+    """
     array = np.asarray(values, np.float64).ravel()
     array = array[np.isfinite(array) & (array > 0)]
-    first = math.floor(math.log10(array.min()) + 1e-12) if len(array) else 0
-    last = math.ceil(math.log10(array.max()) - 1e-12) if len(array) else 1
-    last = max(last, first + 1)
+    low, high = (float(array.min()), float(array.max())) if len(array) else (1.0, 10.0)
+    first, last = math.floor(math.log10(low) + 1e-12), math.ceil(math.log10(high) - 1e-12)
+    if high < 100 * low:
+        marks = [factor * 10.0**e for e in range(first - 1, last + 2) for factor in (1, 2, 5)]
+        below = [mark for mark in marks if mark <= low * (1 + 1e-12)]
+        marks = [mark for mark in marks if mark >= below[-1]]
+        above = [mark for mark in marks if mark >= high * (1 - 1e-12) and mark > below[-1]]
+        marks = [mark for mark in marks if mark <= above[0]]
+        return Axis(marks[0], marks[-1], start, end, True, tuple((mark, number(mark, 1)) for mark in marks))
     stride = -(-(last - first) // MAX_DECADES)
     ticks = tuple((10.0**e, power(e)) for e in range(first, last + 1, stride))
     return Axis(10.0**first, 10.0**last, start, end, True, ticks)
