@@ -4,8 +4,8 @@ Rows are uniform in [-1, 1]. The paper gives neither their number nor the dimens
 10,000 eval rows, and dimension `TABLE_2_DIM`. All is float64.
 
 Both sides have the same budget: `GRID` is tried for every network on one seed that is not reported, with a quarter of
-the updates; the trial with the lowest eval RMSE trains the reported seeds. The Dense nets have about as many parameters as
-the cross networks beside them. It takes hours: `python -m benchmarks.fidelity f1 f2` runs a part.
+the updates; the trial with the lowest eval RMSE trains the reported seeds. The Dense nets have about as many parameters
+as the cross networks beside them. It takes hours: `python -m benchmarks.fidelity f1 f2` runs a part.
 """
 
 from __future__ import annotations

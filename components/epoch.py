@@ -10,8 +10,8 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-# Not public, but pinned with TensorFlow and covered by a test of its effect: it takes the loop's small ops off the
-# thread pool, where handing them over costs more than they do. Kernels still use all cores.
+# Not public, but pinned with TensorFlow. It takes the loop's small ops off the thread pool, where handing them over
+# costs more than they do (about a third of the CPU time on two cores). Kernels still use all cores.
 from tensorflow.python.eager import context
 
 from components.optimizers import Optimizer

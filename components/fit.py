@@ -60,9 +60,7 @@ def fit(
       By epoch: `loss` (mean squared error of each batch before its update, weighted by rows) and `eval_loss` in label
       units squared, `learning_rate` of its last update, `seconds`.
     """
-    optimizer = Optimizer(
-        params.optimizer, network.trainable_variables, beta_1=params.beta_1, beta_2=params.beta_2
-    )
+    optimizer = Optimizer(params.optimizer, network.trainable_variables, beta_1=params.beta_1, beta_2=params.beta_2)
     loop = EpochLoop(network, optimizer, params.batch_size)
     steps = -(-len(train) // params.batch_size)
     sizes = np.full(steps, params.batch_size)
@@ -106,6 +104,9 @@ def fit(
         done = epoch + 1
         if checkpoint_dir is not None and done % params.checkpoint_every == 0 and done < params.epochs:
             write_checkpoint(checkpoint_dir, _checkpoint(identity or {}, history, optimizer, best))
+    if not all(np.isfinite(variable).all() for variable in optimizer.variables):
+        # The last update of all did it; no batch came after to show it.
+        not_finite(np.append(losses[:-1], np.nan), epoch, order, float(rates[-1]))
     for variable, value in zip(network.trainable_variables, best, strict=False):
         variable.assign(value)  # early stopping gives back the weights of the best epoch
     return history

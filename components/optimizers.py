@@ -1,8 +1,8 @@
 """Keras' optimizers as TensorFlow's fused kernels: the same updates, one op per weight.
 
 Formulas and constants are those of `tf_keras.optimizers` (Adam, Adagrad, SGD, RMSprop) with default arguments, Adam's
-decays apart; a test compares each with Keras. What differs by step only, Adam's correction of its first steps, is part of the step size
-and computed beforehand, so that an update costs as few ops as possible.
+decays apart; a test compares each with Keras. What differs by step only, Adam's correction of its first steps, is part
+of the step size and computed beforehand, so that an update costs as few ops as possible.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from components.layers import CrossLayer, Embeddings
 
 VARIANTS: list[dict[str, Any]] = [
     {"projection_dim": rank, "diag_scale": diagonal, "use_bias": bias, "preactivation": activation}
-    for rank, diagonal, bias, activation in itertools.product((None, 1, 3), (0.0, 0.1), (True, False), (None, "tanh"))
+    for rank, diagonal, bias, activation in itertools.product((None, 2), (0.0, 0.1), (True, False), (None, "tanh"))
 ]
 
 
@@ -97,7 +97,7 @@ def test_cross_layer_refuses_an_unknown_width() -> None:
         CrossLayer().build((None, None))
 
 
-@pytest.mark.parametrize("variant", VARIANTS[::5], ids=describe)
+@pytest.mark.parametrize("variant", VARIANTS[::7], ids=describe)
 def test_cross_layer_survives_its_config_clone_and_save(variant: Any, tmp_path: Any) -> None:
     inputs = tf_keras.Input((6,))
     layer = CrossLayer(**variant, kernel_initializer=tf_keras.initializers.HeNormal(seed=3), kernel_regularizer="l2")
