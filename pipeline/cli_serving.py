@@ -1,0 +1,91 @@
+"""Commands around a pushed model: serve, predict, rollback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli_options import fails_in_words, root_option
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@root_option
+@click.option(
+    "--server",
+    type=click.Choice(["auto", "binary", "embedded", "docker"]),
+    default="auto",
+    show_default=True,
+    help="auto: tensorflow_model_server where it is installed, else embedded.",
+)
+@click.pass_context
+@fails_in_words
+def serve(context: click.Context, root: Path, server: str) -> int:
+    """Serve what was pushed over gRPC and REST.
+
+    All flags of tensorflow_model_server are taken, written as --name=value.
+
+    Example: crossnet serve --port=8500 --rest_api_port=8501
+    """
+    from serving.launcher import serve as launch
+
+    return launch(context.args, root=root, server=server)
+
+
+@click.command()
+@click.option("--rows", required=True, metavar="FILE", help="JSON lines, CSV or TFRecord; - for standard input.")
+@click.option("--output", type=click.Path(path_type=Path), help="[default: standard output]")
+@click.option("--target", default="localhost:8500", show_default=True, help="host:port, or unix:PATH.")
+@click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
+@click.option("--version", type=int, help="Ask this version. [default: the one the server chooses]")
+@click.option("--label", help="Ask the version with this label.")
+@click.option("--timeout", "timeout_seconds", default=10.0, show_default=True, help="Seconds for each call.")
+@click.option("--wait", "wait_seconds", type=float, default=0.0, help="Seconds to wait for the model to be ready.")
+@click.option("--batch-size", default=1000, show_default=True, help="Rows per call.")
+@click.option("--format", "file_format", type=click.Choice(["jsonl", "csv", "tfrecord"]), help="[default: by name]")
+@click.option("--signature", "signature_name", help="[default: serving_default; TFRecord: serving_examples]")
+@click.option("--ignore-extra", is_flag=True, help="Let columns pass that are no features, such as the label.")
+@click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), help="Certificate authority: turns TLS on.")
+@click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Certificate of this client.")
+@click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key.")
+@click.option("--offline", type=click.Path(path_type=Path, exists=True), help="A model's folder, instead of a server.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@fails_in_words
+def predict(
+    wait_seconds: float, tls_ca: Path | None, tls_cert: Path | None, tls_key: Path | None, quiet: bool, **options: Any
+) -> None:
+    """Add predictions to a file of rows, asking a server over gRPC."""
+    from pipeline import screen
+    from serving.client import PredictionClient, Tls
+    from serving.predict import predict_rows
+
+    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key) if tls_ca or tls_cert else None
+    if wait_seconds and not options["offline"]:
+        names = ("target", "model_name", "version", "label")
+        with PredictionClient(**{name: options[name] for name in names}, tls=tls) as client:
+            client.wait_ready(wait_seconds)
+    with screen.counting("rows", quiet=quiet) as progress:
+        summary = predict_rows(**options, tls=tls, progress=progress)
+    if not quiet:
+        versions = ", ".join(map(str, summary.versions))
+        click.echo(f"{summary.rows:,} rows in {summary.seconds:.1f} s, answered by version {versions}.", err=True)
+
+
+@click.command()
+@root_option
+@click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
+@click.option("--serving-dir", type=click.Path(path_type=Path), help="[default: <root>/serving_models]")
+@click.option("--reason", default="", help="Why; kept beside the version.")
+@fails_in_words
+def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str) -> None:
+    """Take the newest version out of service.
+
+    Servers go back to the one before within a poll.
+    """
+    from components.pusher import roll_back
+
+    folder = (serving_dir or root / "serving_models") / model_name
+    gone, back = roll_back(folder, reason)
+    click.echo(f"Version {gone} of `{model_name}` is out of service.")
+    click.echo(f"Version {back} is in service again." if back else "No version is in service now.")
