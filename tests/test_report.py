@@ -41,6 +41,8 @@ class Page(html.parser.HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
+        if tag == "br":
+            self.texts.append(" ")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -274,9 +276,9 @@ def test_report_stays_small(store):
 
 def test_report_shows_the_article_with_its_unit_corrected_beside_its_own_table(bare):
     text = Page(write_report(bare, "bare").read_text(encoding="utf-8")).text
-    assert "5.3e-11 7.3e-6" in text
-    assert "0.0024 0.049" in text
-    assert "its 0.4751 is 0.689²" in text
+    assert "7.4e-6 prints 5.5e-11 7.3e-6 prints 5.3e-11" in text
+    assert "0.049 prints 0.0024 0.69 prints 0.4751" in text
+    assert "the Dense network is dead: 0.4751 is 0.689²" in text
 
 
 def test_report_does_not_show_the_article_beside_other_tables(store, bare):
