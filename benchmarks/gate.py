@@ -20,7 +20,7 @@ from components.slice_rules import judge_slices
 
 Array = np.ndarray[Any, Any]
 PAIRS = 1000
-FAMILIES = 400
+FAMILIES = 200
 ROWS = 10_000
 SLICES = 100
 MARGIN = 0.05

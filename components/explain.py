@@ -21,7 +21,12 @@ Array = np.ndarray[Any, Any]
 Polynomial = dict[tuple[int, ...], float]  # sorted places of the factors -> coefficient; () is the constant
 
 # The built-in synthetic label, by names of factors.
-SYNTHETIC_TRUTH = {("x0", "x0"): 1.0, ("x0", "x1"): 1.0, ("x1", "x2"): 1.0, ("x2", "x2"): 1.0}
+SYNTHETIC_TRUTH: Mapping[tuple[str, ...], float] = {
+    ("x0", "x0"): 1.0,
+    ("x0", "x1"): 1.0,
+    ("x1", "x2"): 1.0,
+    ("x2", "x2"): 1.0,
+}
 # More terms than this are no explanation, and take long.
 MAX_TERMS = 5_000
 # A formula shows the terms that matter more than this share of the largest, at the spread of the features.

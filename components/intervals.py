@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 MIN_ROWS = 20
 # Rows are dealt round-robin into at most so many groups, which are what is resampled: up to this many rows a group is
 # one row. Beyond, a group's sum stands for its rows: the spread of the mean is the same, memory and time stay constant.
-MAX_GROUPS = 4096
+MAX_GROUPS = 2048
 _REPLICATES_AT_ONCE = 256
 
 

@@ -21,8 +21,8 @@ Array = np.ndarray[Any, Any]
 # many, two models are tied: 1e-7 against 1.2e-7 is rounding, not a regression.
 FLOOR_ULPS = 4
 MEAN_PREDICTOR = "mean_predictor"  # predicts the mean label of the train split for every row
-SAMPLE_SIZE = 1_000_000
-CHUNK = 1_000_000
+SAMPLE_SIZE = 1 << 18
+_CHUNK = 1 << 16
 
 
 class CompensatedSum:
@@ -212,20 +212,16 @@ def calibration(predictions: Path, labels: Path, bins: int = 10) -> list[dict[st
       One dict per bin with rows: `rows`, `low` and `high` (of the prediction), `mean_prediction`, `mean_label`.
       Rows with a prediction that is not finite are left out.
     """
-    predicted = np.load(predictions, mmap_mode="r")
-    actual = np.load(labels, mmap_mode="r")
-    starts = range(0, len(predicted), CHUNK)
-    sample = thinned(np.asarray(predicted[start : start + CHUNK]) for start in starts)
+    sample = thinned(_read_npy(predictions))
     sample = sample[np.isfinite(sample)].astype(np.float64)
     if not len(sample):
         return []
     edges = np.unique(np.quantile(sample, np.arange(1, bins) / bins))
     rows, sums = np.zeros(len(edges) + 1, np.int64), np.zeros((2, len(edges) + 1))
     low, high = np.full(len(edges) + 1, np.inf), np.full(len(edges) + 1, -np.inf)
-    for start in starts:
-        values = np.asarray(predicted[start : start + CHUNK], np.float64)
-        finite = np.isfinite(values)
-        values, truth = values[finite], np.asarray(actual[start : start + CHUNK], np.float64)[finite]
+    for predicted, actual in zip(_read_npy(predictions), _read_npy(labels), strict=True):
+        finite = np.isfinite(predicted)
+        values, truth = predicted[finite].astype(np.float64), actual[finite].astype(np.float64)
         places = np.searchsorted(edges, values, side="left")
         rows += np.bincount(places, minlength=len(rows))
         sums += [np.bincount(places, weights=weights, minlength=len(rows)) for weights in (values, truth)]
@@ -241,3 +237,12 @@ def calibration(predictions: Path, labels: Path, bins: int = 10) -> list[dict[st
         }
         for i in np.flatnonzero(rows)
     ]
+
+
+def _read_npy(path: Path) -> Iterator[Array]:
+    """Yields the values of a .npy file of one dimension, piece by piece."""
+    with path.open("rb") as stream:
+        np.lib.format.read_magic(stream)
+        (rows,), _, dtype = np.lib.format.read_array_header_1_0(stream)
+        for start in range(0, rows, _CHUNK):
+            yield np.fromfile(stream, dtype, min(_CHUNK, rows - start))

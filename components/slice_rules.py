@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from components.intervals import MIN_ROWS, lower_bound
 from components.metrics import ErrorSums
@@ -36,131 +37,100 @@ def judge_slices(
     ]
     judged = {name: sums for name, sums in scores.slices.items() if sums.rows >= smallest}
 
-    limits: dict[str, float] = {}
-    if params.max_rmse is not None:
-        limits["max_rmse"] = params.max_rmse
-    if params.max_rmse_ratio is not None and scores.whole.label_std > 0:
-        limits["max_rmse_ratio"] = params.max_rmse_ratio * scores.whole.label_std
-    references: dict[str, tuple[str, str, float, float]] = {}  # rule -> column, words, limit of the ratio, margin
-    if params.min_improvement is not None:
-        share = params.min_improvement
-        references["min_improvement"] = (baseline, f"baseline `{baseline}`", 1 - share, share)
-    if params.non_inferiority_margin is not None and served is not None and not served.problem:
-        margin = params.non_inferiority_margin
-        references["non_inferiority"] = (served.name, f"version {served.version} in service", 1 + margin, margin)
-
-    tests = len(judged) * (len(limits) + len(references))
-    results = []
-    for name, sums in judged.items():
-        for rule, limit in limits.items():
-            results.append(_against_limit(rule, candidate, name, sums, scores, limit, params, tests))
-        for rule, (column, words, ratio, margin) in references.items():
-            results.append(
-                _against_reference(rule, candidate, name, sums, scores, column, words, ratio, margin, params, tests)
-            )
-    return small + results
+    asked = _rules(scores, params, baseline, served)
+    tests = len(judged) * len(asked)
+    error = (1 - params.confidence) / max(tests, 1)
+    confidence = f"{percent(params.confidence)} over {tests:,} tests"
+    return small + [
+        _judge(rule, candidate, name, sums, scores, error, confidence)
+        for name, sums in judged.items()
+        for rule in asked
+    ]
 
 
-def _against_limit(
-    rule: str,
-    candidate: str,
-    name: str,
-    sums: ErrorSums,
-    scores: Scores,
-    limit: float,
-    params: EvaluatorParams,
-    tests: int,
+@dataclass(frozen=True)
+class _Rule:
+    """A rule as slices are asked: the RMSE, or its ratio to a reference's, is not shown to be above `limit`.
+
+    Attributes:
+      name: The setting's name.
+      limit: Of the RMSE, or of the ratio.
+      words: The limit, or the reference, in words.
+      reference: The reference's name in the scores; "" where there is none.
+      margin: Share of the reference's RMSE, for the record.
+    """
+
+    name: str
+    limit: float
+    words: str
+    reference: str = ""
+    margin: float | None = None
+
+
+def _rules(scores: Scores, params: EvaluatorParams, baseline: str, served: Served | None) -> list[_Rule]:
+    rules, std = [], scores.whole.label_std
+    if (limit := params.max_rmse) is not None:
+        rules.append(_Rule("max_rmse", limit, f"max_rmse {limit_text(limit)}"))
+    if (share := params.max_rmse_ratio) is not None and std > 0:
+        words = f"max_rmse_ratio {limit_text(share)} of the label's standard deviation {number(std)}"
+        rules.append(_Rule("max_rmse_ratio", share * std, words))
+    if (share := params.min_improvement) is not None:
+        rules.append(_Rule("min_improvement", 1 - share, f"baseline `{baseline}`", baseline, share))
+    if (margin := params.non_inferiority_margin) is not None and served is not None and not served.problem:
+        words = f"version {served.version} in service"
+        rules.append(_Rule("non_inferiority", 1 + margin, words, served.name, margin))
+    return rules
+
+
+def _judge(
+    rule: _Rule, candidate: str, name: str, sums: ErrorSums, scores: Scores, error: float, confidence: str
 ) -> RuleResult:
     model = scores.names.index(candidate)
+    other = scores.names.index(rule.reference) if rule.reference else None
     rmse = sums.rmse(model)
-    bound = _lower_bound(sums, model, None, limit, params, tests)
-    passed = bound is not None and bound <= limit
-    return RuleResult(
-        rule=rule,
-        metric="rmse",
-        slice=name,
-        rows=sums.rows,
-        candidate=rmse,
-        difference=rmse - limit,
-        interval=(bound, None),
-        threshold=limit,
-        passed=passed,
-        message=f"On slice `{name}` ({sums.rows:,} rows) `{candidate}` has rmse {number(rmse, limit)}, "
-        f"{_verdict(passed)}above {limit_text(limit)} by {rule} ({_bound_in_words(bound, params, tests)}).",
-    )
-
-
-def _against_reference(
-    rule: str,
-    candidate: str,
-    name: str,
-    sums: ErrorSums,
-    scores: Scores,
-    column: str,
-    words: str,
-    limit: float,
-    margin: float,
-    params: EvaluatorParams,
-    tests: int,
-) -> RuleResult:
-    model, other = scores.names.index(candidate), scores.names.index(column)
-    rmse, reference = sums.rmse(model), sums.rmse(other)
-    bound: float | None
-    if rmse <= sums.floor:
-        bound = 0.0  # at the float32 floor nothing is worse than anything
-    elif reference <= sums.floor:
-        absolute = _lower_bound(sums, model, None, sums.floor, params, tests)
-        bound = None if absolute is None else absolute / sums.floor if sums.floor else math.inf
+    if other is None:
+        reference, than = None, rule.words
+        bound = _lower_bound(sums, model, None, error)
     else:
-        bound = _lower_bound(sums, model, other, limit, params, tests)
-    passed = bound is not None and bound <= limit
+        reference = sums.rmse(other)
+        than = f"{percent(rule.limit)} of the {number(reference, rmse)} of {rule.words}"
+        bound = _ratio_bound(sums, model, other, error)
+    passed = bound is not None and bound <= rule.limit
+    in_words = "no bound: NaN or infinity" if bound is None else f"lower bound {number(bound)}, {confidence}"
     return RuleResult(
-        rule=rule,
+        rule=rule.name,
         metric="rmse",
         slice=name,
         rows=sums.rows,
         candidate=rmse,
         reference=reference,
-        difference=rmse - reference,
+        difference=rmse - (rule.limit if reference is None else reference),
         interval=(bound, None),
-        threshold=limit,
-        margin=margin,
+        threshold=rule.limit,
+        margin=rule.margin,
         passed=passed,
-        message=f"On slice `{name}` ({sums.rows:,} rows) `{candidate}` has rmse {number(rmse, reference)}, "
-        f"{_verdict(passed)}above {percent(limit)} of the {number(reference, rmse)} of {words} "
-        f"({_bound_in_words(bound, params, tests)}).",
+        message=f"On slice `{name}` ({sums.rows:,} rows) `{candidate}` has rmse "
+        f"{number(rmse, rule.limit if reference is None else reference)}, "
+        f"{'not shown to be ' if passed else ''}above {than} ({in_words}).",
     )
 
 
-def _lower_bound(
-    sums: ErrorSums, model: int, other: int | None, limit: float, params: EvaluatorParams, tests: int
-) -> float | None:
+def _ratio_bound(sums: ErrorSums, model: int, other: int, error: float) -> float | None:
+    """Returns the lower bound of the ratio, where no RMSE counts as less than the float32 floor."""
+    if sums.rmse(model) <= sums.floor:
+        return 0.0
+    if sums.rmse(other) <= sums.floor:
+        absolute = _lower_bound(sums, model, None, error)
+        return None if absolute is None else absolute / sums.floor if sums.floor else math.inf
+    return _lower_bound(sums, model, other, error)
+
+
+def _lower_bound(sums: ErrorSums, model: int, other: int | None, error: float) -> float | None:
     """Returns the lower bound of the RMSE, or of its ratio to another model's; None where a sum is not finite."""
-    error = (1 - params.confidence) / tests
-    mean, products = sums.mean_squares, sums.mean_products
-    square = float(products[model, model])
-    if not math.isfinite(mean[model]) or not math.isfinite(square):
-        return None
+    means, products = sums.mean_squares, sums.mean_products
+    mean, square = float(means[model]), float(products[model, model])
     if other is None:
-        return lower_bound(float(mean[model]), square, 1.0, 1.0, float(mean[model]), sums.rows, error)
-    if not math.isfinite(mean[other]) or not math.isfinite(products[other, other]):
-        return None
-    return lower_bound(
-        float(mean[model]),
-        square,
-        float(mean[other]),
-        float(products[other, other]),
-        float(products[model, other]),
-        sums.rows,
-        error,
-    )
-
-
-def _verdict(passed: bool) -> str:
-    return "not shown to be " if passed else ""
-
-
-def _bound_in_words(bound: float | None, params: EvaluatorParams, tests: int) -> str:
-    if bound is None:
-        return "no bound: NaN or infinity"
-    return f"lower bound {number(bound)}, {percent(params.confidence)} over {tests:,} tests"
+        numbers = (mean, square, 1.0, 1.0, mean)
+    else:
+        numbers = (mean, square, float(means[other]), float(products[other, other]), float(products[model, other]))
+    return lower_bound(*numbers, sums.rows, error) if all(map(math.isfinite, numbers)) else None

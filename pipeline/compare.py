@@ -162,15 +162,15 @@ def render(
         f"Medians over {len(seeds)} seeds ({seeds[0]} to {seeds[-1]}), {counts['train']:,} train and "
         f"{counts['eval']:,} eval rows; collapsed: hardly better than the mean"
     ]
-    for row in table:
-        cells = [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]
+    for name, *figures in table:
+        cells = [name.ljust(widths[0]), *(text.rjust(size) for text, size in zip(figures, widths[1:], strict=True))]
         lines.append("  " + "  ".join(cells).rstrip())
     if is_article:
         lines.append("The article prints the mean squared error under the name RMSE. As RMSE:")
         for where, losses in ARTICLE_LOSSES.items():
-            figures = (f"{kind} {loss:.2g} -> {math.sqrt(loss):.2g}" for kind, loss in losses.items())
+            roots = (f"{kind} {loss:.2g} -> {math.sqrt(loss):.2g}" for kind, loss in losses.items())
             dead = " (dense is dead: it predicts the mean)" if where == "its printed run" else ""
-            lines.append(f"  {where}: {', '.join(figures)}{dead}")
+            lines.append(f"  {where}: {', '.join(roots)}{dead}")
     return "\n".join(lines)
 
 

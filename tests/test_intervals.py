@@ -19,16 +19,16 @@ def resample(squares, replicates=2000, seed=1, batch=None):
 
 
 def test_bootstrap_interval_has_the_width_that_theory_gives():
-    squares = np.random.default_rng(0).normal(0, 1, (1, 3000)) ** 2
+    squares = np.random.default_rng(0).normal(0, 1, (1, 2000)) ** 2
     low, high = percentile_interval(resample(squares)[:, 0], 0.025, 0.975)
     rmse = math.sqrt(squares.mean())
-    error = squares.std() / math.sqrt(3000) / (2 * rmse)  # delta method
+    error = squares.std() / math.sqrt(2000) / (2 * rmse)  # delta method
     assert (low, high) == (pytest.approx(rmse - 1.96 * error, abs=0.1 * error),
                            pytest.approx(rmse + 1.96 * error, abs=0.1 * error))  # fmt: skip
 
 
 def test_bootstrap_is_paired():
-    squares = np.random.default_rng(0).normal(0, 1, (1, 3000)) ** 2
+    squares = np.random.default_rng(0).normal(0, 1, (1, 2000)) ** 2
     both = resample(np.concatenate([squares, 4 * squares]))
     np.testing.assert_allclose(both[:, 1] / both[:, 0], 2, rtol=1e-12)
 
@@ -40,7 +40,7 @@ def test_bootstrap_is_seeded_and_does_not_depend_on_batches():
 
 
 def test_bootstrap_of_groups_of_rows_is_as_wide_as_that_of_rows(monkeypatch):
-    squares = np.random.default_rng(0).normal(0, 1, (1, 2050)) ** 2
+    squares = np.random.default_rng(0).normal(0, 1, (1, 2040)) ** 2
     single = resample(squares).std()
     monkeypatch.setattr(intervals, "MAX_GROUPS", 500)
     assert resample(squares).std() == pytest.approx(single, rel=0.08)

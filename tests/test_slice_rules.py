@@ -64,8 +64,8 @@ def test_gate_stays_open_for_a_hundred_slices_of_noise():
 @pytest.mark.parametrize(
     ("rule", "settings", "sentence"),
     [
-        ("max_rmse", {"max_rmse": 1.5}, "above 1.5 by max_rmse (lower bound 1."),
-        ("max_rmse_ratio", {"max_rmse_ratio": 0.75}, "by max_rmse_ratio (lower bound 1."),
+        ("max_rmse", {"max_rmse": 1.5}, "above max_rmse 1.5 (lower bound 1."),
+        ("max_rmse_ratio", {"max_rmse_ratio": 0.75}, "above max_rmse_ratio 0.75 of the label's standard deviation 2"),
         ("min_improvement", {"min_improvement": 0.1}, "above 90 % of the"),
         ("non_inferiority", {"non_inferiority_margin": 0.2}, "above 120 % of the"),
     ],
