@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from serving import messages
 from serving.status import ServerError
-from serving.tensors import Array
+from serving.tensors import Array, read_tensor
 
 
 class Timings(NamedTuple):
@@ -76,6 +76,12 @@ def parse(message_class: Any, answer: bytes) -> Any:
     except DecodeError as error:
         name = message_class.DESCRIPTOR.name
         raise ServerError(f"The server's answer is no readable {name} ({len(answer)} bytes).") from error
+
+
+def read_prediction(answer: bytes) -> tuple[dict[str, Array], Any]:
+    """Returns the outputs in a serialized PredictResponse, and the ModelSpec that goes with them."""
+    response = parse(messages.PredictResponse, answer)
+    return {name: read_tensor(tensor) for name, tensor in response.outputs.items()}, response.model_spec
 
 
 def read_status(answer: bytes) -> tuple[VersionStatus, ...]:

@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 
 from serving import messages
-from serving.answers import Prediction, Timings, VersionStatus, parse, read_status
+from serving.answers import Prediction, Timings, VersionStatus, parse, read_prediction, read_status
 from serving.input_checks import fit_inputs
 from serving.requests import predict_request
 from serving.signature import ModelMetadata, Signature, read_metadata
@@ -29,7 +29,7 @@ from serving.status import (
     ServingError,
     error_from_rpc,
 )
-from serving.tensors import Array, read_tensor
+from serving.tensors import Array
 
 METHODS = {
     "Predict": "/tensorflow.serving.PredictionService/Predict",
@@ -198,36 +198,32 @@ class Exchange:
         payloads = [self._encode(part, signature_name) for part in self._split(arrays, signature)]
         encoded = time.perf_counter()
         if len(payloads) == 1:
-            answers = [(yield from self._call("Predict", payloads[0], deadline))]
+            answer = yield from self._call("Predict", payloads[0], deadline)
+            received = time.perf_counter()
+            outputs, spec = read_prediction(answer)
         else:
-            answers = yield [self._call("Predict", payload, deadline) for payload in payloads]
-        received = time.perf_counter()
-        responses = [parse(messages.PredictResponse, answer) for answer in answers]
-        versions = [response.model_spec.version.value for response in responses]
+            answers = yield from self._call_parts(payloads, deadline)
+            received = time.perf_counter()
+            parts = [read_prediction(answer) for answer in answers]
+            outputs = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
+            spec = parts[0][1]
+        if (version := spec.version.value) != metadata.version:
+            self._known = None
+        timings = Timings(encoded - start, received - encoded, time.perf_counter() - received)
+        return Prediction(outputs, version, spec.signature_name or signature_name, timings)
+
+    def _call_parts(self, payloads: list[bytes], deadline: Deadline) -> Work[list[bytes]]:
+        """Sends the parts of a large batch at once, until all are answered by one version."""
+        answers = yield [self._call("Predict", payload, deadline) for payload in payloads]
         for _ in range(_MOST_ROUNDS):
-            # All rows of an answer come from one version: parts that an older one answered are sent again.
+            versions = [parse(messages.PredictResponse, answer).model_spec.version.value for answer in answers]
             again = [i for i, version in enumerate(versions) if version != versions[-1]]
             if not again:
-                break
-            answers = yield [self._call("Predict", payloads[i], deadline) for i in again]
-            received = time.perf_counter()
-            for i, answer in zip(again, answers, strict=True):
-                responses[i] = parse(messages.PredictResponse, answer)
-                versions[i] = responses[i].model_spec.version.value
-        else:
-            raise ServerError(f"The server at {self._target} changed the version of {self._title} again and again.")
-        if versions[0] != metadata.version:
-            self._known = None
-        parts = [{name: read_tensor(tensor) for name, tensor in r.outputs.items()} for r in responses]
-        outputs = parts[0]
-        if len(parts) > 1:
-            outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return Prediction(
-            outputs=outputs,
-            version=versions[0],
-            signature_name=responses[0].model_spec.signature_name or signature_name,
-            timings=Timings(encoded - start, received - encoded, time.perf_counter() - received),
-        )
+                return answers
+            replies = yield [self._call("Predict", payloads[i], deadline) for i in again]
+            for i, reply in zip(again, replies, strict=True):
+                answers[i] = reply
+        raise ServerError(f"The server at {self._target} changed the version of {self._title} again and again.")
 
     def _split(self, arrays: dict[str, Array], signature: Signature) -> list[dict[str, Array]]:
         rows = len(next(iter(arrays.values()))) if signature.is_batched and arrays else 0

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
+import grpc
 import numpy as np
 import pytest
 
+from serving.aio_client import AsyncPredictionClient
+from serving.client import PredictionClient
+from serving.launcher import running_server
 from serving.offline import OfflineModel, find_saved_model
 from serving.predict import predict_rows
 from serving.status import InvalidRequestError, NotFoundError, ServerError
@@ -102,3 +107,47 @@ def test_offline_and_float32_agree(model_folder):
     with OfflineModel(model_folder) as model:
         x = np.linspace(0, 1, 1001, dtype=np.float32)
         np.testing.assert_array_equal(model.predict({"x0": x, "x1": x}).values, x + np.float32(10) * x)
+
+
+def test_server_and_offline_model_write_the_same_file(model_folder, tmp_path):
+    lines = "".join(json.dumps({"x0": i / 7, "x1": i / 3}) + "\n" for i in range(1000))
+    (tmp_path / "in.jsonl").write_text(lines)
+    predict_rows(rows=tmp_path / "in.jsonl", output=tmp_path / "offline.jsonl", offline=model_folder, batch_size=300)
+    with running_server(model_folder, "crossnet", server="embedded", timeout_seconds=60) as server:
+        summary = predict_rows(
+            rows=tmp_path / "in.jsonl", output=tmp_path / "served.jsonl", target=server.target, batch_size=300
+        )
+    assert summary.versions == (12,)
+    assert (tmp_path / "served.jsonl").read_bytes() == (tmp_path / "offline.jsonl").read_bytes()
+
+
+def test_both_clients_talk_to_the_embedded_server(model_folder):
+    inputs = {"x0": [1, 2], "x1": [3.0, 4.0]}
+
+    async def ask(target):
+        async with AsyncPredictionClient(target) as client:
+            await client.wait_ready(30)
+            return await client.predict(inputs)
+
+    with (
+        running_server(model_folder, "crossnet", server="embedded", timeout_seconds=60) as server,
+        PredictionClient(server.target, timeout_seconds=30, max_rows_per_call=300) as client,
+    ):
+        client.wait_ready(30)
+        assert [(version.version, version.state) for version in client.status()] == [(12, "AVAILABLE")]
+        prediction = client.predict(inputs)
+        assert prediction.values.tolist() == [31.0, 42.0]
+        assert (prediction.version, prediction.signature_name) == (12, "serving_default")
+        assert asyncio.run(ask(server.target)).values.tolist() == [31.0, 42.0]
+        many = np.linspace(0, 1, 1000, dtype=np.float32)
+        np.testing.assert_array_equal(client.predict({"x0": many, "x1": many}).values, many + np.float32(10) * many)
+        with pytest.raises(InvalidRequestError, match="has no signature `regress`. It has: `serving_default`"):
+            client.predict(inputs, signature_name="regress")
+        with pytest.raises(InvalidRequestError, match="refused the inputs for `crossnet`: .*x0 is too large") as caught:
+            client.predict({"x0": [1000.0], "x1": [0.0]})
+        assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
+        with (
+            PredictionClient(server.target, version=3) as pinned,
+            pytest.raises(NotFoundError, match=r"does not serve `crossnet` version 3: .*Specific\(crossnet, 3\)"),
+        ):
+            pinned.predict(inputs)
