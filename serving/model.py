@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 
-from serving.codec import Array
+from serving.codec import Array, numpy_type
 from serving.status import ServingError
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -31,12 +32,14 @@ class Signature:
     Attributes:
       name: Its key in the SavedModel.
       inputs: Alias -> (tensor name, DataType), sorted by alias.
+      dtypes: NumPy's type of each input, in the same order; None for one that cannot be sent.
       outputs: Alias -> tensor name, sorted by alias.
       definition: The SignatureDef.
     """
 
     name: str
     inputs: Mapping[str, tuple[str, int]]
+    dtypes: tuple[Any, ...]
     outputs: Mapping[str, str]
     definition: Any
 
@@ -139,9 +142,11 @@ def _load_error(path: Path, error: Exception) -> Exception:
 
 
 def _signature(name: str, definition: Any) -> Signature:
+    inputs = {alias: definition.inputs[alias] for alias in sorted(definition.inputs)}
     return Signature(
         name,
-        {alias: (definition.inputs[alias].name, definition.inputs[alias].dtype) for alias in sorted(definition.inputs)},
+        {alias: (info.name, info.dtype) for alias, info in inputs.items()},
+        tuple(numpy_type(info.dtype) for info in inputs.values()),
         {alias: definition.outputs[alias].name for alias in sorted(definition.outputs)},
         definition,
     )
@@ -149,8 +154,6 @@ def _signature(name: str, definition: Any) -> Signature:
 
 def _as_array(value: Any) -> Array:
     """Returns what a callable gave back as an array; a scalar string comes as `bytes`."""
-    import numpy as np
-
     if isinstance(value, bytes | str):
         scalar = np.empty((), np.object_)
         scalar[()] = value

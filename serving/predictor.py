@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.codec import Array, numpy_type, read_tensor
+from serving.codec import Array, read_tensor
 from serving.codes import invalid
 from serving.model import DEFAULT_SIGNATURE, LoadedModel, Signature
 from serving.status import ServingError
@@ -50,9 +50,8 @@ def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
 
 def run(model: LoadedModel, signature: Signature, inputs: list[Array], outputs: tuple[str, ...]) -> dict[str, Array]:
     """Runs the signature; types must match exactly, shapes are the graph's own affair."""
-    for array, (_, data_type) in zip(inputs, signature.inputs.values(), strict=True):
-        expected = numpy_type(data_type)
-        if array.dtype != expected and expected is not None:
+    for array, expected in zip(inputs, signature.dtypes, strict=True):
+        if array.dtype is not expected and array.dtype != expected and expected is not None:
             raise invalid(f"Type mismatch: actual {_word(array.dtype)} vs. expect {_word(expected)}")
     return model.run(signature, inputs, outputs)
 

@@ -11,6 +11,7 @@ cannot start.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -254,6 +255,9 @@ def run(flags: ServerFlags) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     if server.port or flags.grpc_socket_path:
+        # What TensorFlow has put on the heap stays: the collector need not walk through it while requests wait.
+        gc.collect()
+        gc.freeze()
         where = [f"{server.host}:{server.port}"] if server.port else []
         where += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
         where += [f"http://{server.host}:{server.rest_port}"] if server.rest_port else []

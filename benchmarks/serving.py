@@ -1,0 +1,296 @@
+"""The embedded server beside an empty echo server of the same grpcio, each in a process of its own.
+
+What is compared is the server process's own CPU time per call, from /proc, so that neither the client nor other load on
+the machine counts. Latencies are of client and server together on this machine. The models have three features: "cross"
+is one cross layer and its head, the kind that the pipeline pushes by default, and "dense" is 3 -> 64 -> 64 -> 1, whose
+multiplications are 400 times as many. `python -m benchmarks.serving echo` is the echo server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+
+from benchmarks.harness import Row, interleave
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+MODELS = ("cross", "dense")
+CALLS = 2000
+GOAL = 1.6
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def rows() -> Iterator[Row]:
+    """Yields CPU per call, latencies, and what a swap under load costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "models.config")
+        for name in MODELS:
+            save_network(Path(folder, name, "1"), name)
+        entries = [f'config {{ name: "{n}" base_path: "{folder}/{n}" model_platform: "tensorflow" }}' for n in MODELS]
+        config.write_text(f"model_config_list {{ {' '.join(entries)} }}")
+        ours = _start([sys.executable, "-m", "serving.server", "--port=0", f"--model_config_file={config}"])
+        echo = _start([sys.executable, "-m", "benchmarks.serving", "echo"])
+        try:
+            with ours, echo:
+                yield from _cpu_per_call(ours, echo)
+                yield from _latencies(ours, echo)
+                yield from _swap(ours, Path(folder, "cross"))
+        finally:
+            ours.process.kill()
+            echo.process.kill()
+    yield _encode_and_decode()
+
+
+# ---- The processes ----
+
+
+@dataclass
+class Running:
+    """A server in a process of its own, and a channel to it."""
+
+    process: subprocess.Popen[str]
+    channel: Any
+    call: Callable[..., bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.call = self.channel.unary_unary(PREDICT)
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.channel.close()
+        self.process.terminate()
+        self.process.wait()
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the process and its threads so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * _TICK
+
+
+def _start(command: list[str]) -> Running:
+    """Starts a server that says on stderr where it listens: `serving ... at HOST:PORT (...)`."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("serving "):
+            break
+    else:
+        raise RuntimeError(f"{command} did not start")
+    threading.Thread(target=process.stderr.read, daemon=True).start()  # so that its log never blocks it
+    target = line.split(" at ")[1].split(" ")[0]
+    return Running(process, grpc.insecure_channel(target, [("grpc.max_receive_message_length", -1)]))
+
+
+def echo_server() -> None:
+    """Answers each call with its own bytes, and nothing else."""
+
+    class AnyMethod(grpc.GenericRpcHandler):
+        def service(self, details: Any) -> Any:
+            return grpc.unary_unary_rpc_method_handler(lambda message, _: message)
+
+    server = grpc.server(futures.ThreadPoolExecutor(8), handlers=[AnyMethod()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(f"serving nothing at 127.0.0.1:{port} (echo)", file=sys.stderr, flush=True)
+    server.wait_for_termination()
+
+
+def save_network(path: Path, name: str) -> None:
+    """Writes the network `name` of `MODELS`, with one named input per feature and a warm-up record."""
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    generator = np.random.default_rng(0)
+    shapes = {"cross": ((3, 3), (3, 1)), "dense": ((3, 64), (64, 64), (64, 1))}[name]
+
+    class Network(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernels = [tf.Variable(generator.normal(size=shape).astype(np.float32)) for shape in shapes]
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, f"x{i}") for i in range(3)])
+        def serve(self, x0: Any, x1: Any, x2: Any) -> dict[str, Any]:
+            first = x = tf.stack([x0, x1, x2], axis=1)
+            for kernel in self.kernels[:-1]:
+                x = first * (x @ kernel) + x if name == "cross" else tf.nn.relu(x @ kernel)
+            return {"prediction": tf.squeeze(x @ self.kernels[-1], 1)}
+
+    network = Network()
+    unfinished = path.parent / f".tmp-{path.name}"
+    tf.saved_model.save(network, str(unfinished), signatures=network.serve.get_concrete_function())
+    log = prediction_log_pb2.PredictionLog()
+    log.predict_log.request.CopyFrom(predict_pb2.PredictRequest.FromString(request(name, 1)))
+    (unfinished / "assets.extra").mkdir()
+    with tf.io.TFRecordWriter(str(unfinished / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+        writer.write(log.SerializeToString())
+    unfinished.rename(path)
+
+
+def request(model: str, batch: int) -> bytes:
+    """A serialized PredictRequest for `batch` rows."""
+    from serving.messages import PredictRequest
+
+    message = PredictRequest()
+    message.model_spec.name = model
+    for i in range(3):
+        tensor = message.inputs[f"x{i}"]
+        tensor.dtype = 1
+        tensor.tensor_shape.dim.add(size=batch)
+        tensor.tensor_content = np.linspace(0, 1, batch, dtype=np.float32).tobytes()
+    return bytes(message.SerializeToString())
+
+
+# ---- What is measured ----
+
+
+def load(server: Running, message: bytes, in_flight: int, calls: int = CALLS) -> list[float]:
+    """Sends `calls` calls from `in_flight` threads, and returns each one's seconds."""
+    taken: list[float] = []
+
+    def caller(_: int) -> None:
+        for _ in range(calls // in_flight):
+            start = time.perf_counter()
+            server.call(message, timeout=60)
+            taken.append(time.perf_counter() - start)
+
+    with futures.ThreadPoolExecutor(in_flight) as pool:
+        list(pool.map(caller, range(in_flight)))
+    return taken
+
+
+def _cpu_per_call(ours: Running, echo: Running) -> Iterator[Row]:
+    for model in MODELS:
+        for batch in (1, 1000):
+            message = request(model, batch)
+
+            def cost(server: Running, message: bytes = message) -> float:
+                before = server.cpu_seconds()
+                load(server, message, in_flight=4)
+                return (server.cpu_seconds() - before) / CALLS * 1e6
+
+            for server in (ours, echo):
+                load(server, message, in_flight=4, calls=200)
+            mine, empty, ratio = interleave(lambda: cost(ours), lambda: cost(echo), repeats=5)
+            goal = model == "cross"
+            yield Row(
+                "serving", f"server CPU per Predict, {model}, {batch} rows, 4 in flight", mine, empty, "us", ratio,
+                f"<= {GOAL}" if goal else "", ratio <= GOAL if goal else None, "echo server of the same grpcio",
+            )  # fmt: skip
+
+
+def _latencies(ours: Running, echo: Running) -> Iterator[Row]:
+    for batch in (1, 1000):
+        message = request("cross", batch)
+        for in_flight in (1, 4, 16):
+            mine, empty = load(ours, message, in_flight), load(echo, message, in_flight)
+            for percent in (50, 99):
+                a, b = (float(np.percentile(taken, percent)) * 1e3 for taken in (mine, empty))
+                yield Row(
+                    "serving", f"p{percent}, cross, {batch} rows, {in_flight} in flight", a, b, "ms", a / b,
+                    alternative="echo server of the same grpcio",
+                )  # fmt: skip
+
+
+def _swap(ours: Running, base: Path, swaps: int = 3) -> Iterator[Row]:
+    """Pushes new versions, warm-up included, while calls go on; the same time without a push beside it."""
+    message = request("cross", 1)
+    versions = [base.parent / f"version-{number}" for number in range(2, 2 + swaps)]
+    for path in versions:
+        save_network(path, "cross")
+
+    def run(push: bool) -> tuple[list[float], int]:
+        taken: list[float] = []
+        errors = [0]
+        end = threading.Event()
+
+        def caller(_: int) -> None:
+            while not end.is_set():
+                start = time.perf_counter()
+                try:
+                    ours.call(message, timeout=60)
+                except grpc.RpcError:
+                    errors[0] += 1
+                taken.append(time.perf_counter() - start)
+
+        with futures.ThreadPoolExecutor(4) as pool:
+            calls = pool.map(caller, range(4))
+            for path in versions:
+                time.sleep(1.0)
+                if push:
+                    path.rename(base / path.name.removeprefix("version-"))
+                time.sleep(2.0)
+            end.set()
+            list(calls)
+        return taken, errors[0]
+
+    steady, _ = run(push=False)
+    swapping, errors = run(push=True)
+    a, b = (float(np.percentile(taken, 99)) * 1e3 for taken in (swapping, steady))
+    yield Row("serving", f"errors in {len(swapping)} calls over {swaps} swaps", errors, None, "errors", None,
+              "0", errors == 0)  # fmt: skip
+    yield Row("serving", "p99 while versions are swapped, cross, 1 row, 4 in flight", a, b, "ms", a / b,
+              alternative="the same load without a swap")  # fmt: skip
+
+
+def _encode_and_decode() -> Row:
+    """Three inputs of 1000 floats in, 1000 out: the server's codec beside protobuf's own Python API."""
+    from tensorflow_serving.apis import predict_pb2
+
+    from serving.codec import read_tensor, write_predict_response
+
+    message, answer = request("cross", 1000), np.linspace(0, 1, 1000, dtype=np.float32)
+
+    def codec() -> None:
+        parsed = predict_pb2.PredictRequest.FromString(message)
+        for alias in parsed.inputs:
+            read_tensor(parsed.inputs[alias], alias)
+        write_predict_response({"prediction": answer}, b"")
+
+    def plain() -> None:
+        import tensorflow as tf
+
+        parsed = predict_pb2.PredictRequest.FromString(message)
+        for alias in parsed.inputs:
+            tf.make_ndarray(parsed.inputs[alias])
+        response = predict_pb2.PredictResponse()
+        tensor = response.outputs["prediction"]
+        tensor.dtype = 1
+        tensor.tensor_shape.dim.add(size=1000)
+        tensor.float_val.extend(answer)
+        response.SerializeToString()
+
+    def cost(work: Callable[[], None]) -> float:
+        with contextlib.suppress(Exception):
+            work()
+        taken = []
+        for _ in range(5):
+            start = time.process_time()
+            for _ in range(500):
+                work()
+            taken.append((time.process_time() - start) / 500 * 1e6)
+        return statistics.median(taken)
+
+    a, b, ratio = interleave(lambda: cost(codec), lambda: cost(plain))
+    return Row("serving", "decode a request and encode an answer of 1000 rows", a, b, "us", ratio,
+               alternative="make_ndarray and float_val.extend")  # fmt: skip
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["echo"]:
+    echo_server()
