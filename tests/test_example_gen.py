@@ -7,6 +7,7 @@ import pytest
 
 from components.artifacts import Examples
 from components.dataset import read_columns
+from components.errors import DataError
 from components.example_gen import generate_examples
 from components.params import ExampleGenParams
 
@@ -57,3 +58,18 @@ def test_records_keep_the_sources_order_whatever_the_number_of_shards(tmp_path: 
         folder.mkdir()
         tables.append(table(make(folder, num_examples=5000, num_shards=shards, compression=compression), "train"))
     np.testing.assert_array_equal(*tables)
+
+
+def test_a_fault_found_by_a_worker_reads_the_same(tmp_path: Path) -> None:
+    for number, text in enumerate(["a,y\n1,2\n3,4\n", "a,y\n1,2\n3\n"]):
+        (tmp_path / f"{number}.csv").write_text(text)
+    settings = {"source": "csv", "input": str(tmp_path / "*.csv"), "text": ("a",), "num_workers": 2}
+    with pytest.raises(DataError, match=r"`1.csv:3` is a short row: it has 1 cells, the header has 2 columns"):
+        make(tmp_path, **settings)
+
+
+def test_splitting_needs_no_more_than_one_row_per_split_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("a,y\n1,2\n")
+    examples = make(tmp_path, source="csv", input=str(tmp_path / "one.csv"))
+    assert examples.counts == {"train": 1, "eval": 0}
+    assert list(read_columns(examples, "eval", batch_size=10)) == []

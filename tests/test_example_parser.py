@@ -1,3 +1,5 @@
+"""Records written in every way that protobuf allows, read by the parser and by the walk."""
+
 from __future__ import annotations
 
 import struct
@@ -9,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import DataError
-from components.example_layout import find_layout
 from components.example_parser import MalformedExampleError, parse_example
-from components.example_walk import UnknownFeatureError, walk_columns
+from components.example_walk import walk_columns
 from components.example_wire import tagged, varint
 from components.tfrecord import frame, split_frames
 
@@ -95,34 +96,3 @@ def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
         if all(f.kind == {"a": "FLOAT", "i": "INT"}[name] for name, f in expected.items()):
             rows = walk([broken], {"a": "FLOAT", "i": "INT"})
             assert rows == {name: [expected[name].values if name in expected else []] for name in ("a", "i")}
-
-
-def test_walk_columns_names_the_record_with_another_type_and_unknown_features() -> None:
-    good = tagged(0x0A, feature(b"a", 0x12, tagged(0x0A, struct.pack("<f", 9.0))))
-    other = tagged(0x0A, feature(b"a", 0x0A, b"\x0a\x01x"))
-    with pytest.raises(DataError, match="`p` record 11: `a` is BYTES, in the records before it is FLOAT"):
-        walk([good, other], {"a": "FLOAT"})
-    with pytest.raises(UnknownFeatureError) as caught:
-        walk([good, tagged(0x0A, feature(b"z", 0x0A, b"\x0a\x01x"))], {"a": "FLOAT"}, strict=True)
-    assert caught.value.features == {"z": "BYTES"}
-
-
-def test_layout_reads_equal_records_and_refuses_the_first_difference() -> None:
-    def record(number: float, whole: int) -> bytes:
-        a = feature(b"a", 0x12, tagged(0x0A, struct.pack("<f", number)))
-        return tagged(0x0A, a + feature(b"i", 0x1A, tagged(0x0A, varint(whole))))
-
-    types = {"a": "FLOAT", "i": "INT"}
-    layout = find_layout(record(1.5, 300), types)
-    assert layout is not None
-    data = b"".join(frame(record(n / 2, 200 + n)) for n in range(100))
-    columns = layout.columns(data, 100)
-    assert columns is not None
-    assert columns["a"].values.tolist() == [n / 2 for n in range(100)]
-    assert columns["i"].values.tolist() == [200 + n for n in range(100)]
-    for place in range(len(data) // 100):  # no byte of a record can change unseen
-        changed = bytearray(data)
-        changed[len(data) // 2 + place] ^= 1
-        assert layout.columns(bytes(changed), 100) is None, place
-    assert find_layout(record(1.5, 300), {"a": "FLOAT"}) is None
-    assert find_layout(b"\xff", types) is None
