@@ -47,9 +47,9 @@ def test_name_columns_names_the_nearest_label() -> None:
     with pytest.raises(DataError) as caught:
         name_columns(["miles", "fares"], ExampleGenParams(label="fare", exclude=("mile",)), "rides.csv:1")
     assert str(caught.value) == (
-        "`rides.csv:1` has no column `fare`, the label. Did you mean `fares`? `example_gen.exclude` names `mile`, "
-        "which is not there. Did you mean `miles`? The columns of `rides.csv:1` are: `miles`, `fares`. Name the label in "
-        "`example_gen.label`."
+        "`rides.csv:1` has no column `fare`, the label. Did you mean `fares`? "
+        "`example_gen.exclude` names `mile`, which is not there. Did you mean `miles`? "
+        "The columns of `rides.csv:1` are: `miles`, `fares`. Name the label in `example_gen.label`."
     )
 
 
