@@ -1,11 +1,14 @@
-"""Which rows are eval. Every rule but `order` decides row by row, so that rows keep their split when more are added.
+"""Which rows are eval.
 
 order     the last ones, once the number of rows is known
 random    by the row's place in the source and the seed
 hash      by the row's content: equal rows are in one split
-key       by one column's content: no key is in two splits
+key       by one column's content: no key is in two splits; rows without a key stay together
 time      from a moment on, or the newest share of the rows there are
 folders   as given
+
+A row keeps its split when rows are appended, except where the rule is a share of the rows there are: `order`, and
+`time` without `split_time`.
 """
 
 from __future__ import annotations
