@@ -21,7 +21,7 @@ class Series:
     """One curve.
 
     Attributes:
-      name: Written at its end.
+      name: Written at its end; empty: nothing is.
       css: Class that gives it colour and dashes.
       x, y: float64 (points,); NaN is a gap.
       hollow: bool (points,): marks drawn as rings; None: a curve without marks.
@@ -113,7 +113,7 @@ def line_chart(
                     drawing.circle(place_x, place_y, 3.5, f"mark {one.css}{' hollow' if hollow else ''}")
         seen = places_y[np.isfinite(places_y)]
         ends.append(float(seen[-1]) if len(seen) else math.nan)
-    shown = [i for i, end in enumerate(ends) if math.isfinite(end)]
+    shown = [i for i, end in enumerate(ends) if math.isfinite(end) and series[i].name]
     for i, place in zip(shown, spread([ends[i] for i in shown], LABEL_GAP, y.end, y.start), strict=True):
         drawing.text(x.end + 8, place + 4, series[i].name, f"name {series[i].css}")
     return str(drawing)

@@ -106,26 +106,29 @@ def _details(run: Run) -> dict[str, Any]:
 
 
 def training(run: Run) -> dict[str, Any]:
-    """Returns the loss curves of all models, wide and narrow, and what was noticed while they were trained."""
-    series, sentences = [], []
+    """Returns the loss curves of all models, wide and narrow, and how each was trained."""
+    series, sentences, facts = [], [], []
     models = run.models
     for kind in sorted(models, key=lambda name: KINDS.index(name) if name in KINDS else len(KINDS)):
-        curves = history(models[kind])
-        if "train" in curves:
-            epochs = np.arange(1, len(curves["train"]) + 1, dtype=float)
-            series.append(Series(kind, css(kind), epochs, curves["train"]))
-            sentences.append(f"{kind} ends at {number(float(curves['train'][-1]), 3)} after {len(epochs)} epochs")
+        curves, properties = history(models[kind]), models[kind].properties
+        for split, values in curves.items():
+            epochs = np.arange(1, len(values) + 1, dtype=float)
+            is_train = split == "train"
+            series.append(Series(kind if is_train else "", css(kind) + ("" if is_train else " faint"), epochs, values))
+        train = curves.get("train", np.array([math.nan]))
+        sentences.append(f"{kind} ends at {number(float(train[-1]), 3)} after {len(train)} epochs")
+        facts.append(
+            {"name": kind, "epochs": len(train), "first": float(train[0]), "last": float(train[-1])}
+            | {key: properties.get(key) for key in ("updates", "train_seconds", "warm_start")}
+            | {"diagnosis": properties.get("diagnosis") or []}
+        )
     title = f"RMSE over the train split by epoch, logarithmic. {'; '.join(sentences)}."
     charts = [
-        figures.line_chart(series, title, x_label="epoch", y_label="train RMSE", width=width, height=height)
+        figures.line_chart(series, title, x_label="epoch", y_label="RMSE", width=width, height=height)
         for width, height in ((760, 340), (360, 300))
     ]
-    facts = [
-        {"name": kind, "seconds": model.properties.get("train_seconds"), "updates": model.properties.get("updates")}
-        | {"diagnosis": model.properties.get("diagnosis") or [], "warm_start": model.properties.get("warm_start")}
-        for kind, model in models.items()
-    ]
-    return {"charts": charts if series else [], "models": facts}
+    has_eval = any("faint" in one.css for one in series)
+    return {"charts": charts if series else [], "models": facts, "has_eval": has_eval}
 
 
 def predictions(run: Run) -> dict[str, Any]:

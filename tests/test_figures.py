@@ -52,6 +52,12 @@ def test_line_chart_names_each_curve_at_its_end_without_overlap():
     assert {"epoch", "RMSE", "10⁰", "10⁻³"} <= set(texts(tree))
 
 
+def test_line_chart_leaves_a_curve_without_a_name_unlabelled():
+    tree = chart(curve("", [1, 0.1]), curve("two", [1, 0.1]))
+    assert [node.text for node in of_class(tree, "name")] == ["two"]
+    assert len(of_class(tree, "curve")) == 2
+
+
 def test_line_chart_has_gaps_where_there_is_no_logarithm():
     tree = chart(curve("one", [1, math.nan, 0, -1, 0.1, 0.01]))
     assert of_class(tree, "curve")[0].attrib["d"].count("M") == 2

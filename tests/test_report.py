@@ -20,7 +20,7 @@ from report_fixtures import (
 )
 
 import pipeline.report
-from components.artifacts import read_json, write_json
+from components.artifacts import Evaluation, InfraValidation, PushedModel, read_json, write_json
 from components.errors import MissingArtifactError
 from pipeline.config import Config, load_config, to_toml
 from pipeline.report import write_index, write_report
@@ -193,6 +193,14 @@ def test_report_draws_a_picture_of_everything_with_words_for_those_who_do_not_se
     assert all(a["role"] == "img" for a in page(store, PUSHED).all("svg"))
 
 
+def test_report_tells_how_each_model_was_trained(store):
+    found = page(store, PUSHED)
+    assert "cross_layer 3 18 " in found.text  # epochs, and six batches in each
+    assert "Thin: the eval split after each epoch." in found.text
+    wide = (store.runs / PUSHED / "report.html").read_text(encoding="utf-8").split('<section id="training"')[1]
+    assert wide.count('class="curve cross_layer faint"') == wide.count('class="curve dense faint"') == 2
+
+
 def test_report_has_a_caption_and_scopes_in_every_table(store):
     found = page(store, PUSHED)
     assert len(found.all("table")) == len(found.all("caption")) > 8
@@ -298,6 +306,27 @@ def test_report_is_written_when_its_settings_are_no_longer_known(bare):
     config = bare.runs / "bare" / "config.toml"
     config.write_text(config.read_text() + "\n[retired]\nkey = 1\n")
     assert "retired.key 1" in Page(write_report(bare, "bare").read_text(encoding="utf-8")).text
+
+
+def test_report_is_written_of_artifacts_that_hold_little(bare):
+    facts = read_json(bare.runs / "bare" / "run.json")
+    with bare.working_folder("evaluator") as work:
+        write_json(work / "metrics.json", facts["models"])
+        write_json(work / "verdict.json", {})
+        bare.finish(Evaluation(work, {}, {"champion": "cross_layer", "reasons": []}), "evaluator", "f1", {})
+    with bare.working_folder("infra_validator") as work:
+        bare.finish(InfraValidation(work, {}, {"reasons": ["`dense` does not answer."]}), "infra_validator", "f1", {})
+    with bare.working_folder("pusher") as work:
+        gone = {"version": 7, "destination": str(work / "none"), "checksum": "0", "model_name": "<toy>", "model": "m"}
+        bare.finish(PushedModel(work, {"pushed": 1}, gone), "pusher", "f1", {})
+    for step in ("infra_validator", "pusher"):
+        facts["steps"][step] = facts["steps"]["evaluator"] | {"artifact": f"artifacts/{step}/f1"}
+        facts["graph"][step] = ["evaluator"]
+    write_json(bare.runs / "bare" / "run.json", facts | {"pushed_version": 7})
+    text = Page(write_report(bare, "bare").read_text(encoding="utf-8")).text
+    assert "version 7 of <toy> is no longer there as it was pushed." in text
+    assert "Trial in a server (?): failed." in text
+    assert "dense does not answer." in text
 
 
 def test_report_refuses_a_run_that_is_not_there(bare):
