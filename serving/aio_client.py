@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from serving.answers import Prediction, VersionStatus
-from serving.connection import BaseClient, finite
+from serving.connection import BaseClient
 from serving.exchange import METHODS, Attempt, Pause, Work
 from serving.signature import ModelMetadata
 
@@ -73,7 +73,7 @@ class AsyncPredictionClient(BaseClient):
         if isinstance(step, Attempt):
             self._check_open()
             call = self._method(step.method)
-            return await call(step.payload, timeout=finite(step.seconds), metadata=self._headers)
+            return await call(step.payload, timeout=step.seconds, metadata=self._headers)
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         free = asyncio.Semaphore(self._max_in_flight)

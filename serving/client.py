@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from serving.answers import Prediction, Timings, VersionStatus
-from serving.connection import BaseClient, Tls, finite
+from serving.connection import BaseClient, Tls
 from serving.exchange import METHODS, Attempt, Pause, Work
 from serving.signature import ModelMetadata, Signature, TensorSpec
 
@@ -110,7 +110,7 @@ class PredictionClient(BaseClient):
     def _do(self, step: Attempt | Pause | list[Work[Any]]) -> Any:
         if isinstance(step, Attempt):
             self._check_open()
-            return self._methods[step.method](step.payload, timeout=finite(step.seconds), metadata=self._headers)
+            return self._methods[step.method](step.payload, timeout=step.seconds, metadata=self._headers)
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
         with ThreadPoolExecutor(self._max_in_flight) as pool:

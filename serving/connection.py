@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -141,8 +140,3 @@ class BaseClient:
     def _check_open(self) -> None:
         if self._closed:
             raise ValueError(f"This client of {self.target} is closed. Make another.")
-
-
-def finite(seconds: float) -> float | None:
-    """Returns a time limit as gRPC takes it: None where there is none."""
-    return None if math.isinf(seconds) else seconds

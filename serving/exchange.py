@@ -41,6 +41,7 @@ _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 _STATUS_TIMEOUT_SECONDS = 1.0  # one question of wait_ready()
 _REFRESH_TIMEOUT_SECONDS = 1.0  # looking again before inputs are called wrong
+_LONGEST_SECONDS = 1e9  # of a deadline; gRPC's clock has no infinity
 _MOST_ROUNDS = 3  # sending parts of a batch again when the version changed in between
 _MOST_BYTES = 2**31 - 2**16  # of a message in protobuf, with room for names
 
@@ -73,11 +74,12 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + min(seconds, _LONGEST_SECONDS)
 
     def left(self) -> float:
         """Returns the seconds that are left, not below zero."""
-        return max(0.0, self._end - time.monotonic())
+        left = self._end - time.monotonic()
+        return left if left > 0.0 else 0.0
 
 
 def pause_before_retry(attempt: int, jitter: float) -> float:

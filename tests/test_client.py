@@ -99,6 +99,10 @@ def test_client_is_safe_to_share_between_threads(client):
         assert list(pool.map(call, range(200))) == list(range(200))
 
 
+def test_deadline_may_be_switched_off(client):
+    assert client.predict(ONE, timeout_seconds=float("inf")).values.tolist() == [0.5]
+
+
 def test_closed_client_says_so(client):
     client.close()
     with pytest.raises(ValueError, match="is closed. Make another."):

@@ -335,4 +335,4 @@ def test_pauses_double_up_to_a_second_and_are_never_all_alike():
 
 
 def test_deadline_of_infinity_never_comes():
-    assert Deadline(float("inf")).left() == float("inf")
+    assert Deadline(float("inf")).left() > 9e8
