@@ -99,7 +99,7 @@ def line_chart(
     ys = np.concatenate([one.y for one in series]) if series else np.empty(0)
     xs = np.concatenate([one.x for one in series]) if series else np.empty(0)
     y = log_axis(ys, height - 40, 24)
-    x = linear_axis(xs, 48, width - room, count=max(2, int(width / 110)), tight=True)
+    x = linear_axis(xs, 48, width - room, count=max(2, int(width / 110)), tight=True, whole=True)
     if x_ticks is not None:
         x = Axis(x.low, x.high, x.start, x.end, False, tuple(x_ticks))
     drawing.axes(x, y, x_label, y_label)

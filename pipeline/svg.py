@@ -74,7 +74,9 @@ class Axis:
         return float(self.place(value))
 
 
-def linear_axis(values: Any, start: float, end: float, *, count: int = 5, tight: bool = False) -> Axis:
+def linear_axis(
+    values: Any, start: float, end: float, *, count: int = 5, tight: bool = False, whole: bool = False
+) -> Axis:
     """Returns an axis that holds all finite `values`, with about `count` round ticks.
 
     Args:
@@ -82,10 +84,12 @@ def linear_axis(values: Any, start: float, end: float, *, count: int = 5, tight:
       start, end: Its ends in the picture.
       count: How many ticks are wanted.
       tight: Whether the axis ends at the data, not at a tick.
+      whole: Whether ticks stand at whole numbers only.
     """
     low, high = _extent(values)
     step = 10.0 ** math.floor(math.log10((high - low) / count))
     step *= next((factor for factor in (1, 2, 5) if (high - low) / (step * factor) <= count), 10)
+    step = max(step, 1.0) if whole else step
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     if tight:
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

@@ -50,6 +50,12 @@ def test_linear_axis_ends_at_the_data_when_tight():
     assert axis.at(0.995) == 995
 
 
+def test_linear_axis_has_whole_ticks_for_what_is_counted():
+    assert labels(linear_axis([1, 3], 0, 1, tight=True, whole=True)) == ["1", "2", "3"]
+    assert labels(linear_axis([1, 1], 0, 1, tight=True, whole=True)) == ["1"]
+    assert labels(linear_axis([1, 100], 0, 1, tight=True, whole=True)) == ["20", "40", "60", "80", "100"]
+
+
 @pytest.mark.parametrize(
     ("values", "wanted", "factor"),
     [
