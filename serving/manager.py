@@ -11,15 +11,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
 
 from serving.codes import invalid, status_of
 from serving.model import LoadedModel
-from serving.states import Entry, State, Version, check_change
+from serving.states import Entry, Lease, State, Version, check_change
 from serving.status import ServingError
 from serving.versions import ModelConfig, list_versions
 
@@ -55,17 +54,17 @@ class ModelManager:
         self._labels_before_available = labels_before_available
         self._entries: dict[str, Entry] = {}
         self._labels: dict[str, Mapping[str, int]] = {}
-        # What requests look up: newest first. Replaced as a whole, so that a reader needs no lock.
+        # What requests look up: the available versions of each model, newest first.
         self._serving: dict[str, list[Version]] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._poll_now = True
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="model-manager", daemon=True)
 
     # ---- For requests ----
 
-    @contextmanager
-    def use(self, name: str, version: int | None = None, label: str = "") -> Iterator[tuple[int, LoadedModel]]:
+    def use(self, name: str, version: int | None = None, label: str = "") -> Lease:
         """Lends the version a request names; it stays loaded until the block ends.
 
         Args:
@@ -73,8 +72,8 @@ class ModelManager:
           version: Its version; None for the newest, or the label's.
           label: A label of the model's config.
 
-        Yields:
-          The version's number and the model.
+        Returns:
+          A context manager that yields the version's number and the model.
 
         Raises:
           ServingError: There is no such name, version or label.
@@ -85,19 +84,7 @@ class ModelManager:
             version = self._labels.get(name, {}).get(label)
             if version is None:
                 raise invalid(f"Unrecognized servable version label: {label}")
-        with self._changed:
-            found = next((v for v in self._serving.get(name, ()) if version is None or v.number == version), None)
-            if found is None or found.model is None:
-                wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-                raise ServingError(f"Servable not found for request: {wanted}", grpc.StatusCode.NOT_FOUND)
-            found.users += 1
-        try:
-            yield found.number, found.model
-        finally:
-            with self._changed:
-                found.users -= 1
-                if not found.users and found.state is not State.AVAILABLE:
-                    self._changed.notify_all()
+        return Lease(self._changed, self._lock, self._serving, name, version)
 
     def versions(self, name: str) -> list[Version]:
         """Returns every version ever seen of a model, the highest first."""
@@ -282,7 +269,7 @@ class ModelManager:
     def _publish(self, entry: Entry) -> None:
         """Shows requests what is available now; called with the lock held."""
         newest_first = sorted(entry.available(), key=lambda v: -v.number)
-        self._serving = {**self._serving, entry.config.name: newest_first}
+        self._serving[entry.config.name] = newest_first
         self._changed.notify_all()
 
     def _retire(self, version: Version) -> None:

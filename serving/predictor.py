@@ -67,9 +67,10 @@ def _read_inputs(signature: Signature, given: Any) -> list[Array]:
         )
     arrays, used = [], 0
     for alias, (feed, _) in signature.inputs.items():
-        if alias in given:
+        tensor = given.get(alias)
+        if tensor is not None:
             used += 1
-            arrays.append(read_tensor(given[alias], alias))
+            arrays.append(read_tensor(tensor, alias))
         elif alias in defaults:
             arrays.append(read_tensor(defaults[alias], alias))
         else:

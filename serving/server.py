@@ -64,6 +64,7 @@ class Server:
         self._server: Any = None
         self._rest: RestServer | None = None
         self._health: Any = None
+        self._config_content: bytes | None = None
         self._manager = ModelManager(
             self._load,
             poll_seconds=flags.file_system_poll_wait_seconds,
@@ -155,6 +156,7 @@ class Server:
         if flags.model_config_file:
             from serving.configs import model_server_config, read_config
 
+            self._config_content = _content(flags.model_config_file)  # before it is parsed: a later change is noticed
             message = read_config(flags.model_config_file, model_server_config())
             if message.WhichOneof("config") == "custom_model_config":
                 raise ServingError("custom_model_config is not supported.", grpc.StatusCode.UNIMPLEMENTED)
@@ -175,12 +177,9 @@ class Server:
         self._manager.wait_available(self.models, lambda: self._stopping.is_set() or not wanted())
 
     def _poll_config(self) -> None:
-        known = _content(self.flags.model_config_file)
         while not self._stopping.wait(self.flags.model_config_file_poll_wait_seconds):
-            content = _content(self.flags.model_config_file)
-            if content == known:
+            if _content(self.flags.model_config_file) == self._config_content:
                 continue
-            known = content
             try:
                 self._reload(self._read_configs(), lambda: True)
                 log.info("%s is in service.", self.flags.model_config_file)
@@ -254,7 +253,7 @@ def run(flags: ServerFlags) -> int:
     except ServingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    if server.port or flags.grpc_socket_path:
+    if not server._stopping.is_set():
         # What TensorFlow has put on the heap stays: the collector need not walk through it while requests wait.
         gc.collect()
         gc.freeze()

@@ -7,7 +7,7 @@ is answered like any other error: `_answering` is the one place where an excepti
 from __future__ import annotations
 
 import logging
-import threading
+import queue
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -60,6 +60,26 @@ def requested(request: Any) -> tuple[str, int | None, str]:
     )
 
 
+class Turns:
+    """A semaphore for `with` that costs a request a tenth of threading's.
+
+    Args:
+      count: How many may be inside at once.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(count):
+            self._turns.put(None)
+        self._take, self._give = self._turns.get, self._turns.put
+
+    def __enter__(self) -> None:
+        self._take()
+
+    def __exit__(self, *_: object) -> None:
+        self._give(None)
+
+
 class Servicer:
     """PredictionService and ModelService on a model manager.
 
@@ -82,7 +102,7 @@ class Servicer:
         reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], None],
     ) -> None:
         self._manager = manager
-        self.running = threading.BoundedSemaphore(max_running)
+        self.running = Turns(max_running)
         self._as_content = as_content
         self._reload = reload
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,52 @@ class Entry:
         wanted = [self.versions.get(number) for number in self.aspired or {}]
         failed = [version for version in wanted if version is not None and version.failed]
         return failed if wanted and len(failed) == len(wanted) else []
+
+
+class Lease:
+    """The use of one version by one request, as a context manager; written out, because each request pays for it.
+
+    Args:
+      changed: Notified when the last user of a version that must go has left.
+      lock: The lock of `changed`.
+      serving: Model -> its available versions, newest first.
+      name: The model.
+      version: Its version; None for the newest.
+    """
+
+    __slots__ = ("_changed", "_found", "_lock", "_name", "_serving", "_version")
+
+    def __init__(
+        self,
+        changed: threading.Condition,
+        lock: threading.RLock,
+        serving: Mapping[str, list[Version]],
+        name: str,
+        version: int | None,
+    ) -> None:
+        self._changed = changed
+        self._lock = lock
+        self._serving = serving
+        self._name = name
+        self._version = version
+
+    def __enter__(self) -> tuple[int, LoadedModel]:
+        name, version = self._name, self._version
+        with self._lock:
+            for found in self._serving.get(name, ()):
+                if (version is None or found.number == version) and found.model is not None:
+                    found.users += 1
+                    self._found = found
+                    return found.number, found.model
+        wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+        raise ServingError(f"Servable not found for request: {wanted}", grpc.StatusCode.NOT_FOUND)
+
+    def __exit__(self, *_: object) -> None:
+        found = self._found
+        with self._lock:
+            found.users -= 1
+            if not found.users and found.state is not State.AVAILABLE:
+                self._changed.notify_all()
 
 
 def check_change(
