@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 ARTIFACT_FILE = "artifact.json"
+MEAN_PREDICTOR = "mean_predictor"  # predicts the mean label of train for every row: a line of the tables, no model
 
 
 def read_json(path: Path) -> Any:
@@ -228,12 +229,15 @@ class Evaluation(Artifact):
     """Metrics and verdict of every model, judged as exported.
 
     File structure:
-      metrics.json                 by model: num_parameters, train_rmse, eval_rmse, mae, ...
-      verdict.json                 by candidate: blessed, rules (metric, value, threshold, margin, rows, passed)
+      metrics.json                 by model, the mean predictor too: num_parameters, train_rmse, eval_rmse, mae, ...
+      details.json                 by model: calibration, worst_rows, slices, explanation
+      verdict.json                 by candidate: blessed, rules; see `components.verdict`
       BLESSED | NOT_BLESSED        empty; the run's verdict
       predictions/<model>.npy      float32 (eval rows,), in record order
+      labels.npy                   float32 (eval rows,)
 
-    Properties: `champion` (a model's name or null), `reasons` (one sentence per failed rule).
+    Properties: `champion` (a model's name or null), `reasons` (one sentence per failed rule), `skipped` (per rule that
+    was not asked), `baseline`, `served_version`, `batch_size` (rows per call), `label_std` (of the eval split).
     """
 
     @property

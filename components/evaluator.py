@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import Evaluation, Examples, Model, Schema, write_json
+from components.artifacts import MEAN_PREDICTOR, Evaluation, Examples, Model, Schema, write_json
 from components.errors import ExportError
 from components.explain import explain, known_truth
 from components.features import Feature, read_schema
-from components.metrics import MEAN_PREDICTOR, ErrorSums, calibration
+from components.metrics import ErrorSums, calibration
 from components.params import EvaluatorParams
 from components.rule_results import Scores, Served
 from components.rules import judge

@@ -68,7 +68,9 @@ def validate_infra(
     try:
         with (
             running_server(base, kind, server=params.server, timeout_seconds=params.timeout_seconds) as server,
-            PredictionClient(server.target, model_name=kind, timeout_seconds=params.timeout_seconds) as client,
+            PredictionClient(
+                server.target, model_name=kind, timeout_seconds=params.timeout_seconds, max_rows_per_call=size
+            ) as client,
         ):
             server_kind = server.kind
             log.info("asking the %s server at %s", server.kind, server.target)
@@ -83,13 +85,13 @@ def validate_infra(
                 ):
                     if not difference <= limit:  # NaN is not below any limit
                         reasons.append(
-                            f"INFRA_NOT_BLESSED: `{kind}` answers differently over gRPC: in {rows} by {difference:.2g} "
+                            f"`{kind}` answers differently over gRPC: in {rows} by {difference:.2g} "
                             f"of max(label's standard deviation, |prediction|), above {limit:.2g}."
                         )
     except (DeadlineError, UnavailableError, UsageError) as error:
         raise ExportError(f"InfraValidator could not ask `{kind}`: {error}") from error
     except ServingError as error:
-        reasons.append(f"INFRA_NOT_BLESSED: `{kind}` cannot be served: {error}")
+        reasons.append(f"`{kind}` cannot be served: {error}")
     finally:
         (base / "1").unlink()
         base.rmdir()
@@ -109,7 +111,7 @@ def _signature_problems(client: PredictionClient, features: tuple[Feature, ...])
     """Returns how the served signature departs from the schema."""
     signature = client.metadata().signatures.get("serving_default")
     if signature is None:
-        return ["INFRA_NOT_BLESSED: the exported model has no signature `serving_default`."]
+        return ["The exported model has no signature `serving_default`."]
     wanted = {feature.name: f"{'text' if feature.is_text else feature.dtype} [rows]" for feature in features}
     served = {name: str(spec) for name, spec in signature.inputs.items()}
     problems = [f"lacks `{name}`" for name in sorted(wanted.keys() - served.keys())]
@@ -119,7 +121,7 @@ def _signature_problems(client: PredictionClient, features: tuple[Feature, ...])
         for name in sorted(wanted.keys() & served.keys())
         if served[name] != wanted[name]
     ]
-    return [f"INFRA_NOT_BLESSED: the exported signature {problem}." for problem in problems]
+    return [f"The exported signature {problem}." for problem in problems]
 
 
 def _largest_difference(

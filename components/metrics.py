@@ -20,7 +20,6 @@ Array = np.ndarray[Any, Any]
 # A float32 model cannot come closer to its labels than a few units in the last place of a typical label. Below this
 # many, two models are tied: 1e-7 against 1.2e-7 is rounding, not a regression.
 FLOOR_ULPS = 4
-MEAN_PREDICTOR = "mean_predictor"  # predicts the mean label of the train split for every row
 SAMPLE_SIZE = 1 << 18
 _CHUNK = 1 << 16
 

@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import Examples, Schema, Statistics, write_json
+from components.artifacts import MEAN_PREDICTOR, Examples, Schema, Statistics, write_json
 from components.errors import DataAnomalyError
 from components.params import CrossLayerParams, DenseParams, EvaluatorParams, SchemaGenParams, StatisticsGenParams
 from pipeline.config import Config
 
-MEAN_PREDICTOR = "mean_predictor"
 STRONG_DENSE = "strong_dense"
 # A run that is hardly better than the train mean has learned nothing.
 COLLAPSED_SHARE = 0.95

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components import artifacts
-from components.artifacts import Artifact, write_json
+from components.artifacts import MEAN_PREDICTOR, Artifact, write_json
 from components.errors import DataAnomalyError, NotBlessedError, PipelineError
 from pipeline import fingerprint as fp
 from pipeline.config import Config, to_toml
@@ -22,7 +22,6 @@ from pipeline.graph import Step, model_kind
 from pipeline.plan import Plan, PlannedStep, make_plan, passes, serving_dir
 from pipeline.store import RUN_FILE, Store, utc_now
 
-MEAN_PREDICTOR = "mean_predictor"  # a line of the tables, no model of the run
 MODEL_KEYS = ("num_parameters", "train_rmse", "eval_rmse")
 STEP_KEYS = ("status", "seconds", "artifact")
 

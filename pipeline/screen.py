@@ -17,6 +17,8 @@ from pipeline.plan import Plan, differences
 from pipeline.runner import RunResult
 from pipeline.store import Store
 
+REASONS_SHOWN = 4
+
 
 def _console() -> Console:
     console = Console(highlight=False, soft_wrap=True)
@@ -53,8 +55,11 @@ def print_result(result: RunResult) -> None:
     else:
         console.print(f"Report: {run / 'report.html'}", markup=False)
     if result.exit_code == NotBlessedError.exit_code:
-        for reason in result.reasons:
-            console.print(reason, markup=False)
+        shut = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
+        for reason in result.reasons[:REASONS_SHOWN]:
+            console.print(f"{shut}: {reason}", markup=False)
+        if len(result.reasons) > REASONS_SHOWN:
+            console.print(f"{shut}: {len(result.reasons) - REASONS_SHOWN:,} more rules failed.", markup=False)
         console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}", markup=False)
 
 

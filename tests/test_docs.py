@@ -7,6 +7,7 @@ before a block leaves it out; BUILD.md lists all of these.
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -52,9 +53,13 @@ def free_port():
 
 @pytest.fixture
 def clone(tmp_path):
-    """A folder with what git tracks at the top level, and the environment that `make` has set up."""
-    for path in (*HOUSE.iterdir(),):
-        if path.name not in (".git", "crossnet_root", ".ci"):
+    """A folder with what stands at the top level, and the environment that `make` has set up."""
+    for path in HOUSE.iterdir():
+        if path.name in ("pyproject.toml", "requirements.lock"):
+            # Older than the environment whatever was edited, so that `make` does not install this folder into it.
+            shutil.copy(path, tmp_path)
+            os.utime(tmp_path / path.name, (0, 0))
+        elif path.name not in (".git", "crossnet_root", ".ci"):
             (tmp_path / path.name).symlink_to(path)
     return tmp_path
 

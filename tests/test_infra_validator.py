@@ -74,9 +74,9 @@ def test_infra_validator_refuses_a_signature_that_is_not_the_schemas(judged, tmp
         examples, schema, evaluation, {"cross_layer": model}, output_dir=tmp_path / "out", params=EMBEDDED
     )
     assert result.reasons == [
-        "INFRA_NOT_BLESSED: the exported signature lacks `x2`.",
-        "INFRA_NOT_BLESSED: the exported signature asks for `other`, unknown to the schema.",
-        "INFRA_NOT_BLESSED: the exported signature takes `x0` as int64 [rows], the schema says float32 [rows].",
+        "The exported signature lacks `x2`.",
+        "The exported signature asks for `other`, unknown to the schema.",
+        "The exported signature takes `x0` as int64 [rows], the schema says float32 [rows].",
     ]
 
 
@@ -89,7 +89,7 @@ def test_infra_validator_refuses_a_model_that_does_not_load(judged, tmp_path):
     result = validate_infra(
         examples, schema, evaluation, {"cross_layer": model}, output_dir=tmp_path / "out", params=EMBEDDED
     )
-    assert "INFRA_NOT_BLESSED: `cross_layer` cannot be served: " in result.reasons[0]
+    assert "`cross_layer` cannot be served: " in result.reasons[0]
     assert (tmp_path / "out" / "INFRA_NOT_BLESSED").exists()
 
 

@@ -147,7 +147,7 @@ def test_run_with_a_closed_gate_exits_3_and_pushes_nothing_also_the_second_time(
         result = toy.run()
         assert calls == toy_steps.CALLS
         assert (result.exit_code, result.verdict, result.pushed_version) == (3, "NOT_BLESSED", None)
-        assert result.reasons == ["NOT_BLESSED: `toy` has eval rmse 0.1, above max_rmse 0.01."]
+        assert result.reasons == ["`toy` has eval rmse 0.1, above max_rmse 0.01."]
         assert statuses(result)[3:] == ["skipped", "skipped"]
     assert not (toy.root / "serving_models").exists()
 

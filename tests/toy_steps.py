@@ -45,7 +45,7 @@ def evaluate(examples: Examples, *, output_dir, max_rmse: float) -> Evaluation:
     write_json(output_dir / "metrics.json", metrics)
     write_json(output_dir / "verdict.json", {"models": ["toy"]})
     (output_dir / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
-    reasons = [] if blessed else [f"NOT_BLESSED: `toy` has eval rmse {rmse}, above max_rmse {max_rmse}."]
+    reasons = [] if blessed else [f"`toy` has eval rmse {rmse}, above max_rmse {max_rmse}."]
     return Evaluation(output_dir, {}, {"champion": "toy" if blessed else None, "reasons": reasons})
 
 
