@@ -129,9 +129,7 @@ def test_warm_start_keeps_the_vocabulary_and_learns_new_tokens(tmp_path: Path) -
 
 def test_warm_start_refuses_other_architectures_features_and_folders(article: Any, mixed: Any, tmp_path: Path) -> None:
     before = train(article, tmp_path / "1")
-    with pytest.raises(
-        TrainingError, match='of another architecture: `kind` is "cross_layer" there, "dense" here'
-    ):
+    with pytest.raises(TrainingError, match='of another architecture: `kind` is "cross_layer" there, "dense" here'):
         train(article, tmp_path / "2", "dense", warm_start=before.path)
     with pytest.raises(TrainingError, match='its features are others: .*`x0` is "FLOAT" there, null here'):
         train(mixed, tmp_path / "3", warm_start=before.path)
@@ -193,9 +191,7 @@ def test_row_with_a_value_that_is_not_finite_is_named(tmp_path: Path, monkeypatc
     table["x1"][130] = float("nan")
     artifacts = make_artifacts(tmp_path / "a", table, table)
     monkeypatch.setattr("components.provenance.locate", lambda examples, split, record: f"rides.csv:{record + 2}")
-    with pytest.raises(
-        TrainingError, match=r"loss is nan in epoch 1, batch 3 \(rows 100 to 149\): `x1` of row 130"
-    ):
+    with pytest.raises(TrainingError, match=r"loss is nan in epoch 1, batch 3 \(rows 100 to 149\): `x1` of row 130"):
         train(artifacts, tmp_path / "1", normalize="none")
 
 
