@@ -26,7 +26,7 @@ from components.checks import (
 from components.column_statistics import custom_number
 from components.column_values import COUNT_ERROR, NUM_INFINITE
 from components.dataset import Column
-from components.sketches import Hashes, mix
+from components.hashing import Hashes, mix
 
 Mask = NDArray[np.bool_]
 MOST_EXAMPLES = 3

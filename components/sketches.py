@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from components.hashing import Hashes, mix
+
 Floats = NDArray[np.float64]
-Hashes = NDArray[np.uint64]
 
 
 class Points(NamedTuple):
@@ -139,17 +140,6 @@ class QuantileSketch:
             if points is not None:
                 merged = points.merge(merged, len(points.values) + len(merged.values))
         return merged
-
-
-def mix(values: NDArray[np.uint64]) -> Hashes:
-    """Returns well-spread 64-bit hashes of integers, uint64 of the same shape (the finaliser of SplitMix64)."""
-    mixed = values + np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= mixed >> np.uint64(30)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
 
 
 def hash_numbers(values: NDArray[Any]) -> Hashes:

@@ -23,16 +23,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.example_wire import is_list
+from components.hashing import Hashes, mix
 from components.params import ExampleGenParams
 from components.sources import SourceBatch
 from components.splits_time import time_values
 
 SPLITS = ("train", "eval")
-_GOLDEN = 0x9E3779B97F4A7C15  # of splitmix64, Steele et al., 2014, https://doi.org/10.1145/2660193.2660195
 
 _MISSING = 0x6D697373696E67  # of a missing value; any number would do
-
-Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -77,15 +75,6 @@ class Splitter:
 
     def _is_below(self, hashes: Hashes) -> NDArray[np.bool_]:
         return hashes < np.uint64(int(self.params.eval_fraction * 2**64))
-
-
-def mix(values: Hashes) -> Hashes:
-    """Returns splitmix64 of each number: every bit of the result depends on every bit of the number."""
-    with np.errstate(over="ignore"):
-        mixed = values + np.uint64(_GOLDEN)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def hash_rows(rows: pa.RecordBatch) -> Hashes:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import repeats
+from components.hashing import mix
 from components.repeats import Repeats, RowHashes
-from components.sketches import mix
 
 
 def find_repeats(**table):
