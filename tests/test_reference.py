@@ -4,7 +4,6 @@ from pipeline import reference
 from pipeline.cli import cli
 from pipeline.config import setting_names
 
-
 PAGES = dict(reference.pages())
 
 
