@@ -6,7 +6,7 @@ import hashlib
 import keyword
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,9 @@ def export_model(
     module = ServingModule(network, transform)
     predict = prediction_function(network, transform)
     features = transform.preprocessing.features
-    names = {_argument(feature.name): feature.name for feature in features}
-    columns = {_argument(f.name): tf.TensorSpec([None], f.dtype, name=_argument(f.name)) for f in features}
+    names = _arguments(feature.name for feature in features)
+    dtypes = {feature.name: feature.dtype for feature in features}
+    columns = {argument: tf.TensorSpec([None], dtypes[name], name=argument) for argument, name in names.items()}
 
     def serve_columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {"prediction": predict({names[argument]: value for argument, value in columns.items()})}
@@ -130,9 +131,21 @@ def _parsing(feature: Feature) -> Any:
     return tf.io.FixedLenFeature([], dtype, default_value="" if feature.is_text else math.nan)
 
 
-def _argument(name: str) -> str:
-    """Returns the name under which TensorFlow traces a feature: it takes no word of Python, such as "class"."""
-    return f"{name}_" if keyword.iskeyword(name) or name == "self" else name
+def _arguments(names: Iterable[str]) -> dict[str, str]:
+    """Returns each feature's name by the argument that TensorFlow traces: no word of Python, no leading `_`."""
+    arguments: dict[str, str] = {}
+    for name in sorted(
+        names, key=_is_traceable, reverse=True
+    ):  # a name that is fine is never taken by another's stand-in
+        argument = name if _is_traceable(name) else f"x{name}" if name.startswith("_") else f"{name}_"
+        while argument in arguments:
+            argument += "_"
+        arguments[argument] = name
+    return arguments
+
+
+def _is_traceable(name: str) -> bool:
+    return not (keyword.iskeyword(name) or name == "self" or name.startswith("_"))
 
 
 def _finish(folder: Path, names: Mapping[str, str], content: str) -> None:

@@ -13,7 +13,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from components.sketches import Hashes, first_of_each
+from components.hashing import Hashes
+from components.sketches import first_of_each
 
 RANGE_ROWS = 1 << 20
 MOST_RANGES = 64

@@ -128,6 +128,9 @@ epochs = 100
 batch_size = {32 if few else 1000}
 learning_rate = {0.02 if few else 0.05}
 
+[dense]
+learning_rate = 0.003   # a Dense net dies at rates that suit a cross network
+
 [evaluator]
 # The label's standard deviation is {look.label_std:.3g} in these rows: what always predicting the mean would reach.
 max_rmse = {limit}        # in the label's unit; half of that to begin with, yours to set

@@ -20,7 +20,7 @@ PREPROCESSING = Preprocessing(
         NumberColumn("a", "FLOAT", True),
         NumberColumn("n", "INT", True, mean=10.0, scale=2.0, fill=10.0),
         NumberColumn("hole", "INT", False, mean=3.0, scale=1.0, fill=3.0),
-        NumberColumn("f", "FLOAT", False, fill=0.5),
+        NumberColumn("_f", "FLOAT", False, fill=0.5),
     ),
     texts=(TextColumn("class", True, ("x", "y"), 2), TextColumn("s", False, ("", "z"), 1)),
     label_mean=100.0,
@@ -31,14 +31,14 @@ COLUMNS: dict[str, list[Any]] = {
     "a": [0.1, 0.2, 0.3],
     "n": [8, 10, 13],
     "hole": [NAN, 4.0, 5.0],
-    "f": [0.25, NAN, 1.5],
+    "_f": [0.25, NAN, 1.5],
     "class": ["x", "unknown", "y"],
     "s": ["z", "", "q"],
 }
 EXAMPLES = [
-    {"a": 0.1, "n": 8, "f": 0.25, "class": "x", "s": "z"},
+    {"a": 0.1, "n": 8, "_f": 0.25, "class": "x", "s": "z"},
     {"a": 0.2, "n": 10, "hole": 4, "class": "unknown"},
-    {"a": 0.3, "n": 13, "hole": 5, "f": 1.5, "class": "y", "s": "q"},
+    {"a": 0.3, "n": 13, "hole": 5, "_f": 1.5, "class": "y", "s": "q"},
 ]
 
 
@@ -103,7 +103,7 @@ def test_export_has_the_three_signatures_of_the_contract(exported: Path) -> None
         if not name.startswith("__")
     }
     text, number = ("string", (-1,)), ("float32", (-1,))
-    columns = {"a": number, "n": ("int64", (-1,)), "hole": number, "f": number, "class": text, "s": text}
+    columns = {"a": number, "n": ("int64", (-1,)), "hole": number, "_f": number, "class": text, "s": text}
     assert found == {
         "serving_default": (columns, {"prediction": number}, "tensorflow/serving/predict"),
         "serving_examples": ({"examples": text}, {"prediction": number}, "tensorflow/serving/predict"),
@@ -172,7 +172,10 @@ def test_two_exports_with_other_vocabularies_live_in_one_process(exported: Path,
     other = dataclasses.replace(PREPROCESSING, texts=(TextColumn("class", True, ("y", "x"), 2), PREPROCESSING.texts[1]))
     export(tmp_path / "model", preprocessing=other)
     dtypes = {"n": tf.int64, "class": tf.string, "s": tf.string}
-    arguments = {{"class": "class_"}.get(k, k): tf.constant(v, dtypes.get(k, tf.float32)) for k, v in COLUMNS.items()}
+    arguments = {
+        {"class": "class_", "_f": "x_f"}.get(k, k): tf.constant(v, dtypes.get(k, tf.float32))
+        for k, v in COLUMNS.items()
+    }
     models = [tf.saved_model.load(str(folder)) for folder in (exported, tmp_path / "model")]
     first, second = (model.signatures["serving_default"](**arguments)["prediction"].numpy() for model in models)
     assert first[1] == second[1]  # outside of both vocabularies
