@@ -26,7 +26,7 @@ lint: .venv/.dev
 	@$(V)/mypy
 
 bench: .venv/.dev
-	@$(V)/python -m benchmarks --json bench.json $(ARGS)
+	@$(V)/python -m benchmarks --json bench.json --page docs/benchmarks.md $(ARGS)
 
 lock: $(UV)
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml -o requirements.lock

@@ -66,8 +66,8 @@ def push_model(
         if version is not None and version not in versions_in_service(folder):
             if not force:
                 raise NotBlessedError(
-                    f"`{model.kind}` is version {version} of `{params.model_name}`, which was rolled back. Nothing was "
-                    'pushed. To serve it again: `crossnet run --force "REASON"`.'
+                    f"`{model.kind}` is version {version} of `{params.model_name}`, which was rolled back. "
+                    'To serve it again: `crossnet run --force "REASON"`.'
                 )
             version = None
         pushed = version is None

@@ -204,7 +204,7 @@ class _Judge:
     def non_inferiority(self, margin: float) -> RuleResult:
         rule, served = "non_inferiority", self.served
         if served is None:
-            message = f"No model is in service yet, so `{self.name}` was not asked for {rule}."
+            message = f"No other model is in service, so `{self.name}` was not asked for {rule}."
             return self.result(rule, message, None, margin=margin)
         version = f"version {served.version} in service"
         out = "Push with `--force`, or set `evaluator.non_inferiority_margin` to none."

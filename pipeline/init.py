@@ -145,7 +145,9 @@ min_improvement = 0.0   # share by which RMSE must be below the baseline's
 
 
 def _line(key: str, value: object) -> str:
-    return " ".join(tomli_w.dumps({key: value}).split("\n")).strip()
+    if isinstance(value, list):
+        return f"{key} = [{', '.join(_line('x', item).partition(' = ')[2] for item in value)}]"
+    return tomli_w.dumps({key: value}).strip()
 
 
 def _because(names: tuple[str, ...], reason: str, shown: tuple[str, ...] = ()) -> str:

@@ -145,9 +145,11 @@ def _execute(plan: Plan, store: Store, result: RunResult, reporter: Reporter, fo
         except PipelineError as error:
             _note(result, planned, "failed", store, seconds=time.perf_counter() - start)
             reporter.line(f"{name:<19} failed")
-            result.exit_code, result.error = error.exit_code, str(error)
+            result.exit_code = error.exit_code
             if isinstance(error, NotBlessedError):
                 result.reasons = [str(error)]
+            else:
+                result.error = str(error)
             blocked.add(name)
             continue
         except BaseException:

@@ -68,7 +68,10 @@ class RestServer:
             app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
         self._socket = _listen(host, flags.rest_api_port)
         self.port: int = self._socket.getsockname()[1]
-        config = uvicorn.Config(app, lifespan="off", ws="none", log_level="warning", access_log=False)
+        # The interface is said, because a bound method is taken for an application of the old two-step kind.
+        config = uvicorn.Config(
+            app, interface="asgi3", lifespan="off", ws="none", log_level="warning", access_log=False
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="rest", daemon=True

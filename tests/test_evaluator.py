@@ -179,7 +179,7 @@ def test_evaluator_compares_with_the_version_in_service(evaluate, data, tmp_path
 def test_evaluator_says_that_there_is_no_model_in_service(evaluate):
     evaluation = evaluate(["close", "far"])
     assert evaluation.properties["skipped"] == [
-        "No model is in service yet, so `close` was not asked for non_inferiority."
+        "No other model is in service, so `close` was not asked for non_inferiority."
     ]
     assert evaluation.properties["served_version"] is None
 
@@ -264,7 +264,7 @@ def test_verdict_fits_on_one_screen_and_shows_every_rule(evaluate):
     assert [line.split()[0] for line in lines[2:6]] == ["close", "far", "exact", MEAN_PREDICTOR]
     assert [line.split()[-1] for line in lines[2:5]] == ["champion", "blessed", "baseline"]
     assert "  FAILED   `far` has eval rmse 0.5" in text
-    assert "  skipped  No model is in service yet" in text
+    assert "  skipped  No other model is in service" in text
 
 
 def test_verdict_shows_failed_slices_and_counts_the_others(evaluate, models):

@@ -45,7 +45,6 @@ def server(tmp_path_factory):
         port=0,
         model_config_file=str(config),
         allow_version_labels_for_unavailable_models=True,
-        rest_api_enable_cors_support=True,
     )
     with Server(flags, rest=True) as running:
         yield running
@@ -220,8 +219,19 @@ def test_rest_refuses_other_paths(ask):
     assert ask("POST", "/v1/models/demo:classify", {})[0] == 501
 
 
-def test_rest_allows_other_origins_when_asked(ask):
-    assert ask("GET", "/v1/models/demo", headers={"Origin": "http://x"})[2]["access-control-allow-origin"] == "*"
+def test_rest_allows_other_origins_only_when_asked(ask, tmp_path):
+    origin = {"Origin": "http://x"}
+    assert "access-control-allow-origin" not in ask("GET", "/v1/models/demo", headers=origin)[2]
+    save_model(tmp_path / "demo" / "1")
+    flags = ServerFlags(
+        port=0, model_name="demo", model_base_path=str(tmp_path / "demo"), rest_api_enable_cors_support=True
+    )
+    with Server(flags, rest=True) as allowing:
+        connection = http.client.HTTPConnection("127.0.0.1", allowing.rest_port, timeout=20)
+        connection.request("GET", "/v1/models/demo", headers=origin)
+        response = connection.getresponse()
+        assert (response.status, response.headers["access-control-allow-origin"]) == (200, "*")
+        connection.close()
 
 
 def test_rest_gives_up_after_its_timeout(server, monkeypatch):
