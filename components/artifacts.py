@@ -169,7 +169,7 @@ class Anomalies(Artifact):
       Split-eval/SchemaDiff.pb
       anomalies.json               {"anomalies": [{split, column, rule, severity, count, rows, first, message}]}
 
-    Counts: `errors` and `warnings`.
+    Counts: `errors` and `warnings`. Properties: `summary`, the errors in words, or the warnings where there is none.
     """
 
     def proto(self, split: str) -> anomalies_pb2.Anomalies:
@@ -187,6 +187,11 @@ class Anomalies(Artifact):
     def has_errors(self) -> bool:
         """Whether the run must stop."""
         return self.counts["errors"] > 0
+
+    @property
+    def summary(self) -> str:
+        """The errors in words, or the warnings where there is no error; "" where there is neither."""
+        return str(self.properties["summary"])
 
 
 class Model(Artifact):

@@ -8,6 +8,7 @@ limit of `[example_validator]` is crossed.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -65,7 +66,8 @@ def validate_examples(
         (folder / "SchemaDiff.pb").write_bytes(_proto(own, proto).SerializeToString(deterministic=True))
     write_json(output_dir / "anomalies.json", {"anomalies": records})
     errors = sum(finding.severity == ERROR for finding in found)
-    return Anomalies(output_dir, counts={"errors": errors, "warnings": len(found) - errors})
+    anomalies = Anomalies(output_dir, counts={"errors": errors, "warnings": len(found) - errors})
+    return dataclasses.replace(anomalies, properties={"summary": explain(anomalies)})
 
 
 def _check_statistics(

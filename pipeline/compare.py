@@ -176,7 +176,7 @@ def render(
 def _prepare(config: Config, work: Path) -> tuple[Examples, Statistics, Schema]:
     """Makes the rows, once for all runs, and checks them as a run does."""
     from components.example_gen import generate_examples
-    from components.example_validator import explain, validate_examples
+    from components.example_validator import validate_examples
     from components.schema_gen import infer_schema
     from components.statistics_gen import generate_statistics
 
@@ -189,7 +189,7 @@ def _prepare(config: Config, work: Path) -> tuple[Examples, Statistics, Schema]:
         examples, found, schema, output_dir=_folder(work, "anomalies"), params=config.example_validator
     )
     if anomalies.has_errors:
-        raise DataAnomalyError(explain(anomalies))
+        raise DataAnomalyError(anomalies.summary)
     return examples, found, schema
 
 

@@ -13,7 +13,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,14 @@ def _file(module: str) -> Path | None:
     return None
 
 
+def _statements(body: Iterable[Any]) -> Iterator[Any]:
+    """Yields statements and those inside them. Expressions, most of a tree, hold no import and are passed over."""
+    for node in body:
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, name, ()))
+
+
 @functools.cache
 def _source_digest(module: str) -> str:
     file = _file(module)
@@ -108,7 +116,7 @@ def _imports(module: str) -> tuple[str, ...]:
     if file is None:
         return ()
     names = [module.rpartition(".")[0]]
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in _statements(ast.parse(file.read_bytes()).body):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -195,13 +195,11 @@ def _load_reference(step: Step, argument: str, path: Path | None) -> Path | Arti
 
 def _judge(artifact: Artifact, result: RunResult, force: str) -> None:
     """Takes over what an artifact says about the whole run."""
-    if isinstance(artifact, artifacts.Anomalies) and (artifact.counts["errors"] or artifact.counts["warnings"]):
-        from components.example_validator import explain
-
+    if isinstance(artifact, artifacts.Anomalies):
         if artifact.has_errors:
-            result.exit_code, result.error = DataAnomalyError.exit_code, explain(artifact)
-        else:
-            result.warnings.append(explain(artifact))
+            result.exit_code, result.error = DataAnomalyError.exit_code, artifact.summary
+        elif artifact.summary:
+            result.warnings.append(artifact.summary)
     elif isinstance(artifact, artifacts.Evaluation):
         result.verdict = "BLESSED" if artifact.blessed else "NOT_BLESSED"
         result.champion, result.reasons = artifact.champion, artifact.reasons

@@ -34,7 +34,9 @@ def validate(examples: Examples, *, output_dir, most: int) -> Anomalies:
         "message": "`y` is too long",
     }
     write_json(output_dir / "anomalies.json", {"anomalies": [anomaly] if found else []})
-    return Anomalies(output_dir, {"errors": int(found), "warnings": 0})
+    return Anomalies(
+        output_dir, {"errors": int(found), "warnings": 0}, {"summary": anomaly["message"] if found else ""}
+    )
 
 
 def evaluate(examples: Examples, *, output_dir, max_rmse: float) -> Evaluation:
