@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from components.artifacts import Evaluation
 from components.errors import NotBlessedError
-from pipeline.doctor import Finding
 from pipeline.plan import Plan, differences
 from pipeline.runner import RunResult
 from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from pipeline.doctor import Finding
 
 REASONS_SHOWN = 4
 

@@ -12,8 +12,8 @@ def house(tmp_path, monkeypatch):
     package = tmp_path / "components"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    inside = "import os\ntry:\n    pass\nexcept OSError:\n    def f():\n        with x:\n            from components.b import g\n"
-    (package / "a.py").write_text(inside)
+    lines = ["import os", "try:", " pass", "except OSError:", " def f():", "  with x:", "   from components.b import g"]
+    (package / "a.py").write_text("\n".join(lines))
     (package / "b.py").write_text("def g(): return 1\n")
     (package / "c.py").write_text("")
     monkeypatch.setattr(fp, "HOUSE", tmp_path)
