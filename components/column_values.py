@@ -45,7 +45,8 @@ class Numbers:
     def update(self, values: NDArray[Any]) -> None:
         """Adds float32 or int64 (rows,)."""
         exact = values.astype(np.float64)
-        total = exact.sum()
+        with np.errstate(invalid="ignore"):  # inf - inf
+            total = exact.sum()
         if not math.isfinite(total):
             finite = np.isfinite(exact)
             nan = int(np.isnan(exact).sum())

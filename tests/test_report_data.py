@@ -57,7 +57,11 @@ def test_changed_settings_are_those_that_differ_from_their_defaults():
     import tomllib
 
     plain = tomllib.loads(
-        to_toml(load_config(None, ["trainer.epochs=7", 'models=["dense"]', "evaluator.max_rmse=none"]))
+        to_toml(
+            load_config(
+                None, ["trainer.epochs=7", 'models=["dense"]', "evaluator.max_rmse=none", "dense.learning_rate=none"]
+            )
+        )
     )
     assert changed_settings(plain) == [("models", ["dense"]), ("trainer.epochs", 7)]
     assert changed_settings({"retired": {"key": 1}}) == [("retired.key", 1)]
