@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
-.PHONY: run test test-slow lint bench lock clean supported
+.PHONY: run test test-slow lint bench lock clean
 
 PYTHON ?= python3
 V := .venv/bin
@@ -36,19 +36,22 @@ lock: $(UV)
 clean:
 	rm -rf .venv .tools
 
-.tools/bin/uv: | supported
+define CHECK_PYTHON
+@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
+    echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); CrossNet needs Python 3.11, 3.12 or 3.13." \
+         "Name one: make PYTHON=python3.11 run" >&2; exit 1; }
+endef
+
+.tools/bin/uv:
+	$(CHECK_PYTHON)
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	    echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv .tools
 	@.tools/bin/pip install -q uv==$(UV_VERSION)
 
-.venv/bin/python: | supported $(UV)
+.venv/bin/python: | $(UV)
+	$(CHECK_PYTHON)
 	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv
-
-supported:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
-	    echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); CrossNet needs Python 3.11, 3.12 or 3.13." \
-	         "Name one: make PYTHON=python3.11 run" >&2; exit 1; }
 
 .venv/.run: requirements.lock pyproject.toml .venv/bin/python | $(UV)
 	@$(INSTALL) --require-hashes -r requirements.lock
