@@ -3,7 +3,8 @@
 `tf.compat.v1.saved_model.loader` reads models of TensorFlow 1 and 2 alike (`tf.saved_model.load` cannot read all of
 the former). A signature is called through `Session._make_callable_from_options`, the Python face of the C++
 `Session::MakeCallable` that the real server uses: a quarter of the CPU of a `tf.function` call. It is a private name of
-TensorFlow; where it is missing, the public `Session.make_callable` stands in.
+TensorFlow; where it is missing, the public `Session.make_callable` stands in. A graph is run by TensorFlow's
+single-threaded executor, which spares a small one the scheduling, unless it has parts of TensorFlow 1 that need more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from serving.status import ServingError
 DEFAULT_SIGNATURE = "serving_default"
 # Each subset of the outputs that clients ask for has a compiled callable of its own; the oldest gives way.
 _MOST_CALLABLES = 64
+_SINGLE_THREADED = "SINGLE_THREADED_EXECUTOR"
+# What the single-threaded executor does not run: TensorFlow 1's control flow (tensorflow/core/graph/graph.h).
+_OLD_CONTROL_FLOW = frozenset({"Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "RefExit",
+                               "NextIteration", "RefNextIteration", "LoopCond", "ControlTrigger"})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,17 @@ class LoadedModel:
         import tensorflow as tf
 
         self.path = path
-        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=session_config)
         try:
-            with self._session.graph.as_default(), _WithoutDeprecationNotes():
-                graph = tf.compat.v1.saved_model.loader.load(self._session, list(tags), str(path))
+            try:
+                self._session, graph = _load(path, tags, session_config, _SINGLE_THREADED)
+                is_supported = all(op.type not in _OLD_CONTROL_FLOW for op in self._session.graph.get_operations())
+                if not is_supported:
+                    self._session.close()
+            except tf.errors.UnimplementedError:  # variables of TensorFlow 1, passed by reference
+                is_supported = False
+            if not is_supported:
+                self._session, graph = _load(path, tags, session_config, "")
         except Exception as error:
-            self._session.close()
             raise _load_error(path, error) from error
         self.signature_defs: Mapping[str, Any] = graph.signature_def
         self.signatures = {name: _signature(name, definition) for name, definition in graph.signature_def.items()}
@@ -127,6 +137,23 @@ class LoadedModel:
         """Frees the session. No call may be running."""
         self._callables.clear()
         self._session.close()
+
+
+def _load(path: Path, tags: Sequence[str], session_config: Any, executor: str) -> tuple[Any, Any]:
+    """Returns a session with the model in it, and the model's MetaGraphDef."""
+    import tensorflow as tf
+
+    config = tf.compat.v1.ConfigProto()
+    if session_config is not None:
+        config.CopyFrom(session_config)
+    config.experimental.executor_type = executor
+    session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+    try:
+        with session.graph.as_default(), _WithoutDeprecationNotes():
+            return session, tf.compat.v1.saved_model.loader.load(session, list(tags), str(path))
+    except BaseException:
+        session.close()
+        raise
 
 
 def _load_error(path: Path, error: Exception) -> Exception:

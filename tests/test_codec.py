@@ -125,12 +125,28 @@ def test_read_tensor_refuses_what_tensorflow_cannot_parse(message):
 
 
 def test_write_predict_response_is_the_official_message():
-    outputs = {"a": np.array([[1.5], [2.5]], np.float32), "b": np.array([b"x"], object)}
+    outputs = {
+        "a": np.array([[1.5], [2.5]], np.float32),
+        "b": np.array([b"x"], object),
+        "c": np.empty((0, 2), np.float32),
+        "d": np.array(7.0, np.float64),
+        "e": np.arange(300, dtype=np.float32),
+        "f": np.array([True, False]),
+        "g": np.array([-1, 2**40]),
+    }
     expected = predict_pb2.PredictResponse()
     expected.model_spec.name = "m"
     for name, array in outputs.items():
         expected.outputs[name].CopyFrom(tf.make_tensor_proto(array))
-    expected.outputs["a"].ClearField("tensor_content")
-    expected.outputs["a"].float_val.extend([1.5, 2.5])
+        expected.outputs[name].ClearField("tensor_content")
+    for name, field in (
+        ("a", "float_val"),
+        ("d", "double_val"),
+        ("e", "float_val"),
+        ("f", "bool_val"),
+        ("g", "int64_val"),
+    ):
+        listed = getattr(expected.outputs[name], field)
+        listed[:] = outputs[name].ravel().tolist()
     written = write_predict_response(outputs, expected.model_spec.SerializeToString())
     assert predict_pb2.PredictResponse.FromString(written) == expected

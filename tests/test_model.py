@@ -75,6 +75,30 @@ def test_model_with_variables_of_tensorflow_1_loads(tmp_path, load):
     assert predict(load(tmp_path / "1"), predict_request(x=np.ones((1, 2), np.float32)))[1]["y"].tolist() == [[5.0]]
 
 
+def test_model_runs_in_the_single_threaded_executor(path, load):
+    assert load(path)._session._config.experimental.executor_type == "SINGLE_THREADED_EXECUTOR"
+
+
+def test_model_with_control_flow_of_tensorflow_1_answers(tmp_path, load):
+    def build(x):
+        low, high = tf.raw_ops.Switch(data=x, pred=tf.reduce_sum(x) > 2.0)
+        return {"y": tf.raw_ops.Merge(inputs=[low + 1.0, high * 10.0]).output}
+
+    save_graph(tmp_path / "1", build, x=(tf.float32, [None]))
+    model = load(tmp_path / "1")
+    assert model._session._config.experimental.executor_type == ""
+    assert predict(model, predict_request(x=[1.0]))[1]["y"].tolist() == [2.0]
+    assert predict(model, predict_request(x=[3.0]))[1]["y"].tolist() == [30.0]
+
+
+def test_model_with_a_loop_of_tensorflow_2_answers(tmp_path, load):
+    def build(x):
+        return {"y": tf.while_loop(lambda y: tf.reduce_sum(y) < 10.0, lambda y: (y * 2.0,), [x])[0]}
+
+    save_graph(tmp_path / "1", build, x=(tf.float32, [None]))
+    assert predict(load(tmp_path / "1"), predict_request(x=[3.0]))[1]["y"].tolist() == [12.0]
+
+
 def test_model_with_a_lookup_table_and_an_asset_loads(tmp_path, load):
     vocabulary = tmp_path / "words.txt"
     vocabulary.write_text("north\nsouth\n")
