@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.harness import Row, cost, interleave
-from components.artifacts import ARTIFACT_FILE, Evaluation, Examples, Model, Schema, write_json
+from components.artifacts import ARTIFACT_FILE, Evaluation, Examples, Model, Schema
 from components.features import read_schema
+from components.files import write_json
 from components.params import (
     MODEL_KINDS,
     CrossLayerParams,

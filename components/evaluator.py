@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import MEAN_PREDICTOR, Evaluation, Examples, Model, Schema, write_json
+from components.artifacts import MEAN_PREDICTOR, Evaluation, Examples, Model, Schema
 from components.errors import ExportError
 from components.explain import explain, known_truth
 from components.features import Feature, read_schema
+from components.files import write_json
 from components.metrics import ErrorSums, calibration
 from components.params import EvaluatorParams
 from components.rule_results import Scores, Served

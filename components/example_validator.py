@@ -17,11 +17,12 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components import checks
-from components.artifacts import Anomalies, Examples, Schema, Statistics, write_json
+from components.artifacts import Anomalies, Examples, Schema, Statistics
 from components.checks import ERROR, ColumnsStatistics, Finding
 from components.column_statistics import by_column
 from components.dataset import read_columns
 from components.features import read_schema
+from components.files import write_json
 from components.params import ExampleValidatorParams
 from components.provenance import locate
 from components.repeats import RowHashes

@@ -13,8 +13,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from components.artifacts import write_json
 from components.features import Feature
+from components.files import write_json
 from components.preprocessing import Preprocessing, Transform
 
 TRAINING_FILE = "assets.extra/training.json"

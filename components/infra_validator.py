@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from components.artifacts import Evaluation, Examples, InfraValidation, Model, Schema, write_json
+from components.artifacts import Evaluation, Examples, InfraValidation, Model, Schema
 from components.dataset import read_batches
 from components.errors import ExportError
 from components.features import Feature, read_schema
+from components.files import write_json
 from components.params import InfraValidatorParams
 from serving.client import PredictionClient
 from serving.launcher import running_server

@@ -11,16 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import (
-    Evaluation,
-    InfraValidation,
-    Model,
-    PushedModel,
-    folder_checksum,
-    read_json,
-    write_json,
-)
+from components.artifacts import Evaluation, InfraValidation, Model, PushedModel
 from components.errors import NotBlessedError, PipelineError
+from components.files import folder_checksum, read_json, write_json
 from components.params import PusherParams
 
 ROLLED_BACK = ".rolled_back"

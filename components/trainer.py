@@ -17,12 +17,13 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from components.artifacts import Examples, Model, Schema, Statistics, folder_checksum, write_json
+from components.artifacts import Examples, Model, Schema, Statistics
 from components.dataset import read_batches
 from components.diagnosis import count_ids, diagnose, raise_not_finite
 from components.errors import TrainingError
 from components.export import export_model
 from components.features import read_schema
+from components.files import folder_checksum, write_json
 from components.fit import History, fit
 from components.models import Architecture, build_network, check_architecture, describe, initialize
 from components.params import OPTIMIZERS, DenseParams, TrainerParams

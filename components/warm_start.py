@@ -13,10 +13,10 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from components.artifacts import read_json
 from components.checkpoints import differences
 from components.errors import TrainingError
 from components.export import TRAINING_FILE
+from components.files import read_json
 from components.preprocessing import Preprocessing
 
 

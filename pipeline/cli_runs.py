@@ -159,7 +159,7 @@ def compare(
     as_json: bool,
 ) -> None:
     """Train every model with several seeds: the article's table."""
-    from components.artifacts import json_value
+    from components.files import json_value
     from pipeline.compare import compare as compare_models
     from pipeline.config import load_config
     from pipeline.console import Reporter

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import MEAN_PREDICTOR, Examples, Schema, Statistics, write_json
+from components.artifacts import MEAN_PREDICTOR, Examples, Schema, Statistics
 from components.errors import DataAnomalyError
+from components.files import write_json
 from components.params import CrossLayerParams, DenseParams, EvaluatorParams, SchemaGenParams, StatisticsGenParams
 from pipeline.config import Config
 

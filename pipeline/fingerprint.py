@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import folder_checksum, json_value
+from components.files import folder_checksum, json_value
 
 HOUSE = Path(__file__).parent.parent
 PACKAGES = ("components", "serving", "pipeline")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from components.artifacts import ARTIFACT_FILE, read_json
+from components.artifacts import ARTIFACT_FILE
+from components.files import read_json
 from components.pusher import read_record, versions_in_service
 from pipeline.store import Store
 

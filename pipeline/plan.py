@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.inputs import input_files
-
 from components import artifacts
-from components.artifacts import Artifact, folder_checksum, read_json
+from components.artifacts import Artifact
 from components.errors import SettingsError
+from components.files import folder_checksum, json_value, read_json
+from components.inputs import input_files
 from components.pusher import read_record, versions_in_service
 from pipeline import fingerprint as fp
 from pipeline.config import NONE, Config
@@ -111,7 +111,7 @@ def differences(planned: PlannedStep, store: Store) -> list[str]:
     return [
         f"{name}: {_short(before)} → {_short(after)}"
         for name, before, after in _changes(
-            {key: facts.get(key, {}) for key in planned.parts}, artifacts.json_value(planned.parts)
+            {key: facts.get(key, {}) for key in planned.parts}, json_value(planned.parts)
         )
     ]
 

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from components import artifacts
-from components.artifacts import Artifact, Evaluation, Model, PushedModel, read_json
+from components.artifacts import Artifact, Evaluation, Model, PushedModel
 from components.errors import MissingArtifactError, PipelineError
+from components.files import read_json
 from pipeline.config import Config, load_config, to_toml
 from pipeline.graph import build_graph, model_kind
 from pipeline.store import RUN_FILE, Store

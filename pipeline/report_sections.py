@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from components.artifacts import Anomalies, Examples, InfraValidation, PushedModel, Schema, Statistics, read_json
+from components.artifacts import Anomalies, Examples, InfraValidation, PushedModel, Schema, Statistics
 from components.features import read_schema
+from components.files import read_json
 from pipeline import figures
 from pipeline.compare import ARTICLE_LOSSES
 from pipeline.diagrams import MAX_ROWS, Node, heat_map, step_graph

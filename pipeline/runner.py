@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from components import artifacts
-from components.artifacts import MEAN_PREDICTOR, Artifact, write_json
+from components.artifacts import MEAN_PREDICTOR, Artifact
 from components.errors import DataAnomalyError, NotBlessedError, PipelineError
+from components.files import json_value, write_json
 from pipeline import fingerprint as fp
 from pipeline.config import Config, to_toml
 from pipeline.console import Reporter
@@ -70,7 +71,7 @@ class RunResult:
         facts["steps"] = {name: _only(step, STEP_KEYS) for name, step in self.steps.items()}
         if self.exit_code in (1, 2):
             facts["error"] = self.error
-        return dict(artifacts.json_value(facts))
+        return dict(json_value(facts))
 
 
 def run_pipeline(

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import ARTIFACT_FILE, Artifact, read_json, write_json
+from components.artifacts import ARTIFACT_FILE, Artifact
 from components.errors import MissingArtifactError, PipelineError, SettingsError
+from components.files import read_json, write_json
 
 TEMPORARY = ".tmp-"
 RUN_FILE = "run.json"

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from components.artifacts import Model, Schema, folder_checksum
+from components.artifacts import Model, Schema
 from components.features import Feature, read_schema
+from components.files import folder_checksum
 from components.intervals import GroupedSquares
 from components.metrics import ErrorSums
 from components.rule_results import Scores

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from components.artifacts import read_json
 from components.errors import DataAnomalyError
+from components.files import read_json
 from components.params import ExampleGenParams, TrainerParams
 from pipeline.compare import ARTICLE_LOSSES, Comparison, _Runs, _summary, compare, render
 from pipeline.config import Config

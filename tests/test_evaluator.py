@@ -11,10 +11,11 @@ import pytest
 from gate_fixtures import article, export, make_model, truth
 from training_fixtures import make_artifacts
 
-from components.artifacts import MEAN_PREDICTOR, Evaluation, read_json
+from components.artifacts import MEAN_PREDICTOR, Evaluation
 from components.errors import ExportError, SettingsError
 from components.evaluator import evaluate_models
 from components.features import Feature, read_schema
+from components.files import read_json
 from components.params import EvaluatorParams
 from components.verdict import render_verdict
 

@@ -5,9 +5,10 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from validation_walk import as_csv, csv_walk, new_folder, rides, walk
 
-from components.artifacts import Anomalies, write_json
+from components.artifacts import Anomalies
 from components.dataset import read_columns
 from components.example_validator import explain
+from components.files import write_json
 from components.params import SchemaGenParams
 from components.provenance import locate
 

@@ -1,6 +1,7 @@
 import pytest
 
-from components.artifacts import Evaluation, Examples, Model, PushedModel, write_json
+from components.artifacts import Evaluation, Examples, Model, PushedModel
+from components.files import write_json
 from pipeline.gc import collect_garbage
 from pipeline.store import Store
 

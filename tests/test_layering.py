@@ -59,7 +59,10 @@ def test_keras_is_chosen_in_one_place(file):
         ("import pipeline.cli", "tensorflow numpy pyarrow grpc google.protobuf"),
         ("import pipeline.config, pipeline.graph, pipeline.store", "tensorflow numpy pyarrow grpc"),
         ("import pipeline.plan, pipeline.runner, pipeline.screen", "tensorflow pyarrow grpc"),
-        ("import components.artifacts, components.params, components.errors", "tensorflow numpy google.protobuf"),
+        (
+            "import components.artifacts, components.files, components.params, components.errors",
+            "tensorflow numpy google.protobuf",
+        ),
         ("import components.example_gen, components.statistics_gen", "tensorflow"),
         ("import components.schema_gen, components.example_validator, components.pusher", "tensorflow"),
         ("import serving.client", "tensorflow pyarrow pipeline components"),

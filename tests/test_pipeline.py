@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from components.artifacts import read_json
+from components.files import read_json
 from components.pusher import versions_in_service
 from pipeline.cli import cli
 from serving.client import PredictionClient

@@ -3,8 +3,9 @@ import threading
 
 import pytest
 
-from components.artifacts import Evaluation, InfraValidation, Model, folder_checksum
+from components.artifacts import Evaluation, InfraValidation, Model
 from components.errors import NotBlessedError, PipelineError
+from components.files import folder_checksum
 from components.params import PusherParams
 from components.pusher import push_model, read_record, roll_back, versions_in_service
 

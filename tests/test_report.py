@@ -20,8 +20,9 @@ from report_fixtures import (
 )
 
 import pipeline.report
-from components.artifacts import Evaluation, InfraValidation, PushedModel, read_json, write_json
+from components.artifacts import Evaluation, InfraValidation, PushedModel
 from components.errors import MissingArtifactError
+from components.files import read_json, write_json
 from pipeline.config import Config, load_config, to_toml
 from pipeline.report import write_index, write_report
 from pipeline.store import Store

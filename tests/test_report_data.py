@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from report_fixtures import ANOMALOUS, CLOSED, FAILED, PARTIAL, PUSHED, make_runs
 
-from components.artifacts import Model, PushedModel, write_json
+from components.artifacts import Model, PushedModel
+from components.files import write_json
 from pipeline.config import load_config, to_toml
 from pipeline.report_data import changed_settings, history, lineage, load_facts, load_run, needs, ordered_steps
 

@@ -4,8 +4,8 @@ import shutil
 import pytest
 import toy_steps
 
-from components.artifacts import read_json
 from components.errors import PipelineError
+from components.files import read_json
 from pipeline import plan as plan_module
 from pipeline import report
 from pipeline.config import load_config

@@ -3,8 +3,9 @@ import sys
 
 import pytest
 
-from components.artifacts import Examples, Model, json_value, read_json, write_json
+from components.artifacts import Examples, Model
 from components.errors import MissingArtifactError, SettingsError
+from components.files import read_json, write_json
 from pipeline.store import Store
 
 
@@ -92,10 +93,3 @@ def test_store_read_run_names_what_there_is(tmp_path):
     assert store.read_run()["run"] == "a"
     with pytest.raises(MissingArtifactError, match=r"No run `c` in .*There are: a, b\."):
         store.read_run("c")
-
-
-def test_json_value_writes_what_json_has_no_word_for():
-    import numpy as np
-
-    value = {"a": (float("nan"), float("inf")), "b": np.float32(0.5), "c": np.arange(2)}
-    assert json_value(value) == {"a": [None, None], "b": 0.5, "c": [0, 1]}

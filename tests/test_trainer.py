@@ -11,9 +11,10 @@ import pytest
 import tensorflow as tf
 from training_fixtures import article_table, make_artifacts, mixed_table
 
-from components.artifacts import Model, folder_checksum
+from components.artifacts import Model
 from components.errors import TrainingError
 from components.features import read_schema
+from components.files import folder_checksum
 from components.params import MODEL_KINDS, CrossLayerParams, DenseParams, TrainerParams
 from components.trainer import train_model
 

@@ -2,8 +2,9 @@
 
 import os
 
-from components.artifacts import Anomalies, Evaluation, Examples, InfraValidation, PushedModel, write_json
+from components.artifacts import Anomalies, Evaluation, Examples, InfraValidation, PushedModel
 from components.errors import DataError
+from components.files import write_json
 
 CALLS: list[str] = []
 
@@ -60,7 +61,7 @@ def try_in_server(evaluation: Evaluation, *, output_dir) -> InfraValidation:
 def push(infra_validation: InfraValidation, *, output_dir, serving_dir: str) -> PushedModel:
     from pathlib import Path
 
-    from components.artifacts import folder_checksum
+    from components.files import folder_checksum
 
     CALLS.append("pusher")
     folder = Path(serving_dir) / "toy" / str(len(CALLS))
