@@ -194,6 +194,8 @@ def _convert(value: Any, hint: Any) -> Any:
         return tuple(_convert(item, hint.__args__[0]) for item in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint is str and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # a version, or a column that is called 7
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise TypeError
     return value

@@ -32,7 +32,7 @@ def test_config_lists_every_mistake_at_once(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(
         'modles = []\n[trainer]\nlearning_rat = 1\nepochs = 1.5\noptimizer = "adm"\n[evaluator]\nmax_rmse = 0\n'
-        "[cross_layer]\nnum_layers = 0\n[pusher]\nmodel_name = 3\n"
+        "[cross_layer]\nnum_layers = 0\n[pusher]\nmodel_name = 3.5\n"
     )
     with pytest.raises(SettingsError) as caught:
         load_config(file)
@@ -44,7 +44,7 @@ def test_config_lists_every_mistake_at_once(tmp_path):
         "`trainer.optimizer` must be one of adam, adagrad, sgd, rmsprop. Received 'adm'. Did you mean 'adam'?",
         "`evaluator.max_rmse` must be a finite number above 0. Received 0.0.",
         "`cross_layer.num_layers` must be a finite number at least 1. Received 0.",
-        "`pusher.model_name` must be text. Received 3.",
+        "`pusher.model_name` must be text. Received 3.5.",
     ]
     assert caught.value.exit_code == 2
 

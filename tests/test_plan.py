@@ -86,7 +86,7 @@ def test_plan_takes_a_warm_start_by_content(store, tmp_path):
         ("7", r"`trainer\.warm_start` names version 7, which is not in service in .*There are: 5\."),
         (
             "missing",
-            r"`trainer\.warm_start` is '.*missing', which holds no saved_model\.pb\. Name a version in service",
+            r"`trainer\.warm_start` is '.*missing', which holds no saved_model\.pb\. Name a version",
         ),
     ],
 )
