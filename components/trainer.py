@@ -267,9 +267,10 @@ class _Progress:
     def report(self, epoch: int, history: History) -> None:
         """Reports a finished epoch."""
         values = {name: series[-1] for name, series in history.items() if series}
-        if (epoch + 1) % max(1, self.params.epochs // 10) == 0:
+        if (epoch + 1) % max(1, self.params.epochs // 20) == 0:
             text = ", ".join(f"{name} {values[name]:.4g}" for name in ("loss", "eval_loss") if name in values)
-            LOGGER.info("epoch %d of %d: %s", epoch + 1, self.params.epochs, text)
+            done = {"share": (epoch + 1) / self.params.epochs}  # the screen tells the time left from it
+            LOGGER.info("epoch %d of %d: %s", epoch + 1, self.params.epochs, text, extra=done)
         if self.writer:
             with self.writer.as_default(step=epoch + 1):
                 for name, value in values.items():

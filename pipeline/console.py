@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ class Reporter:
         self._console = Console(stderr=True, highlight=False)
         self._status: Status | None = None
         self._step = ""
+        self._since = 0.0
 
     def line(self, text: str) -> None:
         """Prints one line of progress."""
@@ -41,7 +43,7 @@ class Reporter:
     @contextlib.contextmanager
     def working(self, step: str) -> Iterator[None]:
         """Shows, on a terminal, that `step` is at work and what it logged last."""
-        self._step = step
+        self._step, self._since = step, time.monotonic()
         if self.quiet or not self._console.is_terminal:
             yield
             return
@@ -49,8 +51,11 @@ class Reporter:
             yield
         self._status = None
 
-    def detail(self, text: str) -> None:
-        """Shows what the step at work is doing."""
+    def detail(self, text: str, share: float | None = None) -> None:
+        """Shows what the step at work is doing and, from the share that is done, how long it will take."""
+        if share:
+            left = (time.monotonic() - self._since) * (1 - share) / share
+            text = f"{text}, about {left:.0f} s left"
         if self._status is not None:
             self._status.update(f"{self._step}  {text}")
         elif self.verbose:
@@ -93,7 +98,7 @@ class _DetailHandler(logging.Handler):
         self.reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.reporter.detail(record.getMessage())
+        self.reporter.detail(record.getMessage(), getattr(record, "share", None))
 
 
 def _warning_writer(log: TextIO):  # type: ignore[no-untyped-def]  # the signature is the warnings module's
