@@ -14,9 +14,33 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
-from rich.status import Status
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
 
 LOGGERS = ("components", "serving", "pipeline")
+
+
+class LiveLine:
+    """A line on a terminal that says what is at work; gone afterwards. Elsewhere there is none.
+
+    Python's streams are left alone (rich would take them, and with them what libraries print).
+    """
+
+    def __init__(self, console: Console, text: str):
+        self._spinner = Spinner("dots", Text(text))
+        self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+
+    def update(self, text: str) -> None:
+        """Shows another text."""
+        self._spinner.update(text=Text(text))
+
+    def __enter__(self) -> LiveLine:
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.stop()
 
 
 class Reporter:
@@ -31,7 +55,7 @@ class Reporter:
         self.quiet = quiet
         self.verbose = verbose
         self._console = Console(stderr=True, highlight=False)
-        self._status: Status | None = None
+        self._live: LiveLine | None = None
         self._step = ""
         self._since = 0.0
 
@@ -47,17 +71,19 @@ class Reporter:
         if self.quiet or not self._console.is_terminal:
             yield
             return
-        with self._console.status(step) as self._status:
-            yield
-        self._status = None
+        try:
+            with LiveLine(self._console, step) as self._live:
+                yield
+        finally:
+            self._live = None
 
     def detail(self, text: str, share: float | None = None) -> None:
         """Shows what the step at work is doing and, from the share that is done, how long it will take."""
         if share:
             left = (time.monotonic() - self._since) * (1 - share) / share
             text = f"{text}, about {left:.0f} s left"
-        if self._status is not None:
-            self._status.update(f"{self._step}  {text}")
+        if self._live is not None:
+            self._live.update(f"{self._step}  {text}")
         elif self.verbose:
             self.line(f"  {text}")
 
@@ -73,21 +99,23 @@ class Reporter:
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
             details = _DetailHandler(self)
             loggers = [logging.getLogger(name) for name in LOGGERS]
-            levels = [logger.level for logger in loggers]
+            kept = [(logger.level, logger.propagate) for logger in loggers]
             for logger in loggers:
                 logger.addHandler(handler)
                 logger.addHandler(details)
                 logger.setLevel(logging.INFO)
+                logger.propagate = False  # TensorFlow gives the root logger a handler of its own
             try:
                 with warnings.catch_warnings():
                     warnings.showwarning = _warning_writer(log)
                     yield
             finally:
                 self._console = console
-                for logger, level in zip(loggers, levels, strict=True):
+                for logger, (level, propagate) in zip(loggers, kept, strict=True):
                     logger.removeHandler(handler)
                     logger.removeHandler(details)
                     logger.setLevel(level)
+                    logger.propagate = propagate
 
 
 class _DetailHandler(logging.Handler):

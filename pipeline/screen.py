@@ -12,6 +12,7 @@ from rich.table import Table
 
 from components.artifacts import Evaluation
 from components.errors import NotBlessedError
+from pipeline.console import LiveLine
 from pipeline.plan import Plan, differences
 from pipeline.runner import RunResult
 from pipeline.store import Store
@@ -155,8 +156,8 @@ def counting(what: str, *, quiet: bool = False) -> Iterator[Callable[[int], None
     if quiet or not console.is_terminal:
         yield lambda done: None
         return
-    with console.status(what) as status:
-        yield lambda done: status.update(f"{done:,} {what}")
+    with LiveLine(console, what) as line:
+        yield lambda done: line.update(f"{done:,} {what}")
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

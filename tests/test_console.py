@@ -1,10 +1,12 @@
 import logging
 import os
+import sys
 import warnings
 
 import pytest
+from rich.console import Console
 
-from pipeline.console import Reporter
+from pipeline.console import LiveLine, Reporter
 
 
 @pytest.mark.filterwarnings("default")
@@ -38,3 +40,13 @@ def test_reporter_tells_the_time_left_from_the_share_that_is_done(capsys, monkey
     with reporter.working("trainer"):
         reporter.detail("epoch 3 of 4", 0.75)
     assert capsys.readouterr().err == "  epoch 3 of 4, about 10 s left\n"
+
+
+def test_live_line_leaves_pythons_streams_alone(tmp_path):
+    """On a terminal rich would take sys.stderr, and what libraries print would reach the screen."""
+    with (tmp_path / "screen").open("w") as screen:
+        streams = sys.stdout, sys.stderr
+        with LiveLine(Console(file=screen, force_terminal=True), "trainer") as line:
+            line.update("epoch [1] of 2")
+            assert (sys.stdout, sys.stderr) == streams
+    assert "epoch [1] of 2" in (tmp_path / "screen").read_text()
