@@ -12,8 +12,8 @@ from pipeline import cli_runs, cli_serving, cli_setup
 
 def main() -> None:
     """Runs the command line and exits."""
-    # TensorFlow's C++ speaks on standard error while it is imported. A run keeps what it says in its log file.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if {"serve", "predict"} & set(sys.argv[1:2]) else "0")
+    if {"serve", "predict"} & set(sys.argv[1:2]):  # a run keeps what TensorFlow says in its log file
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     cli(prog_name="crossnet")
 
 

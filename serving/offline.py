@@ -13,6 +13,7 @@ from typing import Any, Self
 from serving.answers import Prediction, Timings
 from serving.input_checks import fit_inputs
 from serving.messages import SignatureDef
+from serving.quiet import import_tensorflow
 from serving.signature import ModelMetadata, read_signatures
 from serving.status import InvalidRequestError, NotFoundError, ServerError, ServingError
 
@@ -51,6 +52,7 @@ class OfflineModel:
 
     def __init__(self, folder: Path, *, model_name: str = "crossnet") -> None:
         path = find_saved_model(folder)  # told without waiting for TensorFlow
+        import_tensorflow()
         import tensorflow as tf
 
         from serving.model import LoadedModel
