@@ -27,6 +27,23 @@ def clear():
     fp._source_digest.cache_clear()
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from components import (  # why\n    b,\n)",
+        "x = 1; from components.b import g",
+        "if True: import components.b",
+        "from components \\\n    import b",
+        '"""Says import."""\nimport os, components.b as c',
+        "    \nclass A:\n    import components.b",
+        "async def f():\n\tfrom components.b import *",
+    ],
+)
+def test_code_digests_find_an_import_however_it_is_written(house, source):
+    (house / "a.py").write_text(source)
+    assert "components.b" in fp.code_digests("components.a")
+
+
 def test_code_digests_follow_imports_inside_the_project(house):
     assert list(fp.code_digests("components.a")) == ["components", "components.a", "components.b"]
 
