@@ -25,6 +25,7 @@ from serving.quiet import import_tensorflow
 from serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
 BINARY = "tensorflow_model_server"
+_SIGNAL_SECONDS = 0.1  # how late a signal may be noticed
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,9 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
             if not stopping.is_set():
                 sys.stderr.write(f"serving {', '.join(deployment.models)} at {deployment.target} ({server})\n")
                 sys.stderr.flush()
-            process.wait()
+            while process.poll() is None:
+                # Not `process.wait()`: a signal that comes just before its system call would not interrupt it.
+                time.sleep(_SIGNAL_SECONDS)
         finally:
             end_process(process)
     return 0 if stopping.is_set() or process.returncode == 0 else 1

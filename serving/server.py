@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 30.0
+_SIGNAL_SECONDS = 0.1  # how late a signal may be noticed
 
 
 class Server:
@@ -127,7 +128,9 @@ class Server:
 
     def wait(self) -> None:
         """Returns when someone asked the server to stop; `stop` then does it."""
-        self._stopping.wait()
+        # In slices: a signal that comes just before a wait without end would not interrupt it, and be lost.
+        while not self._stopping.wait(_SIGNAL_SECONDS):
+            pass
 
     def stop(self, grace_seconds: float = _DRAIN_SECONDS) -> None:
         """Takes no new calls, lets those in flight finish, frees the models.

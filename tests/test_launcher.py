@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,19 @@ from serving.status import ServingError
 
 REPO = Path(__file__).resolve().parent.parent
 STAND_IN = REPO / "tests" / "standin_model_server.py"
-SERVE = "import sys, pathlib; from serving.launcher import serve; sys.exit(serve(sys.argv[3:], root=pathlib.Path(sys.argv[1]), server=sys.argv[2]))"  # noqa: E501
+# A line on stdin sends SIGTERM to another thread than the main one: Python's handler then runs only when the main
+# thread looks for it, as with a signal that comes just before a system call that waits.
+SERVE = """
+import pathlib, signal, sys, threading
+from serving.launcher import serve
+
+def terminate():
+    if sys.stdin.readline():
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+threading.Thread(target=terminate, daemon=True).start()
+sys.exit(serve(sys.argv[3:], root=pathlib.Path(sys.argv[1]), server=sys.argv[2]))
+"""
 
 
 @pytest.fixture
@@ -125,7 +138,17 @@ def test_serve_refuses_an_unknown_flag(tmp_path, capsys):
 
 def _start(root, server, *flags):
     command = [sys.executable, "-c", SERVE, str(root), server, *flags]
-    return subprocess.Popen(command, cwd=REPO, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=REPO, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _wait_ended(process):
+    try:
+        return process.wait(20)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stderr.close()
 
 
 def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary, tmp_path):
@@ -152,9 +175,19 @@ def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary
             "--rest_api_port=8501",
         ]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert _wait_ended(process) == 0
         assert not _alive(pid)
-        process.stderr.close()
+
+
+def test_serve_notices_a_signal_that_interrupts_nothing(binary, tmp_path):
+    _push(tmp_path)
+    with tempfile.TemporaryDirectory() as folder:
+        process = _start(tmp_path, "binary", "--port=0", f"--grpc_socket_path={folder}/s")
+        assert process.stderr.readline().startswith("serving rides at ")
+        time.sleep(0.5)  # by now it waits
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert _wait_ended(process) == 0
 
 
 def test_serve_exits_with_one_when_the_binary_does(binary, tmp_path, monkeypatch):
@@ -179,9 +212,9 @@ def test_serve_runs_the_embedded_server_and_drains_on_sigterm(no_binary, tmp_pat
         save_model(tmp_path / "serving_models" / "tips" / "1")
         with PredictionClient(words[3], model_name="tips") as other:
             other.wait_ready(30)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
-    process.stderr.close()
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert _wait_ended(process) == 0
 
 
 def test_deployment_writes_files_that_parse_as_the_protos_they_are(tmp_path):
