@@ -12,13 +12,11 @@ from serving.flags import ServerFlags
 from serving.status import ServingError
 
 _LARGEST_MESSAGE = 2**31 - 1
-# A call holds a thread until its request has arrived, so streams that are opened and left must not hold the last one.
-# What computes at once is bounded by --grpc_max_threads, far below this.
-_MOST_CALLS = 2048
+_MOST_CALLS = 2048  # those that have only opened a stream included; what computes at once is far less
 
 
 def open_server(
-    flags: ServerFlags, host: str, handlers: Sequence[Any], credentials: Any
+    flags: ServerFlags, host: str, handlers: Sequence[Any], credentials: Any, threads: futures.Executor
 ) -> tuple[grpc.Server, int | None]:
     """Returns a grpc server that is bound but not started, and its port; None where only a socket is asked for.
 
@@ -27,12 +25,13 @@ def open_server(
       host: Address to listen on.
       handlers: Generic handlers of the services.
       credentials: grpc server credentials; None for plain connections.
+      threads: What runs the calls.
 
     Raises:
       ServingError: The port or the socket cannot be opened.
     """
     server = grpc.server(
-        futures.ThreadPoolExecutor(max_workers=_MOST_CALLS, thread_name_prefix="grpc"),
+        threads,
         options=[
             ("grpc.so_reuseport", 0),  # a port in use is an error, not shared in silence
             ("grpc.max_receive_message_length", _LARGEST_MESSAGE),

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from serving.call_threads import CallThreads
 from serving.codes import status_of
 from serving.flags import ServerFlags, parse_flags
 from serving.listen import open_server
@@ -73,6 +74,7 @@ class Server:
             retry_seconds=flags.load_retry_interval_micros / 1e6,
             labels_before_available=flags.allow_version_labels_for_unavailable_models,
         )
+        self._threads: CallThreads | None = None
         self._config_poller = threading.Thread(target=self._poll_config, name="config-poller", daemon=True)
 
     def __enter__(self) -> Server:
@@ -148,6 +150,9 @@ class Server:
             if self._server:
                 self._server.stop(grace_seconds).wait()
                 self._server = None
+            if self._threads:
+                self._threads.shutdown()
+                self._threads = None
             if self._config_poller.ident:
                 self._config_poller.join()
             self._manager.stop()
@@ -226,7 +231,8 @@ class Server:
         if flags.enable_grpc_healthcheck_service:
             self._health = Health()
             handlers.append(self._health.handler())
-        self._server, self.port = open_server(flags, self.host, handlers, credentials)
+        self._threads = CallThreads(os.cpu_count() or 1)
+        self._server, self.port = open_server(flags, self.host, handlers, credentials, self._threads)
         if flags.rest_api_port and flags.rest_api_port == self.port:
             log.error("--rest_api_port is the gRPC port, %d: REST is not started, gRPC goes on.", self.port)
         elif self._with_rest:
