@@ -60,7 +60,13 @@ def fit(
       By epoch: `loss` (mean squared error of each batch before its update, weighted by rows) and `eval_loss` in label
       units squared, `learning_rate` of its last update, `seconds`.
     """
-    optimizer = Optimizer(params.optimizer, network.trainable_variables, beta_1=params.beta_1, beta_2=params.beta_2)
+    optimizer = Optimizer(
+        params.optimizer,
+        network.trainable_variables,
+        beta_1=params.beta_1,
+        beta_2=params.beta_2,
+        epsilon=params.epsilon,
+    )
     loop = EpochLoop(network, optimizer, params.batch_size)
     steps = -(-len(train) // params.batch_size)
     sizes = np.full(steps, params.batch_size)

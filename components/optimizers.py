@@ -1,8 +1,8 @@
 """Keras' optimizers as TensorFlow's fused kernels: the same updates, one op per weight.
 
 Formulas and constants are those of `tf_keras.optimizers` (Adam, Adagrad, SGD, RMSprop) with default arguments, Adam's
-decays apart; a test compares each with Keras. What differs by step only, Adam's correction of its first steps, is part
-of the step size and computed beforehand, so that an update costs as few ops as possible.
+decays and epsilon apart; a test compares each with Keras. What differs by step only, Adam's correction of its first
+steps, is part of the step size and computed beforehand, so that an update costs as few ops as possible.
 """
 
 from __future__ import annotations
@@ -26,17 +26,25 @@ class Optimizer:
       name: "adam", "adagrad", "rmsprop" or "sgd".
       variables: The weights.
       beta_1, beta_2: Adam's decays of the mean and of the mean square of gradients; Keras' defaults.
+      epsilon: Adam's, added to the root of that mean square; Keras' default.
 
     Attributes:
       slots: What the optimizer remembers of each weight: lists parallel to `variables`.
     """
 
     def __init__(
-        self, name: str, variables: Sequence[tf.Variable], *, beta_1: float = 0.9, beta_2: float = 0.999
+        self,
+        name: str,
+        variables: Sequence[tf.Variable],
+        *,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = EPSILON,
     ) -> None:
         self.name = name
         self.beta_1 = beta_1
         self.beta_2 = beta_2
+        self.epsilon = epsilon
         self.variables = list(variables)
         starts = {"adam": (0.0, 0.0), "adagrad": (ACCUMULATOR + EPSILON,), "rmsprop": (0.0, 0.0), "sgd": ()}[name]
         self.starts = starts
@@ -73,7 +81,7 @@ class Optimizer:
                     lr=step_size,
                     beta1=tf.constant(self.beta_1, variable.dtype),
                     beta2=tf.constant(self.beta_2, variable.dtype),
-                    epsilon=epsilon,
+                    epsilon=tf.constant(self.epsilon, variable.dtype),
                     grad=gradient,
                 )
             elif self.name == "adagrad":

@@ -141,6 +141,7 @@ class TrainerParams:
     learning_rate: float = setting(0.2, "step size at its highest", above=0)
     beta_1: float = setting(0.95, "adam: decay of the mean of gradients", least=0, below=1)
     beta_2: float = setting(0.99, "adam: decay of the mean of their squares", least=0, below=1)
+    epsilon: float = setting(1e-7, "adam: added to the root of that mean; larger: steadier, slower", above=0)
     schedule: str = setting(
         "cosine", "of the learning rate; cosine reaches zero", choices=("constant", "cosine", "exponential")
     )
