@@ -1,12 +1,14 @@
 """The whole walk with the real parts: rows, TFRecords, three models, the gate, a server, a client."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from serving_fixtures import wait_until
 
 from components.files import read_json
 from components.pusher import versions_in_service
@@ -214,3 +216,23 @@ def test_rollback_takes_the_version_out_and_only_force_pushes_it_again(tmp_path)
     assert record["forced"]["reason"] == "it was right"
     assert "No artifact" not in crossnet("gc", "--keep", "1", root=tmp_path).stdout
     assert crossnet("show", root=tmp_path).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_training_that_was_killed_ends_with_the_same_bytes(tmp_path):
+    settings = (*SMALL[:1], "trainer.epochs=1500", "trainer.batch_size=100")
+    command = [sys.executable, "-m", "pipeline", "run", "--until", "trainer_cross_layer"]
+    command += [part for setting in settings for part in ("--set", setting)]
+
+    def weights(root):
+        (path,) = root.glob("artifacts/trainer_cross_layer/*/Format-Serving/variables/variables.data-*")
+        return path.read_bytes()
+
+    killed = subprocess.Popen([*command, "--root", str(tmp_path / "killed")], stdout=subprocess.DEVNULL)
+    wait_until(lambda: list((tmp_path / "killed").glob("checkpoints/*/checkpoint.npz")), seconds=120)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    for root in ("killed", "whole"):
+        subprocess.run([*command, "--root", str(tmp_path / root)], check=True, stdout=subprocess.DEVNULL)
+    assert "Resumed after epoch" in "".join(log.read_text() for log in tmp_path.glob("killed/runs/*/log.txt"))
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
