@@ -21,7 +21,6 @@ from pathlib import Path
 
 from serving.deployment import Deployment
 from serving.flags import ServerFlags
-from serving.quiet import import_tensorflow
 from serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
 BINARY = "tensorflow_model_server"
@@ -197,7 +196,6 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
                 return 0
             if server != "embedded":
                 return _serve_process(deployment, server, stopping)
-        import_tensorflow()
         from serving.server import main
 
         with deployment.following_models():

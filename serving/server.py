@@ -29,6 +29,7 @@ from serving.codes import status_of
 from serving.flags import ServerFlags, parse_flags
 from serving.listen import open_server
 from serving.manager import ModelManager
+from serving.quiet import import_tensorflow
 from serving.status import DeadlineError, ServingError
 from serving.versions import ModelConfig, model_configs
 
@@ -298,6 +299,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"TensorFlow ModelServer: embedded-{version('crossnet-pipeline')}\n")
         sys.stdout.write(f"TensorFlow Library: {version('tensorflow')}\n")
         return 0
+    import_tensorflow()
     return run(flags)
 
 
