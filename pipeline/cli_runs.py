@@ -167,8 +167,13 @@ def compare(
 
     try:
         units = [int(part) for part in strong_dense.split(",") if part]
+        if any(count < 1 for count in units):
+            raise ValueError
     except ValueError:
-        raise click.BadParameter(f"whole numbers with commas, such as 64,64; received '{strong_dense}'") from None
+        raise click.BadParameter(
+            f"whole numbers of at least 1 with commas, such as 64,64; received '{strong_dense}'",
+            param_hint="--strong-dense",
+        ) from None
     config = load_config(config_file, overrides)
     folder = root / "compare" / utc_now()[:19].replace("-", "").replace(":", "")
     folder.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 @click.option("--signature", "signature_name", help="[default: serving_default; TFRecord: serving_examples]")
 @click.option("--ignore-extra", is_flag=True, help="Let columns pass that are no features, such as the label.")
 @click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), help="Certificate authority: turns TLS on.")
-@click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Certificate of this client.")
+@click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Client certificate: turns TLS on.")
 @click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key.")
 @click.option("--offline", type=click.Path(path_type=Path, exists=True), help="A model's folder, instead of a server.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
@@ -60,7 +60,7 @@ def predict(
     from serving.client import PredictionClient, Tls
     from serving.predict import predict_rows
 
-    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key) if tls_ca or tls_cert else None
+    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key) if tls_ca or tls_cert or tls_key else None
     if wait_seconds and not options["offline"]:
         names = ("target", "model_name", "version", "label")
         with PredictionClient(**{name: options[name] for name in names}, tls=tls) as client:

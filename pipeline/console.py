@@ -82,10 +82,10 @@ class Reporter:
         if share:
             left = (time.monotonic() - self._since) * (1 - share) / share
             text = f"{text}, about {left:.0f} s left"
+        if self.verbose:
+            self.line(f"  {text}")
         if self._live is not None:
             self._live.update(f"{self._step}  {text}")
-        elif self.verbose:
-            self.line(f"  {text}")
 
     @contextlib.contextmanager
     def logging_to(self, file: Path) -> Iterator[None]:

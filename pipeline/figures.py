@@ -219,7 +219,7 @@ def _named_bands(bands: Bands, limits: tuple[float, float], title: str, css: str
 
 def histogram(train: Steps | None, eval_: Steps | None, title: str) -> str:
     """Returns two distributions of one number, train filled and eval as a line, each of area one."""
-    drawing = Drawing(300, 110, title)
+    drawing = Drawing(300, 116, title)
     given = [steps for steps in (train, eval_) if steps is not None and len(steps.heights)]
     edges = np.concatenate([steps.edges for steps in given]) if given else np.empty(0)
     x = linear_axis(edges, 6, 294, count=6, tight=True)
@@ -229,6 +229,8 @@ def histogram(train: Steps | None, eval_: Steps | None, title: str) -> str:
         if steps is not None and len(steps.heights):
             drawing.path(_outline(steps, x, y), f"steps {css}")
     drawing.horizontal(x, y.start)
+    if x.factor:
+        drawing.text(x.end, y.start + 32, x.factor, "label", anchor="end")
     return str(drawing)
 
 

@@ -43,16 +43,17 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
 
 
 def _in_service(store: Store) -> set[Path]:
-    """Artifacts of the models that are in service below this root, and of their pushes."""
+    """Artifacts of the models in service, below this root or where it pushed to, and of their pushes."""
     models = set()
-    for folder in store.serving_models.glob("*"):
+    pushed_to = {Path(read_json(file)["properties"]["destination"]).parent for file in _pushes(store)}
+    for folder in {*store.serving_models.glob("*"), *pushed_to}:
         models |= {read_record(folder, version).get("model") for version in versions_in_service(folder)}
-    pushes = {
-        file.parent
-        for file in store.artifacts.glob(f"pusher/*/{ARTIFACT_FILE}")
-        if read_json(file)["properties"]["model"] in models
-    }
+    pushes = {file.parent for file in _pushes(store) if read_json(file)["properties"]["model"] in models}
     return pushes | {path for path in store.artifacts.glob("trainer_*/[!.]*") if path.name in models}
+
+
+def _pushes(store: Store) -> list[Path]:
+    return list(store.artifacts.glob(f"pusher/*/{ARTIFACT_FILE}"))
 
 
 def _add_inputs(needed: set[Path], store: Store) -> None:
@@ -63,7 +64,9 @@ def _add_inputs(needed: set[Path], store: Store) -> None:
         file = waiting.pop() / ARTIFACT_FILE
         if not file.is_file():
             continue
-        for source in read_json(file)["inputs"].values():
+        facts = read_json(file)
+        # What a step was compared with belongs to it: without that, the next plan would choose another.
+        for source in [*facts["inputs"].values(), *facts.get("references", {}).values()]:
             for fingerprint in source.values() if isinstance(source, dict) else [source]:
                 path = by_name.get(fingerprint)
                 if path is not None and path not in needed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 import statistics
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -67,7 +68,7 @@ def look_at(file: Path, label: str) -> Look:
     distinct = {name: len(table[name].drop_null().unique()) for name in types}
     features = [name for name in types if name != label]
     rows = len(table)
-    labels = table[label].drop_null().to_pylist()
+    labels = [value for value in table[label].drop_null().to_pylist() if math.isfinite(value)]
     return Look(
         label=label,
         types=types,
@@ -96,7 +97,7 @@ def write_config(file: Path, look: Look, output: Path) -> str:
       output: The TOML file.
 
     Raises:
-      SettingsError: `output` is there already.
+      SettingsError: `output` is there already, or cannot be written.
     """
     if output.exists():
         raise SettingsError(f"`{output}` is there already. Name another file with --output, or remove it.")
@@ -140,7 +141,12 @@ min_improvement = 0.0   # share by which RMSE must be below the baseline's
 {_line("model_name", _model_name(file))}
 """
     tomllib.loads(text)  # the file's names are the user's; what is written must read back
-    output.write_text(text, encoding="utf-8")
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot write `{output}`: {error.strerror}. Make its folder, or name another file with --output."
+        ) from None
     return text
 
 

@@ -26,7 +26,7 @@ class PlannedStep:
     Attributes:
       step: The step.
       fingerprint: 16 hex digits.
-      parts: What the fingerprint is made of, JSON values: params, inputs, data, references, code, versions.
+      parts: What the fingerprint is made of, JSON values: function, params, inputs, data, references, code, versions.
       references: Argument -> folder outside the graph, None where there is none.
       path: Where the artifact is or will be.
       done: Whether it is there (and, for a push, still in service).
@@ -99,6 +99,22 @@ def passes(artifact: Artifact, *, force: bool = False) -> bool:
     if isinstance(artifact, artifacts.InfraValidation):
         return artifact.blessed
     return True
+
+
+def blocked_steps(plan: Plan, *, force: bool = False) -> dict[str, str]:
+    """Returns the steps that would be skipped because a finished step before them did not pass: step -> that step."""
+    blocked: dict[str, str] = {}
+    failed: set[str] = set()
+    for name, planned in plan.items():
+        needs = [*planned.step.input_steps, *planned.step.after]
+        shut = next((need for need in needs if need in failed), None) or next(
+            (blocked[need] for need in needs if need in blocked), None
+        )
+        if shut:
+            blocked[name] = shut
+        elif planned.done and not passes(planned.load(), force=force):
+            failed.add(name)
+    return blocked
 
 
 def differences(planned: PlannedStep, store: Store) -> list[str]:

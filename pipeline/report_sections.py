@@ -12,7 +12,7 @@ from components.artifacts import Anomalies, Examples, InfraValidation, PushedMod
 from components.features import read_schema
 from components.files import read_json
 from pipeline import figures
-from pipeline.compare import ARTICLE_LOSSES
+from pipeline.compare import ARTICLE_LOSSES, is_article
 from pipeline.diagrams import MAX_ROWS, Node, heat_map, step_graph
 from pipeline.figures import Series
 from pipeline.report_arrays import MOST_ROWS, ColumnView, Scored, column_views, density, residual_bands, scored_rows
@@ -69,16 +69,9 @@ def comparison(run: Run) -> dict[str, Any]:
     return {
         "rows": rows,
         "best": min(finite, default=None),
-        "article": list(ARTICLE_LOSSES) if _is_article(run) else [],
+        "article": list(ARTICLE_LOSSES) if is_article(run.settings.get("example_gen", {})) else [],
         "served": served,
     }
-
-
-def _is_article(run: Run) -> bool:
-    """Whether the run learned from the article's table."""
-    settings = run.settings.get("example_gen", {})
-    wanted = {"source": "synthetic", "generator": "article", "num_examples": 100_000, "num_features": 3}
-    return all(settings.get(key) == value for key, value in wanted.items())
 
 
 def gate(run: Run) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import sys
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from pipeline import fingerprint as fp
 from pipeline.config import Config, to_toml
 from pipeline.console import Reporter
 from pipeline.graph import Step, model_kind
-from pipeline.plan import Plan, PlannedStep, make_plan, passes, serving_dir
+from pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, passes, serving_dir
 from pipeline.store import RUN_FILE, Store, utc_now
 
 MODEL_KEYS = ("num_parameters", "train_rmse", "eval_rmse")
@@ -85,7 +84,7 @@ def run_pipeline(
 ) -> RunResult:
     """Runs every step whose artifact is not there yet.
 
-    A run in which nothing has to run is not recorded again: the run that it repeats is returned.
+    A run without a `name` in which nothing has to run is not recorded again: the run that it repeats is returned.
 
     Args:
       config: All settings.
@@ -117,9 +116,10 @@ def run_pipeline(
         try:
             with reporter.logging_to(folder / "log.txt"):
                 _execute(plan, store, result, reporter, force)
+        except BaseException:
+            result.exit_code, result.error = 1, "Internal error or interruption; see log.txt."
+            raise
         finally:
-            if sys.exc_info()[0] is not None:
-                result.exit_code, result.error = 1, "Internal error or interruption; see log.txt."
             _record(folder, config, plan, result, started)
         _write_pages(store, folder, reporter)
     return result
@@ -238,14 +238,9 @@ def _summary(artifact: Artifact) -> str:
 
 def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:
     """Returns the newest complete run of exactly this plan, if nothing in it has to run again."""
-    blocked: set[str] = set()
-    for name, planned in plan.items():
-        if blocked & {*planned.step.input_steps, *planned.step.after}:
-            blocked.add(name)
-        elif not planned.done:
-            return None
-        elif not passes(planned.load(), force=bool(force)):
-            blocked.add(name)
+    blocked = blocked_steps(plan, force=bool(force))
+    if any(not planned.done and name not in blocked for name, planned in plan.items()):
+        return None
     wanted = {name: planned.fingerprint for name, planned in plan.items()}
     for name in store.run_names():
         run = store.read_run(name)

@@ -13,7 +13,7 @@ from rich.table import Table
 from components.artifacts import Evaluation
 from components.errors import NotBlessedError
 from pipeline.console import LiveLine
-from pipeline.plan import Plan, differences
+from pipeline.plan import Plan, blocked_steps, differences
 from pipeline.runner import RunResult
 from pipeline.store import Store
 
@@ -24,7 +24,7 @@ REASONS_SHOWN = 4
 
 
 def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)  # names of files and models may hold brackets
     if not console.is_terminal:
         console.width = 200  # tables are not squeezed into the 80 columns of no terminal
     return console
@@ -42,28 +42,28 @@ def print_result(result: RunResult) -> None:
     """Prints the table of models, the verdict and where the pushed model is."""
     console = _console()
     for warning in result.warnings:
-        console.print(warning, markup=False)
+        console.print(warning)
     evaluation = result.artifacts.get("evaluator")
     if isinstance(evaluation, Evaluation):
         from components.verdict import render_verdict
 
-        console.print(render_verdict(evaluation), markup=False)
+        console.print(render_verdict(evaluation))
     run = Path(result.root) / "runs" / result.run
     if result.pushed_version is not None:
         name = result.artifacts["pusher"].properties["model_name"]
         folder = Path(result.serving_dir) / name
-        console.print(f"In service: `{name}` version {result.pushed_version}, {folder}", markup=False)
+        console.print(f"In service: `{name}` version {result.pushed_version}, {folder}")
     if result.up_to_date:
-        console.print(f"Up to date: nothing has changed since run {result.run}.", markup=False)
+        console.print(f"Up to date: nothing has changed since run {result.run}.")
     else:
-        console.print(f"Report: {run / 'report.html'}", markup=False)
+        console.print(f"Report: {run / 'report.html'}")
     if result.exit_code == NotBlessedError.exit_code:
         shut = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
         for reason in result.reasons[:REASONS_SHOWN]:
-            console.print(f"{shut}: {reason}", markup=False)
+            console.print(f"{shut}: {reason}")
         if len(result.reasons) > REASONS_SHOWN:
-            console.print(f"{shut}: {len(result.reasons) - REASONS_SHOWN:,} more rules failed.", markup=False)
-        console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}", markup=False)
+            console.print(f"{shut}: {len(result.reasons) - REASONS_SHOWN:,} more rules failed.")
+        console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}")
 
 
 def _model_table(models: Mapping[str, Mapping[str, Any]], champion: str | None) -> Table:
@@ -87,7 +87,11 @@ def print_plan(plan: Plan, store: Store) -> None:
     """Prints, for each step, whether it would run and the first reason."""
     table = _table("step", "would", "because")
     waiting: set[str] = set()
+    blocked = blocked_steps(plan)
     for name, planned in plan.items():
+        if name in blocked:
+            table.add_row(name, "skip", f"{blocked[name]} did not pass")
+            continue
         changed = [source for source in planned.step.input_steps if source in waiting]
         if planned.done:
             table.add_row(name, "reuse", "")
@@ -103,17 +107,17 @@ def print_why(plan: Plan, step: str, store: Store) -> None:
     console = _console()
     planned = plan[step]
     if planned.done:
-        console.print(f"`{step}` would be reused: {planned.path.relative_to(store.root)}", markup=False)
+        console.print(f"`{step}` would be reused: {planned.path.relative_to(store.root)}")
         return
-    console.print(f"`{step}` would run:", markup=False)
+    console.print(f"`{step}` would run:")
     for reason in differences(planned, store):
-        console.print(f"  {reason}", markup=False)
+        console.print(f"  {reason}")
 
 
 def print_runs(runs: Sequence[Mapping[str, Any]], store: Store) -> None:
     """Prints one line per run."""
     if not runs:
-        _console().print(f"No run in `{store.root}` yet. Start one with `crossnet run`.", markup=False)
+        _console().print(f"No run in `{store.root}` yet. Start one with `crossnet run`.")
         return
     table = _table("run", "exit", "verdict", "champion", "eval RMSE", "pushed")
     for facts in runs:
@@ -130,9 +134,9 @@ def print_runs(runs: Sequence[Mapping[str, Any]], store: Store) -> None:
 
 
 def print_run(facts: Mapping[str, Any], store: Store) -> None:
-    """Prints one run with its steps, artifacts and lineage."""
+    """Prints one run: its steps and their artifacts, the models, the verdict."""
     console = _console()
-    console.print(f"Run {facts['run']} in {store.root}", markup=False)
+    console.print(f"Run {facts['run']} in {store.root}")
     console.print(f"started {facts['started']}, finished {facts['finished']}, exit code {facts['exit_code']}")
     table = _table("step", "status", "seconds", "artifact")
     for name, step in facts["steps"].items():
@@ -142,7 +146,7 @@ def print_run(facts: Mapping[str, Any], store: Store) -> None:
         console.print(_model_table(facts["models"], facts["champion"]))
     for text in (*facts["warnings"], *facts["reasons"], facts["error"]):
         if text:
-            console.print(text, markup=False)
+            console.print(text)
     if facts["pushed_version"]:
         console.print(f"{facts['verdict']}, pushed as version {facts['pushed_version']} to {facts['serving_dir']}")
     elif facts["verdict"]:

@@ -153,6 +153,12 @@ def test_histogram_fills_train_and_outlines_eval():
     assert data == "M6 82L6 56.7L150 56.7L150 6L294 6L294 82"
 
 
+def test_histogram_names_the_power_of_ten_of_its_ticks():
+    steps = Steps(np.array([0.0, 2e5, 4e5]), np.array([1.0, 2.0]))
+    assert "×10⁵" in histogram(steps, None, "fare")
+    assert "×10" not in histogram(Steps(np.array([0.0, 0.5, 1.0]), np.array([1.0, 2.0])), None, "x0")
+
+
 def test_histogram_of_one_split_or_none():
     steps = Steps(np.array([-0.5, 0.5]), np.ones(1))
     assert len(of_class(parse(histogram(None, steps, "t")), "steps")) == 1

@@ -1,6 +1,6 @@
 import pytest
 
-from components.artifacts import Evaluation, Examples, Model, PushedModel
+from components.artifacts import Anomalies, Evaluation, Examples, Model, PushedModel
 from components.files import write_json
 from pipeline.gc import collect_garbage
 from pipeline.store import Store
@@ -21,12 +21,8 @@ def store(tmp_path):
             steps[step] = {"fingerprint": fingerprint}
         if number == 0:
             with store.working_folder("pusher") as folder:
-                store.finish(
-                    PushedModel(folder, {}, {"model": "trainer_dense-0"}),
-                    "pusher",
-                    "p",
-                    {"inputs": {"e": "evaluator-0"}},
-                )
+                facts = {"model": "trainer_dense-0", "destination": str(tmp_path / "outside" / "crossnet" / "7")}
+                store.finish(PushedModel(folder, {}, facts), "pusher", "p", {"inputs": {"e": "evaluator-0"}})
         run = {"run": str(number), "started": f"2026-01-0{number + 1}", "steps": steps, "verdict": "NOT_BLESSED"}
         write_json(store.new_run(str(number)) / "run.json", run)
     folder = store.serving_models / "crossnet"
@@ -47,6 +43,24 @@ def test_gc_keeps_the_newest_runs_and_what_is_in_service_with_its_lineage(store)
         *("evaluator-0", "evaluator-2", "example_gen-0", "example_gen-2"),
         *("p", "trainer_dense-0", "trainer_dense-2"),
     ]
+
+
+def test_gc_keeps_what_is_in_service_outside_the_root(store, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (store.serving_models / "crossnet").rename(tmp_path / "outside" / "crossnet")
+    removed, _ = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == ["evaluator-1", "example_gen-1", "trainer_dense-1"]
+
+
+def test_gc_keeps_what_a_kept_step_was_compared_with(store):
+    with store.working_folder("example_validator") as folder:
+        facts = {"inputs": {}, "references": {"previous_statistics": "example_gen-1", "previous_schema": None}}
+        store.finish(Anomalies(folder), "example_validator", "v", facts)
+    run = store.read_run("2")
+    run["steps"]["example_validator"] = {"fingerprint": "v"}
+    write_json(store.runs / "2" / "run.json", run)
+    removed, _ = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == ["evaluator-1", "trainer_dense-1"]
 
 
 def test_gc_dry_run_removes_nothing(store):

@@ -39,6 +39,17 @@ def test_init_does_not_overwrite(rides, tmp_path):
     assert (tmp_path / "rides.toml").read_text() == "mine"
 
 
+def test_init_leaves_labels_that_are_not_finite_out_of_the_spread(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,1.0\n2,nan\n3,inf\n4,3.0\n")
+    assert look_at(tmp_path / "a.csv", "y").label_std == 1.0
+
+
+def test_init_names_a_folder_that_is_not_there(rides, tmp_path):
+    sentence = r"Cannot write `.*/none/x\.toml`: No such file or directory\. Make its folder, or name another file"
+    with pytest.raises(SettingsError, match=sentence):
+        write_config(rides, look_at(rides, "fare"), tmp_path / "none" / "x.toml")
+
+
 def test_init_says_when_there_is_no_file(tmp_path):
     with pytest.raises(SettingsError, match="No file `.*missing.csv`"):
         look_at(tmp_path / "missing.csv", "fare")

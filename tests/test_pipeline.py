@@ -90,6 +90,9 @@ def test_run_with_the_gate_closed_exits_3_and_leaves_the_serving_folder_as_it_wa
     assert "NOT_BLESSED: `cross_layer` has eval rmse" in done.stdout
     assert "above max_rmse 1e-12" in done.stdout
     assert "Nothing was pushed" in done.stdout
+    planned = crossnet("plan", root=root, settings=(*SMALL, "evaluator.max_rmse=1e-12")).stdout
+    assert [line.split()[:2] for line in planned.splitlines()[-2:]] == [["infra_validator", "skip"], ["pusher", "skip"]]
+    assert planned.count("evaluator did not pass") == 2
     assert tree(root / "serving_models") == before
 
 
