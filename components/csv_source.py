@@ -86,9 +86,14 @@ class CsvSource:
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
-        """Yields the cells of the split column."""
-        for batch in self._open(unit, {self.named.key: pa.binary()}):
-            yield batch.column(0)
+        """Yields the cells of the split column.
+
+        Raises:
+          DataError: A row is misshapen.
+        """
+        assert self.named.key
+        for cells in self._read(unit, [self.named.key]):
+            yield cells[self.named.key]
 
     def place(self, unit: int, row: int) -> str:
         """Returns the file and the physical line."""
@@ -152,6 +157,8 @@ class CsvSource:
             return
         except pa.ArrowInvalid:
             pass
+        except OSError as error:
+            raise self._unreadable(unit, error) from None
         first = 0
         for cells in self.read_cells(unit):
             size = len(next(iter(cells.values())))
@@ -169,10 +176,12 @@ class CsvSource:
         Raises:
           DataError: A row is misshapen.
         """
-        wanted = dict.fromkeys([*self.named.names, *([self.named.key] if self.named.key else [])], pa.binary())
+        return self._read(unit, [*self.named.names, *([self.named.key] if self.named.key else [])])
+
+    def _read(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
         path = self.files[unit]
         try:
-            for batch in self._open(unit, wanted):
+            for batch in self._open(unit, dict.fromkeys(names, pa.binary())):
                 yield dict(zip(batch.schema.names, batch.columns, strict=True))
         except pa.ArrowInvalid as error:
             raise (
@@ -180,7 +189,10 @@ class CsvSource:
                 or DataError(f"`{path}` cannot be read as CSV: {error}. Fix the file.")
             ) from None
         except OSError as error:
-            raise DataError(f"`{path}` cannot be read: {error}. Make the file again.") from None
+            raise self._unreadable(unit, error) from None
+
+    def _unreadable(self, unit: int, error: OSError) -> DataError:
+        return DataError(f"`{self.files[unit]}` cannot be read: {error}. Make the file again.")
 
     def _convert_all(self, cells: dict[str, pa.Array], unit: int, first_row: int) -> dict[str, pa.Array]:
         arrays: dict[str, pa.Array] = {}

@@ -171,7 +171,7 @@ def _names(names: Sequence[str] | dict[str, str]) -> str:
 def _model_input(name: str, dtype: str, column: Column) -> NDArray[Any]:
     if column.lengths is not None:
         raise DataError(
-            f"`{name}` has {int(column.lengths.max())} values in a row; a model takes one. "
+            f"`{name}` has several values in some rows; a model takes one per row. "
             "Add it to `example_gen.exclude`, or reduce it to one value per row in the source."
         )
     if dtype == "string":

@@ -21,7 +21,7 @@ from components.artifacts import Anomalies, Examples, Schema, Statistics
 from components.checks import ERROR, ColumnsStatistics, Finding
 from components.column_statistics import by_column
 from components.dataset import read_columns
-from components.features import read_schema
+from components.features import is_retired, read_schema
 from components.files import write_json
 from components.params import ExampleValidatorParams
 from components.provenance import locate
@@ -34,7 +34,6 @@ MEASURES = {
     "L-infinity": anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY,
     "Jensen-Shannon": anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE,
 }
-RETIRED = (schema_pb2.DEPRECATED, schema_pb2.DISABLED)
 
 
 def validate_examples(
@@ -85,8 +84,10 @@ def _check_statistics(
         rows = examples.counts[split]
         yield from checks.check_empty(split, rows)
         if rows and agreed is not None:
-            features = {feature.name: feature for feature in agreed.feature if feature.lifecycle_stage not in RETIRED}
-            yield from checks.check_columns(split, rows, features, types)
+            features = {feature.name: feature for feature in agreed.feature if not is_retired(feature)}
+            retired = {feature.name for feature in agreed.feature} - set(features)
+            current = {name: type_name for name, type_name in types.items() if name not in retired}
+            yield from checks.check_columns(split, rows, features, current)
     yield from checks.check_label(train, examples.counts[train], examples.label, by_split[train][examples.label])
     for split in others:
         yield from checks.check_skew(split, examples.counts[split], by_split[train], by_split[split], params)

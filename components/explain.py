@@ -68,7 +68,12 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
     network, preprocessing = exported.network, exported.preprocessing
     if network["kind"] not in ("cross_layer", "tfrs_cross"):
         return None
-    weights = [weight.astype(np.float64) for weight in exported.weights][len(preprocessing.texts) :]
+    # Keras orders weights by depth: a parallel tower's first layer stands before the cross layers.
+    weights = [
+        weight.astype(np.float64)
+        for weight, layer in zip(exported.weights, network["layers"], strict=True)
+        if layer.startswith("cross_") or layer == "output"
+    ]
     layers, rest = cross_layers(weights, network)
     names = [*preprocessing.number_names, *(column.name for column in preprocessing.texts)]
     widths = [1] * len(preprocessing.number_names) + [column.dim for column in preprocessing.texts]
@@ -102,7 +107,7 @@ def cross_layers(weights: Sequence[Array], network: Mapping[str, Any]) -> tuple[
 
     Args:
       weights: In the network's order: of each cross layer the kernel (or its factors U, V) and, with `use_bias`, the
-        bias; then deep layers and the output's kernel and bias.
+        bias; then the output's kernel and bias.
       network: `models.describe` of the network.
     """
     left, layers = list(weights), []

@@ -43,6 +43,13 @@ class Feature:
         return "int64" if self.type == "INT" and self.required else "float32"
 
 
+def is_retired(column: schema_pb2.Feature) -> bool:
+    """Whether a schema's column is DEPRECATED or DISABLED: it may be in the data, and nothing is made of it."""
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    return column.lifecycle_stage in (schema_pb2.DEPRECATED, schema_pb2.DISABLED)
+
+
 def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature]:
     """Returns the features in the schema's order, and the label.
 
@@ -57,7 +64,7 @@ def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature
     features: list[Feature] = []
     labels: list[Feature] = []
     for column in schema.feature:
-        if column.lifecycle_stage in (schema_pb2.DEPRECATED, schema_pb2.DISABLED):
+        if is_retired(column):
             continue
         values = tuple(column.string_domain.value) or domains.get(column.domain, ())
         feature = Feature(

@@ -101,7 +101,8 @@ def fit(
         on_epoch(epoch, history)
         patience = params.early_stopping_patience
         if patience is not None:
-            age = len(history["eval_loss"]) - 1 - int(np.argmin(history["eval_loss"]))
+            losses_so_far = np.nan_to_num(history["eval_loss"], nan=np.inf)  # argmin would take a NaN for the lowest
+            age = len(losses_so_far) - 1 - int(np.argmin(losses_so_far))
             if age == 0:
                 best = [variable.numpy() for variable in network.trainable_variables]
             if age >= patience:

@@ -105,7 +105,12 @@ def _regex(pattern: str) -> str:
 
 
 def _glob_regex(text: str) -> str:
-    return "".join("[^/]*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", text))
+    """Returns what `glob` finds for `text`, as a regular expression."""
+    wild = {"*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*|\?|\[[^/\]]+\])", text)
+    return "".join(
+        wild.get(part) or (part.replace("[!", "[^", 1) if i % 2 else re.escape(part)) for i, part in enumerate(parts)
+    )
 
 
 def _texts(pattern: str, path: str) -> dict[str, str]:

@@ -158,12 +158,16 @@ def check_architecture(kind: str, architecture: Architecture, width: int) -> Non
 
 
 def describe(kind: str, architecture: Architecture, network: tf_keras.Model) -> dict[str, Any]:
-    """Returns what two networks must share for the weights of one to fit the other, as JSON values."""
+    """Returns what two networks must share for the weights of one to fit the other, as JSON values.
+
+    Beside the settings: shape and layer of each trainable weight, in the order of `trainable_variables`.
+    """
     settings = {
         name: value
         for name, value in dataclasses.asdict(architecture).items()
         if name not in ("kernel_initializer", "kernel_regularizer", "learning_rate")
     }
     shapes = [list(variable.shape) for variable in network.trainable_variables]
+    layers = [layer.name for layer in network.layers for _ in layer.trainable_weights]
     settings = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
-    return {"kind": kind, **settings, "shapes": shapes}
+    return {"kind": kind, **settings, "shapes": shapes, "layers": layers}

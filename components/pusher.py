@@ -150,10 +150,10 @@ def _version_of(checksum: str, folder: Path) -> int | None:
     for version, path in versions_in_service(folder).items():
         if folder_checksum(path) == checksum:
             return version
-    gone = [path for path in folder.iterdir() if path.name.endswith(ROLLED_BACK)]
-    for path in sorted(gone, key=lambda item: int(item.name.removesuffix(ROLLED_BACK)), reverse=True):
-        if folder_checksum(path) == checksum:
-            return int(path.name.removesuffix(ROLLED_BACK))
+    names = (path.name.removesuffix(ROLLED_BACK) for path in folder.iterdir() if path.name.endswith(ROLLED_BACK))
+    for number in sorted((int(name) for name in names if name.isdecimal()), reverse=True):
+        if folder_checksum(folder / f"{number}{ROLLED_BACK}") == checksum:
+            return number
     return None
 
 

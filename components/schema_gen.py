@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from components.artifacts import Examples, Schema, Statistics
 from components.column_statistics import by_column
 from components.errors import DataError, SettingsError
-from components.features import SERVING
+from components.features import SERVING, is_retired
 from components.params import SchemaGenParams
 
 TRAINING = "TRAINING"
@@ -176,7 +176,8 @@ def _problems(schema: schema_pb2.Schema, label: str) -> list[str]:
             problems.append(f"`{feature.name}` has type {received}, expected FLOAT, INT or BYTES")
         if feature.domain and feature.domain not in domains:
             problems.append(f"`{feature.name}` has domain '{feature.domain}', which no string_domain is named")
-    labels = [feature.name for feature in schema.feature if SERVING in feature.not_in_environment]
+    current = (feature for feature in schema.feature if not is_retired(feature))
+    labels = [feature.name for feature in current if SERVING in feature.not_in_environment]
     if labels != [label]:
         marked = f"marks {_listed(labels)}" if labels else "marks none"
         problems.append(

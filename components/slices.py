@@ -64,7 +64,7 @@ def parse_slices(slices: Sequence[Sequence[str]], columns: Mapping[str, Feature]
         keys.append(tuple(cuts))
     if problems:
         raise SettingsError("\n".join(problems))
-    return keys
+    return list(dict.fromkeys(keys))  # named twice, its rows would count twice
 
 
 class Slicer:

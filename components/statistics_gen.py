@@ -8,6 +8,7 @@ from pathlib import Path
 from components.artifacts import Examples, Statistics
 from components.column_statistics import ColumnStatistics, dataset_proto
 from components.dataset import read_file
+from components.example_wire import record_order
 from components.params import StatisticsGenParams
 
 ShardStatistics = dict[str, ColumnStatistics]
@@ -47,7 +48,7 @@ def shard_statistics(
       params: How much is kept.
     """
     total = _nothing(types, params)
-    in_order = {name: types[name] for name in sorted(types)}  # as records hold them, which is read fastest
+    in_order = {name: types[name] for name in sorted(types, key=record_order)}  # as records hold them: read fastest
     for columns in read_file(path, compression, in_order):
         for name, column in columns.items():
             total[name].update(column)

@@ -76,11 +76,10 @@ def continue_preprocessing(exported: ExportedModel, new: Preprocessing) -> Prepr
             f"Cannot start from `{exported.path}`: its features are others: {difference}. Train from the start "
             "(`trainer.warm_start` none), or give it a schema with the same features."
         )
+    after = {column.name: column.vocabulary for column in new.texts}  # the columns may come in another order
     texts = tuple(
-        dataclasses.replace(
-            before, vocabulary=before.vocabulary + tuple(t for t in after.vocabulary if t not in set(before.vocabulary))
-        )
-        for before, after in zip(old.texts, new.texts, strict=True)
+        dataclasses.replace(before, vocabulary=tuple(dict.fromkeys((*before.vocabulary, *after[before.name]))))
+        for before in old.texts
     )
     return dataclasses.replace(old, texts=texts)
 
@@ -93,7 +92,7 @@ def load_weights(exported: ExportedModel, network: tf_keras.Model, description: 
     """
 
     def architecture(facts: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in facts.items() if name != "shapes"}
+        return {name: value for name, value in facts.items() if name not in ("shapes", "layers")}
 
     if difference := differences(architecture(exported.network), architecture(description)):
         raise TrainingError(

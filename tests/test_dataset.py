@@ -63,7 +63,8 @@ def test_read_batches_refuses_holes_the_schema_forbids_and_several_values(tmp_pa
     pq.write_table(pa.table({"v": [[1.0, 2.0], [3.0], [4.0]], "y": [1, 2, 3]}), tmp_path / "v.parquet")
     examples = make(tmp_path, source="parquet", input=str(tmp_path / "v.parquet"))
     with pytest.raises(
-        DataError, match="`v` has 2 values in a row; a model takes one. Add it to `example_gen.exclude`"
+        DataError,
+        match="`v` has several values in some rows; a model takes one per row. Add it to `example_gen.exclude`",
     ):
         list(read_batches(examples, "train", [Feature("v", "FLOAT")], LABEL, batch_size=10))
 

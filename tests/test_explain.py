@@ -153,10 +153,11 @@ def test_explain_speaks_in_the_units_of_the_table(tmp_path):
     [
         (CrossLayerParams(), (MILES,), (ZONE,)),
         (CrossLayerParams(structure="stacked", deep_units=(4,)), (MILES, HOURS), ()),
+        (CrossLayerParams(structure="parallel", deep_units=(8, 4)), (MILES, HOURS), ()),
         (CrossLayerParams(preactivation="relu"), (MILES, HOURS), ()),
         (CrossLayerParams(), (NumberColumn("miles", "FLOAT", False),), ()),
     ],
-    ids=["text", "deep layers", "activation", "a feature that may be missing"],
+    ids=["text", "deep layers", "deep layers beside", "activation", "a feature that may be missing"],
 )
 def test_explain_gives_strengths_where_nothing_can_be_multiplied_out(tmp_path, architecture, numbers, texts):
     model = untrained(tmp_path, "cross_layer", architecture, numbers, texts)
