@@ -1,16 +1,17 @@
 """The threads that take gRPC's calls: as few as there are cores, and never all of them held up.
 
 Only one thread at a time runs Python. With a thread for every call in flight, as a `ThreadPoolExecutor` makes them,
-each gives the interpreter's lock up while its graph runs and then queues for it: on two cores with 16 calls in flight
-that costs more than the calls themselves (benchmarks/serving.py). So further calls wait in a queue instead.
+each gives the interpreter's lock up while its graph runs and then queues for it: with many small calls in flight that
+costs more than the calls themselves (benchmarks/serving.py). So further calls wait in a queue instead.
 
-A call may hold its thread and compute nothing: its request has not arrived yet, or it watches the server's health. And
-a large batch computes for long, outside Python. So for each call that has held its thread for `_PATIENCE_SECONDS`
-another thread stands in, and while calls wait still, twice as many.
+A call may hold its thread and compute nothing: its request has not arrived yet, it waits for its turn, or it watches
+the server's health. And a large batch computes for long, outside Python. So for each call that has held its thread for
+`_PATIENCE_SECONDS` another thread stands in, and while calls wait still, twice as many.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -19,7 +20,10 @@ from concurrent import futures
 from queue import SimpleQueue
 from typing import Any
 
+log = logging.getLogger(__name__)
+
 _PATIENCE_SECONDS = 0.01
+_REST_SECONDS = 1.0
 
 
 class CallThreads(futures.Executor):
@@ -34,12 +38,14 @@ class CallThreads(futures.Executor):
         self._calls: SimpleQueue[tuple[futures.Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._starts: dict[int, float] = {}  # by thread: when its call began; infinity between calls
         self._lock = threading.Lock()
-        self._threads = 0
+        self._threads: set[threading.Thread] = set()
+        self._leaving = 0  # threads that are told to end and have not heard it yet
         self._is_watched = False
         self._has_calls = threading.Event()
         self._is_shut_down = False
         self._add(count)
-        threading.Thread(target=self._watch, name="call-threads", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="call-threads", daemon=True)
+        self._watcher.start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> futures.Future[Any]:
         """Puts a call into the queue.
@@ -47,27 +53,46 @@ class CallThreads(futures.Executor):
         Raises:
           RuntimeError: After `shutdown`.
         """
-        if self._is_shut_down:
-            raise RuntimeError("These threads are shut down.")
         future: futures.Future[Any] = futures.Future()
-        self._calls.put((future, lambda: fn(*args, **kwargs)))
+        with self._lock:
+            if self._is_shut_down:
+                raise RuntimeError("These threads are shut down.")
+            self._calls.put((future, lambda: fn(*args, **kwargs)))
         if not self._is_watched:
             self._is_watched = True
             self._has_calls.set()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the threads when the calls in the queue are done; it does not wait for that."""
+        """Lets the threads end when the calls in the queue are done.
+
+        Args:
+          wait: Return when they have ended.
+          cancel_futures: Cancel the calls that no thread has begun.
+        """
         with self._lock:
             self._is_shut_down = True
-            for _ in range(self._threads):
+            while cancel_futures and not self._calls.empty():
+                if (call := self._calls.get()) is not None:
+                    call[0].cancel()
+            threads = list(self._threads)
+            for _ in threads:
                 self._calls.put(None)
         self._has_calls.set()
+        if wait:
+            for thread in (self._watcher, *threads):
+                thread.join()
 
     def _add(self, count: int) -> None:
-        self._threads += count
+        """Starts threads; called with the lock held, but for the first.
+
+        Raises:
+          RuntimeError: The system gives no more.
+        """
         for _ in range(count):
-            threading.Thread(target=self._work, name="call", daemon=True).start()
+            thread = threading.Thread(target=self._work, name="call", daemon=True)
+            thread.start()
+            self._threads.add(thread)
 
     def _work(self) -> None:
         thread = threading.get_ident()
@@ -81,27 +106,38 @@ class CallThreads(futures.Executor):
                     future.set_exception(error)
             del call, future, work  # a request's bytes need not wait for the next one
             self._starts[thread] = math.inf
-        self._starts.pop(thread, None)
+        with self._lock:
+            self._leaving -= 1
+            self._starts.pop(thread, None)
+            self._threads.discard(threading.current_thread())
 
     def _watch(self) -> None:
-        """Adds and ends threads; sleeps while there are no calls and as many threads as there should be."""
-        surplus = 0
-        while True:
-            if not surplus and self._calls.empty():
+        """Adds and ends threads; sleeps while no call waits and no thread is too many."""
+        while not self._is_shut_down:
+            if self._calls.empty() and self._surplus() <= 0:
                 self._has_calls.clear()
                 self._is_watched = False
-                if self._calls.empty():
-                    self._has_calls.wait()
+                if self._calls.empty() and not self._is_shut_down:
+                    # Now and then also without a call: threads of calls that have ended since are too many.
+                    self._has_calls.wait(_REST_SECONDS if len(self._threads) > self._count else None)
             time.sleep(_PATIENCE_SECONDS)
-            latest = time.monotonic() - _PATIENCE_SECONDS
-            held = sum(start <= latest for start in list(self._starts.values()))
-            waiting = self._calls.qsize()
             with self._lock:
-                if self._is_shut_down:
-                    return
-                wanted = self._count + (2 * held if waiting else held)
-                surplus = max(0, self._threads - wanted)
-                self._add(min(waiting, max(0, wanted - self._threads)))
-                for _ in range(-(-surplus // 8)):  # not at once: calls that hold their threads often come in a row
-                    self._threads -= 1
-                    self._calls.put(None)
+                if not self._is_shut_down:
+                    self._adjust()
+
+    def _surplus(self, *, waiting: int = 0) -> int:
+        """Returns how many threads are too many; below zero, how many are wanted while so many calls wait."""
+        latest = time.monotonic() - _PATIENCE_SECONDS
+        held = sum(start <= latest for start in list(self._starts.values()))
+        return len(self._threads) - self._leaving - self._count - (2 * held if waiting else held)
+
+    def _adjust(self) -> None:
+        waiting = self._calls.qsize() - self._leaving
+        surplus = self._surplus(waiting=max(0, waiting))
+        try:
+            self._add(min(max(0, waiting), max(0, -surplus)))
+        except RuntimeError as error:
+            log.warning("No further thread for %d waiting calls: %s.", waiting, error)
+        for _ in range(-(-max(0, surplus) // 8)):  # not at once: calls that hold their threads often come in a row
+            self._leaving += 1
+            self._calls.put(None)

@@ -159,6 +159,9 @@ class Deployment:
         if flags.get("enable_batching", "false").lower() in ("true", "1"):
             flags.setdefault("batching_parameters_file", self._copy("batching.config"))
         flags.pop(EXTRA_FLAG, None)
+        for name, value in flags.items():
+            if (name == "model_base_path" or name.endswith("_file")) and value and "://" not in value:
+                flags[name] = str(Path(value).absolute())  # the real server refuses relative ones
         return _as_arguments(flags)
 
     def docker_command(self) -> list[str]:
@@ -173,7 +176,9 @@ class Deployment:
         flags = split_flags(arguments)
         if flags.get("grpc_socket_path"):
             raise ServingError("`--grpc_socket_path` would lie inside the container. Use `--port` with docker.")
-        folders = {str(Path(value).absolute().parent) for name, value in flags.items() if name.endswith("_file")}
+        folders = {
+            str(Path(value).absolute().parent) for name, value in flags.items() if value and name.endswith("_file")
+        }
         folders |= {str(self._serving_dir)} if self._follows else set(self._base_paths.values())
         ports = [flags[name] for name in ("port", "rest_api_port") if flags[name] != "0"]
         command = ["docker", "run", "--rm", "--init", "--entrypoint=tensorflow_model_server"]

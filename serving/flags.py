@@ -171,7 +171,10 @@ def _disagreements(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
     for name in ("port", "rest_api_port"):
         if not 0 <= (value := getattr(settings, name)) <= 65535:
             problems.append(f"`--{name}={value}`: expected a port, 0 to 65535.")
-    for name in ("rest_api_timeout_in_ms", "grpc_max_threads", "max_num_load_retries", "load_retry_interval_micros"):
+    for name in (
+        *("rest_api_timeout_in_ms", "rest_api_num_threads", "grpc_max_threads"),
+        *("max_num_load_retries", "load_retry_interval_micros"),
+    ):
         if (value := getattr(settings, name)) < 0:
             problems.append(f"`--{name}={value}`: expected 0 or more.")
     if not settings.model_base_path and not settings.model_config_file:

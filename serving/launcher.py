@@ -248,9 +248,10 @@ def _wait_open(process: subprocess.Popen[bytes], deployment: Deployment, stoppin
             wait_available(process, deployment.target, deployment.models, None)
             return
         host, _, port = deployment.target.rpartition(":")
+        is_socket = host == "unix"
         while process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex((host, int(port))) == 0:
+            with socket.socket(socket.AF_UNIX if is_socket else socket.AF_INET) as probe:
+                if probe.connect_ex(port if is_socket else (host, int(port))) == 0:
                     return
             time.sleep(0.1)
         raise ServingError(f"The server ended with {process.returncode} before its port opened.")

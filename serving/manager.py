@@ -106,9 +106,10 @@ class ModelManager:
         if self._thread.ident:
             self._thread.join()
         with self._changed:
-            for version in [version for entry in self._entries.values() for version in entry.available()]:
-                self._retire(version)
-                self._finish(version)
+            for version in [version for entry in self._entries.values() for version in entry.versions.values()]:
+                if version.model is not None:  # in service, or retired while a call still used it
+                    self._retire(version)
+                    self._finish(version)
 
     def configure(self, configs: Sequence[ModelConfig]) -> None:
         """Replaces the list of models; loading and unloading follow in the manager's thread.

@@ -7,6 +7,7 @@ answer: `:classify`, `:regress`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import socket
@@ -81,8 +82,13 @@ class RestServer:
         """Starts to answer; whoever connected before is answered too."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Takes no new requests, answers those at hand, and closes the port."""
+    def stop(self, grace_seconds: float) -> None:
+        """Takes no new requests, answers those at hand, and closes the port.
+
+        Args:
+          grace_seconds: How long they may take, the arrival of their bodies included.
+        """
+        self._server.config.timeout_graceful_shutdown = math.ceil(grace_seconds)
         self._server.should_exit = True
         if self._thread.ident:
             self._thread.join()

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,8 +133,9 @@ class Server:
     def wait(self) -> None:
         """Returns when someone asked the server to stop; `stop` then does it."""
         # In slices: a signal that comes just before a wait without end would not interrupt it, and be lost.
-        while not self._stopping.wait(_SIGNAL_SECONDS):
-            pass
+        # No `Event.wait`: a handler that calls `ask_to_stop` inside it would wait for the lock that it holds.
+        while not self._stopping.is_set():
+            time.sleep(_SIGNAL_SECONDS)
 
     def stop(self, grace_seconds: float = _DRAIN_SECONDS) -> None:
         """Takes no new calls, lets those in flight finish, frees the models.
@@ -141,12 +143,13 @@ class Server:
         Args:
           grace_seconds: How long calls in flight may take.
         """
-        self._stopping.set()
+        if not self._stopping.is_set():
+            self._stopping.set()
         with self._stop_lock:
             if self._health:
                 self._health.stop()
             if self._rest:
-                self._rest.stop()
+                self._rest.stop(grace_seconds)
                 self._rest = None
             if self._server:
                 self._server.stop(grace_seconds).wait()
@@ -179,19 +182,24 @@ class Server:
 
         return server_credentials(self.flags.ssl_config_file)
 
-    def _reload(self, configs: Sequence[ModelConfig], wanted: Callable[[], bool]) -> None:
-        """Puts another list of models into service, and returns when they answer."""
+    def _is_config(self, content: bytes | None) -> bool:
+        return _content(self.flags.model_config_file) == content
+
+    def _reload(self, configs: Sequence[ModelConfig], wanted: Callable[[], bool]) -> bool:
+        """Puts another list of models into service; returns whether they answer, as long as that is `wanted`."""
         self._manager.configure(configs)
         self._configs = list(configs)
-        self._manager.wait_available(self.models, lambda: self._stopping.is_set() or not wanted())
+        return self._manager.wait_available(self.models, lambda: self._stopping.is_set() or not wanted())
 
     def _poll_config(self) -> None:
         while not self._stopping.wait(self.flags.model_config_file_poll_wait_seconds):
             if _content(self.flags.model_config_file) == self._config_content:
                 continue
             try:
-                self._reload(self._read_configs(), lambda: True)
-                log.info("%s is in service.", self.flags.model_config_file)
+                # Another change ends the wait: it may be the one that mends this.
+                wanted = partial(self._is_config, _content(self.flags.model_config_file))
+                if self._reload(self._read_configs(), wanted):
+                    log.info("%s is in service.", self.flags.model_config_file)
             except ServingError as error:
                 log.error("%s was changed and is not in service as it stands: %s", self.flags.model_config_file, error)
 

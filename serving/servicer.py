@@ -99,7 +99,7 @@ class Servicer:
         *,
         max_running: int,
         as_content: bool = False,
-        reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], None],
+        reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool],
     ) -> None:
         self._manager = manager
         self.running = Turns(max_running)

@@ -65,21 +65,20 @@ class ModelConfig:
 
 
 def list_versions(base_path: Path) -> dict[int, Path] | None:
-    """Returns the versions under a base path, or None where that folder is not there.
+    """Returns the versions under a base path, or None where that folder is not there or cannot be read.
 
     A version is a folder whose name is an integer, leading zeros allowed, with a `saved_model.pb` in it. The real
     server takes the folder as soon as it appears, fails to load it and tries again a minute later; waiting for the
     file gives the same in the end, sooner and without an error.
     """
+    found = {}
     try:
-        folders = sorted(base_path.iterdir())
+        for folder in sorted(base_path.iterdir()):
+            is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= _LARGEST_VERSION
+            if is_version and any((folder / name).is_file() for name in _MODEL_FILES):
+                found[int(folder.name)] = folder
     except OSError:
         return None
-    found = {}
-    for folder in folders:
-        is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= _LARGEST_VERSION
-        if is_version and any((folder / name).is_file() for name in _MODEL_FILES):
-            found[int(folder.name)] = folder
     return found
 
 

@@ -45,8 +45,8 @@ def test_a_call_is_answered_while_others_hold_their_threads_and_the_added_thread
     assert len(running(before)) > 300
     released.set()
     assert all(call.result(10) for call in held)
-    # Nobody watches while there are no calls; the next ones find them.
-    wait_until(lambda: threads.submit(lambda: True).result(10) and len(running(before)) == 3)
+    wait_until(lambda: len(running(before)) == 3)
+    assert threads.submit(lambda: "answered").result(10) == "answered"
 
 
 def test_call_threads_notice_a_held_call_after_a_rest(threads):
@@ -69,6 +69,35 @@ def test_a_cancelled_call_does_not_run(threads):
         assert all(call.result(10) for call in held)
         assert threads.submit(lambda: ran).result(10) == []
     released.set()
+
+
+def test_call_threads_go_on_when_the_system_gives_no_more_for_a_while(threads, monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    released = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        held = [threads.submit(released.wait, 60) for _ in range(2)]
+        waiting = threads.submit(lambda: "answered")
+        time.sleep(0.1)
+        assert not waiting.done()
+    assert waiting.result(10) == "answered"
+    released.set()
+    assert all(call.result(10) for call in held)
+
+
+def test_shutdown_waits_for_running_calls_and_cancels_those_that_wait(before):
+    threads = CallThreads(1)
+    begun = threading.Event()
+    running_call = threads.submit(lambda: (begun.set(), time.sleep(0.2)))
+    assert begun.wait(10)
+    waiting = [threads.submit(time.sleep, 0.2) for _ in range(20)]
+    threads.shutdown(cancel_futures=True)
+    assert running_call.done()
+    assert any(call.cancelled() for call in waiting)
+    assert all(call.done() for call in waiting)
+    assert not running(before)
 
 
 def test_call_threads_finish_what_waits_when_they_are_shut_down(before):

@@ -11,6 +11,7 @@ import pytest
 import tf_keras
 from training_fixtures import article_table
 
+from components.epoch import EpochLoop
 from components.errors import TrainingError
 from components.fit import History, fit
 from components.models import build_network, initialize
@@ -162,3 +163,11 @@ def test_fit_stops_at_the_update_whose_loss_is_not_finite() -> None:
     with pytest.raises(FloatingPointError):
         fit(made, data, None, params=PARAMS, not_finite=report)
     assert found[:3] == [3, 0, None]
+
+
+def test_early_stopping_never_takes_an_epoch_without_a_number_for_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([3.0, 2.0, float("nan"), 4.0, 5.0])
+    monkeypatch.setattr(EpochLoop, "mean_squared_error", lambda self, rows: next(found))
+    params = dataclasses.replace(PARAMS, epochs=5, early_stopping_patience=3)
+    _, history = train(params)
+    assert len(history["eval_loss"]) == 5  # the best is the second: three more, and it stops

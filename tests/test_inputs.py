@@ -97,3 +97,10 @@ def test_example_gen_params_say_what_does_not_fit_together() -> None:
     assert "`split_time` is for `split` 'time'" in problems[2]
     assert "holds train/ and eval/" in ExampleGenParams(split="folders").problems()[0]
     assert "`split_column` is for" in ExampleGenParams(split_column="x0").problems()[0]
+
+
+def test_input_pattern_takes_every_wildcard_of_a_glob(tmp_path: Path) -> None:
+    touch(tmp_path, "a1/span-1/x.csv", "a2/span-1/y.csv", "b1/span-1/z.csv")
+    for wild in ("a?", "a*", "[ac][0-9]", "[!b]*"):
+        pattern = str(tmp_path / wild / "span-{SPAN}" / "*.csv")
+        assert found(tmp_path, input_pattern=pattern) == ["a1/span-1/x.csv", "a2/span-1/y.csv"]

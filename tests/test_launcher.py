@@ -273,3 +273,25 @@ def test_deployment_refuses_a_socket_inside_a_container(tmp_path):
     deployment.wait_for_models(lambda: True)
     with pytest.raises(ServingError, match="would lie inside the container"):
         deployment.docker_command()
+
+
+def test_deployment_gives_the_real_server_whole_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flags = Deployment(["--model_base_path=models/rides", "--ssl_config_file=tls.cfg"], root=tmp_path).binary_flags()
+    assert f"--model_base_path={tmp_path}/models/rides" in flags
+    assert f"--ssl_config_file={tmp_path}/tls.cfg" in flags
+    far = Deployment(["--model_base_path=s3://models/rides"], root=tmp_path).binary_flags()
+    assert "--model_base_path=s3://models/rides" in far
+
+
+def test_serve_waits_for_a_socket_with_tls(binary, tmp_path):
+    config = tmp_path / "tls.cfg"
+    config.write_text("")
+    _push(tmp_path)
+    with tempfile.TemporaryDirectory() as folder:
+        process = _start(
+            tmp_path, "binary", "--port=0", f"--grpc_socket_path={folder}/s", f"--ssl_config_file={config}"
+        )
+        assert process.stderr.readline() == f"serving rides at unix:{folder}/s (binary)\n"
+        process.send_signal(signal.SIGTERM)
+        assert _wait_ended(process) == 0

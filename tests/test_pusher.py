@@ -149,3 +149,9 @@ def test_versions_in_service_skips_what_servers_skip(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "7").touch()
     assert {number: path.name for number, path in versions_in_service(tmp_path).items()} == {12: "00000012", 3: "3"}
+
+
+def test_push_passes_by_a_folder_that_only_looks_rolled_back(push, tmp_path):
+    first = push("a")
+    (tmp_path / "serving" / "crossnet" / "old.rolled_back").mkdir()
+    assert push("b").version > first.version

@@ -78,3 +78,8 @@ def test_slicer_refuses_a_key_that_makes_too_many_slices():
     columns = {"year": np.arange(MAX_SLICES + 1)}
     with pytest.raises(SettingsError, match=r"makes more than 1,000 slices by `year`\. Cut a number at its quantiles"):
         groups([["year"]], columns)
+
+
+def test_a_slice_that_is_named_twice_counts_its_rows_once():
+    assert groups([["species"], ["species"]], {"species": text("a", "a")}) == {"species=a": [0, 1]}
+    assert parse_slices([["x0"], ["year"], ["x0"]], COLUMNS) == [(Cut("x0", ""),), (Cut("year", ""),)]

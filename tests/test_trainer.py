@@ -16,7 +16,9 @@ from components.errors import TrainingError
 from components.features import read_schema
 from components.files import folder_checksum
 from components.params import MODEL_KINDS, CrossLayerParams, DenseParams, TrainerParams
+from components.preprocessing import Preprocessing, TextColumn
 from components.trainer import train_model
+from components.warm_start import ExportedModel, continue_preprocessing
 
 PARAMS = TrainerParams(epochs=2, batch_size=50, warmup_records=20)
 
@@ -202,3 +204,15 @@ def test_collapsed_network_is_diagnosed(article: Any, tmp_path: Path) -> None:
     assert any("units in layer `dense_0` are dead: 0 on all of 200 rows" in s for s in model.properties["diagnosis"])
     schema = article[1].proto()
     assert [feature.name for feature in read_schema(schema)[0]] == ["x0", "x1", "x2"]
+
+
+def test_warm_start_pairs_text_columns_by_name(tmp_path: Path) -> None:
+    def preprocessing(*columns: str) -> Preprocessing:
+        texts = tuple(TextColumn(name, True, {"city": ("a",), "zone": ("x",)}[name], 2) for name in columns)
+        return Preprocessing((), texts, 0.0, 1.0)
+
+    old, new = preprocessing("city", "zone"), preprocessing("zone", "city")
+    longer = (dataclasses.replace(new.texts[0], vocabulary=("x", "z")), new.texts[1])
+    exported = ExportedModel(tmp_path, {}, old, [])
+    continued = continue_preprocessing(exported, dataclasses.replace(new, texts=longer))
+    assert [(text.name, text.vocabulary) for text in continued.texts] == [("city", ("a",)), ("zone", ("x", "z"))]
