@@ -161,9 +161,18 @@ def stored_array(array: pa.Array, kind: str) -> pa.Array:
 
 
 def key_cells(array: pa.Array) -> pa.Array:
-    """Returns a column as text in bytes; null stays null."""
+    """Returns a column as text in bytes; null stays null.
+
+    Raises:
+      DataError: Its values are lists or other nests.
+    """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_nested(array.type):
+        raise DataError(
+            f"The split column holds {array.type}; expected one value per row. "
+            "Name another column in `example_gen.split_column`."
+        )
     if not pa.types.is_binary(array.type) and not pa.types.is_large_binary(array.type):
         array = array.cast(pa.string())
     return array.cast(pa.binary())

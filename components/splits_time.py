@@ -81,7 +81,15 @@ def newest_cut(batches: Iterable[pa.Array], fraction: float, spool: Path) -> flo
 
 
 def _parsed(key: pa.Array) -> NDArray[np.float64]:
-    text = pc.utf8_trim_whitespace(key.cast(pa.string()))
+    try:
+        text = pc.utf8_trim_whitespace(key.cast(pa.string()))
+    except pa.ArrowInvalid:  # not UTF-8
+        for row, value in enumerate(key.to_pylist()):
+            try:
+                value.decode()
+            except UnicodeDecodeError:
+                raise BadTimeError(row, value.decode(errors="backslashreplace")) from None
+        raise
     try:
         return np.asarray(text.cast(pa.float64()).to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:

@@ -32,12 +32,16 @@ class Finding:
     fix: str = ""
 
 
+# Beside the libraries that fingerprints hold: what pyproject.toml asks for.
+OTHERS = ("grpcio", "click", "rich", "jinja2", "tomli-w", "google-crc32c", "starlette", "uvicorn")
+
+
 def examine() -> list[Finding]:
     """Returns all findings, required things first."""
     version = platform.python_version()
     supported = (3, 11) <= sys.version_info[:2] < (3, 14)
     findings = [Finding("python", version, supported, "" if supported else "make PYTHON=python3.11 run")]
-    findings += [_package(name) for name in (*LIBRARIES, "grpcio", "click", "rich", "jinja2")]
+    findings += [_package(name) for name in (*LIBRARIES, *OTHERS)]
     legacy = os.environ.get("TF_USE_LEGACY_KERAS", "1")
     findings.append(
         Finding("Keras 2 (TF_USE_LEGACY_KERAS)", legacy, legacy == "1", "" if legacy == "1" else "unset it")

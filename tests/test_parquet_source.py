@@ -123,3 +123,9 @@ def test_parquet_refuses_files_with_other_columns(tmp_path: Path) -> None:
         DataError, match=r"`2.parquet` has other columns than `1.parquet`: missing \['a'\], extra \['b'\]"
     ):
         make(tmp_path, source="parquet", input=str(tmp_path / "*.parquet"))
+
+
+def test_parquet_refuses_a_split_column_of_lists(tmp_path: Path) -> None:
+    sentence = r"The split column holds list<.*>; expected one value per row\. Name another column"
+    with pytest.raises(DataError, match=sentence):
+        make_parquet(tmp_path, {"k": [[1], [2, 3]], "y": [1.0, 2.0]}, split="key", split_column="k")
