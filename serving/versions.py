@@ -79,7 +79,7 @@ def list_versions(base_path: Path) -> dict[int, Path] | None:
                 found[int(folder.name)] = folder
     except OSError:
         return None
-    return found
+    return found if base_path.is_dir() else None  # it went while it was read: its versions only seemed to be gone
 
 
 def model_configs(message: Any) -> list[ModelConfig]:
