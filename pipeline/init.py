@@ -21,6 +21,14 @@ from components.params import ExampleGenParams
 from components.sources import Source
 
 SAMPLE_ROWS = 10_000
+WORDS = {
+    "FLOAT": "number",
+    "INT": "whole number",
+    "BOOL": "true or false, learned as 1 and 0",
+    "TIME": "date or time, learned as seconds since 1970 (UTC)",
+    "TIME_UTC": "time with its zone, learned as seconds since 1970",
+    "BYTES": "text",
+}
 FEW_ROWS = 10_000  # below this many rows, batches and the learning rate are smaller
 
 
@@ -30,7 +38,7 @@ class Look:
 
     Attributes:
       label: The column to predict, in the file's spelling.
-      types: Type ("FLOAT", "INT", "BYTES") by column, in the file's spelling.
+      kinds: How cells are read ("FLOAT", "INT", "BOOL", "TIME", "TIME_UTC", "BYTES") by column, in the file's spelling.
       identifiers: Columns in which no value occurs twice, as in a key.
       codes: Columns of few whole numbers, which may be categories.
       label_std: The label's standard deviation in the sample, in its unit.
@@ -38,7 +46,7 @@ class Look:
     """
 
     label: str
-    types: Mapping[str, str]
+    kinds: Mapping[str, str]
     identifiers: tuple[str, ...]
     codes: tuple[str, ...]
     label_std: float
@@ -64,16 +72,16 @@ def look_at(file: Path, label: str) -> Look:
     source = plan_csv([file], ExampleGenParams(source="csv", input=str(file), label=label))
     spelling = {column.name: column.source_name for column in source.columns}
     table = pa.Table.from_batches(list(_sample(source))).rename_columns(spelling)
-    types = {column.source_name: column.type for column in source.columns}
-    distinct = {name: len(table[name].drop_null().unique()) for name in types}
-    features = [name for name in types if name != label]
+    kinds = {name: source.kinds[name] for name in spelling.values()}
+    distinct = {name: len(table[name].drop_null().unique()) for name in kinds}
+    features = [name for name in kinds if name != label]
     rows = len(table)
     labels = [value for value in table[label].drop_null().to_pylist() if math.isfinite(value)]
     return Look(
         label=label,
-        types=types,
-        identifiers=tuple(n for n in features if rows > 20 and distinct[n] == rows and types[n] in ("INT", "BYTES")),
-        codes=tuple(n for n in features if types[n] == "INT" and distinct[n] <= 20 < rows),
+        kinds=kinds,
+        identifiers=tuple(n for n in features if rows > 20 and distinct[n] == rows and kinds[n] in ("INT", "BYTES")),
+        codes=tuple(n for n in features if kinds[n] == "INT" and distinct[n] <= 20 < rows),
         label_std=statistics.pstdev(labels) if labels else 0.0,
         rows=rows,
     )
@@ -106,8 +114,7 @@ def write_config(file: Path, look: Look, output: Path) -> str:
     shown = path.relative_to(folder) if path.is_relative_to(folder) else path
     few = look.rows < FEW_ROWS
     limit = float(f"{look.label_std / 2:.2g}") if look.label_std else 1.0
-    kinds = {"FLOAT": "number", "INT": "whole number", "BYTES": "text"}
-    columns = "\n".join(f"#   {name}: {kinds[kind]}" for name, kind in look.types.items() if name != look.label)
+    columns = "\n".join(f"#   {name}: {WORDS[kind]}" for name, kind in look.kinds.items() if name != look.label)
     text = f"""\
 # Made by `crossnet init` from {file.name}. Run it with: crossnet run --config {output.name}
 # Each section's settings and their defaults: `crossnet run` writes all of them to runs/<run>/config.toml.

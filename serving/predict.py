@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from serving import row_files
+from serving.cells import read_cell, read_json
 from serving.client import PredictionClient
 from serving.connection import Tls
 from serving.input_checks import fit_inputs, name_problems
 from serving.row_files import Csv, Row, TfRecord
-from serving.signature import ModelMetadata, Signature, TensorSpec
+from serving.signature import ModelMetadata, Signature
 from serving.status import InvalidRequestError, RowsError, ServerError, UsageError
 
 _SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
@@ -62,8 +63,8 @@ def predict_rows(
     """Adds the model's outputs to each row of a file, in its order.
 
     A feature is found under its own name or under the header it had before ExampleGen mapped it (`trip miles` is
-    `trip_miles`). A null in JSON or an empty cell in CSV is a missing value: NaN, or "" for text. A key that is not
-    there at all is a mistake.
+    `trip_miles`). Cells mean what they mean to ExampleGen, see `serving.cells`: a null in JSON or an empty cell in CSV
+    is a missing value, NaN or "" for text. A key that is not there at all is a mistake.
 
     Args:
       rows: The file, or "-" for standard input.
@@ -178,13 +179,19 @@ class _ColumnMaker:
         elif isinstance(self._table, Csv):
             names = self._names(self._table.header, "")
             kept = [(i, name, specs[name]) for i, name in enumerate(names) if name in specs]
-            rows = [{name: _from_cell(row.values[i], spec) for i, name, spec in kept} for row in batch]
+            rows = [{name: read_cell(row.values[i], spec) for i, name, spec in kept} for row in batch]
         else:
             rows = []
             for row in batch:
                 names = self._names(tuple(row.values), row.place)
                 values = zip(self._kept(names, keep_place=True), row.values.values(), strict=True)
-                rows.append({name: _from_json(value, specs.get(name)) for name, value in values if name is not None})
+                rows.append(
+                    {
+                        name: read_json(value, specs[name]) if name in specs else value
+                        for name, value in values
+                        if name is not None
+                    }
+                )
         try:
             return cast("dict[str, Any]", fit_inputs(rows, self._signature, self._title, lambda i: batch[i].place))
         except InvalidRequestError as error:
@@ -221,38 +228,6 @@ def _feature_name(header: str, signature: Signature) -> str:
     name = re.sub(r"[^A-Za-z0-9_]", "_", header)
     name = f"_{name}" if name[:1].isdigit() else name
     return name if name in signature.inputs else header
-
-
-def _from_json(value: Any, spec: TensorSpec | None) -> Any:
-    if value is None and spec is not None:
-        return _missing(spec)
-    return value
-
-
-def _from_cell(cell: str, spec: TensorSpec) -> Any:
-    """Returns a cell as the feature's type; as it is where it is none, for the check to name."""
-    if spec.is_text:
-        return cell
-    if not cell:
-        return _missing(spec)
-    if "_" in cell:  # Python reads 1_000 as a number
-        return cell
-    try:
-        return int(cell)
-    except ValueError:
-        try:
-            number = float(cell)
-        except ValueError:
-            return cell
-    whole = spec.dtype is not None and spec.dtype.kind in "iu" and number.is_integer()
-    return int(number) if whole else number
-
-
-def _missing(spec: TensorSpec) -> Any:
-    """Returns what stands for a missing value; None, which the check refuses, where nothing does."""
-    if spec.is_text:
-        return ""
-    return float("nan") if spec.dtype is not None and spec.dtype.kind == "f" else None
 
 
 def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:

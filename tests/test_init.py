@@ -27,6 +27,15 @@ def test_init_writes_a_config_that_loads_and_says_what_it_saw(rides, tmp_path):
     assert 'input = "rides of May.csv"' in text
 
 
+def test_init_tells_truths_and_times_from_numbers(tmp_path):
+    (tmp_path / "a.csv").write_text("sold,at,garden,y\n2026-01-01,2026-01-01T10:00Z,true,1\n2026-01-02,,false,2\n")
+    text = write_config(tmp_path / "a.csv", look_at(tmp_path / "a.csv", "y"), tmp_path / "a.toml")
+    assert "#   sold: date or time, learned as seconds since 1970 (UTC)\n" in text
+    assert "#   at: time with its zone, learned as seconds since 1970\n" in text
+    assert "#   garden: true or false, learned as 1 and 0\n" in text
+    assert "few values" not in text
+
+
 def test_init_names_the_nearest_column_when_the_label_is_not_there(rides):
     with pytest.raises(SettingsError, match=r"has no column `far`\. Did you mean `fare`\? Its columns are: ride id,"):
         look_at(rides, "far")

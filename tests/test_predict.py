@@ -143,7 +143,27 @@ def test_csv_numbers_take_every_form_of_number(rows, target, server, tmp_path):
     }
 
 
-@pytest.mark.parametrize("cell", ["abc", "1_000", "0x10", "1,5"])
+def test_truths_and_times_are_the_numbers_that_example_gen_makes_of_them(rows, target, server, tmp_path):
+    inputs = {"garden": (FLOAT, [-1]), "sold": (INT64, [-1]), "city": (STRING, [-1])}
+    server.signatures["serving_default"] = signature_definition(inputs, OUTPUT)
+    csv = "garden,sold,city\ntrue,2026-11-23,true\nFALSE,2026-11-23T08:45:00.9+01:00,2026-11-23\n,5,\n"
+    predict_rows(rows=rows("in.csv", csv), output=tmp_path / "out.csv", target=target)
+    lines = [
+        {"garden": True, "sold": "2026-11-23", "city": "true"},
+        {"garden": "False", "sold": "2026-11-23 08:45:00.9+01:00", "city": "2026-11-23"},
+        {"garden": None, "sold": 5, "city": None},
+    ]
+    predict_rows(rows=rows("in.jsonl", "\n".join(map(json.dumps, lines))), output=tmp_path / "out.jsonl", target=target)
+    for request in server.requests:
+        sent = columns(request)
+        assert sent["garden"][:2] == [1.0, 0.0]
+        assert math.isnan(sent["garden"][2])
+        assert sent["sold"] == [1795392000, 1795419900, 5]
+        assert sent["city"] == [b"true", b"2026-11-23", b""]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("cell", ["abc", "1_000", "0x10", "1,5", "yes", "2026-02-30", "23.11.2026"])
 def test_cell_that_is_no_number_is_told_with_its_line(rows, target, tmp_path, cell):
     path = rows("in.csv", f'x0,x1,x2\n1,2,3\n1,"{cell}",3\n')
     with pytest.raises(InvalidRequestError, match=f"`x1` holds '{cell}' at {path}:3; expected float32"):
