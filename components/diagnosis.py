@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tf_keras
 
-from components.errors import TrainingError
+from components.errors import DivergedError, TrainingError
 from components.rows import Rows
 
 DIAGNOSED_ROWS = 10_000
@@ -69,7 +69,8 @@ def raise_not_finite(
       learning_rate: The rate of the update before.
 
     Raises:
-      TrainingError: Always: with the row and the column, where a value is not finite; else the gradient has exploded.
+      TrainingError: With the row and the column, where a value is not finite.
+      DivergedError: Otherwise: the gradient has exploded.
     """
     batch = (len(losses) - 1) % -(-len(rows) // batch_size)
     first, last = batch * batch_size, min((batch + 1) * batch_size, len(rows))
@@ -90,7 +91,7 @@ def raise_not_finite(
             )
     finite_losses = [loss for loss in losses if np.isfinite(loss)]
     path = f" from {min(finite_losses):.3g} to {finite_losses[-1]:.3g}" if finite_losses else ""
-    raise TrainingError(
+    raise DivergedError(
         f"{where}, and its rows are finite: the gradient has exploded. The loss rose{path} before. Lower "
         f"`trainer.learning_rate` (it was {learning_rate:.3g} then), set `trainer.warmup_fraction` to 0.05 or more, or "
         "`trainer.normalize` to zscore."

@@ -33,6 +33,10 @@ class TrainingError(PipelineError):
     """Training cannot start from what it was given, or stopped on a NaN or an exploding gradient."""
 
 
+class DivergedError(TrainingError):
+    """The loss is no longer finite, though the rows are: the gradient has exploded."""
+
+
 class ExportError(PipelineError):
     """A model does not export, load or answer as its schema promises."""
 

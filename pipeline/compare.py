@@ -11,13 +11,14 @@ import dataclasses
 import math
 import shutil
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from components.artifacts import MEAN_PREDICTOR, Examples, Schema, Statistics
-from components.errors import DataAnomalyError
+from components.errors import DataAnomalyError, DivergedError
 from components.files import write_json
 from components.params import CrossLayerParams, DenseParams, EvaluatorParams, SchemaGenParams, StatisticsGenParams
 from pipeline.config import Config
@@ -39,7 +40,8 @@ class Comparison:
     Attributes:
       path: Folder with compare.json and compare.txt.
       rows: By model: num_parameters, the lists train_rmse, eval_rmse and seconds by seed, their medians, the range of
-        eval_rmse, and collapsed, the number of runs that learned nothing. RMSE is in the label's unit.
+        eval_rmse, and collapsed, the number of runs that learned nothing. RMSE is in the label's unit, infinite where
+        a run diverged.
       seeds: The seeds of initial weights.
       text: The table as people read it.
     """
@@ -54,10 +56,17 @@ class Comparison:
 class _Runs:
     """One model's runs so far."""
 
-    num_parameters: int
+    num_parameters: int = 0  # unknown while all its runs diverged
     train_rmse: list[float] = field(default_factory=list)
     eval_rmse: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+
+    def add(self, num_parameters: int, train_rmse: float, eval_rmse: float, seconds: float) -> None:
+        """Adds a run."""
+        self.num_parameters = self.num_parameters or num_parameters
+        self.train_rmse.append(train_rmse)
+        self.eval_rmse.append(eval_rmse)
+        self.seconds.append(seconds)
 
 
 def compare(
@@ -79,6 +88,7 @@ def compare(
 
     Raises:
       DataAnomalyError: The data breaks its schema.
+      DivergedError: Every run of every model did.
     """
     import tf_keras
 
@@ -90,7 +100,7 @@ def compare(
         architectures[STRONG_DENSE] = dataclasses.replace(config.dense, units=tuple(strong_units))
     numbers = tuple(range(config.trainer.seed, config.trainer.seed + seeds))
     rules = EvaluatorParams(min_improvement=None, non_inferiority_margin=None, num_bootstrap=100)
-    runs: dict[str, _Runs] = {}
+    runs = {name: _Runs() for name in (MEAN_PREDICTOR, *architectures)}
     work = output_dir / ".tmp-work"
     work.mkdir(parents=True)
     try:
@@ -98,28 +108,42 @@ def compare(
         for seed in numbers:
             models = {}
             for name, architecture in architectures.items():
-                models[name] = train_model(
-                    examples,
-                    schema,
-                    statistics_,
-                    output_dir=_folder(work, f"{name}-{seed}"),
-                    params=dataclasses.replace(config.trainer, seed=seed, warm_start="none"),
-                    kind="dense" if name == STRONG_DENSE else name,
-                    architecture=architecture,
-                )
+                start = time.perf_counter()
+                try:
+                    models[name] = train_model(
+                        examples,
+                        schema,
+                        statistics_,
+                        output_dir=_folder(work, f"{name}-{seed}"),
+                        params=dataclasses.replace(config.trainer, seed=seed, warm_start="none"),
+                        kind="dense" if name == STRONG_DENSE else name,
+                        architecture=architecture,
+                    )
+                except DivergedError as error:  # which is a result too
+                    diverged = error
+                    runs[name].add(0, math.inf, math.inf, time.perf_counter() - start)
+                    progress(f"seed {seed}: {name} diverged. {error}")
+                    continue
                 progress(f"seed {seed}: {name} trained in {models[name].properties['train_seconds']:.1f} s")
+            if not models:
+                continue
             folder = _folder(work, f"evaluation-{seed}")
             metrics = evaluate_models(examples, schema, models, output_dir=folder, params=rules).metrics
             for name in (*models, MEAN_PREDICTOR):
-                run = runs.setdefault(name, _Runs(metrics[name]["num_parameters"]))
-                run.train_rmse.append(_number(metrics[name]["train_rmse"]))
-                run.eval_rmse.append(_number(metrics[name]["eval_rmse"]))
-                run.seconds.append(models[name].properties["train_seconds"] if name in models else 0.0)
+                found = metrics[name]
+                runs[name].add(
+                    found["num_parameters"],
+                    _number(found["train_rmse"]),
+                    _number(found["eval_rmse"]),
+                    models[name].properties["train_seconds"] if name in models else 0.0,
+                )
             shutil.rmtree(folder)
             tf_keras.backend.clear_session()
     finally:
         shutil.rmtree(work)
-    rows = {name: _summary(runs[name], runs[MEAN_PREDICTOR]) for name in (MEAN_PREDICTOR, *architectures)}
+    if not runs[MEAN_PREDICTOR].eval_rmse:
+        raise diverged
+    rows = {name: _summary(run, runs[MEAN_PREDICTOR]) for name, run in runs.items()}
     labels = {name: f"dense {list(strong_units)}" if name == STRONG_DENSE else name for name in rows}
     article = is_article(dataclasses.asdict(config.example_gen))
     text = render(rows, labels, examples.counts, numbers, article)
@@ -155,7 +179,7 @@ def render(
         table.append(
             (
                 labels[name],
-                f"{row['num_parameters']:,}",
+                f"{row['num_parameters']:,}" if row["num_parameters"] else "-",
                 f"{row['median_train_rmse']:.3g}",
                 f"{row['median_eval_rmse']:.3g}",
                 "" if mean else f"{low:.3g} to {high:.3g}",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import pytest
 
-from components.errors import DataAnomalyError
+from components.errors import DataAnomalyError, DivergedError
 from components.files import read_json
-from components.params import ExampleGenParams, TrainerParams
+from components.params import CrossLayerParams, DenseParams, ExampleGenParams, TrainerParams
 from pipeline.compare import ARTICLE_LOSSES, Comparison, _number, _Runs, _summary, compare, is_article, render
 from pipeline.config import Config
 
@@ -77,6 +78,31 @@ def test_compare_sorts_a_run_that_diverged_behind_all_others():
         values = [_number(value) for value in rmse]
         summary = _summary(_Runs(40, values, values, [1.0] * 3), _Runs(1, [0.7] * 3, [0.7] * 3, [0.0] * 3))
         assert (summary["median_eval_rmse"], summary["eval_rmse_range"]) == (2.0, (1.0, math.inf))
+
+
+def test_compare_counts_a_model_that_diverges_as_collapsed_and_goes_on(tmp_path):
+    # Deeper than the others: at a rate at which one cross layer still learns, four explode.
+    config = dataclasses.replace(
+        CONFIG,
+        models=("cross_layer", "dense"),
+        cross_layer=CrossLayerParams(num_layers=4),
+        trainer=dataclasses.replace(CONFIG.trainer, optimizer="sgd", learning_rate=3.0, schedule="constant"),
+        dense=DenseParams(learning_rate=0.01),
+    )
+    lines: list[str] = []
+    result = compare(config, seeds=2, output_dir=tmp_path / "out", progress=lines.append)
+    row = result.rows["cross_layer"]
+    assert (row["eval_rmse"], row["collapsed"], row["num_parameters"]) == ([math.inf] * 2, 2, 0)
+    assert all(seconds > 0 for seconds in row["seconds"])
+    assert result.rows["dense"]["median_eval_rmse"] < 1
+    assert re.match(
+        r"seed 7: cross_layer diverged\. The loss is (nan|inf) in epoch 1, batch \d+ .* exploded\.", lines[0]
+    )
+    assert re.search(r"cross_layer +- +inf +inf +inf to inf +2 of 2", result.text)
+    assert read_json(result.path / "compare.json")["rows"]["cross_layer"]["median_eval_rmse"] is None
+    with pytest.raises(DivergedError, match="the gradient has exploded"):
+        compare(dataclasses.replace(config, models=("cross_layer",)), seeds=1, output_dir=tmp_path / "none")
+    assert not any((tmp_path / "none").iterdir())
 
 
 def test_compare_counts_runs_that_learned_nothing():
