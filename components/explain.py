@@ -91,12 +91,6 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
     return found | _explanation(polynomial, names, sizes, truth)
 
 
-def formula(model: Model, label: str = "y") -> str:
-    """Returns the polynomial that a cross network computes, such as `y = 1.000 x0² + 1.000 x0·x1`, or ""."""
-    found = explain(model)
-    return f"{label} = {found['formula']}" if found and "formula" in found else ""
-
-
 def known_truth(examples: Examples) -> Mapping[tuple[str, ...], float] | None:
     """Returns the coefficients behind the built-in synthetic table, None for any other."""
     return SYNTHETIC_TRUTH if examples.properties.get("source") == "synthetic" else None

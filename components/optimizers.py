@@ -47,14 +47,7 @@ class Optimizer:
         self.epsilon = epsilon
         self.variables = list(variables)
         starts = {"adam": (0.0, 0.0), "adagrad": (ACCUMULATOR + EPSILON,), "rmsprop": (0.0, 0.0), "sgd": ()}[name]
-        self.starts = starts
         self.slots = [[tf.Variable(tf.fill(v.shape, tf.cast(start, v.dtype))) for v in variables] for start in starts]
-
-    def reset(self) -> None:
-        """Forgets all past gradients."""
-        for start, slots in zip(self.starts, self.slots, strict=True):
-            for slot in slots:
-                slot.assign(tf.fill(slot.shape, tf.cast(start, slot.dtype)))
 
     def step_sizes(self, learning_rates: npt.NDArray[np.float64], first: int) -> npt.NDArray[np.float64]:
         """Returns what `apply` takes for updates `first`, `first + 1`, ... (counted from 0)."""

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.artifacts import Examples
 from components.csv_source_lines import row_line
-from components.params import ExampleGenParams
-from components.source_plans import plan_source
 from components.sources import file_label
 from components.splits import Splitter
 
@@ -123,33 +119,6 @@ def source_row(examples: Examples, split: str, record: int) -> int:
         record -= len(places)
         start += len(mask)
     raise IndexError("the split has more records than rows")
-
-
-def split_keys(examples: Examples, split: str) -> Iterator[bytes]:
-    """Yields the value of the split column of each record of a split, in record order, as text; b"" where missing.
-
-    The column is read from the source, so it need not be among the columns that were written, and nothing is stored
-    for it. Memory is bounded.
-
-    Raises:
-      DataError: The source is not there any more.
-    """
-    settings: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in examples.properties["settings"].items()
-    }
-    params = ExampleGenParams(**settings)
-    source = plan_source([Path(name) for name in examples.properties["files"]], params)
-    masks = _masks(examples, split)
-    held = np.zeros(0, bool)
-    for unit in range(len(source.sizes)):
-        for keys in source.read_keys(unit):
-            while len(held) < len(keys):
-                held = np.concatenate([held, next(masks)])
-            chosen = keys.filter(pa.array(held[: len(keys)]))
-            held = held[len(keys) :]
-            if not pa.types.is_binary(chosen.type):
-                chosen = chosen.cast(pa.string()).cast(pa.binary())
-            yield from chosen.fill_null(b"").to_pylist()
 
 
 def _masks(examples: Examples, split: str) -> Iterator[NDArray[np.bool_]]:

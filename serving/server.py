@@ -294,7 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
       The exit code: 0 stopped by a signal, 1 the start failed, 2 wrong usage.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         flags = parse_flags(sys.argv[1:] if argv is None else argv)

@@ -39,17 +39,6 @@ def test_optimizer_treats_rows_of_an_embedding_as_keras_does(name: str) -> None:
     np.testing.assert_allclose(variable, reference, atol=1e-6)
 
 
-def test_reset_forgets_past_gradients() -> None:
-    variable = tf.Variable([1.0])
-    optimizer = Optimizer("adagrad", [variable])
-    optimizer.apply([tf.constant([2.0])], tf.constant(0.1))
-    first = variable.numpy()
-    optimizer.reset()
-    variable.assign([1.0])
-    optimizer.apply([tf.constant([2.0])], tf.constant(0.1))
-    np.testing.assert_array_equal(variable, first)
-
-
 def test_adam_step_sizes_go_on_from_the_first_update_asked_for() -> None:
     optimizer = Optimizer("adam", [tf.Variable([1.0])])
     rates = np.linspace(1, 2, 10)

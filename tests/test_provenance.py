@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from example_gen_fixtures import make, make_csv, rows_of
 
-from components.provenance import BITS_FILE, BitString, locate, split_keys
+from components.provenance import BITS_FILE, BitString, locate
 
 
 def table(rows: int) -> str:
@@ -63,22 +63,6 @@ def test_locate_refuses_a_record_that_is_not_there(tmp_path: Path) -> None:
 def test_provenance_takes_one_bit_per_row_or_nothing(tmp_path: Path) -> None:
     assert (make(tmp_path, num_examples=80_000, split="hash").path / BITS_FILE).stat().st_size == 10_000
     assert not (make(tmp_path, num_examples=1000).path / BITS_FILE).exists()
-
-
-@pytest.mark.parametrize("exclude", [(), ("id",)])
-def test_split_keys_gives_the_key_of_each_record_even_where_it_was_not_written(
-    tmp_path: Path, exclude: tuple[str, ...]
-) -> None:
-    examples = make_csv(tmp_path, table(500) + ",500,1\n", split="key", split_column="id", exclude=exclude)
-    for split in ("train", "eval"):
-        expected = [b"" if row["x"] == 500 else b"k%d" % (row["x"] % 50) for row in rows_of(examples, split)]
-        assert list(split_keys(examples, split)) == expected
-
-
-def test_split_keys_of_numbers_are_text(tmp_path: Path) -> None:
-    examples = make(tmp_path, num_examples=1000, split="key", split_column="x0")
-    keys = {float(key) for key in split_keys(examples, "eval")}
-    assert {np.float32(key) for key in keys} == {np.float32(row["x0"]) for row in rows_of(examples, "eval")}
 
 
 def test_bit_string_keeps_bits_across_pieces_of_any_size() -> None:
