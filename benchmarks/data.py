@@ -17,7 +17,7 @@ import pyarrow.parquet
 
 from benchmarks.harness import Row, cost, interleave
 from components.artifacts import Examples
-from components.dataset import read_batches
+from components.dataset import read_dataset
 from components.example_encoding import encode_examples, slices
 from components.example_gen import generate_examples
 from components.features import Feature
@@ -118,7 +118,7 @@ def _encode_text(path: Path) -> None:
 
 
 def _reading(folder: Path) -> Iterator[Row]:
-    """Compares `read_batches` with TFRecordDataset.batch.map(parse_example), on records of one layout and of many."""
+    """Compares `read_dataset` with TFRecordDataset.batch.map(parse_example), on records of one layout and of many."""
     import tensorflow as tf
 
     def hand_written(examples: Examples, features: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _reading(folder: Path) -> Iterator[Row]:
             pass
 
     def ours(examples: Examples, features: list[Feature]) -> None:
-        for _ in read_batches(examples, "train", features, Feature("y", "FLOAT"), batch_size=10_000):
+        for _ in read_dataset(examples, "train", features, Feature("y", "FLOAT"), batch_size=10_000):
             pass
 
     number = tf.io.FixedLenFeature([], tf.float32)

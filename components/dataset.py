@@ -1,13 +1,14 @@
 """The one reader of Examples, for statistics, training and evaluation: batch first, then parse.
 
-No TensorFlow is needed before `read_dataset`. Checksums of every record are checked.
+It needs no TensorFlow. Checksums of every record are checked. What training adds, rows held in memory or mapped and
+shuffled by a seed, is in `rows.py` and `fit.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,7 @@ from components.example_wire import record_order
 from components.features import Feature
 from components.tfrecord import HEADER_BYTES, check_frames, check_header, read_chunks, split_frames, truncated
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-__all__ = ["Column", "read_batches", "read_columns", "read_dataset", "read_file"]
-
-SHUFFLE_ROWS = 1 << 18  # rows that are shuffled together; all, where there are fewer
+__all__ = ["Column", "read_columns", "read_dataset", "read_file"]
 
 Columns = dict[str, Column]
 Batch = tuple[dict[str, NDArray[Any]], "NDArray[np.float32] | None"]
@@ -56,7 +52,7 @@ def read_columns(
     yield from _rebatch(chunks, batch_size)
 
 
-def read_batches(
+def read_dataset(
     examples: Examples, split: str, features: Sequence[Feature], label: Feature | None, *, batch_size: int
 ) -> Iterator[Batch]:
     """Yields batches in the form of a model's input.
@@ -71,56 +67,6 @@ def read_batches(
     for batch in read_columns(examples, split, batch_size=batch_size, columns=[feature.name for feature in wanted]):
         inputs = {feature.name: _model_input(feature.name, feature.dtype, batch[feature.name]) for feature in features}
         yield inputs, None if label is None else _model_input(label.name, "float32", batch[label.name])
-
-
-def read_dataset(
-    examples: Examples,
-    split: str,
-    features: Sequence[Feature],
-    label: Feature,
-    *,
-    batch_size: int,
-    shuffle: bool = False,
-    seed: int = 0,
-    cache_mib: int = 1024,
-) -> tf.data.Dataset:
-    """Returns a dataset of (inputs by name, each (batch,); label float32 (batch,)), as `read_batches` yields them.
-
-    Rows are held in memory where they take at most `cache_mib`, else they are read anew in each epoch; the batches
-    are the same both ways. The last batch may be smaller.
-
-    Args:
-      shuffle: Whether each epoch (each new iterator) has another order. `SHUFFLE_ROWS` consecutive rows are shuffled
-        at a time, so any order is possible where the split has no more.
-      seed: Of the orders.
-    """
-    import tensorflow as tf
-
-    signature = (
-        {feature.name: tf.TensorSpec([None], feature.dtype) for feature in features},
-        tf.TensorSpec([None], tf.float32),
-    )
-    epochs = iter(range(1 << 62))
-    held = _hold(examples, split, features, label, cache_mib << 20)
-
-    def blocks() -> Iterator[Batch]:
-        if held is not None:
-            yield from held
-        else:
-            yield from read_batches(examples, split, features, label, batch_size=SHUFFLE_ROWS)
-
-    def stream() -> Iterator[Batch]:
-        epoch = next(epochs)
-        pieces = (
-            _permute(block, np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, number]))))
-            for number, block in enumerate(blocks())
-        )
-        yield from _rebatch_inputs(pieces, batch_size)
-
-    if shuffle or held is None:
-        source = stream if shuffle else lambda: read_batches(examples, split, features, label, batch_size=batch_size)
-        return tf.data.Dataset.from_generator(source, output_signature=signature).prefetch(4)
-    return _slices(held, signature, batch_size)
 
 
 def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bool = False) -> Iterator[Columns]:
@@ -242,59 +188,3 @@ def _concatenate_column(parts: list[Column]) -> Column:
             values.append(part.values[mask])
             lengths.append(mask.astype(np.int64))
     return Column(np.concatenate(values), present, np.concatenate(lengths))
-
-
-def _num_bytes(batch: Batch) -> int:
-    arrays = [*batch[0].values(), batch[1]]
-    total = sum(array.nbytes for array in arrays if array is not None)
-    return total + sum(sum(map(len, a)) for a in arrays if a is not None and a.dtype == object)
-
-
-def _hold(
-    examples: Examples, split: str, features: Sequence[Feature], label: Feature, most_bytes: int
-) -> list[Batch] | None:
-    """Returns all rows in blocks of `SHUFFLE_ROWS`, or None where they take more than `most_bytes`."""
-    held, size = [], 0
-    for block in read_batches(examples, split, features, label, batch_size=SHUFFLE_ROWS):
-        size += _num_bytes(block)
-        if size > most_bytes:
-            return None
-        held.append(block)
-    return held
-
-
-def _permute(block: Batch, generator: np.random.Generator) -> Batch:
-    inputs, label = block
-    assert label is not None
-    order = generator.permutation(len(label))
-    return {name: values[order] for name, values in inputs.items()}, label[order]
-
-
-def _rebatch_inputs(blocks: Iterator[Batch], batch_size: int) -> Iterator[Batch]:
-    """Cuts blocks into batches, as `_rebatch` does."""
-    columns = ({**{f"x{n}": Column(v, None) for n, v in b[0].items()}, "y": Column(b[1], None)} for b in blocks)  # type: ignore[arg-type]
-    for batch in _rebatch(columns, batch_size):
-        label = batch.pop("y").values
-        yield {name[1:]: column.values for name, column in batch.items()}, label
-
-
-def _slices(held: list[Batch], signature: Any, batch_size: int) -> tf.data.Dataset:
-    """Returns a dataset of slices of the rows in memory, cut by TensorFlow."""
-    import tensorflow as tf
-
-    names = list(signature[0])
-    inputs = {
-        name: tf.constant(
-            np.concatenate([block[0][name] for block in held]) if held else np.zeros(0), signature[0][name].dtype
-        )
-        for name in names
-    }
-    label = tf.constant(np.concatenate([block[1] for block in held]) if held else np.zeros(0), tf.float32)
-    rows = int(label.shape[0])
-    starts = tf.data.Dataset.range(0, rows, batch_size)
-
-    def cut(start: tf.Tensor) -> Any:
-        stop = start + batch_size
-        return {name: values[start:stop] for name, values in inputs.items()}, label[start:stop]
-
-    return starts.map(cut, num_parallel_calls=1).prefetch(4)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts import Evaluation, Examples, InfraValidation, Model, Schema
-from components.dataset import read_batches
+from components.dataset import read_dataset
 from components.errors import ExportError
 from components.features import Feature, read_schema
 from components.files import write_json
@@ -135,7 +135,7 @@ def _largest_difference(
 ) -> float:
     """Returns the largest |a - b| / max(scale, |a|) over the first len(expected) eval rows, `size` rows a call."""
     largest, start = 0.0, 0
-    for inputs, _ in read_batches(examples, "eval", features, None, batch_size=size):
+    for inputs, _ in read_dataset(examples, "eval", features, None, batch_size=size):
         before = np.asarray(expected[start : start + size], np.float64)
         if not len(before):
             break

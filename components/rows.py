@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.artifacts import Examples
-from components.dataset import read_batches
+from components.dataset import read_dataset
 from components.features import Feature
 from components.preprocessing import Transform
 
@@ -80,7 +80,7 @@ def read_rows(
             for i, (shape, dtype) in enumerate(shapes)
         ]
         first = 0
-        for columns, values in read_batches(examples, split, preprocessing.features, label, batch_size=READ_ROWS):
+        for columns, values in read_dataset(examples, split, preprocessing.features, label, batch_size=READ_ROWS):
             assert values is not None
             last = first + len(values)
             for array, part in zip(arrays, transform({k: tf.constant(v) for k, v in columns.items()}), strict=False):

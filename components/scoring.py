@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from components.artifacts import Examples
-from components.dataset import read_batches
+from components.dataset import read_dataset
 from components.errors import ExportError
 from components.features import Feature
 from components.intervals import GroupedSquares
@@ -72,7 +72,7 @@ def predict_batches(
     batch_size: int,
 ) -> Iterator[tuple[dict[str, Array], Array, Array]]:
     """Yields features by name (rows,), labels float64 (rows,) and predictions float64 (models, rows)."""
-    for columns, labels in read_batches(examples, split, features, label, batch_size=batch_size):
+    for columns, labels in read_dataset(examples, split, features, label, batch_size=batch_size):
         assert labels is not None
         yield columns, labels.astype(np.float64), np.array([model.predict(columns) for model in models.values()], float)
 
@@ -149,7 +149,7 @@ def _samples(examples: Examples, columns: Mapping[str, Feature], params: Evaluat
     """Returns values of numeric columns of the eval split, thinned to a bounded number."""
     return {
         name: thinned(
-            batch[name] for batch, _ in read_batches(examples, "eval", [column], None, batch_size=params.batch_size)
+            batch[name] for batch, _ in read_dataset(examples, "eval", [column], None, batch_size=params.batch_size)
         )
         for name, column in columns.items()
     }

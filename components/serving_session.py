@@ -67,7 +67,7 @@ class ServingSession:
         """Returns the predictions, float32 (rows,).
 
         Args:
-          features: At least the inputs of the signature, each (rows,), in the form of `read_batches`.
+          features: At least the inputs of the signature, each (rows,), in the form of `read_dataset`.
 
         Raises:
           ExportError: It fails, or the answer is not one float32 per row.

@@ -18,7 +18,7 @@ import tensorflow as tf
 import tf_keras
 
 from components.artifacts import Examples, Model, Schema, Statistics
-from components.dataset import read_batches
+from components.dataset import read_dataset
 from components.diagnosis import count_ids, diagnose, raise_not_finite
 from components.errors import TrainingError
 from components.export import export_model
@@ -127,7 +127,7 @@ def train_model(
     export_model(network, transform, serving_path, description=description)
     if params.warmup_records:
         columns, _ = next(
-            read_batches(examples, "train", preprocessing.features, None, batch_size=params.warmup_records)
+            read_dataset(examples, "train", preprocessing.features, None, batch_size=params.warmup_records)
         )
         write_warmup_requests(serving_path, preprocessing.features, columns, model_name=model_name)
     steps = -(-examples.counts["train"] // params.batch_size)

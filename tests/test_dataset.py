@@ -3,7 +3,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +11,7 @@ import pytest
 from example_gen_fixtures import make, make_csv
 
 from components.artifacts import Examples
-from components.dataset import read_batches, read_columns, read_dataset
+from components.dataset import read_columns, read_dataset
 from components.errors import DataError
 from components.features import Feature
 
@@ -43,86 +42,36 @@ def test_read_columns_refuses_a_column_and_a_split_that_are_not_there(synthetic:
         next(read_columns(synthetic, "train", batch_size=10, columns=["z"]))
 
 
-def test_read_batches_gives_holes_as_nan_and_empty_text(tmp_path: Path) -> None:
+def test_read_dataset_gives_holes_as_nan_and_empty_text(tmp_path: Path) -> None:
     examples = make_csv(tmp_path, "a,n,t,y\n1.5,7,u,1\n,,,2\n3,8,v,\n4,9,w,4\n", eval_fraction=0.25)
     features = [Feature("a", "FLOAT", required=False), Feature("n", "INT", required=False), Feature("t", "BYTES")]
-    ((inputs, label),) = read_batches(examples, "train", features, LABEL, batch_size=10)
+    ((inputs, label),) = read_dataset(examples, "train", features, LABEL, batch_size=10)
     np.testing.assert_array_equal(inputs["a"], np.array([1.5, np.nan, 3], np.float32))
     np.testing.assert_array_equal(inputs["n"], np.array([7, np.nan, 8], np.float32))
     assert inputs["t"].tolist() == [b"u", b"", b"v"]
     assert label is not None
     np.testing.assert_array_equal(label, np.array([1, 2, np.nan], np.float32))
-    ((inputs, label),) = read_batches(examples, "eval", [Feature("n", "INT")], None, batch_size=10)
+    ((inputs, label),) = read_dataset(examples, "eval", [Feature("n", "INT")], None, batch_size=10)
     assert (inputs["n"].dtype, inputs["n"].tolist(), label) == (np.int64, [9], None)
 
 
-def test_read_batches_refuses_holes_the_schema_forbids_and_several_values(tmp_path: Path) -> None:
+def test_read_dataset_yields_nothing_for_an_empty_split(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, "x0,y\n1,1\n", label="y")
+    assert examples.counts["eval"] == 0
+    assert not list(read_dataset(examples, "eval", [Feature("x0", "INT")], LABEL, batch_size=4))
+
+
+def test_read_dataset_refuses_holes_the_schema_forbids_and_several_values(tmp_path: Path) -> None:
     examples = make_csv(tmp_path, "n,y\n1,1\n,2\n3,3\n")
     with pytest.raises(DataError, match="`n` is missing in 1 rows, but the schema says that it is always there"):
-        list(read_batches(examples, "train", [Feature("n", "INT")], LABEL, batch_size=10))
+        list(read_dataset(examples, "train", [Feature("n", "INT")], LABEL, batch_size=10))
     pq.write_table(pa.table({"v": [[1.0, 2.0], [3.0], [4.0]], "y": [1, 2, 3]}), tmp_path / "v.parquet")
     examples = make(tmp_path, source="parquet", input=str(tmp_path / "v.parquet"))
     with pytest.raises(
         DataError,
         match="`v` has several values in some rows; a model takes one per row. Add it to `example_gen.exclude`",
     ):
-        list(read_batches(examples, "train", [Feature("v", "FLOAT")], LABEL, batch_size=10))
-
-
-def contents(dataset: Any) -> list[tuple[dict[str, Any], Any]]:
-    return [({name: x.numpy() for name, x in inputs.items()}, y.numpy()) for inputs, y in dataset]
-
-
-def assert_same(left: list[Any], right: list[Any]) -> None:
-    assert len(left) == len(right)
-    for (a, b), (c, d) in zip(left, right, strict=True):
-        np.testing.assert_array_equal(b, d)
-        assert list(a) == list(c)
-        for name in a:
-            np.testing.assert_array_equal(a[name], c[name])
-
-
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_read_dataset_yields_equal_batches_from_memory_and_from_files(synthetic: Examples, shuffle: bool) -> None:
-    settings: dict[str, Any] = {"batch_size": 1000, "shuffle": shuffle, "seed": 3}
-    held = read_dataset(synthetic, "train", FLOATS, LABEL, cache_mib=64, **settings)
-    streamed = read_dataset(synthetic, "train", FLOATS, LABEL, cache_mib=0, **settings)
-    for _ in range(2):
-        left = contents(held)
-        assert_same(left, contents(streamed))
-        assert [len(y) for _, y in left] == [1000] * 4 + [500]
-
-
-def test_read_dataset_has_the_batches_of_read_batches_and_its_types(tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    examples = make_csv(tmp_path, "a,n,t,y\n" + "".join(f"{n}.5,{n},w{n % 3},{n}\n" for n in range(70)))
-    features = [Feature("a", "FLOAT"), Feature("n", "INT"), Feature("t", "BYTES")]
-    for cache_mib in (1, 0):
-        dataset = read_dataset(examples, "train", features, LABEL, batch_size=16, cache_mib=cache_mib)
-        assert dataset.element_spec[0]["n"] == tf.TensorSpec([None], tf.int64)
-        assert dataset.element_spec[0]["t"] == tf.TensorSpec([None], tf.string)
-        assert dataset.element_spec[1] == tf.TensorSpec([None], tf.float32)
-        assert_same(contents(dataset), list(read_batches(examples, "train", features, LABEL, batch_size=16)))
-
-
-def test_read_dataset_shuffles_anew_in_each_epoch_by_seed(synthetic: Examples) -> None:
-    def epochs(seed: int) -> list[list[float]]:
-        dataset = read_dataset(synthetic, "train", FLOATS, LABEL, batch_size=4500, shuffle=True, seed=seed)
-        return [contents(dataset)[0][1].tolist() for _ in range(2)]
-
-    first, second = epochs(1)
-    assert first != second
-    assert sorted(first) == sorted(second)
-    assert epochs(1) == [first, second]
-    assert epochs(2)[0] != first
-
-
-def test_read_dataset_yields_nothing_for_an_empty_split(tmp_path: Path) -> None:
-    examples = make_csv(tmp_path, "x0,y\n1,1\n", label="y")
-    for cache_mib in (1, 0):
-        dataset = read_dataset(examples, "eval", [Feature("x0", "INT")], LABEL, batch_size=4, cache_mib=cache_mib)
-        assert contents(dataset) == []
+        list(read_dataset(examples, "train", [Feature("v", "FLOAT")], LABEL, batch_size=10))
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
