@@ -108,11 +108,6 @@ def in_rows(count: int, rows: int) -> str:
     return f"in all {rows:,} rows" if count == rows else f"in {count:,} of {rows:,} rows"
 
 
-def common_of(statistics: statistics_pb2.FeatureNameStatistics) -> statistics_pb2.CommonStatistics:
-    """Returns the part of a column's statistics that every type has."""
-    return (statistics.string_stats if statistics.HasField("string_stats") else statistics.num_stats).common_stats
-
-
 def check_empty(split: str, rows: int) -> Iterator[Finding]:
     """A split must have rows."""
     if not rows:

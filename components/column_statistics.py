@@ -93,6 +93,11 @@ def by_column(
     return {feature.path.step[0]: feature for dataset in statistics.datasets for feature in dataset.features}
 
 
+def common_of(statistics: statistics_pb2.FeatureNameStatistics) -> statistics_pb2.CommonStatistics:
+    """Returns the part of a column's statistics that every type has."""
+    return (statistics.string_stats if statistics.HasField("string_stats") else statistics.num_stats).common_stats
+
+
 def custom_number(statistics: statistics_pb2.FeatureNameStatistics, name: str) -> float:
     """Returns a custom statistic, 0 where it is not there."""
     return next((custom.num for custom in statistics.custom_stats if custom.name == name), 0.0)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.column_statistics import custom_number
+from components.column_statistics import common_of, custom_number
 from components.column_values import DISTRIBUTION, RANK_ERROR
 from components.sketches import Floats, Points
 
@@ -46,13 +46,9 @@ def distance(one: statistics_pb2.FeatureNameStatistics, other: statistics_pb2.Fe
     return _between_texts(one, other) if kinds == {"string_stats"} else _between_numbers(one, other)
 
 
-def _common(statistics: statistics_pb2.FeatureNameStatistics) -> statistics_pb2.CommonStatistics:
-    return (statistics.string_stats if statistics.HasField("string_stats") else statistics.num_stats).common_stats
-
-
 def _num_entries(statistics: statistics_pb2.FeatureNameStatistics) -> int:
     """Returns values and missing ones together."""
-    common = _common(statistics)
+    common = common_of(statistics)
     return int(common.tot_num_values + common.num_missing)
 
 
@@ -129,7 +125,7 @@ def points(statistics: statistics_pb2.FeatureNameStatistics) -> Points:
 def _shares(sample: Points, edges: Floats, statistics: statistics_pb2.FeatureNameStatistics) -> Floats:
     """Returns rows between the edges, each bin with its upper edge, and missing rows last."""
     ranks = np.concatenate([[0.0], sample.ranks(edges), [sample.total]])
-    return np.append(np.diff(ranks), _common(statistics).num_missing)
+    return np.append(np.diff(ranks), common_of(statistics).num_missing)
 
 
 def jensen_shannon(one: Floats, other: Floats) -> float:

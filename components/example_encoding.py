@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from components.example_pieces import piece_records
 from components.example_wire import FEATURE_TAGS, feature_type, is_list, number_values, record_order, tagged
-from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, add_uint32_crcs, crc_table, frame, mask_crcs
+from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, add_uint32_crcs, crc_table, frame, mask_crcs, number_view
 
 _MAX_LAYOUTS = 64  # beyond it, groups are too small to pay
 _SLICE_ROWS = 1 << 14
@@ -163,7 +163,7 @@ def _fill(
     for slot in slots:
         values = np.ascontiguousarray(columns[slot.column])
         if types[slot.column] == "FLOAT":
-            _field(records, slot.offset, "<f4")[:] = values
+            number_view(records, slot.offset, "<f4")[:] = values
             add_uint32_crcs(crcs, values.view("<u4"), data_end - slot.offset - 4)
             continue
         unsigned = values.view(np.uint64)
@@ -173,12 +173,5 @@ def _fill(
                 digit |= np.uint8(0x80)
             records[:, slot.offset + place] = digit
             crcs ^= np.take(crc_table(1, data_end - slot.offset - place - 1), digit, mode="clip")
-    _field(records, data_end, "<u4")[:] = mask_crcs(crcs)
+    number_view(records, data_end, "<u4")[:] = mask_crcs(crcs)
     return records
-
-
-def _field(records: NDArray[np.uint8], offset: int, dtype: str) -> NDArray[Any]:
-    """Returns a view of one number in each row, at any byte offset."""
-    row = np.dtype({"names": ["value"], "formats": [dtype], "offsets": [offset], "itemsize": records.shape[1]})
-    view: NDArray[Any] = records.view(row)["value"][:, 0]
-    return view

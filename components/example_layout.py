@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.example_parser import MalformedExampleError, parse_example
-from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, add_uint32_crcs, crc_table, frame, mask_crcs
+from components.tfrecord import FOOTER_BYTES, HEADER_BYTES, add_uint32_crcs, crc_table, frame, mask_crcs, number_view
 
 
 class Column(NamedTuple):
@@ -70,7 +70,7 @@ class Layout:
         """Returns the columns of the first `rows` records in `data`; None where one has another layout or checksum."""
         records = np.frombuffer(data, np.uint8, rows * self.size).reshape(rows, self.size)
         for offset, dtype, expected in self._constants:
-            if not (_field(records, offset, dtype) == expected).all():
+            if not (number_view(records, offset, dtype) == expected).all():
                 return None
         data_end = self.size - FOOTER_BYTES
         crcs = np.full(rows, self._crc, np.uint32)
@@ -78,7 +78,7 @@ class Layout:
         for slot in self._slots:
             following = data_end - slot.offset
             if slot.type == "FLOAT":
-                values: NDArray[Any] = _field(records, slot.offset, "<f4").copy()
+                values: NDArray[Any] = number_view(records, slot.offset, "<f4").copy()
                 add_uint32_crcs(crcs, values.view("<u4"), following - 4)
             else:
                 number = np.zeros(rows, np.uint64)
@@ -91,7 +91,7 @@ class Layout:
                     crcs ^= np.take(crc_table(1, following - place - 1), digit, mode="clip")
                 values = number.view(np.int64)
             columns[slot.name] = Column(values, None)
-        if not (mask_crcs(crcs) == _field(records, data_end, "<u4")).all():
+        if not (mask_crcs(crcs) == number_view(records, data_end, "<u4")).all():
             return None
         return columns
 
@@ -125,10 +125,3 @@ def _runs(constant: NDArray[np.bool_]) -> list[tuple[int, str]]:
         else:
             offset += 1
     return runs
-
-
-def _field(records: NDArray[np.uint8], offset: int, dtype: str) -> NDArray[Any]:
-    """Returns a view of one number in each record, at any byte offset."""
-    row = np.dtype({"names": ["value"], "formats": [dtype], "offsets": [offset], "itemsize": records.shape[1]})
-    view: NDArray[Any] = records.view(row)["value"][:, 0]
-    return view

@@ -20,10 +20,9 @@ from components.checks import (
     RANGE,
     Finding,
     Rule,
-    common_of,
     in_rows,
 )
-from components.column_statistics import custom_number
+from components.column_statistics import common_of, custom_number
 from components.column_values import COUNT_ERROR, NUM_INFINITE
 from components.dataset import Column
 from components.hashing import Hashes, mix

@@ -16,6 +16,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -77,6 +78,13 @@ def frame(record: bytes) -> bytes:
     length = struct.pack("<Q", len(record))
     crcs = mask_crc(google_crc32c.value(length)), mask_crc(google_crc32c.value(record))
     return b"".join((length, struct.pack("<I", crcs[0]), record, struct.pack("<I", crcs[1])))
+
+
+def number_view(records: NDArray[np.uint8], offset: int, dtype: str) -> NDArray[Any]:
+    """Returns a view of one number in each of many equally long records, at any byte offset."""
+    row = np.dtype({"names": ["value"], "formats": [dtype], "offsets": [offset], "itemsize": records.shape[1]})
+    view: NDArray[Any] = records.view(row)["value"][:, 0]
+    return view
 
 
 def read_chunks(path: Path, compression: str, chunk_bytes: int = _READ_BYTES) -> Iterator[bytes]:
