@@ -38,7 +38,7 @@ def evaluate_models(
     """Measures the models over the same rows and applies the rules to every candidate.
 
     Args:
-      examples: Splits `train` and `eval`; each is read once, in constant memory.
+      examples: Splits `train` and `eval`; read in constant memory.
       schema: The features and the label.
       models: In order of preference. Of two or more the last is the baseline: reported, never gated. Of one, the mean
         of the train labels is the baseline.

@@ -251,7 +251,7 @@ def _facts(preprocessing: Preprocessing) -> dict[str, Any]:
 
 
 class _Progress:
-    """Logs about ten lines per training, and every epoch for TensorBoard where asked."""
+    """Logs twenty lines per training, or one per epoch where there are fewer, and every epoch for TensorBoard where asked."""
 
     def __init__(self, params: TrainerParams, output_dir: Path) -> None:
         self.params = params

@@ -11,6 +11,7 @@ import numpy as np
 from components.artifacts import Anomalies, Examples, InfraValidation, PushedModel, Schema, Statistics
 from components.features import read_schema
 from components.files import read_json
+from components.params import MODEL_KINDS
 from pipeline import figures
 from pipeline.compare import ARTICLE_LOSSES, is_article
 from pipeline.diagrams import MAX_ROWS, Node, heat_map, step_graph
@@ -20,7 +21,6 @@ from pipeline.report_data import Run, history, needs, ordered_steps
 from pipeline.svg import number, power
 
 NOT_REACHED = {"status": "not reached", "seconds": 0.0, "fingerprint": ""}
-KINDS = ("cross_layer", "tfrs_cross", "dense")
 MOST_FEATURES = 24  # in the residuals by feature
 MOST_HISTOGRAMS = 60
 MOST_COLUMNS = 400  # in the table of statistics
@@ -32,13 +32,13 @@ MOST_CELLS = 30  # features of one worst row
 
 def css(model: str) -> str:
     """Returns the class that colours a model."""
-    return model if model in KINDS else "mean" if model == "mean_predictor" else "other"
+    return model if model in MODEL_KINDS else "mean" if model == "mean_predictor" else "other"
 
 
 def ordered_models(run: Run) -> list[str]:
     """Returns the models of a run in order of preference, the mean predictor last."""
     found = run.facts["models"]
-    preferred = [kind for kind in run.settings.get("models", KINDS) if kind in found]
+    preferred = [kind for kind in run.settings.get("models", MODEL_KINDS) if kind in found]
     return preferred + sorted(name for name in found if name not in preferred)
 
 
@@ -62,7 +62,7 @@ def comparison(run: Run) -> dict[str, Any]:
         rows.append(
             {"name": name, "css": css(name), "role": role, **facts}
             | {"key": role in ("champion", "baseline") or name in ("mean_predictor", subject(run))}
-            | {"article": [(math.sqrt(loss), loss) for loss in losses if loss and name in KINDS]}
+            | {"article": [(math.sqrt(loss), loss) for loss in losses if loss and name in MODEL_KINDS]}
         )
     finite = [row["eval_rmse"] for row in rows if row.get("eval_rmse") is not None]
     served = verdict.get("served")
@@ -103,7 +103,7 @@ def training(run: Run) -> dict[str, Any]:
     """Returns the loss curves of all models, wide and narrow, and how each was trained."""
     series, sentences, facts = [], [], []
     models = run.models
-    for kind in sorted(models, key=lambda name: KINDS.index(name) if name in KINDS else len(KINDS)):
+    for kind in sorted(models, key=lambda name: MODEL_KINDS.index(name) if name in MODEL_KINDS else len(MODEL_KINDS)):
         curves, properties = history(models[kind]), models[kind].properties
         for split, values in curves.items():
             epochs = np.arange(1, len(values) + 1, dtype=float)

@@ -73,10 +73,10 @@ class ModelManager:
           label: A label of the model's config.
 
         Returns:
-          A context manager that yields the version's number and the model.
+          A context manager that yields the version's number and the model; see its own errors.
 
         Raises:
-          ServingError: There is no such name, version or label.
+          ServingError: There is no name, or no such label.
         """
         if not name:
             raise invalid("ModelSpec has no name specified.")

@@ -81,6 +81,9 @@ class Lease:
       serving: Model -> its available versions, newest first.
       name: The model.
       version: Its version; None for the newest.
+
+    Raises:
+      ServingError: On entry: there is no such version, or none is available.
     """
 
     __slots__ = ("_changed", "_found", "_lock", "_name", "_serving", "_version")
