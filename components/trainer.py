@@ -251,7 +251,7 @@ def _facts(preprocessing: Preprocessing) -> dict[str, Any]:
 
 
 class _Progress:
-    """Logs twenty lines per training, or one per epoch where there are fewer, and every epoch for TensorBoard where asked."""
+    """Logs about twenty lines per training, one per epoch where there are fewer, and for TensorBoard every epoch."""
 
     def __init__(self, params: TrainerParams, output_dir: Path) -> None:
         self.params = params
