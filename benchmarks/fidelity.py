@@ -276,7 +276,8 @@ float64 with batches of {BATCH:,}; seeds {SEEDS[0]} to {SEEDS[-1]}, which draw r
 Table 2 is 20, 10 and 5 monomials of orders 2, 3 and 4, a linear term, 0.1 sin(2 x w_s + 0.1) and the noise. Dimension:
 {TABLE_2_DIM}. The linear weights have length 1, the monomials' weights together length 1, w_s has length 1/2. With
 a w_s of length 1 no polynomial of degree 4, which is what three cross layers are, comes nearer to the sine than 0.0087;
-and with standard normal weights one and two layers would leave six times what the paper reports.
+and with standard normal weights one and two layers would leave six times as much as below, four to nine times as much
+as the paper reports.
 
 Every line had the same budget: {TRIALS} trials (two networks x two schedules x four rates) on a seed that is not
 reported, with an eighth of the updates; the best {FINALISTS} with all of them; the best of these trained the five
