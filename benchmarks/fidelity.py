@@ -12,7 +12,7 @@ the `FINALISTS` with the lowest eval RMSE with all of them; the best trains the 
 
     python -m benchmarks.fidelity [NAME ...] --kinds KIND ... --json FILE --page FILE
 
-runs the named experiments and sides, or all, which takes two hours, puts the results beside what FILE already holds,
+runs the named experiments and sides, or all, which takes hours, puts the results beside what FILE already holds,
 and writes the page that docs/ shows. `python -m benchmarks fidelity` prints them with all other benchmarks' columns.
 """
 
