@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from components.features import Feature
 from components.preprocessing import Transform
 
 READ_ROWS = 10_000
+
+Chunk = tuple[int, tuple[npt.NDArray[Any], ...], npt.NDArray[np.float32]]
 
 
 @dataclass
@@ -38,19 +41,34 @@ class Rows:
     def __len__(self) -> int:
         return len(self.label)
 
-    def chunks(
-        self, batch_size: int, order: npt.NDArray[np.int64] | None = None
-    ) -> Iterator[tuple[int, tuple[npt.NDArray[Any], ...], npt.NDArray[np.float32]]]:
+    def chunks(self, batch_size: int, order: npt.NDArray[np.int64] | None = None) -> Iterator[Chunk]:
         """Yields first row, inputs and label, chunk by chunk, each a whole number of batches (but the last).
+
+        Where the rows do not fit in memory, a thread reads the next chunk while the caller uses this one.
 
         Args:
           batch_size: Rows per batch.
           order: A permutation of the rows; None: as recorded.
         """
         step = max(1, self.chunk // batch_size) * batch_size
-        for first in range(0, len(self), step):
+        starts = range(0, len(self), step)
+        streams = self.chunk < len(self)
+        # A slice of a mapped file is only a promise to read it; a copy does.
+        fetch = np.array if streams and order is None else np.asarray
+
+        def read(first: int) -> Chunk:
             rows: Any = slice(first, first + step) if order is None else order[first : first + step]
-            yield first, tuple(np.asarray(part[rows]) for part in self.inputs), np.asarray(self.label[rows])
+            return first, tuple(fetch(part[rows]) for part in self.inputs), fetch(self.label[rows])
+
+        if not streams:
+            yield from map(read, starts)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="rows") as reader:
+            ahead = reader.submit(read, 0)
+            for following in starts[1:]:
+                ready, ahead = ahead.result(), reader.submit(read, following)
+                yield ready
+            yield ahead.result()
 
 
 @contextmanager
@@ -90,6 +108,6 @@ def read_rows(
                 centred = values.astype(np.float64) - preprocessing.label_mean
                 arrays[-1][first:last] = centred / preprocessing.label_scale
             first = last
-        chunk = count if fits else max(1, cache_mib * 2**20 // row_bytes)
+        chunk = count if fits else max(1, cache_mib * 2**20 // row_bytes // 2)  # the next one is in memory too
         yield Rows(tuple(arrays[:-1]), arrays[-1], chunk)
         del arrays  # closes the maps before their folder goes
