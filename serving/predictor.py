@@ -6,7 +6,7 @@ Sources: tensorflow/serving servables/tensorflow/predict_util.cc and regressor.c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -25,12 +25,13 @@ _TYPE_WORDS = {
 }  # fmt: skip
 
 
-def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
+def predict(model: LoadedModel, request: Any, inputs: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Array]]:
     """Answers a PredictRequest.
 
     Args:
       model: The version that the request's ModelSpec names.
       request: A PredictRequest.
+      inputs: Its inputs by alias as arrays, where they are read already; else those of the request.
 
     Returns:
       The resolved name of the signature, and its outputs by alias.
@@ -43,9 +44,9 @@ def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
     signature = model.signatures.get(name)
     if signature is None:
         raise ServingError(f'Serving signature key "{name}" not found.', grpc.StatusCode.FAILED_PRECONDITION)
-    inputs = _read_inputs(signature, request.inputs)
+    arrays = _read_inputs(signature, request.inputs if inputs is None else inputs)
     outputs = _chosen_outputs(signature, request.output_filter) if request.output_filter else tuple(signature.outputs)
-    return name, run(model, signature, inputs, outputs)
+    return name, run(model, signature, arrays, outputs)
 
 
 def run(model: LoadedModel, signature: Signature, inputs: list[Array], outputs: tuple[str, ...]) -> dict[str, Array]:
@@ -70,7 +71,7 @@ def _read_inputs(signature: Signature, given: Any) -> list[Array]:
         tensor = given.get(alias)
         if tensor is not None:
             used += 1
-            arrays.append(read_tensor(tensor, alias))
+            arrays.append(tensor if isinstance(tensor, np.ndarray) else read_tensor(tensor, alias))
         elif alias in defaults:
             arrays.append(read_tensor(defaults[alias], alias))
         else:

@@ -19,7 +19,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +31,10 @@ from serving.listen import open_server
 from serving.manager import ModelManager
 from serving.quiet import import_tensorflow
 from serving.status import DeadlineError, ServingError
-from serving.versions import ModelConfig, model_configs
+from serving.versions import ModelConfig
 
 if TYPE_CHECKING:
+    from serving.config_file import ConfigFile
     from serving.model import LoadedModel
     from serving.rest import RestServer
 
@@ -68,7 +68,6 @@ class Server:
         self._server: Any = None
         self._rest: RestServer | None = None
         self._health: Any = None
-        self._config_content: bytes | None = None
         self._manager = ModelManager(
             self._load,
             poll_seconds=flags.file_system_poll_wait_seconds,
@@ -77,7 +76,7 @@ class Server:
             labels_before_available=flags.allow_version_labels_for_unavailable_models,
         )
         self._threads: CallThreads | None = None
-        self._config_poller = threading.Thread(target=self._poll_config, name="config-poller", daemon=True)
+        self._config_file: ConfigFile | None = None
 
     def __enter__(self) -> Server:
         self.start()
@@ -112,8 +111,8 @@ class Server:
             self._manager.start()
             if self._manager.wait_available(self.models, give_up):
                 self._listen(credentials)
-                if self.flags.model_config_file and self.flags.model_config_file_poll_wait_seconds > 0:
-                    self._config_poller.start()
+                if self._config_file and self.flags.model_config_file_poll_wait_seconds > 0:
+                    self._config_file.watch(self.flags.model_config_file_poll_wait_seconds)
             elif not self._stopping.is_set():
                 raise DeadlineError(
                     f"No version of {', '.join(self.models)} was available within {timeout_seconds:g} s.",
@@ -157,23 +156,19 @@ class Server:
             if self._threads:
                 self._threads.shutdown()
                 self._threads = None
-            if self._config_poller.ident:
-                self._config_poller.join()
+            if self._config_file:
+                self._config_file.stop()
             self._manager.stop()
 
     # ---- Configuration ----
 
     def _read_configs(self) -> list[ModelConfig]:
-        flags = self.flags
-        if flags.model_config_file:
-            from serving.configs import model_server_config, read_config
+        if self.flags.model_config_file:
+            from serving.config_file import ConfigFile
 
-            self._config_content = _content(flags.model_config_file)  # before it is parsed: a later change is noticed
-            message = read_config(flags.model_config_file, model_server_config())
-            if message.WhichOneof("config") == "custom_model_config":
-                raise ServingError("custom_model_config is not supported.", grpc.StatusCode.UNIMPLEMENTED)
-            return model_configs(message.model_config_list)
-        return [ModelConfig(flags.model_name, Path(flags.model_base_path).absolute())]
+            self._config_file = ConfigFile(self.flags.model_config_file, self._reload)
+            return self._config_file.read()
+        return [ModelConfig(self.flags.model_name, Path(self.flags.model_base_path).absolute())]
 
     def _credentials(self) -> Any:
         if not self.flags.ssl_config_file:
@@ -182,26 +177,11 @@ class Server:
 
         return server_credentials(self.flags.ssl_config_file)
 
-    def _is_config(self, content: bytes | None) -> bool:
-        return _content(self.flags.model_config_file) == content
-
     def _reload(self, configs: Sequence[ModelConfig], wanted: Callable[[], bool]) -> bool:
         """Puts another list of models into service; returns whether they answer, as long as that is `wanted`."""
         self._manager.configure(configs)
         self._configs = list(configs)
         return self._manager.wait_available(self.models, lambda: self._stopping.is_set() or not wanted())
-
-    def _poll_config(self) -> None:
-        while not self._stopping.wait(self.flags.model_config_file_poll_wait_seconds):
-            if _content(self.flags.model_config_file) == self._config_content:
-                continue
-            try:
-                # Another change ends the wait: it may be the one that mends this.
-                wanted = partial(self._is_config, _content(self.flags.model_config_file))
-                if self._reload(self._read_configs(), wanted):
-                    log.info("%s is in service.", self.flags.model_config_file)
-            except ServingError as error:
-                log.error("%s was changed and is not in service as it stands: %s", self.flags.model_config_file, error)
 
     # ---- Parts ----
 
@@ -252,13 +232,6 @@ class Server:
         self._server.start()
         if self._rest:
             self._rest.start()
-
-
-def _content(path: str) -> bytes | None:
-    try:
-        return Path(path).read_bytes()
-    except OSError:
-        return None
 
 
 def run(flags: ServerFlags) -> int:

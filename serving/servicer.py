@@ -25,6 +25,7 @@ from tensorflow_serving.apis import (
 from serving import predictor
 from serving.codec import write_predict_response
 from serving.codes import grpc_message, invalid, status_of
+from serving.layouts import Layouts
 from serving.manager import ModelManager
 from serving.status import ServingError
 from serving.versions import ModelConfig, model_configs
@@ -105,6 +106,7 @@ class Servicer:
         self.running = Turns(max_running)
         self._as_content = as_content
         self._reload = reload
+        self._layouts = Layouts()
 
     def handlers(self) -> list[Any]:
         """Returns the grpc handlers of both services."""
@@ -128,11 +130,17 @@ class Servicer:
         ]
 
     def _predict(self, message: bytes, context: Any) -> bytes:
-        request = predict_pb2.PredictRequest.FromString(message)
+        layout = self._layouts.find(message)
+        if layout:
+            request, inputs = layout.request, layout.inputs(message)
+        else:
+            request = predict_pb2.PredictRequest.FromString(message)
+            inputs = None
+            self._layouts.learn(message, request)
         name, version, label = requested(request)
         with self.running, self._manager.use(name, version, label) as (number, model):
             _check_deadline(context)
-            signature, outputs = predictor.predict(model, request)
+            signature, outputs = predictor.predict(model, request, inputs)
         return write_predict_response(outputs, _model_spec(name, number, signature), as_content=self._as_content)
 
     def _regress(self, message: bytes, context: Any) -> bytes:

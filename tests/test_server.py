@@ -504,10 +504,10 @@ def test_server_lets_a_call_in_flight_finish_when_it_stops(base, monkeypatch):
     entered, go_on = threading.Event(), threading.Event()
     original = predictor.predict
 
-    def slow(model, request):
+    def slow(*arguments):
         entered.set()
         assert go_on.wait(20)
-        return original(model, request)
+        return original(*arguments)
 
     monkeypatch.setattr("serving.predictor.predict", slow)
     server = Server(ServerFlags(port=0, model_name="demo", model_base_path=str(base)))
