@@ -30,6 +30,7 @@ class ConfigFile:
         self._path = path
         self._reload = reload
         self._read_content: bytes | None = None
+        self._has_list = False
         self._poll_seconds = 0.0
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="config-poller", daemon=True)
@@ -38,12 +39,20 @@ class ConfigFile:
         """Returns the models.
 
         Raises:
-          ServingError: The file is not there, or no list of models.
+          ServingError: The file is not there, or no list of models; it may be empty only until it has held a list.
         """
         self._read_content = self._content()  # before it is parsed: a later change is noticed
         message = read_config(self._path, model_server_config())
-        if message.WhichOneof("config") == "custom_model_config":
+        kind = message.WhichOneof("config")
+        if kind == "custom_model_config":
             raise ServingError("custom_model_config is not supported.", grpc.StatusCode.UNIMPLEMENTED)
+        if kind is None and self._has_list:  # a file that is being written anew is empty for a moment
+            raise ServingError(
+                "Cannot transition to requested config. It is only legal to transition from one ModelConfigList to "
+                "another.",
+                grpc.StatusCode.FAILED_PRECONDITION,
+            )
+        self._has_list = kind is not None
         return model_configs(message.model_config_list)
 
     def watch(self, poll_seconds: float) -> None:
