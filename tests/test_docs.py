@@ -109,3 +109,10 @@ def test_pages_link_to_files_that_exist():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_pages_name_tests_that_exist():
+    made_by_the_reader = {"test_model_card.py"}  # docs/how-to-add-a-component.md
+    for page in PAGES:
+        named = set(re.findall(r"\btest_\w+\.py\b", page.read_text())) - made_by_the_reader
+        assert not {name for name in named if not (HOUSE / "tests" / name).exists()}, page.name
