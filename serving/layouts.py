@@ -18,6 +18,7 @@ from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[attr-
 
 from serving.codec import Array, read_tensor
 from serving.status import ServingError
+from serving.versions import requested
 
 _MOST_LENGTHS = 256  # lengths of messages of which layouts are kept
 _MOST_PER_LENGTH = 8  # each process may write the inputs in an order of its own
@@ -31,18 +32,42 @@ _BYTES = 2  # wire type of what has a length
 
 
 @dataclass(frozen=True)
+class Values:
+    """Where an input's values stand in a message.
+
+    Attributes:
+      dtype: Their type.
+      shape: The input's shape.
+      count: How many there are.
+      first: The first one's first byte.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    count: int
+    first: int
+
+    def view(self, message: bytes) -> Array:
+        """Returns the values of a message, not copied."""
+        array = np.frombuffer(message, self.dtype, self.count, self.first)
+        return array if len(self.shape) == 1 else array.reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
 class Layout:
     """What a request's bytes say, whatever its values.
 
     Attributes:
       request: The parsed request, without its values.
+      target: The model's name, version and label, as `versions.requested` has them.
       fixed: First byte, end and content of each part that is not values.
-      values: Of each input its name, type, shape, number of values and first byte.
+      values: Each input's, by name.
     """
 
     request: Any
+    target: tuple[str, int | None, str]
     fixed: tuple[tuple[int, int, bytes], ...]
-    values: tuple[tuple[str, np.dtype[Any], tuple[int, ...], int, int], ...]
+    values: Mapping[str, Values]
 
     def fits(self, message: bytes) -> bool:
         """Returns whether a message of the same length says the same, values aside."""
@@ -53,11 +78,7 @@ class Layout:
 
     def inputs(self, message: bytes) -> dict[str, Array]:
         """Returns the inputs of a message that fits, by name: views of its bytes."""
-        arrays = {}
-        for alias, dtype, shape, count, first in self.values:
-            array = np.frombuffer(message, dtype, count, first)
-            arrays[alias] = array if len(shape) == 1 else array.reshape(shape)
-        return arrays
+        return {alias: values.view(message) for alias, values in self.values.items()}
 
 
 class Layouts:
@@ -99,14 +120,15 @@ def layout_of(message: bytes, request: Any) -> Layout | None:
       request: The same, parsed.
     """
     try:
+        target = requested(request)
         runs = dict(_runs(message, request.inputs))
     except (ValueError, ServingError):
         return None
     if not runs or len(runs) != len(request.inputs):
         return None
-    values, fixed, end = [], [], 0
+    values, fixed, end = {}, [], 0
     for alias, (array, first) in sorted(runs.items(), key=lambda run: run[1][1]):
-        values.append((alias, array.dtype, array.shape, array.size, first))
+        values[alias] = Values(array.dtype, array.shape, array.size, first)
         fixed.append((end, first, message[end:first]))
         end = first + array.nbytes
     fixed.append((end, len(message), message[end:]))
@@ -117,7 +139,7 @@ def layout_of(message: bytes, request: Any) -> Layout | None:
     for tensor in bare.inputs.values():
         for name in ("tensor_content", "float_val", "double_val"):
             tensor.ClearField(name)
-    return Layout(bare, tuple(fixed), tuple(values))
+    return Layout(bare, target, tuple(fixed), values)
 
 
 def _runs(message: bytes, inputs: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Array, int]]]:

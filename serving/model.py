@@ -61,6 +61,7 @@ class LoadedModel:
       path: As given.
       signatures: Every signature by name.
       signature_defs: The SignatureDefs by name, as in `saved_model.pb`.
+      plans: What a caller has worked out for this model, and wants forgotten with it.
 
     Raises:
       ServingError: The folder holds no model with these tags, or a damaged one.
@@ -86,6 +87,7 @@ class LoadedModel:
         self.signature_defs: Mapping[str, Any] = graph.signature_def
         self.signatures = {name: _signature(name, definition) for name, definition in graph.signature_def.items()}
         self._callables: dict[tuple[str, tuple[str, ...]], Callable[..., Sequence[Any]]] = {}
+        self.plans: dict[Any, Any] = {}
         self._lock = threading.Lock()
 
     def run(self, signature: Signature, inputs: Sequence[Array], outputs: tuple[str, ...]) -> dict[str, Array]:
@@ -102,10 +104,14 @@ class LoadedModel:
         Raises:
           tf.errors.OpError: The graph does not take these inputs.
         """
+        return self.prepare(signature, outputs)(inputs)
+
+    def prepare(self, signature: Signature, outputs: tuple[str, ...]) -> Callable[[Sequence[Array]], dict[str, Array]]:
+        """Returns what `run` does for these outputs, as a function of the inputs."""
         call = self._callables.get((signature.name, outputs))
         if call is None:
             call = self._compile(signature, outputs)
-        return dict(zip(outputs, map(_as_array, call(*inputs)), strict=True))
+        return lambda inputs: dict(zip(outputs, map(_as_array, call(*inputs)), strict=True))
 
     def _compile(self, signature: Signature, outputs: tuple[str, ...]) -> Callable[..., Sequence[Any]]:
         feeds = [name for name, _ in signature.inputs.values()]
@@ -136,6 +142,7 @@ class LoadedModel:
     def close(self) -> None:
         """Frees the session. No call may be running."""
         self._callables.clear()
+        self.plans.clear()
         self._session.close()
 
 

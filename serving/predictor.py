@@ -6,7 +6,8 @@ Sources: tensorflow/serving servables/tensorflow/predict_util.cc and regressor.c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -14,24 +15,40 @@ import numpy as np
 
 from serving.codec import Array, read_tensor
 from serving.codes import invalid
+from serving.layouts import Layout, Values
 from serving.model import DEFAULT_SIGNATURE, LoadedModel, Signature
 from serving.status import ServingError
 
 REGRESS_METHOD = "tensorflow/serving/regress"
 _FLOAT = np.dtype(np.float32)
+_MOST_PLANS = 1024  # of one model; layouts come and go
 # C++'s words for types, as TensorFlow's own message has them.
 _TYPE_WORDS = {
     "float32": "float", "float64": "double", "float16": "half", "object": "string", "complex64": "complex64",
 }  # fmt: skip
 
 
-def predict(model: LoadedModel, request: Any, inputs: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Array]]:
+@dataclass(frozen=True)
+class Plan:
+    """A request that was checked against a model, but for its values.
+
+    Attributes:
+      name: The resolved name of the signature.
+      values: Where the graph's inputs stand in the message, in the graph's order.
+      run: Computes the outputs by alias.
+    """
+
+    name: str
+    values: tuple[Values, ...]
+    run: Callable[[list[Array]], dict[str, Array]]
+
+
+def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
     """Answers a PredictRequest.
 
     Args:
       model: The version that the request's ModelSpec names.
       request: A PredictRequest.
-      inputs: Its inputs by alias as arrays, where they are read already; else those of the request.
 
     Returns:
       The resolved name of the signature, and its outputs by alias.
@@ -40,21 +57,61 @@ def predict(model: LoadedModel, request: Any, inputs: Mapping[str, Any] | None =
       ServingError: The request does not fit the signature.
       tf.errors.OpError: The graph does not take the inputs.
     """
+    signature, arrays, outputs = _checked(model, request, request.inputs)
+    return signature.name, model.run(signature, arrays, outputs)
+
+
+def predict_alike(model: LoadedModel, layout: Layout, message: bytes) -> tuple[str, dict[str, Array]]:
+    """Answers a PredictRequest of a known layout as `predict` does; each model checks a layout once.
+
+    Args:
+      model: The version that the layout's ModelSpec names.
+      layout: The message's.
+      message: A serialized PredictRequest.
+    """
+    plan = model.plans.get(layout)
+    if plan is None:
+        signature, arrays, outputs = _checked(model, layout.request, layout.inputs(message))
+        if len(arrays) != len(layout.values):  # the signature has defaults, which stand in no message
+            return signature.name, model.run(signature, arrays, outputs)
+        values = tuple(layout.values[alias] for alias in signature.inputs)
+        plan = Plan(signature.name, values, model.prepare(signature, outputs))
+        if len(model.plans) >= _MOST_PLANS:
+            model.plans.clear()
+        model.plans[layout] = plan
+    return plan.name, plan.run([values.view(message) for values in plan.values])
+
+
+def _checked(
+    model: LoadedModel, request: Any, inputs: Mapping[str, Any]
+) -> tuple[Signature, list[Array], tuple[str, ...]]:
+    """Returns the signature that a request names, its inputs in the graph's order, and the outputs it asks for.
+
+    Args:
+      model: The model.
+      request: The PredictRequest.
+      inputs: Its inputs by alias: TensorProtos, or arrays where they are read already.
+    """
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     signature = model.signatures.get(name)
     if signature is None:
         raise ServingError(f'Serving signature key "{name}" not found.', grpc.StatusCode.FAILED_PRECONDITION)
-    arrays = _read_inputs(signature, request.inputs if inputs is None else inputs)
+    arrays = _read_inputs(signature, inputs)
     outputs = _chosen_outputs(signature, request.output_filter) if request.output_filter else tuple(signature.outputs)
-    return name, run(model, signature, arrays, outputs)
+    _check_types(signature, arrays)
+    return signature, arrays, outputs
 
 
 def run(model: LoadedModel, signature: Signature, inputs: list[Array], outputs: tuple[str, ...]) -> dict[str, Array]:
     """Runs the signature; types must match exactly, shapes are the graph's own affair."""
+    _check_types(signature, inputs)
+    return model.run(signature, inputs, outputs)
+
+
+def _check_types(signature: Signature, inputs: list[Array]) -> None:
     for array, expected in zip(inputs, signature.dtypes, strict=True):
         if array.dtype is not expected and array.dtype != expected and expected is not None:
             raise invalid(f"Type mismatch: actual {_word(array.dtype)} vs. expect {_word(expected)}")
-    return model.run(signature, inputs, outputs)
 
 
 def _read_inputs(signature: Signature, given: Any) -> list[Array]:

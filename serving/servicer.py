@@ -28,7 +28,7 @@ from serving.codes import grpc_message, invalid, status_of
 from serving.layouts import Layouts
 from serving.manager import ModelManager
 from serving.status import ServingError
-from serving.versions import ModelConfig, model_configs
+from serving.versions import ModelConfig, model_configs, requested
 
 log = logging.getLogger(__name__)
 
@@ -42,23 +42,6 @@ def _model_spec(name: str, version: int, signature: str) -> bytes:
     spec = model_pb2.ModelSpec(name=name, signature_name=signature)
     spec.version.value = version
     return bytes(spec.SerializeToString())
-
-
-def requested(request: Any) -> tuple[str, int | None, str]:
-    """Returns name, version and label of a request's ModelSpec.
-
-    Raises:
-      ServingError: INVALID_ARGUMENT, there is none.
-    """
-    if not request.HasField("model_spec"):
-        raise invalid("Missing ModelSpec")
-    spec = request.model_spec
-    choice = spec.WhichOneof("version_choice")
-    return (
-        spec.name,
-        spec.version.value if choice == "version" else None,
-        spec.version_label if choice == "version_label" else "",
-    )
 
 
 class Turns:
@@ -131,16 +114,18 @@ class Servicer:
 
     def _predict(self, message: bytes, context: Any) -> bytes:
         layout = self._layouts.find(message)
-        if layout:
-            request, inputs = layout.request, layout.inputs(message)
-        else:
+        if layout is None:
             request = predict_pb2.PredictRequest.FromString(message)
-            inputs = None
+            name, version, label = requested(request)
             self._layouts.learn(message, request)
-        name, version, label = requested(request)
+        else:
+            name, version, label = layout.target
         with self.running, self._manager.use(name, version, label) as (number, model):
             _check_deadline(context)
-            signature, outputs = predictor.predict(model, request, inputs)
+            if layout is None:
+                signature, outputs = predictor.predict(model, request)
+            else:
+                signature, outputs = predictor.predict_alike(model, layout, message)
         return write_predict_response(outputs, _model_spec(name, number, signature), as_content=self._as_content)
 
     def _regress(self, message: bytes, context: Any) -> bytes:

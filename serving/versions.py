@@ -82,6 +82,23 @@ def list_versions(base_path: Path) -> dict[int, Path] | None:
     return found if base_path.is_dir() else None  # it went while it was read: its versions only seemed to be gone
 
 
+def requested(request: Any) -> tuple[str, int | None, str]:
+    """Returns name, version and label of a request's ModelSpec.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, there is none.
+    """
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    spec = request.model_spec
+    choice = spec.WhichOneof("version_choice")
+    return (
+        spec.name,
+        spec.version.value if choice == "version" else None,
+        spec.version_label if choice == "version_label" else "",
+    )
+
+
 def model_configs(message: Any) -> list[ModelConfig]:
     """Returns what a ModelConfigList asks for.
 

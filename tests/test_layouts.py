@@ -68,6 +68,7 @@ def test_a_request_with_other_values_is_read_as_parsing_reads_it(arrays, data):
     assert_equal(layout.inputs(other), parsed(other)[1])
     bare = predict_pb2.PredictRequest.FromString(message)
     assert layout.request.model_spec == bare.model_spec
+    assert layout.target == ("rides", None, "")
     assert layout.request.inputs.keys() == bare.inputs.keys()
 
 
@@ -75,6 +76,7 @@ def test_no_changed_byte_is_read_differently_from_parsing():
     arrays = {"a": np.arange(3, dtype=np.float32), "b": np.ones((2, 2), np.int16), "c": np.float64(2)}
     message = serialized(arrays, packed=["c"])
     layout = layout_of(message, parsed(message)[0])
+    assert sum(len(content) for _, _, content in layout.fixed) == len(message) - 12 - 8 - 8
     values = sum(array.nbytes for array in arrays.values())
     fits = 0
     for position in range(len(message)):
@@ -99,6 +101,7 @@ def entry(alias, tensor):
     ) + tensor  # fmt: skip
 
 
+SPEC = b"\x0a\x07\x0a\x05rides"
 FLOAT = b"\x08\x01\x12\x04\x12\x02\x08\x01"  # one float; its value follows
 CONTENT, PACKED, UNPACKED = b"\x22\x04abcd", b"\x2a\x04abcd", b"\x2dabcd"
 
@@ -106,18 +109,19 @@ CONTENT, PACKED, UNPACKED = b"\x22\x04abcd", b"\x2a\x04abcd", b"\x2dabcd"
 @pytest.mark.parametrize(
     "message",
     [
+        pytest.param(entry(b"x", FLOAT + CONTENT), id="no model"),
         pytest.param(serialized({}), id="no input"),
         pytest.param(serialized({"x": np.zeros(0, np.float32)}), id="no value"),
         pytest.param(predict_request(x=np.array([b"text"])).SerializeToString(), id="text"),
         pytest.param(predict_request(x=np.int32([1])).SerializeToString(), id="varints"),
-        pytest.param(entry(b"x", FLOAT + UNPACKED), id="values one by one"),
-        pytest.param(entry(b"x", FLOAT + CONTENT + PACKED), id="values twice"),
-        pytest.param(entry(b"x", FLOAT + CONTENT + CONTENT), id="content twice"),
-        pytest.param(entry(b"x", FLOAT + CONTENT) + entry(b"x", FLOAT + CONTENT), id="input twice"),
-        pytest.param(entry(b"x", FLOAT), id="implied value"),
-        pytest.param(entry(b"x", FLOAT + PACKED + b"\x2a\x04efgh"), id="too many values"),
-        pytest.param(entry(b"x", FLOAT + b"\x22\x03abc"), id="too few bytes"),
-        pytest.param(b"\x12\x10\x12\x0e" + FLOAT + CONTENT, id="no name"),
+        pytest.param(SPEC + entry(b"x", FLOAT + UNPACKED), id="values one by one"),
+        pytest.param(SPEC + entry(b"x", FLOAT + CONTENT + PACKED), id="values twice"),
+        pytest.param(SPEC + entry(b"x", FLOAT + CONTENT + CONTENT), id="content twice"),
+        pytest.param(SPEC + entry(b"x", FLOAT + CONTENT) + entry(b"x", FLOAT + CONTENT), id="input twice"),
+        pytest.param(SPEC + entry(b"x", FLOAT), id="implied value"),
+        pytest.param(SPEC + entry(b"x", FLOAT + PACKED + b"\x2a\x04efgh"), id="too many values"),
+        pytest.param(SPEC + entry(b"x", FLOAT + b"\x22\x03abc"), id="too few bytes"),
+        pytest.param(SPEC + b"\x12\x10\x12\x0e" + FLOAT + CONTENT, id="no name"),
         pytest.param(b"\x1a\x01y" * 9000 + serialized({"x": np.ones(1, np.float32)}), id="much beside the values"),
     ],
 )
@@ -128,7 +132,7 @@ def test_other_requests_have_no_layout(message):
 
 def test_the_hand_written_request_has_a_layout_where_nothing_is_wrong_with_it():
     for values in (CONTENT, PACKED):
-        message = entry(b"x", FLOAT + values)
+        message = SPEC + entry(b"x", FLOAT + values)
         found = layout_of(message, predict_pb2.PredictRequest.FromString(message)).inputs(message)
         assert_equal(found, {"x": np.frombuffer(b"abcd", np.float32)})
 

@@ -11,8 +11,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.client.session import BaseSession
 from tensorflow_serving.apis import prediction_log_pb2
 
+from serving import predictor
+from serving.layouts import layout_of
 from serving.model import LoadedModel
-from serving.predictor import predict
 from serving.status import ServingError
 from serving.warmup import warm_up
 
@@ -33,6 +34,26 @@ def load():
     yield from_path
     for model in loaded:
         model.close()
+
+
+def predict(model, request):
+    """Answers a request in each way there is, and they must agree: parsed, known by its layout, and checked before."""
+
+    def outcome(answer, *arguments):
+        try:
+            name, outputs = answer(*arguments)
+        except Exception as error:
+            return error, str(error)
+        return None, (name, {alias: (values.dtype, values.tolist()) for alias, values in outputs.items()})
+
+    message = request.SerializeToString()
+    layout = layout_of(message, request)
+    error, expected = outcome(predictor.predict, model, request)
+    for _ in range(2 if layout else 0):
+        assert outcome(predictor.predict_alike, model, layout, message)[1] == expected
+    if error:
+        raise error
+    return predictor.predict(model, request)
 
 
 ROW = predict_request(x0=[1.0, 2.0], x1=[0.5, 0.5])
@@ -134,8 +155,8 @@ def test_signature_defaults_stand_in_for_inputs_left_out(tmp_path, load):
     defaults["bias"].CopyFrom(tf.make_tensor_proto(np.float32(10)))
     file.write_bytes(saved.SerializeToString())
     model = load(tmp_path / "1")
-    assert predict(model, predict_request(x=[1.0]))[1]["y"].tolist() == [11.0]
-    assert predict(model, predict_request(x=[1.0], bias=[5.0]))[1]["y"].tolist() == [6.0]
+    assert predict(model, predict_request(x=[1.0, 2.0]))[1]["y"].tolist() == [11.0, 12.0]
+    assert predict(model, predict_request(x=[1.0, 2.0], bias=[5.0, 6.0]))[1]["y"].tolist() == [6.0, 8.0]
     with pytest.raises(
         ServingError, match="Inputs contains invalid name. Used request inputs: x, request input: bais,x"
     ):
@@ -167,6 +188,34 @@ def test_model_without_its_variables_does_not_load(tmp_path):
 def test_model_with_other_tags_does_not_load(path):
     with pytest.raises(ServingError, match="Could not find meta graph def matching supplied tags"):
         LoadedModel(path, tags=["gpu"])
+
+
+def test_each_model_has_plans_of_its_own_and_forgets_them_when_it_closes(path, tmp_path, load):
+    message = ROW.SerializeToString()
+    layout = layout_of(message, ROW)
+    old, new = load(path), load(save_model(tmp_path / "2", scale=10.0))
+    for model, expected in ((old, [3.5, 6.5]), (new, [10.5, 20.5]), (old, [3.5, 6.5])):
+        assert predictor.predict_alike(model, layout, message)[1]["prediction"].tolist() == expected
+        assert list(model.plans) == [layout]
+    new.close()
+    assert not new.plans
+
+
+def test_plans_have_a_bound(path, load, monkeypatch):
+    monkeypatch.setattr(predictor, "_MOST_PLANS", 2)
+    model, message = load(path), ROW.SerializeToString()
+    for _ in range(5):
+        assert predictor.predict_alike(model, layout_of(message, ROW), message)[1]["prediction"].tolist() == [3.5, 6.5]
+        assert len(model.plans) <= 2
+
+
+def test_inputs_of_a_known_layout_come_in_the_graphs_order(tmp_path, load):
+    build = lambda b, a: {"y": a - b}  # noqa: E731
+    model = load(save_graph(tmp_path / "1", build, b=(tf.float32, None), a=(tf.float32, None)))
+    for order in ("ab", "ba"):
+        request = predict_request(**{name: np.float32([1, {"a": 5, "b": 2}[name]]) for name in order})
+        assert layout_of(request.SerializeToString(), request)
+        assert predict(model, request)[1]["y"].tolist() == [0.0, 3.0]
 
 
 # ---- Warm-up ----
