@@ -52,6 +52,12 @@ def piece_records(batch: pa.RecordBatch, types: list[str]) -> memoryview:
 def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
     """Returns one column's map entries as pieces: header, then values; both empty where the value is missing."""
     rows = len(array)
+    if kind == "FLOAT" and rows > 1 and not array.null_count and not is_list(array.type):
+        head = _column_pieces(key, array.slice(0, 1), kind)[0].data  # the same bytes stand before each row's value
+        entries = np.empty((rows, len(head) + 4), np.uint8)
+        entries[:, :-4] = head
+        entries[:, -4:] = number_values(array).view(np.uint8).reshape(rows, 4)
+        return [_fixed(entries.reshape(-1), len(head) + 4)]
     present = np.ones(rows, bool)
     if array.null_count:
         present = array.is_valid().to_numpy(zero_copy_only=False)
