@@ -9,6 +9,7 @@ from serving_fixtures import predict_request
 from serving_models import save_graph, save_model, write_warmup
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.client.session import BaseSession
+from tensorflow.python.tools import saved_model_cli
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving import predictor
@@ -73,6 +74,16 @@ def test_model_answers_the_same_through_either_callable(path, load, monkeypatch,
     wrong = predict_request(x0=np.array([1.0, 2.0]), x1=[0.5, 0.5])
     with pytest.raises(ServingError, match="Type mismatch: actual double vs. expect float"):
         predict(load(path), wrong)
+
+
+def test_the_official_saved_model_cli_gives_the_same_answer(path, load, capsys):
+    expressions = "x0=[1.0,2.0];x1=[0.5,0.5]"
+    inputs = saved_model_cli.load_inputs_from_input_arg_string("", expressions, "")
+    saved_model_cli.run_saved_model_with_feed_dict(
+        str(path), "serve", "serving_default", inputs, outdir=None, overwrite_flag=False
+    )
+    assert capsys.readouterr().out.split("prediction:")[1].split() == ["[3.5", "6.5]"]
+    assert predict(load(path), ROW)[1]["prediction"].tolist() == [3.5, 6.5]
 
 
 def test_model_compiles_one_callable_per_set_of_outputs(tmp_path, load):
