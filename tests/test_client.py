@@ -150,8 +150,13 @@ class Process:
         self.target = self.process.stdout.readline().strip()
         self.port = int(self.target.rpartition(":")[2])
 
-    def signal(self, number):
-        os.kill(self.process.pid, number)
+    def pause(self):
+        """Stops the process. Its threads stop one after another: until the last has, one may still answer a call."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def resume(self):
+        os.kill(self.process.pid, signal.SIGCONT)
 
     def kill(self):
         self.process.kill()
@@ -197,14 +202,14 @@ def test_calls_succeed_while_the_server_is_killed_and_started_again_under_load(p
 def test_call_to_a_paused_server_ends_at_its_deadline_and_the_next_one_succeeds(process):
     with PredictionClient(process.target) as client:
         client.predict(ONE)
-        process.signal(signal.SIGSTOP)
+        process.pause()
         start = time.monotonic()
         with pytest.raises(DeadlineError, match="did not answer for `crossnet` within 0.5 s"):
             client.predict(ONE, timeout_seconds=0.5)
         assert 0.4 < time.monotonic() - start < 5
         with pytest.raises(DeadlineError, match="was not ready within 0.5 s"):
             client.wait_ready(0.5)
-        process.signal(signal.SIGCONT)
+        process.resume()
         client.wait_ready(30)
         assert client.predict(ONE).values.tolist() == [0.5]
 
