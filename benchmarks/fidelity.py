@@ -229,7 +229,7 @@ def train(experiment: Experiment, kind: str, trial: Trial, seed: int, updates: i
         batch_size=BATCH,
         learning_rate=trial.learning_rate,
         schedule=trial.schedule,
-        beta_1=0.9,  # Keras' decays: the Trainer's are for float32, they stop at 1e-9
+        beta_1=0.9,  # Keras' decays
         beta_2=0.999,
         epsilon=trial.epsilon,
         seed=seed,

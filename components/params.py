@@ -139,7 +139,7 @@ class TrainerParams:
     batch_size: int = setting(1000, "rows per update", least=1)
     optimizer: str = setting("adam", "Keras optimizer", choices=OPTIMIZERS)
     learning_rate: float = setting(0.2, "step size at its highest", above=0)
-    beta_1: float = setting(0.95, "adam: decay of the mean of gradients", least=0, below=1)
+    beta_1: float = setting(0.9, "adam: decay of the mean of gradients", least=0, below=1)
     beta_2: float = setting(0.99, "adam: decay of the mean of their squares", least=0, below=1)
     epsilon: float = setting(1e-7, "adam: added to the root of that mean; larger: steadier, slower", above=0)
     schedule: str = setting(
@@ -150,7 +150,8 @@ class TrainerParams:
     seed: int = setting(42, "of initial weights and shuffling", least=0)
     normalize: str = setting(
         "auto",
-        "auto: z-score unless train lies in [-1, 1] (the label: in [-10, 10])",
+        "auto: centre features and scale them to standard deviation 1, or to less where train would leave [-5, 5]; "
+        "z-score the label unless it lies in [-10, 10] and spreads by 0.1 or more",
         choices=("auto", "zscore", "none"),
     )
     embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)

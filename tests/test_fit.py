@@ -57,9 +57,9 @@ def assert_same_bytes(first: list[Any], second: list[Any]) -> None:
 def test_fit_makes_the_updates_of_keras_fit(kind: str, optimizer: str) -> None:
     ours, theirs = network(kind), network(kind)
     data = rows()
-    params = dataclasses.replace(PARAMS, optimizer=optimizer, schedule="constant", learning_rate=0.01, epsilon=1e-3)
+    adam = {"beta_1": 0.95, "beta_2": 0.98, "epsilon": 1e-3}
+    params = dataclasses.replace(PARAMS, optimizer=optimizer, schedule="constant", learning_rate=0.01, **adam)
     history = fit(ours, data, None, params=params, not_finite=stop)
-    adam = {"beta_1": 0.95, "beta_2": 0.99, "epsilon": 1e-3}
     config = {"learning_rate": 0.01} | (adam if optimizer == "adam" else {})
     theirs.compile(tf_keras.optimizers.get({"class_name": optimizer, "config": config}), "mse")
     expected = theirs.fit(data.inputs[0], data.label, batch_size=60, epochs=4, shuffle=False, verbose=0)

@@ -28,8 +28,8 @@ def make(folder: Path, table: Any, **settings: Any) -> Preprocessing:
     return make_preprocessing(features, label, statistics.proto("train"), **{"normalize": "auto", **settings})
 
 
-def test_article_table_passes_as_it_is(tmp_path: Path) -> None:
-    preprocessing = make(tmp_path, article_table(50))
+def test_article_table_passes_as_it_is_where_nothing_is_normalised(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, article_table(50), normalize="none")
     assert all((column.mean, column.scale) == (0.0, 1.0) for column in preprocessing.numbers)
     transform = Transform(preprocessing)
     assert not transform.trainable_variables
@@ -38,11 +38,29 @@ def test_article_table_passes_as_it_is(tmp_path: Path) -> None:
     np.testing.assert_array_equal(numbers, np.stack([columns[f"x{i}"] for i in range(3)], axis=1))
 
 
-def test_auto_normalises_only_columns_outside_of_minus_one_to_one(tmp_path: Path) -> None:
+def test_auto_centres_every_column_and_divides_it_by_its_spread(tmp_path: Path) -> None:
     preprocessing = make(tmp_path, SMALL)
     scaling = {column.name: (column.mean, round(column.scale, 6)) for column in preprocessing.numbers}
-    assert scaling == {"a": (0.0, 1.0), "b": (12.0, 1.632993), "n": (2008.0, 0.707107)}
+    assert scaling == {"a": (0.125, 0.73951), "b": (12.0, 1.632993), "n": (2008.0, 0.707107)}
     assert (preprocessing.label_mean, round(preprocessing.label_scale, 3)) == (2000.0, 707.107)
+
+
+@pytest.mark.parametrize("rare", [1.0, -1.0])
+def test_auto_keeps_rare_values_within_five_and_zscore_does_not(tmp_path: Path, rare: float) -> None:
+    table = {"a": [0.0] * 399 + [rare], "y": [0.0, 1.0] * 200}
+    columns = {"a": tf.constant([0.0, rare])}
+    (auto,) = Transform(make(tmp_path / "1", table))(columns)
+    np.testing.assert_allclose(auto[:, 0], [-rare * 5 / 399, rare * 5], rtol=1e-5)
+    (zscore,) = Transform(make(tmp_path / "2", table, normalize="zscore"))(columns)
+    np.testing.assert_allclose(zscore[:, 0], [-rare * 0.05006, rare * 19.975], rtol=1e-3)
+
+
+def test_whole_rows_of_floats_are_normalised_in_float32_as_in_float64(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, {"a": [250.25, 251.0, 249.5, 250.0], "y": [0.0, 1.0, 2.0, 3.0]})
+    values = np.float32([249.3, 250.001, 251.9])
+    (found,) = Transform(preprocessing)({"a": tf.constant(values)})
+    (column,) = preprocessing.numbers
+    np.testing.assert_allclose(found[:, 0], (values.astype(np.float64) - column.mean) / column.scale, atol=1e-6)
 
 
 def test_zscore_normalises_every_column_and_none_none(tmp_path: Path) -> None:
@@ -65,13 +83,13 @@ def test_missing_numbers_become_the_mean_and_an_indicator(tmp_path: Path) -> Non
             "s": tf.constant(["", "y"]),
         }
     )
-    np.testing.assert_allclose(numbers, [[0.5, 0.0, 0.0, 1.0], [nan, 1.0, 1.414214, 0.0]], rtol=1e-5)
+    np.testing.assert_allclose(numbers, [[0.507093, 0.0, 0.0, 1.0], [nan, 1.0, 1.414214, 0.0]], rtol=1e-5)
     assert numbers.dtype == tf.float32
     np.testing.assert_array_equal(ids, [[1], [3]])
 
 
 def test_missing_numbers_become_the_mean_also_where_nothing_is_normalised(tmp_path: Path) -> None:
-    transform = Transform(make(tmp_path, {"b": [0.2, None, 0.4], "y": [0.1, 0.2, 0.3]}))
+    transform = Transform(make(tmp_path, {"b": [0.2, None, 0.4], "y": [0.1, 0.2, 0.3]}, normalize="none"))
     (numbers,) = transform({"b": tf.constant([float("nan"), 0.7])})
     np.testing.assert_allclose(numbers, [[0.3, 1.0], [0.7, 0.0]], rtol=1e-6)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,26 @@ def test_trainer_makes_a_model_of_the_article(kind: str, parameters: int, articl
     assert model.checksum == folder_checksum(model.serving_path)
     assert {len(series) for series in model.history.values()} == {2}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Format-Serving", "history.json"]
+
+
+@pytest.fixture(scope="module")
+def ten_batches(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return make_artifacts(tmp_path_factory.mktemp("ten_batches"), *cut(article_table(10_500), 10_000))
+
+
+@pytest.mark.parametrize("seed", [2, 5, 7])  # from these features in [0, 1] as they are end above it
+def test_default_settings_reach_float32s_floor_in_a_fifth_of_the_articles_updates(
+    seed: int, ten_batches: Any, tmp_path: Path
+) -> None:
+    params = TrainerParams(epochs=180, seed=seed)
+    model = train_model(
+        *ten_batches, output_dir=tmp_path, params=params, kind="cross_layer", architecture=CrossLayerParams()
+    )
+    assert model.properties["updates"] == 1800
+    _, held_out = cut(article_table(10_500), 10_000)
+    label = np.float64(held_out.pop("y"))
+    predictions = predict(model, {name: tf.constant(values) for name, values in held_out.items()})
+    assert np.sqrt(np.mean((predictions - label) ** 2)) <= 1.5e-7
 
 
 @pytest.mark.parametrize("kind", MODEL_KINDS)
@@ -201,7 +222,8 @@ def test_row_with_a_value_that_is_not_finite_is_named(tmp_path: Path, monkeypatc
 def test_collapsed_network_is_diagnosed(article: Any, tmp_path: Path) -> None:
     model = train(article, tmp_path, "dense", learning_rate=50.0, epochs=10)
     assert "The model has collapsed: its predictions have no spread" in model.properties["diagnosis"][0]
-    assert any("units in layer `dense_0` are dead: 0 on all of 200 rows" in s for s in model.properties["diagnosis"])
+    dead = r"3 of 3 units in layer `dense_\d` are dead: 0 on all of 200 rows"
+    assert any(re.match(dead, sentence) for sentence in model.properties["diagnosis"])
     schema = article[1].proto()
     assert [feature.name for feature in read_schema(schema)[0]] == ["x0", "x1", "x2"]
 
