@@ -7,7 +7,7 @@ import difflib
 import importlib.util
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,9 @@ def train_model(
             label_scale=preprocessing.label_scale,
             not_finite=_explain(examples, train, preprocessing, params),
             checkpoint_dir=checkpoint_dir,
-            identity=_identity(description, preprocessing, params, examples, exported.path if exported else None),
+            identity=_identity(
+                kind, architecture, preprocessing, params, examples, exported.path if exported else None
+            ),
             on_epoch=stack.enter_context(_Progress(params, output_dir)),
         )
         _fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
@@ -178,7 +180,8 @@ def _check_params(examples: Examples, params: TrainerParams) -> None:
 
 
 def _identity(
-    description: Mapping[str, Any],
+    kind: str,
+    architecture: Architecture,
     preprocessing: Preprocessing,
     params: TrainerParams,
     examples: Examples,
@@ -187,9 +190,11 @@ def _identity(
     """Returns all that the result depends on, for a checkpoint to be compared with."""
     settings = {name: value for name, value in dataclasses.asdict(params).items() if name not in WITHOUT_EFFECT}
     return {
-        **description,
+        "kind": kind,
+        **dataclasses.asdict(architecture),
         **settings,
         "train rows": examples.counts["train"],
+        "examples": examples.fingerprint or folder_checksum(examples.path),
         "preprocessing": preprocessing.to_json(),
         "warm start": folder_checksum(warm_start) if warm_start else None,
     }

@@ -130,6 +130,27 @@ def test_trainer_refuses_a_checkpoint_of_another_architecture(article: Any, tmp_
         )
 
 
+def test_trainer_refuses_a_checkpoint_of_another_initializer(article: Any, tmp_path: Path) -> None:
+    train(article, tmp_path / "1", checkpoint_every=1, checkpoint_dir=tmp_path / "checkpoints")
+    message = '`kernel_initializer` is "glorot_uniform" there, "he_normal" here'
+    with pytest.raises(TrainingError, match=message):
+        train(
+            article,
+            tmp_path / "2",
+            architecture=CrossLayerParams(kernel_initializer="he_normal"),
+            checkpoint_dir=tmp_path / "checkpoints",
+        )
+
+
+def test_trainer_refuses_a_checkpoint_of_as_many_other_rows(article: Any, tmp_path: Path) -> None:
+    table = article_table(250)
+    table["y"][199] += 1e-3
+    others = (make_artifacts(tmp_path / "others", *cut(table))[0], *article[1:])
+    train(article, tmp_path / "1", checkpoint_every=1, checkpoint_dir=tmp_path / "checkpoints")
+    with pytest.raises(TrainingError, match=r"is of another training: `examples` is .* there, .* here\. Remove"):
+        train(others, tmp_path / "2", checkpoint_dir=tmp_path / "checkpoints")
+
+
 def test_warm_start_predicts_as_the_model_before_until_it_learns(mixed: Any, tmp_path: Path) -> None:
     before = train(mixed, tmp_path / "1", epochs=5)
     started = train(mixed, tmp_path / "2", learning_rate=1e-12, epochs=1, warm_start=before.serving_path)
