@@ -42,7 +42,7 @@ class ExampleGenParams:
     """Where rows come from and how they are split."""
 
     source: str = setting("synthetic", "where rows come from", choices=("synthetic", "csv", "parquet", "tfrecord"))
-    input: str = setting("", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst)")
+    input: str = setting("", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst, .lz4)")
     input_pattern: str = setting("", "instead of `input`: a path with {SPAN} and, if wanted, {VERSION}")
     span: int | None = setting(None, "the span to read; none: the newest", least=0)
     version: int | None = setting(None, "the version of that span; none: the newest", least=0)

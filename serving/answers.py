@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 
 from serving import messages
+from serving.dtypes import Array
 from serving.status import ServerError
-from serving.tensors import Array, read_tensor
+from serving.tensors import read_tensor
 
 
 class Timings(NamedTuple):

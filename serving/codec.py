@@ -14,39 +14,15 @@ from typing import Any
 
 import numpy as np
 from google.protobuf.internal.encoder import _VarintBytes as varint  # type: ignore[attr-defined]
-from numpy.typing import NDArray
 
 from serving.codes import invalid
+from serving.dtypes import DT_BFLOAT16, DT_HALF, DT_STRING, NUMBERS, TYPES, Array, listed_values
 
-Array = NDArray[Any]
-
-DT_STRING = 7
-_DT_HALF = 19
-_DT_BFLOAT16 = 14
 _MOST_DIMENSIONS = 254
 _LARGEST_SIZE = 2**63 - 1
 # A few bytes may claim a huge tensor whose last value repeats. The real server would try to allocate it.
 _MOST_IMPLIED_BYTES = 2**28
 
-# DataType number -> (NumPy type, field that holds its values). bfloat16 is added by `_types`: NumPy has none.
-_TYPES: dict[int, tuple[np.dtype[Any], str]] = {
-    1: (np.dtype(np.float32), "float_val"),
-    2: (np.dtype(np.float64), "double_val"),
-    3: (np.dtype(np.int32), "int_val"),
-    4: (np.dtype(np.uint8), "int_val"),
-    5: (np.dtype(np.int16), "int_val"),
-    6: (np.dtype(np.int8), "int_val"),
-    DT_STRING: (np.dtype(np.object_), "string_val"),
-    8: (np.dtype(np.complex64), "scomplex_val"),
-    9: (np.dtype(np.int64), "int64_val"),
-    10: (np.dtype(np.bool_), "bool_val"),
-    17: (np.dtype(np.uint16), "int_val"),
-    18: (np.dtype(np.complex128), "dcomplex_val"),
-    _DT_HALF: (np.dtype(np.float16), "half_val"),
-    22: (np.dtype(np.uint32), "uint32_val"),
-    23: (np.dtype(np.uint64), "uint64_val"),
-}
-_NUMBERS = {numpy: number for number, (numpy, _) in _TYPES.items()}
 # Fields whose packed form is the array's own little-endian bytes: field number.
 _SPLICED = {1: 5, 2: 6, 8: 9, 10: 11, 18: 12}
 # Fields of variable-length numbers: field number. Strings are field 8, one entry each.
@@ -56,16 +32,16 @@ _CONTENT_FIELD = 4
 
 def numpy_type(data_type: int) -> np.dtype[Any] | None:
     """Returns NumPy's type for a DataType; None for one that cannot be sent. Text is `object`, of bytes."""
-    known = _TYPES.get(data_type)
-    if known is None and data_type == _DT_BFLOAT16:
+    known = TYPES.get(data_type)
+    if known is None and data_type == DT_BFLOAT16:
         return np.dtype(_bfloat16())
     return known[0] if known else None
 
 
 def data_type_of(array: Array) -> int:
     """Returns the DataType number of an array."""
-    number = _NUMBERS.get(array.dtype)
-    return _DT_BFLOAT16 if number is None and array.dtype.name == "bfloat16" else number or 0
+    number = NUMBERS.get(array.dtype)
+    return DT_BFLOAT16 if number is None and array.dtype.name == "bfloat16" else number or 0
 
 
 @lru_cache(maxsize=1)
@@ -108,7 +84,7 @@ def read_tensor(tensor: Any, alias: str) -> Array:
         if len(content) != size * dtype.itemsize:
             raise invalid(f"tensor parsing error: {alias}")
         return np.frombuffer(content, dtype).reshape(shape)
-    values = _listed_values(tensor, dtype)
+    values = listed_values(tensor, dtype)
     if len(values) > size:
         values = values[:size]
     elif len(values) < size:
@@ -118,21 +94,6 @@ def read_tensor(tensor: Any, alias: str) -> Array:
         filled[: len(values)] = values
         values = filled
     return values.reshape(shape)
-
-
-def _listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
-    """Returns the values of the typed field, shape `[number of values]`."""
-    if tensor.dtype == _DT_BFLOAT16 or tensor.dtype == _DT_HALF:  # the bits of each value, as integers
-        return np.array(tensor.half_val, np.int32).astype(np.uint16).view(dtype)
-    listed = getattr(tensor, _TYPES[tensor.dtype][1])
-    if tensor.dtype == DT_STRING:
-        return _as_objects(list(listed))
-    if dtype.kind == "c":  # real and imaginary parts in turn
-        parts = np.array(listed, np.float32 if dtype == np.complex64 else np.float64)
-        return parts[: len(parts) // 2 * 2].view(dtype)
-    if dtype.kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
-        return np.array(listed, np.int32).astype(dtype)
-    return np.array(listed, dtype)
 
 
 def _as_objects(values: list[bytes]) -> Array:
@@ -183,7 +144,7 @@ def write_tensor(array: Array, *, as_content: bool = False) -> bytes:
         return head
     if number in _SPLICED:
         return head + _field(_SPLICED[number], array.tobytes())
-    if number in (_DT_HALF, _DT_BFLOAT16):
+    if number in (DT_HALF, DT_BFLOAT16):
         return head + _field(13, b"".join([varint(bits) for bits in array.view(np.uint16).ravel().tolist()]))
     mask = 2**64 - 1  # a negative number is written as 64 bits, two's complement
     return head + _field(_VARINTS[number], b"".join([varint(value & mask) for value in array.ravel().tolist()]))
@@ -213,7 +174,7 @@ def _field(number: int, value: bytes) -> bytes:
 @lru_cache(maxsize=4096)
 def _output_head(alias: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes | None:
     """Returns an entry of `outputs` up to its values; None where these are not the array's own bytes, or none."""
-    number = _NUMBERS.get(dtype, 0)
+    number = NUMBERS.get(dtype, 0)
     size = math.prod(shape) * dtype.itemsize
     if number not in _SPLICED or not size:
         return None

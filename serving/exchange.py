@@ -18,6 +18,7 @@ import numpy as np
 
 from serving import messages
 from serving.answers import Prediction, Timings, VersionStatus, parse, read_prediction, read_status
+from serving.dtypes import Array
 from serving.input_checks import fit_inputs
 from serving.requests import predict_request
 from serving.signature import ModelMetadata, Signature, read_metadata
@@ -29,7 +30,6 @@ from serving.status import (
     ServingError,
     error_from_rpc,
 )
-from serving.tensors import Array
 
 METHODS = {
     "Predict": "/tensorflow.serving.PredictionService/Predict",

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from serving.dtypes import Array
 from serving.signature import Signature, TensorSpec
 from serving.status import InvalidRequestError
-from serving.tensors import Array
 
 _MOST_ROWS_NAMED = 5
 _EXACT_FLOATS = 2.0**53

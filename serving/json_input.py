@@ -16,8 +16,9 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.codec import DT_STRING, Array, numpy_type
+from serving.codec import numpy_type
 from serving.codes import invalid, status_of
+from serving.dtypes import DT_STRING, Array
 from serving.model import Signature
 from serving.status import ServingError
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.codec import Array
 from serving.codes import invalid
+from serving.dtypes import Array
 
 
 def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[attr-defined]
 
-from serving.codec import Array, read_tensor
+from serving.codec import read_tensor
+from serving.dtypes import Array
 from serving.status import ServingError
 from serving.versions import requested
 

@@ -18,7 +18,8 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.codec import Array, numpy_type
+from serving.codec import numpy_type
+from serving.dtypes import Array
 from serving.status import ServingError
 
 DEFAULT_SIGNATURE = "serving_default"

@@ -13,8 +13,9 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.codec import Array, read_tensor
+from serving.codec import read_tensor
 from serving.codes import invalid
+from serving.dtypes import Array
 from serving.layouts import Layout, Values
 from serving.model import DEFAULT_SIGNATURE, LoadedModel, Signature
 from serving.status import ServingError

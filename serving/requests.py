@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from serving import messages
-from serving.tensors import Array, content_of, data_type, head_of, varint, write_tensor
+from serving.dtypes import Array
+from serving.tensors import content_of, data_type, head_of, varint, write_tensor
 
 
 def _tag(message: Any, field: str) -> bytes:

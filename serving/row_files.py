@@ -19,8 +19,8 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 from google.protobuf.message import DecodeError
 
 from serving import messages
+from serving.dtypes import Array
 from serving.status import RowsError
-from serving.tensors import Array
 
 FORMATS = ("jsonl", "csv", "tfrecord")
 

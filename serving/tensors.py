@@ -12,65 +12,40 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from serving import messages
+from serving.dtypes import NUMBERS, TYPES, Array, listed_values
 from serving.status import ServerError
-
-Array = NDArray[Any]
 
 _LARGE_BYTES = 2**16
 _MOST_REPEATED_BYTES = 2**31  # of an answer that says its values in short
-_FEW = 64  # values
-
-# TensorFlow's name of a type -> (NumPy's, the typed field that may hold its values).
-_TYPES: dict[str, tuple[Any, str]] = {
-    "DT_FLOAT": (np.float32, "float_val"),
-    "DT_DOUBLE": (np.float64, "double_val"),
-    "DT_HALF": (np.float16, "half_val"),
-    "DT_INT8": (np.int8, "int_val"),
-    "DT_INT16": (np.int16, "int_val"),
-    "DT_INT32": (np.int32, "int_val"),
-    "DT_INT64": (np.int64, "int64_val"),
-    "DT_UINT8": (np.uint8, "int_val"),
-    "DT_UINT16": (np.uint16, "int_val"),
-    "DT_UINT32": (np.uint32, "uint32_val"),
-    "DT_UINT64": (np.uint64, "uint64_val"),
-    "DT_BOOL": (np.bool_, "bool_val"),
-    "DT_COMPLEX64": (np.complex64, "scomplex_val"),
-    "DT_COMPLEX128": (np.complex128, "dcomplex_val"),
-    "DT_STRING": (np.object_, "string_val"),
-}
 _TYPE_NAMES = {number: name for name, number in messages.DATA_TYPES.items()}
-_NUMPY_TYPES = {messages.DATA_TYPES[name]: np.dtype(numpy) for name, (numpy, _) in _TYPES.items()}
-_VALUE_FIELDS = {messages.DATA_TYPES[name]: field for name, (_, field) in _TYPES.items()}
-_NUMBERS = {numpy: number for number, numpy in _NUMPY_TYPES.items()}
-_HALF = messages.DATA_TYPES["DT_HALF"]
 
 
 def numpy_type(number: int) -> np.dtype[Any] | None:
     """Returns NumPy's type for a DataType number; None where NumPy has none. Text is `object`, of bytes."""
-    return _NUMPY_TYPES.get(number)
+    known = TYPES.get(number)
+    return known[0] if known else None
 
 
 def type_name(number: int) -> str:
     """Returns TensorFlow's word for a DataType number, such as "float32" is DT_FLOAT's, in NumPy's spelling."""
-    numpy = _NUMPY_TYPES.get(number)
+    numpy = numpy_type(number)
     if numpy is None:
         return _TYPE_NAMES.get(number, f"DataType {number}")
     return "text" if numpy.kind == "O" else numpy.name
 
 
 def data_type(dtype: Any) -> int:
-    """Returns the DataType number of one of NumPy's types in the table above."""
-    return _NUMBERS[np.dtype(dtype)]
+    """Returns the DataType number of one of NumPy's types in `dtypes.TYPES`."""
+    return NUMBERS[np.dtype(dtype)]
 
 
 def write_tensor(array: Array) -> bytes:
     """Returns a serialized TensorProto.
 
     Args:
-      array: Any shape; one of NumPy's types in the table above, `object` holding bytes.
+      array: Any shape; one of NumPy's types in `dtypes.TYPES`, `object` holding bytes.
     """
     number = data_type(array.dtype)
     if array.dtype.kind != "O":
@@ -81,7 +56,7 @@ def write_tensor(array: Array) -> bytes:
 
 def head_of(number: int, shape: tuple[int, ...]) -> tuple[bytes, int]:
     """Returns what stands before the values of a serialized TensorProto of numbers, and the values' size in bytes."""
-    size = math.prod(shape) * _NUMPY_TYPES[number].itemsize
+    size = math.prod(shape) * TYPES[number][0].itemsize
     return _type_and_shape(number, shape) + _CONTENT_TAG + varint(size), size
 
 
@@ -117,7 +92,7 @@ def read_tensor(tensor: Any) -> Array:
     Raises:
       ServerError: The type has no counterpart in NumPy, or the bytes do not fit the shape.
     """
-    dtype = _NUMPY_TYPES.get(tensor.dtype)
+    dtype = numpy_type(tensor.dtype)
     dimensions = tensor.tensor_shape.dim
     shape = (dimensions[0].size,) if len(dimensions) == 1 else tuple([dim.size for dim in dimensions])
     if dtype is None:
@@ -131,7 +106,7 @@ def read_tensor(tensor: Any) -> Array:
                 f"The answer holds {len(content)} bytes of {type_name(tensor.dtype)}, which is not shape {list(shape)}."
             )
         return np.frombuffer(content, dtype).reshape(shape).copy()
-    values = _listed_values(tensor, dtype)
+    values = listed_values(tensor, dtype)
     if len(values) > size:
         values = values[:size]
     elif len(values) < size:
@@ -140,25 +115,6 @@ def read_tensor(tensor: Any) -> Array:
             raise ServerError(f"The answer claims shape {list(shape)} and holds {len(values)} values.")
         values = _repeat_last(values, size, dtype)
     return values if len(shape) == 1 else values.reshape(shape)
-
-
-def _listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
-    """Returns the values in the typed field, shape `[number of values]`."""
-    listed = getattr(tensor, _VALUE_FIELDS[tensor.dtype])
-    kind = dtype.kind
-    if kind == "O":
-        values = np.empty(len(listed), np.object_)
-        values[:] = listed
-        return values
-    if tensor.dtype == _HALF:  # the bits of each half, as integers
-        return np.array(listed, np.int32).astype(np.uint16).view(np.float16)
-    if kind == "c":  # real and imaginary parts in turn
-        parts = np.array(listed, np.float32 if dtype == np.complex64 else np.float64)
-        return parts[: len(parts) // 2 * 2].view(dtype)
-    if kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
-        return np.array(listed, np.int32).astype(dtype)
-    # A short one is read faster as a list, a long one by its own conversion.
-    return np.array(listed[:] if len(listed) < _FEW else listed, dtype)
 
 
 def _repeat_last(values: Array, size: int, dtype: np.dtype[Any]) -> Array:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from example_gen_fixtures import all_rows, make, make_csv, rows_of
 
@@ -113,7 +114,20 @@ def test_csv_reads_rows_longer_than_a_block(tmp_path: Path) -> None:
     assert [len(row["a"]) for row in rows] == [5, 3_000_000, 3]
 
 
-@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress)])
+def pack_with(codec: str) -> Any:
+    def pack(content: bytes) -> bytes:
+        packed = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(packed, codec) as stream:
+            stream.write(content)
+        return packed.getvalue().to_pybytes()
+
+    return pack
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"),
+    [(".gz", gzip.compress), (".bz2", bz2.compress), (".zst", pack_with("zstd")), (".lz4", pack_with("lz4"))],
+)
 def test_csv_reads_compressed_files(tmp_path: Path, suffix: str, pack: Any) -> None:
     path = tmp_path / f"rides.csv{suffix}"
     path.write_bytes(pack(b"a,y\n1,2\n3,4\n"))

@@ -1,0 +1,63 @@
+"""TensorFlow's types beside NumPy's, and where a TensorProto lists their values: one table for server and client.
+
+Source: tensorflow/core/framework/types.proto, tensor.proto and tensor.cc.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+DT_STRING = 7
+DT_BFLOAT16 = 14
+DT_HALF = 19
+
+# DataType number -> (NumPy's type, the typed field that may hold its values). Text is `object`, of bytes. bfloat16 has
+# no place here: NumPy knows it only where TensorFlow is.
+TYPES: dict[int, tuple[np.dtype[Any], str]] = {
+    1: (np.dtype(np.float32), "float_val"),
+    2: (np.dtype(np.float64), "double_val"),
+    3: (np.dtype(np.int32), "int_val"),
+    4: (np.dtype(np.uint8), "int_val"),
+    5: (np.dtype(np.int16), "int_val"),
+    6: (np.dtype(np.int8), "int_val"),
+    DT_STRING: (np.dtype(np.object_), "string_val"),
+    8: (np.dtype(np.complex64), "scomplex_val"),
+    9: (np.dtype(np.int64), "int64_val"),
+    10: (np.dtype(np.bool_), "bool_val"),
+    17: (np.dtype(np.uint16), "int_val"),
+    18: (np.dtype(np.complex128), "dcomplex_val"),
+    DT_HALF: (np.dtype(np.float16), "half_val"),
+    22: (np.dtype(np.uint32), "uint32_val"),
+    23: (np.dtype(np.uint64), "uint64_val"),
+}
+NUMBERS = {numpy: number for number, (numpy, _) in TYPES.items()}
+
+_FEW = 64  # values
+
+
+def listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
+    """Returns the values in the typed field of a TensorProto, shape `[number of values]`, as many as it lists.
+
+    Args:
+      tensor: Of a type in the table, or bfloat16.
+      dtype: NumPy's type for it.
+    """
+    if tensor.dtype in (DT_HALF, DT_BFLOAT16):  # the bits of each value, as integers
+        return np.array(tensor.half_val, np.int32).astype(np.uint16).view(dtype)
+    listed = getattr(tensor, TYPES[tensor.dtype][1])
+    if dtype.kind == "O":
+        values = np.empty(len(listed), np.object_)
+        values[:] = listed
+        return values
+    if dtype.kind == "c":  # real and imaginary parts in turn
+        parts = np.array(listed, np.float32 if dtype == np.complex64 else np.float64)
+        return parts[: len(parts) // 2 * 2].view(dtype)
+    if dtype.kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
+        return np.array(listed, np.int32).astype(dtype)
+    # A short one is read faster as a list, a long one by its own conversion.
+    return np.array(listed[:] if len(listed) < _FEW else listed, dtype)
