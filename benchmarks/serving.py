@@ -5,9 +5,10 @@ count. Other load on the machine still shows in it, through shared caches: the t
 echo server has the options of ours (`serving.listen`) and the threads of gRPC's quick start for Python,
 `ThreadPoolExecutor(10)`; it parses nothing, and returns each request's bytes as they came, which are more than our
 answer's. A second echo server has our own threads (`serving.call_threads`): beside it stands what the answers alone
-cost. Latencies are of client and server together. The models have three features: "cross" is one cross layer and its
-head, the kind that the pipeline pushes by default; "dense" is 3 -> 64 -> 64 -> 1, with 400 times as many
-multiplications. `python -m benchmarks.serving echo` is the echo server, with `own` behind it that with our threads.
+cost. Latencies are of client and server together. The models are the Trainer's exports, with three normalised features:
+"cross" is one cross layer and its head, what the pipeline pushes by default; "dense" is 3 -> 64 -> 64 -> 1, with 400
+times as many multiplications. `python -m benchmarks.serving echo` is the echo server, `echo own` that with our
+threads.
 """
 
 from __future__ import annotations
@@ -121,33 +122,29 @@ def echo_server(threads: futures.Executor) -> None:
 
 
 def save_network(path: Path, name: str) -> None:
-    """Writes the network `name` of `MODELS`, with one named input per feature and a warm-up record."""
-    import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    """Exports the network `name` of `MODELS` as the Trainer does, with warm-up requests and random weights.
 
-    generator = np.random.default_rng(0)
-    shapes = {"cross": ((3, 3), (3, 1)), "dense": ((3, 64), (64, 64), (64, 1))}[name]
+    Its three features are normalised, as the default config normalises those of the built-in table.
+    """
+    from components.export import export_model
+    from components.features import Feature
+    from components.models import build_network, describe, initialize
+    from components.params import CrossLayerParams, DenseParams
+    from components.preprocessing import NumberColumn, Preprocessing, Transform
+    from components.warmup_requests import write_warmup_requests
 
-    class Network(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.kernels = [tf.Variable(generator.normal(size=shape).astype(np.float32)) for shape in shapes]
-
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, f"x{i}") for i in range(3)])
-        def serve(self, x0: Any, x1: Any, x2: Any) -> dict[str, Any]:
-            first = x = tf.stack([x0, x1, x2], axis=1)
-            for kernel in self.kernels[:-1]:
-                x = first * (x @ kernel) + x if name == "cross" else tf.nn.relu(x @ kernel)
-            return {"prediction": tf.squeeze(x @ self.kernels[-1], 1)}
-
-    network = Network()
+    kind, architecture = (
+        ("dense", DenseParams(units=(64, 64))) if name == "dense" else ("cross_layer", CrossLayerParams())
+    )
+    features = [Feature(f"x{i}", "FLOAT") for i in range(3)]
+    network = build_network(kind, architecture, num_numbers=3)
+    initialize(network, 0)
+    columns = tuple(NumberColumn(feature.name, "FLOAT", True, mean=0.4975, scale=0.2887) for feature in features)
     unfinished = path.parent / f".tmp-{path.name}"
-    tf.saved_model.save(network, str(unfinished), signatures=network.serve.get_concrete_function())
-    log = prediction_log_pb2.PredictionLog()
-    log.predict_log.request.CopyFrom(predict_pb2.PredictRequest.FromString(request(name, 1)))
-    (unfinished / "assets.extra").mkdir()
-    with tf.io.TFRecordWriter(str(unfinished / "assets.extra" / "tf_serving_warmup_requests")) as writer:
-        writer.write(log.SerializeToString())
+    description = describe(kind, architecture, network)
+    export_model(network, Transform(Preprocessing(columns, ())), unfinished, description=description)
+    rows = {feature.name: np.linspace(0, 1, 100, dtype=np.float32) for feature in features}
+    write_warmup_requests(unfinished, features, rows, model_name=name)
     unfinished.rename(path)
 
 

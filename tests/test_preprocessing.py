@@ -11,7 +11,7 @@ from training_fixtures import article_table, make_artifacts
 
 from components.errors import TrainingError
 from components.features import read_schema
-from components.preprocessing import NumberColumn, Preprocessing, Transform, make_preprocessing
+from components.preprocessing import FEW_NUMBERS, NumberColumn, Preprocessing, Transform, make_preprocessing
 
 SMALL = {
     "a": [0.0, 0.5, 1.0, -1.0],
@@ -69,6 +69,26 @@ def test_zscore_normalises_every_column_and_none_none(tmp_path: Path) -> None:
     none = make(tmp_path / "2", SMALL, normalize="none")
     assert [(column.mean, column.scale) for column in none.numbers] == [(0.0, 1.0)] * 3
     assert not none.scales_label
+
+
+def test_many_columns_are_normalised_as_few_are() -> None:
+    random = np.random.default_rng(3)
+    few = [
+        NumberColumn("metres", "FLOAT", True, mean=0.3, scale=0.7),
+        NumberColumn("seconds", "INT", True, mean=1.7e9, scale=10.0),
+        NumberColumn("age", "FLOAT", False, mean=40.1, scale=12.0, fill=40.1),
+        NumberColumn("share", "FLOAT", True),
+    ]
+    rest = [NumberColumn(f"other{i}", "FLOAT", True, mean=float(i), scale=3.0) for i in range(FEW_NUMBERS)]
+    columns = {column.name: tf.constant(random.normal(size=5), tf.float32) for column in [*few, *rest]}
+    columns["seconds"] = tf.constant(1_700_000_000 + np.arange(5))
+    columns["age"] = tf.constant([31.0, float("nan"), 55.5, float("nan"), 40.0])
+    (one_by_one,) = Transform(Preprocessing(tuple(few), ()))(columns)
+    (together,) = Transform(Preprocessing((*few, *rest), ()))(columns)
+    assert together.shape == (5, 4 + FEW_NUMBERS + 1)
+    np.testing.assert_allclose(together[:, :4], one_by_one[:, :4], rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(together[:, -1], [0, 1, 0, 1, 0])
+    np.testing.assert_array_equal(one_by_one[:, -1], [0, 1, 0, 1, 0])
 
 
 def test_missing_numbers_become_the_mean_and_an_indicator(tmp_path: Path) -> None:
