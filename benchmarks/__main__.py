@@ -53,13 +53,13 @@ def main() -> int:
         for row in importlib.import_module(f"benchmarks.{name}").rows():
             rows.append(row)
             print(f"  {row.case}: {row.ours:.4g} {row.unit}, ratio {row.ratio}", file=sys.stderr, flush=True)
-    report["rows"] = [asdict(row) for row in rows]
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as stream:
-            json.dump(report, stream, indent=2)
-    if options.page:
-        with open(options.page, "w", encoding="utf-8") as stream:
-            stream.write(page.render(report, " ".join(["python -m benchmarks", *options.names])))
+        report["rows"] = [asdict(row) for row in rows]  # written after each, so that a failure loses only what follows
+        if options.json:
+            with open(options.json, "w", encoding="utf-8") as stream:
+                json.dump(report, stream, indent=2)
+        if options.page:
+            with open(options.page, "w", encoding="utf-8") as stream:
+                stream.write(page.render(report, " ".join(["python -m benchmarks", *options.names])))
     table = Table(title=f"{report['date']} · {report['machine']}")
     for heading in ("benchmark", "case", "ours", "other", "unit", "ratio", "goal", "met", "other is"):
         table.add_column(heading, overflow="fold")

@@ -94,7 +94,7 @@ def raise_not_finite(
     raise DivergedError(
         f"{where}, and its rows are finite: the gradient has exploded. The loss rose{path} before. Lower "
         f"`trainer.learning_rate` (it was {learning_rate:.3g} then), set `trainer.warmup_fraction` to 0.05 or more, or "
-        "`trainer.normalize` to zscore."
+        "`trainer.normalize` to auto where it is none."
     )
 
 
