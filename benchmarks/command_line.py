@@ -27,8 +27,8 @@ def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         root = ("--root", str(Path(folder) / "root"))
         # Enough updates for the gate to open, whatever the seed.
-        rows, limit = "example_gen.num_examples=2000", "evaluator.max_rmse=0.1"
-        settings = (rows, "trainer.batch_size=100", "trainer.epochs=20", limit)
+        few, limit = "example_gen.num_examples=2000", "evaluator.max_rmse=0.1"
+        settings = (few, "trainer.batch_size=100", "trainer.epochs=20", limit)
         small = tuple(word for text in settings for word in ("--set", text))
         _call(*CROSSNET, "run", *root, *small)
         commands = {
