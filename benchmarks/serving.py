@@ -139,6 +139,8 @@ def save_network(path: Path, name: str) -> None:
     features = [Feature(f"x{i}", "FLOAT") for i in range(3)]
     network = build_network(kind, architecture, num_numbers=3)
     initialize(network, 0)
+    for variable in network.trainable_variables:  # biases too: a graph optimizer takes an addition of zero out
+        variable.assign_add(np.full(variable.shape, 0.01, np.float32))
     columns = tuple(NumberColumn(feature.name, "FLOAT", True, mean=0.4975, scale=0.2887) for feature in features)
     unfinished = path.parent / f".tmp-{path.name}"
     description = describe(kind, architecture, network)

@@ -13,9 +13,10 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from components.by_feature import by_feature, gains_by_feature
 from components.features import Feature
 from components.files import write_json
-from components.preprocessing import Preprocessing, Transform
+from components.preprocessing import Preprocessing, Transform, side_by_side
 
 TRAINING_FILE = "assets.extra/training.json"
 REGRESS_METHOD = "tensorflow/serving/regress"
@@ -88,15 +89,20 @@ def prediction_function(
 ) -> Callable[[Mapping[str, tf.Tensor]], tf.Tensor]:
     """Returns the function of feature tensors `[batch]` to predictions float32 `[batch]`, in the label's unit."""
     preprocessing = transform.preprocessing
+    is_by_feature = gains_by_feature(network)
 
     def predict(columns: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        inputs = transform(columns)
-        output = tf.squeeze(network(list(inputs) if len(inputs) > 1 else inputs[0], training=False), axis=1)
+        inputs = transform.by_feature(columns)
+        if is_by_feature:
+            output = by_feature(network, inputs)
+        else:
+            rows = side_by_side(inputs)
+            output = tf.squeeze(network(list(rows) if len(rows) > 1 else rows[0], training=False), axis=1)
         if preprocessing.scales_label:
             output = output * preprocessing.label_scale + preprocessing.label_mean
         if preprocessing.numbers and any(_activation(layer) == "relu" for layer in network.layers):
             # A fused relu may turn NaN into 0, and the model would answer as if it had been asked something.
-            output = tf.where(tf.reduce_any(tf.math.is_nan(inputs[0]), axis=1), math.nan, output)
+            output = tf.where(tf.reduce_any(tf.math.is_nan(inputs[0]), axis=0), math.nan, output)
         return output
 
     return predict

@@ -112,7 +112,12 @@ class LoadedModel:
         call = self._callables.get((signature.name, outputs))
         if call is None:
             call = self._compile(signature, outputs)
-        return lambda inputs: dict(zip(outputs, map(_as_array, call(*inputs)), strict=True))
+
+        def run(inputs: Sequence[Array]) -> dict[str, Array]:
+            values = zip(outputs, call(*inputs), strict=True)
+            return {alias: value if type(value) is np.ndarray else _as_array(value) for alias, value in values}
+
+        return run
 
     def _compile(self, signature: Signature, outputs: tuple[str, ...]) -> Callable[..., Sequence[Any]]:
         feeds = [name for name, _ in signature.inputs.values()]

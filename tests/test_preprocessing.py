@@ -11,7 +11,7 @@ from training_fixtures import article_table, make_artifacts
 
 from components.errors import TrainingError
 from components.features import read_schema
-from components.preprocessing import FEW_NUMBERS, NumberColumn, Preprocessing, Transform, make_preprocessing
+from components.preprocessing import NumberColumn, Preprocessing, Transform, make_preprocessing
 
 SMALL = {
     "a": [0.0, 0.5, 1.0, -1.0],
@@ -71,24 +71,35 @@ def test_zscore_normalises_every_column_and_none_none(tmp_path: Path) -> None:
     assert not none.scales_label
 
 
-def test_many_columns_are_normalised_as_few_are() -> None:
+def test_columns_of_every_kind_are_normalised_together_as_in_float64() -> None:
     random = np.random.default_rng(3)
-    few = [
+    numbers = (
         NumberColumn("metres", "FLOAT", True, mean=0.3, scale=0.7),
         NumberColumn("seconds", "INT", True, mean=1.7e9, scale=10.0),
         NumberColumn("age", "FLOAT", False, mean=40.1, scale=12.0, fill=40.1),
         NumberColumn("share", "FLOAT", True),
-    ]
-    rest = [NumberColumn(f"other{i}", "FLOAT", True, mean=float(i), scale=3.0) for i in range(FEW_NUMBERS)]
-    columns = {column.name: tf.constant(random.normal(size=5), tf.float32) for column in [*few, *rest]}
-    columns["seconds"] = tf.constant(1_700_000_000 + np.arange(5))
-    columns["age"] = tf.constant([31.0, float("nan"), 55.5, float("nan"), 40.0])
-    (one_by_one,) = Transform(Preprocessing(tuple(few), ()))(columns)
-    (together,) = Transform(Preprocessing((*few, *rest), ()))(columns)
-    assert together.shape == (5, 4 + FEW_NUMBERS + 1)
-    np.testing.assert_allclose(together[:, :4], one_by_one[:, :4], rtol=1e-6, atol=1e-6)
-    np.testing.assert_array_equal(together[:, -1], [0, 1, 0, 1, 0])
-    np.testing.assert_array_equal(one_by_one[:, -1], [0, 1, 0, 1, 0])
+        NumberColumn("count", "INT", True),
+        NumberColumn("visits", "INT", False, mean=5e8, scale=4.0, fill=5e8 + 2),
+    )
+    values = {
+        "metres": random.normal(size=5).astype(np.float32),
+        "seconds": 1_700_000_000 + np.arange(5),
+        "age": np.float32([31.0, np.nan, 55.5, np.nan, 40.0]),
+        "share": random.normal(size=5).astype(np.float32),
+        "count": np.arange(5),
+        "visits": np.float32([5e8, np.nan, np.nan, 5e8 + 32, 5e8 - 32]),
+    }
+    columns = {name: tf.constant(column) for name, column in values.items()}
+    transform = Transform(Preprocessing(numbers, ()))
+    expected = []
+    for column in numbers:
+        filled = np.where(np.isnan(values[column.name]), column.fill, values[column.name].astype(np.float64))
+        expected.append((filled - column.mean) / column.scale)
+    expected += [[0, 1, 0, 1, 0], [0, 1, 1, 0, 0]]
+    (by_feature,) = transform.by_feature(columns)
+    np.testing.assert_allclose(by_feature, expected, rtol=1e-6, atol=1e-6)
+    (by_row,) = transform(columns)
+    np.testing.assert_array_equal(by_row, np.transpose(by_feature))
 
 
 def test_missing_numbers_become_the_mean_and_an_indicator(tmp_path: Path) -> None:
