@@ -6,14 +6,14 @@ import hashlib
 import keyword
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
-from components.by_feature import by_feature, gains_by_feature
+from components.by_feature import by_feature
 from components.features import Feature
 from components.files import write_json
 from components.preprocessing import Preprocessing, Transform, side_by_side
@@ -89,15 +89,14 @@ def prediction_function(
 ) -> Callable[[Mapping[str, tf.Tensor]], tf.Tensor]:
     """Returns the function of feature tensors `[batch]` to predictions float32 `[batch]`, in the label's unit."""
     preprocessing = transform.preprocessing
-    is_by_feature = gains_by_feature(network)
+    network_by_feature = by_feature(network)
 
     def predict(columns: Mapping[str, tf.Tensor]) -> tf.Tensor:
         inputs = transform.by_feature(columns)
-        if is_by_feature:
-            output = by_feature(network, inputs)
+        if network_by_feature is not None:
+            output = tf.squeeze(_call(network_by_feature, inputs), axis=0)
         else:
-            rows = side_by_side(inputs)
-            output = tf.squeeze(network(list(rows) if len(rows) > 1 else rows[0], training=False), axis=1)
+            output = tf.squeeze(_call(network, side_by_side(inputs)), axis=1)
         if preprocessing.scales_label:
             output = output * preprocessing.label_scale + preprocessing.label_mean
         if preprocessing.numbers and any(_activation(layer) == "relu" for layer in network.layers):
@@ -106,6 +105,10 @@ def prediction_function(
         return output
 
     return predict
+
+
+def _call(network: tf_keras.Model, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+    return network(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
 
 
 def _activation(layer: Any) -> str:

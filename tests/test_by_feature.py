@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import tensorflow as tf
 import tf_keras
 
 from components import by_feature as module
-from components.by_feature import WIDEST_DENSE, by_feature, gains_by_feature
+from components.by_feature import WIDEST_DENSE, by_feature
+from components.layers import CrossLayer
 from components.models import build_network, initialize
 from components.params import CrossLayerParams, DenseParams
 
@@ -35,13 +37,18 @@ def inputs(num_numbers: int, tables: Any) -> list[np.ndarray[Any, Any]]:
     return parts
 
 
+def call(model: tf_keras.Model, parts: Sequence[Any]) -> Any:
+    return model(parts if len(parts) > 1 else parts[0])
+
+
 def check(made: tf_keras.Model, num_numbers: int = 3, tables: Any = ()) -> None:
-    assert gains_by_feature(made)
     parts = inputs(num_numbers, tables)
-    expected = made(parts if len(parts) > 1 else parts[0]).numpy()[:, 0]
+    expected = call(made, parts).numpy()
     assert np.std(expected) > 0.01
-    compute = tf.function(lambda *parts: by_feature(made, parts))
-    np.testing.assert_allclose(compute(*[tf.constant(part.T) for part in parts]), expected, rtol=1e-5, atol=1e-5)
+    model = by_feature(made)
+    assert model is not None
+    found = tf.function(lambda *parts: call(model, parts))(*[tf.constant(part.T) for part in parts])
+    np.testing.assert_allclose(found, expected.T, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("num_numbers", "tables"), [(3, ()), (3, TABLES), (0, TABLES), (1, ())])
@@ -78,14 +85,14 @@ def test_each_activation_of_keras_is_the_same_by_feature_or_left_to_keras(name: 
     dense = network("dense", DenseParams(units=(4,), activation=name))
     for made in (cross, dense):
         if "softmax" in name:  # it looks across the features
-            assert not gains_by_feature(made)
+            assert by_feature(made) is None
         else:
             check(made)
 
 
 def test_reference_and_wide_dense_networks_are_left_to_their_libraries() -> None:
-    assert not gains_by_feature(network("tfrs_cross", CrossLayerParams()))
-    assert not gains_by_feature(network("dense", DenseParams(units=(WIDEST_DENSE + 1,))))
+    assert by_feature(network("tfrs_cross", CrossLayerParams())) is None
+    assert by_feature(network("dense", DenseParams(units=(WIDEST_DENSE + 1,)))) is None
 
 
 def test_small_weights_are_constants_and_large_ones_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,10 +100,22 @@ def test_small_weights_are_constants_and_large_ones_are_read(monkeypatch: pytest
     signature = [tf.TensorSpec([3, None], tf.float32), tf.TensorSpec([1, None], tf.int64)]
 
     def reads() -> int:
-        graph = tf.function(lambda *parts: by_feature(made, parts)).get_concrete_function(*signature).graph
+        model = by_feature(made)
+        assert model is not None
+        graph = tf.function(lambda *parts: call(model, parts)).get_concrete_function(*signature).graph
         return sum(op.type in ("ReadVariableOp", "ResourceGather") for op in graph.get_operations())
 
     assert reads() == 0
     monkeypatch.setattr(module, "LARGEST_CONSTANT_BYTES", 5000 * 2 * 4 - 1)
     assert reads() == 1
     check(made, 3, [(5000, 2)])
+
+
+def test_networks_of_another_wiring_are_followed_or_left_to_keras() -> None:
+    x0 = tf_keras.Input((3,))
+    deep = tf_keras.layers.Dense(4, "tanh")(x0)
+    again = tf_keras.layers.Dense(2)(tf_keras.layers.Concatenate()([deep, x0]))
+    output = tf_keras.layers.Dense(1)(tf_keras.layers.Concatenate()([CrossLayer()(x0, x0), again, deep]))
+    check(tf_keras.Model(x0, output))
+    residual = tf_keras.layers.Add()([x0, tf_keras.layers.Dense(3)(x0)])
+    assert by_feature(tf_keras.Model(x0, tf_keras.layers.Dense(1)(residual))) is None

@@ -1,0 +1,83 @@
+"""The exported graph beside the same network as Keras computes it, both loaded and run as the embedded server does.
+
+Weights, preprocessing and signature are the same; one computes feature by feature with constants, the other row by row
+with variables (`components.by_feature`). Dense layers wider than 256 are exported as Keras computes them; the last
+cases say what the other way would cost.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from benchmarks.harness import Row, interleave
+
+REPEATS = 9
+SECONDS = 0.1  # of calls per repeat
+CASES: tuple[tuple[str, str, dict[str, Any], int], ...] = (
+    ("one cross layer, 3 features", "cross_layer", {}, 3),
+    ("two cross layers, 20 features", "cross_layer", {"num_layers": 2}, 20),
+    ("three cross layers, 100 features", "cross_layer", {"num_layers": 3}, 100),
+    ("cross layers and a tower of 64, 20 features", "cross_layer",
+     {"num_layers": 2, "structure": "stacked", "deep_units": (64,)}, 20),
+    ("dense 64 64, 3 features", "dense", {"units": (64, 64)}, 3),
+    ("dense 256 256, 20 features", "dense", {"units": (256, 256)}, 20),
+    ("dense 512 512, 20 features", "dense", {"units": (512, 512)}, 20),
+)  # fmt: skip
+
+
+def rows() -> Iterator[Row]:
+    """Yields CPU time per call at 1, 100 and 1,000 rows."""
+    from components import by_feature
+
+    for words, kind, settings, width in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            gains = kind != "dense" or max(settings["units"]) <= by_feature.WIDEST_DENSE
+            with mock.patch.object(by_feature, "WIDEST_DENSE", 10**6):
+                ours = _Served(Path(folder, "ours"), kind, settings, width)
+            with mock.patch("components.export.by_feature", return_value=None):
+                other = _Served(Path(folder, "keras"), kind, settings, width)
+            for count in (1, 100, 1000):
+                batch = list(np.random.default_rng(0).normal(size=(width, count)).astype(np.float32))
+                np.testing.assert_allclose(ours.call(batch), other.call(batch), rtol=1e-4, atol=1e-4)
+                a, b, ratio = interleave(lambda: ours.cost(batch), lambda: other.cost(batch), repeats=REPEATS)  # noqa: B023
+                case = f"{words}, {count:,} rows" + ("" if gains else " (not done)")
+                yield Row("export", case, a, b, "us", ratio, alternative="the same weights as Keras computes them")
+
+
+class _Served:
+    """An export with random weights, loaded into a session."""
+
+    def __init__(self, path: Path, kind: str, settings: dict[str, Any], width: int) -> None:
+        from components.export import export_model
+        from components.models import build_network, describe, initialize
+        from components.params import CrossLayerParams, DenseParams
+        from components.preprocessing import NumberColumn, Preprocessing, Transform
+        from serving.model import LoadedModel
+
+        architecture = (DenseParams if kind == "dense" else CrossLayerParams)(**settings)
+        network = build_network(kind, architecture, num_numbers=width)
+        initialize(network, 0)
+        for variable in network.trainable_variables:  # a graph optimizer takes an addition of zero out
+            variable.assign_add(np.full(variable.shape, 0.01, np.float32))
+        columns = tuple(NumberColumn(f"x{i:03}", "FLOAT", True, mean=0.1, scale=2.0) for i in range(width))
+        description = describe(kind, architecture, network)
+        export_model(network, Transform(Preprocessing(columns, ())), path, description=description)
+        model = LoadedModel(path)
+        run = model.prepare(model.signatures["serving_default"], ("prediction",))
+        self.call = lambda batch: run(batch)["prediction"]
+
+    def cost(self, batch: list[Any]) -> float:
+        """Returns CPU microseconds per call."""
+        end, calls, start = time.perf_counter() + SECONDS, 0, time.process_time()
+        while time.perf_counter() < end:
+            for _ in range(10):
+                self.call(batch)
+            calls += 10
+        return (time.process_time() - start) / calls * 1e6
