@@ -10,7 +10,7 @@ import os
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -56,7 +56,11 @@ def cost(work: Callable[[], object]) -> float:
 
 def interleave(ours: Callable[[], float], other: Callable[[], float], repeats: int = 5) -> tuple[float, float, float]:
     """Calls both in turn and returns the median of ours, of the other, and of the pairwise ratio ours/other."""
-    pairs = [(ours(), other()) for _ in range(repeats)]
+    return medians([(ours(), other()) for _ in range(repeats)])
+
+
+def medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Returns, of pairs measured in turn, the median of ours, of the other, and of the pairwise ratio ours/other."""
     return (
         statistics.median(a for a, _ in pairs),
         statistics.median(b for _, b in pairs),

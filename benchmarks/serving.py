@@ -1,14 +1,13 @@
 """The embedded server beside an empty echo server of the same grpcio, each in a process of its own.
 
 What is compared is the server process's own CPU time per call, from its CPU clock, so that the client's does not
-count. Other load on the machine still shows in it, through shared caches: the two are measured in short turns. The
-echo server has the options of ours (`serving.listen`) and the threads of gRPC's quick start for Python,
-`ThreadPoolExecutor(10)`; it parses nothing, and returns each request's bytes as they came, which are more than our
-answer's. A second echo server has our own threads (`serving.call_threads`): beside it stands what the answers alone
+count. Other load on the machine still shows in it, through shared caches: the two are measured in short turns, spread
+over the whole run. The echo server has the options of ours (`serving.listen`) and the threads of gRPC's quick start for
+Python, `ThreadPoolExecutor(10)`; it parses nothing, and returns each request's bytes as they came, which are more than
+our answer's. A second echo server has our own threads (`serving.call_threads`): beside it stands what the answers alone
 cost. Latencies are of client and server together. The models are the Trainer's exports, with three normalised features:
 "cross" is one cross layer and its head, what the pipeline pushes by default; "dense" is 3 -> 64 -> 64 -> 1, with 400
-times as many multiplications. `python -m benchmarks.serving echo` is the echo server, `echo own` that with our
-threads.
+times as many multiplications. `python -m benchmarks.serving echo` is the echo server, `echo own` that with our threads.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from typing import Any
 import grpc
 import numpy as np
 
-from benchmarks.harness import Row, interleave
+from benchmarks.harness import Row, interleave, medians
 from serving.call_threads import CallThreads
 from serving.flags import parse_flags
 from serving.listen import open_server
@@ -184,34 +183,43 @@ def load(server: Running, message: bytes, in_flight: int, calls: int = CALLS) ->
 
 def _cpu_per_call(ours: Running, echo: Running, lean: Running) -> Iterator[Row]:
     most = IN_FLIGHT[-1]
-    for model, in_flight, other, words in (
-        *(("cross", in_flight, echo, "echo server of the same grpcio") for in_flight in IN_FLIGHT),
-        ("cross", most, lean, "echo server with our threads"),
-        ("dense", most, echo, "echo server of the same grpcio"),
-    ):
-        for batch in (1, 1000):
-            message = request(model, batch)
+    cases = [
+        (model, in_flight, batch, other, words)
+        for model, in_flight, other, words in (
+            *(("cross", in_flight, echo, "echo server of the same grpcio") for in_flight in IN_FLIGHT),
+            ("cross", most, lean, "echo server with our threads"),
+            ("dense", most, echo, "echo server of the same grpcio"),
+        )
+        for batch in (1, 1000)
+    ]
 
-            def cost(server: Running, message: bytes = message, in_flight: int = in_flight) -> float:
-                before = server.cpu_seconds()
-                load(server, message, in_flight, calls=TURN_CALLS)
-                return (server.cpu_seconds() - before) / TURN_CALLS * 1e6
+    def cost(server: Running, model: str, in_flight: int, batch: int) -> float:
+        message = request(model, batch)
+        before = server.cpu_seconds()
+        load(server, message, in_flight, calls=TURN_CALLS)
+        return (server.cpu_seconds() - before) / TURN_CALLS * 1e6
 
-            for server in (ours, other):
-                load(server, message, in_flight, calls=320)
-            mine, empty, ratio = interleave(lambda: cost(ours), lambda o=other: cost(o), repeats=TURNS)
-            judged = model == "cross" and other is echo
-            yield Row(
-                "serving",
-                f"server CPU per Predict, {model}, {batch} rows, {in_flight} in flight",
-                mine,
-                empty,
-                "us",
-                ratio,
-                f"<= {GOAL}" if judged else "",
-                ratio <= GOAL if judged else None,
-                words,
-            )
+    # All cases in each turn, so that minutes in which the machine is slow are not one case's alone.
+    pairs: list[list[tuple[float, float]]] = [[] for _ in cases]
+    for turn in range(TURNS + 1):
+        for taken, (model, in_flight, batch, other, _) in zip(pairs, cases, strict=True):
+            pair = cost(ours, model, in_flight, batch), cost(other, model, in_flight, batch)
+            if turn:  # the first one warms up
+                taken.append(pair)
+    for taken, (model, in_flight, batch, other, words) in zip(pairs, cases, strict=True):
+        mine, empty, ratio = medians(taken)
+        judged = model == "cross" and other is echo
+        yield Row(
+            "serving",
+            f"server CPU per Predict, {model}, {batch} rows, {in_flight} in flight",
+            mine,
+            empty,
+            "us",
+            ratio,
+            f"<= {GOAL}" if judged else "",
+            ratio <= GOAL if judged else None,
+            words,
+        )
 
 
 def _latencies(ours: Running, echo: Running) -> Iterator[Row]:
