@@ -16,8 +16,8 @@ import tf_keras
 
 from components.layers import CrossLayer, Embeddings
 
-# Above, the matrix product with a fused bias and activation, which needs `[batch, width]`, saves more at 1,000 rows than
-# this does at one.
+# Above, the matrix product with a fused bias and activation, which needs `[batch, width]`, saves more at 1,000 rows
+# than this does at one.
 WIDEST_DENSE = 256
 # A larger weight is read from its variable, which stands in the model in any case, for warm starts.
 LARGEST_CONSTANT_BYTES = 2**18
