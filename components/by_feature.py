@@ -80,7 +80,9 @@ def _cross(layer: CrossLayer, x0: tf.Tensor, x: tf.Tensor | None = None) -> tf.T
 
 def _dense(layer: tf_keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
     product = tf.matmul(_constant(layer.kernel), x, transpose_a=True)
-    return layer.activation(product + tf.expand_dims(_constant(layer.bias), 1))
+    if layer.use_bias:
+        product += tf.expand_dims(_constant(layer.bias), 1)
+    return layer.activation(product)
 
 
 def _embeddings(layer: Embeddings, ids: tf.Tensor) -> tf.Tensor:

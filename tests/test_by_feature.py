@@ -114,7 +114,7 @@ def test_small_weights_are_constants_and_large_ones_are_read(monkeypatch: pytest
 def test_networks_of_another_wiring_are_followed_or_left_to_keras() -> None:
     x0 = tf_keras.Input((3,))
     deep = tf_keras.layers.Dense(4, "tanh")(x0)
-    again = tf_keras.layers.Dense(2)(tf_keras.layers.Concatenate()([deep, x0]))
+    again = tf_keras.layers.Dense(2, use_bias=False)(tf_keras.layers.Concatenate()([deep, x0]))
     output = tf_keras.layers.Dense(1)(tf_keras.layers.Concatenate()([CrossLayer()(x0, x0), again, deep]))
     check(tf_keras.Model(x0, output))
     residual = tf_keras.layers.Add()([x0, tf_keras.layers.Dense(3)(x0)])
