@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from serving import messages
 from serving.dtypes import Array
+from serving.layouts import Layouts
 from serving.status import ServerError
 from serving.tensors import read_tensor
 
@@ -79,10 +80,46 @@ def parse(message_class: Any, answer: bytes) -> Any:
         raise ServerError(f"The server's answer is no readable {name} ({len(answer)} bytes).") from error
 
 
-def read_prediction(answer: bytes) -> tuple[dict[str, Array], Any]:
-    """Returns the outputs in a serialized PredictResponse, and the ModelSpec that goes with them."""
-    response = parse(messages.PredictResponse, answer)
-    return {name: read_tensor(tensor) for name, tensor in response.outputs.items()}, response.model_spec
+class Origin(NamedTuple):
+    """What gave an answer: the version, and the name of its signature, "" where the server does not say."""
+
+    version: int
+    signature_name: str
+
+
+class Answers:
+    """Reads PredictResponses, those without parsing that differ from an earlier one in their values only."""
+
+    def __init__(self) -> None:
+        field = messages.PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
+        self._layouts: Layouts[Origin] = Layouts(field, _outputs, _origin)
+
+    def read(self, answer: bytes) -> tuple[dict[str, Array], Origin]:
+        """Returns the outputs in a serialized PredictResponse, as arrays of their own, and what gave them.
+
+        Raises:
+          ServerError: It cannot be read.
+        """
+        layout = self._layouts.find(answer)
+        if layout is not None:
+            return {name: values.view(answer).copy() for name, values in layout.values.items()}, layout.said
+        response = parse(messages.PredictResponse, answer)
+        outputs = _outputs(response)
+        self._layouts.learn(answer, response)
+        return outputs, _origin(response)
+
+
+def read_origin(answer: bytes) -> Origin:
+    """Returns what gave a serialized PredictResponse."""
+    return _origin(parse(messages.PredictResponse, answer))
+
+
+def _outputs(response: Any) -> dict[str, Array]:
+    return {name: read_tensor(tensor) for name, tensor in response.outputs.items()}
+
+
+def _origin(response: Any) -> Origin:
+    return Origin(response.model_spec.version.value, response.model_spec.signature_name)
 
 
 def read_status(answer: bytes) -> tuple[VersionStatus, ...]:

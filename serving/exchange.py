@@ -17,10 +17,10 @@ import grpc
 import numpy as np
 
 from serving import messages
-from serving.answers import Prediction, Timings, VersionStatus, parse, read_prediction, read_status
+from serving.answers import Answers, Prediction, Timings, VersionStatus, parse, read_origin, read_status
 from serving.dtypes import Array
 from serving.input_checks import fit_inputs
-from serving.requests import predict_request
+from serving.requests import Frames, predict_request
 from serving.signature import ModelMetadata, Signature, read_metadata
 from serving.status import (
     DeadlineError,
@@ -94,10 +94,17 @@ def pause_before_retry(attempt: int, jitter: float) -> float:
     return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempt, 10)) * (0.5 + 0.5 * jitter)
 
 
+class Known(NamedTuple):
+    """What is known of the version that answers: its signatures, and the requests that they were checked against."""
+
+    metadata: ModelMetadata
+    frames: Frames
+
+
 class Exchange:
     """Requests to one model on one server, and what is known about it.
 
-    Safe to share between threads: the one thing it remembers is replaced as a whole.
+    Safe to share between threads: what it knows of a version is replaced as a whole.
 
     Args: As those of `serving.connection.BaseClient`.
     """
@@ -124,26 +131,26 @@ class Exchange:
         self._spec_bytes = self._spec.SerializeToString()
         pinned = "" if version is None else f" version {version}"
         self._title = f"`{model_name}`{pinned}" + (f" label `{label}`" if label is not None else "")
-        self._known: ModelMetadata | None = None
+        self._known: Known | None = None
+        self._answers = Answers()
 
     def predict(self, inputs: Any, signature_name: str, timeout_seconds: float | None) -> Work[Prediction]:
         """Checks the inputs, sends them, and reads the answer."""
         deadline = self._deadline(timeout_seconds)
-        known = self._known
-        metadata = known or (yield from self._fetch_metadata(deadline))
+        remembered = self._known
+        known = remembered or (yield from self._fetch(deadline))
         try:
-            return (yield from self._predict(inputs, metadata, signature_name, deadline))
+            return (yield from self._predict(inputs, known, signature_name, deadline))
         except (InvalidRequestError, FailedPreconditionError):
             # What we know may be of a version that is gone.
-            changed = (yield from self._changed_metadata(known, deadline)) if known else None
+            changed = (yield from self._changed(remembered, deadline)) if remembered else None
             if changed is None:
                 raise
-            metadata = changed
-        return (yield from self._predict(inputs, metadata, signature_name, deadline))
+        return (yield from self._predict(inputs, changed, signature_name, deadline))
 
     def metadata(self, timeout_seconds: float | None) -> Work[ModelMetadata]:
         """Asks for the signatures."""
-        return (yield from self._fetch_metadata(self._deadline(timeout_seconds)))
+        return (yield from self._fetch(self._deadline(timeout_seconds))).metadata
 
     def status(self, timeout_seconds: float | None) -> Work[tuple[VersionStatus, ...]]:
         """Asks for the state of the model's versions, newest first."""
@@ -191,34 +198,40 @@ class Exchange:
             grpc.StatusCode.DEADLINE_EXCEEDED,
         )
 
-    def _predict(
-        self, inputs: Any, metadata: ModelMetadata, signature_name: str, deadline: Deadline
-    ) -> Work[Prediction]:
+    def _predict(self, inputs: Any, known: Known, signature_name: str, deadline: Deadline) -> Work[Prediction]:
         start = time.perf_counter()
-        signature = metadata.signature(signature_name)
-        arrays = fit_inputs(inputs, signature, metadata.title)
-        payloads = [self._encode(part, signature_name) for part in self._split(arrays, signature)]
+        payload = known.frames.fill(signature_name, inputs)
+        payloads = [payload] if payload else self._encode_inputs(inputs, known, signature_name)
         encoded = time.perf_counter()
         if len(payloads) == 1:
             answer = yield from self._call("Predict", payloads[0], deadline)
             received = time.perf_counter()
-            outputs, spec = read_prediction(answer)
+            outputs, origin = self._answers.read(answer)
         else:
             answers = yield from self._call_parts(payloads, deadline)
             received = time.perf_counter()
-            parts = [read_prediction(answer) for answer in answers]
+            parts = [self._answers.read(answer) for answer in answers]
             outputs = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
-            spec = parts[0][1]
-        if (version := spec.version.value) != metadata.version:
+            origin = parts[0][1]
+        if origin.version != known.metadata.version:
             self._known = None
         timings = Timings(encoded - start, received - encoded, time.perf_counter() - received)
-        return Prediction(outputs, version, spec.signature_name or signature_name, timings)
+        return Prediction(outputs, origin.version, origin.signature_name or signature_name, timings)
+
+    def _encode_inputs(self, inputs: Any, known: Known, signature_name: str) -> list[bytes]:
+        """Checks inputs, and returns the requests that bring them."""
+        signature = known.metadata.signature(signature_name)
+        arrays = fit_inputs(inputs, signature, known.metadata.title)
+        parts = self._split(arrays, signature)
+        if len(parts) == 1:
+            known.frames.learn(signature_name, inputs, self._model_spec(signature_name), arrays)
+        return [self._encode(part, signature_name) for part in parts]
 
     def _call_parts(self, payloads: list[bytes], deadline: Deadline) -> Work[list[bytes]]:
         """Sends the parts of a large batch at once, until all are answered by one version."""
         answers = yield [self._call("Predict", payload, deadline) for payload in payloads]
         for _ in range(_MOST_ROUNDS):
-            versions = [parse(messages.PredictResponse, answer).model_spec.version.value for answer in answers]
+            versions = [read_origin(answer).version for answer in answers]
             again = [i for i, version in enumerate(versions) if version != versions[-1]]
             if not again:
                 return answers
@@ -245,7 +258,10 @@ class Exchange:
                 f"A request of {size:,} bytes is more than a message can hold, 2 GiB. Lower `max_rows_per_call`, "
                 f"which is {self._max_rows_per_call:,}, or send fewer rows."
             )
-        return predict_request(self._spec_bytes + _signature_bytes(signature_name), arrays)
+        return predict_request(self._model_spec(signature_name), arrays)
+
+    def _model_spec(self, signature_name: str) -> bytes:
+        return self._spec_bytes + _signature_bytes(signature_name)
 
     def _call(self, method: str, payload: bytes, deadline: Deadline) -> Work[bytes]:
         """Sends a request until it is answered; only UNAVAILABLE is worth another attempt."""
@@ -260,19 +276,19 @@ class Exchange:
             attempt += 1
             yield Pause(pause)
 
-    def _fetch_metadata(self, deadline: Deadline) -> Work[ModelMetadata]:
+    def _fetch(self, deadline: Deadline) -> Work[Known]:
         answer = yield from self._call("GetModelMetadata", self._metadata_request(), deadline)
-        metadata = read_metadata(parse(messages.GetModelMetadataResponse, answer))
-        self._known = metadata
-        return metadata
+        known = Known(read_metadata(parse(messages.GetModelMetadataResponse, answer)), Frames())
+        self._known = known
+        return known
 
-    def _changed_metadata(self, known: ModelMetadata, deadline: Deadline) -> Work[ModelMetadata | None]:
+    def _changed(self, before: Known, deadline: Deadline) -> Work[Known | None]:
         """Looks once more; returns None where nothing is new."""
         try:
-            metadata = yield from self._fetch_metadata(Deadline(min(deadline.left(), _REFRESH_TIMEOUT_SECONDS)))
+            known = yield from self._fetch(Deadline(min(deadline.left(), _REFRESH_TIMEOUT_SECONDS)))
         except ServingError:
             return None
-        return None if metadata == known else metadata
+        return None if known.metadata == before.metadata else known
 
     def _metadata_request(self) -> bytes:
         request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])

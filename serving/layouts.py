@@ -1,44 +1,45 @@
-"""Predict requests that differ from an earlier one in their values only: read without being parsed.
+"""Messages that differ from an earlier one in their tensors' values only: read without being parsed.
 
 A client asks again and again for the same model, with the same names, types and shapes. Its requests are then equal
-byte for byte but for the values, and where these stand is known from the first. Comparing the rest and viewing the
-values in place is the same as parsing, at a fraction of its cost (benchmarks/serving.py). A request that is like no
-earlier one is parsed; so is each that has text, or numbers that are written one by one.
+byte for byte but for the values, and so are the answers; where the values stand is known from the first. Comparing the
+rest and viewing the values in place is the same as parsing, at a fraction of its cost (benchmarks/serving.py,
+benchmarks/client.py). A message that is like no earlier one is parsed; so is each that has text, or numbers that are
+written one by one.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[attr-defined]
 
-from serving.codec import read_tensor
 from serving.dtypes import Array
 from serving.status import ServingError
-from serving.versions import requested
 
 _MOST_LENGTHS = 256  # lengths of messages of which layouts are kept
-_MOST_PER_LENGTH = 8  # each process may write the inputs in an order of its own
+_MOST_PER_LENGTH = 8  # each process may write the tensors in an order of its own
 _MOST_FIXED_BYTES = 2**14
-_LEARN_EVERY = 7  # of the requests that are like no other, so that learning costs little where none ever repeats
+_LEARN_EVERY = 7  # of the messages that are like no other, so that learning costs little where none ever repeats
 
-# Of PredictRequest, of an entry of its map, and of TensorProto: numbers of the fields that lead to the values.
-_INPUTS, _KEY, _VALUE, _CONTENT = 2, 1, 2, 4
+# Of an entry of a map of tensors, and of TensorProto: numbers of the fields that lead to the values.
+_KEY, _VALUE, _CONTENT = 1, 2, 4
 _PACKED = {np.dtype(np.float32): 5, np.dtype(np.float64): 6}  # float_val and double_val: the array's own bytes
 _BYTES = 2  # wire type of what has a length
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Values:
-    """Where an input's values stand in a message.
+    """Where a tensor's values stand in a message.
 
     Attributes:
       dtype: Their type.
-      shape: The input's shape.
+      shape: The tensor's shape.
       count: How many there are.
       first: The first one's first byte.
     """
@@ -55,18 +56,16 @@ class Values:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
-    """What a request's bytes say, whatever its values.
+class Layout(Generic[T]):
+    """What a message's bytes say, whatever its values.
 
     Attributes:
-      request: The parsed request, without its values.
-      target: The model's name, version and label, as `versions.requested` has them.
+      said: What `Layouts` was told to keep of the first such message.
       fixed: First byte, end and content of each part that is not values.
-      values: Each input's, by name.
+      values: Each tensor's, by name.
     """
 
-    request: Any
-    target: tuple[str, int | None, str]
+    said: T
     fixed: tuple[tuple[int, int, bytes], ...]
     values: Mapping[str, Values]
 
@@ -77,98 +76,99 @@ class Layout:
                 return False
         return True
 
-    def inputs(self, message: bytes) -> dict[str, Array]:
-        """Returns the inputs of a message that fits, by name: views of its bytes."""
-        return {alias: values.view(message) for alias, values in self.values.items()}
+    def arrays(self, message: bytes) -> dict[str, Array]:
+        """Returns the tensors of a message that fits, by name: views of its bytes."""
+        return {name: values.view(message) for name, values in self.values.items()}
 
 
-class Layouts:
-    """The layouts of earlier requests; for any number of threads."""
+class Layouts(Generic[T]):
+    """The layouts of earlier messages; for any number of threads.
 
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Layout, ...]] = {}  # by length of the message
+    Args:
+      field: Number of the messages' map from name to TensorProto.
+      read: Returns the tensors of a parsed message by name.
+      keep: Returns what else of a parsed message is wanted again: the layout's `said`.
+    """
+
+    def __init__(self, field: int, read: Callable[[Any], Mapping[str, Array]], keep: Callable[[Any], T]) -> None:
+        self._field, self._read, self._keep = field, read, keep
+        self._known: dict[int, tuple[Layout[T], ...]] = {}  # by length of the message
         self._misses = itertools.count()
 
-    def find(self, message: bytes) -> Layout | None:
+    def find(self, message: bytes) -> Layout[T] | None:
         """Returns the layout that a message has; None where no earlier one was like it."""
         for layout in self._known.get(len(message), ()):
             if layout.fits(message):
                 return layout
         return None
 
-    def learn(self, message: bytes, request: Any) -> None:
+    def learn(self, message: bytes, parsed: Any) -> None:
         """Keeps the layout of a message, if it has one, now and then.
 
         Args:
-          message: A serialized PredictRequest.
-          request: The same, parsed.
+          message: A serialized message.
+          parsed: The same, parsed.
         """
         if next(self._misses) % _LEARN_EVERY:
             return
-        layout = layout_of(message, request)
+        layout = self.layout_of(message, parsed)
         if layout is None:
             return
         while len(self._known) >= _MOST_LENGTHS and len(message) not in self._known:
             self._known.pop(next(iter(self._known)), None)
         self._known[len(message)] = (layout, *self._known.get(len(message), ()))[:_MOST_PER_LENGTH]
 
+    def layout_of(self, message: bytes, parsed: Any) -> Layout[T] | None:
+        """Returns the layout of a message; None where its values are no single run of bytes per tensor, or none.
 
-def layout_of(message: bytes, request: Any) -> Layout | None:
-    """Returns the layout of a message; None where its values are no single run of bytes per input, or none.
-
-    Args:
-      message: A serialized PredictRequest.
-      request: The same, parsed.
-    """
-    try:
-        target = requested(request)
-        runs = dict(_runs(message, request.inputs))
-    except (ValueError, ServingError):
-        return None
-    if not runs or len(runs) != len(request.inputs):
-        return None
-    values, fixed, end = {}, [], 0
-    for alias, (array, first) in sorted(runs.items(), key=lambda run: run[1][1]):
-        values[alias] = Values(array.dtype, array.shape, array.size, first)
-        fixed.append((end, first, message[end:first]))
-        end = first + array.nbytes
-    fixed.append((end, len(message), message[end:]))
-    if sum(len(content) for _, _, content in fixed) > _MOST_FIXED_BYTES:
-        return None
-    bare = type(request)()
-    bare.CopyFrom(request)
-    for tensor in bare.inputs.values():
-        for name in ("tensor_content", "float_val", "double_val"):
-            tensor.ClearField(name)
-    return Layout(bare, target, tuple(fixed), values)
+        Args:
+          message: A serialized message.
+          parsed: The same, parsed.
+        """
+        values, fixed, end = {}, [], 0
+        try:
+            arrays = self._read(parsed)
+            runs = dict(_runs(message, self._field, arrays))
+            if not runs or len(runs) != len(arrays):
+                return None
+            for name, first in sorted(runs.items(), key=lambda run: run[1]):
+                array = arrays[name]
+                values[name] = Values(array.dtype, array.shape, array.size, first)
+                fixed.append((end, first, message[end:first]))
+                end = first + array.nbytes
+            fixed.append((end, len(message), message[end:]))
+            if sum(len(content) for _, _, content in fixed) > _MOST_FIXED_BYTES:
+                return None
+            return Layout(self._keep(parsed), tuple(fixed), values)
+        except (ValueError, ServingError):
+            return None
 
 
-def _runs(message: bytes, inputs: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Array, int]]]:
-    """Yields each input's name, its values, and the byte at which they start.
+def _runs(message: bytes, field: int, arrays: Mapping[str, Array]) -> Iterator[tuple[str, int]]:
+    """Yields each tensor's name, and the byte at which its values start.
 
     Raises:
-      ValueError: An input twice, or without a name, or one whose values are not one run of bytes.
-      ServingError: One whose values cannot be read.
+      ValueError: A tensor twice, or without a name, or one whose values are not one run of bytes.
     """
     found = set()
     for number, first, end in _fields(message, 0, len(message)):
-        if number != _INPUTS:
+        if number != field:
             continue
         parts = [(number, (first, end)) for number, first, end in _fields(message, first, end)]
         if sorted(number for number, _ in parts) != [_KEY, _VALUE]:
             raise ValueError
         entry = dict(parts)
-        alias = message[slice(*entry[_KEY])].decode()
-        array = read_tensor(inputs[alias], alias)
+        name = message[slice(*entry[_KEY])].decode()
+        array = arrays[name]
         numbers = (_CONTENT, _PACKED.get(array.dtype))
         runs = [run for run in _fields(message, *entry[_VALUE]) if run[0] in numbers]
-        if alias in found or array.dtype.hasobject or not array.size or len(runs) != 1:
+        if name in found or array.dtype.hasobject or not array.size or len(runs) != 1:
             raise ValueError
-        found.add(alias)
+        found.add(name)
         _, first, end = runs[0]
         if end - first != array.nbytes:
             raise ValueError
-        yield alias, (array, first)
+        yield name, first
 
 
 def _fields(message: bytes, first: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import numpy as np
+from tensorflow_serving.apis import predict_pb2
 
 from serving.codec import read_tensor
 from serving.codes import invalid
 from serving.dtypes import Array
-from serving.layouts import Layout, Values
+from serving.layouts import Layout, Layouts, Values
 from serving.model import DEFAULT_SIGNATURE, LoadedModel, Signature
 from serving.status import ServingError
+from serving.versions import requested
 
 REGRESS_METHOD = "tensorflow/serving/regress"
 _FLOAT = np.dtype(np.float32)
@@ -27,6 +29,18 @@ _MOST_PLANS = 1024  # of one model; layouts come and go
 _TYPE_WORDS = {
     "float32": "float", "float64": "double", "float16": "half", "object": "string", "complex64": "complex64",
 }  # fmt: skip
+
+
+class Question(NamedTuple):
+    """What a PredictRequest says besides its values.
+
+    Attributes:
+      request: The parsed request, without them.
+      target: The model's name, version and label, as `versions.requested` has them.
+    """
+
+    request: Any
+    target: tuple[str, int | None, str]
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,26 @@ def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
     return signature.name, model.run(signature, arrays, outputs)
 
 
-def predict_alike(model: LoadedModel, layout: Layout, message: bytes) -> tuple[str, dict[str, Array]]:
+def question_layouts() -> Layouts[Question]:
+    """Returns room for the layouts of PredictRequests."""
+    field = predict_pb2.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].number
+    return Layouts(field, _arrays, _question)
+
+
+def _arrays(request: Any) -> dict[str, Array]:
+    return {alias: read_tensor(tensor, alias) for alias, tensor in request.inputs.items()}
+
+
+def _question(request: Any) -> Question:
+    bare = type(request)()
+    bare.CopyFrom(request)
+    for tensor in bare.inputs.values():
+        for name in ("tensor_content", "float_val", "double_val"):
+            tensor.ClearField(name)
+    return Question(bare, requested(request))
+
+
+def predict_alike(model: LoadedModel, layout: Layout[Question], message: bytes) -> tuple[str, dict[str, Array]]:
     """Answers a PredictRequest of a known layout as `predict` does; each model checks a layout once.
 
     Args:
@@ -72,7 +105,7 @@ def predict_alike(model: LoadedModel, layout: Layout, message: bytes) -> tuple[s
     """
     plan = model.plans.get(layout)
     if plan is None:
-        signature, arrays, outputs = _checked(model, layout.request, layout.inputs(message))
+        signature, arrays, outputs = _checked(model, layout.said.request, layout.arrays(message))
         if len(arrays) != len(layout.values):  # the signature has defaults, which stand in no message
             return signature.name, model.run(signature, arrays, outputs)
         values = tuple(layout.values[alias] for alias in signature.inputs)

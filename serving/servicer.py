@@ -25,7 +25,6 @@ from tensorflow_serving.apis import (
 from serving import predictor
 from serving.codec import write_predict_response
 from serving.codes import grpc_message, invalid, status_of
-from serving.layouts import Layouts
 from serving.manager import ModelManager
 from serving.status import ServingError
 from serving.versions import ModelConfig, model_configs, requested
@@ -89,7 +88,7 @@ class Servicer:
         self.running = Turns(max_running)
         self._as_content = as_content
         self._reload = reload
-        self._layouts = Layouts()
+        self._layouts = predictor.question_layouts()
 
     def handlers(self) -> list[Any]:
         """Returns the grpc handlers of both services."""
@@ -119,7 +118,7 @@ class Servicer:
             name, version, label = requested(request)
             self._layouts.learn(message, request)
         else:
-            name, version, label = layout.target
+            name, version, label = layout.said.target
         with self.running, self._manager.use(name, version, label) as (number, model):
             _check_deadline(context)
             if layout is None:

@@ -9,9 +9,11 @@ from fake_server import FLOAT, MATRIX, XS, FakeServer, signature_definition
 
 from serving import messages
 from serving.exchange import Attempt, Deadline, Exchange, Pause, pause_before_retry
+from serving.input_checks import fit_inputs
 from serving.status import DeadlineError, FailedPreconditionError, InvalidRequestError, ServerError, UnavailableError
 
 ONE = {"x0": [0.5], "x1": [1.0], "x2": [1.5]}
+ARRAYS = {name: np.float32(values) for name, values in ONE.items()}  # sent as they are given
 TEN = {name: np.arange(10.0) for name in XS}
 
 
@@ -126,11 +128,25 @@ def test_wrong_inputs_are_told_before_anything_but_the_signature_is_sent(wire):
     assert wire.server.calls == ["GetModelMetadata"]
 
 
-def test_signature_is_asked_for_again_after_the_version_changed(wire):
-    wire.predict(ONE)
+def test_requests_alike_are_sent_alike_and_checked_once(wire, monkeypatch):
+    checks = []
+    monkeypatch.setattr("serving.exchange.fit_inputs", lambda *given: checks.append(1) or fit_inputs(*given))
+    for first in (0.5, -2.0):
+        inputs = {"x2": np.float32([3.0]), "x1": np.float32([4.0]), "x0": np.float32([first])}
+        assert wire.predict(inputs).values.tolist() == [first]
+    assert len(checks) == 1
+    before, after = wire.server.requests
+    assert after.inputs["x0"].tensor_content == np.float32([-2.0]).tobytes()
+    after.inputs["x0"].CopyFrom(before.inputs["x0"])
+    assert before == after
+
+
+@pytest.mark.parametrize("inputs", [ONE, ARRAYS], ids=["lists", "arrays"])
+def test_signature_is_asked_for_again_after_the_version_changed(wire, inputs):
+    wire.predict(inputs)
     wire.server.version = 8
-    assert wire.predict(ONE).version == 8
-    assert wire.predict(ONE).version == 8
+    assert wire.predict(inputs).version == 8
+    assert wire.predict(inputs).version == 8
     assert wire.server.calls == ["GetModelMetadata", "Predict", "Predict", "GetModelMetadata", "Predict"]
 
 
@@ -142,8 +158,9 @@ def test_inputs_of_a_new_signature_are_taken_after_a_second_look(wire):
     assert wire.server.calls[2:] == ["GetModelMetadata", "Predict"]
 
 
-def test_second_look_after_invalid_argument_raises_what_the_new_signature_says(wire):
-    wire.predict(ONE)
+@pytest.mark.parametrize("inputs", [ONE, ARRAYS], ids=["lists", "arrays"])
+def test_second_look_after_invalid_argument_raises_what_the_new_signature_says(wire, inputs):
+    wire.predict(inputs)
 
     def swap():
         wire.server.version = 8
@@ -152,7 +169,7 @@ def test_second_look_after_invalid_argument_raises_what_the_new_signature_says(w
 
     wire.before_predict = swap
     with pytest.raises(InvalidRequestError, match="version 8. Missing: `x`"):
-        wire.predict(ONE)
+        wire.predict(inputs)
 
 
 def test_invalid_argument_of_an_unchanged_model_is_raised_as_it_came(wire):

@@ -1,4 +1,4 @@
-"""Requests that are read without being parsed: as parsing reads them, and only where all but the values is equal."""
+"""Messages that are read without being parsed: as parsing reads them, and only where all but the values is equal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tensorflow_serving.apis import predict_pb2
 from serving import layouts
 from serving.codec import read_tensor
 from serving.flags import ServerFlags
-from serving.layouts import Layouts, layout_of
+from serving.layouts import Layouts
+from serving.predictor import question_layouts
 from serving.server import Server
 
 NUMBERS = ["float32", "float64", "float16", "int8", "int64", "uint16", "bool", "complex64"]
@@ -46,6 +47,10 @@ def parsed(message):
     return request, {alias: read_tensor(tensor, alias) for alias, tensor in request.inputs.items()}
 
 
+def layout_of(message, request):
+    return question_layouts().layout_of(message, request)
+
+
 def assert_equal(found, expected):
     assert found.keys() == expected.keys()
     for alias, array in expected.items():
@@ -65,11 +70,11 @@ def test_a_request_with_other_values_is_read_as_parsing_reads_it(arrays, data):
     other = serialized(others, packed=packed)
     assert len(other) == len(message)
     assert layout.fits(other)
-    assert_equal(layout.inputs(other), parsed(other)[1])
+    assert_equal(layout.arrays(other), parsed(other)[1])
     bare = predict_pb2.PredictRequest.FromString(message)
-    assert layout.request.model_spec == bare.model_spec
-    assert layout.target == ("rides", None, "")
-    assert layout.request.inputs.keys() == bare.inputs.keys()
+    assert layout.said.request.model_spec == bare.model_spec
+    assert layout.said.target == ("rides", None, "")
+    assert layout.said.request.inputs.keys() == bare.inputs.keys()
 
 
 def test_no_changed_byte_is_read_differently_from_parsing():
@@ -85,13 +90,13 @@ def test_no_changed_byte_is_read_differently_from_parsing():
             changed[position] ^= 1 << bit
             if layout.fits(bytes(changed)):
                 fits += 1
-                assert_equal(layout.inputs(bytes(changed)), parsed(bytes(changed))[1])
+                assert_equal(layout.arrays(bytes(changed)), parsed(bytes(changed))[1])
     assert fits == 8 * values  # the values' own bits, and no other
 
 
 def test_values_are_views_of_the_message():
     message = serialized({"x": np.arange(4, dtype=np.float32).reshape(2, 2)})
-    (array,) = layout_of(message, parsed(message)[0]).inputs(message).values()
+    (array,) = layout_of(message, parsed(message)[0]).arrays(message).values()
     assert np.shares_memory(array, np.frombuffer(message, np.uint8))
 
 
@@ -133,13 +138,13 @@ def test_other_requests_have_no_layout(message):
 def test_the_hand_written_request_has_a_layout_where_nothing_is_wrong_with_it():
     for values in (CONTENT, PACKED):
         message = SPEC + entry(b"x", FLOAT + values)
-        found = layout_of(message, predict_pb2.PredictRequest.FromString(message)).inputs(message)
+        found = layout_of(message, predict_pb2.PredictRequest.FromString(message)).arrays(message)
         assert_equal(found, {"x": np.frombuffer(b"abcd", np.float32)})
 
 
 def test_what_repeats_is_learned_and_what_is_kept_has_bounds(monkeypatch):
     monkeypatch.setattr(layouts, "_MOST_LENGTHS", 3)
-    known = Layouts()
+    known = question_layouts()
 
     def ask(size, model="rides"):
         message = serialized({"x": np.ones(size, np.float32)}, model=model)
@@ -158,7 +163,7 @@ def test_what_repeats_is_learned_and_what_is_kept_has_bounds(monkeypatch):
     for number in range(12):
         for _ in range(layouts._LEARN_EVERY + 1):
             found = ask(6, model=f"m{number:04}")
-        assert found.request.model_spec.name == f"m{number:04}"
+        assert found.said.request.model_spec.name == f"m{number:04}"
     assert max(len(kept) for kept in known._known.values()) == layouts._MOST_PER_LENGTH
 
 
