@@ -13,7 +13,6 @@ from tensorflow.python.tools import saved_model_cli
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving import predictor
-from serving.layouts import layout_of
 from serving.model import LoadedModel
 from serving.status import ServingError
 from serving.warmup import warm_up
@@ -48,7 +47,7 @@ def predict(model, request):
         return None, (name, {alias: (values.dtype, values.tolist()) for alias, values in outputs.items()})
 
     message = request.SerializeToString()
-    layout = layout_of(message, request)
+    layout = predictor.question_layouts().layout_of(message, request)
     error, expected = outcome(predictor.predict, model, request)
     for _ in range(2 if layout else 0):
         assert outcome(predictor.predict_alike, model, layout, message)[1] == expected
@@ -203,7 +202,7 @@ def test_model_with_other_tags_does_not_load(path):
 
 def test_each_model_has_plans_of_its_own_and_forgets_them_when_it_closes(path, tmp_path, load):
     message = ROW.SerializeToString()
-    layout = layout_of(message, ROW)
+    layout = predictor.question_layouts().layout_of(message, ROW)
     old, new = load(path), load(save_model(tmp_path / "2", scale=10.0))
     for model, expected in ((old, [3.5, 6.5]), (new, [10.5, 20.5]), (old, [3.5, 6.5])):
         assert predictor.predict_alike(model, layout, message)[1]["prediction"].tolist() == expected
@@ -216,7 +215,9 @@ def test_plans_have_a_bound(path, load, monkeypatch):
     monkeypatch.setattr(predictor, "_MOST_PLANS", 2)
     model, message = load(path), ROW.SerializeToString()
     for _ in range(5):
-        assert predictor.predict_alike(model, layout_of(message, ROW), message)[1]["prediction"].tolist() == [3.5, 6.5]
+        assert predictor.predict_alike(model, predictor.question_layouts().layout_of(message, ROW), message)[1][
+            "prediction"
+        ].tolist() == [3.5, 6.5]
         assert len(model.plans) <= 2
 
 
@@ -225,7 +226,7 @@ def test_inputs_of_a_known_layout_come_in_the_graphs_order(tmp_path, load):
     model = load(save_graph(tmp_path / "1", build, b=(tf.float32, None), a=(tf.float32, None)))
     for order in ("ab", "ba"):
         request = predict_request(**{name: np.float32([1, {"a": 5, "b": 2}[name]]) for name in order})
-        assert layout_of(request.SerializeToString(), request)
+        assert predictor.question_layouts().layout_of(request.SerializeToString(), request)
         assert predict(model, request)[1]["y"].tolist() == [0.0, 3.0]
 
 
