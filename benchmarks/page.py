@@ -24,6 +24,7 @@ Written by `{command}` on {date}: {machine}.
 
 Each row measures ours and the named alternative in turn, in one run; CPU seconds count user and system time of all
 processes. The machine is shared and noisy: read the ratios. `NO` is a goal that was missed in this run.
+`fidelity` has a page of its own: [fidelity.md](fidelity.md).
 
 | benchmark | case | ours | other | unit | ratio | goal | met | other is |
 | --- | --- | ---: | ---: | --- | ---: | --- | --- | --- |
