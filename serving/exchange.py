@@ -18,6 +18,7 @@ import numpy as np
 
 from serving import messages
 from serving.answers import Answers, Prediction, Timings, VersionStatus, parse, read_origin, read_status
+from serving.deadline import Deadline, pause_before_retry
 from serving.dtypes import Array
 from serving.input_checks import fit_inputs
 from serving.requests import Frames, predict_request
@@ -37,11 +38,8 @@ METHODS = {
     "GetModelStatus": "/tensorflow.serving.ModelService/GetModelStatus",
 }
 
-_FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 1.0
 _STATUS_TIMEOUT_SECONDS = 1.0  # one question of wait_ready()
 _REFRESH_TIMEOUT_SECONDS = 1.0  # looking again before inputs are called wrong
-_LONGEST_SECONDS = 1e9  # of a deadline; gRPC's clock has no infinity
 _MOST_ROUNDS = 3  # sending parts of a batch again when the version changed in between
 _MOST_BYTES = 2**31 - 2**16  # of a message in protobuf, with room for names
 
@@ -63,35 +61,6 @@ class Pause(NamedTuple):
 
 
 Work = Generator[Any, Any, T]
-
-
-class Deadline:
-    """The moment a call must be over.
-
-    Args:
-      seconds: From now; above zero, infinity for none.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + min(seconds, _LONGEST_SECONDS)
-
-    def left(self) -> float:
-        """Returns the seconds that are left, not below zero."""
-        left = self._end - time.monotonic()
-        return left if left > 0.0 else 0.0
-
-
-def pause_before_retry(attempt: int, jitter: float) -> float:
-    """Returns how many seconds to wait after a failed attempt.
-
-    Doubles from 0.05 s up to 1 s, then takes between half and all of it, so that clients do not come back in step.
-
-    Args:
-      attempt: How many attempts failed before this one.
-      jitter: Between 0 and 1.
-    """
-    return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(attempt, 10)) * (0.5 + 0.5 * jitter)
 
 
 class Known(NamedTuple):

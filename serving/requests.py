@@ -51,10 +51,10 @@ def predict_request(model_spec: bytes, arrays: Mapping[str, Array]) -> bytes:
 
 
 class Frames:
-    """Requests that differ from earlier ones in their values only, filled in around them without a further check.
+    """Requests that differ from earlier ones in their values only, filled in without another check.
 
-    An array of the names, types and shapes of one that was sent as it was given can be sent as it is given too.
-    For any number of threads.
+    Arrays with the names, types and shapes of arrays that passed the checks as they were pass them as they are. So this
+    holds for one version of a model. For any number of threads.
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from fake_server import FLOAT, MATRIX, XS, FakeServer, signature_definition
 
 from serving import messages
-from serving.exchange import Attempt, Deadline, Exchange, Pause, pause_before_retry
+from serving.exchange import Attempt, Exchange, Pause
 from serving.input_checks import fit_inputs
 from serving.status import DeadlineError, FailedPreconditionError, InvalidRequestError, ServerError, UnavailableError
 
@@ -47,7 +47,7 @@ class Wire:
     def __init__(self, monkeypatch, inputs=XS, **settings):
         self.server = FakeServer(inputs)
         self.pauses, self.attempts, self.now = [], [], 0.0
-        monkeypatch.setattr("serving.exchange.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("serving.deadline.time.monotonic", lambda: self.now)
         defaults = {"version": None, "label": None, "timeout_seconds": 10.0, "max_rows_per_call": 1000}
         self.exchange = Exchange(target="here:1", model_name="crossnet", **(defaults | settings))
         self.before_predict = lambda: None
@@ -344,12 +344,3 @@ def test_wait_ready_raises_what_waiting_cannot_mend(wire):
     fail(wire, grpc.StatusCode.UNIMPLEMENTED)
     with pytest.raises(Exception, match="does not know this method"):
         wire.run(wire.exchange.wait_ready(5))
-
-
-def test_pauses_double_up_to_a_second_and_are_never_all_alike():
-    assert [pause_before_retry(i, 1.0) for i in (0, 1, 4, 5, 50)] == [0.05, 0.1, 0.8, 1.0, 1.0]
-    assert pause_before_retry(5, 0.0) == 0.5
-
-
-def test_deadline_of_infinity_never_comes():
-    assert Deadline(float("inf")).left() > 9e8
