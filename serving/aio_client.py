@@ -43,7 +43,7 @@ class AsyncPredictionClient(BaseClient):
         await self._run(self._exchange.wait_ready(timeout_seconds))
 
     async def close(self) -> None:
-        """As `PredictionClient.close`."""
+        """As `PredictionClient.close`; a call in flight ends with asyncio.CancelledError."""
         self._closed = True
         if self._channel is not None:
             await self._channel.close()

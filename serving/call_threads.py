@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,12 @@ class CallThreads(futures.Executor):
         """
         with self._lock:
             self._is_shut_down = True
-            while cancel_futures and not self._calls.empty():
-                if (call := self._calls.get()) is not None:
+            while cancel_futures:
+                try:
+                    call = self._calls.get_nowait()
+                except Empty:  # a thread may have taken the last one
+                    break
+                if call is not None:
                     call[0].cancel()
             threads = list(self._threads)
             for _ in threads:

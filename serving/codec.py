@@ -80,10 +80,10 @@ def read_tensor(tensor: Any, alias: str) -> Array:
         raise invalid(f"tensor parsing error: {alias}")
     if content and size:
         if tensor.dtype == DT_STRING:
-            return _as_objects(_split_strings(content, size, alias)).reshape(shape)
+            return _shaped(_as_objects(_split_strings(content, size, alias)), shape, alias)
         if len(content) != size * dtype.itemsize:
             raise invalid(f"tensor parsing error: {alias}")
-        return np.frombuffer(content, dtype).reshape(shape)
+        return _shaped(np.frombuffer(content, dtype), shape, alias)
     values = listed_values(tensor, dtype)
     if len(values) > size:
         values = values[:size]
@@ -93,7 +93,14 @@ def read_tensor(tensor: Any, alias: str) -> Array:
         filled = np.full(size, values[-1] if len(values) else b"" if tensor.dtype == DT_STRING else 0, dtype)
         filled[: len(values)] = values
         values = filled
-    return values.reshape(shape)
+    return _shaped(values, shape, alias)
+
+
+def _shaped(values: Array, shape: tuple[int, ...], alias: str) -> Array:
+    try:
+        return values.reshape(shape)
+    except ValueError:  # NumPy ends at 64 dimensions, and counts what [0, 2**62, 2**62] would hold without the 0
+        raise invalid(f"tensor parsing error: {alias}") from None
 
 
 def _as_objects(values: list[bytes]) -> Array:

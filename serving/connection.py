@@ -29,6 +29,10 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.enable_retries", 0),
 )
 
+# A name may stand for several servers, such as the pods of a headless Service; grpcio's default stays with the first.
+_BALANCED = re.compile(r"(dns|ipv4|ipv6):")
+_ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')
+
 _TARGET = re.compile(r"(dns:.*|(unix|unix-abstract|ipv4|ipv6|vsock|xds):.+|[^:/\s]+:\d+|\[[0-9a-fA-F:.]+\]:\d+)")
 
 
@@ -72,7 +76,8 @@ class BaseClient:
     """What the sync and the aio client have in common: all but the calls themselves.
 
     Args:
-      target: `host:port`, or `unix:/path` for a Unix socket.
+      target: `host:port`, or `unix:/path` for a Unix socket. With `dns:///name:port`, or addresses after `ipv4:` or
+        `ipv6:`, calls take turns over all addresses.
       model_name: The model's name on the server.
       version: Asks for this version only; None takes the one that the server gives by default, the newest.
       label: Asks for the version with this label, such as "stable"; not together with `version`.
@@ -125,9 +130,11 @@ class BaseClient:
         )
         self._max_in_flight = max_in_flight
         self._credentials = tls.credentials() if tls else None
-        self._options = list(CHANNEL_OPTIONS)
+        self._options: list[tuple[str, int | str]] = list(CHANNEL_OPTIONS)
+        if _BALANCED.match(target):
+            self._options.append(_ROUND_ROBIN)
         if tls and tls.server_name:
-            self._options.append(("grpc.ssl_target_name_override", tls.server_name))  # type: ignore[arg-type]
+            self._options.append(("grpc.ssl_target_name_override", tls.server_name))
         # gRPC wants header names in lower case.
         self._headers = tuple((name.lower(), value) for name, value in (headers or {}).items())
         self._closed = False

@@ -46,7 +46,8 @@ class Deployment:
     def _named_models(self) -> dict[str, str]:
         """Returns the base path of each model that the user's flags name."""
         if not (config := self._given.get("model_config_file")):
-            return {self._given.get("model_name", "default"): str(Path(self._given["model_base_path"]).absolute())}
+            path = self._given["model_base_path"]
+            return {self._given.get("model_name", "default"): path if "://" in path else str(Path(path).absolute())}
         from serving.configs import model_server_config, read_config
 
         listed = read_config(config, model_server_config()).model_config_list.config
@@ -99,8 +100,8 @@ class Deployment:
             if not folder.name.startswith(".") and list_versions(folder)
         )
         if found and found != self.models:
-            self.models = found
             self._write("models.config", model_config(self._serving_dir, found))
+            self.models = found  # only now: what could not be written is written at the next look
         return bool(found)
 
     @contextmanager
@@ -112,8 +113,15 @@ class Deployment:
         ended = threading.Event()
 
         def follow() -> None:
+            said = ""
             while not ended.wait(_POLL_SECONDS):
-                self._find_models()
+                try:
+                    self._find_models()
+                    said = ""
+                except OSError as error:
+                    if said != str(error):
+                        said = str(error)
+                        sys.stderr.write(f"Cannot look for models that are pushed later: {said}. It is tried again.\n")
 
         thread = threading.Thread(target=follow, name="model-folders", daemon=True)
         thread.start()
@@ -182,8 +190,10 @@ class Deployment:
         folders |= {str(self._serving_dir)} if self._follows else set(self._base_paths.values())
         ports = [flags[name] for name in ("port", "rest_api_port") if flags[name] != "0"]
         command = ["docker", "run", "--rm", "--init", "--entrypoint=tensorflow_model_server"]
-        command += [f"--publish={self.host or '127.0.0.1'}:{port}:{port}" for port in ports]
-        command += [f"--volume={folder}:{folder}:ro" for folder in sorted(folders)]
+        host = f"[{self.host}]" if ":" in self.host else self.host or "127.0.0.1"
+        command += [f"--publish={host}:{port}:{port}" for port in ports]
+        # What has a scheme, such as gs://, the server fetches itself.
+        command += [f"--volume={folder}:{folder}:ro" for folder in sorted(folders) if "://" not in folder]
         return [*command, DOCKER_IMAGE, *arguments]
 
 

@@ -129,14 +129,14 @@ class Exchange:
     def wait_ready(self, timeout_seconds: float | None) -> Work[None]:
         """Asks until the model can answer."""
         deadline = self._deadline(timeout_seconds)
-        attempt = 0
+        attempt, reason = 0, ""
         while True:
-            reason = ""
             try:
                 seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
                 versions = read_status((yield Attempt("GetModelStatus", self._status_request(), seconds)))
                 if any(version.state == "AVAILABLE" for version in versions):
                     if self._label is not None:  # GetModelStatus ignores labels
+                        seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
                         yield Attempt("GetModelMetadata", self._metadata_request(), seconds)
                     return
                 reason = "; ".join(
@@ -146,7 +146,9 @@ class Exchange:
                 code = error.code()
                 if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
                     reason = error.details() or code.name
-                elif code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                elif code is grpc.StatusCode.UNAVAILABLE:
+                    reason = ""
+                elif code is not grpc.StatusCode.DEADLINE_EXCEEDED:  # it says nothing new: the last reason holds
                     raise self._typed(error, deadline) from error
             pause = pause_before_retry(attempt, random.random())
             attempt += 1

@@ -129,9 +129,17 @@ def rows_to_columns(
     """Returns rows as columns.
 
     Raises:
-      InvalidRequestError: A row has not exactly the signature's inputs; the message names the first few such rows.
+      InvalidRequestError: A row has not exactly the signature's inputs, or leaves out an input with a default that
+        another row has; the message names the first few such rows.
     """
     wrong = [(i, problems) for i, row in enumerate(rows) if (problems := name_problems(row, signature))]
+    if not wrong and signature.optional:
+        given = [name for name in signature.inputs if any(name in row for row in rows)]
+        wrong = [
+            (i, [f"Missing: {', '.join(missing)}; an input with a default is left out of all rows or of none."])
+            for i, row in enumerate(rows)
+            if (missing := [f"`{name}`" for name in given if name not in row])
+        ]
     if wrong:
         named = []
         for i, problems in wrong[:_MOST_ROWS_NAMED]:

@@ -22,6 +22,8 @@ from serving.dtypes import DT_STRING, Array
 from serving.model import Signature
 from serving.status import ServingError
 
+_MOST_DIMENSIONS = 63  # NumPy has 64, of which the rows are one
+
 _TYPE_WORDS = {bool: "True", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 # DataType -> (its word, least and greatest whole number it takes). A float takes those it holds exactly.
 _WHOLE: dict[int, tuple[str, int, int]] = {
@@ -152,6 +154,8 @@ def _read_array(given: Any, data_type: int) -> Array:
         if not inner:
             break
         inner = inner[0]
+    if len(shape) > _MOST_DIMENSIONS:
+        raise invalid(f"JSON Value: {_text(given)} has {len(shape)} dimensions, expected at most {_MOST_DIMENSIONS}")
     values: list[Any] = []
 
     def fill(part: Any, level: int) -> None:

@@ -10,6 +10,7 @@ written one by one.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -94,6 +95,7 @@ class Layouts(Generic[T]):
         self._field, self._read, self._keep = field, read, keep
         self._known: dict[int, tuple[Layout[T], ...]] = {}  # by length of the message
         self._misses = itertools.count()
+        self._lock = threading.Lock()
 
     def find(self, message: bytes) -> Layout[T] | None:
         """Returns the layout that a message has; None where no earlier one was like it."""
@@ -114,9 +116,10 @@ class Layouts(Generic[T]):
         layout = self.layout_of(message, parsed)
         if layout is None:
             return
-        while len(self._known) >= _MOST_LENGTHS and len(message) not in self._known:
-            self._known.pop(next(iter(self._known)), None)
-        self._known[len(message)] = (layout, *self._known.get(len(message), ()))[:_MOST_PER_LENGTH]
+        with self._lock:
+            while len(self._known) >= _MOST_LENGTHS and len(message) not in self._known:
+                self._known.pop(next(iter(self._known)), None)
+            self._known[len(message)] = (layout, *self._known.get(len(message), ()))[:_MOST_PER_LENGTH]
 
     def layout_of(self, message: bytes, parsed: Any) -> Layout[T] | None:
         """Returns the layout of a message; None where its values are no single run of bytes per tensor, or none.

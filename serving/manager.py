@@ -125,6 +125,7 @@ class ModelManager:
             for name, entry in self._entries.items():
                 if name not in wanted:
                     entry.removed, entry.aspired = True, {}
+                    entry.forget_retries()
             for name, config in wanted.items():
                 entry = self._entries.setdefault(name, Entry(config))
                 entry.config, entry.removed, entry.said, entry.aspired = config, False, "", None
@@ -177,18 +178,29 @@ class ModelManager:
             if due and self._poll_seconds >= 0:
                 next_poll = time.monotonic() + self._poll_seconds
                 for entry in entries:
-                    self._poll(entry)
+                    self._guard(self._poll, entry)
             for entry in entries:
-                self._step(entry)
+                self._guard(self._step, entry)
             with self._changed:
                 if not self._stopping and not self._poll_now:
                     self._changed.wait(self._seconds_to_wait(next_poll))
 
+    def _guard(self, work: Callable[[Entry], None], entry: Entry) -> None:
+        """Does some work for one model; whatever goes wrong with it, the others are served."""
+        try:
+            work(entry)
+        except Exception:
+            log.exception("Model `%s`: a bug of the server. What is loaded stays.", entry.config.name)
+
     def _seconds_to_wait(self, next_poll: float) -> float | None:
-        known = [version for entry in self._entries.values() for version in entry.versions.values()]
-        if any(version.state is State.UNLOADING and not version.users for version in known):
+        known = [(entry, version) for entry in self._entries.values() for version in entry.versions.values()]
+        if any(version.state is State.UNLOADING and not version.users for _, version in known):
             return 0.0
-        moments = [version.retry_at for version in known if version.state is State.START]
+        moments = [
+            version.retry_at
+            for entry, version in known
+            if version.state is State.START and version.number in (entry.aspired or {})
+        ]
         if self._poll_seconds > 0:
             moments.append(next_poll)
         return max(min(moments) - time.monotonic(), 0.0) if moments else None
@@ -215,9 +227,7 @@ class ModelManager:
             if entry.removed or entry.config is not config:  # configured anew meanwhile
                 return
             entry.aspired = aspired
-            for version in entry.versions.values():
-                if version.number not in aspired and (version.failed or version.state is State.START):
-                    version.state, version.attempts = State.END, 0  # whoever brings it back gets a fresh start
+            entry.forget_retries()
 
     def _step(self, entry: Entry) -> None:
         """Loads what is missing, the highest first, then lets go of what is no longer wanted, the lowest first."""

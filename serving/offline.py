@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from serving.answers import Prediction, Timings
+from serving.codec import read_tensor
 from serving.input_checks import fit_inputs
 from serving.messages import SignatureDef
 from serving.quiet import import_tensorflow
@@ -81,9 +82,11 @@ class OfflineModel:
         start = time.perf_counter()
         arrays = fit_inputs(inputs, self._metadata.signature(signature_name), self._metadata.title)
         signature = self._model.signatures[signature_name]
+        defaults = signature.definition.defaults
+        given = [arrays[name] if name in arrays else read_tensor(defaults[name], name) for name in signature.inputs]
         checked = time.perf_counter()
         try:
-            outputs = self._model.run(signature, [arrays[name] for name in signature.inputs], tuple(signature.outputs))
+            outputs = self._model.run(signature, given, tuple(signature.outputs))
         except self._refusal as error:
             raise InvalidRequestError(f"Model {self._metadata.title} refuses the inputs: {error}") from error
         timings = Timings(checked - start, time.perf_counter() - checked, 0.0)

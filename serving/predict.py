@@ -24,6 +24,8 @@ from serving.row_files import Csv, Row, TfRecord
 from serving.signature import ModelMetadata, Signature
 from serving.status import InvalidRequestError, RowsError, ServerError, UsageError
 
+_MOST_HEADERS = 1000  # JSON rows may each have keys of their own
+
 _SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
 
 
@@ -206,6 +208,8 @@ class _ColumnMaker:
                 spellings = [f"`{header}`" for header, found in zip(given, names, strict=True) if found == name]
                 if len(spellings) > 1:
                     raise RowsError(f"{place} has {' and '.join(spellings)}, which are both feature `{name}`.")
+            if len(self._features) >= _MOST_HEADERS:
+                self._features.clear()
             self._features[key] = names
         return self._features[key]
 

@@ -1,12 +1,12 @@
 """Predict and Regress on a loaded model: what they check, in which order, and with which words.
 
-Knows requests and models, but neither gRPC nor HTTP nor versions; both ports and the warm-up come through here.
+Knows requests and models, and which code an error has; both ports and the warm-up come through here.
 Sources: tensorflow/serving servables/tensorflow/predict_util.cc and regressor.cc; tensorflow cc/saved_model/util.cc.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -48,14 +48,14 @@ class Plan:
     """A request that was checked against a model, but for its values.
 
     Attributes:
-      name: The resolved name of the signature.
+      signature: The one that it names.
       values: Where the graph's inputs stand in the message, in the graph's order.
-      run: Computes the outputs by alias.
+      outputs: Aliases to compute.
     """
 
-    name: str
+    signature: Signature
     values: tuple[Values, ...]
-    run: Callable[[list[Array]], dict[str, Array]]
+    outputs: tuple[str, ...]
 
 
 def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
@@ -109,11 +109,12 @@ def predict_alike(model: LoadedModel, layout: Layout[Question], message: bytes) 
         if len(arrays) != len(layout.values):  # the signature has defaults, which stand in no message
             return signature.name, model.run(signature, arrays, outputs)
         values = tuple(layout.values[alias] for alias in signature.inputs)
-        plan = Plan(signature.name, values, model.prepare(signature, outputs))
+        plan = Plan(signature, values, outputs)
         if len(model.plans) >= _MOST_PLANS:
             model.plans.clear()
         model.plans[layout] = plan
-    return plan.name, plan.run([values.view(message) for values in plan.values])
+    arrays = [values.view(message) for values in plan.values]
+    return plan.signature.name, model.run(plan.signature, arrays, plan.outputs)
 
 
 def _checked(

@@ -1,6 +1,6 @@
 """Files of rows: JSON lines, CSV with a header, TFRecord of tf.train.Example; each also as `.gz`.
 
-A reader yields batches of rows with the place of each; a writer takes the same batches back with the model's outputs
+A reader yields rows with the place of each; a writer takes the same batches back with the model's outputs
 added, so that what came in goes out unchanged, in its order.
 """
 
@@ -70,7 +70,7 @@ class JsonLines:
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
                 values = json.loads(text) if text else None
-            except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of thousands of digits
                 raise RowsError(f"{place} is no JSON: {error}. Expected one object per line.") from error
             if not text:
                 continue

@@ -140,18 +140,20 @@ class Server:
         """Takes no new calls, lets those in flight finish, frees the models.
 
         Args:
-          grace_seconds: How long calls in flight may take.
+          grace_seconds: How long calls in flight may take; then their callers are told, and a graph that still runs is
+            waited for, because a model in use cannot be freed.
         """
         if not self._stopping.is_set():
             self._stopping.set()
         with self._stop_lock:
             if self._health:
                 self._health.stop()
+            ended = self._server.stop(grace_seconds) if self._server else None  # both stop taking calls at once
             if self._rest:
                 self._rest.stop(grace_seconds)
                 self._rest = None
-            if self._server:
-                self._server.stop(grace_seconds).wait()
+            if ended:
+                ended.wait()
                 self._server = None
             if self._threads:
                 self._threads.shutdown()

@@ -189,7 +189,8 @@ class Servicer:
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
                 "supported"
             )
-        self._reload(model_configs(request.config.model_config_list), context.is_active)
+        if not self._reload(model_configs(request.config.model_config_list), context.is_active):
+            raise ServingError("The server ends before all models answer.", grpc.StatusCode.UNAVAILABLE)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         for name in request.metric_names:

@@ -65,6 +65,12 @@ class Entry:
         """Returns whether a version answers that should."""
         return any(version.number in (self.aspired or {}) for version in self.available())
 
+    def forget_retries(self) -> None:
+        """Ends what waits for another attempt or has failed, and is no longer wanted; called with the lock held."""
+        for version in self.versions.values():
+            if version.number not in (self.aspired or {}) and (version.failed or version.state is State.START):
+                version.state, version.attempts = State.END, 0  # whoever brings it back gets a fresh start
+
     def failures(self) -> list[Version]:
         """Returns the versions that failed for good, if these are all that is wanted of the model."""
         wanted = [self.versions.get(number) for number in self.aspired or {}]

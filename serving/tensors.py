@@ -105,7 +105,7 @@ def read_tensor(tensor: Any) -> Array:
             raise ServerError(
                 f"The answer holds {len(content)} bytes of {type_name(tensor.dtype)}, which is not shape {list(shape)}."
             )
-        return np.frombuffer(content, dtype).reshape(shape).copy()
+        return _shaped(np.frombuffer(content, dtype), shape).copy()
     values = listed_values(tensor, dtype)
     if len(values) > size:
         values = values[:size]
@@ -114,7 +114,16 @@ def read_tensor(tensor: Any) -> Array:
         if size * dtype.itemsize > _MOST_REPEATED_BYTES:
             raise ServerError(f"The answer claims shape {list(shape)} and holds {len(values)} values.")
         values = _repeat_last(values, size, dtype)
-    return values if len(shape) == 1 else values.reshape(shape)
+    return values if len(shape) == 1 else _shaped(values, shape)
+
+
+def _shaped(values: Array, shape: tuple[int, ...]) -> Array:
+    try:
+        return values.reshape(shape)
+    except ValueError as error:
+        raise ServerError(
+            f"The answer holds a tensor that NumPy cannot: {error}; received shape {list(shape)}."
+        ) from None
 
 
 def _repeat_last(values: Array, size: int, dtype: np.dtype[Any]) -> Array:

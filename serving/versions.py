@@ -113,6 +113,8 @@ def model_configs(message: Any) -> list[ModelConfig]:
             raise invalid(
                 f"Expected model {entry.name} to have an absolute path or URI; got base_path()={entry.base_path}"
             )
+        if "\0" in entry.base_path:
+            raise invalid(f"Model {entry.name} has a base path with a NUL byte, which no folder has.")
         if "://" in entry.base_path:
             raise ServingError(
                 f"Model {entry.name} is at {entry.base_path}: the embedded server reads folders of this machine only.",

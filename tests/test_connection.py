@@ -8,6 +8,7 @@ import grpc
 import numpy as np
 import pytest
 from fake_server import XS, FakeServer
+from serving_fixtures import wait_until
 
 from serving.aio_client import AsyncPredictionClient
 from serving.client import PredictionClient
@@ -44,6 +45,18 @@ def test_wrong_settings_are_told(client, settings, sentence):
         client(**settings)
     assert sentence in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_calls_take_turns_over_the_addresses_of_a_target():
+    first, second = FakeServer(XS), FakeServer(XS)
+    with first.running() as one, second.running() as two:
+        both = f"{one},{two}".replace("localhost", "127.0.0.1")
+        with PredictionClient(f"ipv4:{both}") as client:
+            wait_until(lambda: client.predict(ONE) and first.requests and second.requests)
+            before = len(first.requests), len(second.requests)
+            for _ in range(20):
+                client.predict(ONE)
+    assert (len(first.requests) - before[0], len(second.requests) - before[1]) == (10, 10)
 
 
 def test_wrong_settings_are_told_at_once():

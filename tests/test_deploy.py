@@ -33,6 +33,13 @@ def test_deploy_uses_flags_that_the_server_knows(where):
     assert flags["port"] == "8500"
     assert flags["rest_api_port"] == "8501"
     assert flags["model_config_file"] == "/config/models.config"
+    # The canary that models.config speaks of must not keep the next server from starting.
+    assert flags["allow_version_labels_for_unavailable_models"] == "true"
+
+
+def test_sigterm_reaches_the_server_which_has_no_handler():
+    assert _yaml(DEPLOY / "compose.yaml")["services"]["serving"]["init"] is True
+    assert _yaml(DEPLOY / "kubernetes" / "deployment.yaml")["spec"]["template"]["spec"]["shareProcessNamespace"] is True
 
 
 def test_deploy_configs_parse_as_the_protos_they_are():

@@ -327,6 +327,25 @@ def test_wait_ready_tells_a_model_that_is_not_ready_from_a_server_that_is_not_th
         wire.run(wire.exchange.wait_ready(5))
 
 
+def test_wait_ready_keeps_the_reason_when_the_last_answer_comes_too_late(wire):
+    fail(wire, grpc.StatusCode.NOT_FOUND, *[grpc.StatusCode.DEADLINE_EXCEEDED] * 100)
+    with pytest.raises(DeadlineError, match=r"here:1 answers, but `crossnet` was not available within 5 s: words"):
+        wire.run(wire.exchange.wait_ready(5))
+
+
+def test_wait_ready_with_a_label_stays_within_the_deadline(monkeypatch):
+    wire = Wire(monkeypatch, label="stable")
+    real = wire.server.status
+
+    def slow(payload, context):
+        wire.now += 0.75
+        return real(payload, context)
+
+    monkeypatch.setattr(wire.server, "status", slow)
+    wire.run(wire.exchange.wait_ready(1))
+    assert [attempt.seconds for attempt in wire.attempts] == pytest.approx([1, 0.25])
+
+
 def test_wait_ready_tells_a_model_that_the_server_does_not_know(wire):
     wire.server.model_name = "other"
     with pytest.raises(DeadlineError, match="Could not find any versions of model crossnet. Check the model's name"):

@@ -163,6 +163,16 @@ def test_inputs_with_a_default_may_be_left_out():
     assert list(fit_inputs([{"miles": 1.0}], signature, TITLE)) == ["miles"]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_input_with_a_default_is_in_all_rows_or_in_none(order):
+    signature = Signature("s", "", RIDES.inputs, OUTPUTS, optional=frozenset({"zone", "age"}))
+    rows = [{"miles": 1.0}, {"miles": 2.0, "age": 3}][::order]
+    row = "Row 0" if order == 1 else "Row 1"
+    sentence = f"{row} does not fit .*Missing: `age`; an input with a default is left out of all rows or of none."
+    with pytest.raises(InvalidRequestError, match=sentence):
+        fit_inputs(rows, signature, TITLE)
+
+
 @pytest.mark.parametrize(
     ("values", "number", "expected"),
     [

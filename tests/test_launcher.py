@@ -244,6 +244,37 @@ def test_deployment_adds_a_model_that_is_pushed_later(tmp_path, monkeypatch):
         wait_until(lambda: 'name: "tips"' in (tmp_path / "serving" / "models.config").read_text())
 
 
+def test_deployment_goes_on_after_a_write_that_failed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("serving.deployment._POLL_SECONDS", 0.01)
+    _push(tmp_path, "rides")
+    deployment = Deployment([], root=tmp_path)
+    deployment.wait_for_models(lambda: True)
+    with deployment.following_models():
+        (tmp_path / "serving").rename(tmp_path / "away")
+        (tmp_path / "serving").touch()  # a file where the folder was
+        _push(tmp_path, "tips")
+        said = ""
+
+        def has_said():
+            nonlocal said
+            said += capsys.readouterr().err
+            return "Cannot look for models that are pushed later: " in said
+
+        wait_until(has_said)
+        (tmp_path / "serving").unlink()
+        wait_until(lambda: (tmp_path / "serving" / "models.config").exists())
+    assert 'name: "tips"' in (tmp_path / "serving" / "models.config").read_text()
+    assert said.count("Cannot look") == 1
+
+
+def test_docker_fetches_what_has_a_scheme_and_publishes_on_ipv6(tmp_path):
+    deployment = Deployment(["--model_base_path=gs://bucket/rides", "--host=::1"], root=tmp_path)
+    command = deployment.docker_command()
+    assert "--publish=[::1]:8500:8500" in command
+    assert "--model_base_path=gs://bucket/rides" in command
+    assert not [part for part in command if part.startswith("--volume") and "bucket" in part]
+
+
 def test_deployment_takes_the_users_model_flags_as_they_are(tmp_path):
     deployment = Deployment(["--model_base_path=/m/rides", "--model_name=rides", "--port=9"], root=tmp_path)
     assert deployment.models == ["rides"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import grpc
 import numpy as np
 import pytest
@@ -165,6 +168,34 @@ def test_what_repeats_is_learned_and_what_is_kept_has_bounds(monkeypatch):
             found = ask(6, model=f"m{number:04}")
         assert found.said.request.model_spec.name == f"m{number:04}"
     assert max(len(kept) for kept in known._known.values()) == layouts._MOST_PER_LENGTH
+
+
+def test_layouts_are_learned_by_any_number_of_threads(monkeypatch):
+    monkeypatch.setattr(layouts, "_MOST_LENGTHS", 16)
+    monkeypatch.setattr(layouts, "_LEARN_EVERY", 1)
+    known, errors = question_layouts(), []
+    messages = [serialized({"x": np.ones(size, np.float32)}) for size in range(1, 60)]
+    parsed = [predict_pb2.PredictRequest.FromString(message) for message in messages]
+
+    def work(seed):
+        try:
+            for i in np.random.default_rng(seed).integers(0, len(messages), 3000):
+                known.learn(messages[i], parsed[i])
+        except RuntimeError as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not errors
+    assert len(known._known) == 16
 
 
 @pytest.fixture(scope="module")

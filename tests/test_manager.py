@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -290,6 +292,28 @@ def test_manager_replaces_the_list_of_models(manage, base, tmp_path, loader):
     manager.configure([ModelConfig("rides", base), ModelConfig("tips", tmp_path / "tips")])
     assert manager.wait_available(["rides", "tips"], lambda: False)
     assert (served(manager), served(manager, "tips")) == (1, 5)
+
+
+def test_manager_rests_when_a_model_that_waits_for_its_next_load_is_taken_away(manage, base, loader):
+    put(base, 1, "broken")
+    manager = manage(ModelConfig("rides", base), load_retries=100, retry_seconds=0.2, poll_seconds=0)
+    wait_until(lambda: states(manager) == {1: State.START})
+    manager.configure([])
+    assert states(manager) == {1: State.END}
+    time.sleep(0.3)  # until its next attempt would be due
+    before = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - before < 0.15
+    assert loader.attempts == [1]
+
+
+def test_manager_serves_the_others_whatever_goes_wrong_with_one_model(manage, base, tmp_path, caplog):
+    put(base, 1)
+    manager = manage(ModelConfig("odd", Path("/a\0b")), ModelConfig("rides", base))
+    wait_until(lambda: served(manager) == 1)
+    put(base, 2)
+    wait_until(lambda: served(manager) == 2)
+    assert "Model `odd`: a bug of the server. What is loaded stays." in caplog.text
 
 
 def test_manager_refuses_other_platforms(manage, base):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 
 import grpc
 import numpy as np
@@ -54,6 +55,21 @@ def test_offline_model_answers_as_a_server_would(model_folder):
             model.predict({"x0": [1.0]})
         with pytest.raises(InvalidRequestError, match="`rides` version 12 refuses the inputs: .*x0 is too large"):
             model.predict({"x0": [1000.0], "x1": [0.0]})
+
+
+def test_an_input_with_a_default_may_be_left_out(model_folder, tmp_path):
+    import tensorflow as tf
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    shutil.copytree(model_folder / "12", tmp_path / "1")
+    file = tmp_path / "1" / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    defaults = saved.meta_graphs[0].signature_def["serving_default"].defaults
+    defaults["x1"].CopyFrom(tf.make_tensor_proto(np.float32([5])))
+    file.write_bytes(saved.SerializeToString())
+    with OfflineModel(tmp_path / "1") as model:
+        assert model.predict({"x0": [1.0]}).values.tolist() == [51.0]
+        assert model.predict([{"x0": 1.0, "x1": 2.0}]).values.tolist() == [21.0]
 
 
 def test_rows_are_predicted_without_a_server(model_folder, tmp_path):

@@ -87,6 +87,8 @@ def test_reload_refuses_with_the_contracts_words_and_keeps_the_old_list(running,
         (lambda: _reload(stubs, platform="other", rides=folder / "rides"), CODE.INVALID_ARGUMENT,
          "Illegal to change a model's platform. For model rides platform was tensorflow and new platform requested is "
          "other"),
+        (lambda: _reload(stubs, rides="/a\0b"), CODE.INVALID_ARGUMENT,
+         "Model rides has a base path with a NUL byte, which no folder has."),
         (lambda: _reload(stubs, platform="", rides=folder / "rides"), CODE.INVALID_ARGUMENT,
          "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform."),
         (lambda: stubs.model.HandleReloadConfigRequest(twice), CODE.INVALID_ARGUMENT,

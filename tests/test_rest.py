@@ -162,6 +162,7 @@ NOT_FORMATTED = "Not formatted correctly expecting only one of 'inputs' or 'inst
         ("one", {"instances": [1, {"x": 1}]}, 400, "Expecting value/list but got object at item 1 of input list"),
         ("one", {"instances": [[1], [1, 2]]}, 400, "Expecting tensor size: 1 but got: 2"),
         ("one", {"instances": [[[1], [2]], [[1, 2]]]}, 400, "Expecting shape [2,1] but got: [1,2]"),
+        ("one", {"inputs": json.loads("[" * 70 + "1" + "]" * 70)}, 400, "has 70 dimensions, expected at most 63"),
         ("one", {"inputs": [[1], 2]}, 400, "JSON Value: 2 found at incorrect level: 2 in the JSON DOM. Exp"),
         ("one", {"inputs": [[1], [2, 3]]}, 400, "Encountered list at unexpected size: 2 at level: 1 expected size: 1"),
         ("one", {"inputs": [1, [2]]}, 400, "Encountered list at unexpected level: 1 expected < 1"),

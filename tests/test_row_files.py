@@ -71,6 +71,7 @@ def test_json_rows_have_their_line():
         (b"null", "rows:1 holds null; expected an object"),
         (b'{"a": "\xff"}', "rows:1 is no JSON"),
         (b"[" * 100_000, "rows:1 is no JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "rows:1 is no JSON"),
     ],
 )
 def test_lines_that_are_no_objects_are_told(content, sentence):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import threading
 
 import grpc
@@ -544,6 +545,31 @@ def test_server_listens_only_when_the_model_is_available(tmp_path):
     with stubs_on(f"127.0.0.1:{server.port}") as stubs:
         assert states(stubs, "late") == {1: (30, 0)}
     server.stop()
+
+
+def test_server_takes_no_grpc_call_while_rest_drains(tmp_path):
+    save_model(tmp_path / "demo" / "1")
+    server = Server(ServerFlags(port=0, model_name="demo", model_base_path=str(tmp_path / "demo")), rest=True)
+    server.start()
+    with (
+        socket.create_connection(("127.0.0.1", server.rest_port)) as slow,
+        stubs_on(f"127.0.0.1:{server.port}") as stubs,
+    ):
+        slow.sendall(b"POST /v1/models/demo:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert states(stubs, "demo") == {1: (30, 0)}
+        stopping = threading.Thread(target=server.stop, args=(3.0,))
+        stopping.start()
+
+        def refused():
+            try:
+                states(stubs, "demo")
+            except grpc.RpcError as error:
+                return error.code() == CODE.UNAVAILABLE
+
+        wait_until(refused)
+        was_draining = stopping.is_alive()
+    stopping.join(20)
+    assert was_draining
 
 
 def test_server_does_not_start_on_a_model_that_does_not_load(tmp_path):

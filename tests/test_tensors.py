@@ -112,6 +112,9 @@ def shaped(dtype, sizes, **values):
         (shaped(1, [-1]), r"a tensor without a shape; received \[-1\]"),
         (shaped(1, [2], tensor_content=b"123"), r"3 bytes of float32, which is not shape \[2\]"),
         (shaped(7, [1], tensor_content=b"123"), "3 bytes of text"),
+        (shaped(1, [1] * 65, float_val=[1]), "a tensor that NumPy cannot"),
+        (shaped(1, [1] * 65, tensor_content=b"1234"), "a tensor that NumPy cannot"),
+        (shaped(1, [0, 2**62, 2**62]), "a tensor that NumPy cannot"),
         (shaped(1, [2**30, 2**30]), "claims shape .* and holds 0 values"),
     ],
 )
