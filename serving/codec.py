@@ -88,7 +88,8 @@ def read_tensor(tensor: Any, alias: str) -> Array:
     if len(values) > size:
         values = values[:size]
     elif len(values) < size:
-        if size * dtype.itemsize > _MOST_IMPLIED_BYTES:
+        last_bytes = len(values[-1]) if tensor.dtype == DT_STRING and len(values) else 0
+        if size * (dtype.itemsize + last_bytes) > _MOST_IMPLIED_BYTES:  # TensorFlow copies text for each element
             raise invalid(f"tensor parsing error: {alias}")
         filled = np.full(size, values[-1] if len(values) else b"" if tensor.dtype == DT_STRING else 0, dtype)
         filled[: len(values)] = values

@@ -56,6 +56,11 @@ def read_body(body: bytes) -> dict[str, Any]:
         raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise invalid(f"JSON Parse error: {type(error).__name__}") from None
+    if b"\\u" in body:
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # half of a pair, which Python reads and no text holds
+            raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
     if not isinstance(document, dict):
         raise invalid(f"JSON Value: {_text(document)} Is not object")
     if not isinstance(document.get("signature_name", ""), str):
@@ -182,8 +187,8 @@ def _read_array(given: Any, data_type: int) -> Array:
         array = np.empty(len(values), np.object_)
         array[:] = values
     else:
-        wide = np.int64 if dtype is not None and dtype.kind == "i" and dtype.itemsize < 4 else dtype
-        array = np.array(values, wide).astype(dtype)  # int8 and int16 wrap, as the real server's int_val does
+        wide = np.int64 if dtype is not None and dtype.kind in "iu" and dtype.itemsize < 4 else dtype
+        array = np.array(values, wide).astype(dtype)  # int8, uint8 and int16 wrap, as the real server's int_val does
     return array.reshape(shape)
 
 

@@ -141,7 +141,7 @@ class ModelManager:
           give_up: Asked now and then; True ends the wait.
 
         Returns:
-          Whether they are all available; False after `give_up`.
+          Whether they are all available; False after `give_up`, or when one of them is not configured any more.
 
         Raises:
           ServingError: One of them did not load, and will not be tried again.
@@ -149,6 +149,8 @@ class ModelManager:
         with self._changed:
             while not give_up():
                 entries = [self._entries[name] for name in names if name in self._entries]
+                if any(entry.removed for entry in entries):
+                    return False
                 failed = [version for entry in entries for version in entry.failures()]
                 if failed:
                     listed = "".join(

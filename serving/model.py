@@ -76,7 +76,8 @@ class LoadedModel:
         try:
             try:
                 self._session, graph = _load(path, tags, session_config, _SINGLE_THREADED)
-                is_supported = all(op.type not in _OLD_CONTROL_FLOW for op in self._session.graph.get_operations())
+                nodes = [*graph.graph_def.node, *(n for f in graph.graph_def.library.function for n in f.node_def)]
+                is_supported = all(node.op not in _OLD_CONTROL_FLOW for node in nodes)
                 if not is_supported:
                     self._session.close()
             except tf.errors.UnimplementedError:  # variables of TensorFlow 1, passed by reference

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 30.0
+_END_SECONDS = 5.0
 _SIGNAL_SECONDS = 0.1  # how late a signal may be noticed
 
 
@@ -183,7 +184,8 @@ class Server:
         """Puts another list of models into service; returns whether they answer, as long as that is `wanted`."""
         self._manager.configure(configs)
         self._configs = list(configs)
-        return self._manager.wait_available(self.models, lambda: self._stopping.is_set() or not wanted())
+        names = [config.name for config in configs]
+        return self._manager.wait_available(names, lambda: self._stopping.is_set() or not wanted())
 
     # ---- Parts ----
 
@@ -256,8 +258,19 @@ def run(flags: ServerFlags) -> int:
         sys.stderr.write(f"serving {', '.join(server.models)} at {', '.join(where)} (embedded)\n")
         sys.stderr.flush()
     server.wait()
+    ended = threading.Event()
+    threading.Thread(target=_end_anyway, args=(ended, _DRAIN_SECONDS + _END_SECONDS), daemon=True).start()
     server.stop()
+    ended.set()
     return 0
+
+
+def _end_anyway(ended: threading.Event, seconds: float) -> None:
+    """Ends the process if it has not `ended` in time: a graph that never returns cannot be interrupted."""
+    if not ended.wait(seconds):
+        sys.stderr.write("A call still runs; the server ends without it.\n")
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

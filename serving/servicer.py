@@ -190,7 +190,8 @@ class Servicer:
                 "supported"
             )
         if not self._reload(model_configs(request.config.model_config_list), context.is_active):
-            raise ServingError("The server ends before all models answer.", grpc.StatusCode.UNAVAILABLE)
+            reason = "Another list of models, or the server's end, came before all models answered."
+            raise ServingError(reason, grpc.StatusCode.UNAVAILABLE)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         for name in request.metric_names:

@@ -111,6 +111,7 @@ def test_read_tensor_does_not_copy_tensor_content():
         _proto([1] * 255, dtype=1, float_val=[1]),
         _proto([1] * 65, dtype=1, float_val=[1]),
         _proto([0, 2**62, 2**62], dtype=1),
+        _proto([2**20], dtype=7, string_val=[b"a" * 1000]),
         _proto([1], dtype=0),
         _proto([1], dtype=20),
         _proto([1], dtype=101),

@@ -307,6 +307,25 @@ def test_manager_rests_when_a_model_that_waits_for_its_next_load_is_taken_away(m
     assert loader.attempts == [1]
 
 
+def test_manager_loads_a_model_that_failed_went_and_came_back_mended(manage, base):
+    put(base, 1, "broken")
+    manager = manage(ModelConfig("rides", base))
+    wait_until(lambda: states(manager) == {1: State.END})
+    manager.configure([])
+    (base / "1" / "broken").unlink()
+    manager.configure([ModelConfig("rides", base)])
+    assert manager.wait_available(["rides"], lambda: False)
+    assert served(manager) == 1
+
+
+def test_manager_waits_no_longer_for_a_model_that_is_taken_away(manage, base):
+    manager = manage(ModelConfig("rides", base))
+    threading.Timer(0.1, manager.configure, [[]]).start()
+    start = time.monotonic()
+    assert not manager.wait_available(["rides"], lambda: time.monotonic() > start + 20)
+    assert time.monotonic() < start + 20
+
+
 def test_manager_serves_the_others_whatever_goes_wrong_with_one_model(manage, base, tmp_path, caplog):
     put(base, 1)
     manager = manage(ModelConfig("odd", Path("/a\0b")), ModelConfig("rides", base))

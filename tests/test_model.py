@@ -157,6 +157,23 @@ def test_model_with_a_lookup_table_and_an_asset_loads(tmp_path, load):
     assert predict(load(tmp_path / "1"), request)[1]["index"].tolist() == [1, -1]
 
 
+def test_control_flow_of_tensorflow_1_inside_a_function_runs(tmp_path, load):
+    from tensorflow.python.framework import function  # TensorFlow 1's functions
+
+    @function.Defun(tf.float32)
+    def branch(x):
+        low, high = tf.raw_ops.Switch(data=x, pred=tf.reduce_sum(x) > 2.0)
+        return tf.raw_ops.Merge(inputs=[low + 1.0, high * 2.0]).output
+
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, [None])
+        (y,) = tf.raw_ops.PartitionedCall(args=[x], Tout=[tf.float32], f=branch)
+        tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "1"), {"x": x}, {"y": y})
+    model = load(tmp_path / "1")
+    assert model._session._config.experimental.executor_type == ""
+    assert predict(model, predict_request(x=[10.0]))[1]["y"].tolist() == [20.0]
+
+
 def test_signature_defaults_stand_in_for_inputs_left_out(tmp_path, load):
     save_graph(tmp_path / "1", lambda x, bias: {"y": x + bias}, x=(tf.float32, None), bias=(tf.float32, None))
     file = tmp_path / "1" / "saved_model.pb"

@@ -140,6 +140,8 @@ NOT_FORMATTED = "Not formatted correctly expecting only one of 'inputs' or 'inst
         ("demo", "", 400, "JSON Parse error: The document is empty"),
         ("demo", "[" * 100_000, 400, "JSON Parse error: "),
         ("demo", b"\xff\xfe\x01", 400, "JSON Parse error: "),
+        ("demo", r'{"signature_name": "\ud800"}', 400, "JSON Parse error: The surrogate pair in string is invalid."),
+        ("demo", r'{"instances": [{"\udc00": 1}]}', 400, "JSON Parse error: The surrogate pair in string is invalid."),
         ("demo", "[]", 400, "JSON Value: [] Is not object"),
         ("demo", {}, 400, "Missing 'inputs' or 'instances' key"),
         ("demo", {"inputs": 1, "instances": 1}, 400, NOT_FORMATTED),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import socket
+import subprocess
+import sys
 import threading
 
 import grpc
@@ -570,6 +572,15 @@ def test_server_takes_no_grpc_call_while_rest_drains(tmp_path):
         was_draining = stopping.is_alive()
     stopping.join(20)
     assert was_draining
+
+
+def test_a_call_that_never_returns_does_not_keep_the_process():
+    program = (
+        "import threading, time\nfrom serving.server import _end_anyway\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n_end_anyway(threading.Event(), 0.1)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (0, "A call still runs; the server ends without it.\n")
 
 
 def test_server_does_not_start_on_a_model_that_does_not_load(tmp_path):
