@@ -134,19 +134,24 @@ class Csv:
 class _CsvWriter:
     def __init__(self, stream: BinaryIO, header: list[str], name: str) -> None:
         self._stream, self._header, self._name = stream, header, name
-        self._started = False
+        self._outputs: list[str] | None = None
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         lines = io.StringIO()
         writer = csv.writer(lines, lineterminator="\n")
-        if not self._started:
+        if self._outputs is None:
             _refuse_taken(outputs, self._header, f"{self._name}:1")
             for name, array in outputs.items():
                 if array.ndim != 1:
                     raise RowsError(f"Output `{name}` has shape {list(array.shape)}, no cell. Give the rows as JSON.")
-            writer.writerow([*self._header, *outputs])
-            self._started = True
-        columns = [_shortest(array) for array in outputs.values()]
+            self._outputs = sorted(outputs)  # answers come in any order
+            writer.writerow([*self._header, *self._outputs])
+        if sorted(outputs) != self._outputs:
+            raise RowsError(
+                f"The model's outputs changed on the way, from {self._outputs} to {sorted(outputs)}: another version "
+                "is in service. Ask for one with `--version`."
+            )
+        columns = [_shortest(outputs[name]) for name in self._outputs]
         writer.writerows([*row.values, *cells] for row, *cells in zip(rows, *columns, strict=True))
         self._stream.write(lines.getvalue().encode())
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from serving import messages
-from serving.row_files import FORMATS, format_of, reader
+from serving.row_files import FORMATS, Csv, format_of, reader
 from serving.status import RowsError
 
 ONE = {"prediction": np.array([0.1], np.float32)}
@@ -124,6 +124,18 @@ def test_csv_that_is_broken_is_told_with_its_line(content, sentence):
 def test_csv_is_written_with_a_column_more():
     written = answered(b'a,b\n"x,y",1\n', "csv", **ONE)
     assert written == b'a,b,prediction\n"x,y",1,0.1\n'
+
+
+def test_csv_has_each_output_under_its_name_whatever_the_order_of_the_answers():
+    stream = io.BytesIO()
+    table = Csv(io.BytesIO(b"x\n1\n2\n3\n"), "rows")
+    first, second, third = table.rows()
+    writer = table.writer(stream)
+    writer.write([first], {"b": np.array([10.0]), "a": np.array([1.0])})
+    writer.write([second], {"a": np.array([2.0]), "b": np.array([20.0])})
+    assert stream.getvalue() == b"x,a,b\n1,1.0,10.0\n2,2.0,20.0\n"
+    with pytest.raises(RowsError, match=r"outputs changed on the way, from \['a', 'b'\] to \['a'\]"):
+        writer.write([third], {"a": np.array([3.0])})
 
 
 def test_csv_has_no_cell_for_a_vector():
