@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+FOLDER_NAME = "letters, digits, `_`, `-` and `.`, the first a letter or digit, at most 100 of them"
 
 
 def read_json(path: Path) -> Any:
@@ -32,6 +36,11 @@ def json_value(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether `name` is plain: letters, digits, `_`, `-` and `.`, the first a letter or digit, at most 100."""
+    return _FOLDER_NAME.fullmatch(name) is not None
 
 
 def folder_checksum(folder: Path) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tf_keras
 
+from components import interrupts
 from components.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from components.epoch import EpochLoop
 from components.optimizers import Optimizer
@@ -77,6 +78,7 @@ def fit(
         history, best = _restore(checkpoint, optimizer)
         LOGGER.info("Resumed after epoch %d of %d.", len(history["loss"]), params.epochs)
     for epoch in range(len(history["loss"]), params.epochs):
+        interrupts.check()
         start = time.perf_counter()
         first = epoch * steps
         rates = learning_rates(

@@ -11,6 +11,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from components.files import FOLDER_NAME, is_folder_name
+
 MODEL_KINDS = ("cross_layer", "tfrs_cross", "dense")
 OPTIMIZERS = ("adam", "adagrad", "sgd", "rmsprop")
 
@@ -235,3 +237,9 @@ class PusherParams:
 
     model_name: str = setting("crossnet", "the folder's name, and the name clients ask for")
     serving_dir: str = setting("", "the folder that servers watch; empty: <root>/serving_models")
+
+    def problems(self) -> list[str]:
+        """Returns what does not fit together."""
+        if not is_folder_name(self.model_name):
+            return [f"`model_name` must be a plain name: {FOLDER_NAME}. Received '{self.model_name}'."]
+        return []

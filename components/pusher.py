@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components import interrupts
 from components.artifacts import Evaluation, InfraValidation, Model, PushedModel
 from components.errors import NotBlessedError, PipelineError
 from components.files import folder_checksum, read_json, write_json
@@ -75,6 +76,7 @@ def push_model(
                 "pushed_at": datetime.datetime.now(datetime.UTC).isoformat(),
                 "forced": {"by": _user(), "reason": force} if force else None,
             }
+            interrupts.check()
             _copy(model.serving_path, folder, version, record)
     except OSError as error:
         raise PipelineError(

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from components import interrupts
 from pipeline import cli_runs, cli_serving, cli_setup
 
 
@@ -14,7 +15,8 @@ def main() -> None:
     """Runs the command line and exits."""
     if {"serve", "predict"} & set(sys.argv[1:2]):  # a run keeps what TensorFlow says in its log file
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    cli(prog_name="crossnet")
+    with interrupts.noticed():
+        cli(prog_name="crossnet")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -16,7 +16,7 @@ from pipeline.cli_options import config_options, fails_in_words, json_option, ro
 @root_option
 @click.option("--run", "name", metavar="NAME", help="Name of the run. [default: the time]")
 @click.option("--until", metavar="STEP", help="Stop after this step.")
-@click.option("--force", metavar="REASON", default="", help="Push in spite of the gate; the reason is recorded.")
+@click.option("--force", metavar="REASON", help="Push in spite of the gate; the reason is recorded.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @click.option("--verbose", "-v", is_flag=True, help="Also show what the steps log.")
 @json_option
@@ -27,7 +27,7 @@ def run(
     root: Path,
     name: str | None,
     until: str | None,
-    force: str,
+    force: str | None,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -38,13 +38,15 @@ def run(
     from pipeline.console import Reporter
     from pipeline.runner import RunResult, run_pipeline
 
+    if force is not None and not force.strip():
+        raise click.BadParameter("say why; the reason is recorded with the version", param_hint="--force")
     try:
         result = run_pipeline(
             load_config(config_file, overrides),
             root,
             name=name,
             until=until,
-            force=force,
+            force=force or "",
             reporter=Reporter(quiet=quiet, verbose=verbose),
         )
     except PipelineError as error:
@@ -194,6 +196,7 @@ def gc(root: Path, keep: int, dry_run: bool) -> None:
     from pipeline.store import Store
 
     store = Store(root)
+    store.read_run()  # before anything is written: a folder without runs is none of ours
     with store.locked():
         removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
     for path in removed:

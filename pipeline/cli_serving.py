@@ -49,27 +49,41 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 @click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), help="Certificate authority: turns TLS on.")
 @click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Client certificate: turns TLS on.")
 @click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key.")
+@click.option("--tls-server-name", help="The name in the server's certificate, where it is not that of the target.")
 @click.option("--offline", type=click.Path(path_type=Path, exists=True), help="A model's folder, instead of a server.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @fails_in_words
 def predict(
-    wait_seconds: float, tls_ca: Path | None, tls_cert: Path | None, tls_key: Path | None, quiet: bool, **options: Any
+    wait_seconds: float,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_server_name: str | None,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Add predictions to a file of rows, asking a server over gRPC."""
+    from components import interrupts
     from pipeline import screen
-    from serving.client import PredictionClient, Tls
+    from serving.client import Tls
     from serving.predict import predict_rows
 
-    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key) if tls_ca or tls_cert or tls_key else None
-    if wait_seconds and not options["offline"]:
-        names = ("target", "model_name", "version", "label")
-        with PredictionClient(**{name: options[name] for name in names}, tls=tls) as client:
-            client.wait_ready(wait_seconds)
-    with screen.counting("rows", quiet=quiet) as progress:
-        summary = predict_rows(**options, tls=tls, progress=progress)
+    tls = None
+    if tls_ca or tls_cert or tls_key or tls_server_name:
+        tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
+    with screen.counting("rows", quiet=quiet) as show:
+
+        def progress(done: int) -> None:
+            interrupts.check()
+            show(done)
+
+        summary = predict_rows(**options, tls=tls, wait_seconds=wait_seconds, progress=progress)
     if not quiet:
         versions = ", ".join(map(str, summary.versions))
-        click.echo(f"{summary.rows:,} rows in {summary.seconds:.1f} s, answered by version {versions}.", err=True)
+        answered = f", answered by version {versions}" if versions else ""
+        click.echo(f"{summary.rows:,} rows in {summary.seconds:.1f} s{answered}.", err=True)
+    if summary.not_finite:
+        click.echo(f"{summary.not_finite:,} rows got no finite number (null in JSON, nan or inf in CSV).", err=True)
 
 
 @click.command()
@@ -83,8 +97,11 @@ def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str)
 
     Servers go back to the one before within a poll.
     """
+    from components.files import FOLDER_NAME, is_folder_name
     from components.pusher import roll_back
 
+    if not is_folder_name(model_name):
+        raise click.BadParameter(f"a model's name has {FOLDER_NAME}; received '{model_name}'", param_hint="--model")
     folder = (serving_dir or root / "serving_models") / model_name
     gone, back = roll_back(folder, reason)
     click.echo(f"Version {gone} of `{model_name}` is out of service.")

@@ -19,6 +19,8 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
       keep: How many of the newest runs keep all their artifacts. The records of older runs stay.
       dry_run: Only look.
 
+    What this program did not make stays: it takes finished artifacts and their checkpoints only.
+
     Returns:
       The folders that were (or would be) removed, and their size in bytes.
     """
@@ -32,7 +34,8 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
             needed |= {store.artifact_path(step, facts["fingerprint"]) for step, facts in run["steps"].items()}
     needed |= _in_service(store)
     _add_inputs(needed, store)
-    unneeded = [path for path in sorted(store.artifacts.glob("*/[!.]*")) if path not in needed]
+    finished = sorted(file.parent for file in store.artifacts.glob(f"*/[!.]*/{ARTIFACT_FILE}"))
+    unneeded = [path for path in finished if path not in needed]
     models = {file.parent.name for file in store.artifacts.glob(f"trainer_*/*/{ARTIFACT_FILE}")}
     unneeded += [path for path in sorted(store.checkpoints.glob("*")) if path.name in models]
     size = sum(file.stat().st_size for path in unneeded for file in path.rglob("*") if file.is_file())

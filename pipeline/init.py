@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
+import re
 import statistics
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -170,4 +171,5 @@ def _because(names: tuple[str, ...], reason: str, shown: tuple[str, ...] = ()) -
 
 
 def _model_name(file: Path) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in file.name.partition(".")[0]) or "model"
+    """Returns a model's name for a table, plain as `components.files.is_folder_name` wants it."""
+    return re.sub(r"[^A-Za-z0-9]", "_", file.name.partition(".")[0]).lstrip("_")[:100] or "model"

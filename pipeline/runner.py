@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components import artifacts
+from components import artifacts, interrupts
 from components.artifacts import MEAN_PREDICTOR, Artifact
 from components.errors import DataAnomalyError, NotBlessedError, PipelineError
 from components.files import json_value, write_json
@@ -137,6 +137,7 @@ def _execute(plan: Plan, store: Store, result: RunResult, reporter: Reporter, fo
         start = time.perf_counter()
         status = "reused"
         try:
+            interrupts.check()
             if planned.done:
                 artifact = planned.load()
             else:

@@ -14,7 +14,7 @@ from typing import Any
 
 from components.artifacts import ARTIFACT_FILE, Artifact
 from components.errors import MissingArtifactError, PipelineError, SettingsError
-from components.files import read_json, write_json
+from components.files import FOLDER_NAME, is_folder_name, read_json, write_json
 
 TEMPORARY = ".tmp-"
 RUN_FILE = "run.json"
@@ -42,10 +42,16 @@ class Store:
         """Keeps other runs out of this root, and clears what a crash left behind.
 
         Raises:
-          PipelineError: Another run is at work here.
+          PipelineError: Another run is at work here, or the root cannot be written.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("a+") as file:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / ".lock").open("a+")
+        except OSError as error:
+            raise PipelineError(
+                f"Cannot write in `{self.root}`: {error.strerror}. Name another folder with --root."
+            ) from error
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -114,8 +120,8 @@ class Store:
         Raises:
           SettingsError: The name is taken or no plain folder name.
         """
-        if name is not None and (name != Path(name).name or name.startswith(".")):
-            raise SettingsError(f"A run's name must be a plain folder name. Received '{name}'.")
+        if name is not None and not is_folder_name(name):
+            raise SettingsError(f"A run's name must be a plain folder name: {FOLDER_NAME}. Received '{name}'.")
         base = name or datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
         for number in range(1, 1000):
             folder = self.runs / (base if number == 1 else f"{base}-{number}")

@@ -97,4 +97,7 @@ class AsyncPredictionClient(BaseClient):
             else:
                 self._channel = grpc.aio.secure_channel(self.target, self._credentials, self._options)
             self._methods = {name: self._channel.unary_unary(path) for name, path in METHODS.items()}
+            self._loop = asyncio.get_running_loop()
+        elif self._loop is not asyncio.get_running_loop():
+            raise ValueError("This client belongs to the event loop of its first call. Make another for this loop.")
         return self._methods[name]

@@ -27,7 +27,7 @@ class Prediction:
     """An answer.
 
     Attributes:
-      outputs: Output name -> values, one per row.
+      outputs: Output name -> values, by name; where the signature is batched, one per row.
       version: The version that answered.
       signature_name: The signature that was used.
       timings: Where the time went.
@@ -115,7 +115,7 @@ def read_origin(answer: bytes) -> Origin:
 
 
 def _outputs(response: Any) -> dict[str, Array]:
-    return {name: read_tensor(tensor) for name, tensor in response.outputs.items()}
+    return {name: read_tensor(tensor) for name, tensor in sorted(response.outputs.items())}
 
 
 def _origin(response: Any) -> Origin:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,8 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
 _BALANCED = re.compile(r"(dns|ipv4|ipv6):")
 _ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')
 
+_LARGEST_PORT = 2**16 - 1
+_LARGEST_VERSION = 2**63 - 1
 _TARGET = re.compile(r"(dns:.*|(unix|unix-abstract|ipv4|ipv6|vsock|xds):.+|[^:/\s]+:\d+|\[[0-9a-fA-F:.]+\]:\d+)")
 
 
@@ -56,11 +60,58 @@ class Tls:
         """Returns gRPC's form.
 
         Raises:
-          UsageError: A file cannot be read, or only one of `certificate` and `key` is given.
+          UsageError: A file cannot be read, a part is not what it should be, or only one of `certificate` and `key` is
+            given. gRPC would only say, at each call, that it cannot connect.
         """
         if (self.certificate is None) != (self.key is None):
             raise UsageError("TLS needs `certificate` and `key` together, or neither. Received one of them.")
-        return grpc.ssl_channel_credentials(_pem(self.ca), _pem(self.key), _pem(self.certificate))
+        ca, certificate, key = _pem(self.ca), _pem(self.certificate), _pem(self.key)
+        problems = [
+            f"`{name}` holds no certificate in PEM."
+            for name, content in {"ca": ca, "certificate": certificate}.items()
+            if content is not None and not _is_certificate(content)
+        ]
+        if not problems and certificate is not None and key is not None:
+            problems = _key_problems(certificate, key)
+        if problems:
+            raise UsageError(f"TLS cannot be used. {' '.join(problems)}")
+        return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+def _is_certificate(content: bytes) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content.decode("ascii", "ignore"))
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
+
+
+def _key_problems(certificate: bytes, key: bytes) -> list[str]:
+    """Returns what is wrong with a certificate's key, in up to one sentence."""
+    if not hasattr(os, "memfd_create"):  # OpenSSL reads from files, and a key should not go to a disk for this
+        return []
+    descriptor = os.memfd_create("pem")
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(certificate.rstrip() + b"\n" + key)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
+    except _EncryptedError:
+        return ["`key` is encrypted, which gRPC cannot read: give it decrypted."]
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return ["`key` is not the key of `certificate`."]
+        return ["`key` holds no private key in PEM."]
+    finally:
+        os.close(descriptor)
+    return []
+
+
+class _EncryptedError(Exception):
+    """OpenSSL asks for a password."""
+
+
+def _no_password() -> str:
+    raise _EncryptedError
 
 
 def _pem(source: bytes | str | Path | None) -> bytes | None:
@@ -70,6 +121,14 @@ def _pem(source: bytes | str | Path | None) -> bytes | None:
         return Path(source).read_bytes()
     except OSError as error:
         raise UsageError(f"Cannot read the PEM file `{source}`: {error.strerror}.") from error
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class BaseClient:
@@ -110,6 +169,13 @@ class BaseClient:
             problems.append(f"`target` must be host:port or unix:/path; received {target!r}.{advice}")
         if not model_name:
             problems.append("`model_name` must not be empty.")
+        if (port := re.fullmatch(r".*:(\d+)", target)) and int(port[1][:6]) > _LARGEST_PORT:
+            problems.append(f"`target` has port {port[1][:20]}; the largest is {_LARGEST_PORT}.")
+        for name, text in {"target": target, "model_name": model_name, "label": label or ""}.items():
+            if not _is_unicode(text):
+                problems.append(f"`{name}` must be Unicode text; received {text!r}.")
+        if version is not None and not 0 <= version <= _LARGEST_VERSION:
+            problems.append(f"`version` must be from 0 to {_LARGEST_VERSION}; received {version}.")
         if version is not None and label is not None:
             problems.append(f"`version` and `label` exclude each other; received {version} and {label!r}.")
         if not timeout_seconds > 0:

@@ -29,6 +29,8 @@ from serving.status import (
     InvalidRequestError,
     ServerError,
     ServingError,
+    UsageError,
+    advice_when_unavailable,
     error_from_rpc,
 )
 
@@ -129,7 +131,7 @@ class Exchange:
     def wait_ready(self, timeout_seconds: float | None) -> Work[None]:
         """Asks until the model can answer."""
         deadline = self._deadline(timeout_seconds)
-        attempt, reason = 0, ""
+        attempt, reason, unreachable = 0, "", ""
         while True:
             try:
                 seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
@@ -147,20 +149,22 @@ class Exchange:
                 if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
                     reason = error.details() or code.name
                 elif code is grpc.StatusCode.UNAVAILABLE:
-                    reason = ""
+                    reason, unreachable = "", error.details() or ""
                 elif code is not grpc.StatusCode.DEADLINE_EXCEEDED:  # it says nothing new: the last reason holds
                     raise self._typed(error, deadline) from error
             pause = pause_before_retry(attempt, random.random())
             attempt += 1
             if pause >= deadline.left():
                 yield Pause(deadline.left())
-                raise self._not_ready(reason, deadline.seconds)
+                raise self._not_ready(reason, unreachable, deadline.seconds)
             yield Pause(pause)
 
-    def _not_ready(self, reason: str, seconds: float) -> DeadlineError:
+    def _not_ready(self, reason: str, unreachable: str, seconds: float) -> DeadlineError:
         if not reason:
+            because = f": {unreachable.strip().rstrip('.')}" if unreachable else ""
             return DeadlineError(
-                f"The server at {self._target} was not ready within {seconds:g} s. Start one with `crossnet serve`.",
+                f"The server at {self._target} was not ready within {seconds:g} s{because}. "
+                f"{advice_when_unavailable(unreachable)}",
                 grpc.StatusCode.DEADLINE_EXCEEDED,
             )
         return DeadlineError(
@@ -201,14 +205,16 @@ class Exchange:
     def _call_parts(self, payloads: list[bytes], deadline: Deadline) -> Work[list[bytes]]:
         """Sends the parts of a large batch at once, until all are answered by one version."""
         answers = yield [self._call("Predict", payload, deadline) for payload in payloads]
+        versions = [read_origin(answer).version for answer in answers]
+        newest = versions[-1]
         for _ in range(_MOST_ROUNDS):
-            versions = [read_origin(answer).version for answer in answers]
-            again = [i for i, version in enumerate(versions) if version != versions[-1]]
+            again = [i for i, version in enumerate(versions) if version != newest]
             if not again:
                 return answers
             replies = yield [self._call("Predict", payloads[i], deadline) for i in again]
             for i, reply in zip(again, replies, strict=True):
-                answers[i] = reply
+                answers[i], versions[i] = reply, read_origin(reply).version
+            newest = versions[again[-1]]  # of the last reply: parts may have been answered in any order
         raise ServerError(f"The server at {self._target} changed the version of {self._title} again and again.")
 
     def _split(self, arrays: dict[str, Array], signature: Signature) -> list[dict[str, Array]]:
@@ -271,7 +277,7 @@ class Exchange:
 
     def _deadline(self, timeout_seconds: float | None) -> Deadline:
         if timeout_seconds is not None and not timeout_seconds > 0:
-            raise ValueError(f"`timeout_seconds` must be above zero; received {timeout_seconds}.")
+            raise UsageError(f"A timeout must be above zero seconds; received {timeout_seconds}.")
         return Deadline(self._timeout_seconds if timeout_seconds is None else timeout_seconds)
 
     def _typed(self, error: grpc.RpcError, deadline: Deadline) -> ServingError:

@@ -63,7 +63,7 @@ class Layout(Generic[T]):
     Attributes:
       said: What `Layouts` was told to keep of the first such message.
       fixed: First byte, end and content of each part that is not values.
-      values: Each tensor's, by name.
+      values: Each tensor's, in the order of their names.
     """
 
     said: T
@@ -142,7 +142,7 @@ class Layouts(Generic[T]):
             fixed.append((end, len(message), message[end:]))
             if sum(len(content) for _, _, content in fixed) > _MOST_FIXED_BYTES:
                 return None
-            return Layout(self._keep(parsed), tuple(fixed), values)
+            return Layout(self._keep(parsed), tuple(fixed), dict(sorted(values.items())))
         except (ValueError, ServingError):
             return None
 

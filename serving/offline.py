@@ -86,7 +86,7 @@ class OfflineModel:
         given = [arrays[name] if name in arrays else read_tensor(defaults[name], name) for name in signature.inputs]
         checked = time.perf_counter()
         try:
-            outputs = self._model.run(signature, given, tuple(signature.outputs))
+            outputs = self._model.run(signature, given, tuple(sorted(signature.outputs)))
         except self._refusal as error:
             raise InvalidRequestError(f"Model {self._metadata.title} refuses the inputs: {error}") from error
         timings = Timings(checked - start, time.perf_counter() - checked, 0.0)

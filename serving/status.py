@@ -98,7 +98,7 @@ STATUS_TABLE: dict[grpc.StatusCode, tuple[type[ServingError], str, str]] = {
     grpc.StatusCode.UNAVAILABLE: (
         UnavailableError,
         "The server at {target} was not available within {seconds} s",
-        "Start one with `crossnet serve`, or check the address.",
+        "",  # see `advice_when_unavailable`
     ),
     grpc.StatusCode.DEADLINE_EXCEEDED: (
         DeadlineError,
@@ -138,6 +138,25 @@ STATUS_TABLE: dict[grpc.StatusCode, tuple[type[ServingError], str, str]] = {
 }
 
 
+# What gRPC says of a connection that it cannot make -> what to do next.
+_CONNECTION_ADVICE = {
+    "Hostname Verification Check failed": "The server's certificate is for another name: call the server by that one, "
+    "or give it as `server_name` (`--tls-server-name`).",
+    "CERTIFICATE_VERIFY_FAILED": "The server's certificate is not signed by an authority in `ca` (`--tls-ca`): give "
+    "the one that signed it.",
+    "WRONG_VERSION_NUMBER": "The server speaks no TLS there: leave `tls` out, or check the port.",
+    "Socket closed": "If it wants TLS, give `tls`, with a client certificate where it asks for one; else see its log.",
+    "SETTINGS frame": "What listens there may be no gRPC server, or one that wants TLS: check the port, or give `tls`.",
+    "errors resolving": "No such host is known: check the address.",
+}
+
+
+def advice_when_unavailable(details: str) -> str:
+    """Returns what to do about a server that cannot be reached, given what gRPC says of it."""
+    default = "Start one with `crossnet serve`, or check the address."
+    return next((advice for sign, advice in _CONNECTION_ADVICE.items() if sign in details), default)
+
+
 def error_from_rpc(error: grpc.RpcError, *, target: str, model: str, seconds: float) -> ServingError:
     """Returns the typed error for a failed call.
 
@@ -151,6 +170,7 @@ def error_from_rpc(error: grpc.RpcError, *, target: str, model: str, seconds: fl
     kind, problem, advice = STATUS_TABLE.get(code, STATUS_TABLE[grpc.StatusCode.UNKNOWN])
     problem = problem.format(target=target, model=model, seconds=f"{seconds:g}")
     details = (error.details() or "").strip().removesuffix(".")
+    advice = advice or advice_when_unavailable(details)
     if code not in STATUS_TABLE:
         details = f"code {code}, {details}"
     return kind(f"{problem}: {details}. {advice}" if details else f"{problem}. {advice}", code)

@@ -83,7 +83,11 @@ class FakeServer:
             response.model_spec.version.value = self.version
             response.model_spec.signature_name = request.model_spec.signature_name or "serving_default"
             arrays = {name: tensors.read_tensor(tensor) for name, tensor in request.inputs.items()}
-            for name, array in self.model(arrays).items():
+            try:
+                outputs = self.model(arrays)
+            except ValueError as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            for name, array in outputs.items():
                 response.outputs[name].MergeFromString(tensors.write_tensor(array))
                 if array.dtype == np.float32 and not self.as_content:
                     response.outputs[name].tensor_content = b""

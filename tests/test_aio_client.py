@@ -154,3 +154,11 @@ def test_closed_aio_client_says_so():
             await client.predict(ONE)
 
     asyncio.run(main())
+
+
+def test_aio_client_belongs_to_one_event_loop():
+    with FakeServer(XS).running() as target:
+        client = AsyncPredictionClient(target)
+        asyncio.run(client.predict(ONE))
+        with pytest.raises(ValueError, match="belongs to the event loop of its first call. Make another for this loop"):
+            asyncio.run(client.predict(ONE))

@@ -38,6 +38,15 @@ def test_read_status_names_states_and_errors():
     )
 
 
+def test_outputs_come_in_the_order_of_their_names_parsed_or_by_layout():
+    values = {name: np.ones(2, np.float32) for name in "bdacfe"}
+    message = answer(**values)
+    answers = Answers()
+    orders = [list(answers.read(message)[0]) for _ in range(20)]
+    assert answers._layouts.find(message) is not None
+    assert orders == [sorted(values)] * 20
+
+
 def test_parse_tells_bytes_that_are_no_message():
     with pytest.raises(ServerError, match=r"no readable PredictResponse \(1 bytes\)"):
         parse(messages.PredictResponse, b"\xff")

@@ -1,9 +1,17 @@
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import serving_models
 from click.testing import CliRunner
+from fake_server import XS, FakeServer
+from serving_fixtures import wait_until
 
 from pipeline.cli import cli
 from pipeline.config import SHIPPED
@@ -105,6 +113,99 @@ def test_cli_predict_names_a_file_that_is_not_there(crossnet):
     done = crossnet("predict", "--rows", "missing.jsonl")
     assert done.exit_code == 2
     assert "Cannot read `missing.jsonl`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--version", str(2**70)], "`version` must be from 0 to 9223372036854775807"),
+        (["--wait", "-1"], "A timeout must be above zero seconds; received -1.0."),
+        (["--wait", "nan"], "A timeout must be above zero seconds; received nan."),
+        (["--timeout", "nan"], "`timeout_seconds` must be above zero; received nan."),
+        (["--target", "localhost:99999"], "`target` has port 99999; the largest is 65535."),
+        (["--output", ""], "Cannot write `.`: it is a folder."),
+        (["--output", "."], "Cannot write `.`: it is a folder."),
+        (["--output", "n" * 300], "File name too long"),
+        (["--model", "\udcff"], "`model_name` must be Unicode text"),
+    ],
+)
+def test_cli_predict_tells_options_that_mean_nothing(crossnet, tmp_path, arguments, sentence):
+    (tmp_path / "rows.jsonl").write_text('{"x0": 1}\n')
+    done = crossnet("predict", "--rows", "rows.jsonl", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_cli_predict_names_a_missing_file_before_it_waits_for_a_server(crossnet):
+    done = crossnet("predict", "--rows", "missing.csv", "--wait", "60")
+    assert done.exit_code == 2
+    assert "Cannot read `missing.csv`" in done.stderr
+
+
+def test_cli_predict_says_how_many_answers_are_no_number(crossnet, tmp_path):
+    server = FakeServer(XS, model=lambda arrays: {"prediction": np.full(2, np.nan, np.float32)})
+    (tmp_path / "rows.csv").write_text("x0,x1,x2\n1,2,3\n4,5,6\n")
+    with server.running() as target:
+        done = crossnet("predict", "--rows", "rows.csv", "--target", target)
+        empty = crossnet("predict", "--rows", "-", "--format", "csv", "--target", target)
+    assert done.stdout == "x0,x1,x2,prediction\n1,2,3,nan\n4,5,6,nan\n"
+    assert "2 rows got no finite number (null in JSON, nan or inf in CSV)." in done.stderr
+    assert "is empty; expected a header" in empty.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+def test_cli_predict_that_is_stopped_leaves_nothing_behind(tmp_path, number, code):
+    (tmp_path / "rows.csv").write_text("x0,x1,x2\n" + "1,2,3\n" * 1000)
+    server = FakeServer(XS)
+    server.delay = 0.05
+    with server.running() as target:
+        options = ["--rows", "rows.csv", "--output", "out.csv", "--target", target, "--batch-size", "1"]
+        command = [sys.executable, "-m", "pipeline", "predict", *options]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            wait_until(lambda: len(server.requests) > 3)
+            process.send_signal(number)
+            _, error = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_cli_run_with_force_wants_a_reason(crossnet, tmp_path, reason):
+    done = crossnet("run", "--force", reason)
+    assert done.exit_code == 2
+    assert "say why; the reason is recorded with the version" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_cli_run_tells_a_name_that_is_too_long(crossnet):
+    done = crossnet("run", "--run", "n" * 300)
+    assert done.exit_code == 2
+    assert "A run's name must be a plain folder name" in done.stderr
+
+
+def test_cli_run_tells_a_root_that_cannot_be_written(crossnet):
+    done = crossnet("run", "--root", "/proc/x")
+    assert done.exit_code == 1
+    assert "Cannot write in `/proc/x`" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "../x", "n" * 300])
+def test_cli_rollback_refuses_a_name_that_is_no_folder(crossnet, name):
+    done = crossnet("rollback", "--model", name)
+    assert done.exit_code == 2
+    assert "a model's name has letters, digits" in done.stderr
+
+
+def test_cli_gc_refuses_a_folder_without_runs_and_writes_nothing_there(crossnet, tmp_path):
+    (tmp_path / "artifacts" / "photos" / "2025").mkdir(parents=True)
+    done = crossnet("gc", "--root", ".")
+    assert done.exit_code == 1
+    assert "There is none yet: call `crossnet run`" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
+    assert (tmp_path / "artifacts" / "photos" / "2025").is_dir()
 
 
 def test_cli_init_writes_a_config_that_plan_takes(crossnet, tmp_path):

@@ -55,6 +55,13 @@ def test_config_refuses_max_rmse_that_is_no_positive_number(value):
         load_config(None, [f"evaluator.max_rmse={value}"])
 
 
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b", "n" * 300, "ü"])
+def test_config_refuses_a_model_name_that_is_no_plain_folder_name(name):
+    with pytest.raises(SettingsError, match=r"`model_name` must be a plain name: letters, digits, .* Received '") as e:
+        load_config(None, [f"pusher.model_name={name}"])
+    assert e.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [

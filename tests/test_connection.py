@@ -13,7 +13,7 @@ from serving_fixtures import wait_until
 from serving.aio_client import AsyncPredictionClient
 from serving.client import PredictionClient
 from serving.connection import CHANNEL_OPTIONS, BaseClient, Tls
-from serving.status import UnavailableError, UsageError
+from serving.status import DeadlineError, UnavailableError, UsageError
 
 ONE = {"x0": [0.5], "x1": [1.0], "x2": [1.5]}
 
@@ -30,7 +30,13 @@ def test_targets_of_grpc_are_taken(target):
     [
         ({"target": "localhost"}, "`target` must be host:port or unix:/path; received 'localhost'."),
         ({"target": "http://localhost:8501"}, "received 'http://localhost:8501'. REST has another port than gRPC."),
+        ({"target": "localhost:99999"}, "`target` has port 99999; the largest is 65535."),
+        ({"target": "h\udcff:1"}, r"`target` must be Unicode text; received 'h\udcff:1'."),
         ({"model_name": ""}, "`model_name` must not be empty."),
+        ({"model_name": "\udcff"}, r"`model_name` must be Unicode text; received '\udcff'."),
+        ({"label": "\udcff"}, r"`label` must be Unicode text; received '\udcff'."),
+        ({"version": 2**63}, "`version` must be from 0 to 9223372036854775807; received 9223372036854775808."),
+        ({"version": -1}, "`version` must be from 0 to 9223372036854775807; received -1."),
         ({"version": 3, "label": "stable"}, "`version` and `label` exclude each other; received 3 and 'stable'."),
         ({"timeout_seconds": 0}, "`timeout_seconds` must be above zero; received 0."),
         ({"timeout_seconds": float("nan")}, "`timeout_seconds` must be above zero; received nan."),
@@ -141,6 +147,41 @@ def certificates(tmp_path_factory):
     return folder
 
 
+def encrypted(key):
+    from cryptography.hazmat.primitives import serialization
+
+    private = serialization.load_pem_private_key(key, None)
+    how = serialization.BestAvailableEncryption(b"secret")
+    return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
+
+
+@pytest.mark.parametrize(
+    ("tls", "sentence"),
+    [
+        (lambda cert, key: Tls(b"no certificate"), "`ca` holds no certificate in PEM."),
+        (lambda cert, key: Tls(key), "`ca` holds no certificate in PEM."),
+        (lambda cert, key: Tls(key, key, cert), "`ca` holds .* PEM. `certificate` holds no certificate in PEM."),
+        (lambda cert, key: Tls(cert, cert, cert), "`key` holds no private key in PEM."),
+        (lambda cert, key: Tls(cert, cert, encrypted(key)), "`key` is encrypted, which gRPC cannot read"),
+        (lambda cert, key: Tls(cert, cert, other_key()), "`key` is not the key of `certificate`."),
+    ],
+)
+def test_part_of_tls_that_is_not_what_it_should_be_is_told_before_any_call(certificates, tls, sentence):
+    cert, key = ((certificates / name).read_bytes() for name in ("cert.pem", "key.pem"))
+    with pytest.raises(UsageError, match=sentence):
+        PredictionClient(tls=tls(cert, key))
+
+
+def other_key():
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
 def server_credentials(folder, mutual):
     pair = [((folder / "key.pem").read_bytes(), (folder / "cert.pem").read_bytes())]
     ca = (folder / "cert.pem").read_bytes() if mutual else None
@@ -168,10 +209,33 @@ def test_mutual_tls_from_bytes(certificates):
             client.predict(ONE)
 
 
-def test_plain_client_of_a_tls_server_gets_an_answer_in_words(certificates):
+@pytest.mark.parametrize(
+    ("server_has_tls", "host", "tls", "advice"),
+    [
+        (True, "127.0.0.1", None, "Socket closed. If it wants TLS, give `tls`"),
+        (True, "localhost", Tls("cert.pem"), "certificate is for another name: .* give it as `server_name`"),
+        (True, "127.0.0.1", Tls(), "is not signed by an authority in `ca`"),
+        (False, "localhost", Tls("cert.pem"), "The server speaks no TLS there: leave `tls` out, or check the port."),
+    ],
+)
+def test_connection_that_fails_for_tls_is_told_by_calls_and_while_waiting(
+    certificates, monkeypatch, server_has_tls, host, tls, advice
+):
+    monkeypatch.chdir(certificates)
+    credentials = server_credentials(certificates, False) if server_has_tls else None
     with (
-        FakeServer(XS).running(credentials=server_credentials(certificates, False)) as target,
-        PredictionClient(target, timeout_seconds=0.5) as client,
-        pytest.raises(UnavailableError, match="check the address"),
+        FakeServer(XS).running(credentials=credentials) as target,
+        PredictionClient(target.replace("localhost", host), tls=tls) as client,
+    ):
+        with pytest.raises(UnavailableError, match=advice):
+            client.predict(ONE, timeout_seconds=0.5)
+        with pytest.raises(DeadlineError, match=f"was not ready within 0.5 s: .*{advice}"):
+            client.wait_ready(0.5)
+
+
+def test_name_that_no_host_has_is_told():
+    with (
+        PredictionClient("no.such.host.invalid:8500", timeout_seconds=1) as client,
+        pytest.raises(UnavailableError, match="No such host is known: check the address"),
     ):
         client.predict(ONE)

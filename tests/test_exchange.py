@@ -10,7 +10,14 @@ from fake_server import FLOAT, MATRIX, XS, FakeServer, signature_definition
 from serving import messages
 from serving.exchange import Attempt, Exchange, Pause
 from serving.input_checks import fit_inputs
-from serving.status import DeadlineError, FailedPreconditionError, InvalidRequestError, ServerError, UnavailableError
+from serving.status import (
+    DeadlineError,
+    FailedPreconditionError,
+    InvalidRequestError,
+    ServerError,
+    UnavailableError,
+    UsageError,
+)
 
 ONE = {"x0": [0.5], "x1": [1.0], "x2": [1.5]}
 ARRAYS = {name: np.float32(values) for name, values in ONE.items()}  # sent as they are given
@@ -230,7 +237,7 @@ def test_every_attempt_may_take_only_what_is_left_of_the_deadline(wire):
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
 def test_deadline_must_be_above_zero(wire, seconds):
-    with pytest.raises(ValueError, match="`timeout_seconds` must be above zero"):
+    with pytest.raises(UsageError, match=f"A timeout must be above zero seconds; received {seconds}"):
         wire.predict(ONE, timeout_seconds=seconds)
 
 
@@ -261,6 +268,21 @@ def test_parts_of_an_older_version_are_sent_again(monkeypatch):
     assert prediction.version == 8
     assert prediction.values.tolist() == [10.0 * i for i in range(10)]
     assert len(sent) == 4
+
+
+def test_parts_settle_on_the_version_that_answers_now_in_whatever_order_they_were_answered(monkeypatch):
+    wire = Wire(monkeypatch, max_rows_per_call=4)
+    sent = []
+
+    def answer_the_last_part_before_the_swap():
+        sent.append(1)
+        wire.server.version = 7 if len(sent) == 3 else 8
+
+    wire.before_predict = answer_the_last_part_before_the_swap
+    prediction = wire.predict(TEN)
+    assert prediction.version == 8
+    assert prediction.values.tolist() == list(range(10))
+    assert len(sent) == 6
 
 
 def test_versions_that_never_settle_are_an_error(monkeypatch):
@@ -315,7 +337,9 @@ def test_wait_ready_tells_a_server_that_is_not_there(wire):
     fail(wire, *[grpc.StatusCode.UNAVAILABLE] * 100)
     with pytest.raises(DeadlineError) as caught:
         wire.run(wire.exchange.wait_ready(5))
-    assert str(caught.value) == "The server at here:1 was not ready within 5 s. Start one with `crossnet serve`."
+    assert str(caught.value) == (
+        "The server at here:1 was not ready within 5 s: words. Start one with `crossnet serve`, or check the address."
+    )
     assert wire.now == pytest.approx(5)
 
 

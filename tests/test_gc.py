@@ -82,3 +82,14 @@ def test_gc_keeps_checkpoints_of_models_that_are_not_finished(store):
     removed, _ = collect_garbage(store, keep=3)
     assert [path.name for path in removed] == ["trainer_dense-2"]
     assert (store.checkpoints / "unfinished").exists()
+
+
+def test_gc_leaves_alone_what_this_program_did_not_make(store):
+    foreign = store.artifacts / "photos" / "2025"
+    foreign.mkdir(parents=True)
+    (foreign / "cat.jpg").write_text("cat")
+    (store.artifacts / "notes").mkdir()
+    (store.artifacts / "notes" / "todo.txt").write_text("milk")
+    removed, _ = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == ["evaluator-1", "example_gen-1", "trainer_dense-1"]
+    assert (foreign / "cat.jpg").exists()

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from components.errors import SettingsError
+from components.files import is_folder_name
 from pipeline.config import load_config
-from pipeline.init import look_at, write_config
+from pipeline.init import _model_name, look_at, write_config
 
 
 @pytest.fixture
@@ -62,3 +65,12 @@ def test_init_names_a_folder_that_is_not_there(rides, tmp_path):
 def test_init_says_when_there_is_no_file(tmp_path):
     with pytest.raises(SettingsError, match="No file `.*missing.csv`"):
         look_at(tmp_path / "missing.csv", "fare")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("_fahrpreise größer.csv", "fahrpreise_gr__er"), ("_.csv", "model"), ("n" * 200 + ".csv", "n" * 100)],
+)
+def test_init_names_the_model_as_the_pusher_takes_it(file, name):
+    assert _model_name(Path(file)) == name
+    assert is_folder_name(name)

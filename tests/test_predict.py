@@ -6,13 +6,16 @@ import gzip
 import io
 import json
 import math
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_server import FLOAT, INT64, RIDES, STRING, XS, FakeServer, signature_definition
 
-import serving.predict
+import serving.streams
 from serving.predict import PredictSummary, predict_rows
 from serving.status import (
     InvalidRequestError,
@@ -23,6 +26,7 @@ from serving.status import (
     UnavailableError,
     UsageError,
 )
+from serving.streams import OutputError
 from serving.tensors import read_tensor
 
 OUTPUT = {"prediction": (FLOAT, [-1])}
@@ -106,7 +110,7 @@ def test_standard_input_and_output(monkeypatch, capfdbinary, target):
     class Stdin:
         buffer = io.BytesIO(b'{"x0": 1, "x1": 2, "x2": 3}\n')
 
-    monkeypatch.setattr(serving.predict.sys, "stdin", Stdin)
+    monkeypatch.setattr(serving.streams.sys, "stdin", Stdin)
     predict_rows(rows="-", target=target)
     assert capfdbinary.readouterr().out == b'{"x0": 1, "x1": 2, "x2": 3, "prediction": 1.0}\n'
 
@@ -252,6 +256,94 @@ def test_wrong_usage_is_told_with_exit_code_2(settings, sentence, tmp_path):
 def test_output_that_cannot_be_written_is_told(rows, target, tmp_path):
     with pytest.raises(UsageError, match="Cannot write `.*no/out.csv`: No such file or directory"):
         predict_rows(rows=rows("in.csv", "x0,x1,x2\n"), output=tmp_path / "no/out.csv", target=target)
+
+
+def test_output_that_is_a_folder_is_told_before_any_row_is_sent(rows, server, target, tmp_path):
+    with pytest.raises(UsageError, match="Cannot write `.*`: it is a folder. Name a file in it"):
+        predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=tmp_path, target=target)
+    assert server.calls == []
+
+
+def test_output_keeps_its_link_and_its_permissions(rows, target, tmp_path):
+    (tmp_path / "there").mkdir()
+    file, link = tmp_path / "there/out.csv", tmp_path / "out.csv"
+    file.write_text("old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=link, target=target)
+    assert link.is_symlink()
+    assert file.read_text() == "x0,x1,x2,prediction\n1,2,3,1.0\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["out.csv"]
+
+
+def test_output_may_be_a_pipe_which_stays_one(rows, target, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_text)
+        predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=pipe, target=target)
+        assert read.result() == "x0,x1,x2,prediction\n1,2,3,1.0\n"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_full_disk_is_told(rows, target):
+    lines = "x0,x1,x2\n" + "1,2,3\n" * 10_000
+    with pytest.raises(OutputError, match="Cannot write `/dev/full`: No space left on device. Give a place with room"):
+        predict_rows(rows=rows("in.csv", lines), output=Path("/dev/full"), target=target)
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+@pytest.mark.parametrize(
+    ("stream", "sentence"),
+    [("stdin", "Cannot read standard input: it is closed"), ("stdout", "Cannot write standard output: it is closed")],
+)
+def test_standard_stream_that_is_closed_is_told(monkeypatch, target, stream, sentence):
+    monkeypatch.setattr(serving.streams.sys, stream, None)
+    with pytest.raises(UsageError, match=sentence):
+        predict_rows(rows="-", file_format="csv", target=target)
+
+
+def test_rows_that_end_in_an_input_error_are_told(target):
+    with pytest.raises(RowsError, match="/proc/self/mem cannot be read: Input/output error"):
+        predict_rows(rows="/proc/self/mem", file_format="csv", target=target)
+
+
+@pytest.mark.parametrize("wrong", [0, 3, 9])
+def test_row_that_the_server_refuses_is_named(rows, server, target, tmp_path, wrong):
+    def model(arrays):
+        if (arrays["x0"] == 99).any():
+            raise ValueError("Index 0: 99 is out of range")
+        return {"prediction": arrays["x0"]}
+
+    server.model = model
+    lines = "".join(f"{99 if i == wrong else i},1,2\n" for i in range(10))
+    path = rows("in.csv", "x0,x1,x2\n" + lines)
+    with pytest.raises(InvalidRequestError, match=f"^{path}:{wrong + 2}: .*99 is out of range"):
+        predict_rows(rows=path, output=tmp_path / "out.csv", target=target)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_answers_that_are_not_finite_are_counted(rows, server, target, tmp_path):
+    server.model = lambda arrays: {"prediction": np.where(arrays["x0"] > 1, np.nan, arrays["x0"]).astype(np.float32)}
+    path = rows("in.csv", "x0,x1,x2\n1,2,3\n2,2,3\n3,2,3\n")
+    assert predict_rows(rows=path, output=tmp_path / "out.csv", target=target).not_finite == 2
+
+
+def test_csv_without_rows_gives_a_header(rows, target, tmp_path):
+    out = tmp_path / "out.csv"
+    assert predict_rows(rows=rows("in.csv", "x0,x1,x2\n"), output=out, target=target).rows == 0
+    assert out.read_text() == "x0,x1,x2,prediction\n"
+
+
+def test_first_line_that_is_no_header_is_asked_about(rows, target):
+    with pytest.raises(InvalidRequestError, match="No name in this line is one of the model's: is it the header?"):
+        predict_rows(rows=rows("in.csv", "0.1,0.2,0.3\n"), target=target)
+
+
+def test_offline_takes_no_version(rows, tmp_path):
+    with pytest.raises(UsageError, match="`version` and `label` are for a server"):
+        predict_rows(rows=rows("in.csv", "x0\n1\n"), offline=tmp_path, version=3)
 
 
 def test_bad_file_is_told_without_a_server(rows, tmp_path):

@@ -48,6 +48,7 @@ def tfrecords(tmp_path, *records):
         ("a.jsonl", "jsonl"),
         ("a.ndjson.gz", "jsonl"),
         ("A.CSV", "csv"),
+        ("A.CSV.GZ", "csv"),
         ("a.tfrecord", "tfrecord"),
         ("data_tfrecord-00000-of-00004.gz", "tfrecord"),
         ("a.parquet", None),
@@ -60,7 +61,7 @@ def test_format_goes_by_the_name(name, kind):
 
 def test_json_rows_have_their_line():
     rows = read(b'\xef\xbb\xbf{"a": 1}\n\n{"a": null, "b": "\xc3\xbc"}', "jsonl")
-    assert [tuple(row) for row in rows] == [("rows:1", {"a": 1}), ("rows:3", {"a": None, "b": "ü"})]
+    assert [row[:2] for row in rows] == [("rows:1", {"a": 1}), ("rows:3", {"a": None, "b": "ü"})]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,9 @@ def test_json_rows_have_their_line():
         (b'{"a": "\xff"}', "rows:1 is no JSON"),
         (b"[" * 100_000, "rows:1 is no JSON"),
         (b'{"a": ' + b"9" * 5000 + b"}", "rows:1 is no JSON"),
+        (b'{"a": 1, "b": 2, "a": 3}', 'rows:1 is no JSON: the key "a" stands twice'),
+        (b"a,b\n1,2\n", "rows:1 is no JSON: .*another format is told by the file's name or by `--format`"),
+        (b'"' + b"x" * 1000 + b'"', r'rows:1 holds "x{39}\.\.\.; expected an object'),
     ],
 )
 def test_lines_that_are_no_objects_are_told(content, sentence):
@@ -82,6 +86,21 @@ def test_lines_that_are_no_objects_are_told(content, sentence):
 def test_json_is_written_as_it_came_with_the_shortest_float32():
     written = answered(b'{"b": 1, "a": "\xc3\xbc"}\n', "jsonl", **ONE)
     assert written.decode() == '{"b": 1, "a": "ü", "prediction": 0.1}\n'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id": 123456789012345678901234567890, "note": "\\ud800", "x": 1e400, "y": 1.50 }',
+        b"{ }",
+        b'{"nested": {"}": [1, {"a": "}"}]}}',
+        '{"ü": NaN}'.encode(),
+    ],
+)
+def test_json_comes_out_as_it_went_in_down_to_its_digits(line):
+    written = answered(line + b"\n", "jsonl", **ONE)
+    begin = line.removesuffix(b"}").rstrip()
+    assert written == begin + (b"" if begin == b"{" else b", ") + b'"prediction": 0.1}\n'
 
 
 def test_written_floats_are_read_back_as_the_same_float32():
@@ -102,7 +121,7 @@ def test_json_has_null_for_nan_and_lists_for_vectors():
 def test_csv_rows_have_their_physical_line():
     table = reader(io.BytesIO(b'\xef\xbb\xbfa,b\r\n"x\r\ny",1\r\n\r\n,2\r\n'), "csv", "rows")
     assert table.header == ["a", "b"]
-    assert [tuple(row) for row in table.rows()] == [("rows:3", ["x\r\ny", "1"]), ("rows:5", ["", "2"])]
+    assert [tuple(row) for row in table.rows()] == [("rows:3", ["x\r\ny", "1"], ""), ("rows:5", ["", "2"], "")]
 
 
 @pytest.mark.parametrize(
@@ -113,12 +132,32 @@ def test_csv_rows_have_their_physical_line():
         (b"a,b\n1,2\n3\n", "rows:3 has 1 cells; the header has 2"),
         (b"a,b\n1,2,3\n", "rows:2 has 3 cells; the header has 2"),
         (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV"),
-        (b"a,b\n\xff,2\n", "cannot be read as CSV"),
+        (b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n", r"rows:5002 is no UTF-8: invalid start byte \(byte 0xff\)"),
+        (b"a,b\r1,2\r\xff,2\r", "rows:3 is no UTF-8"),
+        (b"\n\na,a\n", "rows:3 names `a` more than once"),
     ],
 )
 def test_csv_that_is_broken_is_told_with_its_line(content, sentence):
     with pytest.raises(RowsError, match=sentence):
         read(content, "csv")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_csv_has_any_line_end_and_empty_lines_before_the_header(end):
+    table = reader(io.BytesIO(end + b"a,b" + end + end + b"1,2" + end + b"3,4"), "csv", "rows")
+    assert table.header_place == "rows:2"
+    assert [tuple(row)[:2] for row in table.rows()] == [("rows:4", ["1", "2"]), ("rows:5", ["3", "4"])]
+
+
+def test_csv_without_rows_keeps_its_header_and_names_the_outputs():
+    stream = io.BytesIO()
+    Csv(io.BytesIO(b"x\n"), "rows").writer(stream).begin(["b", "a"])
+    assert stream.getvalue() == b"x,a,b\n"
+
+
+def test_csv_has_text_as_text():
+    zone = np.array(["nörd, süd".encode()], object)
+    assert answered(b"x\n1\n", "csv", zone=zone).decode() == 'x,zone\n1,"nörd, süd"\n'
 
 
 def test_csv_is_written_with_a_column_more():
@@ -146,7 +185,7 @@ def test_csv_has_no_cell_for_a_vector():
 def test_tfrecords_written_by_tensorflow_are_read(tmp_path):
     records = [example(x=1.0), b"", example(x=2.0)]
     assert [tuple(row) for row in read(tfrecords(tmp_path, *records), "tfrecord")] == [
-        (f"rows record {i}", record) for i, record in enumerate(records, 1)
+        (f"rows record {i}", record, "") for i, record in enumerate(records, 1)
     ]
 
 
@@ -179,6 +218,16 @@ def test_tfrecord_with_a_flipped_bit_is_told(tmp_path):
     content[-6] ^= 1
     with pytest.raises(RowsError, match="rows record 2 is damaged"):
         read(bytes(content), "tfrecord")
+
+
+def test_tfrecord_of_an_absurd_length_is_told_without_asking_for_the_memory():
+    import google_crc32c
+
+    length = (2**60).to_bytes(8, "little")
+    crc = google_crc32c.value(length)
+    masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    with pytest.raises(RowsError, match="rows record 1 says that it has 1,152,921,504,606,846,976 bytes"):
+        read(length + masked.to_bytes(4, "little"), "tfrecord")
 
 
 def test_record_that_is_no_example_is_told(tmp_path):

@@ -4,6 +4,7 @@ import shutil
 import pytest
 import toy_steps
 
+from components import interrupts
 from components.errors import PipelineError
 from components.files import read_json
 from pipeline import plan as plan_module
@@ -178,6 +179,18 @@ def test_run_shows_a_bug_as_a_bug_and_records_the_failure(toy):
     assert facts["exit_code"] == 1
     assert "ZeroDivisionError: a bug" in (toy.root / "runs" / facts["run"] / "log.txt").read_text()
     assert list((toy.root / "artifacts" / "example_gen").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_run_ends_before_the_next_step_when_python_swallowed_its_ctrl_c(toy):
+    toy.settings["rows"] = 1
+    with pytest.raises(KeyboardInterrupt), interrupts.noticed():
+        toy.run()
+    assert toy_steps.CALLS == ["example_gen"]
+    facts = Store(toy.root).read_run()
+    assert (facts["exit_code"], facts["pushed_version"]) == (1, None)
+    toy.run()  # what was finished is reused
+    assert toy_steps.CALLS[0] == ALL[1]
 
 
 def test_run_is_done_also_when_its_page_cannot_be_drawn(toy, monkeypatch, capfd):

@@ -1,10 +1,11 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from components.artifacts import Examples, Model
-from components.errors import MissingArtifactError, SettingsError
+from components.errors import MissingArtifactError, PipelineError, SettingsError
 from components.files import read_json, write_json
 from pipeline.store import Store
 
@@ -56,6 +57,12 @@ def test_store_keeps_a_second_run_out(tmp_path):
         pass
 
 
+def test_store_tells_a_root_that_cannot_be_written():
+    error = pytest.raises(PipelineError, match="Cannot write in `/proc/x`: .* Name another folder with --root")
+    with error, Store(Path("/proc/x")).locked():
+        pass
+
+
 def test_artifact_says_what_it_is(tmp_path):
     store = Store(tmp_path)
     path = make(store, params={"seed": 1})
@@ -78,8 +85,9 @@ def test_store_new_run_refuses_a_name_that_is_taken_or_no_name(tmp_path):
     assert store.new_run("nightly").name == "nightly"
     with pytest.raises(SettingsError, match="There is a run `nightly` already"):
         store.new_run("nightly")
-    with pytest.raises(SettingsError, match="must be a plain folder name"):
-        store.new_run("../x")
+    for name in ("../x", "", ".hidden", "a/b", "a b", "n" * 101, "nul\0", "\udcff"):
+        with pytest.raises(SettingsError, match="must be a plain folder name: letters, digits, .* at most 100 of them"):
+            store.new_run(name)
     assert len({store.new_run(None) for _ in range(3)}) == 3
 
 
