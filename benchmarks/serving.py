@@ -50,7 +50,7 @@ def rows() -> Iterator[Row]:
             save_network(Path(folder, name, "1"), name)
         entries = [f'config {{ name: "{n}" base_path: "{folder}/{n}" model_platform: "tensorflow" }}' for n in MODELS]
         config.write_text(f"model_config_list {{ {' '.join(entries)} }}")
-        ours = _start([sys.executable, "-m", "serving.server", "--port=0", f"--model_config_file={config}"])
+        ours = _start([sys.executable, "-m", "serving.server_command", "--port=0", f"--model_config_file={config}"])
         echo, lean = (
             _start([sys.executable, "-m", "benchmarks.serving", *words]) for words in (["echo"], ["echo", "own"])
         )

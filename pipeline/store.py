@@ -14,10 +14,11 @@ from typing import Any
 
 from components.artifacts import ARTIFACT_FILE, Artifact
 from components.errors import MissingArtifactError, PipelineError, SettingsError
-from components.files import FOLDER_NAME, is_folder_name, read_json, write_json
+from components.files import read_json, write_json
 
 TEMPORARY = ".tmp-"
 RUN_FILE = "run.json"
+_MOST_NAME_BYTES = 200
 
 
 class Store:
@@ -120,8 +121,11 @@ class Store:
         Raises:
           SettingsError: The name is taken or no plain folder name.
         """
-        if name is not None and not is_folder_name(name):
-            raise SettingsError(f"A run's name must be a plain folder name: {FOLDER_NAME}. Received '{name}'.")
+        if name is not None and not _is_run_name(name):
+            raise SettingsError(
+                f"A run's name must be a plain folder name: no `/`, no dot in front, at most {_MOST_NAME_BYTES} bytes "
+                f"of printable text. Received {name!r}."
+            )
         base = name or datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
         for number in range(1, 1000):
             folder = self.runs / (base if number == 1 else f"{base}-{number}")
@@ -154,6 +158,11 @@ class Store:
             known = f"There are: {', '.join(names[:5])}." if names else "There is none yet: call `crossnet run`."
             raise MissingArtifactError(f"No run{f' `{name}`' if name else ''} in `{self.root}`. {known}")
         return dict(read_json(self.runs / name / RUN_FILE))
+
+
+def _is_run_name(name: str) -> bool:
+    is_plain = name.isprintable() and "/" not in name and not name.startswith(".")  # surrogates are not printable
+    return is_plain and 0 < len(name.encode()) <= _MOST_NAME_BYTES
 
 
 def utc_now() -> str:

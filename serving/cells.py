@@ -13,6 +13,7 @@ from typing import Any
 from serving.signature import TensorSpec
 
 TRUTHS = {"true": 1, "True": 1, "TRUE": 1, "false": 0, "False": 0, "FALSE": 0}
+_BOOLS = {"1": True, "0": False} | {word: bool(truth) for word, truth in TRUTHS.items()}
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -24,6 +25,8 @@ def read_cell(cell: str, spec: TensorSpec) -> Any:
         return cell
     if not cell:
         return missing(spec)
+    if spec.type_name == "bool":
+        return _BOOLS.get(cell, cell)
     if "_" in cell:  # Python reads 1_000 as a number
         return cell
     try:

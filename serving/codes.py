@@ -37,6 +37,12 @@ def invalid(message: str) -> ServingError:
     return ServingError(message, grpc.StatusCode.INVALID_ARGUMENT)
 
 
+def failed_to_start(error: ServingError) -> ServingError:
+    """Returns an error in the real server's words for a start that fails."""
+    code, message = status_of(error)
+    return type(error)(f"Failed to start server. Error: {code.name}: {message}", error.code)
+
+
 def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     """Returns the code and the message that a client gets for `error`.
 

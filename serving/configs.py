@@ -15,6 +15,7 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 
 from serving.codes import invalid
+from serving.pem import SERVER_NAMES, pem_problems
 from serving.status import ServingError
 
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -114,7 +115,7 @@ def server_credentials(path: str | Path) -> Any:
     """Returns the grpc server credentials of an `--ssl_config_file`, which holds PEM texts, not paths.
 
     Raises:
-      ServingError: The file does not parse, or lacks the key or the certificate.
+      ServingError: The file does not parse, or lacks the key or the certificate, or one is not what it should be.
     """
     config = read_config(path, SSLConfig())
     missing = [name for name in ("server_key", "server_cert") if not getattr(config, name)]
@@ -125,8 +126,11 @@ def server_credentials(path: str | Path) -> Any:
     for name in ("server_key", "server_cert", "custom_ca"):
         if (text := getattr(config, name)) and "-----BEGIN" not in text:
             raise invalid(f"{path}: `{name}` is no PEM text. It takes the text itself, not the name of a file.")
+    ca, certificate, key = config.custom_ca.encode() or None, config.server_cert.encode(), config.server_key.encode()
+    if problems := pem_problems(ca, certificate, key, names=SERVER_NAMES):
+        raise invalid(f"{path}: {' '.join(problems)}")
     return grpc.ssl_server_credentials(
-        [(config.server_key.encode(), config.server_cert.encode())],
-        root_certificates=config.custom_ca.encode() or None,
+        [(key, certificate)],
+        root_certificates=ca,
         require_client_auth=config.client_verify,
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import grpc
 
 from serving.exchange import Exchange
+from serving.pem import CLIENT_NAMES, pem_problems
 from serving.status import UsageError
 
 # One channel serves all calls of a client, from all threads.
@@ -66,52 +65,9 @@ class Tls:
         if (self.certificate is None) != (self.key is None):
             raise UsageError("TLS needs `certificate` and `key` together, or neither. Received one of them.")
         ca, certificate, key = _pem(self.ca), _pem(self.certificate), _pem(self.key)
-        problems = [
-            f"`{name}` holds no certificate in PEM."
-            for name, content in {"ca": ca, "certificate": certificate}.items()
-            if content is not None and not _is_certificate(content)
-        ]
-        if not problems and certificate is not None and key is not None:
-            problems = _key_problems(certificate, key)
-        if problems:
+        if problems := pem_problems(ca, certificate, key, names=CLIENT_NAMES):
             raise UsageError(f"TLS cannot be used. {' '.join(problems)}")
         return grpc.ssl_channel_credentials(ca, key, certificate)
-
-
-def _is_certificate(content: bytes) -> bool:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content.decode("ascii", "ignore"))
-    except (ssl.SSLError, ValueError):
-        return False
-    return True
-
-
-def _key_problems(certificate: bytes, key: bytes) -> list[str]:
-    """Returns what is wrong with a certificate's key, in up to one sentence."""
-    if not hasattr(os, "memfd_create"):  # OpenSSL reads from files, and a key should not go to a disk for this
-        return []
-    descriptor = os.memfd_create("pem")
-    try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(certificate.rstrip() + b"\n" + key)
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
-    except _EncryptedError:
-        return ["`key` is encrypted, which gRPC cannot read: give it decrypted."]
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            return ["`key` is not the key of `certificate`."]
-        return ["`key` holds no private key in PEM."]
-    finally:
-        os.close(descriptor)
-    return []
-
-
-class _EncryptedError(Exception):
-    """OpenSSL asks for a password."""
-
-
-def _no_password() -> str:
-    raise _EncryptedError
 
 
 def _pem(source: bytes | str | Path | None) -> bytes | None:

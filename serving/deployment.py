@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from serving.codes import failed_to_start
 from serving.flags import EXTRA_FLAG, split_flags
 from serving.status import ServingError
 from serving.versions import list_versions
 
 DOCKER_IMAGE = "tensorflow/serving:latest"
 _POLL_SECONDS = 2
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # which are no address to call
 
 # What `<root>/serving` gets copies of; the same files serve docker compose and Kubernetes.
 _SHIPPED = Path(__file__).parent / "deploy" / "config"
@@ -24,7 +26,7 @@ class Deployment:
     """The flags and files of one server.
 
     Args:
-      arguments: What the user gave, as `--name=value`.
+      arguments: What the user gave, as `--name=value`. A `--model_name` alone is that model under the root.
       root: The pipeline's root, absolute.
 
     Attributes:
@@ -38,6 +40,8 @@ class Deployment:
     def __init__(self, arguments: Sequence[str], *, root: Path) -> None:
         self._given = split_flags(arguments)
         self._serving_dir = root / "serving_models"
+        if self._given.get("model_name") and not {"model_base_path", "model_config_file"} & self._given.keys():
+            self._given["model_base_path"] = str(self._serving_dir / self._given["model_name"])
         self._folder = root / "serving"
         self._follows = not self._given.get("model_base_path") and not self._given.get("model_config_file")
         self._base_paths = {} if self._follows else self._named_models()
@@ -50,7 +54,10 @@ class Deployment:
             return {self._given.get("model_name", "default"): path if "://" in path else str(Path(path).absolute())}
         from serving.configs import model_server_config, read_config
 
-        listed = read_config(config, model_server_config()).model_config_list.config
+        try:
+            listed = read_config(config, model_server_config()).model_config_list.config
+        except ServingError as error:
+            raise failed_to_start(error) from error
         return {entry.name: entry.base_path for entry in listed}
 
     @property
@@ -63,13 +70,13 @@ class Deployment:
         """Whether the gRPC port speaks TLS."""
         return bool(self._given.get("ssl_config_file"))
 
-    @property
-    def target(self) -> str:
-        """The server's gRPC address as a client on this machine takes it."""
+    def target(self, server: str) -> str:
+        """Returns the gRPC address of a "binary" or "docker" server as a client on this machine takes it."""
         port = self._given.get("port", "8500")
         if port == "0" and (path := self._given.get("grpc_socket_path")):
             return f"unix:{path}"
-        return f"localhost:{port}"
+        host = self.host if server == "docker" and self.host not in _EVERY_ADDRESS else "localhost"
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def wait_for_models(self, give_up: Callable[[], bool]) -> bool:
         """Waits until there is something to serve, and says so once.

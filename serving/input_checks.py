@@ -17,6 +17,7 @@ from serving.signature import Signature, TensorSpec
 from serving.status import InvalidRequestError
 
 _MOST_ROWS_NAMED = 5
+_MOST_SHOWN = 60  # characters of a value in a message
 _EXACT_FLOATS = 2.0**53
 
 Where = Callable[[int], str]
@@ -42,7 +43,9 @@ def fit_inputs(inputs: Any, signature: Signature, model: str, where: Where = _in
     if not isinstance(inputs, Mapping):
         if isinstance(inputs, (list, tuple)) and inputs and all(isinstance(row, Mapping) for row in inputs):
             inputs = rows_to_columns(inputs, signature, model, where)
-        elif len(signature.inputs) == 1 and not isinstance(inputs, (str, bytes)):
+        elif len(signature.inputs) == 1 and (
+            isinstance(inputs, (list, tuple, int, float)) or hasattr(inputs, "__array__")
+        ):
             inputs = dict.fromkeys(signature.inputs, inputs)
         else:
             expected = ", ".join(f"`{name}`: {spec}" for name, spec in signature.inputs.items())
@@ -80,7 +83,7 @@ def fit_values(values: Any, spec: TensorSpec, where: Where = _index) -> Array:
     """
     dtype = spec.dtype
     if type(values) is not np.ndarray:
-        values = _to_array(values, spec)
+        values = _to_array(values, spec, where)
     elif values.dtype == dtype and not spec.is_text and _shape_fits(values.shape, spec.shape):
         return values
     if dtype is None:
@@ -151,7 +154,7 @@ def rows_to_columns(
     return {name: [row[name] for row in rows] for name in signature.inputs if name in rows[0]}
 
 
-def _to_array(values: Any, spec: TensorSpec) -> Array:
+def _to_array(values: Any, spec: TensorSpec, where: Where) -> Array:
     if isinstance(values, np.ma.MaskedArray):
         raise ValueError('is a masked array. Fill the holes: `.filled(np.nan)` for numbers, `.filled("")` for text.')
     try:
@@ -159,7 +162,18 @@ def _to_array(values: Any, spec: TensorSpec) -> Array:
         array = np.asarray(values, np.object_) if spec.is_text else np.asarray(values)
         return np.asarray(values, np.object_) if array.dtype.kind in "UST" else array
     except ValueError:
-        raise ValueError(f"has rows of different lengths; expected shape {spec.shape_text}.") from None
+        odd = _odd_row(values, spec, where)
+        raise ValueError(f"has rows of different lengths{odd}; expected shape {spec.shape_text}.") from None
+
+
+def _odd_row(values: Any, spec: TensorSpec, where: Where) -> str:
+    """Names the first row that is not as long as the model expects or, where that may be anything, as the first."""
+    lengths = [len(value) if isinstance(value, (list, tuple, np.ndarray)) else None for value in values]
+    wanted = lengths[0] if spec.shape is None or len(spec.shape) > 1 else None
+    if spec.shape is not None and len(spec.shape) > 1 and spec.shape[1] is not None:
+        wanted = spec.shape[1]
+    odd = next((i for i, length in enumerate(lengths) if length != wanted), None)
+    return "" if odd is None else f", such as {where(odd)}"
 
 
 def _to_text(values: Array, where: Where) -> Array:
@@ -172,10 +186,12 @@ def _to_text(values: Array, where: Where) -> Array:
             try:
                 flat[i] = value.encode()
             except UnicodeEncodeError:
-                raise ValueError(f"holds text that is no Unicode at {_place(values, i, where)}: {value!r}.") from None
+                raise ValueError(
+                    f"holds text that is no Unicode at {_place(values, i, where)}: {_shown(value)}."
+                ) from None
         elif not isinstance(value, bytes):
             hint = ' Write "" for missing text.' if value is None or value != value else ""
-            raise ValueError(f"holds {value!r} at {_place(values, i, where)}; expected text.{hint}")
+            raise ValueError(f"holds {_shown(value)} at {_place(values, i, where)}; expected text.{hint}")
     texts = np.empty(len(flat), np.object_)
     texts[:] = flat
     return texts.reshape(values.shape)
@@ -226,8 +242,15 @@ def _numbers_of_objects(values: Array, spec: TensorSpec, where: Where) -> Array:
 
 def _received(values: Array, position: int, where: Where, expected: str) -> str:
     value = values.ravel()[position]
-    shown = value.item() if isinstance(value, np.generic) else value
-    return f"holds {shown!r} at {_place(values, position, where)}; expected {expected}."
+    plain = value.item() if isinstance(value, np.generic) else value
+    return f"holds {_shown(plain)} at {_place(values, position, where)}; expected {expected}."
+
+
+def _shown(value: Any) -> str:
+    """Returns a value as it is shown in a message, cut where it is long."""
+    text = repr(value[:_MOST_SHOWN] if isinstance(value, (str, bytes)) else value)
+    cut = len(text) > _MOST_SHOWN + 3 or (isinstance(value, (str, bytes)) and len(value) > _MOST_SHOWN)
+    return f"{text[:_MOST_SHOWN]}..." if cut else text
 
 
 def _place(values: Array, position: int, where: Where) -> str:

@@ -196,10 +196,10 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
                 return 0
             if server != "embedded":
                 return _serve_process(deployment, server, stopping)
-        from serving.server import main
+            from serving.server_command import main
 
-        with deployment.following_models():
-            return main(deployment.embedded_flags())
+            with deployment.following_models():
+                return main(deployment.embedded_flags(), stopping=stopping)
     except ServingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -225,9 +225,9 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
         try:
             if stopping.is_set():  # a signal that came before there was a process
                 process.terminate()
-            _wait_open(process, deployment, stopping)
+            _wait_open(process, deployment, deployment.target(server), stopping)
             if not stopping.is_set():
-                sys.stderr.write(f"serving {', '.join(deployment.models)} at {deployment.target} ({server})\n")
+                sys.stderr.write(f"serving {', '.join(deployment.models)} at {deployment.target(server)} ({server})\n")
                 sys.stderr.flush()
             while process.poll() is None:
                 # Not `process.wait()`: a signal that comes just before its system call would not interrupt it.
@@ -237,7 +237,9 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
     return 0 if stopping.is_set() or process.returncode == 0 else 1
 
 
-def _wait_open(process: subprocess.Popen[bytes], deployment: Deployment, stopping: threading.Event) -> None:
+def _wait_open(
+    process: subprocess.Popen[bytes], deployment: Deployment, target: str, stopping: threading.Event
+) -> None:
     """Returns when the server is ready, or was told to stop.
 
     With TLS, whose certificates are the clients' affair, the open port is the sign: it opens only when every model is
@@ -245,19 +247,29 @@ def _wait_open(process: subprocess.Popen[bytes], deployment: Deployment, stoppin
     """
     try:
         if not deployment.has_tls:
-            wait_available(process, deployment.target, deployment.models, None)
+            wait_available(process, target, deployment.models, None)
             return
-        host, _, port = deployment.target.rpartition(":")
-        is_socket = host == "unix"
         while process.poll() is None:
-            with socket.socket(socket.AF_UNIX if is_socket else socket.AF_INET) as probe:
-                if probe.connect_ex(port if is_socket else (host, int(port))) == 0:
-                    return
+            if _is_open(target):
+                return
             time.sleep(0.1)
         raise ServingError(f"The server ended with {process.returncode} before its port opened.")
     except ServingError:
         if not stopping.is_set():
             raise
+
+
+def _is_open(target: str) -> bool:
+    host, _, port = target.rpartition(":")
+    try:
+        if host == "unix":
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(port)
+        else:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -159,7 +159,7 @@ class ModelManager:
                     )
                     raise ServingError(
                         f"{len(failed)} servable(s) did not become available: {{{listed}}}",
-                        grpc.StatusCode.FAILED_PRECONDITION,
+                        grpc.StatusCode.UNKNOWN,  # as the real server says it
                     )
                 if all(entry.wanted_and_available() for entry in entries):
                     return True
@@ -219,7 +219,8 @@ class ModelManager:
             aspired = config.policy.choose(found)
         said = ""
         if found is None:
-            said = f"`{config.base_path}` is not there; what is loaded stays, and it is looked for again."
+            wrong = "is no folder that can be read" if config.base_path.exists() else "is not there"
+            said = f"`{config.base_path}` {wrong}; what is loaded stays, and it is looked for again."
         elif not aspired:
             said = f"`{config.base_path}` has no version to serve: no folder named by an integer with a saved_model.pb."
         if said and said != entry.said:

@@ -17,6 +17,7 @@ from serving.messages import SignatureDef
 from serving.quiet import import_tensorflow
 from serving.signature import ModelMetadata, read_signatures
 from serving.status import InvalidRequestError, NotFoundError, ServerError, ServingError
+from serving.versions import list_versions
 
 
 def find_saved_model(folder: Path) -> Path:
@@ -28,8 +29,7 @@ def find_saved_model(folder: Path) -> Path:
     Raises:
       NotFoundError: There is no SavedModel.
     """
-    versions = [child for child in folder.iterdir() if child.name.isdecimal()] if folder.is_dir() else []
-    newest_first = sorted(versions, key=lambda version: int(version.name), reverse=True)
+    newest_first = [path for _, path in sorted((list_versions(folder) or {}).items(), reverse=True)]
     for candidate in (folder, *newest_first, folder / "Format-Serving"):
         if (candidate / "saved_model.pb").is_file():
             return candidate

@@ -3,7 +3,7 @@
     with Server(ServerFlags(port=0, model_name="rides", model_base_path="/models/rides")) as server:
         ...  # answers at 127.0.0.1, port server.port
 
-Also a command that takes the real server's flags: `python -m serving.server --port=8500 --model_base_path=...`.
+`serving.server_command` makes a command of it.
 Left out on purpose: Classify, MultiInference, batching, the profiler, TFLite, Prometheus. Unlike the real server it
 listens on loopback unless told otherwise (`--host`), finishes the calls in flight on SIGTERM, and exits with 1 when it
 cannot start.
@@ -11,11 +11,8 @@ cannot start.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,11 +22,10 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from serving.call_threads import CallThreads
-from serving.codes import status_of
-from serving.flags import ServerFlags, parse_flags
+from serving.codes import failed_to_start
+from serving.flags import ServerFlags
 from serving.listen import open_server
 from serving.manager import ModelManager
-from serving.quiet import import_tensorflow
 from serving.status import DeadlineError, ServingError
 from serving.versions import ModelConfig
 
@@ -37,11 +33,11 @@ if TYPE_CHECKING:
     from serving.config_file import ConfigFile
     from serving.model import LoadedModel
     from serving.rest import RestServer
+    from serving.servicer import Servicer
 
 log = logging.getLogger(__name__)
 
-_DRAIN_SECONDS = 30.0
-_END_SECONDS = 5.0
+DRAIN_SECONDS = 30.0
 _SIGNAL_SECONDS = 0.1  # how late a signal may be noticed
 
 
@@ -67,6 +63,7 @@ class Server:
         self._stopping = threading.Event()
         self._stop_lock = threading.Lock()
         self._server: Any = None
+        self._servicer: Servicer | None = None
         self._rest: RestServer | None = None
         self._health: Any = None
         self._manager = ModelManager(
@@ -76,6 +73,7 @@ class Server:
             retry_seconds=flags.load_retry_interval_micros / 1e6,
             labels_before_available=flags.allow_version_labels_for_unavailable_models,
         )
+        self._configs: list[ModelConfig] = []
         self._threads: CallThreads | None = None
         self._config_file: ConfigFile | None = None
 
@@ -88,7 +86,7 @@ class Server:
 
     @property
     def models(self) -> list[str]:
-        """Names of the configured models."""
+        """Names of the configured models; empty before `start`."""
         return [config.name for config in self._configs]
 
     def start(self, timeout_seconds: float | None = None) -> None:
@@ -122,9 +120,20 @@ class Server:
         except BaseException as error:
             self.stop()
             if isinstance(error, ServingError):
-                code, message = status_of(error)
-                raise type(error)(f"Failed to start server. Error: {code.name}: {message}", error.code) from error
+                raise failed_to_start(error) from error
             raise
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether someone asked the server to stop."""
+        return self._stopping.is_set()
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens, in words; empty until then."""
+        where = [f"{self.host}:{self.port}"] if self.port else []
+        where += [f"unix:{self.flags.grpc_socket_path}"] if self._server and self.flags.grpc_socket_path else []
+        return where + ([f"http://{self.host}:{self.rest_port}"] if self.rest_port else [])
 
     def ask_to_stop(self) -> None:
         """Makes `wait`, and a `start` that is still waiting, return. Safe in a signal handler."""
@@ -137,7 +146,7 @@ class Server:
         while not self._stopping.is_set():
             time.sleep(_SIGNAL_SECONDS)
 
-    def stop(self, grace_seconds: float = _DRAIN_SECONDS) -> None:
+    def stop(self, grace_seconds: float = DRAIN_SECONDS) -> None:
         """Takes no new calls, lets those in flight finish, frees the models.
 
         Args:
@@ -149,6 +158,8 @@ class Server:
         with self._stop_lock:
             if self._health:
                 self._health.stop()
+            if self._server and self._servicer:
+                self._servicer.turn_away()
             ended = self._server.stop(grace_seconds) if self._server else None  # both stop taking calls at once
             if self._rest:
                 self._rest.stop(grace_seconds)
@@ -214,7 +225,7 @@ class Server:
         from serving.servicer import Servicer
 
         flags = self.flags
-        servicer = Servicer(
+        servicer = self._servicer = Servicer(
             self._manager,
             max_running=flags.grpc_max_threads or 4 * (os.cpu_count() or 1),
             as_content=flags.enable_serialization_as_tensor_content,
@@ -236,68 +247,3 @@ class Server:
         self._server.start()
         if self._rest:
             self._rest.start()
-
-
-def run(flags: ServerFlags) -> int:
-    """Serves until SIGTERM or SIGINT, and returns the exit code. Says on stderr what it serves, and where."""
-    server = Server(flags)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.ask_to_stop())
-    try:
-        server.start()
-    except ServingError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    if not server._stopping.is_set():
-        # What TensorFlow has put on the heap stays: the collector need not walk through it while requests wait.
-        gc.collect()
-        gc.freeze()
-        where = [f"{server.host}:{server.port}"] if server.port else []
-        where += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
-        where += [f"http://{server.host}:{server.rest_port}"] if server.rest_port else []
-        sys.stderr.write(f"serving {', '.join(server.models)} at {', '.join(where)} (embedded)\n")
-        sys.stderr.flush()
-    server.wait()
-    ended = threading.Event()
-    threading.Thread(target=_end_anyway, args=(ended, _DRAIN_SECONDS + _END_SECONDS), daemon=True).start()
-    server.stop()
-    ended.set()
-    return 0
-
-
-def _end_anyway(ended: threading.Event, seconds: float) -> None:
-    """Ends the process if it has not `ended` in time: a graph that never returns cannot be interrupted."""
-    if not ended.wait(seconds):
-        sys.stderr.write("A call still runs; the server ends without it.\n")
-        sys.stderr.flush()
-        os._exit(0)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the server as a command.
-
-    Args:
-      argv: tensorflow_model_server's flags; the process's own when not given.
-
-    Returns:
-      The exit code: 0 stopped by a signal, 1 the start failed, 2 wrong usage.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        flags = parse_flags(sys.argv[1:] if argv is None else argv)
-    except ServingError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    if flags.version:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"TensorFlow ModelServer: embedded-{version('crossnet-pipeline')}\n")
-        sys.stdout.write(f"TensorFlow Library: {version('tensorflow')}\n")
-        return 0
-    import_tensorflow()
-    return run(flags)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,8 @@ is answered like any other error: `_answering` is the one place where an excepti
 
 from __future__ import annotations
 
-import logging
 import queue
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -26,12 +26,13 @@ from serving import predictor
 from serving.codec import write_predict_response
 from serving.codes import grpc_message, invalid, status_of
 from serving.manager import ModelManager
+from serving.states import State
 from serving.status import ServingError
 from serving.versions import ModelConfig, model_configs, requested
 
-log = logging.getLogger(__name__)
-
 Handler = Callable[[bytes, Any], bytes]
+_QUIET_SECONDS = 0.1
+_TURN_AWAY_SECONDS = 1.0
 _LEFT_OUT = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
 
 
@@ -89,6 +90,17 @@ class Servicer:
         self._as_content = as_content
         self._reload = reload
         self._layouts = predictor.question_layouts()
+        self._turned_away = 0.0  # when the last call was, once the server ends; 0 before
+
+    def turn_away(self) -> None:
+        """Answers UNAVAILABLE from now on, and returns when calls have ceased to come, or after a second.
+
+        gRPC's own shutdown cancels the calls that it has not handed on yet, which tells a client nothing, and which it
+        does not try again.
+        """
+        start = self._turned_away = time.monotonic()
+        while time.monotonic() < min(self._turned_away + _QUIET_SECONDS, start + _TURN_AWAY_SECONDS):
+            time.sleep(_QUIET_SECONDS / 5)
 
     def handlers(self) -> list[Any]:
         """Returns the grpc handlers of both services."""
@@ -106,10 +118,29 @@ class Servicer:
         return [
             grpc.method_handlers_generic_handler(
                 f"tensorflow.serving.{service}",
-                {name: grpc.unary_unary_rpc_method_handler(_answering(method)) for name, method in methods.items()},
+                {
+                    name: grpc.unary_unary_rpc_method_handler(self._answering(method))
+                    for name, method in methods.items()
+                },
             )
             for service, methods in (("PredictionService", prediction), ("ModelService", model))
         ]
+
+    def _answering(self, method: Handler) -> Handler:
+        """Wraps a method so that each exception becomes a gRPC status, none of them UNKNOWN."""
+
+        def answer(message: bytes, context: Any) -> bytes:
+            try:
+                if self._turned_away:
+                    self._turned_away = time.monotonic()
+                    raise ServingError("The server is shutting down.", grpc.StatusCode.UNAVAILABLE)
+                return method(message, context)
+            except Exception as error:
+                code, words = status_of(error)
+            context.abort(code, grpc_message(words))
+            raise AssertionError("abort raises")
+
+        return answer
 
     def _predict(self, message: bytes, context: Any) -> bytes:
         layout = self._layouts.find(message)
@@ -177,7 +208,9 @@ class Servicer:
                 raise ServingError(f"Could not find version {version} of model {name}", grpc.StatusCode.NOT_FOUND)
         response = get_model_status_pb2.GetModelStatusResponse()
         for known in versions:
-            entry = response.model_version_status.add(version=known.number, state=int(known.state))
+            between_attempts = known.state is State.START and known.code is not grpc.StatusCode.OK
+            state = State.LOADING if between_attempts else known.state  # of attempts the real server tells nothing
+            entry = response.model_version_status.add(version=known.number, state=int(state))
             entry.status.error_code = known.code.value[0]
             entry.status.error_message = known.message
         return response
@@ -211,17 +244,3 @@ def _check_deadline(context: Any) -> None:
     remaining = context.time_remaining()
     if remaining is not None and remaining <= 0:
         raise ServingError("The deadline passed before the request ran.", grpc.StatusCode.DEADLINE_EXCEEDED)
-
-
-def _answering(method: Handler) -> Handler:
-    """Wraps a handler so that each exception becomes a gRPC status, none of them UNKNOWN."""
-
-    def answer(message: bytes, context: Any) -> bytes:
-        try:
-            return method(message, context)
-        except Exception as error:
-            code, words = status_of(error)
-        context.abort(code, grpc_message(words))
-        raise AssertionError("abort raises")
-
-    return answer

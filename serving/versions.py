@@ -75,11 +75,18 @@ def list_versions(base_path: Path) -> dict[int, Path] | None:
     try:
         for folder in sorted(base_path.iterdir()):
             is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= _LARGEST_VERSION
-            if is_version and any((folder / name).is_file() for name in _MODEL_FILES):
+            if is_version and _has_model(folder):
                 found[int(folder.name)] = folder
     except OSError:
         return None
     return found if base_path.is_dir() else None  # it went while it was read: its versions only seemed to be gone
+
+
+def _has_model(folder: Path) -> bool:
+    try:
+        return any((folder / name).is_file() for name in _MODEL_FILES)
+    except OSError:  # not ours to read; the others under its base path may be
+        return False
 
 
 def requested(request: Any) -> tuple[str, int | None, str]:

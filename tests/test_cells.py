@@ -52,3 +52,10 @@ def test_json_truths_are_numbers_unless_the_model_takes_truths() -> None:
     assert read_json(True, TensorSpec(DATA_TYPES["DT_BOOL"], (None,))) is True
     assert math.isnan(read_json(None, FLOAT))
     assert read_json("3", FLOAT) == "3", "text is no number in JSON"
+
+
+@pytest.mark.parametrize(("cell", "read"), [("true", True), ("FALSE", False), ("1", True), ("0", False), ("2", "2")])
+def test_truths_of_a_model_that_takes_truths(cell: str, read: object) -> None:
+    value = read_cell(cell, TensorSpec(DATA_TYPES["DT_BOOL"], (None,)))
+    assert value == read
+    assert type(value) is type(read)

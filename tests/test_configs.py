@@ -73,6 +73,7 @@ def test_read_config_says_what_is_wrong_with_the_file(tmp_path):
         ("", "lacks server_key, server_cert. It takes the PEM texts themselves, not the names of files."),
         ('server_key: "/etc/key.pem" server_cert: "/etc/cert.pem"', "`server_key` is no PEM text."),
         ('server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true', "lacks custom_ca"),
+        ('server_key: "-----BEGIN" server_cert: "-----BEGIN"', "`server_cert` holds no certificate in PEM."),
     ],
 )
 def test_server_credentials_says_what_is_missing(tmp_path, text, sentence):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serving.flags import KNOWN_FLAGS, ServerFlags, parse_flags
-from serving.server import main
+from serving.server_command import main
 from serving.status import UsageError
 
 BASE = "--model_base_path=/m"
@@ -143,7 +143,10 @@ def test_main_exits_with_one_when_the_start_fails(tmp_path, capsys):
 
 def test_version_prints_two_lines_and_imports_no_tensorflow():
     repo = Path(__file__).resolve().parent.parent
-    code = "import sys; from serving.server import main; sys.exit(main(['--version']) or 'tensorflow' in sys.modules)"
+    code = (
+        "import sys; from serving.server_command import main; "
+        "sys.exit(main(['--version']) or 'tensorflow' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, check=True)
     first, second = done.stdout.splitlines()
     assert first.startswith("TensorFlow ModelServer: embedded-")

@@ -49,7 +49,15 @@ WRONG = {
     ),
     "ragged rows": (
         {**GOOD, "miles": [[1.0], [1.0, 2.0]]},
-        "`miles` has rows of different lengths; expected shape [rows].",
+        "`miles` has rows of different lengths, such as row 0; expected shape [rows].",
+    ),
+    "a list among numbers": (
+        {**GOOD, "miles": [1.0, [1.0, 2.0]]},
+        "`miles` has rows of different lengths, such as row 1; expected shape [rows].",
+    ),
+    "a text of a million letters": (
+        {**GOOD, "miles": [0.5, "x" * 10**6]},
+        f"`miles` holds '{'x' * 59}... at row 1; expected float32.",
     ),
     "None for a number": (
         {**GOOD, "miles": [None, 1.0]},
@@ -109,6 +117,18 @@ def test_wrong_inputs_are_told_with_the_right_answer(inputs, sentence):
 def test_wrong_last_dimension_is_told():
     with pytest.raises(InvalidRequestError, match=r"`x` has shape \[2, 4\]; expected \[rows, 3\]\."):
         fit_inputs(np.zeros((2, 4), np.float32), MATRIX, TITLE)
+
+
+@pytest.mark.parametrize(("rows", "odd"), [([[1, 2, 3], [1, 2]], 1), ([[1, 2], [1, 2, 3]], 0), ([[1, 2, 3], 1], 1)])
+def test_row_of_another_length_than_the_model_takes_is_named(rows, odd):
+    with pytest.raises(InvalidRequestError, match=rf"such as row {odd}; expected shape \[rows, 3\]"):
+        fit_inputs({"x": rows}, MATRIX, TITLE)
+
+
+@pytest.mark.parametrize("inputs", [None, {1.0, 2.0}, iter([1.0]), "1,2"])
+def test_what_is_no_list_of_values_is_told(inputs):
+    with pytest.raises(InvalidRequestError, match=rf"Received {type(inputs).__name__}; expected `x`: float32"):
+        fit_inputs(inputs, MATRIX, TITLE)
 
 
 def test_all_mistakes_are_told_at_once():

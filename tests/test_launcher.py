@@ -190,6 +190,20 @@ def test_serve_notices_a_signal_that_interrupts_nothing(binary, tmp_path):
         assert _wait_ended(process) == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_hears_a_signal_while_it_imports_tensorflow(no_binary, tmp_path, monkeypatch, number):
+    _push(tmp_path)
+    (tmp_path / "tensorflow.py").write_text(
+        "import logging as get, pathlib, time\n"
+        f"pathlib.Path({str(tmp_path / 'importing')!r}).touch()\ntime.sleep(1)\nget_logger = get.getLogger\n"
+    )  # in the place of the real one, whose import cannot be seen from outside
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{REPO}")
+    process = _start(tmp_path, "embedded", "--port=0")
+    wait_until((tmp_path / "importing").exists)
+    process.send_signal(number)
+    assert _wait_ended(process) == 0, process.stderr.read()
+
+
 def test_serve_exits_with_one_when_the_binary_does(binary, tmp_path, monkeypatch):
     monkeypatch.setenv("FAIL", "1")
     _push(tmp_path)
@@ -279,7 +293,35 @@ def test_deployment_takes_the_users_model_flags_as_they_are(tmp_path):
     deployment = Deployment(["--model_base_path=/m/rides", "--model_name=rides", "--port=9"], root=tmp_path)
     assert deployment.models == ["rides"]
     assert deployment.embedded_flags() == ["--model_base_path=/m/rides", "--model_name=rides", "--port=9"]
-    assert deployment.target == "localhost:9"
+    assert deployment.target("binary") == "localhost:9"
+
+
+def test_serve_tells_a_wrong_config_file_as_the_real_server_does(no_binary, tmp_path, capsys):
+    (tmp_path / "models.config").write_text("model_config_list { oops }")
+    assert serve([f"--model_config_file={tmp_path}/models.config"], root=tmp_path) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Failed to start server. Error: INVALID_ARGUMENT: Error parsing text-format tensorflow")
+
+
+def test_deployment_takes_a_model_name_alone_as_a_model_under_the_root(tmp_path):
+    deployment = Deployment(["--model_name=tips"], root=tmp_path)
+    assert deployment.models == ["tips"]
+    path = f"--model_base_path={tmp_path}/serving_models/tips"
+    assert deployment.embedded_flags() == ["--model_name=tips", path]
+    assert path in deployment.binary_flags()
+
+
+@pytest.mark.parametrize(
+    ("host", "server", "target"),
+    [
+        ("10.0.0.7", "docker", "10.0.0.7:8500"),
+        ("::1", "docker", "[::1]:8500"),
+        ("0.0.0.0", "docker", "localhost:8500"),
+        ("10.0.0.7", "binary", "localhost:8500"),  # it listens on every address
+    ],
+)
+def test_server_is_asked_where_it_listens(tmp_path, host, server, target):
+    assert Deployment([f"--host={host}"], root=tmp_path).target(server) == target
 
 
 def test_deployment_mounts_what_docker_needs_read_only(tmp_path):

@@ -229,6 +229,27 @@ def test_manager_unloads_when_all_version_folders_vanish_but_not_with_the_base_p
     wait_until(lambda: states(manager) == {1: State.END})
 
 
+def test_manager_says_when_the_base_path_is_no_folder(manage, base, caplog):
+    base.rmdir()
+    base.touch()
+    manage(ModelConfig("rides", base))
+    wait_until(lambda: f"Model `rides` waits: `{base}` is no folder that can be read" in caplog.text)
+
+
+def test_version_that_cannot_be_read_does_not_hide_the_others(base, monkeypatch):
+    put(base, 1)
+    put(base, 2)
+    real = Path.is_file
+
+    def is_file(path):
+        if path.parent.name == "2":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert list_versions(base) == {1: base / "1"}
+
+
 def test_manager_says_once_that_it_waits(manage, base, caplog):
     manager = manage(ModelConfig("rides", base))
     wait_until(lambda: "has no version to serve" in caplog.text)

@@ -167,3 +167,12 @@ def test_both_clients_talk_to_the_embedded_server(model_folder):
             pytest.raises(NotFoundError, match=r"does not serve `crossnet` version 3: .*Specific\(crossnet, 3\)"),
         ):
             pinned.predict(inputs)
+
+
+def test_offline_finds_versions_as_the_server_does(tmp_path):
+    for name in ("0007", "12", "99999999999999999999", "²"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "0007" / "saved_model.pb").touch()
+    (tmp_path / "99999999999999999999" / "saved_model.pb").touch()  # beyond int64
+    (tmp_path / "²" / "saved_model.pb").touch()  # no number to TensorFlow Serving
+    assert find_saved_model(tmp_path).name == "0007"

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import grpc
 import numpy as np
@@ -574,13 +575,53 @@ def test_server_takes_no_grpc_call_while_rest_drains(tmp_path):
     assert was_draining
 
 
+def test_calls_that_come_while_the_server_ends_are_unavailable_not_cancelled(base):
+    """gRPC cancels what it has not handed on yet, which a client does not try again."""
+    for _ in range(3):
+        last = []
+        with Server(ServerFlags(port=0, model_name="demo", model_base_path=str(base))) as server:
+            request = predict_request("demo", x0=[1.0], x1=[2.0])
+            begun = threading.Barrier(9)
+
+            def call_until_told(request=request, begun=begun, last=last, server=server):
+                with stubs_on(f"localhost:{server.port}") as stubs:
+                    stubs.predict(request)
+                    begun.wait()
+                    try:
+                        while True:
+                            stubs.predict(request)
+                    except grpc.RpcError as error:
+                        last.append((error.code(), error.details()))
+
+            callers = [threading.Thread(target=call_until_told) for _ in range(8)]
+            for caller in callers:
+                caller.start()
+            begun.wait()
+            time.sleep(0.1)
+        for caller in callers:
+            caller.join()
+        assert last == [(CODE.UNAVAILABLE, "The server is shutting down.")] * 8
+
+
 def test_a_call_that_never_returns_does_not_keep_the_process():
     program = (
-        "import threading, time\nfrom serving.server import _end_anyway\n"
+        "import threading, time\nfrom serving.server_command import _end_anyway\n"
         "threading.Thread(target=time.sleep, args=(60,)).start()\n_end_anyway(threading.Event(), 0.1)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stderr) == (0, "A call still runs; the server ends without it.\n")
+
+
+def test_version_that_waits_for_another_attempt_is_loading(tmp_path):
+    save_model(tmp_path / "demo" / "1")
+    flags = ServerFlags(port=0, model_name="demo", model_base_path=str(tmp_path / "demo"))
+    with Server(flags) as server, stubs_on(f"localhost:{server.port}") as stubs:
+        (tmp_path / ".2").mkdir()
+        (tmp_path / ".2" / "saved_model.pb").write_bytes(b"no model")
+        (tmp_path / ".2").rename(tmp_path / "demo" / "2")
+        wait_until(lambda: states(stubs, "demo").get(2, (0, 0))[1] != 0)
+        assert states(stubs, "demo")[2][0] == 20
+        assert states(stubs, "demo")[1] == (30, 0)
 
 
 def test_server_does_not_start_on_a_model_that_does_not_load(tmp_path):
@@ -588,7 +629,7 @@ def test_server_does_not_start_on_a_model_that_does_not_load(tmp_path):
     (tmp_path / "bad" / "1" / "saved_model.pb").write_bytes(b"no model")
     flags = ServerFlags(port=0, model_name="bad", model_base_path=str(tmp_path / "bad"), max_num_load_retries=0)
     sentence = (
-        r"Failed to start server\. Error: .*servable\(s\) did not become available: "
+        r"Failed to start server\. Error: UNKNOWN: 1 servable\(s\) did not become available: "
         r"\{\{\{name: bad version: 1\} due to error: "
     )
     with pytest.raises(ServingError, match=sentence) as error:

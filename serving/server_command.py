@@ -1,0 +1,89 @@
+"""The embedded server as a command with the real server's flags: `python -m serving.server_command --port=8500 ...`."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from serving.flags import ServerFlags, parse_flags
+from serving.quiet import import_tensorflow
+from serving.server import DRAIN_SECONDS, Server
+from serving.status import ServingError
+
+_END_SECONDS = 5.0
+
+
+def main(argv: Sequence[str] | None = None, *, stopping: threading.Event | None = None) -> int:
+    """Runs the server as a command, until SIGTERM or SIGINT.
+
+    Args:
+      argv: tensorflow_model_server's flags; the process's own when not given.
+      stopping: Set where a signal came before.
+
+    Returns:
+      The exit code: 0 stopped by a signal, 1 the start failed, 2 wrong usage.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        flags = parse_flags(sys.argv[1:] if argv is None else argv)
+    except ServingError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    if flags.version:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"TensorFlow ModelServer: embedded-{version('crossnet-pipeline')}\n")
+        sys.stdout.write(f"TensorFlow Library: {version('tensorflow')}\n")
+        return 0
+    return run(flags, stopping or threading.Event())
+
+
+def run(flags: ServerFlags, stopping: threading.Event) -> int:
+    """Serves until a signal comes, and returns the exit code. Says on stderr what it serves, and where.
+
+    Args:
+      flags: The server's settings.
+      stopping: Set where a signal came before.
+    """
+    server = Server(flags)
+    for number in (signal.SIGTERM, signal.SIGINT):  # first of all: TensorFlow's import takes seconds
+        signal.signal(number, lambda *_: server.ask_to_stop())
+    if stopping.is_set():
+        server.ask_to_stop()
+    import_tensorflow()
+    try:
+        if not server.is_stopping:
+            server.start()
+    except ServingError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    if not server.is_stopping:
+        # What TensorFlow has put on the heap stays: the collector need not walk through it while requests wait.
+        gc.collect()
+        gc.freeze()
+        sys.stderr.write(f"serving {', '.join(server.models)} at {', '.join(server.addresses)} (embedded)\n")
+        sys.stderr.flush()
+    server.wait()
+    ended = threading.Event()
+    threading.Thread(target=_end_anyway, args=(ended, DRAIN_SECONDS + _END_SECONDS), daemon=True).start()
+    server.stop()
+    ended.set()
+    return 0
+
+
+def _end_anyway(ended: threading.Event, seconds: float) -> None:
+    """Ends the process if it has not `ended` in time: a graph that never returns cannot be interrupted."""
+    if not ended.wait(seconds):
+        sys.stderr.write("A call still runs; the server ends without it.\n")
+        sys.stderr.flush()
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
