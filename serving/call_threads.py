@@ -15,15 +15,18 @@ import logging
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent import futures
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 0.01
 _REST_SECONDS = 1.0
+
+_Call = tuple[futures.Future[Any], Callable[[], Any]]
 
 
 class CallThreads(futures.Executor):
@@ -35,7 +38,8 @@ class CallThreads(futures.Executor):
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._calls: SimpleQueue[tuple[futures.Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._calls: deque[_Call | None] = deque()  # that wait for a thread
+        self._idle: list[SimpleQueue[_Call | None]] = []  # of each thread without a call, the last one to end it last
         self._starts: dict[int, float] = {}  # by thread: when its call began; infinity between calls
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -57,8 +61,8 @@ class CallThreads(futures.Executor):
         with self._lock:
             if self._is_shut_down:
                 raise RuntimeError("These threads are shut down.")
-            self._calls.put((future, lambda: fn(*args, **kwargs)))
-        if not self._is_watched:
+            waits = not self._hand_out((future, lambda: fn(*args, **kwargs)))
+        if waits and not self._is_watched:
             self._is_watched = True
             self._has_calls.set()
         return future
@@ -72,16 +76,13 @@ class CallThreads(futures.Executor):
         """
         with self._lock:
             self._is_shut_down = True
-            while cancel_futures:
-                try:
-                    call = self._calls.get_nowait()
-                except Empty:  # a thread may have taken the last one
-                    break
+            while cancel_futures and self._calls:
+                call = self._calls.popleft()
                 if call is not None:
                     call[0].cancel()
             threads = list(self._threads)
             for _ in threads:
-                self._calls.put(None)
+                self._hand_out(None)
         self._has_calls.set()
         if wait:
             for thread in (self._watcher, *threads):
@@ -98,9 +99,28 @@ class CallThreads(futures.Executor):
             thread.start()
             self._threads.add(thread)
 
+    def _hand_out(self, call: _Call | None) -> bool:
+        """Gives a call to a thread, or None to end it; returns whether one was idle. Called with the lock held.
+
+        The thread that was busy last is taken: what a call needs is still in its processor's caches.
+        """
+        if self._idle:
+            self._idle.pop().put(call)
+            return True
+        self._calls.append(call)
+        return False
+
+    def _next(self, own: SimpleQueue[_Call | None]) -> _Call | None:
+        with self._lock:
+            if self._calls:
+                return self._calls.popleft()
+            self._idle.append(own)
+        return own.get()
+
     def _work(self) -> None:
         thread = threading.get_ident()
-        while (call := self._calls.get()) is not None:
+        own: SimpleQueue[_Call | None] = SimpleQueue()
+        while (call := self._next(own)) is not None:
             self._starts[thread] = time.monotonic()
             future, work = call
             if future.set_running_or_notify_cancel():
@@ -118,10 +138,10 @@ class CallThreads(futures.Executor):
     def _watch(self) -> None:
         """Adds and ends threads; sleeps while no call waits and no thread is too many."""
         while not self._is_shut_down:
-            if self._calls.empty() and self._surplus() <= 0:
+            if not self._calls and self._surplus() <= 0:
                 self._has_calls.clear()
                 self._is_watched = False
-                if self._calls.empty() and not self._is_shut_down:
+                if not self._calls and not self._is_shut_down:
                     # Now and then also without a call: threads of calls that have ended since are too many.
                     self._has_calls.wait(_REST_SECONDS if len(self._threads) > self._count else None)
             time.sleep(_PATIENCE_SECONDS)
@@ -136,7 +156,7 @@ class CallThreads(futures.Executor):
         return len(self._threads) - self._leaving - self._count - (2 * held if waiting else held)
 
     def _adjust(self) -> None:
-        waiting = self._calls.qsize() - self._leaving
+        waiting = len(self._calls) - self._leaving
         surplus = self._surplus(waiting=max(0, waiting))
         try:
             self._add(min(max(0, waiting), max(0, -surplus)))
@@ -144,4 +164,4 @@ class CallThreads(futures.Executor):
             log.warning("No further thread for %d waiting calls: %s.", waiting, error)
         for _ in range(-(-max(0, surplus) // 8)):  # not at once: calls that hold their threads often come in a row
             self._leaving += 1
-            self._calls.put(None)
+            self._hand_out(None)

@@ -115,8 +115,10 @@ class LoadedModel:
             call = self._compile(signature, outputs)
 
         def run(inputs: Sequence[Array]) -> dict[str, Array]:
-            values = zip(outputs, call(*inputs), strict=True)
-            return {alias: value if type(value) is np.ndarray else _as_array(value) for alias, value in values}
+            answers = {}
+            for alias, value in zip(outputs, call(*inputs), strict=True):
+                answers[alias] = value if type(value) is np.ndarray else _as_array(value)
+            return answers
 
         return run
 

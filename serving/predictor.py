@@ -6,7 +6,7 @@ Sources: tensorflow/serving servables/tensorflow/predict_util.cc and regressor.c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -48,14 +48,14 @@ class Plan:
     """A request that was checked against a model, but for its values.
 
     Attributes:
-      signature: The one that it names.
+      signature_name: The resolved name of the signature that it names.
       values: Where the graph's inputs stand in the message, in the graph's order.
-      outputs: Aliases to compute.
+      run: Computes the outputs by alias from these inputs.
     """
 
-    signature: Signature
+    signature_name: str
     values: tuple[Values, ...]
-    outputs: tuple[str, ...]
+    run: Callable[[Sequence[Array]], dict[str, Array]]
 
 
 def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
@@ -109,12 +109,11 @@ def predict_alike(model: LoadedModel, layout: Layout[Question], message: bytes) 
         if len(arrays) != len(layout.values):  # the signature has defaults, which stand in no message
             return signature.name, model.run(signature, arrays, outputs)
         values = tuple(layout.values[alias] for alias in signature.inputs)
-        plan = Plan(signature, values, outputs)
+        plan = Plan(signature.name, values, model.prepare(signature, outputs))
         if len(model.plans) >= _MOST_PLANS:
             model.plans.clear()
         model.plans[layout] = plan
-    arrays = [values.view(message) for values in plan.values]
-    return plan.signature.name, model.run(plan.signature, arrays, plan.outputs)
+    return plan.signature_name, plan.run([values.view(message) for values in plan.values])
 
 
 def _checked(

@@ -38,6 +38,14 @@ def test_quick_calls_share_the_first_threads(threads, before):
     assert len(running(before)) == 3
 
 
+def test_calls_one_by_one_go_to_the_thread_that_was_busy_last(threads):
+    names = set()
+    for _ in range(50):
+        wait_until(lambda: len(threads._idle) == 2)
+        names.add(threads.submit(threading.get_ident).result(10))
+    assert len(names) == 1
+
+
 def test_a_call_is_answered_while_others_hold_their_threads_and_the_added_threads_end(threads, before):
     released = threading.Event()
     held = [threads.submit(released.wait, 60) for _ in range(300)]
