@@ -62,7 +62,10 @@ def predict(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Add predictions to a file of rows, asking a server over gRPC."""
+    """Add predictions to a file of rows, asking a server over gRPC.
+
+    An output file appears when it is whole, or not at all; a pipe or device is written as the answers come.
+    """
     from components import interrupts
     from pipeline import screen
     from serving.client import Tls

@@ -13,13 +13,22 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from google.protobuf.internal.encoder import _VarintBytes as varint  # type: ignore[attr-defined]
 
 from serving.codes import invalid
-from serving.dtypes import DT_BFLOAT16, DT_HALF, DT_STRING, NUMBERS, TYPES, Array, listed_values
+from serving.dtypes import (
+    DT_BFLOAT16,
+    DT_HALF,
+    DT_STRING,
+    LARGEST_INT64,
+    NUMBERS,
+    TYPES,
+    Array,
+    as_bytes,
+    listed_values,
+)
+from serving.varint import read_varint, varint
 
 _MOST_DIMENSIONS = 254
-_LARGEST_SIZE = 2**63 - 1
 # A few bytes may claim a huge tensor whose last value repeats. The real server would try to allocate it.
 _MOST_IMPLIED_BYTES = 2**28
 
@@ -72,7 +81,7 @@ def read_tensor(tensor: Any, alias: str) -> Array:
     if (
         dtype is None
         or size < 0
-        or size > _LARGEST_SIZE
+        or size > LARGEST_INT64
         or len(shape) > _MOST_DIMENSIONS
         or tensor.tensor_shape.unknown_rank
         or any(dim < 0 for dim in shape)
@@ -112,19 +121,15 @@ def _as_objects(values: list[bytes]) -> Array:
 
 def _split_strings(content: bytes, count: int, alias: str) -> list[bytes]:
     """Reads text from `tensor_content`: all lengths as varints, then all bytes (core/platform/coding.h)."""
-    from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[attr-defined]
-
     if count > len(content):  # each length takes at least one byte
         raise invalid(f"tensor parsing error: {alias}")
     lengths, position = [], 0
     try:
         for _ in range(count):
-            length, position = _DecodeVarint(content, position)
+            length, position = read_varint(content, position)
             lengths.append(length)
     except (IndexError, ValueError):
         lengths = [-1]
-    except Exception as error:  # protobuf's DecodeError
-        raise invalid(f"tensor parsing error: {alias}") from error
     if position + sum(lengths) != len(content):
         raise invalid(f"tensor parsing error: {alias}")
     values = []
@@ -147,7 +152,7 @@ def write_tensor(array: Array, *, as_content: bool = False) -> bytes:
         body = _join_strings(array) if number == DT_STRING else array.tobytes()
         return head + _field(_CONTENT_FIELD, body) if body else head
     if number == DT_STRING:
-        return head + b"".join([_field(8, _as_bytes(value)) for value in array.ravel().tolist()])
+        return head + b"".join([_field(8, as_bytes(value)) for value in array.ravel().tolist()])
     if not array.size:
         return head
     if number in _SPLICED:
@@ -158,12 +163,8 @@ def write_tensor(array: Array, *, as_content: bool = False) -> bytes:
     return head + _field(_VARINTS[number], b"".join([varint(value & mask) for value in array.ravel().tolist()]))
 
 
-def _as_bytes(value: bytes | str) -> bytes:
-    return value.encode() if isinstance(value, str) else value
-
-
 def _join_strings(array: Array) -> bytes:
-    values = [_as_bytes(value) for value in array.ravel().tolist()]
+    values = [as_bytes(value) for value in array.ravel().tolist()]
     return b"".join([varint(len(value)) for value in values] + values)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 
+from serving.dtypes import LARGEST_INT64
 from serving.exchange import Exchange
 from serving.pem import CLIENT_NAMES, pem_problems
 from serving.status import UsageError
@@ -35,7 +36,6 @@ _BALANCED = re.compile(r"(dns|ipv4|ipv6):")
 _ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')
 
 _LARGEST_PORT = 2**16 - 1
-_LARGEST_VERSION = 2**63 - 1
 _TARGET = re.compile(r"(dns:.*|(unix|unix-abstract|ipv4|ipv6|vsock|xds):.+|[^:/\s]+:\d+|\[[0-9a-fA-F:.]+\]:\d+)")
 
 
@@ -130,8 +130,8 @@ class BaseClient:
         for name, text in {"target": target, "model_name": model_name, "label": label or ""}.items():
             if not _is_unicode(text):
                 problems.append(f"`{name}` must be Unicode text; received {text!r}.")
-        if version is not None and not 0 <= version <= _LARGEST_VERSION:
-            problems.append(f"`version` must be from 0 to {_LARGEST_VERSION}; received {version}.")
+        if version is not None and not 0 <= version <= LARGEST_INT64:
+            problems.append(f"`version` must be from 0 to {LARGEST_INT64}; received {version}.")
         if version is not None and label is not None:
             problems.append(f"`version` and `label` exclude each other; received {version} and {label!r}.")
         if not timeout_seconds > 0:

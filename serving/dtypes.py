@@ -16,6 +16,8 @@ DT_STRING = 7
 DT_BFLOAT16 = 14
 DT_HALF = 19
 
+LARGEST_INT64 = 2**63 - 1  # also the largest version
+
 # DataType number -> (NumPy's type, the typed field that may hold its values). Text is `object`, of bytes. bfloat16 has
 # no place here: NumPy knows it only where TensorFlow is.
 TYPES: dict[int, tuple[np.dtype[Any], str]] = {
@@ -61,3 +63,8 @@ def listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
         return np.array(listed, np.int32).astype(dtype)
     # A short one is read faster as a list, a long one by its own conversion.
     return np.array(listed[:] if len(listed) < _FEW else listed, dtype)
+
+
+def as_bytes(value: bytes | str) -> bytes:
+    """Returns text as TensorFlow holds it."""
+    return value.encode() if isinstance(value, str) else value

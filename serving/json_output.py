@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from serving.codes import invalid
-from serving.dtypes import Array
+from serving.dtypes import Array, as_bytes
 
 
 def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
@@ -63,14 +63,10 @@ def _writer(name: str, array: Array) -> Callable[[Any], str]:
     if kind in "iu":
         return lambda value: str(int(value))
     if kind == "O" and name.endswith("_bytes"):
-        return lambda value: json.dumps({"b64": base64.b64encode(_bytes(value)).decode()})
+        return lambda value: json.dumps({"b64": base64.b64encode(as_bytes(value)).decode()})
     if kind == "O":
-        return lambda value: json.dumps(_bytes(value).decode(errors="replace"), ensure_ascii=False)
+        return lambda value: json.dumps(as_bytes(value).decode(errors="replace"), ensure_ascii=False)
     raise invalid(f"Failed to write JSON value for tensor type: {array.dtype.name}")
-
-
-def _bytes(value: bytes | str) -> bytes:
-    return value.encode() if isinstance(value, str) else value
 
 
 def write_float(value: Any) -> str:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[attr-defined]
 
 from serving.dtypes import Array
 from serving.status import ServingError
+from serving.varint import read_varint
 
 _MOST_LENGTHS = 256  # lengths of messages of which layouts are kept
 _MOST_PER_LENGTH = 8  # each process may write the tensors in an order of its own
@@ -143,7 +143,7 @@ class Layouts(Generic[T]):
             if sum(len(content) for _, _, content in fixed) > _MOST_FIXED_BYTES:
                 return None
             return Layout(self._keep(parsed), tuple(fixed), dict(sorted(values.items())))
-        except (ValueError, ServingError):
+        except (IndexError, ValueError, ServingError):
             return None
 
 
@@ -181,12 +181,12 @@ def _fields(message: bytes, first: int, end: int) -> Iterator[tuple[int, int, in
       ValueError: A field of another wire type.
     """
     while first < end:
-        tag, first = _DecodeVarint(message, first)
+        tag, first = read_varint(message, first)
         number, wire_type = tag >> 3, tag & 7
         if wire_type == 0:
-            _, first = _DecodeVarint(message, first)
+            _, first = read_varint(message, first)
         elif wire_type == _BYTES:
-            length, first = _DecodeVarint(message, first)
+            length, first = read_varint(message, first)
             yield number, first, first + length
             first += length
         else:

@@ -12,6 +12,7 @@ from serving.flags import ServerFlags
 from serving.status import ServingError
 
 _LARGEST_MESSAGE = 2**31 - 1
+_LONGEST_SOCKET = 107  # Linux: sun_path without its NUL
 _MOST_CALLS = 2048  # those that have only opened a stream included; what computes at once is far less
 
 
@@ -60,10 +61,12 @@ def _bind(server: Any, address: str, credentials: Any) -> int:
             return int(server.add_insecure_port(address))
         return int(server.add_secure_port(address, credentials))
     except (RuntimeError, ValueError) as error:
+        if address.startswith("unix:"):
+            advice = f"Give a `--grpc_socket_path` of at most {_LONGEST_SOCKET} bytes, in a folder that is there."
+        else:
+            advice = "Stop what listens there or give another `--port` (0 takes a free one)."
         raise ServingError(
-            f"Cannot listen on {address}: it is in use, or not ours to open. Stop what listens there or give another "
-            "`--port` (0 takes a free one).",
-            grpc.StatusCode.UNAVAILABLE,
+            f"Cannot listen on {address}: it is in use, or not ours to open. {advice}", grpc.StatusCode.UNAVAILABLE
         ) from error
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from serving import messages
 from serving.dtypes import Array
-from serving.tensors import content_of, data_type, head_of, varint, write_tensor
+from serving.tensors import content_of, data_type, head_of, write_tensor
+from serving.varint import varint
 
 
 def _tag(message: Any, field: str) -> bytes:

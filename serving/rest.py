@@ -27,6 +27,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from serving import predictor
 from serving.codes import http_status, invalid, status_of
+from serving.dtypes import LARGEST_INT64
 from serving.flags import ServerFlags
 from serving.json_input import read_body, read_inputs
 from serving.json_output import write_outputs
@@ -39,7 +40,6 @@ _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<
 _PREDICTION = re.compile(_MODEL + r":(?P<method>classify|regress|predict)", re.IGNORECASE)
 _METADATA = re.compile(_MODEL + r"/metadata", re.IGNORECASE)
 _STATUS = re.compile(_MODEL, re.IGNORECASE)
-_LARGEST_VERSION = 2**63 - 1
 
 
 class RestServer:
@@ -165,7 +165,7 @@ class RestServer:
 def _version(match: re.Match[str]) -> int | None:
     if match["version"] is None:
         return None
-    if len(match["version"]) > 19 or int(match["version"]) > _LARGEST_VERSION:
+    if len(match["version"]) > 19 or int(match["version"]) > LARGEST_INT64:
         raise invalid(f"Failed to convert version: {match['version']} to numeric.")
     return int(match["version"])
 

@@ -171,6 +171,9 @@ def error_from_rpc(error: grpc.RpcError, *, target: str, model: str, seconds: fl
     problem = problem.format(target=target, model=model, seconds=f"{seconds:g}")
     details = (error.details() or "").strip().removesuffix(".")
     advice = advice or advice_when_unavailable(details)
+    if "servable version label" in details:
+        problem = f"The server at {target} does not serve {model}"
+        advice = "Check the label; they are given to versions in the server's model config."
     if code not in STATUS_TABLE:
         details = f"code {code}, {details}"
     return kind(f"{problem}: {details}. {advice}" if details else f"{problem}. {advice}", code)

@@ -16,6 +16,7 @@ import numpy as np
 from serving import messages
 from serving.dtypes import NUMBERS, TYPES, Array, listed_values
 from serving.status import ServerError
+from serving.varint import varint
 
 _LARGE_BYTES = 2**16
 _MOST_REPEATED_BYTES = 2**31  # of an answer that says its values in short
@@ -71,16 +72,6 @@ def _type_and_shape(number: int, shape: tuple[int, ...]) -> bytes:
     for size in shape:
         tensor.tensor_shape.dim.add(size=size)
     return tensor.SerializeToString()
-
-
-def varint(number: int) -> bytes:
-    """Returns a length as protobuf writes it: seven bits per byte, the lowest first."""
-    encoded = bytearray()
-    while number > 127:
-        encoded.append(number & 127 | 128)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
 
 
 _CONTENT_TAG = bytes([messages.TensorProto.DESCRIPTOR.fields_by_name["tensor_content"].number << 3 | 2])

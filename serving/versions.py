@@ -14,9 +14,9 @@ from typing import Any
 import grpc
 
 from serving.codes import invalid
+from serving.dtypes import LARGEST_INT64
 from serving.status import ServingError
 
-_LARGEST_VERSION = 2**63 - 1
 _VERSION_NAME = re.compile(r"[0-9]+")
 _MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _ABSOLUTE = re.compile(r"(/|[a-zA-Z][a-zA-Z0-9+.-]*://)")
@@ -74,7 +74,7 @@ def list_versions(base_path: Path) -> dict[int, Path] | None:
     found = {}
     try:
         for folder in sorted(base_path.iterdir()):
-            is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= _LARGEST_VERSION
+            is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= LARGEST_INT64
             if is_version and _has_model(folder):
                 found[int(folder.name)] = folder
     except OSError:

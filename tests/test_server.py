@@ -637,6 +637,14 @@ def test_server_does_not_start_on_a_model_that_does_not_load(tmp_path):
     assert error.value.exit_code == 1
 
 
+def test_socket_that_cannot_be_opened_is_told(base, tmp_path):
+    path = tmp_path / ("s" * 120)
+    flags = ServerFlags(port=0, model_name="demo", model_base_path=str(base), grpc_socket_path=str(path))
+    sentence = f"Cannot listen on unix:{path}: .* Give a `--grpc_socket_path` of at most 107 bytes, in a folder"
+    with pytest.raises(ServingError, match=sentence):
+        Server(flags).start()
+
+
 def test_server_listens_on_a_socket_too(base, tmp_path):
     import tempfile
 

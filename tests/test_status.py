@@ -51,6 +51,14 @@ def test_error_keeps_the_code_and_says_what_who_and_what_next(code, kind, senten
     assert f": Servable not found for request: Latest(rides). {STATUS_TABLE[error.code][2]}" in str(error)
 
 
+def test_label_that_the_server_does_not_know_is_told():
+    error = error_for(grpc.StatusCode.INVALID_ARGUMENT, "Unrecognized servable version label: beta")
+    assert str(error) == (
+        "The server at localhost:8500 does not serve `rides` version 3: Unrecognized servable version label: beta. "
+        "Check the label; they are given to versions in the server's model config."
+    )
+
+
 def test_every_code_but_ok_has_a_row():
     assert {row[0] for row in ROWS} == {code.name for code in STATUS_TABLE}
     assert set(STATUS_TABLE) == set(grpc.StatusCode) - {grpc.StatusCode.OK}

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from serving import messages
 from serving.status import ServerError
-from serving.tensors import content_of, numpy_type, read_tensor, type_name, varint, write_tensor
+from serving.tensors import content_of, numpy_type, read_tensor, type_name, write_tensor
 
 DTYPES = [
     np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32,
@@ -134,11 +134,6 @@ def test_write_tensor_takes_views_in_any_order():
     array = np.arange(40_000, dtype=np.float32).reshape(200, 200)
     for view in (array.T, array[::2], array[:, ::-1]):
         np.testing.assert_array_equal(read_tensor(messages.TensorProto.FromString(write_tensor(view))), view)
-
-
-@pytest.mark.parametrize(("number", "encoded"), [(0, b"\0"), (127, b"\x7f"), (128, b"\x80\1"), (300, b"\xac\2")])
-def test_varint_is_protobufs(number, encoded):
-    assert varint(number) == encoded
 
 
 def test_type_names_are_numpys_and_text():
