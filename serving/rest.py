@@ -6,6 +6,7 @@ answer: `:classify`, `:regress`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -95,19 +96,20 @@ class RestServer:
         self._socket.close()
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        request = Request(scope, receive)
-        try:
-            body = await request.body()
-        except ClientDisconnect:
-            return
         path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace").partition("?")[0]
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(self._threads)
         status, text = 504, _error("The request took longer than --rest_api_timeout_in_ms.")
-        with anyio.move_on_after(self._seconds or None):
-            status, text = await anyio.to_thread.run_sync(
-                self._process, scope["method"], path, body, abandon_on_cancel=True, limiter=self._limiter
-            )
+        try:
+            with anyio.move_on_after(self._seconds or None):
+                body = await Request(scope, receive).body()
+                status, text = await anyio.to_thread.run_sync(
+                    self._process, scope["method"], path, body, abandon_on_cancel=True, limiter=self._limiter
+                )
+        except ClientDisconnect:
+            return
+        except asyncio.CancelledError:  # by uvicorn, when the time to finish is over
+            status, text = 503, _error("The server is shutting down.")
         await Response(text, status, media_type="application/json")(scope, receive, send)
 
     def _process(self, method: str, path: str, body: bytes) -> tuple[int, str]:

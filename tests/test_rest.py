@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import math
+import socket
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -268,3 +270,29 @@ def test_rest_says_which_port_is_taken(server, tmp_path):
     )
     with pytest.raises(ServingError, match=rf"Cannot listen on 127.0.0.1:{server.rest_port} for REST: Address already"):
         Server(flags).start()
+
+
+def _half_a_request(server):
+    half = socket.create_connection(("127.0.0.1", server.rest_port), 20)
+    half.sendall(b"POST /v1/models/demo:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    return half
+
+
+def test_rest_tells_who_waits_for_a_body_that_the_server_ends(tmp_path, caplog):
+    save_model(tmp_path / "demo" / "1")
+    server = Server(ServerFlags(port=0, model_name="demo", model_base_path=str(tmp_path / "demo")), rest=True)
+    server.start()
+    with _half_a_request(server) as half:
+        time.sleep(0.2)
+        server.stop(grace_seconds=0.1)
+        answer = half.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert answer.endswith(b'"The server is shutting down."}')
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_rest_does_not_wait_for_ever_for_a_body(tmp_path):
+    save_model(tmp_path / "demo" / "1")
+    flags = ServerFlags(port=0, model_name="demo", model_base_path=str(tmp_path / "demo"), rest_api_timeout_in_ms=200)
+    with Server(flags, rest=True) as server, _half_a_request(server) as half:
+        assert half.recv(10_000).startswith(b"HTTP/1.1 504 ")
