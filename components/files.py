@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-FOLDER_NAME = "letters, digits, `_`, `-` and `.`, the first a letter or digit, at most 100 of them"
+MOST_FOLDER_LETTERS = 100
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+FOLDER_NAME = f"letters, digits, `_`, `-` and `.`, the first a letter or digit, at most {MOST_FOLDER_LETTERS} of them"
 
 
 def read_json(path: Path) -> Any:
@@ -39,8 +40,8 @@ def json_value(value: Any) -> Any:
 
 
 def is_folder_name(name: str) -> bool:
-    """Whether `name` is plain: letters, digits, `_`, `-` and `.`, the first a letter or digit, at most 100."""
-    return _FOLDER_NAME.fullmatch(name) is not None
+    """Whether `name` is plain, as `FOLDER_NAME` says."""
+    return _FOLDER_NAME.fullmatch(name) is not None and len(name) <= MOST_FOLDER_LETTERS
 
 
 def folder_checksum(folder: Path) -> str:

@@ -29,7 +29,9 @@ def noticed() -> Iterator[None]:
         yield
         return
     _received = None
-    before = {number: signal.signal(number, _note) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What a shell lets a command in the background ignore stays ignored.
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, _note) for number in numbers}
     try:
         yield
     finally:

@@ -76,7 +76,6 @@ def push_model(
                 "pushed_at": datetime.datetime.now(datetime.UTC).isoformat(),
                 "forced": {"by": _user(), "reason": force} if force else None,
             }
-            interrupts.check()
             _copy(model.serving_path, folder, version, record)
     except OSError as error:
         raise PipelineError(
@@ -167,6 +166,7 @@ def _copy(source: Path, folder: Path, version: int, record: Mapping[str, Any]) -
         for path in [*staging.rglob("*"), staging]:
             _flush(path)
         write_json(folder / f"{version}{RECORD}", record)
+        interrupts.check()  # the last moment: what was pushed is served
         staging.rename(folder / str(version))
         _flush(folder)
     except BaseException:

@@ -24,7 +24,8 @@ from pipeline.cli_options import fails_in_words, root_option
 def serve(context: click.Context, root: Path, server: str) -> int:
     """Serve what was pushed over gRPC and REST.
 
-    All flags of tensorflow_model_server are taken, written as --name=value.
+    All flags of tensorflow_model_server are taken, written as --name=value. Without model flags every pushed model is
+    served, with --model_name alone that one.
 
     Example: crossnet serve --port=8500 --rest_api_port=8501
     """
@@ -49,7 +50,7 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 @click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), help="Certificate authority: turns TLS on.")
 @click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Client certificate: turns TLS on.")
 @click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key.")
-@click.option("--tls-server-name", help="The name in the server's certificate, where it is not that of the target.")
+@click.option("--tls-server-name", help="The name in the server's certificate, if not the target's: turns TLS on.")
 @click.option("--offline", type=click.Path(path_type=Path, exists=True), help="A model's folder, instead of a server.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @fails_in_words
@@ -86,7 +87,7 @@ def predict(
         answered = f", answered by version {versions}" if versions else ""
         click.echo(f"{summary.rows:,} rows in {summary.seconds:.1f} s{answered}.", err=True)
     if summary.not_finite:
-        click.echo(f"{summary.not_finite:,} rows got no finite number (null in JSON, nan or inf in CSV).", err=True)
+        click.echo(f"{summary.not_finite:,} rows got no finite number.", err=True)
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from components import interrupts
 from components.artifacts import ARTIFACT_FILE
 from components.files import read_json
 from components.pusher import read_record, versions_in_service
@@ -41,6 +42,7 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
     size = sum(file.stat().st_size for path in unneeded for file in path.rglob("*") if file.is_file())
     if not dry_run:
         for path in unneeded:
+            interrupts.check()
             shutil.rmtree(path)
     return unneeded, size
 

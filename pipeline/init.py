@@ -18,6 +18,7 @@ import tomli_w
 from components.csv_source import plan_csv
 from components.csv_source_lines import read_header
 from components.errors import SettingsError
+from components.files import MOST_FOLDER_LETTERS
 from components.params import ExampleGenParams
 from components.sources import Source
 
@@ -172,4 +173,4 @@ def _because(names: tuple[str, ...], reason: str, shown: tuple[str, ...] = ()) -
 
 def _model_name(file: Path) -> str:
     """Returns a model's name for a table, plain as `components.files.is_folder_name` wants it."""
-    return re.sub(r"[^A-Za-z0-9]", "_", file.name.partition(".")[0]).lstrip("_")[:100] or "model"
+    return re.sub(r"[^A-Za-z0-9]", "_", file.name.partition(".")[0]).lstrip("_")[:MOST_FOLDER_LETTERS] or "model"

@@ -61,9 +61,10 @@ class Store:
                     f"Another run (process {file.read().strip() or 'unknown'}) is at work in `{self.root}`. "
                     "Wait for it, or name another folder with --root."
                 ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's number
+                file.truncate(0)
+                file.write(str(os.getpid()))
+                file.flush()
             for leftover in self.artifacts.glob(f"*/{TEMPORARY}*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             yield
@@ -137,6 +138,10 @@ class Store:
                         f"There is a run `{name}` already in `{self.runs}`. Choose another --run."
                     ) from None
                 continue
+            except OSError as error:
+                raise PipelineError(
+                    f"Cannot write in `{self.runs}`: {error.strerror}. Name another folder with --root."
+                ) from error
             return folder
         raise PipelineError(f"`{self.runs}` has a thousand runs of this second. Name one with --run.")
 

@@ -156,7 +156,7 @@ class CallThreads(futures.Executor):
         return len(self._threads) - self._leaving - self._count - (2 * held if waiting else held)
 
     def _adjust(self) -> None:
-        waiting = len(self._calls) - self._leaving
+        waiting = sum(call is not None for call in self._calls)
         surplus = self._surplus(waiting=max(0, waiting))
         try:
             self._add(min(max(0, waiting), max(0, -surplus)))
@@ -164,4 +164,7 @@ class CallThreads(futures.Executor):
             log.warning("No further thread for %d waiting calls: %s.", waiting, error)
         for _ in range(-(-max(0, surplus) // 8)):  # not at once: calls that hold their threads often come in a row
             self._leaving += 1
-            self._hand_out(None)
+            if self._idle:
+                self._idle.pop(0).put(None)  # the one that has been idle longest
+            else:
+                self._calls.append(None)

@@ -36,6 +36,7 @@ _BALANCED = re.compile(r"(dns|ipv4|ipv6):")
 _ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')
 
 _LARGEST_PORT = 2**16 - 1
+_WITHOUT_PORT = re.compile(r"(unix|unix-abstract|vsock|xds):")
 _TARGET = re.compile(r"(dns:.*|(unix|unix-abstract|ipv4|ipv6|vsock|xds):.+|[^:/\s]+:\d+|\[[0-9a-fA-F:.]+\]:\d+)")
 
 
@@ -125,7 +126,8 @@ class BaseClient:
             problems.append(f"`target` must be host:port or unix:/path; received {target!r}.{advice}")
         if not model_name:
             problems.append("`model_name` must not be empty.")
-        if (port := re.fullmatch(r".*:(\d+)", target)) and int(port[1][:6]) > _LARGEST_PORT:
+        port = None if _WITHOUT_PORT.match(target) else re.fullmatch(r".*:(\d+)", target)
+        if port and int(port[1][:6]) > _LARGEST_PORT:
             problems.append(f"`target` has port {port[1][:20]}; the largest is {_LARGEST_PORT}.")
         for name, text in {"target": target, "model_name": model_name, "label": label or ""}.items():
             if not _is_unicode(text):

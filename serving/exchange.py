@@ -210,11 +210,13 @@ class Exchange:
         for _ in range(_MOST_ROUNDS):
             again = [i for i, version in enumerate(versions) if version != newest]
             if not again:
-                return answers
+                break
             replies = yield [self._call("Predict", payloads[i], deadline) for i in again]
             for i, reply in zip(again, replies, strict=True):
                 answers[i], versions[i] = reply, read_origin(reply).version
             newest = versions[again[-1]]  # of the last reply: parts may have been answered in any order
+        if len(set(versions)) == 1:
+            return answers
         raise ServerError(f"The server at {self._target} changed the version of {self._title} again and again.")
 
     def _split(self, arrays: dict[str, Array], signature: Signature) -> list[dict[str, Array]]:

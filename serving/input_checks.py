@@ -14,10 +14,9 @@ import numpy as np
 
 from serving.dtypes import Array
 from serving.signature import Signature, TensorSpec
-from serving.status import InvalidRequestError
+from serving.status import InvalidRequestError, shown
 
 _MOST_ROWS_NAMED = 5
-_MOST_SHOWN = 60  # characters of a value in a message
 _EXACT_FLOATS = 2.0**53
 
 Where = Callable[[int], str]
@@ -187,11 +186,11 @@ def _to_text(values: Array, where: Where) -> Array:
                 flat[i] = value.encode()
             except UnicodeEncodeError:
                 raise ValueError(
-                    f"holds text that is no Unicode at {_place(values, i, where)}: {_shown(value)}."
+                    f"holds text that is no Unicode at {_place(values, i, where)}: {shown(repr(value))}."
                 ) from None
         elif not isinstance(value, bytes):
             hint = ' Write "" for missing text.' if value is None or value != value else ""
-            raise ValueError(f"holds {_shown(value)} at {_place(values, i, where)}; expected text.{hint}")
+            raise ValueError(f"holds {shown(repr(value))} at {_place(values, i, where)}; expected text.{hint}")
     texts = np.empty(len(flat), np.object_)
     texts[:] = flat
     return texts.reshape(values.shape)
@@ -243,14 +242,7 @@ def _numbers_of_objects(values: Array, spec: TensorSpec, where: Where) -> Array:
 def _received(values: Array, position: int, where: Where, expected: str) -> str:
     value = values.ravel()[position]
     plain = value.item() if isinstance(value, np.generic) else value
-    return f"holds {_shown(plain)} at {_place(values, position, where)}; expected {expected}."
-
-
-def _shown(value: Any) -> str:
-    """Returns a value as it is shown in a message, cut where it is long."""
-    text = repr(value[:_MOST_SHOWN] if isinstance(value, (str, bytes)) else value)
-    cut = len(text) > _MOST_SHOWN + 3 or (isinstance(value, (str, bytes)) and len(value) > _MOST_SHOWN)
-    return f"{text[:_MOST_SHOWN]}..." if cut else text
+    return f"holds {shown(repr(plain))} at {_place(values, position, where)}; expected {expected}."
 
 
 def _place(values: Array, position: int, where: Where) -> str:

@@ -179,7 +179,7 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
 
     Args:
       arguments: Flags of tensorflow_model_server, and `--host`. Without model flags every model under
-        `<root>/serving_models` is served, also those that come later.
+        `<root>/serving_models` is served, also those that come later; with `--model_name` alone that one of them.
       root: The pipeline's root; the configuration files are written to `<root>/serving`.
       server: "auto", "embedded", "binary" or "docker".
 

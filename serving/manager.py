@@ -9,6 +9,7 @@ availability_preserving_policy,basic_manager,servable_state_monitor} and model_s
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -219,7 +220,7 @@ class ModelManager:
             aspired = config.policy.choose(found)
         said = ""
         if found is None:
-            wrong = "is no folder that can be read" if config.base_path.exists() else "is not there"
+            wrong = "is no folder that can be read" if os.path.exists(config.base_path) else "is not there"
             said = f"`{config.base_path}` {wrong}; what is loaded stays, and it is looked for again."
         elif not aspired:
             said = f"`{config.base_path}` has no version to serve: no folder named by an integer with a saved_model.pb."

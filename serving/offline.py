@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+import grpc
+
 from serving.answers import Prediction, Timings
 from serving.codec import read_tensor
 from serving.input_checks import fit_inputs
@@ -88,7 +90,8 @@ class OfflineModel:
         try:
             outputs = self._model.run(signature, given, tuple(sorted(signature.outputs)))
         except self._refusal as error:
-            raise InvalidRequestError(f"Model {self._metadata.title} refuses the inputs: {error}") from error
+            message = f"Model {self._metadata.title} refuses the inputs: {error}"
+            raise InvalidRequestError(message, grpc.StatusCode.INVALID_ARGUMENT) from error
         timings = Timings(checked - start, time.perf_counter() - checked, 0.0)
         return Prediction(outputs, self._metadata.version, signature_name, timings)
 

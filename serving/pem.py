@@ -33,10 +33,12 @@ def pem_problems(
 
 
 def _is_certificate(content: bytes) -> bool:
+    """Whether there is a certificate in some bytes; whether it is one to trust is gRPC's affair."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content.decode("ascii", "ignore"))
+        context.load_verify_locations(cadata=content.decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError):
-        return False
+        return context.cert_store_stats()["x509"] > 0  # those before a broken one were taken
     return True
 
 
@@ -47,13 +49,19 @@ def _key_problems(certificate_name: str, certificate: bytes, key_name: str, key:
     try:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(certificate.rstrip() + b"\n" + key)
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # an old or short key is gRPC's affair
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
     except _EncryptedError:
         return [f"`{key_name}` is encrypted, which gRPC cannot read: give it decrypted."]
     except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
+        if error.reason in ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):  # the latter: keys of another kind
             return [f"`{key_name}` is not the key of `{certificate_name}`."]
-        return [f"`{key_name}` holds no private key in PEM."]
+        # OpenSSL gives no reason, or this one, where it finds nothing to read; any other is left to gRPC.
+        unreadable = error.reason in (None, "NO_START_LINE", "PEM_LIB")
+        return [f"`{key_name}` holds no private key in PEM."] if unreadable else []
+    except OSError:  # no /proc
+        return []
     finally:
         os.close(descriptor)
     return []

@@ -7,7 +7,7 @@ import itertools
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from serving.connection import Tls
 from serving.dtypes import Array
 from serving.row_columns import ColumnMaker
 from serving.rows import Row
-from serving.status import InvalidRequestError, RowsError, ServerError, UsageError
+from serving.status import InvalidRequestError, RowsError, ServerError, ServingError, UsageError
 from serving.streams import STANDARD_INPUT, opened, written
 
 _SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
@@ -99,50 +99,44 @@ def predict_rows(
     with ExitStack() as stack:
         sink = stack.enter_context(written(output))
         source = stack.enter_context(opened(rows))
-        try:
+        with _reading(name):
             table = row_files.reader(source, kind, name)
-            batches = _batches(table.rows(), batch_size)
-            first = next(batches, None)  # before the model is asked for: a bad file is told without a server
-            model: Any
-            if offline is not None:
-                from serving.offline import OfflineModel
+        batches = _batches(table.rows(), batch_size, name)
+        first = next(batches, None)  # before the model is asked for: a bad file is told without a server
+        model: Any
+        if offline is not None:
+            from serving.offline import OfflineModel
 
-                model = stack.enter_context(OfflineModel(offline, model_name=model_name))
-            else:
-                model = stack.enter_context(
-                    PredictionClient(
-                        target,
-                        model_name=model_name,
-                        version=version,
-                        label=label,
-                        timeout_seconds=timeout_seconds,
-                        max_rows_per_call=batch_size,
-                        tls=tls,
-                        headers=headers,
-                    )
+            model = stack.enter_context(OfflineModel(offline, model_name=model_name))
+        else:
+            model = stack.enter_context(
+                PredictionClient(
+                    target,
+                    model_name=model_name,
+                    version=version,
+                    label=label,
+                    timeout_seconds=timeout_seconds,
+                    max_rows_per_call=batch_size,
+                    tls=tls,
+                    headers=headers,
                 )
-                if wait_seconds:
-                    model.wait_ready(wait_seconds)
-            metadata = model.metadata()
-            signature = metadata.signature(signature_name or _SIGNATURES[kind])
-            columns_of = ColumnMaker(table, signature, metadata.title, ignore_extra)
-            writer = table.writer(sink)
-            if first is None:
-                writer.begin(list(signature.outputs))
-            for batch in itertools.chain([first] if first else [], batches):
-                prediction = _ask(model, columns_of, batch, signature.name)
-                writer.write(batch, prediction.outputs)
-                versions[prediction.version] = None
-                done += len(batch)
-                not_finite += _count_not_finite(prediction.outputs, len(batch))
-                if progress:
-                    progress(done)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise RowsError(f"{name} cannot be unpacked: {error}.") from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise RowsError(f"{name} cannot be read: {error.strerror or error}.") from error
+            )
+            if wait_seconds:
+                model.wait_ready(wait_seconds)
+        metadata = model.metadata()
+        signature = metadata.signature(signature_name or _SIGNATURES[kind])
+        columns_of = ColumnMaker(table, signature, metadata.title, ignore_extra)
+        writer = table.writer(sink)
+        if first is None:
+            writer.begin(list(signature.outputs))
+        for batch in itertools.chain([first] if first else [], batches):
+            prediction = _ask(model, columns_of, batch, signature.name)
+            writer.write(batch, prediction.outputs)
+            versions[prediction.version] = None
+            done += len(batch)
+            not_finite += _count_not_finite(prediction.outputs, len(batch))
+            if progress:
+                progress(done)
     return PredictSummary(done, tuple(versions), not_finite, time.monotonic() - start)
 
 
@@ -187,7 +181,9 @@ def _ask(model: Any, columns_of: ColumnMaker, batch: Sequence[Row], signature_na
     try:
         return ask(batch, columns)
     except InvalidRequestError as error:
-        # The server says what is wrong, and not where: halves find the first such row.
+        if error.code is None:  # found before sending: it is not about a row
+            raise
+        # The model says what is wrong, and not where: halves find the first such row.
         first, end, reason = 0, len(batch), error
         narrowest = len(batch)
         while narrowest > 1:
@@ -198,6 +194,8 @@ def _ask(model: Any, columns_of: ColumnMaker, batch: Sequence[Row], signature_na
             except InvalidRequestError as narrower:
                 end, reason, narrowest = middle, narrower, len(part)
                 continue
+            except ServingError:
+                raise error from None
             first = middle
             if first == end:  # each row alone is taken
                 raise
@@ -212,6 +210,21 @@ def _count_not_finite(outputs: Mapping[str, Array], rows: int) -> int:
     return int(wrong.sum())
 
 
-def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    while batch := list(itertools.islice(rows, size)):
+def _batches(rows: Iterator[Row], size: int, name: str) -> Iterator[list[Row]]:
+    while True:
+        with _reading(name):
+            batch = list(itertools.islice(rows, size))
+        if not batch:
+            return
         yield batch
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Gives failures to read the rows words."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise RowsError(f"{name} cannot be unpacked: {error}.") from error
+    except OSError as error:
+        raise RowsError(f"{name} cannot be read: {error.strerror or error}.") from error

@@ -24,7 +24,7 @@ from serving.versions import requested
 
 REGRESS_METHOD = "tensorflow/serving/regress"
 _FLOAT = np.dtype(np.float32)
-_MOST_PLANS = 1024  # of one model; layouts come and go
+_MOST_PLANS = 64  # of one model, each with its callable; layouts come and go
 # C++'s words for types, as TensorFlow's own message has them.
 _TYPE_WORDS = {
     "float32": "float", "float64": "double", "float16": "half", "object": "string", "complex64": "complex64",

@@ -19,7 +19,19 @@ _MOST_HEADERS = 1000  # JSON rows may each have keys of their own
 
 
 class ColumnMaker:
-    """Turns a batch of rows into the inputs of a signature."""
+    """Turns a batch of rows into the inputs of a signature.
+
+    Args:
+      table: The reader that the rows come from.
+      signature: What the model takes.
+      title: The model as it is named in a sentence.
+      ignore_extra: Let columns pass that are no features.
+
+    Raises:
+      InvalidRequestError: The header of a CSV does not fit.
+      RowsError: Two columns of it are one feature.
+      UsageError: TFRecord, and a signature with several inputs.
+    """
 
     def __init__(self, table: JsonLines | Csv | TfRecord, signature: Signature, title: str, ignore_extra: bool) -> None:
         self._signature = signature

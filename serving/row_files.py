@@ -35,7 +35,11 @@ def format_of(name: str) -> str | None:
 
 
 def reader(stream: BinaryIO, kind: str, name: str) -> JsonLines | Csv | TfRecord:
-    """Returns the reader of one of `FORMATS`."""
+    """Returns the reader of one of `FORMATS`.
+
+    Raises:
+      RowsError: CSV whose header cannot be read.
+    """
     if kind == "jsonl":
         return JsonLines(stream, name)
     return Csv(stream, name) if kind == "csv" else TfRecord(stream, name)

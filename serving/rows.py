@@ -8,8 +8,6 @@ from typing import Any, NamedTuple, Protocol
 from serving.dtypes import Array
 from serving.status import RowsError
 
-_MOST_SHOWN = 40  # characters of a value in a message
-
 
 class Row(NamedTuple):
     """One row.
@@ -40,11 +38,6 @@ class Writer(Protocol):
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         """Writes one batch."""
-
-
-def shown(text: str) -> str:
-    """Returns a value as it is shown in a message: its first characters."""
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def refuse_taken(outputs: Iterable[str], given: Any, place: str) -> None:

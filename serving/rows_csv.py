@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from serving.dtypes import Array
-from serving.rows import Row, Sink, Writer, refuse_taken, shortest, shown
-from serving.status import RowsError
+from serving.rows import Row, Sink, Writer, refuse_taken, shortest
+from serving.status import RowsError, shown
 
 
 class Csv:
@@ -56,9 +56,11 @@ def _text_lines(stream: BinaryIO, name: str) -> Iterator[str]:
         try:
             text = line.decode("utf-8-sig" if number == 0 else "utf-8")
         except UnicodeDecodeError as error:
-            number += 1 + line[: error.start].replace(b"\r\n", b"\n").count(b"\r")
+            before = error.object[: error.start]  # without a byte order mark
+            number += 1 + before.replace(b"\r\n", b"\n").count(b"\r")
+            byte = error.object[error.start]
             raise RowsError(
-                f"{name}:{number} is no UTF-8: {error.reason} (byte {line[error.start]:#04x}). Write the file as UTF-8."
+                f"{name}:{number} is no UTF-8: {error.reason} (byte {byte:#04x}). Write the file as UTF-8."
             ) from error
         for part in io.StringIO(text, newline="") if "\r" in text[:-2] else [text]:
             number += 1

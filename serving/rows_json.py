@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from serving.dtypes import Array
-from serving.rows import Row, Sink, Writer, refuse_taken, shortest, shown
-from serving.status import RowsError
+from serving.rows import Row, Sink, Writer, refuse_taken, shortest
+from serving.status import RowsError, shown
 
 
 class JsonLines:

@@ -149,9 +149,11 @@ class Server:
     def stop(self, grace_seconds: float = DRAIN_SECONDS) -> None:
         """Takes no new calls, lets those in flight finish, frees the models.
 
+        New gRPC calls are turned away until they cease to come, for at most a second; then the ports close.
+
         Args:
-          grace_seconds: How long calls in flight may take; then their callers are told, and a graph that still runs is
-            waited for, because a model in use cannot be freed.
+          grace_seconds: How long calls in flight may take after that; then their callers are told, and a graph that
+            still runs is waited for, because a model in use cannot be freed.
         """
         if not self._stopping.is_set():
             self._stopping.set()
@@ -160,7 +162,7 @@ class Server:
                 self._health.stop()
             if self._server and self._servicer:
                 self._servicer.turn_away()
-            ended = self._server.stop(grace_seconds) if self._server else None  # both stop taking calls at once
+            ended = self._server.stop(grace_seconds) if self._server else None  # both close at once
             if self._rest:
                 self._rest.stop(grace_seconds)
                 self._rest = None

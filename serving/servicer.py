@@ -31,7 +31,7 @@ from serving.status import ServingError
 from serving.versions import ModelConfig, model_configs, requested
 
 Handler = Callable[[bytes, Any], bytes]
-_QUIET_SECONDS = 0.1
+_LOOK_SECONDS, _QUIET_LOOKS = 0.02, 5
 _TURN_AWAY_SECONDS = 1.0
 _LEFT_OUT = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
 
@@ -90,7 +90,8 @@ class Servicer:
         self._as_content = as_content
         self._reload = reload
         self._layouts = predictor.question_layouts()
-        self._turned_away = 0.0  # when the last call was, once the server ends; 0 before
+        self._is_ending = False
+        self._turned_away = 0  # calls, since the server ends
 
     def turn_away(self) -> None:
         """Answers UNAVAILABLE from now on, and returns when calls have ceased to come, or after a second.
@@ -98,9 +99,12 @@ class Servicer:
         gRPC's own shutdown cancels the calls that it has not handed on yet, which tells a client nothing, and which it
         does not try again.
         """
-        start = self._turned_away = time.monotonic()
-        while time.monotonic() < min(self._turned_away + _QUIET_SECONDS, start + _TURN_AWAY_SECONDS):
-            time.sleep(_QUIET_SECONDS / 5)
+        self._is_ending = True
+        end, quiet = time.monotonic() + _TURN_AWAY_SECONDS, 0
+        while quiet < _QUIET_LOOKS and time.monotonic() < end:  # looks, not seconds: a stall is no quiet
+            before = self._turned_away
+            time.sleep(_LOOK_SECONDS)
+            quiet = quiet + 1 if self._turned_away == before else 0
 
     def handlers(self) -> list[Any]:
         """Returns the grpc handlers of both services."""
@@ -131,8 +135,8 @@ class Servicer:
 
         def answer(message: bytes, context: Any) -> bytes:
             try:
-                if self._turned_away:
-                    self._turned_away = time.monotonic()
+                if self._is_ending:
+                    self._turned_away += 1
                     raise ServingError("The server is shutting down.", grpc.StatusCode.UNAVAILABLE)
                 return method(message, context)
             except Exception as error:

@@ -66,10 +66,15 @@ class CancelledError(ServingError):
     """The call was cancelled."""
 
 
+class OutputError(ServingError):
+    """What was answered cannot be written, such as on a full disk."""
+
+
 class ServerError(ServingError):
     """The server failed while it worked on the request."""
 
 
+_MOST_SHOWN = 60
 _REPORT = "The server's own log tells more."
 
 # Code -> (kind, what is wrong, what to do next). `{target}`, `{model}` and `{seconds}` are filled in; the server's own
@@ -136,6 +141,11 @@ STATUS_TABLE: dict[grpc.StatusCode, tuple[type[ServingError], str, str]] = {
     grpc.StatusCode.UNKNOWN: (ServerError, "The server at {target} failed on {model}", _REPORT),
     grpc.StatusCode.DATA_LOSS: (ServerError, "The server at {target} lost data of {model}", _REPORT),
 }
+
+
+def shown(text: str) -> str:
+    """Returns a value's text as it is shown in a message: its first characters."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 # What gRPC says of a connection that it cannot make -> what to do next.

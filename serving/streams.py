@@ -5,19 +5,16 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import secrets
 import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from serving.status import ServerError, UsageError
+from serving.status import OutputError, UsageError
 
 STANDARD_INPUT = "standard input"
-
-
-class OutputError(ServerError):
-    """What was answered cannot be written, such as on a full disk."""
 
 
 class Output:
@@ -87,7 +84,8 @@ def written(output: Path | None) -> Iterator[Output]:
     """Yields a stream that becomes the file `output` at the end, and nothing when an error ends the block.
 
     A link keeps pointing to the file that it names, and a file that was there before keeps its permissions. What is no
-    file (a pipe, a device) is written as the answers come. None: standard output, likewise.
+    file (a pipe, a device) is written as the answers come. None: standard output, likewise; where that cannot be
+    written, the process's descriptor 1 leads nowhere afterwards.
 
     Raises:
       UsageError: It cannot be opened for writing.
@@ -100,31 +98,42 @@ def written(output: Path | None) -> Iterator[Output]:
             yield stream
         return
     name = f"`{output}`"
-    target = Path(os.path.realpath(output))
-    try:
-        mode = target.stat().st_mode if target.exists() else None
-        if mode is not None and stat.S_ISDIR(mode):
-            raise UsageError(f"Cannot write {name}: it is a folder. Name a file in it.")
-        is_file = mode is None or stat.S_ISREG(mode)
-        path = target.with_name(f".crossnet-predict-{os.getpid()}.tmp") if is_file else target
-        raw = (gzip.open if _is_gzip(output.name) else open)(path, "wb")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"Cannot write {name}: {getattr(error, 'strerror', None) or error}.") from error
-    stream = Output(raw, name)
-    try:
-        yield stream
+    with contextlib.ExitStack() as stack:
+        try:
+            mode = output.stat().st_mode if output.exists() else None
+            if mode is not None and stat.S_ISDIR(mode):
+                raise UsageError(f"Cannot write {name}: it is a folder. Name a file in it.")
+            is_file = mode is None or stat.S_ISREG(mode)
+            # What is no file is opened under the name given: `/dev/fd/4` is a pipe, which has no name of its own.
+            target = Path(os.path.realpath(output)) if is_file else output
+            path = target
+            if is_file:
+                path = target.with_name(f".crossnet-predict-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+            raw = path.open("xb" if is_file else "wb")
+            stack.callback(_close_quietly, raw)
+            if is_file:
+                stack.callback(path.unlink, missing_ok=True)
+                if mode is not None:
+                    os.chmod(path, stat.S_IMODE(mode))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"Cannot write {name}: {getattr(error, 'strerror', None) or error}.") from error
+        stream = Output(gzip.GzipFile(target.name, "wb", fileobj=raw) if _is_gzip(output.name) else raw, name)
+        try:
+            yield stream
+        except BaseException:
+            with contextlib.suppress(OutputError, OSError):
+                stream.close()
+            raise
         stream.close()
-        if is_file:
-            if mode is not None:
-                path.chmod(stat.S_IMODE(mode))
-            with _told(name):
-                os.replace(path, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
+        with _told(name):
             raw.close()
-        if is_file:
-            path.unlink(missing_ok=True)
-        raise
+            if is_file:
+                os.replace(path, target)
+
+
+def _close_quietly(stream: Any) -> None:
+    with contextlib.suppress(OSError):
+        stream.close()
 
 
 @contextlib.contextmanager
@@ -135,7 +144,8 @@ def _standard_output() -> Iterator[Output]:
         stream.flush()
     except (OutputError, BrokenPipeError):
         # What is still buffered cannot go where it should; Python would try again when it ends, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise
 
 

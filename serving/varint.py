@@ -20,7 +20,7 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
 
     Raises:
       IndexError: The data ends within it.
-      ValueError: It is longer than 64 bits.
+      ValueError: It has more than ten bytes, those of 64 bits.
     """
     number = 0
     for i in range(_LONGEST):

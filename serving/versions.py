@@ -85,7 +85,7 @@ def list_versions(base_path: Path) -> dict[int, Path] | None:
 def _has_model(folder: Path) -> bool:
     try:
         return any((folder / name).is_file() for name in _MODEL_FILES)
-    except OSError:  # not ours to read; the others under its base path may be
+    except PermissionError:  # not ours to read; the others under its base path may be
         return False
 
 

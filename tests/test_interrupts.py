@@ -5,27 +5,16 @@ import signal
 import threading
 
 import pytest
+from toy_steps import Interrupted
 
 from components import interrupts
-
-
-class Swallows:
-    """An object whose end is interrupted: Python reports the exception and goes on."""
-
-    def __init__(self, number):
-        self.number = number
-
-    def __del__(self):
-        os.kill(os.getpid(), self.number)
-        for _ in range(1000):
-            pass
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_signal_that_python_swallows_is_raised_by_the_next_check(number, error):
     with pytest.raises(error), interrupts.noticed():
-        Swallows(number)  # gone at once
+        Interrupted(number)  # gone at once
         reached = True
         interrupts.check()
     assert reached
@@ -41,6 +30,17 @@ def test_signal_is_raised_at_once(number, error):
         raise AssertionError("the signal did nothing")
     assert number == signal.SIGINT or caught.value.code == 143
     assert signal.getsignal(number) is before
+
+
+def test_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for `command &`
+    try:
+        with interrupts.noticed():
+            os.kill(os.getpid(), signal.SIGINT)
+            interrupts.check()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_other_threads_leave_signals_alone():

@@ -195,12 +195,16 @@ def test_serve_hears_a_signal_while_it_imports_tensorflow(no_binary, tmp_path, m
     _push(tmp_path)
     (tmp_path / "tensorflow.py").write_text(
         "import logging as get, pathlib, time\n"
-        f"pathlib.Path({str(tmp_path / 'importing')!r}).touch()\ntime.sleep(1)\nget_logger = get.getLogger\n"
+        f"pathlib.Path({str(tmp_path / 'importing')!r}).touch()\n"
+        f"while not pathlib.Path({str(tmp_path / 'go on')!r}).exists(): time.sleep(0.01)\n"
+        "get_logger = get.getLogger\n"
     )  # in the place of the real one, whose import cannot be seen from outside
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{REPO}")
     process = _start(tmp_path, "embedded", "--port=0")
     wait_until((tmp_path / "importing").exists)
     process.send_signal(number)
+    time.sleep(0.2)
+    (tmp_path / "go on").touch()
     assert _wait_ended(process) == 0, process.stderr.read()
 
 

@@ -232,8 +232,9 @@ def test_manager_unloads_when_all_version_folders_vanish_but_not_with_the_base_p
 def test_manager_says_when_the_base_path_is_no_folder(manage, base, caplog):
     base.rmdir()
     base.touch()
-    manage(ModelConfig("rides", base))
+    manage(ModelConfig("rides", base), ModelConfig("long", base / ("n" * 300)))
     wait_until(lambda: f"Model `rides` waits: `{base}` is no folder that can be read" in caplog.text)
+    wait_until(lambda: f"Model `long` waits: `{base}/{'n' * 300}` is not there" in caplog.text)
 
 
 def test_version_that_cannot_be_read_does_not_hide_the_others(base, monkeypatch):
@@ -248,6 +249,13 @@ def test_version_that_cannot_be_read_does_not_hide_the_others(base, monkeypatch)
 
     monkeypatch.setattr(Path, "is_file", is_file)
     assert list_versions(base) == {1: base / "1"}
+
+
+def test_version_that_cannot_be_looked_at_for_a_moment_does_not_make_the_others_all_there_is(base, monkeypatch):
+    put(base, 1)
+    put(base, 2)
+    monkeypatch.setattr(Path, "is_file", lambda path: (_ for _ in ()).throw(OSError(116, "Stale file handle")))
+    assert list_versions(base) is None  # what is loaded stays
 
 
 def test_manager_says_once_that_it_waits(manage, base, caplog):

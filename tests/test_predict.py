@@ -11,6 +11,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from fake_server import FLOAT, INT64, RIDES, STRING, XS, FakeServer, signature_definition
@@ -20,13 +21,14 @@ from serving.predict import PredictSummary, predict_rows
 from serving.status import (
     InvalidRequestError,
     NotFoundError,
+    OutputError,
     RowsError,
     ServerError,
     ServingError,
     UnavailableError,
     UsageError,
 )
-from serving.streams import OutputError
+from serving.streams import written
 from serving.tensors import read_tensor
 
 OUTPUT = {"prediction": (FLOAT, [-1])}
@@ -285,6 +287,56 @@ def test_output_may_be_a_pipe_which_stays_one(rows, target, tmp_path):
         predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=pipe, target=target)
         assert read.result() == "x0,x1,x2,prediction\n1,2,3,1.0\n"
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_output_may_be_a_pipe_without_a_name(rows, target):
+    read, write = os.pipe()
+    predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=Path(f"/dev/fd/{write}"), target=target)
+    os.close(write)
+    with open(read) as pipe:
+        assert pipe.read() == "x0,x1,x2,prediction\n1,2,3,1.0\n"
+
+
+def test_two_outputs_in_one_folder_do_not_meet(tmp_path):
+    with written(tmp_path / "a.csv") as a, written(tmp_path / "b.csv") as b:
+        a.write(b"A")
+        b.write(b"B")
+        assert len(list(tmp_path.iterdir())) == 2
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.csv": b"A", "b.csv": b"B"}
+
+
+def test_gzip_output_keeps_its_own_name(tmp_path):
+    with written(tmp_path / "a.csv.gz") as a:
+        a.write(b"A")
+    assert b"a.csv\0" in (tmp_path / "a.csv.gz").read_bytes()
+    assert b"crossnet" not in (tmp_path / "a.csv.gz").read_bytes()
+
+
+def test_output_with_a_nul_is_told(rows, target):
+    with pytest.raises(UsageError, match="Cannot write `a\0b`: embedded null byte"):
+        predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=Path("a\0b"), target=target)
+
+
+def test_failure_that_is_not_the_rows_is_not_blamed_on_them(rows, target, tmp_path):
+    def progress(done):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device"):
+        predict_rows(
+            rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=tmp_path / "o.csv", target=target, progress=progress
+        )
+
+
+def test_server_that_goes_away_while_a_row_is_looked_for_does_not_hide_the_refusal(rows, server, target, tmp_path):
+    def model(arrays):
+        if len(arrays["x0"]) < 4:
+            server.faults = [(grpc.StatusCode.INTERNAL, "out of order")] * 99
+        raise ValueError("99 is out of range")
+
+    server.model = model
+    path = rows("in.csv", "x0,x1,x2\n" + "1,2,3\n" * 8)
+    with pytest.raises(InvalidRequestError, match="99 is out of range"):
+        predict_rows(rows=path, output=tmp_path / "o.csv", target=target)
 
 
 def test_full_disk_is_told(rows, target):

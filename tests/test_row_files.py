@@ -75,7 +75,7 @@ def test_json_rows_have_their_line():
         (b'{"a": ' + b"9" * 5000 + b"}", "rows:1 is no JSON"),
         (b'{"a": 1, "b": 2, "a": 3}', 'rows:1 is no JSON: the key "a" stands twice'),
         (b"a,b\n1,2\n", "rows:1 is no JSON: .*another format is told by the file's name or by `--format`"),
-        (b'"' + b"x" * 1000 + b'"', r'rows:1 holds "x{39}\.\.\.; expected an object'),
+        (b'"' + b"x" * 1000 + b'"', r'rows:1 holds "x{59}\.\.\.; expected an object'),
     ],
 )
 def test_lines_that_are_no_objects_are_told(content, sentence):
@@ -134,6 +134,7 @@ def test_csv_rows_have_their_physical_line():
         (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV"),
         (b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n", r"rows:5002 is no UTF-8: invalid start byte \(byte 0xff\)"),
         (b"a,b\r1,2\r\xff,2\r", "rows:3 is no UTF-8"),
+        (b"\xef\xbb\xbfa\xff,b\n", r"rows:1 is no UTF-8: invalid start byte \(byte 0xff\)"),
         (b"\n\na,a\n", "rows:3 names `a` more than once"),
     ],
 )

@@ -581,7 +581,7 @@ def test_calls_that_come_while_the_server_ends_are_unavailable_not_cancelled(bas
         last = []
         with Server(ServerFlags(port=0, model_name="demo", model_base_path=str(base))) as server:
             request = predict_request("demo", x0=[1.0], x1=[2.0])
-            begun = threading.Barrier(9)
+            begun = threading.Barrier(9, timeout=30)
 
             def call_until_told(request=request, begun=begun, last=last, server=server):
                 with stubs_on(f"localhost:{server.port}") as stubs:
@@ -599,7 +599,7 @@ def test_calls_that_come_while_the_server_ends_are_unavailable_not_cancelled(bas
             begun.wait()
             time.sleep(0.1)
         for caller in callers:
-            caller.join()
+            caller.join(30)
         assert last == [(CODE.UNAVAILABLE, "The server is shutting down.")] * 8
 
 

@@ -11,10 +11,13 @@ CALLS: list[str] = []
 
 
 class Interrupted:
-    """Gets Ctrl-C where Python swallows what its handler raises."""
+    """Gets a signal at its end, where Python swallows what the handler raises."""
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        self.number = number
 
     def __del__(self) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), self.number)
         for _ in range(1000):
             pass
 
