@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,12 @@ _ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin":
 
 _LARGEST_PORT = 2**16 - 1
 _WITHOUT_PORT = re.compile(r"(unix|unix-abstract|vsock|xds):")
-_TARGET = re.compile(r"(dns:.*|(unix|unix-abstract|ipv4|ipv6|vsock|xds):.+|[^:/\s]+:\d+|\[[0-9a-fA-F:.]+\]:\d+)")
+_IPV4, _IPV6 = r"\d+\.\d+\.\d+\.\d+(:\d+)?", r"\[[0-9a-fA-F:.%]+\](:\d+)?"
+_TARGET = re.compile(
+    rf"dns:(//[^/\s]*/)?[^/\s]+|ipv4:{_IPV4}(,{_IPV4})*|ipv6:{_IPV6}(,{_IPV6})*|(unix|unix-abstract|vsock|xds):.+|"
+    r"[^:/\s]+:\d+|\[[0-9a-fA-F:.]+\]:\d+",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def _pem(source: bytes | str | Path | None) -> bytes | None:
     if source is None or isinstance(source, bytes):
         return source
     try:
-        return Path(source).read_bytes()
+        return Path(source).read_bytes().removeprefix(codecs.BOM_UTF8)  # which gRPC cannot read
     except OSError as error:
         raise UsageError(f"Cannot read the PEM file `{source}`: {error.strerror}.") from error
 
@@ -126,7 +132,7 @@ class BaseClient:
             problems.append(f"`target` must be host:port or unix:/path; received {target!r}.{advice}")
         if not model_name:
             problems.append("`model_name` must not be empty.")
-        port = None if _WITHOUT_PORT.match(target) else re.fullmatch(r".*:(\d+)", target)
+        port = None if _WITHOUT_PORT.match(target) else re.fullmatch(r".*:(\d+)", target, re.ASCII)
         if port and int(port[1][:6]) > _LARGEST_PORT:
             problems.append(f"`target` has port {port[1][:20]}; the largest is {_LARGEST_PORT}.")
         for name, text in {"target": target, "model_name": model_name, "label": label or ""}.items():

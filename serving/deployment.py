@@ -11,7 +11,7 @@ from pathlib import Path
 
 from serving.codes import failed_to_start
 from serving.flags import EXTRA_FLAG, split_flags
-from serving.status import ServingError
+from serving.status import ServingError, UsageError
 from serving.versions import list_versions
 
 DOCKER_IMAGE = "tensorflow/serving:latest"
@@ -40,8 +40,14 @@ class Deployment:
     def __init__(self, arguments: Sequence[str], *, root: Path) -> None:
         self._given = split_flags(arguments)
         self._serving_dir = root / "serving_models"
-        if self._given.get("model_name") and not {"model_base_path", "model_config_file"} & self._given.keys():
-            self._given["model_base_path"] = str(self._serving_dir / self._given["model_name"])
+        name = self._given.get("model_name", "")
+        if name and not {"model_base_path", "model_config_file"} & self._given.keys():
+            if "/" in name or name.startswith("."):
+                raise UsageError(
+                    f"`--model_name={name}` alone is a folder of `{self._serving_dir}`, which that cannot be. Give "
+                    "`--model_base_path` too."
+                )
+            self._given["model_base_path"] = str(self._serving_dir / name)
         self._folder = root / "serving"
         self._follows = not self._given.get("model_base_path") and not self._given.get("model_config_file")
         self._base_paths = {} if self._follows else self._named_models()

@@ -32,6 +32,7 @@ from serving.status import (
     UsageError,
     advice_when_unavailable,
     error_from_rpc,
+    tells_why,
 )
 
 METHODS = {
@@ -149,7 +150,8 @@ class Exchange:
                 if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
                     reason = error.details() or code.name
                 elif code is grpc.StatusCode.UNAVAILABLE:
-                    reason, unreachable = "", error.details() or ""
+                    reason, details = "", error.details() or ""
+                    unreachable = details if not unreachable or tells_why(details) else unreachable
                 elif code is not grpc.StatusCode.DEADLINE_EXCEEDED:  # it says nothing new: the last reason holds
                     raise self._typed(error, deadline) from error
             pause = pause_before_retry(attempt, random.random())
@@ -244,14 +246,18 @@ class Exchange:
 
     def _call(self, method: str, payload: bytes, deadline: Deadline) -> Work[bytes]:
         """Sends a request until it is answered; only UNAVAILABLE is worth another attempt."""
-        attempt = 0
+        attempt, telling = 0, None
         while True:
             try:
                 return (yield Attempt(method, payload, deadline.left()))
             except grpc.RpcError as error:
-                pause = pause_before_retry(attempt, random.random())
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or pause >= deadline.left():
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise self._typed(error, deadline) from error
+                # Of a host's addresses gRPC tells of the last one only: what says most is kept.
+                telling = error if telling is None or tells_why(error.details() or "") else telling
+                pause = pause_before_retry(attempt, random.random())
+                if pause >= deadline.left():
+                    raise self._typed(telling, deadline) from error
             attempt += 1
             yield Pause(pause)
 

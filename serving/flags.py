@@ -86,6 +86,7 @@ _REFUSED = {
     "xla_cpu_compilation_enabled": "The embedded server does not compile with XLA",
     "xla_gpu_compilation_enabled": "The embedded server does not compile with XLA",
 }
+_LARGEST_NUMBER = 1e9  # seconds; the clock of a wait ends somewhat later
 _OFF = frozenset({"", "false", "0"})
 KNOWN_FLAGS = frozenset(_GIVEN) | _HARMLESS | frozenset(_SAID) | frozenset(_REFUSED)
 
@@ -158,9 +159,14 @@ def _convert(kind: type, text: str) -> Any:
             return False
         raise ValueError("expected `true` or `false`")
     try:
-        return int(text) if kind is int else float(text)
+        if kind is int:
+            return int(text)
+        if abs(number := float(text)) <= _LARGEST_NUMBER:  # NaN is not
+            return number
+        raise ValueError
     except ValueError:
-        raise ValueError("expected a whole number" if kind is int else "expected a number") from None
+        expected = "a whole number" if kind is int else f"a number of at most {_LARGEST_NUMBER:g}"
+        raise ValueError(f"expected {expected}") from None
 
 
 def _disagreements(settings: ServerFlags, flags: dict[str, str]) -> list[str]:

@@ -66,7 +66,8 @@ def _bind(server: Any, address: str, credentials: Any) -> int:
         else:
             advice = "Stop what listens there or give another `--port` (0 takes a free one)."
         raise ServingError(
-            f"Cannot listen on {address}: it is in use, or not ours to open. {advice}", grpc.StatusCode.UNAVAILABLE
+            f"Cannot listen on {address}: it is in use, unknown, or not ours to open. {advice}",
+            grpc.StatusCode.UNAVAILABLE,
         ) from error
 
 

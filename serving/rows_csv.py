@@ -34,6 +34,9 @@ class Csv:
         try:
             return next((cells for cells in self._reader if cells), None)
         except csv.Error as error:
+            if "field limit" in str(error):
+                most = f"{csv.field_size_limit():,} characters"
+                raise RowsError(f"{self._place()} has a cell of more than {most}. Is a quote left open?") from error
             raise RowsError(f"{self._place()} cannot be read as CSV: {error}.") from error
 
     def rows(self) -> Iterator[Row]:
@@ -62,7 +65,7 @@ def _text_lines(stream: BinaryIO, name: str) -> Iterator[str]:
             raise RowsError(
                 f"{name}:{number} is no UTF-8: {error.reason} (byte {byte:#04x}). Write the file as UTF-8."
             ) from error
-        for part in io.StringIO(text, newline="") if "\r" in text[:-2] else [text]:
+        for part in io.StringIO(text, newline="") if "\r" in text.rstrip("\r\n") else [text]:
             number += 1
             yield part
 
@@ -93,5 +96,10 @@ class _CsvWriter:
 
     def _write(self, rows: Iterable[Sequence[Any]]) -> None:
         lines = io.StringIO()
-        csv.writer(lines, lineterminator="\n").writerows(rows)
+        writer = csv.writer(lines, lineterminator="\n")
+        # Python puts quotes round a cell with a line feed, but until 3.13 not round one with a carriage return alone.
+        all_quoted = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for row in rows:
+            has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+            (all_quoted if has_return else writer).writerow(row)
         self._stream.write(lines.getvalue().encode())

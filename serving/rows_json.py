@@ -23,11 +23,12 @@ class JsonLines:
         for number, line in enumerate(self._stream, 1):
             place = f"{self._name}:{number}"
             try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip(" \t\r\n")  # JSON's blanks
                 values = json.loads(text, object_pairs_hook=_object) if text else None
             except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of thousands of digits
+                reason = "a number of too many digits" if "int_max_str_digits" in str(error) else error
                 raise RowsError(
-                    f"{place} is no JSON: {error}. Expected one object per line; another format is told by the file's "
+                    f"{place} is no JSON: {reason}. Expected one object per line; another format is told by the file's "
                     "name or by `--format`."
                 ) from error
             if not text:
@@ -60,6 +61,9 @@ class _JsonLinesWriter:
         pass
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
+        for name, array in outputs.items():
+            if array.dtype.kind == "c":
+                raise RowsError(f"Output `{name}` is {array.dtype.name}, for which JSON has no form.")
         columns = {name: [_json_value(v) for v in shortest(array)] for name, array in outputs.items()}
         lines = []
         for i, row in enumerate(rows):

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from google.protobuf.message import DecodeError
 
 from serving import messages
-from serving.dtypes import Array
+from serving.dtypes import LARGEST_INT64, Array
 from serving.rows import Row, Sink, Writer, refuse_taken
 from serving.status import RowsError
 
@@ -56,6 +56,10 @@ class _TfRecordWriter:
         pass
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
+        for name, array in outputs.items():
+            if array.dtype.kind == "c" or (array.dtype.kind == "u" and array.max(initial=0) > LARGEST_INT64):
+                held = "complex numbers" if array.dtype.kind == "c" else "numbers beyond int64"
+                raise RowsError(f"Output `{name}` holds {held}, for which tf.train.Example has no form. Give JSON.")
         columns = {name: array.reshape(len(array), -1) for name, array in outputs.items()}
         for i, row in enumerate(rows):
             try:

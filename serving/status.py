@@ -161,6 +161,11 @@ _CONNECTION_ADVICE = {
 }
 
 
+def tells_why(details: str) -> bool:
+    """Returns whether gRPC says of a connection more than that nobody answers."""
+    return any(sign in details for sign in _CONNECTION_ADVICE)
+
+
 def advice_when_unavailable(details: str) -> str:
     """Returns what to do about a server that cannot be reached, given what gRPC says of it."""
     default = "Start one with `crossnet serve`, or check the address."

@@ -29,6 +29,11 @@ ONE = {"x0": [0.5], "x1": [1.0], "x2": [1.5]}
         "ipv4:127.0.0.1:1",
         "unix:/tmp/s:99999",
         "unix-abstract:s:99999",
+        "dns:models:8500",
+        "dns://8.8.8.8/models:8500",
+        "models.example.org:8500",
+        "ipv4:127.0.0.1:1,127.0.0.2:1",
+        "ipv6:[::1]:1,[::2]:1",
     ],
 )
 def test_targets_of_grpc_are_taken(target):
@@ -40,6 +45,10 @@ def test_targets_of_grpc_are_taken(target):
     [
         ({"target": "localhost"}, "`target` must be host:port or unix:/path; received 'localhost'."),
         ({"target": "http://localhost:8501"}, "received 'http://localhost:8501'. REST has another port than gRPC."),
+        ({"target": "dns:///"}, "`target` must be host:port or unix:/path; received 'dns:///'."),
+        ({"target": "ipv4:1.2.3"}, "`target` must be host:port or unix:/path; received 'ipv4:1.2.3'."),
+        ({"target": "ipv4:name:1"}, "`target` must be host:port or unix:/path; received 'ipv4:name:1'."),
+        ({"target": "localhost:١٢"}, "`target` must be host:port or unix:/path; received 'localhost:١٢'."),
         ({"target": "localhost:99999"}, "`target` has port 99999; the largest is 65535."),
         ({"target": "h\udcff:1"}, r"`target` must be Unicode text; received 'h\udcff:1'."),
         ({"model_name": ""}, "`model_name` must not be empty."),

@@ -333,6 +333,18 @@ def test_wait_ready_waits_for_available(wire, monkeypatch):
     assert wire.server.calls == ["GetModelStatus"] * 4
 
 
+def test_of_a_hosts_addresses_the_one_that_says_why_is_told(wire):
+    refused = "last error: ipv6:[::1]:1: Connection refused"
+    wire.server.faults += [(grpc.StatusCode.UNAVAILABLE, "ipv4:127.0.0.1:1: CERTIFICATE_VERIFY_FAILED")]
+    wire.server.faults += [(grpc.StatusCode.UNAVAILABLE, refused)] * 200
+    with pytest.raises(UnavailableError, match="CERTIFICATE_VERIFY_FAILED.* not signed by an authority"):
+        wire.run(wire.exchange.metadata(3))
+    wire.server.faults = [(grpc.StatusCode.UNAVAILABLE, "ipv4:127.0.0.1:1: CERTIFICATE_VERIFY_FAILED")]
+    wire.server.faults += [(grpc.StatusCode.UNAVAILABLE, refused)] * 200
+    with pytest.raises(DeadlineError, match="CERTIFICATE_VERIFY_FAILED.* not signed by an authority"):
+        wire.run(wire.exchange.wait_ready(3))
+
+
 def test_wait_ready_tells_a_server_that_is_not_there(wire):
     fail(wire, *[grpc.StatusCode.UNAVAILABLE] * 100)
     with pytest.raises(DeadlineError) as caught:

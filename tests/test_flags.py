@@ -86,6 +86,8 @@ def test_flags_that_someone_would_miss_are_answered_in_words(flags, sentence, ca
         (["--port", "8500"], "Write `--port=8500`: a flag takes its value after `=`, as in the real server."),
         (["serve"], "`serve` is not a flag. Flags are written as `--name=value`."),
         (["--port=a"], "`--port=a`: expected a whole number."),
+        (["--file_system_poll_wait_seconds=inf"], "`--file_system_poll_wait_seconds=inf`: expected a number of at most"),
+        (["--file_system_poll_wait_seconds=nan"], "`--file_system_poll_wait_seconds=nan`: expected a number of at most"),
         (["--port=70000"], "`--port=70000`: expected a port, 0 to 65535."),
         (["--enable_model_warmup=maybe"], "`--enable_model_warmup=maybe`: expected `true` or `false`."),
         (["--max_num_load_retries=-1"], "`--max_num_load_retries=-1`: expected 0 or more."),

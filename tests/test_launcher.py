@@ -315,6 +315,12 @@ def test_deployment_takes_a_model_name_alone_as_a_model_under_the_root(tmp_path)
     assert path in deployment.binary_flags()
 
 
+@pytest.mark.parametrize("name", ["../crossnet", ".hidden", "a/b"])
+def test_model_name_alone_must_be_a_folder_under_the_root(no_binary, tmp_path, capsys, name):
+    assert serve([f"--model_name={name}"], root=tmp_path) == 2
+    assert f"`--model_name={name}` alone is a folder of `{tmp_path}/serving_models`" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("host", "server", "target"),
     [

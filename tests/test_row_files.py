@@ -72,7 +72,8 @@ def test_json_rows_have_their_line():
         (b"null", "rows:1 holds null; expected an object"),
         (b'{"a": "\xff"}', "rows:1 is no JSON"),
         (b"[" * 100_000, "rows:1 is no JSON"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "rows:1 is no JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "rows:1 is no JSON: a number of too many digits. Expected"),
+        ("{}\u00a0".encode(), "rows:1 is no JSON"),
         (b'{"a": 1, "b": 2, "a": 3}', 'rows:1 is no JSON: the key "a" stands twice'),
         (b"a,b\n1,2\n", "rows:1 is no JSON: .*another format is told by the file's name or by `--format`"),
         (b'"' + b"x" * 1000 + b'"', r'rows:1 holds "x{59}\.\.\.; expected an object'),
@@ -132,6 +133,7 @@ def test_csv_rows_have_their_physical_line():
         (b"a,b\n1,2\n3\n", "rows:3 has 1 cells; the header has 2"),
         (b"a,b\n1,2,3\n", "rows:2 has 3 cells; the header has 2"),
         (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV"),
+        (b'a,b\n"' + b"x\n" * 70_000, "rows:.* has a cell of more than 131,072 characters. Is a quote left open?"),
         (b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n", r"rows:5002 is no UTF-8: invalid start byte \(byte 0xff\)"),
         (b"a,b\r1,2\r\xff,2\r", "rows:3 is no UTF-8"),
         (b"\xef\xbb\xbfa\xff,b\n", r"rows:1 is no UTF-8: invalid start byte \(byte 0xff\)"),
@@ -159,6 +161,33 @@ def test_csv_without_rows_keeps_its_header_and_names_the_outputs():
 def test_csv_has_text_as_text():
     zone = np.array(["nörd, süd".encode()], object)
     assert answered(b"x\n1\n", "csv", zone=zone).decode() == 'x,zone\n1,"nörd, süd"\n'
+
+
+@pytest.mark.parametrize("cell", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", "\r"])
+def test_csv_that_is_written_is_read_back(cell):
+    quoted = '"' + cell.replace('"', '""') + '"'
+    written = answered(f"note,x\n{quoted},1\n".encode(), "csv", zone=np.array([cell.encode()], object))
+    table = reader(io.BytesIO(written), "csv", "written")
+    assert table.header == ["note", "x", "zone"]
+    assert [row.values for row in table.rows()] == [[cell, "1", cell]]
+
+
+def test_csv_with_a_return_before_its_last_character_is_read():
+    table = reader(io.BytesIO(b"x0\r1"), "csv", "rows")
+    assert (table.header, [row.values for row in table.rows()]) == (["x0"], [["1"]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "values", "sentence"),
+    [
+        ("jsonl", b"{}\n", np.array([1j]), "Output `p` is complex128, for which JSON has no form"),
+        ("tfrecord", None, np.array([1j]), "Output `p` holds complex numbers, for which tf.train.Example has no form"),
+        ("tfrecord", None, np.array([2**63], np.uint64), "Output `p` holds numbers beyond int64"),
+    ],
+)
+def test_output_that_a_format_cannot_hold_is_told(tmp_path, kind, content, values, sentence):
+    with pytest.raises(RowsError, match=sentence):
+        answered(content or tfrecords(tmp_path, example(x=1.0)), kind, p=values)
 
 
 def test_csv_is_written_with_a_column_more():

@@ -530,7 +530,9 @@ def test_server_lets_a_call_in_flight_finish_when_it_stops(base, monkeypatch):
 
 def test_server_says_which_port_is_taken(base, server):
     flags = ServerFlags(port=server.port, model_name="demo", model_base_path=str(base))
-    with pytest.raises(ServingError, match=rf"Cannot listen on 127.0.0.1:{server.port}: it is in use") as error:
+    with pytest.raises(
+        ServingError, match=rf"Cannot listen on 127.0.0.1:{server.port}: it is in use, unknown, or not ours to open"
+    ) as error:
         Server(flags).start()
     assert error.value.exit_code == 1
 
