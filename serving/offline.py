@@ -6,6 +6,7 @@ would there. The one module on the client's side that imports TensorFlow.
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -33,7 +34,7 @@ def find_saved_model(folder: Path) -> Path:
     """
     newest_first = [path for _, path in sorted((list_versions(folder) or {}).items(), reverse=True)]
     for candidate in (folder, *newest_first, folder / "Format-Serving"):
-        if (candidate / "saved_model.pb").is_file():
+        if os.path.isfile(candidate / "saved_model.pb"):  # False also where it may not be looked at
             return candidate
     raise NotFoundError(
         f"There is no SavedModel in `{folder}`. Expected `saved_model.pb` there, in a version's folder below it, or in "

@@ -7,7 +7,12 @@ from typing import Any
 
 import grpc
 import numpy as np
-from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 
 
 class Stubs:
@@ -67,3 +72,19 @@ def wait_until(condition: Any, seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "did not happen in time"
         time.sleep(0.01)
+
+
+def versions_of(stubs: Stubs, name: str = "demo", version: int | None = None, label: str = "") -> Any:
+    """What GetModelStatus says of a model."""
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = name
+    if version is not None:
+        request.model_spec.version.value = version
+    if label:
+        request.model_spec.version_label = label
+    return stubs.model.GetModelStatus(request, timeout=20).model_version_status
+
+
+def states(stubs: Stubs, name: str = "demo") -> dict[int, tuple[int, int]]:
+    """State and error code of each version of a model."""
+    return {status.version: (status.state, status.status.error_code) for status in versions_of(stubs, name)}

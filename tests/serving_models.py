@@ -104,3 +104,10 @@ def save_graph(path: Path, build: Any, **inputs: tuple[Any, Any]) -> Path:
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
         builder.save()
     return path
+
+
+def save_demo(folder: Path) -> Path:
+    """Saves the model `demo` as versions 1 and, ten times as large, 7, which is written with leading zeros."""
+    save_model(folder / "1")
+    save_model(folder / "00000007", scale=10.0)
+    return folder

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import datetime
 import inspect
-import ipaddress
 
 import grpc
 import numpy as np
 import pytest
+from certificates import private_pem, self_signed
+from cryptography.hazmat.primitives import serialization
 from fake_server import XS, FakeServer
 from serving_fixtures import wait_until
 
@@ -134,44 +134,15 @@ def test_unix_socket_is_a_target(tmp_path):
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A certificate for localhost with its key, signed by itself, as files."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "models.test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.DNSName("models.test"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-            ),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
     folder = tmp_path_factory.mktemp("tls")
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    key, certificate = self_signed("models.test", "127.0.0.1")
+    (folder / "key.pem").write_bytes(key)
+    (folder / "cert.pem").write_bytes(certificate)
     return folder
 
 
 def encrypted(key):
-    from cryptography.hazmat.primitives import serialization
-
-    private = serialization.load_pem_private_key(key, None)
-    how = serialization.BestAvailableEncryption(b"secret")
-    return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
+    return private_pem(serialization.load_pem_private_key(key, None), password=b"secret")
 
 
 @pytest.mark.parametrize(
@@ -182,23 +153,13 @@ def encrypted(key):
         (lambda cert, key: Tls(key, key, cert), "`ca` holds .* PEM. `certificate` holds no certificate in PEM."),
         (lambda cert, key: Tls(cert, cert, cert), "`key` holds no private key in PEM."),
         (lambda cert, key: Tls(cert, cert, encrypted(key)), "`key` is encrypted, which gRPC cannot read"),
-        (lambda cert, key: Tls(cert, cert, other_key()), "`key` is not the key of `certificate`."),
+        (lambda cert, key: Tls(cert, cert, self_signed("other")[0]), "`key` is not the key of `certificate`."),
     ],
 )
 def test_part_of_tls_that_is_not_what_it_should_be_is_told_before_any_call(certificates, tls, sentence):
     cert, key = ((certificates / name).read_bytes() for name in ("cert.pem", "key.pem"))
     with pytest.raises(UsageError, match=sentence):
         PredictionClient(tls=tls(cert, key))
-
-
-def other_key():
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 def server_credentials(folder, mutual):

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from certificates import private_pem, self_signed
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from serving.pem import CLIENT_NAMES, SERVER_NAMES, pem_problems
 
 
 def certificate(key, name="models.test"):
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
-    )
-    return built.public_bytes(serialization.Encoding.PEM)
-
-
-def private(key, form=serialization.PrivateFormat.PKCS8):
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    return self_signed(name, key=key)[1]
 
 
 EC, ED = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
@@ -38,7 +20,7 @@ RSA, SHORT = rsa.generate_private_key(65537, 2048), rsa.generate_private_key(655
 
 @pytest.mark.parametrize("key", [EC, ED, RSA, SHORT], ids=["ec", "ed25519", "rsa", "rsa of 1024 bits"])
 def test_every_kind_of_key_passes_with_its_certificate(key):
-    assert pem_problems(certificate(key), certificate(key), private(key), names=CLIENT_NAMES) == []
+    assert pem_problems(certificate(key), certificate(key), private_pem(key), names=CLIENT_NAMES) == []
 
 
 @pytest.mark.parametrize(
@@ -53,18 +35,18 @@ def test_every_kind_of_key_passes_with_its_certificate(key):
     ids=["CRLF", "comments", "a chain", "a broken certificate after it", "umlauts"],
 )
 def test_what_may_stand_around_a_certificate_passes(change):
-    assert pem_problems(change(certificate(EC)), change(certificate(EC)), private(EC), names=CLIENT_NAMES) == []
+    assert pem_problems(change(certificate(EC)), change(certificate(EC)), private_pem(EC), names=CLIENT_NAMES) == []
 
 
 def test_old_form_of_a_key_passes():
     old = serialization.PrivateFormat.TraditionalOpenSSL
-    assert pem_problems(None, certificate(RSA), private(RSA, old), names=CLIENT_NAMES) == []
+    assert pem_problems(None, certificate(RSA), private_pem(RSA, old), names=CLIENT_NAMES) == []
 
 
 @pytest.mark.parametrize(("own", "other"), [(EC, ec.generate_private_key(ec.SECP256R1())), (RSA, EC), (ED, RSA)])
 def test_key_of_another_certificate_is_told(own, other):
     expected = ["`server_key` is not the key of `server_cert`."]
-    assert pem_problems(None, certificate(own), private(other), names=SERVER_NAMES) == expected
+    assert pem_problems(None, certificate(own), private_pem(other), names=SERVER_NAMES) == expected
 
 
 def test_der_is_no_pem():

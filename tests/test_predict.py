@@ -6,9 +6,6 @@ import gzip
 import io
 import json
 import math
-import os
-import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -21,14 +18,12 @@ from serving.predict import PredictSummary, predict_rows
 from serving.status import (
     InvalidRequestError,
     NotFoundError,
-    OutputError,
     RowsError,
     ServerError,
     ServingError,
     UnavailableError,
     UsageError,
 )
-from serving.streams import written
 from serving.tensors import read_tensor
 
 OUTPUT = {"prediction": (FLOAT, [-1])}
@@ -255,66 +250,10 @@ def test_wrong_usage_is_told_with_exit_code_2(settings, sentence, tmp_path):
     assert caught.value.exit_code == 2
 
 
-def test_output_that_cannot_be_written_is_told(rows, target, tmp_path):
-    with pytest.raises(UsageError, match="Cannot write `.*no/out.csv`: No such file or directory"):
-        predict_rows(rows=rows("in.csv", "x0,x1,x2\n"), output=tmp_path / "no/out.csv", target=target)
-
-
 def test_output_that_is_a_folder_is_told_before_any_row_is_sent(rows, server, target, tmp_path):
     with pytest.raises(UsageError, match="Cannot write `.*`: it is a folder. Name a file in it"):
         predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=tmp_path, target=target)
     assert server.calls == []
-
-
-def test_output_keeps_its_link_and_its_permissions(rows, target, tmp_path):
-    (tmp_path / "there").mkdir()
-    file, link = tmp_path / "there/out.csv", tmp_path / "out.csv"
-    file.write_text("old")
-    file.chmod(0o640)
-    link.symlink_to(file)
-    predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=link, target=target)
-    assert link.is_symlink()
-    assert file.read_text() == "x0,x1,x2,prediction\n1,2,3,1.0\n"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o640
-    assert [path.name for path in (tmp_path / "there").iterdir()] == ["out.csv"]
-
-
-def test_output_may_be_a_pipe_which_stays_one(rows, target, tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    with ThreadPoolExecutor() as pool:
-        read = pool.submit(pipe.read_text)
-        predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=pipe, target=target)
-        assert read.result() == "x0,x1,x2,prediction\n1,2,3,1.0\n"
-    assert stat.S_ISFIFO(pipe.stat().st_mode)
-
-
-def test_output_may_be_a_pipe_without_a_name(rows, target):
-    read, write = os.pipe()
-    predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=Path(f"/dev/fd/{write}"), target=target)
-    os.close(write)
-    with open(read) as pipe:
-        assert pipe.read() == "x0,x1,x2,prediction\n1,2,3,1.0\n"
-
-
-def test_two_outputs_in_one_folder_do_not_meet(tmp_path):
-    with written(tmp_path / "a.csv") as a, written(tmp_path / "b.csv") as b:
-        a.write(b"A")
-        b.write(b"B")
-        assert len(list(tmp_path.iterdir())) == 2
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.csv": b"A", "b.csv": b"B"}
-
-
-def test_gzip_output_keeps_its_own_name(tmp_path):
-    with written(tmp_path / "a.csv.gz") as a:
-        a.write(b"A")
-    assert b"a.csv\0" in (tmp_path / "a.csv.gz").read_bytes()
-    assert b"crossnet" not in (tmp_path / "a.csv.gz").read_bytes()
-
-
-def test_output_with_a_nul_is_told(rows, target):
-    with pytest.raises(UsageError, match="Cannot write `a\0b`: embedded null byte"):
-        predict_rows(rows=rows("in.csv", "x0,x1,x2\n1,2,3\n"), output=Path("a\0b"), target=target)
 
 
 def test_failure_that_is_not_the_rows_is_not_blamed_on_them(rows, target, tmp_path):
@@ -337,13 +276,6 @@ def test_server_that_goes_away_while_a_row_is_looked_for_does_not_hide_the_refus
     path = rows("in.csv", "x0,x1,x2\n" + "1,2,3\n" * 8)
     with pytest.raises(InvalidRequestError, match="99 is out of range"):
         predict_rows(rows=path, output=tmp_path / "o.csv", target=target)
-
-
-def test_full_disk_is_told(rows, target):
-    lines = "x0,x1,x2\n" + "1,2,3\n" * 10_000
-    with pytest.raises(OutputError, match="Cannot write `/dev/full`: No space left on device. Give a place with room"):
-        predict_rows(rows=rows("in.csv", lines), output=Path("/dev/full"), target=target)
-    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
 
 
 @pytest.mark.parametrize(
