@@ -154,6 +154,7 @@ def test_cli_predict_says_how_many_answers_are_no_number(crossnet, tmp_path):
     assert "is empty; expected a header" in empty.stderr
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
 def test_cli_predict_that_is_stopped_leaves_nothing_behind(tmp_path, number, code):
     (tmp_path / "rows.csv").write_text("x0,x1,x2\n" + "1,2,3\n" * 1000)

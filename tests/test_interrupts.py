@@ -10,6 +10,7 @@ from toy_steps import Interrupted
 from components import interrupts
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_signal_that_python_swallows_is_raised_by_the_next_check(number, error):
@@ -21,6 +22,7 @@ def test_signal_that_python_swallows_is_raised_by_the_next_check(number, error):
     interrupts.check()  # outside, nothing is left of it
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_signal_is_raised_at_once(number, error):
     before = signal.getsignal(number)

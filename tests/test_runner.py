@@ -181,6 +181,7 @@ def test_run_shows_a_bug_as_a_bug_and_records_the_failure(toy):
     assert list((toy.root / "artifacts" / "example_gen").iterdir()) == []
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_run_ends_before_the_next_step_when_python_swallowed_its_ctrl_c(toy):
     toy.settings["rows"] = 1
