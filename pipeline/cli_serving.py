@@ -85,9 +85,13 @@ def predict(
     if not quiet:
         versions = ", ".join(map(str, summary.versions))
         answered = f", answered by version {versions}" if versions else ""
-        click.echo(f"{summary.rows:,} rows in {summary.seconds:.1f} s{answered}.", err=True)
+        click.echo(f"{_rows(summary.rows)} in {summary.seconds:.1f} s{answered}.", err=True)
     if summary.not_finite:
-        click.echo(f"{summary.not_finite:,} rows got no finite number.", err=True)
+        click.echo(f"{_rows(summary.not_finite)} got no finite number.", err=True)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 @click.command()
