@@ -9,7 +9,6 @@ availability_preserving_policy,basic_manager,servable_state_monitor} and model_s
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from serving.codes import invalid, status_of
 from serving.model import LoadedModel
 from serving.states import Entry, Lease, State, Version, check_change
 from serving.status import ServingError
-from serving.versions import ModelConfig, list_versions
+from serving.versions import ModelConfig, list_versions, why_nothing_to_serve
 
 log = logging.getLogger(__name__)
 
@@ -218,12 +217,7 @@ class ModelManager:
             aspired = {version.number: version.path for version in entry.available()}
         else:
             aspired = config.policy.choose(found)
-        said = ""
-        if found is None:
-            wrong = "is no folder that can be read" if os.path.exists(config.base_path) else "is not there"
-            said = f"`{config.base_path}` {wrong}; what is loaded stays, and it is looked for again."
-        elif not aspired:
-            said = f"`{config.base_path}` has no version to serve: no folder named by an integer with a saved_model.pb."
+        said = "" if found is not None and aspired else why_nothing_to_serve(config.base_path, found)
         if said and said != entry.said:
             log.warning("Model `%s` waits: %s", config.name, said)
         entry.said = said

@@ -5,6 +5,7 @@ Source: tensorflow/serving sources/storage_path/file_system_storage_path_source.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,6 +88,14 @@ def _has_model(folder: Path) -> bool:
         return any((folder / name).is_file() for name in _MODEL_FILES)
     except PermissionError:  # not ours to read; the others under its base path may be
         return False
+
+
+def why_nothing_to_serve(base_path: Path, found: Mapping[int, Path] | None) -> str:
+    """Returns a sentence on a base path, given what `list_versions` found there, without a version that is wanted."""
+    if found is not None:
+        return f"`{base_path}` has no version to serve: no folder named by an integer with a saved_model.pb."
+    wrong = "is no folder that can be read" if os.path.exists(base_path) else "is not there"
+    return f"`{base_path}` {wrong}; what is loaded stays, and it is looked for again."
 
 
 def requested(request: Any) -> tuple[str, int | None, str]:
