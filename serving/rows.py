@@ -30,14 +30,25 @@ class Sink(Protocol):
         """Takes all of `data`."""
 
 
-class Writer(Protocol):
+class Writer:
     """Writes rows with the outputs of the model added."""
 
     def begin(self, outputs: Sequence[str]) -> None:
-        """Writes what stands before all rows, given the names of the model's outputs."""
+        """Writes what stands before all rows, given the names of the model's outputs; most formats have nothing."""
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
-        """Writes one batch."""
+        """Writes one batch.
+
+        Raises:
+          RowsError: A row has a column already that an output would overwrite, or the format cannot hold an output.
+        """
+        raise NotImplementedError
+
+
+def refuse_complex(outputs: Mapping[str, Array], form: str) -> None:
+    """Raises RowsError where an output holds complex numbers, which a format has no form for."""
+    if names := [name for name, array in outputs.items() if array.dtype.kind == "c"]:
+        raise RowsError(f"Output `{names[0]}` is {outputs[names[0]].dtype.name}, for which {form} has no form.")
 
 
 def refuse_taken(outputs: Iterable[str], given: Any, place: str) -> None:

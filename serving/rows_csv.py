@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from serving.dtypes import Array
 from serving.rows import Row, Sink, Writer, refuse_taken, shortest
@@ -70,7 +70,7 @@ def _text_lines(stream: BinaryIO, name: str) -> Iterator[str]:
             yield part
 
 
-class _CsvWriter:
+class _CsvWriter(Writer):
     def __init__(self, stream: Sink, header: list[str], place: str) -> None:
         self._stream, self._header, self._place = stream, header, place
         self._outputs: list[str] | None = None
@@ -95,11 +95,14 @@ class _CsvWriter:
         self._write([*row.values, *cells] for row, *cells in zip(rows, *columns, strict=True))
 
     def _write(self, rows: Iterable[Sequence[Any]]) -> None:
-        lines = io.StringIO()
-        writer = csv.writer(lines, lineterminator="\n")
-        # Python puts quotes round a cell with a line feed, but until 3.13 not round one with a carriage return alone.
-        all_quoted = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        for row in rows:
-            has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
-            (all_quoted if has_return else writer).writerow(row)
-        self._stream.write(lines.getvalue().encode())
+        rows = list(rows)
+        text = _csv_text(rows, csv.QUOTE_MINIMAL)
+        if "\r" in text:  # until Python 3.13 a cell with a carriage return gets no quotes of its own
+            text = _csv_text(rows, csv.QUOTE_ALL)
+        self._stream.write(text.encode())
+
+
+def _csv_text(rows: Iterable[Sequence[Any]], quoting: Literal[0, 1]) -> str:
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n", quoting=quoting).writerows(rows)
+    return lines.getvalue()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from serving.dtypes import Array
-from serving.rows import Row, Sink, Writer, refuse_taken, shortest
+from serving.rows import Row, Sink, Writer, refuse_complex, refuse_taken, shortest
 from serving.status import RowsError, shown
 
 
@@ -51,19 +51,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-class _JsonLinesWriter:
+class _JsonLinesWriter(Writer):
     """Writes each line as it came, down to its digits, with the answers behind its last key."""
 
     def __init__(self, stream: Sink) -> None:
         self._stream = stream
 
-    def begin(self, outputs: Sequence[str]) -> None:
-        pass
-
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
-        for name, array in outputs.items():
-            if array.dtype.kind == "c":
-                raise RowsError(f"Output `{name}` is {array.dtype.name}, for which JSON has no form.")
+        refuse_complex(outputs, "JSON")
         columns = {name: [_json_value(v) for v in shortest(array)] for name, array in outputs.items()}
         lines = []
         for i, row in enumerate(rows):

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from serving import messages
 from serving.dtypes import LARGEST_INT64, Array
-from serving.rows import Row, Sink, Writer, refuse_taken
+from serving.rows import Row, Sink, Writer, refuse_complex, refuse_taken
 from serving.status import RowsError
 
 _MOST_RECORD_BYTES = 2**31
@@ -48,18 +48,15 @@ class TfRecord:
         return _TfRecordWriter(stream)
 
 
-class _TfRecordWriter:
+class _TfRecordWriter(Writer):
     def __init__(self, stream: Sink) -> None:
         self._stream = stream
 
-    def begin(self, outputs: Sequence[str]) -> None:
-        pass
-
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
+        refuse_complex(outputs, "tf.train.Example")
         for name, array in outputs.items():
-            if array.dtype.kind == "c" or (array.dtype.kind == "u" and array.max(initial=0) > LARGEST_INT64):
-                held = "complex numbers" if array.dtype.kind == "c" else "numbers beyond int64"
-                raise RowsError(f"Output `{name}` holds {held}, for which tf.train.Example has no form. Give JSON.")
+            if array.dtype.kind == "u" and array.max(initial=0) > LARGEST_INT64:
+                raise RowsError(f"Output `{name}` holds numbers beyond int64, the most of tf.train.Example.")
         columns = {name: array.reshape(len(array), -1) for name, array in outputs.items()}
         for i, row in enumerate(rows):
             try:

@@ -254,35 +254,27 @@ def test_batch_without_a_row_dimension_is_not_split(monkeypatch):
     assert wire.server.calls == ["GetModelMetadata", "Predict"]
 
 
-def test_parts_of_an_older_version_are_sent_again(monkeypatch):
+@pytest.mark.parametrize(
+    "answered_by",
+    [
+        [7, 8, 8, 8],  # the first part before the swap
+        [8, 8, 7, 8, 8, 8],  # the last one: parts may be answered in any order
+    ],
+)
+def test_parts_settle_on_the_version_that_answers_now(monkeypatch, answered_by):
     wire = Wire(monkeypatch, max_rows_per_call=4)
-    sent = []
+    left = list(answered_by)
 
-    def swap_after_the_first_part():
-        sent.append(1)
-        wire.server.version = 7 if len(sent) == 1 else 8
-        wire.server.model = lambda arrays: {"prediction": arrays["x0"] * (1 if len(sent) == 1 else 10)}
+    def answer():
+        wire.server.version = left.pop(0)
+        factor = 10 if wire.server.version == 8 else 1
+        wire.server.model = lambda arrays: {"prediction": arrays["x0"] * factor}
 
-    wire.before_predict = swap_after_the_first_part
+    wire.before_predict = answer
     prediction = wire.predict(TEN)
     assert prediction.version == 8
     assert prediction.values.tolist() == [10.0 * i for i in range(10)]
-    assert len(sent) == 4
-
-
-def test_parts_settle_on_the_version_that_answers_now_in_whatever_order_they_were_answered(monkeypatch):
-    wire = Wire(monkeypatch, max_rows_per_call=4)
-    sent = []
-
-    def answer_the_last_part_before_the_swap():
-        sent.append(1)
-        wire.server.version = 7 if len(sent) == 3 else 8
-
-    wire.before_predict = answer_the_last_part_before_the_swap
-    prediction = wire.predict(TEN)
-    assert prediction.version == 8
-    assert prediction.values.tolist() == list(range(10))
-    assert len(sent) == 6
+    assert left == []
 
 
 def test_versions_that_never_settle_are_an_error(monkeypatch):

@@ -181,8 +181,13 @@ def test_csv_with_a_return_before_its_last_character_is_read():
     ("kind", "content", "values", "sentence"),
     [
         ("jsonl", b"{}\n", np.array([1j]), "Output `p` is complex128, for which JSON has no form"),
-        ("tfrecord", None, np.array([1j]), "Output `p` holds complex numbers, for which tf.train.Example has no form"),
-        ("tfrecord", None, np.array([2**63], np.uint64), "Output `p` holds numbers beyond int64"),
+        ("tfrecord", None, np.array([1j]), "Output `p` is complex128, for which tf.train.Example has no form"),
+        (
+            "tfrecord",
+            None,
+            np.array([2**63], np.uint64),
+            "Output `p` holds numbers beyond int64, the most of tf.train.Example",
+        ),
     ],
 )
 def test_output_that_a_format_cannot_hold_is_told(tmp_path, kind, content, values, sentence):
