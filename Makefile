@@ -56,11 +56,11 @@ endef
 .venv/.run: requirements.lock pyproject.toml .venv/bin/python | $(UV)
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps -e .
-	@$(V)/python -m compileall -q pipeline components serving
+	@$(V)/python -m compileall -q crossnet
 	@touch $@
 
 .venv/.dev: requirements-dev.lock pyproject.toml .venv/bin/python | $(UV)
 	@$(UV) pip sync -q -p $(V)/python --compile-bytecode --require-hashes requirements-dev.lock
 	@$(INSTALL) --no-deps -e .
-	@$(V)/python -m compileall -q pipeline components serving
+	@$(V)/python -m compileall -q crossnet
 	@touch $@ .venv/.run

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import components  # noqa: F401  (chooses Keras 2)
+import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row
 from benchmarks.training import not_finite
-from components.params import (
+from crossnet.components.params import (
     MODEL_KINDS,
     CrossLayerParams,
     DenseParams,
@@ -30,7 +30,7 @@ from components.params import (
 )
 
 if TYPE_CHECKING:
-    from components.rows import Rows
+    from crossnet.components.training.rows import Rows
 
 SEEDS = 100
 GOAL = 1.5e-7
@@ -68,12 +68,12 @@ def rows() -> Iterator[Row]:
 @contextmanager
 def article_rows() -> Iterator[tuple[Rows, Rows]]:
     """Makes the article's table and reads train and eval as the Trainer does."""
-    from components.example_gen import generate_examples
-    from components.features import read_schema
-    from components.preprocessing import Transform, make_preprocessing
-    from components.rows import read_rows
-    from components.schema_gen import infer_schema
-    from components.statistics_gen import generate_statistics
+    from crossnet.components.example_gen import generate_examples
+    from crossnet.components.features import read_schema
+    from crossnet.components.networks.preprocessing import Transform, make_preprocessing
+    from crossnet.components.schema_gen import infer_schema
+    from crossnet.components.statistics_gen import generate_statistics
+    from crossnet.components.training.rows import read_rows
 
     params = TrainerParams()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
@@ -97,8 +97,8 @@ def article_rows() -> Iterator[tuple[Rows, Rows]]:
 
 def eval_rmse(kind: str, seed: int, params: TrainerParams, train: Rows, evaluation: Rows) -> float:
     """Trains a network from scratch, as the Trainer does, and returns its RMSE on the eval rows in float64."""
-    from components.fit import fit
-    from components.models import build_network, initialize
+    from crossnet.components.networks.models import build_network, initialize
+    from crossnet.components.training.fit import fit
 
     architecture = DENSE if kind == "dense" else CrossLayerParams()
     if isinstance(architecture, DenseParams) and architecture.learning_rate:

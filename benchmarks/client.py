@@ -15,14 +15,14 @@ import grpc
 import numpy as np
 
 from benchmarks.harness import Row, cost, interleave
-from serving import messages
-from serving.answers import parse
-from serving.client import PredictionClient
-from serving.exchange import METHODS
-from serving.input_checks import fit_inputs
-from serving.requests import predict_request
-from serving.signature import Signature, TensorSpec
-from serving.tensors import read_tensor
+from crossnet.serving.client import PredictionClient
+from crossnet.serving.client.answers import parse
+from crossnet.serving.client.exchange import METHODS
+from crossnet.serving.client.input_checks import fit_inputs
+from crossnet.serving.client.requests import predict_request
+from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.signature import Signature, TensorSpec
+from crossnet.serving.protocol.tensors import read_tensor
 
 FLOAT = messages.DATA_TYPES["DT_FLOAT"]
 NAMES = ("x0", "x1", "x2")
@@ -107,7 +107,7 @@ def _import() -> Iterator[Row]:
     def process(code: str) -> float:
         return cost(lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True))
 
-    pairs = [(process("import serving.client"), process("import grpc, numpy")) for _ in range(5)]
+    pairs = [(process("import crossnet.serving.client"), process("import grpc, numpy")) for _ in range(5)]
     official = [process("import tensorflow_serving.apis.predict_pb2") for _ in range(3)]
     beyond = statistics.median(ours - base for ours, base in pairs)
     base = statistics.median(base for _, base in pairs)

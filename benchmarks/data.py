@@ -16,13 +16,13 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from benchmarks.harness import Row, cost, interleave
-from components.artifacts import Examples
-from components.dataset import read_dataset
-from components.example_encoding import encode_examples, slices
-from components.example_gen import generate_examples
-from components.features import Feature
-from components.params import ExampleGenParams
-from components.synthetic import article_rows
+from crossnet.components.artifacts import Examples
+from crossnet.components.example_gen import generate_examples
+from crossnet.components.features import Feature
+from crossnet.components.params import ExampleGenParams
+from crossnet.components.records.dataset import read_dataset
+from crossnet.components.records.encoder import encode_examples, slices
+from crossnet.components.sources.formula import article_rows
 
 ROWS = 1_000_000
 LOOP_ROWS = 10_000  # of the slow ways; rates are compared
@@ -172,8 +172,8 @@ def _reading(folder: Path) -> Iterator[Row]:
 _CHILD = r"""
 import re, sys, time
 from pathlib import Path
-from components.example_gen import generate_examples
-from components.params import ExampleGenParams
+from crossnet.components.example_gen import generate_examples
+from crossnet.components.params import ExampleGenParams
 output_dir, rows = Path(sys.argv[1]), int(sys.argv[2])
 settings = dict(source="csv", input=sys.argv[3]) if len(sys.argv) > 3 else dict(generator="sharded", num_examples=rows)
 generate_examples(output_dir=output_dir, params=ExampleGenParams(**settings, split="hash"))

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.harness import Row, cost, interleave
-from components.artifacts import ARTIFACT_FILE, Evaluation, Examples, Model, Schema
-from components.features import read_schema
-from components.files import write_json
-from components.params import (
+from crossnet.components.artifacts import ARTIFACT_FILE, Evaluation, Examples, Model, Schema
+from crossnet.components.features import read_schema
+from crossnet.components.files import write_json
+from crossnet.components.params import (
     MODEL_KINDS,
     CrossLayerParams,
     DenseParams,
@@ -59,12 +59,12 @@ def rows() -> Iterator[Row]:
 
 def prepare(folder: Path, params: ExampleGenParams) -> tuple[Examples, Schema, dict[str, Model]]:
     """Makes rows and exports the three kinds with their first weights, as the Trainer would."""
-    from components.example_gen import generate_examples
-    from components.export import export_model
-    from components.models import build_network, describe, initialize
-    from components.preprocessing import Transform, make_preprocessing
-    from components.schema_gen import infer_schema
-    from components.statistics_gen import generate_statistics
+    from crossnet.components.example_gen import generate_examples
+    from crossnet.components.networks.export import export_model
+    from crossnet.components.networks.models import build_network, describe, initialize
+    from crossnet.components.networks.preprocessing import Transform, make_preprocessing
+    from crossnet.components.schema_gen import infer_schema
+    from crossnet.components.statistics_gen import generate_statistics
 
     for name in ("examples", "statistics", "schema"):
         (folder / name).mkdir()
@@ -86,7 +86,7 @@ def prepare(folder: Path, params: ExampleGenParams) -> tuple[Examples, Schema, d
 
 def evaluate(folder: Path, examples: Examples, schema: Schema, models: Mapping[str, Model]) -> Evaluation:
     """Runs the Evaluator with the shipped rules."""
-    from components.evaluator import evaluate_models
+    from crossnet.components.evaluator import evaluate_models
 
     output = folder / "evaluation"
     shutil.rmtree(output, ignore_errors=True)

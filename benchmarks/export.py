@@ -1,8 +1,8 @@
 """The exported graph beside the same network as Keras computes it, both loaded and run as the embedded server does.
 
 Weights, preprocessing and signature are the same; one computes feature by feature with constants, the other row by row
-with variables (`components.by_feature`). Dense layers wider than 256 are exported as Keras computes them; the last
-cases say what the other way would cost.
+with variables (`crossnet.components.networks.by_feature`). Dense layers wider than 256 are exported as Keras computes
+them; the last cases say what the other way would cost.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ CASES: tuple[tuple[str, str, dict[str, Any], int], ...] = (
 
 def rows() -> Iterator[Row]:
     """Yields CPU time per call at 1, 100 and 1,000 rows."""
-    from components import by_feature
+    from crossnet.components.networks import by_feature
 
     for words, kind, settings, width in CASES:
         with tempfile.TemporaryDirectory() as folder:
             gains = kind != "dense" or max(settings["units"]) <= by_feature.WIDEST_DENSE
             with mock.patch.object(by_feature, "WIDEST_DENSE", 10**6):
                 ours = _Served(Path(folder, "ours"), kind, settings, width)
-            with mock.patch("components.export.by_feature", return_value=None):
+            with mock.patch("crossnet.components.networks.export.by_feature", return_value=None):
                 other = _Served(Path(folder, "keras"), kind, settings, width)
             for count in (1, 100, 1000):
                 batch = list(np.random.default_rng(0).normal(size=(width, count)).astype(np.float32))
@@ -55,11 +55,11 @@ class _Served:
     """An export with random weights, loaded into a session."""
 
     def __init__(self, path: Path, kind: str, settings: dict[str, Any], width: int) -> None:
-        from components.export import export_model
-        from components.models import build_network, describe, initialize
-        from components.params import CrossLayerParams, DenseParams
-        from components.preprocessing import NumberColumn, Preprocessing, Transform
-        from serving.model import LoadedModel
+        from crossnet.components.networks.export import export_model
+        from crossnet.components.networks.models import build_network, describe, initialize
+        from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, Transform
+        from crossnet.components.params import CrossLayerParams, DenseParams
+        from crossnet.serving.embedded.model import LoadedModel
 
         architecture = (DenseParams if kind == "dense" else CrossLayerParams)(**settings)
         network = build_network(kind, architecture, num_numbers=width)

@@ -33,10 +33,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import components  # noqa: F401  (chooses Keras 2)
+import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row, machine
 from benchmarks.training import not_finite
-from components.params import CrossLayerParams, DenseParams, TrainerParams
+from crossnet.components.params import CrossLayerParams, DenseParams, TrainerParams
 
 TRAIN_ROWS, EVAL_ROWS, BATCH = 50_000, 10_000, 1000
 TABLE_2_ROWS = 1_000_000
@@ -211,9 +211,9 @@ def run(experiment: Experiment, kind: str) -> dict[str, Any]:
 
 def train(experiment: Experiment, kind: str, trial: Trial, seed: int, updates: int) -> tuple[float, float, int]:
     """Returns the eval RMSE of one training, the RMSE of the noise in the eval labels, and the parameters."""
-    from components.fit import fit
-    from components.models import build_network, initialize
-    from components.rows import Rows
+    from crossnet.components.networks.models import build_network, initialize
+    from crossnet.components.training.fit import fit
+    from crossnet.components.training.rows import Rows
 
     random = np.random.default_rng([seed, experiment.dim])
     rows = experiment.rows

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Row
-from components.intervals import GroupedSquares
-from components.metrics import ErrorSums
-from components.params import EvaluatorParams
-from components.rule_results import Scores, Served
-from components.rules import judge
-from components.slice_rules import judge_slices
+from crossnet.components.evaluation.intervals import GroupedSquares
+from crossnet.components.evaluation.metrics import ErrorSums
+from crossnet.components.evaluation.rule_results import Scores, Served
+from crossnet.components.evaluation.rules import judge
+from crossnet.components.evaluation.slice_rules import judge_slices
+from crossnet.components.params import EvaluatorParams
 
 Array = np.ndarray[Any, Any]
 PAIRS = 1000

@@ -1,13 +1,14 @@
 """The embedded server beside an empty echo server of the same grpcio, each in a process of its own.
 
-What is compared is the server process's own CPU time per call, from its CPU clock, so that the client's does not
-count. Other load on the machine still shows in it, through shared caches: the two are measured in short turns, spread
-over the whole run. The echo server has the options of ours (`serving.listen`) and the threads of gRPC's quick start for
-Python, `ThreadPoolExecutor(10)`; it parses nothing, and returns each request's bytes as they came, which are more than
-our answer's. A second echo server has our own threads (`serving.call_threads`): beside it stands what the answers alone
-cost. Latencies are of client and server together. The models are the Trainer's exports, with three normalised features:
-"cross" is one cross layer and its head, what the pipeline pushes by default; "dense" is 3 -> 64 -> 64 -> 1, with 400
-times as many multiplications. `python -m benchmarks.serving echo` is the echo server, `echo own` that with our threads.
+What is compared is the server process's own CPU time per call, from its CPU clock, so that the client's does not count.
+Other load on the machine still shows in it, through shared caches: the two are measured in short turns, spread over the
+whole run. The echo server has the options of ours (`crossnet.serving.embedded.listen`) and the threads of gRPC's quick
+start for Python, `ThreadPoolExecutor(10)`; it parses nothing, and returns each request's bytes as they came, which are
+more than our answer's. A second echo server has our own threads (`crossnet.serving.embedded.call_threads`): beside it
+stands what the answers alone cost. Latencies are of client and server together. The models are the Trainer's exports,
+with three normalised features: "cross" is one cross layer and its head, what the pipeline pushes by default; "dense" is
+3 -> 64 -> 64 -> 1, with 400 times as many multiplications. `python -m benchmarks.serving echo` is the echo server,
+`echo own` that with our threads.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ import grpc
 import numpy as np
 
 from benchmarks.harness import Row, interleave, medians
-from serving.call_threads import CallThreads
-from serving.flags import parse_flags
-from serving.listen import open_server
+from crossnet.serving.config.flags import parse_flags
+from crossnet.serving.embedded.call_threads import CallThreads
+from crossnet.serving.embedded.listen import open_server
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 MODELS = ("cross", "dense")
@@ -50,7 +51,9 @@ def rows() -> Iterator[Row]:
             save_network(Path(folder, name, "1"), name)
         entries = [f'config {{ name: "{n}" base_path: "{folder}/{n}" model_platform: "tensorflow" }}' for n in MODELS]
         config.write_text(f"model_config_list {{ {' '.join(entries)} }}")
-        ours = _start([sys.executable, "-m", "serving.server_command", "--port=0", f"--model_config_file={config}"])
+        ours = _start(
+            [sys.executable, "-m", "crossnet.serving.server_command", "--port=0", f"--model_config_file={config}"]
+        )
         echo, lean = (
             _start([sys.executable, "-m", "benchmarks.serving", *words]) for words in (["echo"], ["echo", "own"])
         )
@@ -125,12 +128,12 @@ def save_network(path: Path, name: str) -> None:
 
     Its three features are normalised, as the default config normalises those of the built-in table.
     """
-    from components.export import export_model
-    from components.features import Feature
-    from components.models import build_network, describe, initialize
-    from components.params import CrossLayerParams, DenseParams
-    from components.preprocessing import NumberColumn, Preprocessing, Transform
-    from components.warmup_requests import write_warmup_requests
+    from crossnet.components.features import Feature
+    from crossnet.components.networks.export import export_model
+    from crossnet.components.networks.models import build_network, describe, initialize
+    from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, Transform
+    from crossnet.components.networks.warmup_requests import write_warmup_requests
+    from crossnet.components.params import CrossLayerParams, DenseParams
 
     kind, architecture = (
         ("dense", DenseParams(units=(64, 64))) if name == "dense" else ("cross_layer", CrossLayerParams())
@@ -151,7 +154,7 @@ def save_network(path: Path, name: str) -> None:
 
 def request(model: str, batch: int) -> bytes:
     """A serialized PredictRequest for `batch` rows."""
-    from serving.messages import PredictRequest
+    from crossnet.serving.protocol.messages import PredictRequest
 
     message = PredictRequest()
     message.model_spec.name = model
@@ -280,7 +283,7 @@ def _encode_and_decode() -> Row:
     """Three inputs of 1000 floats in, 1000 out: the server's codec beside protobuf's own Python API."""
     from tensorflow_serving.apis import predict_pb2
 
-    from serving.codec import read_tensor, write_predict_response
+    from crossnet.serving.embedded.codec import read_tensor, write_predict_response
 
     message, answer = request("cross", 1000), np.linspace(0, 1, 1000, dtype=np.float32)
 

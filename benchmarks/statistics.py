@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Row, cost, interleave
-from components.column_statistics import ColumnStatistics, dataset_proto
-from components.dataset import Column
-from components.params import StatisticsGenParams
+from crossnet.components.params import StatisticsGenParams
+from crossnet.components.records.dataset import Column
+from crossnet.components.statistics.columns import ColumnStatistics, dataset_proto
 
 ROWS = 1_000_000
 BATCH_ROWS = 65_536

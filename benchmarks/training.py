@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-import components  # noqa: F401  (chooses Keras 2)
+import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row, cost, interleave
-from components.params import CrossLayerParams, TrainerParams
-from components.synthetic import article_rows
+from crossnet.components.params import CrossLayerParams, TrainerParams
+from crossnet.components.sources.formula import article_rows
 
 # A rate that float32 holds, in which Keras keeps it also for float64 weights.
 RATE = float(np.float32(0.4))
@@ -35,9 +35,9 @@ def rows() -> Iterator[Row]:
     """Yields the costs of training and the differences between the final weights."""
     import tf_keras
 
-    from components.fit import fit
-    from components.models import build_network, initialize
-    from components.rows import Rows
+    from crossnet.components.networks.models import build_network, initialize
+    from crossnet.components.training.fit import fit
+    from crossnet.components.training.rows import Rows
 
     def network(dtype: str) -> Any:
         """Returns the cross network with the same first weights, whatever the dtype."""

@@ -12,7 +12,7 @@ from benchmarks.harness import Row, cost
 
 # The article's steps in the words of Keras' own tutorial: no files, no checks, no export, no server.
 SCRIPT = """
-import components  # chooses Keras 2
+import crossnet.components  # chooses Keras 2
 import numpy as np, tensorflow as tf, tf_keras as keras, tensorflow_recommenders as tfrs
 x = (np.random.RandomState(42).randint(200, size=[100_000, 3]) / 200).astype("float32")
 y = x[:, 0] ** 2 + x[:, 0] * x[:, 1] + x[:, 1] * x[:, 2] + x[:, 2] ** 2

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from components.errors import MissingArtifactError
-from components.files import folder_checksum, read_json
+from crossnet.components.errors import MissingArtifactError
+from crossnet.components.files import folder_checksum, read_json
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -68,7 +68,7 @@ class Examples(Artifact):
       Split-eval/data_tfrecord-00000-of-00004[.gz]
 
     Counts: rows by split. Properties: `label`, `compression` ("" or "GZIP"), `columns` (name, source_name, type
-    "FLOAT" | "INT" | "BYTES") and what `components.example_gen` needs to find a record's place in its source.
+    "FLOAT" | "INT" | "BYTES") and what `crossnet.components.example_gen` needs to find a record's place in its source.
     """
 
     @property
@@ -200,7 +200,7 @@ class Evaluation(Artifact):
     File structure:
       metrics.json                 by model, the mean predictor too: num_parameters, train_rmse, eval_rmse, mae, ...
       details.json                 by model: calibration, worst_rows, slices, explanation
-      verdict.json                 by candidate: blessed, rules; see `components.verdict`
+      verdict.json                 by candidate: blessed, rules; see `crossnet.components.evaluation.verdict`
       BLESSED | NOT_BLESSED        empty; the run's verdict
       predictions/<model>.npy      float32 (eval rows,), in record order
       labels.npy                   float32 (eval rows,)

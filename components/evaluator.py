@@ -1,6 +1,7 @@
 """Evaluator: judges every exported model through its serving signature, and blesses the first good candidate.
 
-Rules, and what they decide in every state: `components.rules`. Metrics: `components.metrics`.
+Rules, and what they decide in every state: `crossnet.components.evaluation.rules`.
+Metrics: `crossnet.components.evaluation.metrics`.
 """
 
 from __future__ import annotations
@@ -10,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import MEAN_PREDICTOR, Evaluation, Examples, Model, Schema
-from components.errors import ExportError
-from components.explain import explain, known_truth
-from components.features import Feature, read_schema
-from components.files import write_json
-from components.metrics import ErrorSums, calibration
-from components.params import EvaluatorParams
-from components.rule_results import Scores, Served
-from components.rules import judge
-from components.scoring import MeanPredictor, Predictor, ServedModel, score_eval, score_train
-from components.serving_session import ServingSession
-from components.slice_rules import judge_slices
-from components.slices import parse_slices
-from components.verdict import failures, make_verdict, skips
+from crossnet.components.artifacts import MEAN_PREDICTOR, Evaluation, Examples, Model, Schema
+from crossnet.components.errors import ExportError
+from crossnet.components.evaluation.explain import explain, known_truth
+from crossnet.components.evaluation.metrics import ErrorSums, calibration
+from crossnet.components.evaluation.rule_results import Scores, Served
+from crossnet.components.evaluation.rules import judge
+from crossnet.components.evaluation.scoring import MeanPredictor, Predictor, ServedModel, score_eval, score_train
+from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.evaluation.slice_rules import judge_slices
+from crossnet.components.evaluation.slices import parse_slices
+from crossnet.components.evaluation.verdict import failures, make_verdict, skips
+from crossnet.components.features import Feature, read_schema
+from crossnet.components.files import write_json
+from crossnet.components.params import EvaluatorParams
 
 
 def evaluate_models(

@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts import Examples
-from components.csv_source_cells import parse_time
-from components.errors import DataError, SettingsError
-from components.inputs import input_files
-from components.params import ExampleGenParams
-from components.provenance import RowLog, write_provenance
-from components.source_plans import plan_source
-from components.sources import RetypedError, Source
-from components.splits import SPLITS, Splitter, num_eval_rows
-from components.splits_time import BadTimeError, newest_cut, time_values
-from components.tfrecord_shards import Spool, SpoolWriter, write_shards
+from crossnet.components.artifacts import Examples
+from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.params import ExampleGenParams
+from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
+from crossnet.components.sources.base import RetypedError, Source
+from crossnet.components.sources.csv_cells import parse_time
+from crossnet.components.sources.files import input_files
+from crossnet.components.sources.plan import plan_source
+from crossnet.components.sources.provenance import RowLog, write_provenance
+from crossnet.components.sources.splits import SPLITS, Splitter, num_eval_rows
+from crossnet.components.sources.time_split import BadTimeError, newest_cut, time_values
 
 
 @dataclass

@@ -16,17 +16,17 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from components import checks
-from components.artifacts import Anomalies, Examples, Schema, Statistics
-from components.checks import ERROR, ColumnsStatistics, Finding
-from components.column_statistics import by_column
-from components.dataset import read_columns
-from components.features import is_retired, read_schema
-from components.files import write_json
-from components.params import ExampleValidatorParams
-from components.provenance import locate
-from components.repeats import RowHashes
-from components.row_checks import RowRule, RowScan, data_rules, hash_rows, schema_rules
+from crossnet.components.artifacts import Anomalies, Examples, Schema, Statistics
+from crossnet.components.features import is_retired, read_schema
+from crossnet.components.files import write_json
+from crossnet.components.params import ExampleValidatorParams
+from crossnet.components.records.dataset import read_columns
+from crossnet.components.sources.provenance import locate
+from crossnet.components.statistics.columns import by_column
+from crossnet.components.validation import column_rules
+from crossnet.components.validation.column_rules import ERROR, ColumnsStatistics, Finding
+from crossnet.components.validation.repeats import RowHashes
+from crossnet.components.validation.row_rules import RowRule, RowScan, data_rules, hash_rows, schema_rules
 
 BATCH_ROWS = 65_536
 MOST_LISTED = 10
@@ -82,18 +82,18 @@ def _check_statistics(
     train, *others = examples.splits
     for split in examples.splits:
         rows = examples.counts[split]
-        yield from checks.check_empty(split, rows)
+        yield from column_rules.check_empty(split, rows)
         if rows and agreed is not None:
             features = {feature.name: feature for feature in agreed.feature if not is_retired(feature)}
             retired = {feature.name for feature in agreed.feature} - set(features)
             current = {name: type_name for name, type_name in types.items() if name not in retired}
-            yield from checks.check_columns(split, rows, features, current)
-    yield from checks.check_label(train, examples.counts[train], examples.label, by_split[train][examples.label])
+            yield from column_rules.check_columns(split, rows, features, current)
+    yield from column_rules.check_label(train, examples.counts[train], examples.label, by_split[train][examples.label])
     for split in others:
-        yield from checks.check_skew(split, examples.counts[split], by_split[train], by_split[split], params)
+        yield from column_rules.check_skew(split, examples.counts[split], by_split[train], by_split[split], params)
     if previous is not None:
         before = by_column(previous.proto("train"))
-        yield from checks.check_drift(train, examples.counts[train], before, by_split[train], params)
+        yield from column_rules.check_drift(train, examples.counts[train], before, by_split[train], params)
 
 
 def _check_rows(
@@ -116,12 +116,12 @@ def _check_rows(
                     keys.add(hash_rows({key: columns[key]}))
             yield from scan.findings()
         repeats, leaked = table.find_repeats()
-        yield from checks.check_duplicates(repeats, sum(counts.values()), params.max_duplicate_fraction)
+        yield from column_rules.check_duplicates(repeats, sum(counts.values()), params.max_duplicate_fraction)
         for split, leak in leaked.items():
-            yield from checks.check_row_leakage(split, leak, counts[split], params.max_leaked_fraction)
+            yield from column_rules.check_row_leakage(split, leak, counts[split], params.max_leaked_fraction)
         if key:
             for split, leak in keys.find_repeats()[1].items():
-                yield from checks.check_key_leakage(split, key, leak, counts[split])
+                yield from column_rules.check_key_leakage(split, key, leak, counts[split])
 
 
 def _key_column(examples: Examples) -> str:
@@ -152,7 +152,7 @@ def _row_rules(
     types = {column["name"]: column["type"] for column in examples.properties["columns"]}
     for feature in agreed.feature:
         name = feature.name
-        if name in vocabularies and name in types and checks.fits(types[name], feature):
+        if name in vocabularies and name in types and column_rules.fits(types[name], feature):
             yield from schema_rules(feature, vocabularies[name], statistics[name], is_label=name == label.name)
 
 
@@ -188,7 +188,7 @@ def _proto(found: Sequence[tuple[Finding, dict[str, Any]]], schema: schema_pb2.S
         if finding.distance is not None:
             measured = proto.drift_skew_info.add()
             measured.path.step.append(finding.column)
-            kind = measured.skew_measurements if finding.rule is checks.SKEW else measured.drift_measurements
+            kind = measured.skew_measurements if finding.rule is column_rules.SKEW else measured.drift_measurements
             kind.add(type=MEASURES[finding.distance.measure], value=finding.distance.value, threshold=finding.threshold)
     return proto
 
@@ -211,6 +211,6 @@ def explain(anomalies: Anomalies) -> str:
         more = f"; {len(clauses) - MOST_LISTED:,} more in anomalies.json" if len(clauses) > MOST_LISTED else ""
         sentences.append(f"{number}: {'; '.join(clauses[:MOST_LISTED])}{more}.")
     if severity == "error":
-        remedies = {rule.remedy for rule in checks.RULES if rule.name in {anomaly["rule"] for anomaly in chosen}}
+        remedies = {rule.remedy for rule in column_rules.RULES if rule.name in {anomaly["rule"] for anomaly in chosen}}
         sentences.append(f"Fix the source{''.join(f', or {remedy}' for remedy in sorted(remedies - {''}))}.")
     return " ".join(sentences)

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from components.artifacts import Evaluation, Examples, InfraValidation, Model, Schema
-from components.dataset import read_dataset
-from components.errors import ExportError
-from components.features import Feature, read_schema
-from components.files import write_json
-from components.params import InfraValidatorParams
-from serving.client import PredictionClient
-from serving.launcher import running_server
-from serving.status import DeadlineError, ServingError, UnavailableError, UsageError
+from crossnet.components.artifacts import Evaluation, Examples, InfraValidation, Model, Schema
+from crossnet.components.errors import ExportError
+from crossnet.components.features import Feature, read_schema
+from crossnet.components.files import write_json
+from crossnet.components.params import InfraValidatorParams
+from crossnet.components.records.dataset import read_dataset
+from crossnet.serving.client import PredictionClient
+from crossnet.serving.launcher import running_server
+from crossnet.serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
 log = logging.getLogger(__name__)
 

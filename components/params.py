@@ -1,8 +1,8 @@
 """Settings of every step, one frozen dataclass each: the only place that states a default, a range or a unit.
 
-`pipeline.config` checks values against what `setting` says, and the reference in docs/ is generated from it. What two
-settings must agree on is checked by a dataclass's `problems`, which returns one sentence per mistake, so that all are
-shown at once. In TOML and `--set`, an optional setting is switched off by the word "none".
+`crossnet.pipeline.config` checks values against what `setting` says, and the reference in docs/ is generated from it.
+What two settings must agree on is checked by a dataclass's `problems`, which returns one sentence per mistake, so that
+all are shown at once. In TOML and `--set`, an optional setting is switched off by the word "none".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from components.files import FOLDER_NAME, is_folder_name
+from crossnet.components.files import FOLDER_NAME, is_folder_name
 
 MODEL_KINDS = ("cross_layer", "tfrs_cross", "dense")
 OPTIMIZERS = ("adam", "adagrad", "sgd", "rmsprop")

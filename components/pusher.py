@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components import interrupts
-from components.artifacts import Evaluation, InfraValidation, Model, PushedModel
-from components.errors import NotBlessedError, PipelineError
-from components.files import folder_checksum, read_json, write_json
-from components.params import PusherParams
+from crossnet.components import interrupts
+from crossnet.components.artifacts import Evaluation, InfraValidation, Model, PushedModel
+from crossnet.components.errors import NotBlessedError, PipelineError
+from crossnet.components.files import folder_checksum, read_json, write_json
+from crossnet.components.params import PusherParams
 
 ROLLED_BACK = ".rolled_back"
 RECORD = ".json"

@@ -8,11 +8,11 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.artifacts import Examples, Schema, Statistics
-from components.column_statistics import by_column
-from components.errors import DataError, SettingsError
-from components.features import SERVING, is_retired
-from components.params import SchemaGenParams
+from crossnet.components.artifacts import Examples, Schema, Statistics
+from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.features import SERVING, is_retired
+from crossnet.components.params import SchemaGenParams
+from crossnet.components.statistics.columns import by_column
 
 TRAINING = "TRAINING"
 SCHEMA_FILE = "schema.pbtxt"

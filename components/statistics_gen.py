@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.artifacts import Examples, Statistics
-from components.column_statistics import ColumnStatistics, dataset_proto
-from components.dataset import read_file
-from components.example_wire import record_order
-from components.params import StatisticsGenParams
+from crossnet.components.artifacts import Examples, Statistics
+from crossnet.components.params import StatisticsGenParams
+from crossnet.components.records.dataset import read_file
+from crossnet.components.records.wire_format import record_order
+from crossnet.components.statistics.columns import ColumnStatistics, dataset_proto
 
 ShardStatistics = dict[str, ColumnStatistics]
 

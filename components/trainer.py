@@ -17,20 +17,20 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from components.artifacts import Examples, Model, Schema, Statistics
-from components.dataset import read_dataset
-from components.diagnosis import count_ids, diagnose, raise_not_finite
-from components.errors import TrainingError
-from components.export import export_model
-from components.features import read_schema
-from components.files import folder_checksum, write_json
-from components.fit import History, fit
-from components.models import Architecture, build_network, check_architecture, describe, initialize
-from components.params import OPTIMIZERS, DenseParams, TrainerParams
-from components.preprocessing import Preprocessing, Transform, make_preprocessing
-from components.rows import Rows, read_rows
-from components.warm_start import continue_preprocessing, load_weights, read_exported
-from components.warmup_requests import write_warmup_requests
+from crossnet.components.artifacts import Examples, Model, Schema, Statistics
+from crossnet.components.errors import TrainingError
+from crossnet.components.features import read_schema
+from crossnet.components.files import folder_checksum, write_json
+from crossnet.components.networks.export import export_model
+from crossnet.components.networks.models import Architecture, build_network, check_architecture, describe, initialize
+from crossnet.components.networks.preprocessing import Preprocessing, Transform, make_preprocessing
+from crossnet.components.networks.warmup_requests import write_warmup_requests
+from crossnet.components.params import OPTIMIZERS, DenseParams, TrainerParams
+from crossnet.components.records.dataset import read_dataset
+from crossnet.components.training.diagnosis import count_ids, diagnose, raise_not_finite
+from crossnet.components.training.fit import History, fit
+from crossnet.components.training.rows import Rows, read_rows
+from crossnet.components.training.warm_start import continue_preprocessing, load_weights, read_exported
 
 LOGGER = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def train_model(
 ) -> Model:
     """Trains a network of one kind on the train split and exports it with its preprocessing.
 
-    What is promised about equal results is written at `components.fit.fit`.
+    What is promised about equal results is written at `crossnet.components.training.fit.fit`.
 
     Args:
       examples: Rows in splits `train` and, unless empty, `eval` (for the history and early stopping).
@@ -204,7 +204,7 @@ def _explain(examples: Examples, train: Rows, preprocessing: Preprocessing, para
     """Returns what `fit` calls when a loss is not finite."""
 
     def locate(row: int) -> str:
-        from components import provenance
+        from crossnet.components.sources import provenance
 
         return str(provenance.locate(examples, "train", row))
 

@@ -17,11 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import MEAN_PREDICTOR, Examples, Schema, Statistics
-from components.errors import DataAnomalyError, DivergedError
-from components.files import write_json
-from components.params import CrossLayerParams, DenseParams, EvaluatorParams, SchemaGenParams, StatisticsGenParams
-from pipeline.config import Config
+from crossnet.components.artifacts import MEAN_PREDICTOR, Examples, Schema, Statistics
+from crossnet.components.errors import DataAnomalyError, DivergedError
+from crossnet.components.files import write_json
+from crossnet.components.params import (
+    CrossLayerParams,
+    DenseParams,
+    EvaluatorParams,
+    SchemaGenParams,
+    StatisticsGenParams,
+)
+from crossnet.pipeline.config import Config
 
 STRONG_DENSE = "strong_dense"
 # A run that is hardly better than the train mean has learned nothing.
@@ -92,8 +98,8 @@ def compare(
     """
     import tf_keras
 
-    from components.evaluator import evaluate_models
-    from components.trainer import train_model
+    from crossnet.components.evaluator import evaluate_models
+    from crossnet.components.trainer import train_model
 
     architectures: dict[str, CrossLayerParams | DenseParams] = {kind: getattr(config, kind) for kind in config.models}
     if strong_units:
@@ -206,10 +212,10 @@ def render(
 
 def _prepare(config: Config, work: Path) -> tuple[Examples, Statistics, Schema]:
     """Makes the rows, once for all runs, and checks them as a run does."""
-    from components.example_gen import generate_examples
-    from components.example_validator import validate_examples
-    from components.schema_gen import infer_schema
-    from components.statistics_gen import generate_statistics
+    from crossnet.components.example_gen import generate_examples
+    from crossnet.components.example_validator import validate_examples
+    from crossnet.components.schema_gen import infer_schema
+    from crossnet.components.statistics_gen import generate_statistics
 
     statistics_params: StatisticsGenParams = config.statistics_gen
     schema_params: SchemaGenParams = dataclasses.replace(config.schema_gen, reference="none")

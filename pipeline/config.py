@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components import params
-from components.errors import SettingsError
+from crossnet.components import params
+from crossnet.components.errors import SettingsError
 
 SHIPPED = Path(__file__).parent / "configs"
 NONE = "none"

@@ -10,7 +10,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-from pipeline.fingerprint import LIBRARIES
+from crossnet.pipeline.fingerprint import LIBRARIES
 
 FIX_CORE = "make run (installs what requirements.lock pins)"
 

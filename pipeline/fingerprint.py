@@ -19,10 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.files import folder_checksum, json_value
+from crossnet.components.files import folder_checksum, json_value
 
-HOUSE = Path(__file__).parent.parent
-PACKAGES = ("components", "serving", "pipeline")
+HOUSE = Path(__file__).parent.parent.parent  # the folder that holds the package
+PACKAGE = "crossnet"
 LIBRARIES = (
     "tensorflow",
     "tf-keras",
@@ -40,7 +40,7 @@ PATHS = ("input", "input_pattern", "schema_file", "warm_start")
 
 
 def step_fingerprint(parts: Mapping[str, Any]) -> str:
-    """Returns 16 hex digits for the parts (see `pipeline.plan`), which must be JSON values."""
+    """Returns 16 hex digits for the parts (see `crossnet.pipeline.plan`), which must be JSON values."""
     text = json.dumps(json_value(parts), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -132,11 +132,12 @@ def _imports(module: str) -> tuple[str, ...]:
     file = _file(module)
     if file is None:
         return ()
-    names = [module.rpartition(".")[0]]
+    parent = module.rpartition(".")[0]
+    names = [] if parent == PACKAGE else [parent]  # the package's own file names the public API, which no module uses
     for node in _import_statements(file.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    inside = [name for name in names if name.partition(".")[0] in PACKAGES and _file(name)]
+    inside = [name for name in names if name.startswith(f"{PACKAGE}.") and _file(name)]
     return tuple(dict.fromkeys(inside))

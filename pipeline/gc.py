@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from components import interrupts
-from components.artifacts import ARTIFACT_FILE
-from components.files import read_json
-from components.pusher import read_record, versions_in_service
-from pipeline.store import Store
+from crossnet.components import interrupts
+from crossnet.components.artifacts import ARTIFACT_FILE
+from crossnet.components.files import read_json
+from crossnet.components.pusher import read_record, versions_in_service
+from crossnet.pipeline.store import Store
 
 
 def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[list[Path], int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.config import Config
+from crossnet.pipeline.config import Config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class Step:
     Attributes:
       name: The step's name on disk, on the screen and in `--until`.
       function: `module:function`; imported only when the step must run.
-      output: Type of the artifact that it returns, a class of `components.artifacts`.
+      output: Type of the artifact that it returns, a class of `crossnet.components.artifacts`.
       inputs: Argument -> name of the step that makes it, or names of steps, given as a dict by model.
       settings: Other keyword arguments; they enter the fingerprint.
       files: Whether the step reads outside data; its content enters the fingerprint.
@@ -54,7 +54,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
     trainers = tuple(
         Step(
             name=f"trainer_{kind}",
-            function="components.trainer:train_model",
+            function="crossnet.components.trainer:train_model",
             output="Model",
             inputs={"examples": "example_gen", "schema": "schema_gen", "statistics": "statistics_gen"},
             settings={
@@ -74,21 +74,21 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
     return (
         Step(
             name="example_gen",
-            function="components.example_gen:generate_examples",
+            function="crossnet.components.example_gen:generate_examples",
             output="Examples",
             settings={"params": config.example_gen},
             files=config.example_gen.source != "synthetic",
         ),
         Step(
             name="statistics_gen",
-            function="components.statistics_gen:generate_statistics",
+            function="crossnet.components.statistics_gen:generate_statistics",
             output="Statistics",
             inputs={"examples": "example_gen"},
             settings={"params": config.statistics_gen},
         ),
         Step(
             name="schema_gen",
-            function="components.schema_gen:infer_schema",
+            function="crossnet.components.schema_gen:infer_schema",
             output="Schema",
             inputs={"examples": "example_gen", "statistics": "statistics_gen"},
             settings={"params": config.schema_gen},
@@ -97,7 +97,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         ),
         Step(
             name="example_validator",
-            function="components.example_validator:validate_examples",
+            function="crossnet.components.example_validator:validate_examples",
             output="Anomalies",
             inputs={"examples": "example_gen", "statistics": "statistics_gen", "schema": "schema_gen"},
             settings={"params": config.example_validator},
@@ -106,7 +106,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         *trainers,
         Step(
             name="evaluator",
-            function="components.evaluator:evaluate_models",
+            function="crossnet.components.evaluator:evaluate_models",
             output="Evaluation",
             inputs={"examples": "example_gen", "schema": "schema_gen", "models": models},
             settings={"params": config.evaluator},
@@ -114,7 +114,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         ),
         Step(
             name="infra_validator",
-            function="components.infra_validator:validate_infra",
+            function="crossnet.components.infra_validator:validate_infra",
             output="InfraValidation",
             inputs={"examples": "example_gen", "schema": "schema_gen", "evaluation": "evaluator", "models": models},
             settings={"params": config.infra_validator, "force": bool(force)},
@@ -122,7 +122,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         ),
         Step(
             name="pusher",
-            function="components.pusher:push_model",
+            function="crossnet.components.pusher:push_model",
             output="PushedModel",
             inputs={"evaluation": "evaluator", "infra_validation": "infra_validator", "models": models},
             settings={"params": config.pusher, "serving_dir": serving_dir, "force": force},

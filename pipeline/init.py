@@ -15,12 +15,12 @@ from pathlib import Path
 import pyarrow as pa
 import tomli_w
 
-from components.csv_source import plan_csv
-from components.csv_source_lines import read_header
-from components.errors import SettingsError
-from components.files import MOST_FOLDER_LETTERS
-from components.params import ExampleGenParams
-from components.sources import Source
+from crossnet.components.errors import SettingsError
+from crossnet.components.files import MOST_FOLDER_LETTERS
+from crossnet.components.params import ExampleGenParams
+from crossnet.components.sources.base import Source
+from crossnet.components.sources.csv import plan_csv
+from crossnet.components.sources.csv_lines import read_header
 
 SAMPLE_ROWS = 10_000
 WORDS = {
@@ -172,5 +172,5 @@ def _because(names: tuple[str, ...], reason: str, shown: tuple[str, ...] = ()) -
 
 
 def _model_name(file: Path) -> str:
-    """Returns a model's name for a table, plain as `components.files.is_folder_name` wants it."""
+    """Returns a model's name for a table, plain as `crossnet.components.files.is_folder_name` wants it."""
     return re.sub(r"[^A-Za-z0-9]", "_", file.name.partition(".")[0]).lstrip("_")[:MOST_FOLDER_LETTERS] or "model"

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import artifacts
-from components.artifacts import Artifact
-from components.errors import SettingsError
-from components.files import folder_checksum, json_value, read_json
-from components.inputs import input_files
-from components.pusher import read_record, versions_in_service
-from pipeline import fingerprint as fp
-from pipeline.config import NONE, Config
-from pipeline.graph import Step, build_graph
-from pipeline.store import Store
+from crossnet.components import artifacts
+from crossnet.components.artifacts import Artifact
+from crossnet.components.errors import SettingsError
+from crossnet.components.files import folder_checksum, json_value, read_json
+from crossnet.components.pusher import read_record, versions_in_service
+from crossnet.components.sources.files import input_files
+from crossnet.pipeline import fingerprint as fp
+from crossnet.pipeline.config import NONE, Config
+from crossnet.pipeline.graph import Step, build_graph
+from crossnet.pipeline.store import Store
 
 
 @dataclass(frozen=True)

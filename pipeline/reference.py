@@ -1,6 +1,7 @@
-"""Writes docs/reference-settings.md and docs/reference-cli.md: `python -m pipeline.reference`.
+"""Writes docs/reference-settings.md and docs/reference-cli.md: `python -m crossnet.pipeline.reference`.
 
-The settings are read from `components.params`, the commands from `pipeline.cli`; a test compares the pages with them.
+The settings are read from `crossnet.components.params`, the commands from `crossnet.pipeline.cli`; a test compares the
+pages with them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import Any
 
 import click
 
-from pipeline.cli import cli
-from pipeline.config import BOUNDS, NONE, Config
+from crossnet.pipeline.cli import cli
+from crossnet.pipeline.config import BOUNDS, NONE, Config
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 WIDTH = 100
-NOTE = "<!-- Written by `python -m pipeline.reference`; edit the source it reads, not this page. -->\n"
+NOTE = "<!-- Written by `python -m crossnet.pipeline.reference`; edit the source it reads, not this page. -->\n"
 TYPES = {int: "whole number", float: "number", bool: "true or false", str: "text"}
 
 
@@ -104,7 +105,7 @@ def cli_page() -> str:
 {NOTE}
 # Command line
 
-`crossnet` and `python -m pipeline` are the same program. Results go to standard output, progress to standard error,
+`crossnet` and `python -m crossnet` are the same program. Results go to standard output, progress to standard error,
 the full log to `runs/<run>/log.txt`.
 
 | command | does |

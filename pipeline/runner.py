@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components import artifacts, interrupts
-from components.artifacts import MEAN_PREDICTOR, Artifact
-from components.errors import DataAnomalyError, NotBlessedError, PipelineError
-from components.files import json_value, write_json
-from pipeline import fingerprint as fp
-from pipeline.config import Config, to_toml
-from pipeline.console import Reporter
-from pipeline.graph import Step, model_kind
-from pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, passes, serving_dir
-from pipeline.store import RUN_FILE, Store, utc_now
+from crossnet.components import artifacts, interrupts
+from crossnet.components.artifacts import MEAN_PREDICTOR, Artifact
+from crossnet.components.errors import DataAnomalyError, NotBlessedError, PipelineError
+from crossnet.components.files import json_value, write_json
+from crossnet.pipeline import fingerprint as fp
+from crossnet.pipeline.config import Config, to_toml
+from crossnet.pipeline.console import Reporter
+from crossnet.pipeline.graph import Step, model_kind
+from crossnet.pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, passes, serving_dir
+from crossnet.pipeline.store import RUN_FILE, Store, utc_now
 
 MODEL_KEYS = ("num_parameters", "train_rmse", "eval_rmse")
 STEP_KEYS = ("status", "seconds", "artifact")
@@ -252,7 +252,7 @@ def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:
 
 def _write_pages(store: Store, folder: Path, reporter: Reporter) -> None:
     """Writes the run's page and the index. What was pushed stays pushed, also where a page cannot be drawn."""
-    from pipeline.report import write_index, write_report
+    from crossnet.pipeline.report.pages import write_index, write_report
 
     try:
         write_report(store, folder.name)

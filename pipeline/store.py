@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import ARTIFACT_FILE, Artifact
-from components.errors import MissingArtifactError, PipelineError, SettingsError
-from components.files import read_json, write_json
+from crossnet.components.artifacts import ARTIFACT_FILE, Artifact
+from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
+from crossnet.components.files import read_json, write_json
 
 TEMPORARY = ".tmp-"
 RUN_FILE = "run.json"

@@ -1,7 +1,8 @@
 """Starts a server: tensorflow_model_server where it is installed, the embedded one elsewhere, or docker's.
 
 `running_server` lends one to a test or to InfraValidator; `serve` is the work of `crossnet serve`. The real server gets
-its flags as `--name=value`, the only form it reads, and the configuration files of `serving.deployment`.
+its flags as `--name=value`, the only form it reads, and the configuration files of
+`crossnet.serving.config.deployment`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.deployment import Deployment
-from serving.flags import ServerFlags
-from serving.status import DeadlineError, ServingError, UnavailableError, UsageError
+from crossnet.serving.config.deployment import Deployment
+from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
 BINARY = "tensorflow_model_server"
 _SIGNAL_SECONDS = 0.1  # how late a signal may be noticed
@@ -79,7 +80,7 @@ def running_server(
       ServingError: The model does not load, or not in time; the message has the server's own words.
     """
     if server == "embedded" or (server == "auto" and find_binary() is None):
-        from serving.server import Server
+        from crossnet.serving.server import Server
 
         flags = ServerFlags(
             port=0, model_name=model_name, model_base_path=str(base_path.absolute()), max_num_load_retries=0
@@ -132,7 +133,7 @@ def wait_available(
     Raises:
       ServingError: The process ended, or the time is up.
     """
-    from serving.client import PredictionClient
+    from crossnet.serving.client import PredictionClient
 
     deadline = time.monotonic() + timeout_seconds if timeout_seconds is not None else None
     for model in models:
@@ -196,7 +197,7 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
                 return 0
             if server != "embedded":
                 return _serve_process(deployment, server, stopping)
-            from serving.server_command import main
+            from crossnet.serving.server_command import main
 
             with deployment.following_models():
                 return main(deployment.embedded_flags(), stopping=stopping)

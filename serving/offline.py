@@ -1,4 +1,4 @@
-"""Answers from a SavedModel on disk, without a server: the surface of `serving.client`, in this process.
+"""Answers from a SavedModel on disk, without a server: the surface of `crossnet.serving.client`, in this process.
 
 The model is loaded and called as the embedded server does it, so a model that only works in Python fails here as it
 would there. The one module on the client's side that imports TensorFlow.
@@ -13,14 +13,14 @@ from typing import Any, Self
 
 import grpc
 
-from serving.answers import Prediction, Timings
-from serving.codec import read_tensor
-from serving.input_checks import fit_inputs
-from serving.messages import SignatureDef
-from serving.quiet import import_tensorflow
-from serving.signature import ModelMetadata, read_signatures
-from serving.status import InvalidRequestError, NotFoundError, ServerError, ServingError
-from serving.versions import list_versions
+from crossnet.serving.client.answers import Prediction, Timings
+from crossnet.serving.client.input_checks import fit_inputs
+from crossnet.serving.config.versions import list_versions
+from crossnet.serving.embedded.codec import read_tensor
+from crossnet.serving.embedded.quiet import import_tensorflow
+from crossnet.serving.protocol.messages import SignatureDef
+from crossnet.serving.protocol.signature import ModelMetadata, read_signatures
+from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError, ServingError
 
 
 def find_saved_model(folder: Path) -> Path:
@@ -59,7 +59,7 @@ class OfflineModel:
         import_tensorflow()
         import tensorflow as tf
 
-        from serving.model import LoadedModel
+        from crossnet.serving.embedded.model import LoadedModel
 
         self._refusal = tf.errors.OpError
         try:

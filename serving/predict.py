@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from serving import row_files
-from serving.answers import Prediction
-from serving.client import PredictionClient
-from serving.connection import Tls
-from serving.dtypes import Array
-from serving.row_columns import ColumnMaker
-from serving.rows import Row
-from serving.status import InvalidRequestError, RowsError, ServerError, ServingError, UsageError
-from serving.streams import STANDARD_INPUT, opened, written
+from crossnet.serving.client import PredictionClient
+from crossnet.serving.client.answers import Prediction
+from crossnet.serving.client.connection import Tls
+from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.rows import formats
+from crossnet.serving.rows.base import Row
+from crossnet.serving.rows.columns import ColumnMaker
+from crossnet.serving.rows.streams import STANDARD_INPUT, opened, written
+from crossnet.serving.status import InvalidRequestError, RowsError, ServerError, ServingError, UsageError
 
 _SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
 
@@ -66,8 +66,8 @@ def predict_rows(
     """Adds the model's outputs to each row of a file, in its order.
 
     A feature is found under its own name or under the header it had before ExampleGen mapped it (`trip miles` is
-    `trip_miles`). Cells mean what they mean to ExampleGen, see `serving.cells`: a null in JSON or an empty cell in CSV
-    is a missing value, NaN or "" for text. A key that is not there at all is a mistake.
+    `trip_miles`). Cells mean what they mean to ExampleGen, see `crossnet.serving.rows.cells`: a null in JSON or an
+    empty cell in CSV is a missing value, NaN or "" for text. A key that is not there at all is a mistake.
 
     Args:
       rows: The file, or "-" for standard input.
@@ -75,7 +75,7 @@ def predict_rows(
         written as the answers come. None: standard output.
       target, model_name, version, label, timeout_seconds, tls, headers: As for `PredictionClient`.
       wait_seconds: How long to wait for the server's model to be ready; 0: not at all.
-      offline: A SavedModel to use instead of a server, see `serving.offline.find_saved_model`.
+      offline: A SavedModel to use instead of a server, see `crossnet.serving.offline.find_saved_model`.
       file_format: "jsonl", "csv" or "tfrecord"; None goes by the file's name, and takes "jsonl" for standard input.
       signature_name: None takes `serving_examples` for TFRecord and `serving_default` otherwise.
       batch_size: Rows per call.
@@ -87,7 +87,7 @@ def predict_rows(
       RowsError: A row cannot be read; names file and line.
       OutputError: What was answered cannot be written.
       InvalidRequestError: Rows do not fit the model; names file, line, and the features missing and extra.
-      ServingError: The server did not answer, see `serving.status`.
+      ServingError: The server did not answer, see `crossnet.serving.status`.
     """
     start = time.monotonic()
     name = STANDARD_INPUT if str(rows) == "-" else str(rows)
@@ -100,12 +100,12 @@ def predict_rows(
         sink = stack.enter_context(written(output))
         source = stack.enter_context(opened(rows))
         with _reading(name):
-            table = row_files.reader(source, kind, name)
+            table = formats.reader(source, kind, name)
         batches = _batches(table.rows(), batch_size, name)
         first = next(batches, None)  # before the model is asked for: a bad file is told without a server
         model: Any
         if offline is not None:
-            from serving.offline import OfflineModel
+            from crossnet.serving.offline import OfflineModel
 
             model = stack.enter_context(OfflineModel(offline, model_name=model_name))
         else:
@@ -146,13 +146,13 @@ def _format(name: str, output: Path | None, file_format: str | None, batch_size:
     Raises:
       UsageError: It cannot be told, or the options do not go together.
     """
-    kind = file_format or row_files.format_of(name) or ("jsonl" if name == STANDARD_INPUT else None)
+    kind = file_format or formats.format_of(name) or ("jsonl" if name == STANDARD_INPUT else None)
     problems = []
     if kind is None:
-        problems.append(f"The name of `{name}` tells no format. Give one of: {', '.join(row_files.FORMATS)}.")
-    elif kind not in row_files.FORMATS:
-        problems.append(f"Unknown format `{kind}`. There are: {', '.join(row_files.FORMATS)}.")
-    elif output and row_files.format_of(output.name) not in (None, kind):
+        problems.append(f"The name of `{name}` tells no format. Give one of: {', '.join(formats.FORMATS)}.")
+    elif kind not in formats.FORMATS:
+        problems.append(f"Unknown format `{kind}`. There are: {', '.join(formats.FORMATS)}.")
+    elif output and formats.format_of(output.name) not in (None, kind):
         problems.append(f"The output has the format of the input, {kind}; `{output}` is named otherwise.")
     if batch_size < 1:
         problems.append(f"`batch_size` must be at least 1; received {batch_size}.")

@@ -3,7 +3,7 @@
     with Server(ServerFlags(port=0, model_name="rides", model_base_path="/models/rides")) as server:
         ...  # answers at 127.0.0.1, port server.port
 
-`serving.server_command` makes a command of it.
+`crossnet.serving.server_command` makes a command of it.
 Left out on purpose: Classify, MultiInference, batching, the profiler, TFLite, Prometheus. Unlike the real server it
 listens on loopback unless told otherwise (`--host`), finishes the calls in flight on SIGTERM, and exits with 1 when it
 cannot start.
@@ -21,19 +21,19 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from serving.call_threads import CallThreads
-from serving.codes import failed_to_start
-from serving.flags import ServerFlags
-from serving.listen import open_server
-from serving.manager import ModelManager
-from serving.status import DeadlineError, ServingError
-from serving.versions import ModelConfig
+from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.config.versions import ModelConfig
+from crossnet.serving.embedded.call_threads import CallThreads
+from crossnet.serving.embedded.listen import open_server
+from crossnet.serving.embedded.manager import ModelManager
+from crossnet.serving.protocol.codes import failed_to_start
+from crossnet.serving.status import DeadlineError, ServingError
 
 if TYPE_CHECKING:
-    from serving.config_file import ConfigFile
-    from serving.model import LoadedModel
-    from serving.rest import RestServer
-    from serving.servicer import Servicer
+    from crossnet.serving.config.file import ConfigFile
+    from crossnet.serving.embedded.model import LoadedModel
+    from crossnet.serving.embedded.rest import RestServer
+    from crossnet.serving.embedded.servicer import Servicer
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ class Server:
 
     def _read_configs(self) -> list[ModelConfig]:
         if self.flags.model_config_file:
-            from serving.config_file import ConfigFile
+            from crossnet.serving.config.file import ConfigFile
 
             self._config_file = ConfigFile(self.flags.model_config_file, self._reload)
             return self._config_file.read()
@@ -189,7 +189,7 @@ class Server:
     def _credentials(self) -> Any:
         if not self.flags.ssl_config_file:
             return None
-        from serving.configs import server_credentials
+        from crossnet.serving.config.messages import server_credentials
 
         return server_credentials(self.flags.ssl_config_file)
 
@@ -205,8 +205,8 @@ class Server:
     def _load(self, path: Path) -> LoadedModel:
         import tensorflow as tf
 
-        from serving.model import LoadedModel
-        from serving.warmup import warm_up
+        from crossnet.serving.embedded.model import LoadedModel
+        from crossnet.serving.embedded.warmup import warm_up
 
         flags = self.flags
         config = tf.compat.v1.ConfigProto(
@@ -223,8 +223,8 @@ class Server:
         return model
 
     def _listen(self, credentials: Any) -> None:
-        from serving.health import Health
-        from serving.servicer import Servicer
+        from crossnet.serving.embedded.health import Health
+        from crossnet.serving.embedded.servicer import Servicer
 
         flags = self.flags
         servicer = self._servicer = Servicer(
@@ -242,7 +242,7 @@ class Server:
         if flags.rest_api_port and flags.rest_api_port == self.port:
             log.error("--rest_api_port is the gRPC port, %d: REST is not started, gRPC goes on.", self.port)
         elif self._with_rest:
-            from serving.rest import RestServer
+            from crossnet.serving.embedded.rest import RestServer
 
             self._rest = RestServer(servicer, self._manager, flags, host=self.host)
             self.rest_port = self._rest.port

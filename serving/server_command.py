@@ -1,4 +1,7 @@
-"""The embedded server as a command with the real server's flags: `python -m serving.server_command --port=8500 ...`."""
+"""Starts the embedded server with the real server's flags.
+
+`python -m crossnet.serving.server_command --port=8500 ...`
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from serving.flags import ServerFlags, parse_flags
-from serving.quiet import import_tensorflow
-from serving.server import DRAIN_SECONDS, Server
-from serving.status import ServingError
+from crossnet.serving.config.flags import ServerFlags, parse_flags
+from crossnet.serving.embedded.quiet import import_tensorflow
+from crossnet.serving.server import DRAIN_SECONDS, Server
+from crossnet.serving.status import ServingError
 
 _END_SECONDS = 5.0
 

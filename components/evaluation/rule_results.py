@@ -1,0 +1,107 @@
+"""What the gate's rules read and what they say: scores in, results out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from crossnet.components.evaluation.metrics import ErrorSums
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was measured of all models, over the same rows.
+
+    Attributes:
+      names: The models, in the order of the sums.
+      whole: Sums over the eval split.
+      slices: Sums by slice.
+      resampled: Bootstrapped RMSE over the eval split, float64 (replicates, models), or None.
+    """
+
+    names: tuple[str, ...]
+    whole: ErrorSums
+    slices: Mapping[str, ErrorSums]
+    resampled: Array | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """The version in service.
+
+    Attributes:
+      version: Its folder's name.
+      problem: Why it cannot be compared, a clause that follows "version 17 in service, which"; empty when it can.
+      name: Its name in `Scores.names`.
+    """
+
+    version: str
+    problem: str = ""
+    name: str = "(served)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleResult:
+    """One rule, applied to one candidate on one group of rows.
+
+    Attributes:
+      rule: The setting's name, or `finite_predictions`, `rules_set`.
+      metric: What was compared.
+      slice: The slice, or None for the whole split.
+      rows: Rows judged.
+      candidate: The candidate's value.
+      reference: The baseline's or the served model's value.
+      difference: Candidate minus reference, or minus threshold where there is no reference.
+      interval: Confidence bounds of what decided; an open end is None.
+      threshold: The limit that decided.
+      margin: Share of the reference's value.
+      passed: None when the rule was skipped.
+      message: One sentence.
+    """
+
+    rule: str
+    metric: str
+    message: str
+    passed: bool | None
+    rows: int
+    slice: str | None = None
+    candidate: float | None = None
+    reference: float | None = None
+    difference: float | None = None
+    interval: tuple[float | None, float | None] | None = None
+    threshold: float | None = None
+    margin: float | None = None
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the rule was not asked."""
+        return self.passed is None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the result as verdict.json has it."""
+        return asdict(self) | {"skipped": self.skipped}
+
+
+def number(value: float, other: float = math.nan) -> str:
+    """Returns three digits of `value`, or as many as tell it from `other`."""
+    for digits in range(3, 18):
+        text = f"{value:.{digits}g}"
+        if value == other or text != f"{other:.{digits}g}":
+            break
+    return text
+
+
+def limit_text(value: float) -> str:
+    """Returns a limit as it was set, without the dust of binary fractions."""
+    return f"{value:.12g}"
+
+
+def percent(share: float) -> str:
+    """Returns a share as `4.2 %`."""
+    return f"{100 * share:.3g} %"

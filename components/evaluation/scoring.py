@@ -1,0 +1,163 @@
+"""Passes over Examples with exported models: every model sees a batch before the next batch is read.
+
+Memory is constant: predictions go to disk as they come, everything else is sums.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+
+from crossnet.components.artifacts import Examples
+from crossnet.components.errors import ExportError
+from crossnet.components.evaluation.intervals import GroupedSquares
+from crossnet.components.evaluation.metrics import ErrorSums, WorstRows, thinned
+from crossnet.components.evaluation.rule_results import Scores
+from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.evaluation.slices import Cut, Slicer
+from crossnet.components.features import Feature
+from crossnet.components.params import EvaluatorParams
+from crossnet.components.records.dataset import read_dataset
+
+log = logging.getLogger(__name__)
+Array = np.ndarray[Any, Any]
+
+
+class Predictor(Protocol):
+    """What is scored: features by name, each (rows,), to predictions (rows,)."""
+
+    def predict(self, features: Mapping[str, Array]) -> Array:
+        """Returns one prediction per row."""
+
+
+@dataclass(frozen=True)
+class MeanPredictor:
+    """Predicts one number for every row, as the simplest model does: the mean label of the train split."""
+
+    mean: float
+
+    def predict(self, features: Mapping[str, Array]) -> Array:
+        """Returns the mean, float64 (rows,)."""
+        return np.full(len(next(iter(features.values()))), self.mean)
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The model in service: an answer it cannot give is NaN, to be judged, and no failure of the evaluation."""
+
+    model: ServingSession
+
+    def predict(self, features: Mapping[str, Array]) -> Array:
+        """Returns the predictions, float32 (rows,)."""
+        try:
+            return self.model.predict(features)
+        except ExportError as error:
+            log.warning("the model in service does not answer: %s", error)
+            return np.full(len(next(iter(features.values()))), np.nan, np.float32)
+
+
+def predict_batches(
+    examples: Examples,
+    split: str,
+    features: Sequence[Feature],
+    label: Feature,
+    models: Mapping[str, Predictor],
+    *,
+    batch_size: int,
+) -> Iterator[tuple[dict[str, Array], Array, Array]]:
+    """Yields features by name (rows,), labels float64 (rows,) and predictions float64 (models, rows)."""
+    for columns, labels in read_dataset(examples, split, features, label, batch_size=batch_size):
+        assert labels is not None
+        yield columns, labels.astype(np.float64), np.array([model.predict(columns) for model in models.values()], float)
+
+
+def score_train(
+    examples: Examples, features: Sequence[Feature], label: Feature, models: Mapping[str, Predictor], batch_size: int
+) -> ErrorSums:
+    """Returns the sums over the train split, in the order of `models`."""
+    sums = ErrorSums(len(models))
+    for _, labels, predictions in predict_batches(examples, "train", features, label, models, batch_size=batch_size):
+        sums.add(labels, predictions)
+    return sums
+
+
+def score_eval(
+    examples: Examples,
+    features: Sequence[Feature],
+    label: Feature,
+    models: Mapping[str, Predictor],
+    *,
+    keys: Sequence[tuple[Cut, ...]],
+    recorded: Mapping[str, Feature],
+    output_dir: Path,
+    params: EvaluatorParams,
+) -> tuple[Scores, dict[str, list[dict[str, Any]]]]:
+    """Scores all models over the eval split.
+
+    Args:
+      examples: The rows.
+      features: What the models take.
+      label: What they predict.
+      models: The models; predictions of those that are `ServingSession`s are written.
+      keys: How rows are sliced.
+      recorded: Every recorded column, of which slices may name any.
+      output_dir: Where labels.npy and predictions/<model>.npy go, float32 (rows,), in record order.
+      params: Batch size; resamples and seed of the bootstrap.
+
+    Returns:
+      The scores, and the worst rows of each model whose predictions are written.
+    """
+    cuts = {cut for key in keys for cut in key}
+    known = {feature.name for feature in features} | {label.name}
+    columns = [*features, *(recorded[name] for name in sorted({cut.column for cut in cuts} - known))]
+    slicer = Slicer(keys, _samples(examples, {cut.column: recorded[cut.column] for cut in cuts if cut.bins}, params))
+    whole, squares, slices = ErrorSums(len(models)), GroupedSquares(len(models)), dict[str, ErrorSums]()
+    written = {name: i for i, (name, model) in enumerate(models.items()) if isinstance(model, ServingSession)}
+    worst = {name: WorstRows() for name in written}
+    rows = examples.counts["eval"]
+    (output_dir / "predictions").mkdir()
+    with contextlib.ExitStack() as stack:
+        labels_file = stack.enter_context(_npy(output_dir / "labels.npy", rows))
+        files = {name: stack.enter_context(_npy(output_dir / "predictions" / f"{name}.npy", rows)) for name in written}
+        batches = predict_batches(examples, "eval", columns, label, models, batch_size=params.batch_size)
+        for inputs, labels, predictions in batches:
+            labels_file.write(labels.astype("<f4").tobytes())
+            for name, model in written.items():
+                files[name].write(predictions[model].astype("<f4").tobytes())
+                worst[name].add(whole.rows, labels, predictions[model], inputs)
+            whole.add(labels, predictions)
+            with np.errstate(all="ignore"):
+                squares.add(np.square(predictions - labels))
+            for name, places in slicer.groups(inputs | {label.name: labels.astype(np.float32)}):
+                slices.setdefault(name, ErrorSums(len(models))).add(labels[places], predictions[:, places])
+    scores = Scores(
+        names=tuple(models),
+        whole=whole,
+        slices=dict(sorted(slices.items())),
+        resampled=squares.resampled_rmse(params.num_bootstrap, params.seed),
+    )
+    return scores, {name: rows.rows() for name, rows in worst.items()}
+
+
+def _samples(examples: Examples, columns: Mapping[str, Feature], params: EvaluatorParams) -> dict[str, Array]:
+    """Returns values of numeric columns of the eval split, thinned to a bounded number."""
+    return {
+        name: thinned(
+            batch[name] for batch, _ in read_dataset(examples, "eval", [column], None, batch_size=params.batch_size)
+        )
+        for name, column in columns.items()
+    }
+
+
+@contextlib.contextmanager
+def _npy(path: Path, rows: int) -> Iterator[BinaryIO]:
+    """Opens a .npy file of float32 (rows,) to which the values are then written, little-endian, in order."""
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (rows,)})
+        yield stream

@@ -1,0 +1,103 @@
+"""Runs an exported SavedModel the way tensorflow_model_server does: restored into a session, called by signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from crossnet.components.errors import ExportError
+
+SIGNATURE = "serving_default"
+OUTPUT = "prediction"
+
+
+class ServingSession:
+    """A SavedModel's `serving_default` signature, open for calls.
+
+    The server restores a SavedModel into a session and runs the tensors that a signature names. Some exports load in
+    Python as objects and fail there, so this loads them as the server does. It is also the fastest way: nothing is
+    traced.
+
+    Args:
+      path: The SavedModel's folder.
+
+    Attributes:
+      inputs: Type of each named input: "float32", "int64" or "string".
+
+    Raises:
+      ExportError: It does not load, or it has no `serving_default` with the output `prediction`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import tensorflow as tf
+
+        self.path = path
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph)
+        try:
+            with graph.as_default():
+                meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
+        except (OSError, RuntimeError, ValueError, KeyError, tf.errors.OpError) as error:
+            self.close()
+            first = (str(error).splitlines() or [""])[0].rstrip(".")
+            raise ExportError(
+                f"`{path}` does not load as tensorflow_model_server loads it: {type(error).__name__}: {first}. "
+                "Expected a SavedModel with the tag `serve`. Export it again with `crossnet run`."
+            ) from error
+        signatures = meta_graph.signature_def
+        if SIGNATURE not in signatures or OUTPUT not in signatures[SIGNATURE].outputs:
+            self.close()
+            found = ", ".join(f"{name} -> {', '.join(signatures[name].outputs)}" for name in sorted(signatures))
+            raise ExportError(
+                f"`{path}` has no signature `{SIGNATURE}` with the output `{OUTPUT}`. Received: {found or 'none'}. "
+                "Export it again with `crossnet run`."
+            )
+        signature = signatures[SIGNATURE]
+        self.inputs: dict[str, str] = {
+            name: tf.dtypes.as_dtype(tensor.dtype).name for name, tensor in sorted(signature.inputs.items())
+        }
+        self._feeds = {name: signature.inputs[name].name for name in self.inputs}
+        self._fetch = signature.outputs[OUTPUT].name
+
+    def predict(self, features: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """Returns the predictions, float32 (rows,).
+
+        Args:
+          features: At least the inputs of the signature, each (rows,), in the form of `read_dataset`.
+
+        Raises:
+          ExportError: It fails, or the answer is not one float32 per row.
+        """
+        import tensorflow as tf
+
+        rows = len(next(iter(features.values())))
+        try:
+            values = self._session.run(self._fetch, {tensor: features[name] for name, tensor in self._feeds.items()})
+        except tf.errors.OpError as error:
+            first = (error.message.splitlines() or [""])[0].rstrip(".")
+            raise ExportError(
+                f"`{self.path}` does not answer {rows} rows: {type(error).__name__}: {first}. "
+                "Export it again with `crossnet run`."
+            ) from error
+        if values.shape != (rows,) or values.dtype != np.float32:
+            raise ExportError(
+                f"`{self.path}` answers {rows} rows with {values.dtype} {values.shape}, expected float32 ({rows},). "
+                "Export it again with `crossnet run`."
+            )
+        return np.asarray(values)
+
+    def close(self) -> None:
+        """Frees the session."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,139 @@
+"""Applies the gate's rules to every slice, with the family-wise error under control.
+
+`crossnet.components.evaluation.rules` holds the decisions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from crossnet.components.evaluation.intervals import MIN_ROWS, lower_bound
+from crossnet.components.evaluation.metrics import ErrorSums
+from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text, number, percent
+from crossnet.components.params import EvaluatorParams
+
+
+def judge_slices(
+    candidate: str, scores: Scores, params: EvaluatorParams, *, baseline: str, served: Served | None
+) -> list[RuleResult]:
+    """Returns the results about one candidate on all slices: those too small, then each rule in each slice.
+
+    A slice fails only on evidence: when the lower bound of its RMSE, or of the ratio to the reference's, is above the
+    limit, with an error of (1 - confidence) / (rules x slices) each. `max_rmse_ratio` divides by the label's standard
+    deviation over the whole split, so that all slices have one scale.
+    """
+    smallest = max(params.min_slice_rows, MIN_ROWS)
+    small = [
+        RuleResult(
+            rule="min_slice_rows",
+            metric="rows",
+            message=f"Slice `{name}` has {sums.rows:,} rows, fewer than {smallest}: reported, not judged.",
+            passed=None,
+            rows=sums.rows,
+            slice=name,
+            candidate=sums.rows,
+            threshold=smallest,
+        )
+        for name, sums in scores.slices.items()
+        if sums.rows < smallest
+    ]
+    judged = {name: sums for name, sums in scores.slices.items() if sums.rows >= smallest}
+
+    asked = _rules(scores, params, baseline, served)
+    tests = len(judged) * len(asked)
+    error = (1 - params.confidence) / max(tests, 1)
+    confidence = f"{percent(params.confidence)} over {tests:,} tests"
+    return small + [
+        _judge(rule, candidate, name, sums, scores, error, confidence)
+        for name, sums in judged.items()
+        for rule in asked
+    ]
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A rule as slices are asked: the RMSE, or its ratio to a reference's, is not shown to be above `limit`.
+
+    Attributes:
+      name: The setting's name.
+      limit: Of the RMSE, or of the ratio.
+      words: The limit, or the reference, in words.
+      reference: The reference's name in the scores; "" where there is none.
+      margin: Share of the reference's RMSE, for the record.
+    """
+
+    name: str
+    limit: float
+    words: str
+    reference: str = ""
+    margin: float | None = None
+
+
+def _rules(scores: Scores, params: EvaluatorParams, baseline: str, served: Served | None) -> list[_Rule]:
+    rules, std = [], scores.whole.label_std
+    if (limit := params.max_rmse) is not None:
+        rules.append(_Rule("max_rmse", limit, f"max_rmse {limit_text(limit)}"))
+    if (share := params.max_rmse_ratio) is not None and std > 0:
+        words = f"max_rmse_ratio {limit_text(share)} of the label's standard deviation {number(std)}"
+        rules.append(_Rule("max_rmse_ratio", share * std, words))
+    if (share := params.min_improvement) is not None:
+        rules.append(_Rule("min_improvement", 1 - share, f"baseline `{baseline}`", baseline, share))
+    if (margin := params.non_inferiority_margin) is not None and served is not None and not served.problem:
+        words = f"version {served.version} in service"
+        rules.append(_Rule("non_inferiority", 1 + margin, words, served.name, margin))
+    return rules
+
+
+def _judge(
+    rule: _Rule, candidate: str, name: str, sums: ErrorSums, scores: Scores, error: float, confidence: str
+) -> RuleResult:
+    model = scores.names.index(candidate)
+    other = scores.names.index(rule.reference) if rule.reference else None
+    rmse = sums.rmse(model)
+    if other is None:
+        reference, than = None, rule.words
+        bound = _lower_bound(sums, model, None, error)
+    else:
+        reference = sums.rmse(other)
+        than = f"{percent(rule.limit)} of the {number(reference, rmse)} of {rule.words}"
+        bound = _ratio_bound(sums, model, other, error)
+    passed = bound is not None and bound <= rule.limit
+    in_words = "no bound: NaN or infinity" if bound is None else f"lower bound {number(bound)}, {confidence}"
+    return RuleResult(
+        rule=rule.name,
+        metric="rmse",
+        slice=name,
+        rows=sums.rows,
+        candidate=rmse,
+        reference=reference,
+        difference=rmse - (rule.limit if reference is None else reference),
+        interval=(bound, None),
+        threshold=rule.limit,
+        margin=rule.margin,
+        passed=passed,
+        message=f"On slice `{name}` ({sums.rows:,} rows) `{candidate}` has rmse "
+        f"{number(rmse, rule.limit if reference is None else reference)}, "
+        f"{'not shown to be ' if passed else ''}above {than} ({in_words}).",
+    )
+
+
+def _ratio_bound(sums: ErrorSums, model: int, other: int, error: float) -> float | None:
+    """Returns the lower bound of the ratio, where no RMSE counts as less than the float32 floor."""
+    if sums.rmse(model) <= sums.floor:
+        return 0.0
+    if sums.rmse(other) <= sums.floor:
+        absolute = _lower_bound(sums, model, None, error)
+        return None if absolute is None else absolute / sums.floor if sums.floor else math.inf
+    return _lower_bound(sums, model, other, error)
+
+
+def _lower_bound(sums: ErrorSums, model: int, other: int | None, error: float) -> float | None:
+    """Returns the lower bound of the RMSE, or of its ratio to another model's; None where a sum is not finite."""
+    means, products = sums.mean_squares, sums.mean_products
+    mean, square = float(means[model]), float(products[model, model])
+    if other is None:
+        numbers = (mean, square, 1.0, 1.0, mean)
+    else:
+        numbers = (mean, square, float(means[other]), float(products[other, other]), float(products[model, other]))
+    return lower_bound(*numbers, sums.rows, error) if all(map(math.isfinite, numbers)) else None

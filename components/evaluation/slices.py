@@ -1,0 +1,133 @@
+"""Groups of rows that are judged on their own, such as `[["species"], ["x0:quartile"], ["species", "island"]]`.
+
+A slice is a combination of values: of a column as it is, or of a numeric column cut at the quantiles of the eval split
+(`x0:quartile`, `x0:decile`). A missing value is a value, `(missing)`. A combination without rows is no slice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crossnet.components.errors import SettingsError
+from crossnet.components.features import Feature
+
+Array = np.ndarray[Any, Any]
+
+BINS = {"quartile": 4, "decile": 10}
+MISSING = "(missing)"
+MAX_SLICES = 1000
+
+
+class Cut(NamedTuple):
+    """One column of a slicing key; `bins` is "" for the values themselves."""
+
+    column: str
+    bins: str
+
+    def __str__(self) -> str:
+        return f"{self.column}:{self.bins}" if self.bins else self.column
+
+
+def parse_slices(slices: Sequence[Sequence[str]], columns: Mapping[str, Feature]) -> list[tuple[Cut, ...]]:
+    """Returns the slicing keys.
+
+    Args:
+      slices: `evaluator.slices`.
+      columns: What may be named: every recorded column.
+
+    Raises:
+      SettingsError: Columns or suffixes are unknown, or a text column is cut; all of them are listed.
+    """
+    problems, keys = [], []
+    for names in slices:
+        cuts = []
+        for name in names:
+            column, _, bins = (name, "", "") if name in columns else name.rpartition(":")
+            if not column and name not in columns:
+                column, bins = bins, ""
+            if column not in columns:
+                near = difflib.get_close_matches(column, columns, 1)
+                hint = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(sorted(columns))}."
+                problems.append(f"`evaluator.slices` names the unknown column `{column}`. {hint}")
+            elif bins and bins not in BINS:
+                problems.append(
+                    f"`evaluator.slices` cuts `{name}`. Expected `{column}:{f'` or `{column}:'.join(BINS)}`."
+                )
+            elif bins and columns[column].is_text:
+                problems.append(f"`evaluator.slices` cuts the text column `{column}`. Name it without `:{bins}`.")
+            cuts.append(Cut(column, bins))
+        keys.append(tuple(cuts))
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return list(dict.fromkeys(keys))  # named twice, its rows would count twice
+
+
+class Slicer:
+    """Deals the rows of a batch to slices.
+
+    Args:
+      keys: From `parse_slices`.
+      samples: For each cut column, a sample of its values, float (rows,), of which the quantiles are taken.
+    """
+
+    def __init__(self, keys: Sequence[tuple[Cut, ...]], samples: Mapping[str, Array]) -> None:
+        self._keys = keys
+        self._seen: dict[tuple[Cut, ...], set[str]] = {key: set() for key in keys}
+        self._edges = {}
+        for cut in {cut for key in keys for cut in key if cut.bins}:
+            values = samples[cut.column]
+            values = values[~np.isnan(values)].astype(np.float64)
+            inner = np.arange(1, BINS[cut.bins]) / BINS[cut.bins]
+            self._edges[cut] = np.unique(np.quantile(values, inner)) if len(values) else np.zeros(0)
+
+    def groups(self, columns: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+        """Yields the name of each slice in the batch and the places of its rows, int64 (rows in slice,).
+
+        Raises:
+          SettingsError: One key makes more than `MAX_SLICES` slices.
+        """
+        for key in self._keys:
+            code, names = np.zeros(len(next(iter(columns.values()))), np.int64), [""]
+            for cut in key:
+                more, labels = self._codes(cut, columns[cut.column])
+                used, code = np.unique(code * len(labels) + more, return_inverse=True)
+                prefixes = [names[i // len(labels)] for i in used]
+                names = [
+                    f"{p}{', ' if p else ''}{cut}={labels[i % len(labels)]}"
+                    for p, i in zip(prefixes, used, strict=True)
+                ]
+            self._seen[key].update(names)
+            if len(self._seen[key]) > MAX_SLICES:
+                by = ", ".join(map(str, key))
+                raise SettingsError(
+                    f"`evaluator.slices` makes more than {MAX_SLICES:,} slices by `{by}`. "
+                    "Cut a number at its quantiles, such as `x:quartile`, or name another column."
+                )
+            order = np.argsort(code, kind="stable")
+            ends = np.cumsum(np.bincount(code, minlength=len(names)))
+            yield from zip(names, np.split(order, ends[:-1]), strict=True)
+
+    def _codes(self, cut: Cut, values: Array) -> tuple[Array, list[str]]:
+        """Returns each row's code, int64 (rows,), and the codes' names."""
+        if not cut.bins:
+            found, codes = np.unique(values, return_inverse=True)
+            return codes, [_name(value) for value in found]
+        edges = self._edges[cut]
+        codes = np.searchsorted(edges, values.astype(np.float64), side="right")
+        codes = np.where(np.isnan(values.astype(np.float64)), len(edges) + 1, codes)
+        texts = [f"{edge:.4g}" for edge in edges]
+        if not texts:
+            return codes, ["all", MISSING]
+        between = [f"{low} to {high}" for low, high in itertools.pairwise(texts)]
+        return codes, [f"below {texts[0]}", *between, f"from {texts[-1]}", MISSING]
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace") or MISSING
+    return MISSING if value != value else str(value)

@@ -1,0 +1,132 @@
+"""The verdict: verdict.json for machines and for the record, one screen of text for people.
+
+File structure of verdict.json:
+  blessed, champion, baseline    the run's verdict
+  models                         names in order of preference, the mean predictor last
+  rows, label_std                of the eval split
+  served                         null, or {version, problem, eval_rmse}
+  candidates                     by name: {blessed, rules: [RuleResult as in components/evaluation/rule_results.py]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crossnet.components.artifacts import Evaluation
+from crossnet.components.evaluation.rule_results import RuleResult
+
+# A screen shows so many failed slices; verdict.json has all.
+SLICES_SHOWN = 5
+
+
+def make_verdict(results: Mapping[str, Sequence[RuleResult]], **facts: Any) -> dict[str, Any]:
+    """Returns verdict.json's content: the champion is the first candidate that failed no rule.
+
+    Args:
+      results: Of each candidate, in order of preference.
+      facts: What else it says: models, baseline, rows, label_std, served.
+    """
+    candidates = {
+        name: {
+            "blessed": not any(result.passed is False for result in rules),
+            "rules": [result.to_json() for result in rules],
+        }
+        for name, rules in results.items()
+    }
+    champion = next((name for name, facts in candidates.items() if facts["blessed"]), None)
+    return {"blessed": champion is not None, "champion": champion, "candidates": candidates, **facts}
+
+
+def failures(verdict: Mapping[str, Any]) -> list[str]:
+    """Returns one sentence per failed rule of any candidate, in order of preference."""
+    rules = [rule for candidate in verdict["candidates"].values() for rule in candidate["rules"]]
+    return [rule["message"] for rule in rules if rule["passed"] is False]
+
+
+def skips(verdict: Mapping[str, Any]) -> list[str]:
+    """Returns the sentences of the champion's skipped rules, of the first candidate's where there is no champion."""
+    name = verdict["champion"] or next(iter(verdict["candidates"]))
+    rules = verdict["candidates"][name]["rules"]
+    return [rule["message"] for rule in rules if rule["skipped"] and rule["slice"] is None]
+
+
+def render_verdict(evaluation: Evaluation) -> str:
+    """Returns the verdict as one screen of text: the models, then every rule of every candidate.
+
+    Of the slices it shows the failed ones, the worst first, and counts the others.
+    """
+    verdict, metrics = evaluation.verdict, evaluation.metrics
+    lines = [f"{verdict['rows']:,} eval rows, label's standard deviation {_number(verdict['label_std'])}"]
+    table: list[tuple[str, ...]] = [("model", "parameters", "train rmse", "eval rmse", "mae", "r2", "")]
+    for name in verdict["models"]:
+        facts = metrics[name]
+        keys = ("train_rmse", "eval_rmse", "mae", "r2")
+        table.append(
+            (name, f"{facts['num_parameters']:,}", *(_number(facts[key]) for key in keys), _role(verdict, name))
+        )
+    if served := verdict["served"]:
+        version = f"version {served['version']} in service"
+        table.append((version, "", "", _number(served["eval_rmse"]), "", "", served["problem"] and "not comparable"))
+    lines += _columns(table)
+    for name in (name for name in verdict["models"] if name in verdict["candidates"]):
+        candidate = verdict["candidates"][name]
+        lines.append(f"{name}: {'blessed' if candidate['blessed'] else 'NOT blessed'}")
+        lines += [f"  {_outcome(rule)}  {rule['message']}" for rule in candidate["rules"] if _is_shown(rule)]
+        lines += _slice_lines(candidate["rules"])
+    return "\n".join(lines)
+
+
+def _role(verdict: Mapping[str, Any], name: str) -> str:
+    if name == verdict["baseline"]:
+        return "baseline"
+    if name not in verdict["candidates"]:
+        return ""
+    if name == verdict["champion"]:
+        return "champion"
+    return "blessed" if verdict["candidates"][name]["blessed"] else "NOT blessed"
+
+
+def _is_shown(rule: Mapping[str, Any]) -> bool:
+    """Whether a rule has its own line: finite predictions are worth one only when they are not."""
+    return rule["slice"] is None and not (rule["rule"] == "finite_predictions" and rule["passed"])
+
+
+def _outcome(rule: Mapping[str, Any]) -> str:
+    return {True: "passed ", False: "FAILED ", None: "skipped"}[rule["passed"]]
+
+
+def _slice_lines(rules: Sequence[Mapping[str, Any]]) -> list[str]:
+    slices = [rule for rule in rules if rule["slice"] is not None]
+    if not slices:
+        return []
+    failed = [rule for rule in slices if rule["passed"] is False]
+    failed.sort(key=lambda rule: -(rule["interval"][0] or float("inf")) / rule["threshold"])
+    judged = {rule["slice"] for rule in slices if not rule["skipped"]}
+    small = {rule["slice"] for rule in slices if rule["skipped"]}
+    lines = [f"  FAILED   {rule['message']}" for rule in failed[:SLICES_SHOWN]]
+    if len(failed) > SLICES_SHOWN:
+        lines.append(f"  FAILED   on slices {len(failed) - SLICES_SHOWN:,} times more: see verdict.json")
+    if not failed and judged:
+        lines.append(f"  passed   every rule on {len(judged):,} slices")
+    if small:
+        lines.append(f"  skipped  {len(small):,} slices with too few rows")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns rows as aligned text, the first and the last column to the left."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    last = len(widths) - 1
+    return [
+        "  "
+        + "  ".join(
+            text.ljust(width) if i in (0, last) else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

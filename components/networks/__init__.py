@@ -1,0 +1,1 @@
+"""Builds the layers, models, preprocessing and exports."""

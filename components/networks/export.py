@@ -1,0 +1,193 @@
+"""Writes the SavedModel that is judged, checked and pushed: a bare `tf.Module`, nothing of Keras in it."""
+
+from __future__ import annotations
+
+import hashlib
+import keyword
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from crossnet.components.features import Feature
+from crossnet.components.files import write_json
+from crossnet.components.networks.by_feature import by_feature
+from crossnet.components.networks.preprocessing import Preprocessing, Transform, side_by_side
+
+TRAINING_FILE = "assets.extra/training.json"
+REGRESS_METHOD = "tensorflow/serving/regress"
+
+# What TensorFlow numbers by all that the process has made before, in saved_model.pb as text.
+TRACED = re.compile(r"(__inference_\w*?_)(\d+)\b")
+CAPTURE = re.compile(r'(key: "_user_specified_name"\s+value {\s+s: ")(\d+)(?=")')
+INITIALIZER = re.compile(r"\b(key_value_init)(\d+)")
+TABLE = re.compile(r'(key: "shared_name"\s+value {\s+s: ")(\d+)(?=")')
+
+
+class ServingModule(tf.Module):
+    """What the SavedModel tracks: the trained weights and the lookup tables."""
+
+    def __init__(self, network: tf_keras.Model, transform: Transform) -> None:
+        super().__init__(name="serving")
+        self.weights = list(network.trainable_variables)
+        self.transform = transform
+
+
+def export_model(
+    network: tf_keras.Model, transform: Transform, folder: Path, *, description: Mapping[str, Any]
+) -> None:
+    """Writes a SavedModel with the three signatures of a model server, and what a warm start needs to know.
+
+    Signatures:
+      serving_default: a tensor `[batch]` per feature, of `Feature.dtype`, to `prediction` float32 `[batch]`.
+      serving_examples: `examples` string `[batch]`, serialized tf.train.Example, to `prediction`.
+      regress: `inputs` string `[batch]` to `outputs` float32 `[batch]`, for the Regress RPC.
+
+    Args:
+      network: The trained network.
+      transform: Its preprocessing.
+      folder: Where the SavedModel goes; must not exist.
+      description: `models.describe` of the network, written to `assets.extra/training.json` with the preprocessing.
+    """
+    module = ServingModule(network, transform)
+    predict = prediction_function(network, transform)
+    features = transform.preprocessing.features
+    names = _arguments(feature.name for feature in features)
+    dtypes = {feature.name: feature.dtype for feature in features}
+    columns = {argument: tf.TensorSpec([None], dtypes[name], name=argument) for argument, name in names.items()}
+
+    def serve_columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {"prediction": predict({names[argument]: value for argument, value in columns.items()})}
+
+    def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"prediction": predict(parse_examples(examples, transform.preprocessing))}
+
+    def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"outputs": predict(parse_examples(inputs, transform.preprocessing))}
+
+    def text(name: str) -> tf.TensorSpec:
+        return tf.TensorSpec([None], tf.string, name=name)
+
+    signatures = {
+        "serving_default": tf.function(serve_columns).get_concrete_function(columns),
+        "serving_examples": tf.function(serve_examples).get_concrete_function(text("examples")),
+        "regress": tf.function(regress).get_concrete_function(text("inputs")),
+    }
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    extra = folder / TRAINING_FILE
+    extra.parent.mkdir(exist_ok=True)
+    write_json(extra, {"network": description, "preprocessing": transform.preprocessing.to_json()})
+    _finish(folder, names, hashlib.sha256(extra.read_bytes()).hexdigest()[:16])
+
+
+def prediction_function(
+    network: tf_keras.Model, transform: Transform
+) -> Callable[[Mapping[str, tf.Tensor]], tf.Tensor]:
+    """Returns the function of feature tensors `[batch]` to predictions float32 `[batch]`, in the label's unit."""
+    preprocessing = transform.preprocessing
+    network_by_feature = by_feature(network)
+
+    def predict(columns: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        inputs = transform.by_feature(columns)
+        if network_by_feature is not None:
+            output = tf.squeeze(_call(network_by_feature, inputs), axis=0)
+        else:
+            output = tf.squeeze(_call(network, side_by_side(inputs)), axis=1)
+        if preprocessing.scales_label:
+            output = output * preprocessing.label_scale + preprocessing.label_mean
+        if preprocessing.numbers and any(_activation(layer) == "relu" for layer in network.layers):
+            # A fused relu may turn NaN into 0, and the model would answer as if it had been asked something.
+            output = tf.where(tf.reduce_any(tf.math.is_nan(inputs[0]), axis=0), math.nan, output)
+        return output
+
+    return predict
+
+
+def _call(network: tf_keras.Model, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+    return network(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+
+
+def _activation(layer: Any) -> str:
+    return str(getattr(getattr(layer, "activation", None), "__name__", ""))
+
+
+def parse_examples(serialized: tf.Tensor, preprocessing: Preprocessing) -> dict[str, tf.Tensor]:
+    """Returns the features `[batch]` of serialized tf.train.Examples, in their model input form.
+
+    A key that is absent is a missing value where the Schema allows one, and an error where it does not.
+    """
+    parsed = tf.io.parse_example(serialized, {f.name: _parsing(f) for f in preprocessing.features})
+    columns = {}
+    for feature in preprocessing.features:
+        value = parsed[feature.name]
+        if isinstance(value, tf.SparseTensor):  # whole numbers with holes
+            holes = tf.fill(tf.shape(serialized), math.nan)
+            value = tf.tensor_scatter_nd_update(holes, value.indices[:, :1], tf.cast(value.values, tf.float32))
+        columns[feature.name] = value
+    return columns
+
+
+def _parsing(feature: Feature) -> Any:
+    dtype = {"FLOAT": tf.float32, "INT": tf.int64, "BYTES": tf.string}[feature.type]
+    if feature.required:
+        return tf.io.FixedLenFeature([], dtype)
+    if dtype == tf.int64:
+        return tf.io.VarLenFeature(dtype)
+    return tf.io.FixedLenFeature([], dtype, default_value="" if feature.is_text else math.nan)
+
+
+def _arguments(names: Iterable[str]) -> dict[str, str]:
+    """Returns each feature's name by the argument that TensorFlow traces: no word of Python, no leading `_`."""
+    arguments: dict[str, str] = {}
+    for name in sorted(
+        names, key=_is_traceable, reverse=True
+    ):  # a name that is fine is never taken by another's stand-in
+        argument = name if _is_traceable(name) else f"x{name}" if name.startswith("_") else f"{name}_"
+        while argument in arguments:
+            argument += "_"
+        arguments[argument] = name
+    return arguments
+
+
+def _is_traceable(name: str) -> bool:
+    return not (keyword.iskeyword(name) or name == "self" or name.startswith("_"))
+
+
+def _finish(folder: Path, names: Mapping[str, str], content: str) -> None:
+    """Makes saved_model.pb what a server expects, with the same bytes for the same model.
+
+    It gives `regress` the method name that TF Serving asks for and features their own names, and numbers functions and
+    tables from 0. Tables are shared by name within a process, so `content` (a digest) tells those of two models apart.
+    The random identifier that a save writes beside saved_model.pb goes.
+    """
+    from google.protobuf import text_format
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    file = folder / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    signatures = saved.meta_graphs[0].signature_def
+    signatures["regress"].method_name = REGRESS_METHOD
+    inputs = signatures["serving_default"].inputs
+    for argument, name in names.items():
+        if argument != name:
+            inputs[name].CopyFrom(inputs[argument])
+            del inputs[argument]
+    text = text_format.MessageToString(saved)
+    text = _renumber(text, TRACED)
+    text = _renumber(text, CAPTURE)
+    text = _renumber(text, INITIALIZER)
+    text = _renumber(text, TABLE, f"{content}-")
+    saved = text_format.Parse(text, saved_model_pb2.SavedModel())
+    saved.meta_graphs[0].graph_def.library.function.sort(key=lambda function: function.signature.name)
+    file.write_bytes(saved.SerializeToString(deterministic=True))
+    (folder / "fingerprint.pb").unlink(missing_ok=True)
+
+
+def _renumber(text: str, pattern: re.Pattern[str], prefix: str = "") -> str:
+    """Replaces the numbers that `pattern` finds (its group 2) by 0, 1, ... in their order."""
+    numbers = sorted({int(found[2]) for found in pattern.finditer(text)})
+    return pattern.sub(lambda found: f"{found[1]}{prefix}{numbers.index(int(found[2]))}", text)

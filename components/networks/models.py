@@ -1,0 +1,173 @@
+"""The three kinds of network: a cross network of `CrossLayer`, the same of `tfrs.layers.dcn.Cross`, and a Dense net."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_recommenders as tfrs
+import tf_keras
+
+from crossnet.components.errors import TrainingError
+from crossnet.components.networks.layers import CrossLayer, Embeddings, projection_problem
+from crossnet.components.params import MODEL_KINDS, CrossLayerParams, DenseParams
+
+Architecture = CrossLayerParams | DenseParams
+
+
+def build_network(
+    kind: str,
+    architecture: Architecture,
+    *,
+    num_numbers: int,
+    tables: Sequence[tuple[int, int]] = (),
+    dtype: str = "float32",
+) -> tf_keras.Model:
+    """Returns the network, built, with weights as Keras draws them; `initialize` draws them from a seed.
+
+    On the article's table, three numbers and no text, it has 16 parameters (cross) or 40 (Dense [3, 3, 3]).
+
+    Args:
+      kind: One of `MODEL_KINDS`.
+      architecture: `CrossLayerParams` for the cross networks, `DenseParams` for "dense".
+      num_numbers: Numeric inputs.
+      tables: Rows and width of each text feature's embedding.
+      dtype: Of weights and numbers.
+
+    Returns:
+      A model of `numbers` `[batch, num_numbers]` and `ids` int64 `[batch, len(tables)]`, where there are any, to
+      `[batch, 1]`.
+
+    Raises:
+      TrainingError: The kind is unknown, there are no inputs, or the architecture does not fit them.
+    """
+    check_architecture(kind, architecture, num_numbers + sum(width for _, width in tables))
+    inputs, parts = [], []
+    if num_numbers:
+        numbers = tf_keras.Input((num_numbers,), name="numbers", dtype=dtype)
+        inputs.append(numbers)
+        parts.append(numbers)
+    if tables:
+        ids = tf_keras.Input((len(tables),), name="ids", dtype="int64")
+        inputs.append(ids)
+        parts.append(Embeddings(tables, name="embeddings", dtype=dtype)(ids))
+    x0 = parts[0] if len(parts) == 1 else tf_keras.layers.Concatenate(name="features")(parts)
+    if isinstance(architecture, DenseParams):
+        x = _tower(x0, architecture.units, architecture.activation, architecture.kernel_initializer, dtype, "dense")
+    else:
+        x = _cross(kind, architecture, x0, dtype)
+    output = tf_keras.layers.Dense(1, name="output", dtype=dtype)(x)
+    return tf_keras.Model(inputs, output, name=kind)
+
+
+def _cross(kind: str, architecture: CrossLayerParams, x0: Any, dtype: str) -> Any:
+    """Cross layers alone, before ("stacked") or beside ("parallel") a deep tower, as in figure 1 of the paper."""
+    layer = CrossLayer if kind == "cross_layer" else tfrs.layers.dcn.Cross
+    x = x0
+    for i in range(architecture.num_layers):
+        factor = architecture.kernel_regularizer
+        x = layer(
+            projection_dim=architecture.projection_dim,
+            diag_scale=architecture.diag_scale,
+            use_bias=architecture.use_bias,
+            preactivation=architecture.preactivation,
+            kernel_initializer=architecture.kernel_initializer,
+            kernel_regularizer=tf_keras.regularizers.L2(factor) if factor else None,
+            dtype=dtype,
+            name=f"cross_{i}",
+        )(x0, x)
+    if architecture.structure == "stacked":
+        return _tower(x, architecture.deep_units, "relu", "glorot_uniform", dtype, "deep")
+    if architecture.structure == "parallel":
+        deep = _tower(x0, architecture.deep_units, "relu", "glorot_uniform", dtype, "deep")
+        return tf_keras.layers.Concatenate(name="cross_and_deep")([x, deep])
+    return x
+
+
+def _tower(x: Any, units: Sequence[int], activation: str, initializer: str, dtype: str, name: str) -> Any:
+    for i, width in enumerate(units):
+        x = tf_keras.layers.Dense(width, activation, kernel_initializer=initializer, dtype=dtype, name=f"{name}_{i}")(x)
+    return x
+
+
+def initialize(network: tf_keras.Model, seed: int) -> None:
+    """Draws every kernel and embedding from `seed`, whatever was drawn before; biases become zero.
+
+    The i-th matrix depends on `seed` and `i` only, so both kinds of cross network start from the same weights.
+    """
+    matrices = 0
+    for variable, initializer in zip(network.trainable_variables, _initializers(network), strict=True):
+        if variable.shape.rank < 2:
+            variable.assign(np.zeros(variable.shape, variable.dtype.as_numpy_dtype))
+            continue
+        config = initializer.get_config()
+        if "seed" in config:
+            config["seed"] = int(np.random.SeedSequence([seed, matrices]).generate_state(1)[0]) % 2**31
+        variable.assign(initializer.__class__.from_config(config)(variable.shape, variable.dtype))
+        matrices += 1
+
+
+def _initializers(network: tf_keras.Model) -> list[Any]:
+    """Returns the initializer of each trainable variable's layer, in the order of `trainable_variables`."""
+    found = []
+    for layer in network.layers:
+        if isinstance(layer, tfrs.layers.dcn.Cross):
+            initializer = tf_keras.initializers.get(layer.get_config()["kernel_initializer"])
+        else:
+            initializer = getattr(layer, "kernel_initializer", None)
+        found += [initializer] * len(layer.trainable_weights)
+    return found
+
+
+def check_architecture(kind: str, architecture: Architecture, width: int) -> None:
+    """Checks an architecture against features of `width` numbers in all.
+
+    Raises:
+      TrainingError: With every problem in one message.
+    """
+    if kind not in MODEL_KINDS:
+        near = difflib.get_close_matches(kind, MODEL_KINDS, n=1, cutoff=0.0)[0]
+        raise TrainingError(f"Unknown model kind '{kind}'. Did you mean '{near}'? There are: {', '.join(MODEL_KINDS)}.")
+    expected = DenseParams if kind == "dense" else CrossLayerParams
+    if not isinstance(architecture, expected):
+        raise TrainingError(
+            f"`{kind}` takes its architecture as {expected.__name__}. Received {type(architecture).__name__}."
+        )
+    problems = []
+    if width < 1:
+        problems.append("There are no features to train on. Exclude fewer columns in `example_gen.exclude`.")
+    names = {"kernel_initializer": tf_keras.initializers.get}
+    if isinstance(architecture, CrossLayerParams):
+        names["preactivation"] = tf_keras.activations.get
+        problems += architecture.problems()
+        if width >= 1 and (reason := projection_problem(architecture.projection_dim, width)):
+            problems.append(reason)
+    else:
+        names["activation"] = tf_keras.activations.get
+    for name, lookup in names.items():
+        value = getattr(architecture, name)
+        try:
+            lookup(value)
+        except ValueError:
+            problems.append(f"`{kind}.{name}` is '{value}', which Keras does not know.")
+    if problems:
+        raise TrainingError(" ".join(problems))
+
+
+def describe(kind: str, architecture: Architecture, network: tf_keras.Model) -> dict[str, Any]:
+    """Returns what two networks must share for the weights of one to fit the other, as JSON values.
+
+    Beside the settings: shape and layer of each trainable weight, in the order of `trainable_variables`.
+    """
+    settings = {
+        name: value
+        for name, value in dataclasses.asdict(architecture).items()
+        if name not in ("kernel_initializer", "kernel_regularizer", "learning_rate")
+    }
+    shapes = [list(variable.shape) for variable in network.trainable_variables]
+    layers = [layer.name for layer in network.layers for _ in layer.trainable_weights]
+    settings = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    return {"kind": kind, **settings, "shapes": shapes, "layers": layers}

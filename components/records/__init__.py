@@ -1,0 +1,1 @@
+"""Writes and reads tf.train.Example records in TFRecord files."""

@@ -1,0 +1,197 @@
+"""The one reader of Examples, for statistics, training and evaluation: batch first, then parse.
+
+It needs no TensorFlow. Checksums of every record are checked. What training adds, rows held in memory or mapped and
+shuffled by a seed, is in `rows.py` and `fit.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossnet.components.artifacts import Examples
+from crossnet.components.errors import DataError
+from crossnet.components.features import Feature
+from crossnet.components.records.mixed_reader import walk_columns
+from crossnet.components.records.tfrecord import (
+    HEADER_BYTES,
+    check_frames,
+    check_header,
+    read_chunks,
+    split_frames,
+    truncated,
+)
+from crossnet.components.records.uniform_reader import Column, Layout, find_layout
+from crossnet.components.records.wire_format import record_order
+
+__all__ = ["Column", "read_columns", "read_dataset", "read_file"]
+
+Columns = dict[str, Column]
+Batch = tuple[dict[str, NDArray[Any]], "NDArray[np.float32] | None"]
+
+
+def read_columns(
+    examples: Examples, split: str, *, batch_size: int, columns: Sequence[str] | None = None
+) -> Iterator[Columns]:
+    """Yields batches of columns as recorded, in record order; the last batch may be smaller.
+
+    Args:
+      columns: Names of the columns to yield; None: all.
+
+    Raises:
+      DataError: A file is truncated or damaged, or a record is no tf.train.Example.
+    """
+    # In the order in which records hold them.
+    columns_by_name = {column["name"]: column["type"] for column in examples.properties["columns"]}
+    types = {name: columns_by_name[name] for name in sorted(columns_by_name, key=record_order)}
+    wanted = list(types) if columns is None else list(columns)
+    if missing := [name for name in wanted if name not in types]:
+        raise DataError(f"No column {_names(missing)} in `{examples.path}`. There are: {_names(types)}.")
+    chunks = (
+        {name: chunk[name] for name in wanted}
+        for path in examples.shards(split)
+        for chunk in read_file(path, examples.compression, types)
+    )
+    yield from _rebatch(chunks, batch_size)
+
+
+def read_dataset(
+    examples: Examples, split: str, features: Sequence[Feature], label: Feature | None, *, batch_size: int
+) -> Iterator[Batch]:
+    """Yields batches in the form of a model's input.
+
+    Numbers are float32 or int64 as `Feature.dtype` says, a hole is NaN (float32) or b"" (text, dtype object); the
+    label is float32 (rows,).
+
+    Raises:
+      DataError: As `read_columns`; or a feature has several values in a row, or is missing where it is required.
+    """
+    wanted = [*features, *([label] if label else [])]
+    for batch in read_columns(examples, split, batch_size=batch_size, columns=[feature.name for feature in wanted]):
+        inputs = {feature.name: _model_input(feature.name, feature.dtype, batch[feature.name]) for feature in features}
+        yield inputs, None if label is None else _model_input(label.name, "float32", batch[label.name])
+
+
+def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bool = False) -> Iterator[Columns]:
+    """Yields the columns of one TFRecord file, chunk by chunk.
+
+    Args:
+      compression: "" or "GZIP".
+      types: Type by name of the columns.
+      strict: As in `walk_columns`.
+
+    Raises:
+      DataError: The file is truncated or damaged, or a record is no tf.train.Example.
+    """
+    layout: Layout | None = None
+    rest, record, needed = b"", 0, HEADER_BYTES
+    for chunk in read_chunks(path, compression):
+        rest = rest + chunk if rest else chunk
+        if len(rest) < needed:
+            continue
+        needed = HEADER_BYTES
+        if record == 0:
+            size = check_header(path, rest, 0, 0)
+            if len(rest) >= HEADER_BYTES + size + 4:
+                layout = find_layout(rest[HEADER_BYTES : HEADER_BYTES + size], types)
+        if layout is not None and (rows := len(rest) // layout.size):
+            columns = layout.columns(rest, rows)
+            if columns is not None:
+                yield columns
+                record += rows
+                rest = rest[rows * layout.size :]
+        offsets, lengths, position = split_frames(rest)
+        if len(offsets):
+            layout = None  # the file has other records too
+            check_frames(path, rest, offsets, lengths, record)
+            yield walk_columns(rest, offsets, lengths, types, path=path, first_record=record, strict=strict)
+            record += len(offsets)
+            rest = rest[position:]
+        if len(rest) >= HEADER_BYTES:  # a long record: read on without looking again
+            needed = HEADER_BYTES + check_header(path, rest, 0, record) + 4
+    if rest:
+        raise truncated(path, record)
+
+
+def _names(names: Sequence[str] | dict[str, str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _model_input(name: str, dtype: str, column: Column) -> NDArray[Any]:
+    if column.lengths is not None:
+        raise DataError(
+            f"`{name}` has several values in some rows; a model takes one per row. "
+            "Add it to `example_gen.exclude`, or reduce it to one value per row in the source."
+        )
+    if dtype == "string":
+        return column.values
+    if dtype == "int64":
+        if column.present is not None:
+            raise DataError(
+                f"`{name}` is missing in {int((~column.present).sum()):,} rows, but the schema says that it is always "
+                "there. Let the schema allow it, or fill the gaps in the source."
+            )
+        return column.values
+    values = column.values.astype(np.float32, copy=False)
+    return values if column.present is None else np.where(column.present, values, np.float32("nan"))
+
+
+def _rebatch(chunks: Iterator[Columns], batch_size: int) -> Iterator[Columns]:
+    """Cuts chunks of any size into batches of `batch_size` rows."""
+    held: list[Columns] = []
+    rows = 0
+    for chunk in chunks:
+        start, size = 0, _num_rows(chunk)
+        while size - start >= batch_size - rows:
+            stop = start + batch_size - rows
+            yield _concatenate([*held, {name: _cut(column, start, stop) for name, column in chunk.items()}])
+            held, rows, start = [], 0, stop
+        if start < size:
+            held.append({name: _cut(column, start, size) for name, column in chunk.items()})
+            rows += size - start
+    if held:
+        yield _concatenate(held)
+
+
+def _num_rows(columns: Columns) -> int:
+    column = next(iter(columns.values()))
+    return len(column.values if column.lengths is None else column.lengths)
+
+
+def _cut(column: Column, start: int, stop: int) -> Column:
+    present = None if column.present is None else column.present[start:stop]
+    if present is not None and present.all():
+        present = None
+    if column.lengths is None:
+        return Column(column.values[start:stop], present)
+    first, last = int(column.lengths[:start].sum()), int(column.lengths[:stop].sum())
+    return Column(column.values[first:last], present, column.lengths[start:stop])
+
+
+def _concatenate(parts: list[Columns]) -> Columns:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: _concatenate_column([part[name] for part in parts]) for name in parts[0]}
+
+
+def _concatenate_column(parts: list[Column]) -> Column:
+    present = None
+    if any(part.present is not None for part in parts):
+        masks = [np.ones(_num_rows({"": part}), bool) if part.present is None else part.present for part in parts]
+        present = np.concatenate(masks)
+    if all(part.lengths is None for part in parts):
+        return Column(np.concatenate([part.values for part in parts]), present)
+    values, lengths = [], []
+    for part in parts:  # single values become lists of one, or of none
+        if part.lengths is not None:
+            values.append(part.values)
+            lengths.append(part.lengths)
+        else:
+            mask = np.ones(len(part.values), bool) if part.present is None else part.present
+            values.append(part.values[mask])
+            lengths.append(mask.astype(np.int64))
+    return Column(np.concatenate(values), present, np.concatenate(lengths))

@@ -1,0 +1,237 @@
+"""TFRecord framing: each record is its length, the length's checksum, its bytes and their checksum.
+
+    uint64 length | uint32 masked CRC32C of length | length bytes | uint32 masked CRC32C of the bytes
+
+CRC32C is affine over GF(2): the checksum of a message is the checksum of a template XOR what each differing byte adds,
+and that depends only on the byte and on how many bytes follow it. So the checksums of all records that share one
+layout are a few table look-ups per record, made for all records at once.
+
+Source: tensorflow/core/lib/io/record_writer.h, tensorflow/core/lib/hash/crc32c.h.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from crossnet.components.errors import DataError
+
+HEADER_BYTES = 12
+FOOTER_BYTES = 4
+_MASK_DELTA = 0xA282EAD8
+_READ_BYTES = 4 << 20
+
+Bytes = NDArray[np.uint8]
+
+
+def mask_crc(crc: int) -> int:
+    """Returns the masked form in which TFRecord stores a CRC32C."""
+    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def mask_crcs(crcs: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Returns the masked form of many CRC32Cs."""
+    return ((crcs >> np.uint32(15)) | (crcs << np.uint32(17))) + np.uint32(_MASK_DELTA)
+
+
+@functools.lru_cache(maxsize=128)
+def crc_table(width: int, following: int) -> NDArray[np.uint32]:
+    """Returns what a little-endian number of `width` (1 or 2) bytes, with `following` bytes behind, adds to a CRC32C.
+
+    Returns:
+      uint32 (256 ** width,): entry `v` is the XOR difference that `v` makes, compared with zero in its place.
+    """
+    zero = google_crc32c.value(bytes(width + following))
+    table = np.zeros(1, np.uint32)
+    for bit in range(8 * width):
+        message = (1 << bit).to_bytes(width, "little") + bytes(following)
+        table = np.concatenate([table, table ^ np.uint32(google_crc32c.value(message) ^ zero)])
+    return table
+
+
+def add_uint32_crcs(crcs: NDArray[np.uint32], numbers: NDArray[np.uint32], following: int) -> None:
+    """Adds, in place, what a 4-byte little-endian number in each record, `following` bytes before its end, adds."""
+    low, high = numbers & np.uint32(0xFFFF), numbers >> np.uint32(16)
+    for half, behind in ((low, following + 2), (high, following)):
+        crcs ^= np.take(crc_table(2, behind), half, mode="clip")  # clip: no check of bounds, which 16 bits keep
+
+
+def length_crcs(lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Returns the masked CRC32C of each record length as it stands in the header."""
+    halves = np.ascontiguousarray(lengths, "<u8").view("<u2").reshape(-1, 4)
+    crcs = np.full(len(lengths), google_crc32c.value(bytes(8)), np.uint32)
+    for place in range(4 if lengths.max(initial=0) > 0xFFFF else 1):
+        crcs ^= crc_table(2, 6 - 2 * place)[halves[:, place]]
+    return mask_crcs(crcs)
+
+
+def frame(record: bytes) -> bytes:
+    """Returns one record as it stands in a file."""
+    length = struct.pack("<Q", len(record))
+    crcs = mask_crc(google_crc32c.value(length)), mask_crc(google_crc32c.value(record))
+    return b"".join((length, struct.pack("<I", crcs[0]), record, struct.pack("<I", crcs[1])))
+
+
+def number_view(records: NDArray[np.uint8], offset: int, dtype: str) -> NDArray[Any]:
+    """Returns a view of one number in each of many equally long records, at any byte offset."""
+    row = np.dtype({"names": ["value"], "formats": [dtype], "offsets": [offset], "itemsize": records.shape[1]})
+    view: NDArray[Any] = records.view(row)["value"][:, 0]
+    return view
+
+
+def read_chunks(path: Path, compression: str, chunk_bytes: int = _READ_BYTES) -> Iterator[bytes]:
+    """Yields the content of a file in pieces, decompressed where `compression` is "GZIP".
+
+    Raises:
+      DataError: The file is not GZIP, or ends early.
+    """
+    with path.open("rb") as stream:
+        if compression != "GZIP":
+            while chunk := stream.read(chunk_bytes):
+                yield chunk
+            return
+        inflate = zlib.decompressobj(31)
+        pending = b""
+        try:
+            while True:
+                chunk = pending or stream.read(chunk_bytes)
+                if not chunk:
+                    break
+                if inflate.eof:
+                    inflate = zlib.decompressobj(31)
+                if data := inflate.decompress(chunk, chunk_bytes):
+                    yield data
+                pending = inflate.unconsumed_tail or inflate.unused_data
+        except zlib.error as error:
+            raise DataError(f"`{path}` cannot be decompressed as GZIP: {error}. Make the file again.") from None
+        if not inflate.eof and stream.tell():
+            raise DataError(f"`{path}` ends in the middle of its GZIP data. Make the file again.")
+
+
+def truncated(path: Path, record: int) -> DataError:
+    """Returns the error for a file that ends inside a record."""
+    return DataError(
+        f"`{path}` ends in the middle of record {record:,}: the file is truncated. "
+        "Copy or make it again; the records before it are whole."
+    )
+
+
+def corrupted(path: Path, record: int, part: str) -> DataError:
+    """Returns the error for a record whose checksum does not fit."""
+    return DataError(
+        f"`{path}` is damaged: the checksum (CRC32C) of the {part} of record {record:,} does not fit. "
+        "Expected TFRecord data, as written by tf.io.TFRecordWriter. Copy or make the file again, "
+        "and check whether it is compressed."
+    )
+
+
+def split_frames(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Finds the records at the start of `data`.
+
+    Returns:
+      Offset and length of each whole record's bytes, and where the first record begins that is not whole.
+    """
+    offsets, lengths = [], []
+    position, end = 0, len(data)
+    unpack = struct.Struct("<Q").unpack_from
+    while position + HEADER_BYTES <= end:
+        length = unpack(data, position)[0]
+        stop = position + HEADER_BYTES + length + FOOTER_BYTES
+        if stop > end:
+            break
+        offsets.append(position + HEADER_BYTES)
+        lengths.append(length)
+        position = stop
+    return np.array(offsets, np.int64), np.array(lengths, np.int64), position
+
+
+def frame_start(data: bytes, record: int, records: int) -> int:
+    """Returns where record number `record` begins in `data`, which is `records` whole records."""
+    if len(data) % records == 0:
+        lengths = np.frombuffer(data, np.uint8).reshape(records, -1)[:, :8]
+        if (lengths == lengths[0]).all():  # each begins where the one before ends
+            return record * (len(data) // records)
+    position = 0
+    unpack = struct.Struct("<Q").unpack_from
+    for _ in range(record):
+        position += HEADER_BYTES + unpack(data, position)[0] + FOOTER_BYTES
+    return position
+
+
+def check_header(path: Path, data: bytes, position: int, record: int) -> int:
+    """Returns the length of the record that begins at `position`, of which the header is there.
+
+    Raises:
+      DataError: Its checksum does not fit.
+    """
+    length, crc = struct.unpack_from("<QI", data, position)
+    if crc != mask_crc(google_crc32c.value(data[position : position + 8])):
+        raise corrupted(path, record, "length")
+    return int(length)
+
+
+def check_frames(
+    path: Path, data: bytes, offsets: NDArray[np.int64], lengths: NDArray[np.int64], first_record: int
+) -> None:
+    """Checks both checksums of each record.
+
+    Raises:
+      DataError: One does not fit; it names the record's number in the file, from 0.
+    """
+    if not len(offsets):
+        return
+    array = np.frombuffer(data, np.uint8)
+    ends = offsets + lengths
+    stored_length_crcs = _gather_uint32(array, offsets - FOOTER_BYTES)
+    stored_crcs = _gather_uint32(array, ends)
+    value = google_crc32c.value
+    crcs = np.fromiter(
+        (value(data[start:end]) for start, end in zip(offsets.tolist(), ends.tolist(), strict=True)),
+        np.uint32,
+        len(offsets),
+    )
+    wrong_length = length_crcs(lengths) != stored_length_crcs
+    wrong = np.flatnonzero(wrong_length | (mask_crcs(crcs) != stored_crcs))
+    if len(wrong):
+        part = "length" if wrong_length[wrong[0]] else "data"
+        raise corrupted(path, first_record + int(wrong[0]), part)
+
+
+def _gather_uint32(array: Bytes, offsets: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Returns the little-endian uint32 at each offset."""
+    return np.ascontiguousarray(array[offsets[:, None] + np.arange(4)]).view("<u4")[:, 0]
+
+
+def read_records(path: Path, compression: str) -> Iterator[tuple[bytes, NDArray[np.int64], NDArray[np.int64], int]]:
+    """Yields pieces of a file: bytes, offset and length of each record in them, number of the first record.
+
+    Both checksums of every record are checked.
+
+    Raises:
+      DataError: The file is truncated or damaged.
+    """
+    rest, first_record = b"", 0
+    needed = HEADER_BYTES
+    for chunk in read_chunks(path, compression):
+        rest += chunk
+        if len(rest) < needed:
+            continue
+        offsets, lengths, position = split_frames(rest)
+        check_frames(path, rest, offsets, lengths, first_record)
+        if len(offsets):
+            yield rest, offsets, lengths, first_record
+            first_record += len(offsets)
+        rest = rest[position:]
+        needed = HEADER_BYTES
+        if len(rest) >= HEADER_BYTES:  # a long record: read on without looking again
+            needed += check_header(path, rest, 0, first_record) + FOOTER_BYTES
+    if rest:
+        raise truncated(path, first_record)

@@ -1,0 +1,1 @@
+"""Reads rows from files or a formula, and assigns them to splits."""

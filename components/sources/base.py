@@ -1,0 +1,180 @@
+"""What every source of rows has in common: named columns, and rows in batches that know where they come from.
+
+A source is read in units (files, or blocks of synthetic rows), each by any process; the order of rows is the order of
+units and of rows in them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
+
+from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.params import ExampleGenParams
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class SourceColumn(NamedTuple):
+    """A column that is written.
+
+    Attributes:
+      name: As a signature takes it, `[A-Za-z_][A-Za-z0-9_]*`.
+      source_name: As the source has it.
+      type: "FLOAT", "INT" or "BYTES".
+    """
+
+    name: str
+    source_name: str
+    type: str
+
+
+class SourceBatch(NamedTuple):
+    """Rows that stand together in one unit.
+
+    Attributes:
+      rows: The columns that are written, by `SourceColumn.name`: float32, int64, binary, or lists of these.
+      key: The split column as the source has it (text of a CSV cell), or None where none is wanted.
+      unit: The number of the unit.
+      first_row: The number of the first row in its unit, from 0.
+    """
+
+    rows: pa.RecordBatch
+    key: pa.Array | None
+    unit: int
+    first_row: int
+
+
+class Source(Protocol):
+    """Where rows come from. It is sent to worker processes, so it holds settings and paths, no open files."""
+
+    @property
+    def columns(self) -> tuple[SourceColumn, ...]:
+        """The columns that are written."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files; empty where there are none."""
+
+    @property
+    def sizes(self) -> list[int]:
+        """The weight of each unit, such as its bytes, to share out work."""
+
+    def read(self, first_unit: int, last_unit: int) -> Iterator[SourceBatch]:
+        """Yields the rows of the units from `first_unit` up to, not including, `last_unit`."""
+
+    def read_keys(self, unit: int) -> Iterator[pa.Array]:
+        """Yields the split column of a unit alone, in batches: numbers, or text in bytes."""
+
+    def place(self, unit: int, row: int) -> str:
+        """Returns where a row stands, for people, such as "rides.csv:871"."""
+
+
+def file_label(path: Path, files: Sequence[Path]) -> str:
+    """Returns a file's name for messages, with its folder where several files have that name."""
+    return path.name if sum(other.name == path.name for other in files) == 1 else f"{path.parent.name}/{path.name}"
+
+
+class RetypedError(Exception):
+    """Reading has shown that columns need other types; the source is planned again with them.
+
+    Attributes:
+      source: The source to read instead, from its start.
+    """
+
+    def __init__(self, source: Source):
+        super().__init__(source)
+        self.source = source
+
+
+class NamedColumns(NamedTuple):
+    """The columns of a source as the settings want them.
+
+    Attributes:
+      names: Safe name by source name, for every column that is written.
+      label: Source name of the label.
+      numeric, text: Source names of columns that are forced to a type.
+      key: Source name of the split column, or "".
+    """
+
+    names: dict[str, str]
+    label: str
+    numeric: frozenset[str]
+    text: frozenset[str]
+    key: str
+
+
+def safe_name(source_name: str, position: int) -> str:
+    """Returns a column name that can be a signature's: `trip miles` becomes `trip_miles`.
+
+    Args:
+      position: The column's number from 1, which names a column without a name.
+    """
+    name = re.sub(r"[^A-Za-z0-9_]", "_", source_name.strip())
+    if not name.strip("_"):
+        return f"column_{position}"
+    return name if _NAME.fullmatch(name) else f"_{name}"
+
+
+def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) -> NamedColumns:
+    """Returns how the columns of `header` are named and used; settings may use either spelling.
+
+    Args:
+      where: The header's place for messages, such as "rides.csv:1".
+
+    Raises:
+      DataError: Two columns have one name, or the label is not there.
+      SettingsError: A setting names columns that are not there; all are listed.
+    """
+    safe = {name: safe_name(name, place) for place, name in enumerate(header, 1)}
+    if len(safe) < len(header):
+        twice = sorted({name for name in header if header.count(name) > 1})
+        raise DataError(f"`{where}` has column {_quoted(twice)} more than once. Give each column a name of its own.")
+    by_safe: dict[str, list[str]] = {}
+    for name, short in safe.items():
+        by_safe.setdefault(short, []).append(name)
+    if clash := [names for names in by_safe.values() if len(names) > 1]:
+        pairs = "; ".join(f"{_quoted(names)} both become `{safe[names[0]]}`" for names in clash)
+        raise DataError(f"`{where}`: {pairs}. Names keep letters, digits and `_` only; rename all but one of each.")
+    spelling = {short: names[0] for short, names in by_safe.items()} | {name: name for name in header}
+
+    problems = []
+
+    def resolve(setting: str, names: Iterable[str]) -> frozenset[str]:
+        for name in names:
+            if name not in spelling:
+                problems.append(
+                    f"`example_gen.{setting}` names `{name}`, which is not there.{_nearest(name, spelling)}"
+                )
+        return frozenset(spelling[name] for name in names if name in spelling)
+
+    exclude, numeric, text = (resolve(n, getattr(params, n)) for n in ("exclude", "numeric", "text"))
+    key = next(iter(resolve("split_column", [params.split_column] if params.split_column else [])), "")
+    there = f"The columns of `{where}` are: {_quoted(header)}."
+    if params.label not in spelling:
+        missing = f"`{where}` has no column `{params.label}`, the label.{_nearest(params.label, spelling)}"
+        raise DataError(" ".join([missing, *problems, there, "Name the label in `example_gen.label`."]))
+    label = spelling[params.label]
+    if label in exclude:
+        problems.append(f"`example_gen.exclude` names `{params.label}`, which is the label.")
+    if label in text:
+        problems.append(f"`example_gen.text` names `{params.label}`, the label, which must be a number.")
+    if both := numeric & text:
+        problems.append(f"`example_gen.numeric` and `example_gen.text` both name {_quoted(sorted(both))}.")
+    if problems:
+        raise SettingsError(" ".join([*problems, there]))
+    return NamedColumns({n: safe[n] for n in header if n not in exclude}, label, numeric, text, key)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean `{near[0]}`?" if near else ""
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,294 @@
+"""CSV files as a source: any header, numeric and text columns, empty cells; in constant memory.
+
+Arrow converts cells while it parses. What it does not take (a cell of another kind, a misshapen row) is looked at
+again, cell by cell, from there on, which either reads it or names its line.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from crossnet.components.errors import DataError
+from crossnet.components.params import ExampleGenParams
+from crossnet.components.sources.base import (
+    NamedColumns,
+    RetypedError,
+    SourceBatch,
+    SourceColumn,
+    file_label,
+    name_columns,
+)
+from crossnet.components.sources.csv_cells import (
+    ARROW_TYPES,
+    EXPECTED,
+    FALSE,
+    SAMPLE_CELLS,
+    STORED,
+    TRUE,
+    BadCellError,
+    NotWholeError,
+    classify_cells,
+    convert_cells,
+    stored_values,
+)
+from crossnet.components.sources.csv_lines import misshapen_row, open_bytes, read_header, row_line
+
+_BLOCK_BYTES = 1 << 20
+_MOST_BLOCK_BYTES = 1 << 30  # a row must fit into a block
+
+
+@dataclass(frozen=True)
+class CsvSource:
+    """CSV files with the same columns, in any order.
+
+    Attributes:
+      files: In the order in which they are read.
+      widths: Columns in each file.
+      quoted: Whether a file may hold quotes; without them Arrow is quicker.
+      named: The columns by use.
+      kinds: How each column's cells are read, by source name.
+    """
+
+    files: tuple[Path, ...]
+    widths: tuple[int, ...]
+    quoted: tuple[bool, ...]
+    named: NamedColumns
+    kinds: Mapping[str, str]
+
+    @property
+    def columns(self) -> tuple[SourceColumn, ...]:
+        """The columns that are written; the label is FLOAT."""
+        return tuple(SourceColumn(name, source, self._type(source)) for source, name in self.named.names.items())
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes of each file."""
+        return [path.stat().st_size for path in self.files]
+
+    def read(self, first_unit: int, last_unit: int) -> Iterator[SourceBatch]:
+        """Yields the rows of some files.
+
+        Raises:
+          DataError: A row is misshapen or a cell is of another kind; it names the line.
+          RetypedError: A column of whole numbers holds others too.
+        """
+        names = list(self.named.names.values())
+        key = self.named.key
+        for unit in range(first_unit, last_unit):
+            row = 0
+            for arrays in self._converted(unit):
+                columns = [
+                    stored_values(arrays[source], self.kinds[source], self._type(source) == "FLOAT")
+                    for source in self.named.names
+                ]
+                batch = pa.RecordBatch.from_arrays(columns, names=names)
+                yield SourceBatch(batch, arrays[f"key {key}"] if key else None, unit, row)
+                row += batch.num_rows
+
+    def read_keys(self, unit: int) -> Iterator[pa.Array]:
+        """Yields the cells of the split column.
+
+        Raises:
+          DataError: A row is misshapen.
+        """
+        assert self.named.key
+        for cells in self._read(unit, [self.named.key]):
+            yield cells[self.named.key]
+
+    def place(self, unit: int, row: int) -> str:
+        """Returns the file and the physical line."""
+        path = self.files[unit]
+        line = row_line(path, row) if path.is_file() else None
+        name = file_label(path, self.files)
+        return f"`{name}` row {row + 1:,}" if line is None else f"`{name}:{line}`"
+
+    def _type(self, source_name: str) -> str:
+        return "FLOAT" if source_name == self.named.label else STORED[self.kinds[source_name]]
+
+    def _open(self, unit: int, types: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
+        """Yields the columns in `types` as Arrow reads them.
+
+        Raises:
+          pyarrow.ArrowInvalid: A cell is of another kind or a row is misshapen.
+        """
+        path, block_bytes, rows = self.files[unit], _BLOCK_BYTES, 0
+        quoted = self.quoted[unit]
+        convert = arrow_csv.ConvertOptions(
+            column_types=types,
+            include_columns=list(types),
+            null_values=[""],
+            strings_can_be_null=True,
+            true_values=TRUE,
+            false_values=FALSE,
+            timestamp_parsers=[arrow_csv.ISO8601],
+        )
+        parse = arrow_csv.ParseOptions(quote_char='"' if quoted else False, newlines_in_values=quoted)
+        while True:
+            skip = rows
+            try:
+                read = arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes)
+                with open_bytes(path) as stream, arrow_csv.open_csv(stream, read, parse, convert) as reader:
+                    for batch in reader:
+                        dropped = min(skip, batch.num_rows)
+                        skip -= dropped
+                        if dropped < batch.num_rows:
+                            rows += batch.num_rows - dropped
+                            yield batch.slice(dropped)
+                return
+            except pa.ArrowInvalid as error:
+                if "straddl" not in str(error) or block_bytes >= _MOST_BLOCK_BYTES:
+                    raise
+                block_bytes *= 8  # a row is longer than a block
+
+    def _converted(self, unit: int) -> Iterator[dict[str, pa.Array]]:
+        """Yields arrays by source name, of the types of `kinds`, and the key's cells as `key NAME`."""
+        kinds, key = {source: self.kinds[source] for source in self.named.names}, self.named.key
+        types = {source: ARROW_TYPES[kind] for source, kind in kinds.items()} | ({key: pa.binary()} if key else {})
+        rows = 0
+        try:
+            for batch in self._open(unit, types):
+                arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+                if key:
+                    arrays[f"key {key}"] = arrays[key]
+                    if key in kinds:
+                        arrays[key] = self._convert(arrays[key], key, kinds[key], unit, rows)
+                yield arrays
+                rows += batch.num_rows
+            return
+        except pa.ArrowInvalid:
+            pass
+        except OSError as error:
+            raise self._unreadable(unit, error) from None
+        first = 0
+        for cells in self.read_cells(unit):
+            size = len(next(iter(cells.values())))
+            start = min(max(rows - first, 0), size)  # rows that were yielded already
+            if start < size:
+                arrays = self._convert_all({name: array[start:] for name, array in cells.items()}, unit, first + start)
+                if key:
+                    arrays[f"key {key}"] = cells[key][start:]
+                yield arrays
+            first += size
+
+    def read_cells(self, unit: int) -> Iterator[dict[str, pa.Array]]:
+        """Yields the cells of every column in use, as they stand, null where empty.
+
+        Raises:
+          DataError: A row is misshapen.
+        """
+        return self._read(unit, [*self.named.names, *([self.named.key] if self.named.key else [])])
+
+    def _read(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
+        path = self.files[unit]
+        try:
+            for batch in self._open(unit, dict.fromkeys(names, pa.binary())):
+                yield dict(zip(batch.schema.names, batch.columns, strict=True))
+        except pa.ArrowInvalid as error:
+            raise (
+                misshapen_row(path, self.widths[unit])
+                or DataError(f"`{path}` cannot be read as CSV: {error}. Fix the file.")
+            ) from None
+        except OSError as error:
+            raise self._unreadable(unit, error) from None
+
+    def _unreadable(self, unit: int, error: OSError) -> DataError:
+        return DataError(f"`{self.files[unit]}` cannot be read: {error}. Make the file again.")
+
+    def _convert_all(self, cells: dict[str, pa.Array], unit: int, first_row: int) -> dict[str, pa.Array]:
+        arrays: dict[str, pa.Array] = {}
+        wider: dict[str, str] = {}
+        for source in self.named.names:
+            try:
+                arrays[source] = self._convert(cells[source], source, self.kinds[source], unit, first_row)
+            except RetypedError:
+                wider[source] = "FLOAT"
+        if wider:
+            raise RetypedError(replace(self, kinds={**self.kinds, **wider}))
+        return arrays
+
+    def _convert(self, cells: pa.Array, source: str, kind: str, unit: int, first_row: int) -> pa.Array:
+        try:
+            return convert_cells(cells, kind)
+        except NotWholeError:
+            raise RetypedError(replace(self, kinds={**self.kinds, source: "FLOAT"})) from None
+        except BadCellError as error:
+            cell = error.cell.decode("utf-8", "backslashreplace")
+            remedy = (
+                "."
+                if source == self.named.label
+                else (", or name the column in `example_gen.text` or `example_gen.exclude`.")
+            )
+            raise DataError(
+                f"{self.place(unit, first_row + error.row)}: `{source}` is "
+                f"'{cell if len(cell) <= 60 else cell[:57] + '...'}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
+            ) from None
+
+
+def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
+    """Returns the source for CSV files, after looking at their headers and first cells.
+
+    A column is numeric where at least 99 % of its first 10,000 non-empty cells are numbers, and whole numbers where
+    all of those are; `params.numeric` and `params.text` override. Files may have their columns in another order.
+
+    Raises:
+      DataError: A file is missing, empty or misshapen, or headers differ.
+      SettingsError: A setting names a column that is not there.
+    """
+    headers = [read_header(path) for path in files]
+    for path, header in zip(files, headers, strict=True):
+        if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+            raise DataError(
+                f"`{path.name}:1` is one column, `{header[0]}`. Expected commas between cells: write it with commas."
+            )
+    named = name_columns(headers[0], params, f"{files[0].name}:1")
+    for path, header in zip(files, headers, strict=True):
+        if sorted(header) != sorted(headers[0]):
+            missing = [name for name in headers[0] if name not in header]
+            extra = [name for name in header if name not in headers[0]]
+            raise DataError(
+                f"`{path.name}:1` has other columns than `{files[0].name}`: missing {missing}, extra {extra}. "
+                "All files of `example_gen.input` need the same columns; their order may differ."
+            )
+    source = CsvSource(
+        tuple(files),
+        tuple(map(len, headers)),
+        tuple(map(_may_have_quotes, files)),
+        named,
+        dict.fromkeys(headers[0], "BYTES"),
+    )
+    return replace(source, kinds=_classify(source))
+
+
+def _classify(source: CsvSource) -> dict[str, str]:
+    """Returns the kind of each column that is written."""
+    named = source.named
+    samples = {name: pa.array([], pa.binary()) for name in named.names if name not in named.text}
+    for cells in (cells for unit in range(len(source.files)) for cells in source.read_cells(unit)):
+        for name, sample in samples.items():
+            if (wanted := SAMPLE_CELLS - len(sample)) > 0:
+                samples[name] = pa.concat_arrays([sample, cells[name].drop_null().slice(0, wanted)])
+        if all(len(sample) >= SAMPLE_CELLS for sample in samples.values()):
+            break
+    kinds = dict(source.kinds)
+    for name, sample in samples.items():
+        kind = classify_cells(sample, numeric=name in named.numeric or name == named.label)
+        kinds[name] = "FLOAT" if name == named.label and kind == "INT" else kind
+    return kinds
+
+
+def _may_have_quotes(path: Path) -> bool:
+    """Returns whether a file holds a quote; a compressed one may."""
+    if path.suffix in (".gz", ".bz2", ".zst", ".lz4"):
+        return True
+    with path.open("rb") as stream:
+        if not path.stat().st_size:
+            return False
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(b'"') >= 0

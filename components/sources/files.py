@@ -1,0 +1,127 @@
+"""Which files are the input: a path, a glob, or a pattern with {SPAN} and {VERSION} as in TFX."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+
+from crossnet.components.errors import DataError
+from crossnet.components.params import ExampleGenParams
+
+FOLDERS = ("train", "eval")  # of the `folders` split
+_FIELD = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}")
+
+
+def input_files(params: ExampleGenParams) -> list[Path]:
+    """Returns the files to read, sorted; none for the synthetic source.
+
+    Raises:
+      DataError: There is no such file, span or version.
+    """
+    if params.source == "synthetic":
+        return []
+    pattern = _resolve(params) if params.input_pattern else params.input
+    if params.split == "folders":
+        return [path for folder in FOLDERS for path in _folder_files(pattern, folder)]
+    path = Path(pattern)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        raise DataError(
+            f"`{path}` is a folder. Name its files, such as `{path / '*'}`, in `example_gen.input`, "
+            'or set `example_gen.split = "folders"` where it holds train/ and eval/.'
+        )
+    files = sorted(Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
+    if not files:
+        kind = "No file fits" if glob.has_magic(pattern) else "There is no file"
+        raise DataError(f"{kind} `{pattern}`. Name an existing file or pattern in `example_gen.input`{_near(path)}.")
+    return files
+
+
+def _near(path: Path) -> str:
+    folder = path.parent
+    while not folder.is_dir():
+        if folder == folder.parent or glob.has_magic(str(folder)):
+            return ""
+        folder = folder.parent
+    names = sorted(child.name for child in folder.iterdir() if not child.name.startswith("."))
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return f"; `{folder}` holds: {shown or 'nothing'}"
+
+
+def _folder_files(root: str, folder: str) -> list[Path]:
+    path = Path(root) / folder
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and not file.relative_to(path).as_posix().startswith((".", "_"))
+    )
+    if not files:
+        raise DataError(
+            f'`{path}` holds no files. With `example_gen.split = "folders"`, `example_gen.input` names a folder that '
+            "holds train/ and eval/ with files in each."
+        )
+    return files
+
+
+def _resolve(params: ExampleGenParams) -> str:
+    """Returns the pattern with its span and version filled in: those asked for, else the newest there are."""
+    pattern = params.input_pattern
+    found = _matches(pattern)
+    for name, asked in (("SPAN", params.span), ("VERSION", params.version)):
+        if name not in {match[1] for match in _FIELD.finditer(pattern)}:
+            continue
+        numbers = sorted({values[name] for _, values in found})
+        if not numbers:
+            raise DataError(
+                f"No file fits `{pattern}`. Expected {{SPAN}} and {{VERSION}} to stand for digits; "
+                "check `example_gen.input_pattern`."
+            )
+        number = numbers[-1] if asked is None else asked
+        if number not in numbers:
+            shown = ", ".join(map(str, numbers[-10:]))
+            raise DataError(
+                f"There is no {name.lower()} {number} for `{pattern}`; there are: {shown}. "
+                f"Data of another {name.lower()} is never read in its place. Set `example_gen.{name.lower()}`, or none "
+                "for the newest."
+            )
+        # A number may be written with leading zeros: take the text of the path.
+        text = next(_texts(pattern, path)[name] for path, values in found if values[name] == number)
+        pattern = re.sub(rf"\{{{name}(:\d+)?\}}", text, pattern)
+        found = _matches(pattern)
+    return pattern
+
+
+def _regex(pattern: str) -> str:
+    regex, position, seen = "", 0, set()
+    for field in _FIELD.finditer(pattern):
+        regex += _glob_regex(pattern[position : field.start()])
+        digits = rf"\d{{{field[2]}}}" if field[2] else r"\d+"
+        regex += f"(?P={field[1]})" if field[1] in seen else f"(?P<{field[1]}>{digits})"
+        seen.add(field[1])
+        position = field.end()
+    return regex + _glob_regex(pattern[position:])
+
+
+def _glob_regex(text: str) -> str:
+    """Returns what `glob` finds for `text`, as a regular expression."""
+    wild = {"*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*|\?|\[[^/\]]+\])", text)
+    return "".join(
+        wild.get(part) or (part.replace("[!", "[^", 1) if i % 2 else re.escape(part)) for i, part in enumerate(parts)
+    )
+
+
+def _texts(pattern: str, path: str) -> dict[str, str]:
+    match = re.fullmatch(_regex(pattern), path)
+    return match.groupdict() if match else {}
+
+
+def _matches(pattern: str) -> list[tuple[str, dict[str, int]]]:
+    """Returns the paths that fit, up to the last field's folder or file, and the numbers in each."""
+    found = []
+    for path in glob.glob(_FIELD.sub("*", pattern)):
+        if texts := _texts(pattern, path):
+            found.append((path, {name: int(text) for name, text in texts.items()}))
+    return found

@@ -1,0 +1,34 @@
+"""Which source the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossnet.components.params import ExampleGenParams
+from crossnet.components.sources.base import Source
+
+
+def plan_source(files: Sequence[Path], params: ExampleGenParams) -> Source:
+    """Returns the source of rows, after a look at its columns.
+
+    Raises:
+      DataError: The files cannot be read as they stand.
+      SettingsError: A setting names a column that is not there.
+    """
+    # Each is imported where it is needed: Parquet's reader, for one, is large.
+    if params.source == "csv":
+        from crossnet.components.sources.csv import plan_csv
+
+        return plan_csv(files, params)
+    if params.source == "parquet":
+        from crossnet.components.sources.parquet import plan_parquet
+
+        return plan_parquet(files, params)
+    if params.source == "tfrecord":
+        from crossnet.components.sources.tfrecord import plan_tfrecord
+
+        return plan_tfrecord(files, params)
+    from crossnet.components.sources.synthetic import SyntheticSource
+
+    return SyntheticSource(params)

@@ -1,0 +1,172 @@
+"""Existing TFRecord files of tf.train.Example as a source, compressed or not; they are written anew, in our layout.
+
+Types come from the first records. A feature that first appears later is found, and reading starts again with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from crossnet.components.errors import DataError
+from crossnet.components.params import ExampleGenParams
+from crossnet.components.records.dataset import read_file
+from crossnet.components.records.mixed_reader import UnknownFeatureError
+from crossnet.components.records.parser import MalformedExampleError, parse_example
+from crossnet.components.records.tfrecord import read_records
+from crossnet.components.records.uniform_reader import Column
+from crossnet.components.sources.base import (
+    NamedColumns,
+    RetypedError,
+    SourceBatch,
+    SourceColumn,
+    file_label,
+    name_columns,
+)
+
+_SAMPLE_RECORDS = 1000
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class TFRecordSource:
+    """TFRecord files.
+
+    Attributes:
+      params: The settings, to plan again where a new feature appears.
+      files: In the order in which they are read.
+      compressions: "" or "GZIP", of each file.
+      named: The columns by use.
+      types: "FLOAT", "INT" or "BYTES" by source name, in the order in which the first record has them.
+    """
+
+    params: ExampleGenParams
+    files: tuple[Path, ...]
+    compressions: tuple[str, ...]
+    named: NamedColumns
+    types: Mapping[str, str]
+
+    @property
+    def columns(self) -> tuple[SourceColumn, ...]:
+        """The columns that are written; the label is FLOAT."""
+        return tuple(SourceColumn(name, source, self._type(source)) for source, name in self.named.names.items())
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes of each file."""
+        return [path.stat().st_size for path in self.files]
+
+    def read(self, first_unit: int, last_unit: int) -> Iterator[SourceBatch]:
+        """Yields the records of some files.
+
+        Raises:
+          DataError: A file is truncated or damaged, or a record is no tf.train.Example.
+          RetypedError: A feature appears that the first records do not have.
+        """
+        names, key = list(self.named.names.values()), self.named.key
+        for unit in range(first_unit, last_unit):
+            row = 0
+            for columns in self._read(unit):
+                arrays = [self._array(source, columns[source], unit, row) for source in self.named.names]
+                rows = pa.RecordBatch.from_arrays(arrays, names=names)
+                yield SourceBatch(rows, self._key(columns[key]) if key else None, unit, row)
+                row += rows.num_rows
+
+    def read_keys(self, unit: int) -> Iterator[pa.Array]:
+        """Yields the split column of a file as text."""
+        for columns in read_file(self.files[unit], self.compressions[unit], dict(self.types)):
+            yield self._key(columns[self.named.key])
+
+    def place(self, unit: int, row: int) -> str:
+        """Returns the file and the record, from 0."""
+        return f"`{file_label(self.files[unit], self.files)}` record {row:,}"
+
+    def _type(self, source: str) -> str:
+        return "FLOAT" if source == self.named.label else self.types[source]
+
+    def _read(self, unit: int) -> Iterator[dict[str, Column]]:
+        try:
+            yield from read_file(self.files[unit], self.compressions[unit], dict(self.types), strict=True)
+        except UnknownFeatureError as error:
+            raise RetypedError(_plan(self.files, self.params, {**self.types, **error.features})) from None
+
+    def _array(self, source: str, column: Column, unit: int, first_row: int) -> pa.Array:
+        if source == self.named.label and self.types[source] == "BYTES":
+            raise DataError(
+                f"{self.place(unit, first_row)}: `{source}`, the label, is text; it must be a number. "
+                "Name another column in `example_gen.label`, or write the label as a number."
+            )
+        stored = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}[self._type(source)]
+        missing = None if column.present is None else ~column.present
+        if column.lengths is None:
+            return pa.array(column.values, self._arrow(source), mask=missing).cast(stored, safe=False)
+        values = pa.array(column.values, self._arrow(source)).cast(stored, safe=False)
+        offsets = np.concatenate([[0], np.cumsum(column.lengths)])
+        mask = None if missing is None else pa.array(missing)
+        return pa.LargeListArray.from_arrays(pa.array(offsets), values, mask=mask)
+
+    def _arrow(self, source: str) -> pa.DataType:
+        return {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}[self.types[source]]
+
+    @staticmethod
+    def _key(column: Column) -> pa.Array:
+        if column.lengths is not None:
+            raise DataError(
+                f"The split column has {int(column.lengths.max())} values in a record; expected one. "
+                "Name another column in `example_gen.split_column`."
+            )
+        missing = None if column.present is None else ~column.present
+        array = pa.array(column.values, mask=missing)
+        return array.cast(pa.binary()) if column.values.dtype == object else array.cast(pa.string()).cast(pa.binary())
+
+
+def plan_tfrecord(files: Sequence[Path], params: ExampleGenParams) -> TFRecordSource:
+    """Returns the source for TFRecord files, after a look at the first records.
+
+    Raises:
+      DataError: A file is truncated or damaged, holds no tf.train.Example, or has no label.
+      SettingsError: A setting names a feature that is not there.
+    """
+    types: dict[str, str] = {}
+    seen = 0
+    for path in files:
+        for data, offsets, lengths, first in read_records(path, compression_of(path)):
+            for record, (start, size) in enumerate(zip(offsets.tolist(), lengths.tolist(), strict=True), first):
+                if seen == _SAMPLE_RECORDS:
+                    return _plan(files, params, types)
+                seen += 1
+                try:
+                    features = parse_example(data[start : start + size])
+                except MalformedExampleError as error:
+                    raise DataError(
+                        f"`{path}` record {record:,} is no tf.train.Example: {error}. Expected TFRecord files whose "
+                        "records are serialized tf.train.Example messages."
+                    ) from None
+                for name, feature in features.items():
+                    if feature.values:
+                        types.setdefault(name, feature.kind)
+    if not types:
+        raise DataError(f"There are no records with features in `{files[0].name}`. Expected at least two.")
+    return _plan(files, params, types)
+
+
+def compression_of(path: Path) -> str:
+    """Returns "GZIP" or "", by the file's first bytes."""
+    with path.open("rb") as stream:
+        return "GZIP" if stream.read(2) == _GZIP_MAGIC else ""
+
+
+def _plan(files: Sequence[Path], params: ExampleGenParams, types: Mapping[str, str]) -> TFRecordSource:
+    named = name_columns(list(types), params, files[0].name)
+    wrong = [name for name in named.numeric if types[name] == "BYTES"]
+    wrong += [name for name in named.text if types[name] != "BYTES"]
+    if wrong:
+        raise DataError(
+            f"`{files[0].name}`: {', '.join(f'`{name}` is {types[name]}' for name in wrong)}. The type of a feature in "
+            "TFRecord files is what it is; take it out of `example_gen.numeric` and `example_gen.text`."
+        )
+    return TFRecordSource(params, tuple(files), tuple(map(compression_of, files)), named, types)

@@ -1,0 +1,127 @@
+"""Times for the `time` split, and the moment from which the newest share of the rows begins, in constant memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from crossnet.components.sources.csv_cells import parse_time
+
+_DIGIT_BITS = 16
+_CHUNK_ROWS = 1 << 17
+
+
+class BadTimeError(Exception):
+    """A row has no time.
+
+    Attributes:
+      row: Its place in the array.
+      value: What stands there.
+    """
+
+    def __init__(self, row: int, value: str):
+        super().__init__(row, value)
+        self.row = row
+        self.value = value
+
+
+def time_values(key: pa.Array) -> NDArray[np.float64]:
+    """Returns seconds since 1970 (UTC where no zone is given), or the numbers where the column holds numbers.
+
+    Args:
+      key: Numbers, or text in bytes: numbers or ISO 8601.
+
+    Raises:
+      BadTimeError: A value is missing or neither.
+    """
+    if key.null_count:
+        raise BadTimeError(int(pc.index(key.is_null(), True).as_py()), "")
+    if pa.types.is_integer(key.type) or pa.types.is_floating(key.type):
+        values: NDArray[np.float64] = key.to_numpy(zero_copy_only=False).astype(np.float64)
+    else:
+        values = _parsed(key)
+    if bad := np.flatnonzero(np.isnan(values)).tolist():
+        raise BadTimeError(bad[0], "nan")
+    return values
+
+
+def newest_cut(batches: Iterable[pa.Array], fraction: float, spool: Path) -> float:
+    """Returns the moment from which on at least `fraction` of the rows are; the newest such moment.
+
+    The times are spooled to a file and searched digit by digit, so memory does not grow with rows.
+
+    Args:
+      batches: The split column, or arrays of it in which all is well.
+      spool: A file to make.
+    """
+    with spool.open("wb") as stream:
+        for batch in batches:
+            stream.write(_ordered(time_values(batch)).tobytes())
+    times = np.memmap(spool, np.uint64, "r") if spool.stat().st_size else np.zeros(0, np.uint64)
+    rank = math.ceil(len(times) * fraction)  # the cut is the rank-th time from the end
+    prefix, shift = np.uint64(0), 64
+    while shift and len(times):
+        shift -= _DIGIT_BITS
+        counts = np.zeros(1 << _DIGIT_BITS, np.int64)
+        for chunk in _chunks(times):
+            same = chunk if shift + _DIGIT_BITS == 64 else chunk[chunk >> np.uint64(shift + _DIGIT_BITS) == prefix]
+            digits = (same >> np.uint64(shift)) & np.uint64((1 << _DIGIT_BITS) - 1)
+            counts += np.bincount(digits.astype(np.int64), minlength=len(counts))
+        newer = np.cumsum(counts[::-1])
+        place = int(np.searchsorted(newer, rank))
+        rank -= int(newer[place] - counts[::-1][place])
+        prefix = (prefix << np.uint64(_DIGIT_BITS)) | np.uint64(len(counts) - 1 - place)
+    return float(_restored(prefix))
+
+
+def _parsed(key: pa.Array) -> NDArray[np.float64]:
+    try:
+        text = pc.utf8_trim_whitespace(key.cast(pa.string()))
+    except pa.ArrowInvalid:  # not UTF-8
+        for row, value in enumerate(key.to_pylist()):
+            try:
+                value.decode()
+            except UnicodeDecodeError:
+                raise BadTimeError(row, value.decode(errors="backslashreplace")) from None
+        raise
+    try:
+        return np.asarray(text.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    except pa.ArrowInvalid:
+        pass
+    for unit in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            return np.asarray(text.cast(unit).cast(pa.int64()).to_numpy() / 1e6)
+        except pa.ArrowInvalid:
+            continue
+    values = np.zeros(len(key))
+    for row, value in enumerate(text.to_pylist()):
+        try:
+            values[row] = parse_time(value)
+        except ValueError:
+            raise BadTimeError(row, value) from None
+    return values
+
+
+def _chunks(times: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+    for start in range(0, len(times), _CHUNK_ROWS):
+        yield np.asarray(times[start : start + _CHUNK_ROWS])
+
+
+def _ordered(values: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Returns integers in the order of the floats: the sign bit flipped, or all bits of a negative."""
+    bits = (values + 0.0).view(np.uint64)
+    sign = np.uint64(1 << 63)
+    return np.where(bits & sign, ~bits, bits | sign)
+
+
+def _restored(number: np.uint64) -> np.float64:
+    """Returns the float of an integer made by `_ordered`."""
+    sign = np.uint64(1 << 63)
+    bits = number & ~sign if number & sign else ~number
+    return np.array([bits], np.uint64).view(np.float64)[0]

@@ -1,0 +1,1 @@
+"""Summarises one column at a time, in parts that can be merged."""

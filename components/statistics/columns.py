@@ -1,0 +1,103 @@
+"""What is known of one column: counts, moments, quantiles, frequent values; in one pass, mergeable over shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from crossnet.components.params import StatisticsGenParams
+from crossnet.components.records.dataset import Column
+from crossnet.components.statistics.values import Numbers, Texts
+
+TYPES = {
+    "FLOAT": statistics_pb2.FeatureNameStatistics.FLOAT,
+    "INT": statistics_pb2.FeatureNameStatistics.INT,
+    "BYTES": statistics_pb2.FeatureNameStatistics.STRING,
+}
+_MANY = 2**62
+
+
+class ColumnStatistics:
+    """All that is counted of one column of one split.
+
+    Args:
+      name: The column's name.
+      type: "FLOAT", "INT" or "BYTES".
+      params: How much is kept.
+    """
+
+    def __init__(self, name: str, type: str, params: StatisticsGenParams) -> None:
+        self.name, self.type, self.params = name, type, params
+        self.num_rows = self.num_present = self.num_values = self.max_num_values = 0
+        self.min_num_values = _MANY
+        self.values = Texts(params.max_vocabulary) if type == "BYTES" else Numbers()
+
+    def update(self, column: Column) -> None:
+        """Adds a batch of rows."""
+        if column.lengths is None:
+            values = column.values if column.present is None else column.values[column.present]
+            counts = np.ones(min(len(values), 1), np.int64)
+            self.num_rows += len(column.values)
+            self.num_present += len(values)
+        else:
+            values, counts = column.values, column.lengths[column.lengths > 0]
+            self.num_rows += len(column.lengths)
+            self.num_present += len(counts)
+        self.num_values += len(values)
+        self.min_num_values = min(self.min_num_values, int(counts.min(initial=_MANY)))
+        self.max_num_values = max(self.max_num_values, int(counts.max(initial=0)))
+        self.values.update(values)
+
+    def merge(self, other: ColumnStatistics) -> None:
+        """Adds all that `other` has seen; it must be about the same column."""
+        self.num_rows += other.num_rows
+        self.num_present += other.num_present
+        self.num_values += other.num_values
+        self.min_num_values = min(self.min_num_values, other.min_num_values)
+        self.max_num_values = max(self.max_num_values, other.max_num_values)
+        self.values.merge(other.values)  # type: ignore[arg-type]  # the same type by the rule above
+
+    def proto(self) -> statistics_pb2.FeatureNameStatistics:
+        """Returns the column's statistics as TFDV lays them out."""
+        statistics = statistics_pb2.FeatureNameStatistics(type=TYPES[self.type])
+        statistics.path.step.append(self.name)
+        if isinstance(self.values, Texts):
+            self.values.fill(statistics, self.params)
+            common = statistics.string_stats.common_stats
+        else:
+            self.values.fill(statistics, self.params.num_histogram_buckets)
+            common = statistics.num_stats.common_stats
+        common.num_non_missing, common.num_missing = self.num_present, self.num_rows - self.num_present
+        common.tot_num_values = self.num_values
+        if self.num_present:
+            common.min_num_values, common.max_num_values = self.min_num_values, self.max_num_values
+            common.avg_num_values = self.num_values / self.num_present
+        return statistics
+
+
+def dataset_proto(
+    split: str, num_rows: int, columns: Iterable[ColumnStatistics]
+) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Returns the statistics of one split."""
+    dataset = statistics_pb2.DatasetFeatureStatistics(name=split, num_examples=num_rows)
+    dataset.features.extend(column.proto() for column in columns)
+    return statistics_pb2.DatasetFeatureStatisticsList(datasets=[dataset])
+
+
+def by_column(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+) -> dict[str, statistics_pb2.FeatureNameStatistics]:
+    """Returns the statistics of each column, by name."""
+    return {feature.path.step[0]: feature for dataset in statistics.datasets for feature in dataset.features}
+
+
+def common_of(statistics: statistics_pb2.FeatureNameStatistics) -> statistics_pb2.CommonStatistics:
+    """Returns the part of a column's statistics that every type has."""
+    return (statistics.string_stats if statistics.HasField("string_stats") else statistics.num_stats).common_stats
+
+
+def custom_number(statistics: statistics_pb2.FeatureNameStatistics, name: str) -> float:
+    """Returns a custom statistic, 0 where it is not there."""
+    return next((custom.num for custom in statistics.custom_stats if custom.name == name), 0.0)

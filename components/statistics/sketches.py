@@ -1,0 +1,244 @@
+"""Summaries of a column in bounded memory: one pass, mergeable over shards, deterministic.
+
+Each is exact for small input and says how far it may be off beyond that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossnet.components.hashing import Hashes, mix
+
+Floats = NDArray[np.float64]
+
+
+class Points(NamedTuple):
+    """A weighted sample, sorted, without repeats; its step function stands for a column's ranks.
+
+    Attributes:
+      values: float64 (points,), ascending.
+      weights: float64 (points,), rows that each point stands for.
+      rank_error: No rank read from these points is off by more than this many rows.
+    """
+
+    values: Floats
+    weights: Floats
+    rank_error: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Rows in all."""
+        return float(self.weights.sum())
+
+    def ranks(self, at: Floats) -> Floats:
+        """Returns how many rows are at or below each of `at`, float64 of its shape."""
+        below = np.concatenate([[0.0], np.cumsum(self.weights)])
+        return below[np.searchsorted(self.values, at, side="right")]
+
+    def quantiles(self, fractions: Floats) -> Floats:
+        """Returns the lowest values that at least these fractions of the rows do not exceed."""
+        ranks = np.cumsum(self.weights)
+        index = np.searchsorted(ranks, fractions * ranks[-1], side="left")
+        return self.values[np.minimum(index, len(self.values) - 1)]
+
+    def merge(self, other: Points, size: int) -> Points:
+        """Returns both together, thinned to `size` points where there are more."""
+        values = np.concatenate([self.values, other.values])
+        order = np.argsort(values, kind="stable")
+        values = values[order]
+        weights = np.concatenate([self.weights, other.weights])[order]
+        starts = np.flatnonzero(first_of_each(values))
+        merged = Points(values[starts], np.add.reduceat(weights, starts), self.rank_error + other.rank_error)
+        return merged.thin(size)
+
+    def thin(self, size: int) -> Points:
+        """Returns at most `size` points at evenly spaced ranks.
+
+        Where any are dropped, ranks read from the result are off by `total / (2 size)` more.
+        """
+        if len(self.values) <= size:
+            return self
+        ranks = np.cumsum(self.weights)
+        step = ranks[-1] / size
+        picked = np.searchsorted(ranks, (np.arange(size) + 0.5) * step, side="left")
+        counts = np.bincount(picked, minlength=len(ranks))
+        kept = np.flatnonzero(counts)
+        return Points(self.values[kept], counts[kept] * step, self.rank_error + step / 2)
+
+
+EMPTY_POINTS = Points(np.empty(0), np.empty(0))
+
+
+def first_of_each(ordered: NDArray[Any]) -> NDArray[np.bool_]:
+    """Returns where a sorted array differs from the element before it; the first element does."""
+    first = np.empty(len(ordered), dtype=bool)
+    first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
+
+
+class QuantileSketch:
+    """Ranks and quantiles of a numeric column.
+
+    Batches are sorted and kept as weighted points; like the digits of a binary counter, two summaries of as many
+    batches become one of twice as many. Exact while the column has at most `size` distinct values. Beyond that each of
+    the `1 + log2(batches)` levels thins its points once, which costs half a step of `rows / size`, so a rank is off by
+    at most `rows * (1 + log2(batches)) / (2 size)`: 0.11 % of 10 M rows in batches of 65,536.
+
+    References:
+      Munro and Paterson, 1980, Selection and sorting with limited storage; Agarwal et al., 2012, Mergeable summaries.
+    """
+
+    def __init__(self, size: int = 4096) -> None:
+        self.size = size
+        self._levels: list[Points | None] = []
+
+    def update(self, ordered: NDArray[Any]) -> None:
+        """Adds a batch of finite numbers, sorted (rows,)."""
+        if not len(ordered):
+            return
+        first = first_of_each(ordered)
+        if np.count_nonzero(first) <= self.size:
+            starts = np.flatnonzero(first)
+            counts = np.diff(starts, append=len(ordered)).astype(np.float64)
+            self._add(Points(ordered[starts].astype(np.float64), counts), 0)
+            return
+        # As `thin` does, without going through all the ranks.
+        step = len(ordered) / self.size
+        picked = ordered[np.ceil((np.arange(self.size) + 0.5) * step).astype(np.int64) - 1].astype(np.float64)
+        starts = np.flatnonzero(first_of_each(picked))
+        weights = np.diff(starts, append=self.size) * step
+        self._add(Points(picked[starts], weights, step / 2), 0)
+
+    def merge(self, other: QuantileSketch) -> None:
+        """Adds all that `other` has seen."""
+        for level, points in enumerate(other._levels):
+            if points is not None:
+                self._add(points, level)
+
+    def _add(self, points: Points, level: int) -> None:
+        """Puts a summary of `2 ** level` batches in its place, carrying as in binary addition."""
+        while level < len(self._levels) and (held := self._levels[level]) is not None:
+            self._levels[level] = None
+            points = held.merge(points, self.size)
+            level += 1
+        self._levels.extend([None] * (level + 1 - len(self._levels)))
+        self._levels[level] = points
+
+    def points(self) -> Points:
+        """Returns one sorted sample of everything, not thinned further."""
+        merged = EMPTY_POINTS
+        for points in self._levels:
+            if points is not None:
+                merged = points.merge(merged, len(points.values) + len(merged.values))
+        return merged
+
+
+def hash_numbers(values: NDArray[Any]) -> Hashes:
+    """Returns 64-bit hashes of float32 or int64 numbers, uint64 (rows,). 0.0 and -0.0 are one number."""
+    if values.dtype.kind == "f":
+        return mix((values.astype(np.float32) + np.float32(0)).view(np.uint32).astype(np.uint64))
+    return mix(values.astype(np.int64).view(np.uint64))
+
+
+def hash_texts(values: Iterable[bytes]) -> Hashes:
+    """Returns 64-bit hashes of texts, the same in every process, uint64 (rows,)."""
+    digests = b"".join(hashlib.blake2b(value, digest_size=8).digest() for value in values)
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+class UniqueSketch:
+    """How many distinct values there are: the `size` smallest hashes tell.
+
+    Exact up to `size` distinct values; beyond that the estimate's standard error is `1 / sqrt(size - 2)`, 1.6 %.
+
+    References:
+      Bar-Yossef et al., 2002, Counting distinct elements in a data stream; Beyer et al., 2007 (the unbiased estimate).
+    """
+
+    def __init__(self, size: int = 4096) -> None:
+        self.size = size
+        self._smallest = np.empty(0, dtype=np.uint64)
+
+    def update(self, hashes: Hashes) -> None:
+        """Adds values by their hashes, uint64 (rows,)."""
+        if len(self._smallest) == self.size:
+            hashes = hashes[hashes < self._smallest[-1]]
+        if len(hashes):
+            # A sort, because np.unique (NumPy 2.4) hashes, which takes three times as long here.
+            ordered = np.sort(np.concatenate([self._smallest, hashes]))
+            self._smallest = ordered[first_of_each(ordered)][: self.size].copy()
+
+    def merge(self, other: UniqueSketch) -> None:
+        """Adds all that `other` has seen."""
+        self.update(other._smallest)
+
+    @property
+    def estimate(self) -> int:
+        """Distinct values."""
+        if len(self._smallest) < self.size:
+            return len(self._smallest)
+        return round((self.size - 1) / ((float(self._smallest[-1]) + 1) / 2.0**64))
+
+
+@dataclass
+class ValueCounts:
+    """How often each text occurs: exact for up to `2 * capacity` distinct values.
+
+    When there are more, the rare ones are forgotten, down to at most `capacity`. From then on a count may be too low,
+    by at most `count_error`; it is never too high.
+
+    Attributes:
+      capacity: Values that are kept when too many have come.
+      counts: Rows by value.
+      count_error: Rows that a count may be too low; 0 while nothing was forgotten.
+    """
+
+    capacity: int = 100_000
+    counts: Counter[bytes] = field(default_factory=Counter)
+    count_error: int = 0
+    _forgotten: UniqueSketch = field(default_factory=UniqueSketch)
+
+    def update(self, values: list[bytes]) -> None:
+        """Adds a batch of texts."""
+        self.counts.update(values)
+        self._forget()
+
+    def merge(self, other: ValueCounts) -> None:
+        """Adds all that `other` has seen."""
+        self.counts.update(other.counts)
+        self.count_error += other.count_error
+        self._forgotten.merge(other._forgotten)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drops every value that is no more frequent than the first one beyond `capacity`."""
+        if len(self.counts) <= 2 * self.capacity:
+            return
+        limit = int(np.partition(np.fromiter(self.counts.values(), np.int64), -self.capacity - 1)[-self.capacity - 1])
+        self._forgotten.update(hash_texts(value for value, count in self.counts.items() if count <= limit))
+        self.counts = Counter({value: count for value, count in self.counts.items() if count > limit})
+        self.count_error += limit
+
+    @property
+    def unique(self) -> int:
+        """Distinct values; an estimate where `count_error` is not 0."""
+        if not self.count_error:
+            return len(self.counts)
+        everything = UniqueSketch(self._forgotten.size)
+        everything.merge(self._forgotten)
+        everything.update(hash_texts(self.counts))
+        return everything.estimate
+
+    def most_common(self, number: int) -> list[tuple[bytes, int]]:
+        """Returns the most frequent values, most frequent first, ties in byte order."""
+        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+        return list(itertools.islice(ordered, number))

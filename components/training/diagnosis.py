@@ -1,0 +1,110 @@
+"""What went wrong in a training, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import tf_keras
+
+from crossnet.components.errors import DivergedError, TrainingError
+from crossnet.components.training.rows import Rows
+
+DIAGNOSED_ROWS = 10_000
+# A spread of predictions below this share of the label's counts as none.
+COLLAPSED = 1e-3
+
+
+def diagnose(network: tf_keras.Model, rows: Rows) -> list[str]:
+    """Returns one sentence per symptom of a trained network; empty where it is well.
+
+    The first `DIAGNOSED_ROWS` rows are asked. A unit is dead when its relu is 0 on all of them: no gradient reaches its
+    weights any more.
+    """
+    _, inputs, label = next(rows.chunks(DIAGNOSED_ROWS))
+    inputs, label = tuple(part[:DIAGNOSED_ROWS] for part in inputs), label[:DIAGNOSED_ROWS]
+    relus = [layer for layer in network.layers if getattr(layer, "activation", None) is tf_keras.activations.relu]
+    outputs = tf_keras.Model(network.inputs, [network.output, *(layer.output for layer in relus)])
+    values = outputs(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+    predictions, activations = (values[0], values[1:]) if relus else (values, [])
+    symptoms = []
+    spread, expected = float(np.std(predictions)), float(np.std(label))
+    if expected > 0 and spread < COLLAPSED * expected:
+        symptoms.append(
+            f"The model has collapsed: its predictions have no spread ({spread / expected:.1e} of the label's), it "
+            "answers the same for every row. Try another seed, a lower learning_rate or another initializer."
+        )
+    for layer, activation in zip(relus, activations, strict=True):
+        dead = int(np.sum(np.max(activation, axis=0) <= 0))
+        if dead:
+            units = activation.shape[-1]
+            symptoms.append(
+                f"{dead} of {units} units in layer `{layer.name}` are dead: 0 on all of {len(label):,} rows."
+            )
+    return symptoms
+
+
+def raise_not_finite(
+    losses: Sequence[float],
+    *,
+    epoch: int,
+    batch_size: int,
+    rows: Rows,
+    number_names: Sequence[str],
+    order: npt.NDArray[np.int64] | None,
+    locate: Callable[[int], str],
+    learning_rate: float,
+) -> None:
+    """Explains a loss that is not finite.
+
+    Args:
+      losses: Of the batches so far, at least of this epoch; the last is not finite.
+      epoch: The epoch, counted from 0.
+      batch_size: Rows per batch.
+      rows: Those of train.
+      number_names: Names of the numeric inputs.
+      order: The epoch's order of rows; None: as recorded.
+      locate: Says where a row came from.
+      learning_rate: The rate of the update before.
+
+    Raises:
+      TrainingError: With the row and the column, where a value is not finite.
+      DivergedError: Otherwise: the gradient has exploded.
+    """
+    batch = (len(losses) - 1) % -(-len(rows) // batch_size)
+    first, last = batch * batch_size, min((batch + 1) * batch_size, len(rows))
+    where = f"The loss is {losses[-1]} in epoch {epoch + 1}, batch {batch + 1} (rows {first:,} to {last - 1:,}"
+    where += " of the epoch's order)" if order is not None else ")"
+    members = np.arange(first, last) if order is None else order[first:last]
+    if not np.isfinite(rows.label[members]).all():
+        row = int(members[np.argmin(np.isfinite(rows.label[members]))])
+        raise TrainingError(f"{where}: the label of row {row:,} ({locate(row)}) is not finite. Correct or remove it.")
+    if number_names:
+        finite = np.isfinite(rows.inputs[0][members])
+        if not finite.all():
+            position, column = np.argwhere(~finite)[0]
+            row = int(members[position])
+            raise TrainingError(
+                f"{where}: `{number_names[column]}` of row {row:,} ({locate(row)}) is not finite. Correct the row, or "
+                "let the schema allow `" + number_names[column] + "` to be missing."
+            )
+    finite_losses = [loss for loss in losses if np.isfinite(loss)]
+    path = f" from {min(finite_losses):.3g} to {finite_losses[-1]:.3g}" if finite_losses else ""
+    raise DivergedError(
+        f"{where}, and its rows are finite: the gradient has exploded. The loss rose{path} before. Lower "
+        f"`trainer.learning_rate` (it was {learning_rate:.3g} then), set `trainer.warmup_fraction` to 0.05 or more, or "
+        "`trainer.normalize` to auto where it is none."
+    )
+
+
+def count_ids(rows: Rows, sizes: Sequence[int], has_numbers: bool) -> list[npt.NDArray[np.float64]]:
+    """Returns how often each embedding row of each text feature occurs in `rows`."""
+    if not sizes:
+        return []
+    counts = [np.zeros(size) for size in sizes]
+    for _, inputs, _ in rows.chunks(DIAGNOSED_ROWS):
+        ids = inputs[1 if has_numbers else 0]
+        for i, size in enumerate(sizes):
+            counts[i] += np.bincount(ids[:, i], minlength=size)
+    return counts

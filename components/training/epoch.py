@@ -1,0 +1,131 @@
+"""The training loop: many updates in one call of TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+import tf_keras
+
+# Not public, but pinned with TensorFlow. It takes the loop's small ops off the thread pool, where handing them over
+# costs more than they do (about a third of the CPU time on two cores). Kernels still use all cores.
+from tensorflow.python.eager import context
+
+from crossnet.components.training.optimizers import Optimizer
+from crossnet.components.training.rows import Rows
+
+EVALUATION_ROWS = 10_000
+
+
+class EpochLoop:
+    """Runs the batches of an epoch inside one `tf.function`, with the updates that Keras' `fit` would make.
+
+    Args:
+      network: Model of the inputs to `[batch, 1]`.
+      optimizer: Of the network's trainable variables.
+      batch_size: Rows per update; the last batch of an epoch may be smaller.
+    """
+
+    def __init__(self, network: tf_keras.Model, optimizer: Optimizer, batch_size: int) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        inputs = [tf.TensorSpec([None, *spec.shape[1:]], spec.dtype) for spec in network.inputs]
+        label = tf.TensorSpec([None], network.output.dtype)
+        self._updates = tf.function(self._run_updates, reduce_retracing=True)
+        self._squares = tf.function(self._sum_of_squares, input_signature=[inputs, label])
+        self._held: tuple[Rows, list[Any]] | None = None
+
+    def run(
+        self, rows: Rows, step_sizes: npt.NDArray[np.float64], order: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Makes one pass over `rows`, one update per step size.
+
+        Returns:
+          The mean squared error of each batch before its update, in the normalised label's unit. It ends with the first
+          value that is not finite, after which nothing more is updated.
+        """
+        losses: list[npt.NDArray[np.float64]] = []
+        done = 0
+        with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+            for inputs, label in self._tensors(rows, order):
+                for batches, labels in self._batched(inputs, label):
+                    steps = labels.shape[0]
+                    count, found = self._updates(
+                        batches, labels, tf.constant(step_sizes[done : done + steps], label.dtype)
+                    )
+                    losses.append(found.numpy()[: int(count)].astype(np.float64))
+                    done += steps
+                    if not np.isfinite(losses[-1][-1]):
+                        return np.concatenate(losses)
+        return np.concatenate(losses)
+
+    def mean_squared_error(self, rows: Rows) -> float:
+        """Returns the mean squared error over `rows`, in the normalised label's unit."""
+        with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+            return sum(float(self._squares(*part)) for part in self._tensors(rows, None, EVALUATION_ROWS)) / len(rows)
+
+    def _tensors(self, rows: Rows, order: npt.NDArray[np.int64] | None, batch: int = 0) -> Any:
+        """Yields inputs and label; keeps the tensors of rows that are in memory and in order: they never change."""
+        chunks = rows.chunks(batch or self.batch_size, order)
+        if order is not None or batch or len(rows) > rows.chunk:
+            return (([tf.constant(part) for part in inputs], tf.constant(label)) for _, inputs, label in chunks)
+        if self._held is None or self._held[0] is not rows:
+            self._held = (
+                rows,
+                [([tf.constant(part) for part in inputs], tf.constant(label)) for _, inputs, label in chunks],
+            )
+        return self._held[1]
+
+    def _batched(self, inputs: Sequence[tf.Tensor], label: tf.Tensor) -> Iterator[tuple[list[tf.Tensor], tf.Tensor]]:
+        """Yields the full batches as tensors `[batches, batch, ...]`, then the smaller last one, if there is one.
+
+        So the batch is a static dimension, and the gradient needs none of the ops that find a broadcast at run time.
+        """
+        full = label.shape[0] // self.batch_size
+        for first, batches, size in (
+            (0, full, self.batch_size),
+            (full * self.batch_size, 1, label.shape[0] % self.batch_size),
+        ):
+            if batches and size:
+                last = first + batches * size
+                parts = [tf.reshape(part[first:last], [batches, size, *part.shape[1:]]) for part in (*inputs, label)]
+                yield parts[:-1], parts[-1]
+
+    def _run_updates(
+        self, inputs: Sequence[tf.Tensor], label: tf.Tensor, step_sizes: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        steps = tf.shape(step_sizes)[0]
+        losses = tf.TensorArray(label.dtype, steps)
+
+        def update(i: tf.Tensor, _: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+            loss, gradients = self._gradients([tf.gather(part, i) for part in inputs], tf.gather(label, i))
+            self.optimizer.apply(gradients, tf.gather(step_sizes, i))
+            return i + 1, loss, losses.write(i, loss)
+
+        done, _, losses = tf.while_loop(
+            lambda i, loss, _: (i < steps) & tf.math.is_finite(loss),
+            update,
+            (tf.constant(0), tf.zeros([], label.dtype), losses),
+            parallel_iterations=1,
+        )
+        return done, losses.stack()
+
+    def _gradients(self, inputs: list[tf.Tensor], label: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        variables = self.optimizer.variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            loss = tf.reduce_mean(tf.math.squared_difference(self._output(inputs, training=True), label))
+            penalties = self.network.losses
+            total = tf.add_n([loss, *penalties]) if penalties else loss
+        return loss, tape.gradient(total, variables)
+
+    def _sum_of_squares(self, inputs: Sequence[tf.Tensor], label: tf.Tensor) -> tf.Tensor:
+        errors = tf.cast(self._output(inputs, training=False) - label, tf.float64)
+        return tf.reduce_sum(tf.square(errors))
+
+    def _output(self, inputs: Sequence[tf.Tensor], *, training: bool) -> tf.Tensor:
+        return tf.squeeze(self.network(list(inputs) if len(inputs) > 1 else inputs[0], training=training), axis=1)

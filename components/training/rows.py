@@ -1,0 +1,113 @@
+"""A split's rows as the network sees them: arrays in memory, or on disk where they do not fit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from crossnet.components.artifacts import Examples
+from crossnet.components.features import Feature
+from crossnet.components.networks.preprocessing import Transform
+from crossnet.components.records.dataset import read_dataset
+
+READ_ROWS = 10_000
+
+Chunk = tuple[int, tuple[npt.NDArray[Any], ...], npt.NDArray[np.float32]]
+
+
+@dataclass
+class Rows:
+    """Rows after preprocessing.
+
+    Attributes:
+      inputs: The network's: numbers float32 `(rows, numbers)` and ids int64 `(rows, texts)`, where there are any.
+      label: float32 `(rows,)`, normalised as the network learns it.
+      chunk: Rows that are handed over at once; all of them where they fit in memory.
+    """
+
+    inputs: tuple[npt.NDArray[Any], ...]
+    label: npt.NDArray[np.float32]
+    chunk: int
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def chunks(self, batch_size: int, order: npt.NDArray[np.int64] | None = None) -> Iterator[Chunk]:
+        """Yields first row, inputs and label, chunk by chunk, each a whole number of batches (but the last).
+
+        Where the rows do not fit in memory, a thread reads the next chunk while the caller uses this one.
+
+        Args:
+          batch_size: Rows per batch.
+          order: A permutation of the rows; None: as recorded.
+        """
+        step = max(1, self.chunk // batch_size) * batch_size
+        starts = range(0, len(self), step)
+        streams = self.chunk < len(self)
+        # A slice of a mapped file is only a promise to read it; a copy does.
+        fetch = np.array if streams and order is None else np.asarray
+
+        def read(first: int) -> Chunk:
+            rows: Any = slice(first, first + step) if order is None else order[first : first + step]
+            return first, tuple(fetch(part[rows]) for part in self.inputs), fetch(self.label[rows])
+
+        if not streams:
+            yield from map(read, starts)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="rows") as reader:
+            ahead = reader.submit(read, 0)
+            for following in starts[1:]:
+                ready, ahead = ahead.result(), reader.submit(read, following)
+                yield ready
+            yield ahead.result()
+
+
+@contextmanager
+def read_rows(
+    examples: Examples, split: str, transform: Transform, label: Feature, *, scratch: Path, cache_mib: int
+) -> Iterator[Rows]:
+    """Reads and preprocesses a split once.
+
+    Up to `cache_mib` MiB the rows are held in memory. Above, they are written to a file below `scratch`, which is gone
+    when the context ends, and mapped: batches come from there, in any order, and are the same.
+    """
+    preprocessing = transform.preprocessing
+    count = examples.counts[split]
+    shapes: list[tuple[tuple[int, ...], Any]] = []
+    if preprocessing.numbers:
+        shapes.append(((count, len(preprocessing.number_names)), np.float32))
+    if preprocessing.texts:
+        shapes.append(((count, len(preprocessing.texts)), np.int64))
+    shapes.append(((count,), np.float32))
+    row_bytes = sum(int(np.prod(shape[1:])) * np.dtype(dtype).itemsize for shape, dtype in shapes)
+    fits = count * row_bytes <= cache_mib * 2**20
+    with tempfile.TemporaryDirectory(prefix=".tmp-rows-", dir=scratch) as folder:
+        arrays = [
+            np.empty(shape, dtype)
+            if fits or not count
+            else np.lib.format.open_memmap(f"{folder}/{i}.npy", mode="w+", dtype=dtype, shape=shape)
+            for i, (shape, dtype) in enumerate(shapes)
+        ]
+        first = 0
+        for columns, values in read_dataset(examples, split, preprocessing.features, label, batch_size=READ_ROWS):
+            assert values is not None
+            last = first + len(values)
+            for array, part in zip(arrays, transform({k: tf.constant(v) for k, v in columns.items()}), strict=False):
+                array[first:last] = part.numpy()
+            arrays[-1][first:last] = values
+            if preprocessing.scales_label:
+                centred = values.astype(np.float64) - preprocessing.label_mean
+                arrays[-1][first:last] = centred / preprocessing.label_scale
+            first = last
+        chunk = count if fits else max(1, cache_mib * 2**20 // row_bytes // 2)  # the next one is in memory too
+        yield Rows(tuple(arrays[:-1]), arrays[-1], chunk)
+        del arrays  # closes the maps before their folder goes

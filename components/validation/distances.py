@@ -1,0 +1,152 @@
+"""How far two samples of a column are apart, and how far apart chance alone would put them.
+
+Text: L-infinity, the largest difference between two shares of one value. Numbers: Jensen-Shannon divergence to base 2
+over bins that both samples share. Both lie in [0, 1]. A missing value counts as a value of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from crossnet.components.statistics.columns import common_of, custom_number
+from crossnet.components.statistics.sketches import Floats, Points
+from crossnet.components.statistics.values import DISTRIBUTION, RANK_ERROR
+
+MAX_BINS = 10
+MIN_ROWS_PER_BIN = 5
+# Chance exceeds this many standard deviations once in 3.5 million comparisons.
+DEVIATIONS = 5.0
+
+
+class Distance(NamedTuple):
+    """How far apart two samples are.
+
+    Attributes:
+      measure: "L-infinity" or "Jensen-Shannon".
+      value: The distance, 0 to 1.
+      noise: What two samples of these sizes from one source do not exceed; a value below it says nothing.
+      detail: What the distance is about, such as a text column's value; "" for numbers.
+    """
+
+    measure: str
+    value: float
+    noise: float
+    detail: str = ""
+
+
+def distance(one: statistics_pb2.FeatureNameStatistics, other: statistics_pb2.FeatureNameStatistics) -> Distance | None:
+    """Returns how far apart two samples of a column are; None where one is empty or their types cannot be compared."""
+    kinds = {statistics.WhichOneof("stats") for statistics in (one, other)}
+    if len(kinds) > 1 or not (_num_entries(one) and _num_entries(other)):
+        return None
+    return _between_texts(one, other) if kinds == {"string_stats"} else _between_numbers(one, other)
+
+
+def _num_entries(statistics: statistics_pb2.FeatureNameStatistics) -> int:
+    """Returns values and missing ones together."""
+    common = common_of(statistics)
+    return int(common.tot_num_values + common.num_missing)
+
+
+def _between_texts(
+    one: statistics_pb2.FeatureNameStatistics, other: statistics_pb2.FeatureNameStatistics
+) -> Distance | None:
+    """Compares the share of each listed value."""
+    (counts_a, unlisted_a), (counts_b, unlisted_b) = _counts(one), _counts(other)
+    rows_a, rows_b = _num_entries(one), _num_entries(other)
+    found = []
+    for value in [*counts_a, *(value for value in counts_b if value not in counts_a)]:
+        a, b = counts_a.get(value), counts_b.get(value)
+        # A value below the end of one list may still occur there: take the count that brings the two nearest.
+        count_a = min(unlisted_a, (b or 0) * rows_a / rows_b) if a is None else a
+        count_b = min(unlisted_b, (a or 0) * rows_b / rows_a) if b is None else b
+        share = (count_a + count_b) / (rows_a + rows_b)
+        deviation = math.sqrt(share * (1 - share) * (1 / rows_a + 1 / rows_b))
+        # Counts are whole numbers, hence one row more than the normal distribution says.
+        noise = DEVIATIONS * deviation + 1 / min(rows_a, rows_b)
+        gap = abs(count_a / rows_a - count_b / rows_b)
+        found.append((gap > noise, gap, noise, value))
+    if not found:
+        return None
+    _, gap, noise, value = max(found, key=lambda entry: entry[:2])
+    return Distance("L-infinity", gap, noise, "missing" if value is None else f"'{value}'")
+
+
+def _counts(statistics: statistics_pb2.FeatureNameStatistics) -> tuple[dict[str | None, float], float]:
+    """Returns rows by value (None: missing), and how many rows a value that is not listed may have at most."""
+    texts = statistics.string_stats
+    counts: dict[str | None, float] = {bucket.label: bucket.sample_count for bucket in texts.rank_histogram.buckets}
+    listed_all = len(counts) >= texts.unique
+    unlisted = 0.0 if listed_all else min(counts.values(), default=texts.common_stats.tot_num_values)
+    if texts.common_stats.num_missing:
+        counts[None] = texts.common_stats.num_missing
+    return counts, unlisted
+
+
+def _between_numbers(
+    one: statistics_pb2.FeatureNameStatistics, other: statistics_pb2.FeatureNameStatistics
+) -> Distance:
+    """Compares the shares of bins, which are quantiles of both samples in equal parts."""
+    rows_a, rows_b = _num_entries(one), _num_entries(other)
+    a, b = points(one), points(other)
+    num_bins = max(2, min(MAX_BINS, min(rows_a, rows_b) // MIN_ROWS_PER_BIN))
+    both = Points(a.values, a.weights / rows_a).merge(
+        Points(b.values, b.weights / rows_b), len(a.values) + len(b.values)
+    )
+    edges = np.unique(both.quantiles(np.arange(1, num_bins) / num_bins)) if len(both.values) else np.empty(0)
+    shares_a, shares_b = _shares(a, edges, one) / rows_a, _shares(b, edges, other) / rows_b
+    used = (shares_a + shares_b) > 0
+    value = jensen_shannon(shares_a[used], shares_b[used])
+    degrees = int(used.sum()) - 1
+    if not degrees:
+        return Distance("Jensen-Shannon", value, 0.0)
+    # Of two samples from one source, 8 JS / (1/a + 1/b), in nats, is chi-square distributed over the bins.
+    chance = chi_square(DEVIATIONS, degrees) * (1 / rows_a + 1 / rows_b) / 8 / math.log(2)
+    # Ranks may be off where the sketch is not exact; a bin's share then by twice that. Square roots of JS add up.
+    off = 2 * (a.rank_error / rows_a + b.rank_error / rows_b)
+    sketch = float(np.sum(off**2 / (shares_a + shares_b)[used])) / 4 / math.log(2)
+    return Distance("Jensen-Shannon", value, (math.sqrt(chance) + math.sqrt(sketch)) ** 2)
+
+
+def points(statistics: statistics_pb2.FeatureNameStatistics) -> Points:
+    """Returns the weighted sample that StatisticsGen has recorded of a numeric column."""
+    for custom in statistics.custom_stats:
+        if custom.name == DISTRIBUTION:
+            pairs = [(bucket.low_value, bucket.sample_count) for bucket in custom.histogram.buckets]
+            values, weights = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+            return Points(values, weights, custom_number(statistics, RANK_ERROR))
+    return Points(np.empty(0), np.empty(0))
+
+
+def _shares(sample: Points, edges: Floats, statistics: statistics_pb2.FeatureNameStatistics) -> Floats:
+    """Returns rows between the edges, each bin with its upper edge, and missing rows last."""
+    ranks = np.concatenate([[0.0], sample.ranks(edges), [sample.total]])
+    return np.append(np.diff(ranks), common_of(statistics).num_missing)
+
+
+def jensen_shannon(one: Floats, other: Floats) -> float:
+    """Returns the Jensen-Shannon divergence of two sets of shares, to base 2: 0 for equal, 1 for disjoint ones.
+
+    References:
+      Lin, 1991, Divergence measures based on the Shannon entropy.
+    """
+    middle = (one + other) / 2
+    total = 0.0
+    for shares in (one, other):
+        there = shares > 0
+        total += float(np.sum(shares[there] * np.log2(shares[there] / middle[there])))
+    return max(0.0, total / 2)
+
+
+def chi_square(deviations: float, degrees: int) -> float:
+    """Returns the chi-square value that is as rare as `deviations` of a normal value, or up to five times rarer.
+
+    References:
+      Wilson and Hilferty, 1931, The distribution of chi-square.
+    """
+    spread = 2 / (9 * degrees)
+    return degrees * (1 - spread + deviations * math.sqrt(spread)) ** 3

@@ -1,0 +1,107 @@
+"""Which rows were there before, told by their hashes: kept on disk, 8 bytes per row, and looked at in ranges.
+
+Each range takes one pass over the file and holds `RANGE_ROWS` rows, or more where the table has more than `MOST_RANGES`
+times that, or where more rows are equal: those are looked at together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossnet.components.hashing import Hashes
+from crossnet.components.statistics.sketches import first_of_each
+
+RANGE_ROWS = 1 << 20
+MOST_RANGES = 64
+CHUNK_ROWS = 1 << 18
+
+
+class Repeats(NamedTuple):
+    """Rows that were there before.
+
+    Attributes:
+      rows: How many.
+      first: Split and record of the first of them; None where there is none.
+    """
+
+    rows: int = 0
+    first: tuple[str, int] | None = None
+
+
+class RowHashes:
+    """Hashes of the rows of all splits, split after split, train first; a context that removes its file.
+
+    Args:
+      path: A file to write.
+      counts: Rows by split, in the order in which they will be added.
+    """
+
+    def __init__(self, path: Path, counts: Mapping[str, int]) -> None:
+        self.path, self.counts = path, counts
+
+    def __enter__(self) -> Self:
+        self._file = self.path.open("wb+")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self.path.unlink()
+
+    def add(self, hashes: Hashes) -> None:
+        """Adds the next rows, uint64 (rows,), equal for equal rows."""
+        self._file.write(hashes.tobytes())
+
+    def find_repeats(self) -> tuple[Repeats, dict[str, Repeats]]:
+        """Returns the rows of the table that equal an earlier one, and by split those that also occur in train.
+
+        The former are all rows less the distinct ones; the latter are told of each split but train.
+        """
+        splits = list(self.counts)
+        ends = np.cumsum(list(self.counts.values()))
+        repeated, first = 0, None
+        leaked = dict.fromkeys(splits[1:], 0)
+        leaks: dict[str, int] = {}
+        for hashes, places in self._ranges(int(ends[-1])):
+            order = np.argsort(hashes)
+            starts = first_of_each(hashes[order])
+            if starts.all():
+                continue
+            places = places[order]
+            leaders = np.minimum.reduceat(places, np.flatnonzero(starts))
+            leader = leaders[np.cumsum(starts) - 1]  # for each row, the first row that equals it
+            again = places[places != leader]
+            repeated += len(again)
+            first = min(int(again.min()), int(ends[-1]) if first is None else first)
+            leaking = places[(leader < ends[0]) & (places >= ends[0])]
+            number = np.searchsorted(ends, leaking, side="right")
+            for index, split in enumerate(splits[1:], 1):
+                own = leaking[number == index]
+                if len(own):
+                    leaked[split] += len(own)
+                    leaks[split] = min(int(own.min()), leaks.get(split, int(ends[-1])))
+
+        def place(row: int) -> tuple[str, int]:
+            index = int(np.searchsorted(ends, row, side="right"))
+            return splits[index], row - int(ends[index]) + self.counts[splits[index]]
+
+        found = Repeats(repeated, None if first is None else place(first))
+        return found, {split: Repeats(n, place(leaks[split]) if n else None) for split, n in leaked.items()}
+
+    def _ranges(self, rows: int) -> Iterator[tuple[Hashes, NDArray[np.int64]]]:
+        """Yields hashes and row numbers of about `RANGE_ROWS` rows at a time; equal hashes come together."""
+        number = min(MOST_RANGES, -(-rows // RANGE_ROWS))
+        for index in range(number):
+            low, high = (index << 64) // number, ((index + 1) << 64) // number - 1
+            self._file.seek(0)
+            hashes, places = [], []
+            for start in range(0, rows, CHUNK_ROWS):
+                chunk = np.frombuffer(self._file.read(8 * CHUNK_ROWS), np.uint64)
+                chosen = np.flatnonzero((chunk >= np.uint64(low)) & (chunk <= np.uint64(high)))
+                hashes.append(chunk[chosen])
+                places.append(chosen + start)
+            yield np.concatenate(hashes), np.concatenate(places)

@@ -1,0 +1,240 @@
+"""The rules of ExampleValidator about rows: statistics say whether one is broken, the rows say how often and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
+
+from crossnet.components.hashing import Hashes, mix
+from crossnet.components.records.dataset import Column
+from crossnet.components.statistics.columns import common_of, custom_number
+from crossnet.components.statistics.values import COUNT_ERROR, NUM_INFINITE
+from crossnet.components.validation.column_rules import (
+    ERROR,
+    INFINITY,
+    MISSING,
+    MISSING_LABEL,
+    NAN,
+    NEW_CATEGORY,
+    RANGE,
+    Finding,
+    Rule,
+    in_rows,
+)
+
+Mask = NDArray[np.bool_]
+MOST_EXAMPLES = 3
+RANGE_REASONS = {  # (float, above)
+    (True, True): AnomalyInfo.FLOAT_TYPE_BIG_FLOAT,
+    (True, False): AnomalyInfo.FLOAT_TYPE_SMALL_FLOAT,
+    (False, True): AnomalyInfo.INT_TYPE_BIG_INT,
+    (False, False): AnomalyInfo.INT_TYPE_SMALL_INT,
+}
+MISSING_HASH = np.uint64(0x6A09E667F3BCC909)
+
+
+class RowRule(NamedTuple):
+    """A rule that some rows break, or may break.
+
+    Attributes:
+      column: The column it looks at.
+      rule: Its name and kind.
+      broken: From a column's values, (values,), to where the rule is broken, bool (values,); None: where it is missing.
+      text: What is wrong, as the beginning of a clause.
+      reason: As in `Finding`.
+    """
+
+    column: str
+    rule: Rule
+    broken: Callable[[NDArray[Any]], Mask] | None
+    text: str
+    reason: int = 0
+
+
+def data_rules(name: str, statistics: statistics_pb2.FeatureNameStatistics, *, is_label: bool) -> Iterator[RowRule]:
+    """Yields the rules broken that hold for every table: numbers are finite, and no label is missing."""
+    if statistics.HasField("num_stats"):
+        if any(histogram.num_nan for histogram in statistics.num_stats.histograms):
+            yield RowRule(name, NAN, np.isnan, f"`{name}` is NaN")
+        if custom_number(statistics, NUM_INFINITE):
+            yield RowRule(name, INFINITY, np.isinf, f"`{name}` is infinite")
+    if is_label and common_of(statistics).num_missing:
+        yield RowRule(name, MISSING_LABEL, None, f"`{name}` is missing")
+
+
+def schema_rules(
+    feature: schema_pb2.Feature,
+    vocabulary: Sequence[str],
+    statistics: statistics_pb2.FeatureNameStatistics,
+    *,
+    is_label: bool,
+) -> Iterator[RowRule]:
+    """Yields the rules broken that an agreed schema sets for a column."""
+    common = common_of(statistics)
+    rows = common.num_non_missing + common.num_missing
+    presence = feature.presence
+    too_few = common.num_non_missing < max(presence.min_fraction * rows, presence.min_count)
+    if too_few and common.num_missing and not is_label:
+        yield RowRule(feature.name, MISSING, None, f"`{feature.name}` is missing")
+    if statistics.HasField("string_stats"):
+        if vocabulary:
+            yield from _category_rules(feature.name, vocabulary, statistics)
+    else:
+        yield from _range_rules(feature, statistics.num_stats)
+
+
+def _category_rules(
+    name: str, vocabulary: Sequence[str], statistics: statistics_pb2.FeatureNameStatistics
+) -> Iterator[RowRule]:
+    texts = statistics.string_stats
+    listed = [bucket.label for bucket in texts.rank_histogram.buckets]
+    known = set(vocabulary)
+    new = [value for value in listed if value not in known]
+    all_listed = len(listed) == texts.unique and not custom_number(statistics, COUNT_ERROR)
+    if not new and all_listed:
+        return
+    legal = {value.encode() for value in vocabulary}
+    more = ", ..." if len(new) > MOST_EXAMPLES or not all_listed else ""
+    shown = f" ({', '.join(_quoted(value) for value in new[:MOST_EXAMPLES])}{more})" if new else ""
+    yield RowRule(
+        name,
+        NEW_CATEGORY,
+        lambda values: np.fromiter((value not in legal for value in values), bool, len(values)),
+        f"`{name}` has values that the schema does not list{shown}",
+    )
+
+
+def _quoted(value: str) -> str:
+    return repr(value if len(value) <= 40 else value[:37] + "...")
+
+
+def _range_rules(feature: schema_pb2.Feature, numbers: statistics_pb2.NumericStatistics) -> Iterator[RowRule]:
+    domain = feature.int_domain if feature.HasField("int_domain") else feature.float_domain
+    low = domain.min if domain.HasField("min") else None
+    high = domain.max if domain.HasField("max") else None
+    is_float = isinstance(domain, schema_pb2.FloatDomain)
+    if not any(histogram.buckets for histogram in numbers.histograms):
+        return
+    below, above = low is not None and numbers.min < low, high is not None and numbers.max > high
+    if not (below or above):
+        return
+    reached = [numbers.min] * below + [numbers.max] * above
+    allowed = f"{_shown(low)} to {_shown(high)}" if None not in (low, high) else ""
+    allowed = allowed or (f"at least {_shown(low)}" if high is None else f"at most {_shown(high)}")
+    # The data is float32: a bound such as 0.1 is compared as the float32 that the proto holds.
+    values = " and ".join(str(np.float32(value)) if is_float else str(int(value)) for value in reached)
+
+    def broken(values: NDArray[Any]) -> Mask:
+        outside = np.zeros(len(values), bool)
+        if low is not None:
+            outside |= values < low
+        if high is not None:
+            outside |= values > high
+        return outside & np.isfinite(values)
+
+    text = f"`{feature.name}` reaches {values}, schema allows {allowed},"
+    yield RowRule(feature.name, RANGE, broken, text, RANGE_REASONS[is_float, above])
+
+
+def _shown(bound: float | None) -> str:
+    """Returns a bound as a person writes it: 0, not 0.0, and 0.1, not 0.10000000149."""
+    return str(bound) if isinstance(bound, int) else str(np.float32(bound)).removesuffix(".0")
+
+
+class RowScan:
+    """What a pass over the rows of one split finds.
+
+    Args:
+      split: The split.
+      rows: Its rows.
+      rules: What to look for.
+    """
+
+    def __init__(self, split: str, rows: int, rules: Sequence[RowRule]) -> None:
+        self.split, self.rows, self.rules = split, rows, rules
+        self._counts = [0] * len(rules)
+        self._first = [0] * len(rules)
+        self._seen = 0
+
+    def update(self, columns: Mapping[str, Column]) -> None:
+        """Looks at a batch of rows."""
+        for index, rule in enumerate(self.rules):
+            broken = broken_rows(rule, columns[rule.column])
+            if broken.any():
+                if not self._counts[index]:
+                    self._first[index] = self._seen + int(broken.argmax())
+                self._counts[index] += int(broken.sum())
+        self._seen += num_rows(next(iter(columns.values())))
+
+    def findings(self) -> Iterator[Finding]:
+        """Yields what was found."""
+        for rule, count, first in zip(self.rules, self._counts, self._first, strict=True):
+            if count:
+                text = f"{rule.text} {in_rows(count, self.rows)}"
+                place = (self.split, first)
+                yield Finding(self.split, rule.column, rule.rule, ERROR, count, self.rows, text, place, rule.reason)
+
+
+def num_rows(column: Column) -> int:
+    """Returns the rows of a batch."""
+    return len(column.values if column.lengths is None else column.lengths)
+
+
+def broken_rows(rule: RowRule, column: Column) -> Mask:
+    """Returns the rows that break a rule, bool (rows,)."""
+    rows = num_rows(column)
+    present = np.ones(rows, bool) if column.present is None else column.present
+    if rule.broken is None:
+        return ~present
+    if column.lengths is None:
+        broken = np.zeros(rows, bool)
+        broken[present] = rule.broken(column.values[present])
+        return broken
+    owners = np.repeat(np.arange(rows), column.lengths)
+    return np.bincount(owners[rule.broken(column.values)], minlength=rows) > 0
+
+
+def hash_rows(columns: Mapping[str, Column]) -> Hashes:
+    """Returns one 64-bit hash per row, uint64 (rows,); equal rows, missing values included, have equal hashes.
+
+    Text is hashed by Python, differently in each process: the hashes are not to be kept. Two different rows of 10 M
+    share a hash with probability 3e-6.
+    """
+    hashes: Hashes | None = None
+    for name in sorted(columns):
+        column = columns[name]
+        own = _hash_values(column.values)
+        if column.lengths is not None:
+            own = _hash_lists(own, column.lengths)
+        if column.present is not None:
+            own[~column.present] = MISSING_HASH
+        hashes = mix(own if hashes is None else hashes ^ own)
+    assert hashes is not None
+    return hashes
+
+
+def _hash_values(values: NDArray[Any]) -> Hashes:
+    """Returns 64 bits per value, equal for equal values; 0.0 and -0.0 are equal."""
+    if values.dtype == object:
+        return np.fromiter(map(hash, values.tolist()), np.int64, len(values)).view(np.uint64)
+    if values.dtype == np.float32:
+        return (values + np.float32(0)).view(np.uint32).astype(np.uint64)
+    return values.astype(np.int64).view(np.uint64)
+
+
+def _hash_lists(own: Hashes, lengths: NDArray[np.int64]) -> Hashes:
+    """Returns one hash per row from the hashes of its values in their order."""
+    starts = np.cumsum(lengths) - lengths
+    places = np.arange(len(own)) - np.repeat(starts, lengths)
+    mixed = mix(mix(own) ^ places.astype(np.uint64))
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
+    hashes = mix(sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64))
+    # One value is hashed as it is where no row of the batch has several.
+    single = lengths == 1
+    hashes[single] = own[starts[single]]
+    return hashes

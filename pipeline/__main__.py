@@ -1,5 +1,0 @@
-"""`python -m pipeline` is `crossnet`."""
-
-from pipeline.cli import main
-
-main()

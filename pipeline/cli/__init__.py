@@ -1,0 +1,34 @@
+"""`crossnet`: results on standard output, progress on standard error, exit codes 0, 1, 2 and 3."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from crossnet.components import interrupts
+from crossnet.pipeline.cli import runs, serving, setup
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    if {"serve", "predict"} & set(sys.argv[1:2]):  # a run keeps what TensorFlow says in its log file
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with interrupts.noticed():
+        cli(prog_name="crossnet")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="crossnet-pipeline", prog_name="crossnet")
+def cli() -> None:
+    """Rows in, a gated and served model out: trains cross networks and a Dense baseline, pushes what passes.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed.
+    """
+
+
+for commands in (runs, serving, setup):
+    for command in vars(commands).values():
+        if isinstance(command, click.Command):
+            cli.add_command(command)

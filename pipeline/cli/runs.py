@@ -1,0 +1,204 @@
+"""Commands around runs: run, plan, why, runs, show, report, compare, gc. Imports inside them keep `--help` quick."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from crossnet.components.errors import PipelineError
+from crossnet.pipeline.cli.options import config_options, fails_in_words, json_option, root_option
+
+
+@click.command()
+@config_options
+@root_option
+@click.option("--run", "name", metavar="NAME", help="Name of the run. [default: the time]")
+@click.option("--until", metavar="STEP", help="Stop after this step.")
+@click.option("--force", metavar="REASON", help="Push in spite of the gate; the reason is recorded.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--verbose", "-v", is_flag=True, help="Also show what the steps log.")
+@json_option
+@fails_in_words
+def run(
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    root: Path,
+    name: str | None,
+    until: str | None,
+    force: str | None,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    """Run the pipeline; what is finished is reused."""
+    from crossnet.pipeline.cli import screen
+    from crossnet.pipeline.config import load_config
+    from crossnet.pipeline.console import Reporter
+    from crossnet.pipeline.runner import RunResult, run_pipeline
+
+    if force is not None and not force.strip():
+        raise click.BadParameter("say why; the reason is recorded with the version", param_hint="--force")
+    try:
+        result = run_pipeline(
+            load_config(config_file, overrides),
+            root,
+            name=name,
+            until=until,
+            force=force or "",
+            reporter=Reporter(quiet=quiet, verbose=verbose),
+        )
+    except PipelineError as error:
+        if not as_json:
+            raise
+        result = RunResult("", str(root.absolute()), exit_code=error.exit_code, error=str(error))
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+    elif result.run:
+        screen.print_result(result)
+    if result.error:
+        click.echo(result.error, err=True)
+    return result.exit_code
+
+
+@click.command()
+@config_options
+@root_option
+@click.option("--until", metavar="STEP", help="Stop after this step.")
+@fails_in_words
+def plan(config_file: Path | None, overrides: tuple[str, ...], root: Path, until: str | None) -> None:
+    """Show what `run` would do, and why."""
+    from crossnet.pipeline.cli import screen
+    from crossnet.pipeline.config import load_config
+    from crossnet.pipeline.plan import make_plan
+    from crossnet.pipeline.store import Store
+
+    store = Store(root)
+    screen.print_plan(make_plan(load_config(config_file, overrides), store, until=until), store)
+
+
+@click.command()
+@click.argument("step")
+@config_options
+@root_option
+@fails_in_words
+def why(step: str, config_file: Path | None, overrides: tuple[str, ...], root: Path) -> None:
+    """Say what differs, if STEP would run again."""
+    from crossnet.pipeline.cli import screen
+    from crossnet.pipeline.config import load_config
+    from crossnet.pipeline.plan import make_plan
+    from crossnet.pipeline.store import Store
+
+    store = Store(root)
+    screen.print_why(make_plan(load_config(config_file, overrides), store, until=step), step, store)
+
+
+@click.command()
+@root_option
+@json_option
+@fails_in_words
+def runs(root: Path, as_json: bool) -> None:
+    """List past runs, the newest first."""
+    from crossnet.pipeline.cli import screen
+    from crossnet.pipeline.store import Store
+
+    store = Store(root)
+    facts = [store.read_run(name) for name in store.run_names()]
+    if as_json:
+        click.echo(json.dumps({"runs": facts}))
+    else:
+        screen.print_runs(facts, store)
+
+
+@click.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@root_option
+@json_option
+@fails_in_words
+def show(name: str | None, root: Path, as_json: bool) -> None:
+    """Show one run: steps, artifacts, times, verdict. [default: the newest]"""
+    from crossnet.pipeline.cli import screen
+    from crossnet.pipeline.store import Store
+
+    store = Store(root)
+    facts = store.read_run(name)
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        screen.print_run(facts, store)
+
+
+@click.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@root_option
+@fails_in_words
+def report(name: str | None, root: Path) -> None:
+    """Write report.html of one run, and the index of all. [default: the newest]"""
+    from crossnet.pipeline.report.pages import write_index, write_report
+    from crossnet.pipeline.store import Store
+
+    store = Store(root)
+    click.echo(write_report(store, str(store.read_run(name)["run"])))
+    click.echo(write_index(store))
+
+
+@click.command()
+@config_options
+@root_option
+@click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Trainings of each model.")
+@click.option("--strong-dense", metavar="N,N,...", default="", help="A further Dense net with these hidden layers.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@json_option
+@fails_in_words
+def compare(
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    root: Path,
+    seeds: int,
+    strong_dense: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train every model with several seeds: the article's table."""
+    from crossnet.components.files import json_value
+    from crossnet.pipeline.compare import compare as compare_models
+    from crossnet.pipeline.config import load_config
+    from crossnet.pipeline.console import Reporter
+    from crossnet.pipeline.store import utc_now
+
+    try:
+        units = [int(part) for part in strong_dense.split(",") if part]
+        if any(count < 1 for count in units):
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(
+            f"whole numbers of at least 1 with commas, such as 64,64; received '{strong_dense}'",
+            param_hint="--strong-dense",
+        ) from None
+    config = load_config(config_file, overrides)
+    folder = root / "compare" / utc_now()[:19].replace("-", "").replace(":", "")
+    folder.mkdir(parents=True, exist_ok=True)
+    reporter = Reporter(quiet=quiet)
+    with reporter.logging_to(folder / "log.txt"):
+        comparison = compare_models(config, seeds=seeds, output_dir=folder, strong_units=units, progress=reporter.line)
+    click.echo(json.dumps(json_value(comparison.rows)) if as_json else comparison.text)
+
+
+@click.command()
+@root_option
+@click.option("--keep", type=click.IntRange(min=1), default=10, show_default=True, help="Newest runs kept whole.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@fails_in_words
+def gc(root: Path, keep: int, dry_run: bool) -> None:
+    """Remove artifacts that nothing kept needs."""
+    from crossnet.pipeline.gc import collect_garbage
+    from crossnet.pipeline.store import Store
+
+    store = Store(root)
+    store.read_run()  # before anything is written: a folder without runs is none of ours
+    with store.locked():
+        removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
+    for path in removed:
+        click.echo(path.relative_to(store.root))
+    click.echo(f"{'Would remove' if dry_run else 'Removed'} {len(removed)} folders, {size / 2**20:.1f} MiB.")

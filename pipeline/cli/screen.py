@@ -1,0 +1,173 @@
+"""Tables and sentences for the screen: results on standard output."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from crossnet.components.artifacts import Evaluation
+from crossnet.components.errors import NotBlessedError
+from crossnet.pipeline.console import LiveLine
+from crossnet.pipeline.plan import Plan, blocked_steps, differences
+from crossnet.pipeline.runner import RunResult
+from crossnet.pipeline.store import Store
+
+if TYPE_CHECKING:
+    from crossnet.pipeline.doctor import Finding
+
+REASONS_SHOWN = 4
+
+
+def _console() -> Console:
+    console = Console(highlight=False, soft_wrap=True, markup=False)  # names of files and models may hold brackets
+    if not console.is_terminal:
+        console.width = 200  # tables are not squeezed into the 80 columns of no terminal
+    return console
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        right = heading in ("parameters", "train RMSE", "eval RMSE", "seconds")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def print_result(result: RunResult) -> None:
+    """Prints the table of models, the verdict and where the pushed model is."""
+    console = _console()
+    for warning in result.warnings:
+        console.print(warning)
+    evaluation = result.artifacts.get("evaluator")
+    if isinstance(evaluation, Evaluation):
+        from crossnet.components.evaluation.verdict import render_verdict
+
+        console.print(render_verdict(evaluation))
+    run = Path(result.root) / "runs" / result.run
+    if result.pushed_version is not None:
+        name = result.artifacts["pusher"].properties["model_name"]
+        folder = Path(result.serving_dir) / name
+        console.print(f"In service: `{name}` version {result.pushed_version}, {folder}")
+    if result.up_to_date:
+        console.print(f"Up to date: nothing has changed since run {result.run}.")
+    else:
+        console.print(f"Report: {run / 'report.html'}")
+    if result.exit_code == NotBlessedError.exit_code:
+        shut = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
+        for reason in result.reasons[:REASONS_SHOWN]:
+            console.print(f"{shut}: {reason}")
+        if len(result.reasons) > REASONS_SHOWN:
+            console.print(f"{shut}: {len(result.reasons) - REASONS_SHOWN:,} more rules failed.")
+        console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}")
+
+
+def _model_table(models: Mapping[str, Mapping[str, Any]], champion: str | None) -> Table:
+    table = _table("model", "parameters", "train RMSE", "eval RMSE", "")
+    for kind, facts in models.items():
+        table.add_row(
+            kind,
+            f"{facts['num_parameters']:,}",
+            _number(facts["train_rmse"]),
+            _number(facts["eval_rmse"]),
+            "champion" if kind == champion else "",
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "NaN" if value is None else f"{value:.4g}"
+
+
+def print_plan(plan: Plan, store: Store) -> None:
+    """Prints, for each step, whether it would run and the first reason."""
+    table = _table("step", "would", "because")
+    waiting: set[str] = set()
+    blocked = blocked_steps(plan)
+    for name, planned in plan.items():
+        if name in blocked:
+            table.add_row(name, "skip", f"{blocked[name]} did not pass")
+            continue
+        changed = [source for source in planned.step.input_steps if source in waiting]
+        if planned.done:
+            table.add_row(name, "reuse", "")
+            continue
+        waiting.add(name)
+        reasons = [f"{changed[0]} runs"] if changed else differences(planned, store)
+        table.add_row(name, "run", reasons[0] if reasons else "")
+    _console().print(table)
+
+
+def print_why(plan: Plan, step: str, store: Store) -> None:
+    """Prints all that differs from the step's youngest artifact."""
+    console = _console()
+    planned = plan[step]
+    if planned.done:
+        console.print(f"`{step}` would be reused: {planned.path.relative_to(store.root)}")
+        return
+    console.print(f"`{step}` would run:")
+    for reason in differences(planned, store):
+        console.print(f"  {reason}")
+
+
+def print_runs(runs: Sequence[Mapping[str, Any]], store: Store) -> None:
+    """Prints one line per run."""
+    if not runs:
+        _console().print(f"No run in `{store.root}` yet. Start one with `crossnet run`.")
+        return
+    table = _table("run", "exit", "verdict", "champion", "eval RMSE", "pushed")
+    for facts in runs:
+        champion = facts["champion"]
+        table.add_row(
+            facts["run"],
+            str(facts["exit_code"]),
+            facts["verdict"] or "",
+            champion or "",
+            _number(facts["models"][champion]["eval_rmse"]) if champion else "",
+            str(facts["pushed_version"] or ""),
+        )
+    _console().print(table)
+
+
+def print_run(facts: Mapping[str, Any], store: Store) -> None:
+    """Prints one run: its steps and their artifacts, the models, the verdict."""
+    console = _console()
+    console.print(f"Run {facts['run']} in {store.root}")
+    console.print(f"started {facts['started']}, finished {facts['finished']}, exit code {facts['exit_code']}")
+    table = _table("step", "status", "seconds", "artifact")
+    for name, step in facts["steps"].items():
+        table.add_row(name, step["status"], f"{step['seconds']:.1f}", step["artifact"] or "")
+    console.print(table)
+    if facts["models"]:
+        console.print(_model_table(facts["models"], facts["champion"]))
+    for text in (*facts["warnings"], *facts["reasons"], facts["error"]):
+        if text:
+            console.print(text)
+    if facts["pushed_version"]:
+        console.print(f"{facts['verdict']}, pushed as version {facts['pushed_version']} to {facts['serving_dir']}")
+    elif facts["verdict"]:
+        console.print(f"{facts['verdict']}, nothing was pushed")
+
+
+@contextlib.contextmanager
+def counting(what: str, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Yields a function that shows, on a terminal, how many of `what` are done."""
+    console = Console(stderr=True, highlight=False)
+    if quiet or not console.is_terminal:
+        yield lambda done: None
+        return
+    with LiveLine(console, what) as line:
+        yield lambda done: line.update(f"{done:,} {what}")
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Prints what `crossnet doctor` found."""
+    table = _table("", "what", "state", "to do")
+    for finding in findings:
+        mark = {True: "ok", False: "MISSING", None: "-"}[finding.ok]
+        table.add_row(mark, finding.name, finding.state, finding.fix)
+    _console().print(table)

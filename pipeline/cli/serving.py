@@ -1,0 +1,116 @@
+"""Commands around a pushed model: serve, predict, rollback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crossnet.pipeline.cli.options import fails_in_words, root_option
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@root_option
+@click.option(
+    "--server",
+    type=click.Choice(["auto", "binary", "embedded", "docker"]),
+    default="auto",
+    show_default=True,
+    help="auto: tensorflow_model_server where it is installed, else embedded.",
+)
+@click.pass_context
+@fails_in_words
+def serve(context: click.Context, root: Path, server: str) -> int:
+    """Serve what was pushed over gRPC and REST.
+
+    All flags of tensorflow_model_server are taken, written as --name=value. Without model flags every pushed model is
+    served, with --model_name alone that one.
+
+    Example: crossnet serve --port=8500 --rest_api_port=8501
+    """
+    from crossnet.serving.launcher import serve as launch
+
+    return launch(context.args, root=root, server=server)
+
+
+@click.command()
+@click.option("--rows", required=True, metavar="FILE", help="JSON lines, CSV or TFRecord; - for standard input.")
+@click.option("--output", type=click.Path(path_type=Path), help="[default: standard output]")
+@click.option("--target", default="localhost:8500", show_default=True, help="host:port, or unix:PATH.")
+@click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
+@click.option("--version", type=int, help="Ask this version. [default: the one the server chooses]")
+@click.option("--label", help="Ask the version with this label.")
+@click.option("--timeout", "timeout_seconds", default=10.0, show_default=True, help="Seconds for each call.")
+@click.option("--wait", "wait_seconds", type=float, default=0.0, help="Seconds to wait for the model to be ready.")
+@click.option("--batch-size", default=1000, show_default=True, help="Rows per call.")
+@click.option("--format", "file_format", type=click.Choice(["jsonl", "csv", "tfrecord"]), help="[default: by name]")
+@click.option("--signature", "signature_name", help="[default: serving_default; TFRecord: serving_examples]")
+@click.option("--ignore-extra", is_flag=True, help="Let columns pass that are no features, such as the label.")
+@click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), help="Certificate authority: turns TLS on.")
+@click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Client certificate: turns TLS on.")
+@click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key.")
+@click.option("--tls-server-name", help="The name in the server's certificate, if not the target's: turns TLS on.")
+@click.option("--offline", type=click.Path(path_type=Path, exists=True), help="A model's folder, instead of a server.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@fails_in_words
+def predict(
+    wait_seconds: float,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_server_name: str | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Add predictions to a file of rows, asking a server over gRPC.
+
+    An output file appears when it is whole, or not at all; a pipe or device is written as the answers come.
+    """
+    from crossnet.components import interrupts
+    from crossnet.pipeline.cli import screen
+    from crossnet.serving.client import Tls
+    from crossnet.serving.predict import predict_rows
+
+    tls = None
+    if tls_ca or tls_cert or tls_key or tls_server_name:
+        tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
+    with screen.counting("rows", quiet=quiet) as show:
+
+        def progress(done: int) -> None:
+            interrupts.check()
+            show(done)
+
+        summary = predict_rows(**options, tls=tls, wait_seconds=wait_seconds, progress=progress)
+    if not quiet:
+        versions = ", ".join(map(str, summary.versions))
+        answered = f", answered by version {versions}" if versions else ""
+        click.echo(f"{_rows(summary.rows)} in {summary.seconds:.1f} s{answered}.", err=True)
+    if summary.not_finite:
+        click.echo(f"{_rows(summary.not_finite)} got no finite number.", err=True)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
+
+
+@click.command()
+@root_option
+@click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
+@click.option("--serving-dir", type=click.Path(path_type=Path), help="[default: <root>/serving_models]")
+@click.option("--reason", default="", help="Why; kept beside the version.")
+@fails_in_words
+def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str) -> None:
+    """Take the newest version out of service.
+
+    Servers go back to the one before within a poll.
+    """
+    from crossnet.components.files import FOLDER_NAME, is_folder_name
+    from crossnet.components.pusher import roll_back
+
+    if not is_folder_name(model_name):
+        raise click.BadParameter(f"a model's name has {FOLDER_NAME}; received '{model_name}'", param_hint="--model")
+    folder = (serving_dir or root / "serving_models") / model_name
+    gone, back = roll_back(folder, reason)
+    click.echo(f"Version {gone} of `{model_name}` is out of service.")
+    click.echo(f"Version {back} is in service again." if back else "No version is in service now.")

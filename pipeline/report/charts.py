@@ -1,0 +1,269 @@
+"""The report's charts: each is a function from arrays to one SVG picture, drawn with `crossnet.pipeline.report.svg`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossnet.pipeline.report.svg import Array, Axis, Drawing, coordinate, linear_axis, log_axis, polyline, spread
+
+MAX_POINTS = 600  # of a curve; more than the page has pixels for
+LABEL_GAP = 14  # between the labels of two curves
+DENSITY_LEVELS = 6
+CHARACTER = 6.2  # width of one letter of a label
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve.
+
+    Attributes:
+      name: Written at its end; empty: nothing is.
+      css: Class that gives it colour and dashes.
+      x, y: float64 (points,); NaN is a gap.
+      hollow: bool (points,): marks drawn as rings; None: a curve without marks.
+    """
+
+    name: str
+    css: str
+    x: Array
+    y: Array
+    hollow: Array | None = None
+
+
+@dataclass(frozen=True)
+class Density:
+    """How many pairs fall into each cell of a grid.
+
+    Attributes:
+      counts: int64 (cells in x, cells in y).
+      x_edges, y_edges: float64, one more than cells.
+      outside: Pairs beyond the edges or not finite.
+    """
+
+    counts: Array
+    x_edges: Array
+    y_edges: Array
+    outside: int = 0
+
+
+@dataclass(frozen=True)
+class Bands:
+    """The spread of a quantity by groups of another: median, and 5th to 95th percentile.
+
+    Attributes:
+      name: Of the other quantity.
+      at: float64 (groups,): where each group stands, or () where the groups have names.
+      names: Names of the groups, or () where they stand on a scale.
+      low, middle, high: float64 (groups,).
+    """
+
+    name: str
+    at: Array
+    names: tuple[str, ...]
+    low: Array
+    middle: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A histogram as shares per unit: `heights` float64 (buckets,) between `edges` float64 (buckets + 1,)."""
+
+    edges: Array
+    heights: Array
+
+
+def line_chart(
+    series: Sequence[Series],
+    title: str,
+    *,
+    x_label: str,
+    y_label: str,
+    width: float,
+    height: float,
+    x_ticks: Sequence[tuple[float, str]] | None = None,
+) -> str:
+    """Returns curves over a logarithmic axis, with their names at their ends.
+
+    Args:
+      series: The curves; values that a logarithm does not have are gaps.
+      title: What the chart shows, for those who do not see it.
+      x_ticks: Value and label of the ticks in x; None: round numbers.
+    """
+    drawing = Drawing(width, height, title)
+    room = max((len(one.name) for one in series), default=0) * CHARACTER + 14
+    ys = np.concatenate([one.y for one in series]) if series else np.empty(0)
+    xs = np.concatenate([one.x for one in series]) if series else np.empty(0)
+    y = log_axis(ys, height - 40, 24)
+    x = linear_axis(xs, 48, width - room, count=max(2, int(width / 110)), tight=True, whole=True)
+    if x_ticks is not None:
+        x = Axis(x.low, x.high, x.start, x.end, False, tuple(x_ticks))
+    drawing.axes(x, y, x_label, y_label)
+    ends = []
+    for one in series:
+        places_x, places_y = x.place(one.x), y.place(one.y)
+        drawing.path(polyline(*_thin(places_x, places_y)), f"curve {one.css}")
+        if one.hollow is not None:
+            for place_x, place_y, hollow in zip(places_x, places_y, one.hollow, strict=True):
+                if math.isfinite(place_y):
+                    drawing.circle(place_x, place_y, 3.5, f"mark {one.css}{' hollow' if hollow else ''}")
+        seen = places_y[np.isfinite(places_y)]
+        ends.append(float(seen[-1]) if len(seen) else math.nan)
+    shown = [i for i, end in enumerate(ends) if math.isfinite(end) and series[i].name]
+    for i, place in zip(shown, spread([ends[i] for i in shown], LABEL_GAP, y.end, y.start), strict=True):
+        drawing.text(x.end + 8, place + 4, series[i].name, f"name {series[i].css}")
+    return str(drawing)
+
+
+def _thin(xs: Array, ys: Array) -> tuple[Array, Array]:
+    """Returns at most `MAX_POINTS` points that look the same: of each stretch, its lowest and highest."""
+    if len(xs) <= MAX_POINTS:
+        return xs, ys
+    keep = {0, len(xs) - 1}
+    for stretch in np.array_split(np.arange(len(xs)), MAX_POINTS // 2):
+        values = ys[stretch]
+        finite = np.isfinite(values)
+        if finite.any():
+            keep.add(int(stretch[np.argmin(np.where(finite, values, np.inf))]))
+            keep.add(int(stretch[np.argmax(np.where(finite, values, -np.inf))]))
+        if not finite.all():
+            keep.add(int(stretch[np.argmin(finite)]))
+    order = np.array(sorted(keep))
+    return xs[order], ys[order]
+
+
+def density_chart(
+    density: Density, title: str, *, x_label: str, y_label: str, css: str, deciles: Sequence[tuple[float, float]] = ()
+) -> str:
+    """Returns a grid in which a stronger cell holds more pairs, with the line on which both are equal.
+
+    Cells of one shade are one path, so that the picture stays small whatever the number of pairs.
+
+    Args:
+      density: The counts.
+      title: What the chart shows, for those who do not see it.
+      css: Class that gives the colour.
+      deciles: Means of groups of rows, drawn as rings.
+    """
+    drawing = Drawing(340, 320, title)
+    x = linear_axis(density.x_edges, 52, 332, count=5, tight=True)
+    y = linear_axis(density.y_edges, 280, 24, count=5, tight=True)
+    drawing.axes(x, y, x_label, y_label)
+    low, high = max(x.low, y.low), min(x.high, y.high)
+    drawing.line(x.at(low), y.at(low), x.at(high), y.at(high), "equal")
+    highest = float(density.counts.max(initial=0))
+    if highest > 0:
+        depth = np.log1p(density.counts) / math.log1p(highest)
+        levels = np.where(density.counts > 0, np.ceil(depth * DENSITY_LEVELS), 0).astype(int)
+        lefts, tops = x.place(density.x_edges), y.place(density.y_edges)
+        for level in range(1, DENSITY_LEVELS + 1):
+            boxes = [
+                f"M{coordinate(lefts[i])} {coordinate(tops[j])}H{coordinate(lefts[i + 1])}"
+                f"V{coordinate(tops[j + 1])}H{coordinate(lefts[i])}"
+                for i, j in np.argwhere(levels == level).tolist()
+            ]
+            drawing.path("".join(boxes), f"cell level-{level} {css}")
+    for mean_x, mean_y in deciles:
+        if x.low <= mean_x <= x.high and y.low <= mean_y <= y.high:
+            drawing.circle(x.at(mean_x), y.at(mean_y), 3.2, "decile")
+    return str(drawing)
+
+
+def band_chart(bands: Bands, limits: tuple[float, float], title: str, *, css: str) -> str:
+    """Returns median and 5–95 % band of a residual along a number, or by named group.
+
+    Args:
+      bands: The groups.
+      limits: Lowest and highest residual shown, the same for all features so that they compare.
+      title: What the chart shows, for those who do not see it.
+      css: Class that gives the colour.
+    """
+    if bands.names:
+        return _named_bands(bands, limits, title, css)
+    drawing = Drawing(320, 200, title)
+    y = linear_axis(np.array([*limits, 0.0]), 160, 24, count=4)
+    x = linear_axis(bands.at, 46, 312, count=6, tight=True)
+    drawing.axes(x, y, bands.name, "")
+    drawing.line(x.start, y.at(0.0), x.end, y.at(0.0), "zero")
+    places = x.place(bands.at)
+    seen = np.isfinite(bands.middle)
+    outline_x = np.concatenate([places[seen], places[seen][::-1]])
+    outline_y = np.concatenate([y.place(bands.low)[seen], y.place(bands.high)[seen][::-1]])
+    drawing.path(polyline(outline_x, outline_y) and polyline(outline_x, outline_y) + "Z", f"band {css}")
+    drawing.path(polyline(places[seen], y.place(bands.middle)[seen]), f"curve {css} solid")
+    return str(drawing)
+
+
+def _named_bands(bands: Bands, limits: tuple[float, float], title: str, css: str) -> str:
+    count = len(bands.names)
+    labels = [shorten(name, 16) for name in bands.names]
+    bottom = 30 + 20 * count
+    drawing = Drawing(320, bottom + 40, title)
+    left = max(len(label) for label in labels) * CHARACTER + 12
+    x = linear_axis(np.array([*limits, 0.0]), left, 312, count=3)
+    rows = Axis(0, count, bottom, 24, False, ())
+    drawing.axes(x, rows, "", bands.name)
+    drawing.line(x.at(0.0), bottom, x.at(0.0), 24, "zero")
+    for i, label in enumerate(labels):
+        place = 38.0 + 20 * i
+        drawing.text(left - 8, place + 4, label, "tick", anchor="end")
+        if np.isfinite(bands.middle[i]):
+            drawing.line(x.at(bands.low[i]), place, x.at(bands.high[i]), place, f"range {css}")
+            drawing.circle(x.at(bands.middle[i]), place, 3.5, f"mark {css}")
+    return str(drawing)
+
+
+def histogram(train: Steps | None, eval_: Steps | None, title: str) -> str:
+    """Returns two distributions of one number, train filled and eval as a line, each of area one."""
+    drawing = Drawing(300, 116, title)
+    given = [steps for steps in (train, eval_) if steps is not None and len(steps.heights)]
+    edges = np.concatenate([steps.edges for steps in given]) if given else np.empty(0)
+    x = linear_axis(edges, 6, 294, count=6, tight=True)
+    tallest = max((float(steps.heights.max()) for steps in given), default=0.0) or 1.0
+    y = Axis(0.0, tallest, 82, 6, False, ())
+    for steps, css in ((train, "train"), (eval_, "eval")):
+        if steps is not None and len(steps.heights):
+            drawing.path(_outline(steps, x, y), f"steps {css}")
+    drawing.horizontal(x, y.start)
+    if x.factor:
+        drawing.text(x.end, y.start + 32, x.factor, "label", anchor="end")
+    return str(drawing)
+
+
+def _outline(steps: Steps, x: Axis, y: Axis) -> str:
+    places = np.repeat(x.place(steps.edges), 2)
+    heights = np.concatenate([[0.0], np.repeat(steps.heights, 2), [0.0]])
+    return polyline(places, y.place(heights))
+
+
+def value_bars(values: Sequence[tuple[str, float, float]], title: str) -> str:
+    """Returns the shares of a text column's most frequent values: train as a bar, eval as a stroke.
+
+    Args:
+      values: Value, share in train and share in eval, each 0 to 1.
+      title: What the chart shows, for those who do not see it.
+    """
+    labels = [shorten(value, 16) or "(empty)" for value, _, _ in values]
+    bottom = 4 + 18 * len(values)
+    drawing = Drawing(300, bottom + 26, title)
+    left = max((len(label) for label in labels), default=0) * CHARACTER + 10
+    largest = max((share for _, *shares in values for share in shares), default=0.0) or 1.0
+    x = linear_axis(np.array([0.0, 100 * largest]), left, 288, count=3)
+    for i, (_, train, eval_) in enumerate(values):
+        place = 4.0 + 18 * i
+        drawing.text(left - 6, place + 13, labels[i], "tick", anchor="end")
+        drawing.rect(left, place + 3, x.at(100 * train) - left, 12, "bar train")
+        drawing.line(x.at(100 * eval_), place + 1, x.at(100 * eval_), place + 17, "steps eval")
+    for value, label in x.ticks:
+        drawing.text(x.at(value), bottom + 16, f"{label} %", "tick", anchor="middle")
+    drawing.line(left, 2, left, bottom, "axis")
+    return str(drawing)
+
+
+def shorten(text: str, length: int) -> str:
+    """Returns `text` with no more than `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,220 @@
+"""A run as one HTML page that needs nothing else: no network, no script; and an index over all runs.
+
+The pages work in light, in the dark, on a phone and on paper. Whatever a run lacks, because it failed or was stopped,
+is named where it would stand.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crossnet.pipeline.report import charts, sections
+from crossnet.pipeline.report.charts import Series
+from crossnet.pipeline.report.run import Run, changed_settings, lineage, load_facts, load_run
+from crossnet.pipeline.report.svg import number
+from crossnet.pipeline.store import Store
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+REPORT_FILE = "report.html"
+INDEX_FILE = "index.html"
+MOST_REASONS = 12
+MOST_TEXT = 100_000  # characters of a text from the run, such as its settings
+MOST_NAME = 80  # of a name or a value from the data
+
+
+def write_report(store: Store, run: str) -> Path:
+    """Writes `runs/<run>/report.html` and returns its path.
+
+    Args:
+      store: The root.
+      run: The run's name; the run may have failed.
+
+    Raises:
+      MissingArtifactError: There is no such run.
+    """
+    loaded = load_run(store, store.read_run(run)["run"])
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            run=loaded,
+            facts=loaded.facts,
+            headline=_headline(loaded),
+            reasons=_reasons(loaded),
+            pushed=sections.pushed(loaded),
+            comparison=sections.comparison(loaded),
+            gate=sections.gate(loaded),
+            training=sections.training(loaded),
+            predictions=sections.predictions(loaded),
+            learned=sections.learned(loaded),
+            data=sections.data(loaded),
+            anomalies=sections.anomalies(loaded),
+            steps=sections.steps(loaded),
+            lineage=lineage(loaded, store),
+            changed=changed_settings(loaded.settings),
+            config_text=loaded.config_text[:MOST_TEXT],
+        )
+    )
+    return _write(store.runs / loaded.name / REPORT_FILE, page)
+
+
+def write_index(store: Store) -> Path:
+    """Writes `runs/index.html`, a table of all runs with their RMSE over time, and returns its path."""
+    runs = [_index_entry(store, name) for name in store.run_names()]
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for entry in reversed(runs):  # the oldest first
+        if entry["scored"]:
+            groups.setdefault(entry["group"], []).append(entry)
+    charts = [{"name": name, "pictures": _rmse_over_time(name, entries)} for name, entries in groups.items()]
+    page = _environment().get_template("index.html").render(runs=runs, charts=charts, root=store.root)
+    store.runs.mkdir(parents=True, exist_ok=True)
+    return _write(store.runs / INDEX_FILE, page)
+
+
+def _write(path: Path, page: str) -> Path:
+    """Writes by one rename, so that a reader never sees half a page."""
+    temporary = path.with_name(f".tmp-{path.name}")
+    temporary.write_text(page, encoding="utf-8")
+    return temporary.replace(path)
+
+
+def _environment() -> Environment:
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": lambda value, digits=4: number(value, digits),
+        "prose": _prose,
+        "short": lambda text: charts.shorten(str(text), MOST_NAME),
+        "moment": _moment,
+        "picture": Markup,
+        "css": sections.css,
+    }
+    return environment
+
+
+def _prose(text: str) -> Markup:
+    """Returns text as HTML, with what stands in backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _moment(text: str) -> str:
+    """Returns an ISO 8601 time to the second, as people read it."""
+    return datetime.datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _headline(run: Run) -> dict[str, str]:
+    """Returns the verdict in a word, its colour, and one sentence."""
+    facts = run.facts
+    champion, version = facts["champion"], facts["pushed_version"]
+    if facts["exit_code"] in (1, 2):
+        stopped = next((name for name, step in facts["steps"].items() if step["status"] == "failed"), None)
+        if stopped is None and facts["steps"].get("example_validator", {}).get("status") in ("ran", "reused"):
+            return {"word": "STOPPED", "css": "bad", "lead": "The data has errors, so nothing was trained or pushed."}
+        where = f" in `{stopped}`" if stopped else ""
+        return {"word": "FAILED", "css": "bad", "lead": f"The run failed{where}. Nothing was pushed."}
+    if facts["verdict"] is None:
+        return {
+            "word": "NO VERDICT",
+            "css": "plain",
+            "lead": "The run ended before the Evaluator, so no model was judged.",
+        }
+    if facts["verdict"] == "NOT_BLESSED":
+        if version:
+            lead = f"No candidate passed every rule. A model was pushed by force, as version {version}."
+            return {"word": "NOT BLESSED, FORCED", "css": "bad", "lead": lead}
+        return {"word": "NOT BLESSED", "css": "bad", "lead": "No candidate passed every rule. Nothing was pushed."}
+    if version:
+        lead = f"`{champion}` passed every rule and was pushed as version {version}."
+        return {"word": "BLESSED", "css": "good", "lead": lead}
+    if facts["exit_code"]:
+        lead = f"`{champion}` passed every rule of the Evaluator, but not the trial in a server. Nothing was pushed."
+        return {"word": "BLESSED, NOT PUSHED", "css": "bad", "lead": lead}
+    return {"word": "BLESSED", "css": "good", "lead": f"`{champion}` passed every rule. Nothing was pushed."}
+
+
+def _reasons(run: Run) -> list[tuple[str, str]]:
+    """Returns why the run ended as it did, class and sentence: what is bad first, notes last."""
+    found = [("bad", text) for text in (run.facts["error"], *run.facts["reasons"][:MOST_REASONS]) if text]
+    if len(run.facts["reasons"]) > MOST_REASONS:
+        found.append(("bad", f"{len(run.facts['reasons']) - MOST_REASONS:,} more rules failed; see the gate below."))
+    if run.evaluation is not None and run.facts["champion"]:
+        rules = run.evaluation.verdict.get("candidates", {}).get(run.facts["champion"], {}).get("rules", [])
+        states = {True: "good", None: "plain"}
+        found += [(states[r["passed"]], r["message"]) for r in rules if r["slice"] is None and r["passed"] is not False]
+    for kind, model in run.models.items():
+        if diagnosis := model.properties.get("diagnosis"):
+            found.append(("note", f"`{kind}`: {' '.join(diagnosis)}"))
+    found += [("note", text) for text in run.facts["warnings"]]
+    return list(dict.fromkeys(found))
+
+
+def _index_entry(store: Store, name: str) -> dict[str, Any]:
+    run = load_facts(store, name)
+    settings, facts = run.settings, run.facts
+    label = settings.get("example_gen", {}).get("label", "?")
+    group = f"{settings.get('pusher', {}).get('model_name', '?')}, label {label}"
+    rmse = {model: facts["models"][model].get("eval_rmse") for model in sections.ordered_models(run)}
+    return {
+        "name": name,
+        "facts": facts,
+        "headline": _headline(run),
+        "group": group,
+        "rmse": rmse,
+        "scored": any(value is not None for value in rmse.values()),
+        "report": (store.runs / name / REPORT_FILE).is_file(),
+        "seconds": sum(step["seconds"] for step in facts["steps"].values()),
+    }
+
+
+def _rmse_over_time(group: str, entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the RMSE of every model by run, oldest first, wide and narrow."""
+    models = list(dict.fromkeys(model for entry in entries for model in entry["rmse"]))
+    x = np.arange(1, len(entries) + 1, dtype=float)
+    hollow = np.array([entry["facts"]["verdict"] != "BLESSED" for entry in entries])
+    series = [
+        Series(
+            model,
+            sections.css(model),
+            x,
+            np.array([math.nan if entry["rmse"].get(model) is None else entry["rmse"][model] for entry in entries]),
+            hollow,
+        )
+        for model in models
+    ]
+    pictures = []
+    for width, height, count in ((760, 320, 6), (360, 280, 3)):
+        chosen = sorted({round(place) for place in np.linspace(0, len(entries) - 1, min(count, len(entries)))})
+        ticks = [(float(i + 1), _moment(entries[i]["facts"]["started"])[5:16]) for i in chosen]
+        pictures.append(
+            charts.line_chart(
+                series,
+                f"Eval RMSE by run of {group}, oldest first, logarithmic: {len(entries)} runs",
+                x_label="run, by time of its start (UTC)",
+                y_label="eval RMSE",
+                width=width,
+                height=height,
+                x_ticks=ticks,
+            )
+        )
+    return pictures

@@ -1,0 +1,188 @@
+"""One run as a report needs it, read from disk without TensorFlow: facts, settings, artifacts, lineage."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from crossnet.components import artifacts
+from crossnet.components.artifacts import Artifact, Evaluation, Model, PushedModel
+from crossnet.components.errors import MissingArtifactError, PipelineError
+from crossnet.components.files import read_json
+from crossnet.pipeline.config import Config, load_config, to_toml
+from crossnet.pipeline.graph import build_graph, model_kind
+from crossnet.pipeline.store import RUN_FILE, Store
+
+Array = np.ndarray[Any, Any]
+Kind = TypeVar("Kind", bound=Artifact)
+
+LOG_LINES = 40
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it is on disk.
+
+    Attributes:
+      name: Its name.
+      facts: run.json.
+      config_text: config.toml.
+      settings: The same, parsed.
+      config: The same, checked; None where this version no longer knows a setting.
+      artifacts: By step, those that are (still) there.
+      log: The last lines of log.txt.
+    """
+
+    name: str
+    facts: Mapping[str, Any]
+    config_text: str
+    settings: Mapping[str, Any]
+    config: Config | None = None
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    log: str = ""
+
+    def get(self, kind: type[Kind], step: str) -> Kind | None:
+        """Returns a step's artifact, None where there is none of that type."""
+        artifact = self.artifacts.get(step)
+        return artifact if isinstance(artifact, kind) else None
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """What the Evaluator made."""
+        return self.get(Evaluation, "evaluator")
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """The trained models by kind, in order of preference."""
+        return {model_kind(name): item for name, item in self.artifacts.items() if isinstance(item, Model)}
+
+    def why_missing(self, step: str) -> str:
+        """Returns, as a sentence, why there is nothing to show of a step."""
+        facts = self.facts["steps"].get(step)
+        if facts is None and step in self.facts["graph"]:
+            return f"`{step}` was not reached."
+        if facts is None:
+            return f"`{step}` was not part of this run."
+        if facts["status"] == "failed":
+            return f"`{step}` failed."
+        if facts["status"] == "skipped":
+            return f"`{step}` did not run, because a step before it did not pass."
+        return f"The artifact of `{step}` is no longer there, or was written by another version."
+
+
+def load_facts(store: Store, name: str) -> Run:
+    """Returns a run without its artifacts: what an index over many runs needs."""
+    folder = store.runs / name
+    text = _text(folder / "config.toml")
+    return Run(name, dict(read_json(folder / RUN_FILE)), text, tomllib.loads(text))
+
+
+def load_run(store: Store, name: str) -> Run:
+    """Returns all that is on disk of a run."""
+    run, folder = load_facts(store, name), store.runs / name
+    config = None
+    with contextlib.suppress(PipelineError):
+        config = load_config(folder / "config.toml")
+    found: dict[str, Artifact] = {}
+    for step, facts in run.facts["steps"].items():
+        path = store.root / (facts["artifact"] or "")
+        with contextlib.suppress(MissingArtifactError, OSError, AttributeError):
+            kind: type[Artifact] = getattr(artifacts, read_json(path / artifacts.ARTIFACT_FILE)["type"])
+            found[step] = kind.load(path)
+    log = "\n".join(_text(folder / "log.txt").splitlines()[-LOG_LINES:])
+    return dataclasses.replace(run, config=config, artifacts=found, log=log)
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+
+
+def needs(run: Run) -> dict[str, list[str]]:
+    """Returns, for each step of a run, the steps that must come before it."""
+    if run.config is None:
+        return {name: list(inputs) for name, inputs in run.facts["graph"].items()}
+    graph = {step.name: [*step.input_steps, *step.after] for step in build_graph(run.config)}
+    return {name: graph.get(name, list(inputs)) for name, inputs in run.facts["graph"].items()}
+
+
+def ordered_steps(run: Run) -> list[str]:
+    """Returns the steps of a run in an order in which each comes after what it needs; ties as in the graph."""
+    before = needs(run)
+    waiting = list(before)
+    kinds = [f"trainer_{kind}" for kind in run.settings.get("models", ())]
+    waiting.sort(key=lambda name: kinds.index(name) if name in kinds else -1)
+    done: list[str] = []
+    while waiting:
+        ready = [name for name in waiting if not set(before[name]) & set(waiting)] or waiting
+        done.append(ready[0])
+        waiting.remove(ready[0])
+    return done
+
+
+def changed_settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Returns name and value of the settings that differ from their defaults."""
+    defaults = tomllib.loads(to_toml(Config()))
+    changed = []
+    for section, values in settings.items():
+        default = defaults.get(section, {})
+        if isinstance(values, Mapping):
+            changed += [(f"{section}.{key}", value) for key, value in values.items() if value != default.get(key)]
+        elif values != default:
+            changed.append((section, values))
+    return changed
+
+
+def history(model: Model) -> dict[str, Array]:
+    """Returns the RMSE of each epoch in the label's unit, float64 (epochs,): `train`, and `eval` where it is kept."""
+    with contextlib.suppress(OSError, ValueError):
+        found = model.history
+        curves = {"train": found.get("loss"), "eval": found.get("eval_loss", found.get("val_loss"))}
+        return {
+            split: np.sqrt(np.array([math.nan if v is None else v for v in losses], np.float64))
+            for split, losses in curves.items()
+            if isinstance(losses, Sequence) and losses
+        }
+    return {}
+
+
+def lineage(run: Run, store: Store) -> list[dict[str, Any]]:
+    """Returns what the pushed model was made from, back to the data: one entry per artifact, the push first."""
+    pushed = run.get(PushedModel, "pusher")
+    if pushed is None:
+        return []
+    steps = {facts["fingerprint"]: name for name, facts in run.facts["steps"].items()}
+    found: dict[str, dict[str, Any]] = {}
+    waiting = [pushed.fingerprint]
+    while waiting:
+        fingerprint = waiting.pop(0)
+        step = steps.get(fingerprint)
+        if step is None or fingerprint in found or not store.is_finished(step, fingerprint):
+            continue
+        facts = read_json(store.artifact_path(step, fingerprint) / artifacts.ARTIFACT_FILE)
+        inputs = [_chosen(value, pushed) for value in facts.get("inputs", {}).values()]
+        found[fingerprint] = {
+            "step": step,
+            "fingerprint": fingerprint,
+            "created_at": facts["created_at"],
+            "type": facts["type"],
+            "inputs": [steps.get(other, other) for group in inputs for other in group],
+            "data": facts.get("data", {}),
+        }
+        waiting += [other for group in inputs for other in group]
+    names = ordered_steps(run)
+    return sorted(found.values(), key=lambda entry: -names.index(entry["step"]))
+
+
+def _chosen(value: Any, pushed: PushedModel) -> list[str]:
+    """Returns an input's fingerprints: of several models, the one that was pushed where it is among them."""
+    several = [str(item) for item in value.values()] if isinstance(value, Mapping) else [str(value)]
+    model = str(pushed.properties.get("model"))
+    return [model] if model in several else several

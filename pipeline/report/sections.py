@@ -1,0 +1,291 @@
+"""The sections of a report: each function turns a run into what the template shows, with its pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from crossnet.components.artifacts import Anomalies, Examples, InfraValidation, PushedModel, Schema, Statistics
+from crossnet.components.features import read_schema
+from crossnet.components.files import read_json
+from crossnet.components.params import MODEL_KINDS
+from crossnet.pipeline.compare import ARTICLE_LOSSES, is_article
+from crossnet.pipeline.report import charts
+from crossnet.pipeline.report.arrays import (
+    MOST_ROWS,
+    ColumnView,
+    Scored,
+    column_views,
+    density,
+    residual_bands,
+    scored_rows,
+)
+from crossnet.pipeline.report.charts import Series
+from crossnet.pipeline.report.diagrams import MAX_ROWS, Node, heat_map, step_graph
+from crossnet.pipeline.report.run import Run, history, needs, ordered_steps
+from crossnet.pipeline.report.svg import number, power
+
+NOT_REACHED = {"status": "not reached", "seconds": 0.0, "fingerprint": ""}
+MOST_FEATURES = 24  # in the residuals by feature
+MOST_HISTOGRAMS = 60
+MOST_COLUMNS = 400  # in the table of statistics
+MOST_ANOMALIES = 200
+MOST_SLICES = 100
+MOST_TERMS = 20
+MOST_CELLS = 30  # features of one worst row
+
+
+def css(model: str) -> str:
+    """Returns the class that colours a model."""
+    return model if model in MODEL_KINDS else "mean" if model == "mean_predictor" else "other"
+
+
+def ordered_models(run: Run) -> list[str]:
+    """Returns the models of a run in order of preference, the mean predictor last."""
+    found = run.facts["models"]
+    preferred = [kind for kind in run.settings.get("models", MODEL_KINDS) if kind in found]
+    return preferred + sorted(name for name in found if name not in preferred)
+
+
+def subject(run: Run) -> str | None:
+    """Returns the model that residuals are shown of: the champion, else the first candidate."""
+    models = ordered_models(run)
+    return run.facts["champion"] or (models[0] if models else None)
+
+
+def comparison(run: Run) -> dict[str, Any]:
+    """Returns the table of models, with the article's figures where its table was learned from."""
+    verdict = run.evaluation.verdict if run.evaluation else {}
+    candidates = verdict.get("candidates", {})
+    rows = []
+    for name in ordered_models(run):
+        facts = run.facts["models"][name]
+        role = "champion" if name == run.facts["champion"] else "baseline" if name == verdict.get("baseline") else ""
+        if not role and name in candidates:
+            role = "blessed" if candidates[name]["blessed"] else "not blessed"
+        losses = [by_kind.get("dense" if name == "dense" else "cross") for by_kind in ARTICLE_LOSSES.values()]
+        rows.append(
+            {"name": name, "css": css(name), "role": role, **facts}
+            | {"key": role in ("champion", "baseline") or name in ("mean_predictor", subject(run))}
+            | {"article": [(math.sqrt(loss), loss) for loss in losses if loss and name in MODEL_KINDS]}
+        )
+    finite = [row["eval_rmse"] for row in rows if row.get("eval_rmse") is not None]
+    served = verdict.get("served")
+    return {
+        "rows": rows,
+        "best": min(finite, default=None),
+        "article": list(ARTICLE_LOSSES) if is_article(run.settings.get("example_gen", {})) else [],
+        "served": served,
+    }
+
+
+def gate(run: Run) -> dict[str, Any]:
+    """Returns every rule of every candidate, and what the server said."""
+    verdict = run.evaluation.verdict if run.evaluation else {}
+    candidates = []
+    for name in (name for name in ordered_models(run) if name in verdict.get("candidates", {})):
+        facts = verdict["candidates"][name]
+        rules = sorted(facts["rules"], key=lambda rule: (rule["slice"] is not None, rule["passed"] is not False))
+        whole = sum(rule["slice"] is None for rule in rules)
+        shown = rules[: whole + MOST_SLICES]
+        candidates.append({"name": name, "blessed": facts["blessed"], "rules": shown, "more": len(rules) - len(shown)})
+    infra = run.get(InfraValidation, "infra_validator")
+    return {"candidates": candidates, "facts": verdict, "infra": infra, "slices": _slices(run)}
+
+
+def _slices(run: Run) -> list[dict[str, Any]]:
+    """Returns rows and RMSE by slice, for the model that residuals are shown of."""
+    found = _details(run).get(subject(run) or "", {}).get("slices", [])
+    return sorted(found, key=lambda item: -(item.get("rmse") or math.inf))[:MOST_SLICES]
+
+
+def _details(run: Run) -> dict[str, Any]:
+    file = run.evaluation.path / "details.json" if run.evaluation else None
+    return dict(read_json(file)) if file is not None and file.is_file() else {}
+
+
+def training(run: Run) -> dict[str, Any]:
+    """Returns the loss curves of all models, wide and narrow, and how each was trained."""
+    series, sentences, facts = [], [], []
+    models = run.models
+    for kind in sorted(models, key=lambda name: MODEL_KINDS.index(name) if name in MODEL_KINDS else len(MODEL_KINDS)):
+        curves, properties = history(models[kind]), models[kind].properties
+        for split, values in curves.items():
+            epochs = np.arange(1, len(values) + 1, dtype=float)
+            is_train = split == "train"
+            series.append(Series(kind if is_train else "", css(kind) + ("" if is_train else " faint"), epochs, values))
+        train = curves.get("train", np.array([math.nan]))
+        sentences.append(f"{kind} ends at {number(float(train[-1]), 3)} after {len(train)} epochs")
+        facts.append(
+            {"name": kind, "epochs": len(train), "first": float(train[0]), "last": float(train[-1])}
+            | {key: properties.get(key) for key in ("updates", "train_seconds", "warm_start")}
+            | {"diagnosis": properties.get("diagnosis") or []}
+        )
+    title = f"RMSE over the train split by epoch, logarithmic. {'; '.join(sentences)}."
+    pictures = [
+        charts.line_chart(series, title, x_label="epoch", y_label="RMSE", width=width, height=height)
+        for width, height in ((760, 340), (360, 300))
+    ]
+    has_eval = any("faint" in one.css for one in series)
+    return {"charts": pictures if series else [], "models": facts, "has_eval": has_eval}
+
+
+def predictions(run: Run) -> dict[str, Any]:
+    """Returns predicted against actual of every model, residuals by feature and the worst rows of one."""
+    evaluation, name = run.evaluation, subject(run)
+    scored = scored_rows(evaluation) if evaluation else None
+    details = _details(run)
+    if scored is None or name is None:
+        return {"charts": [], "bands": [], "worst": None}
+    pictures = []
+    for kind in (kind for kind in ordered_models(run) if kind in scored.predictions):
+        grid = density(scored.labels, scored.predictions[kind])
+        groups = [(g["mean_label"], g["mean_prediction"]) for g in details.get(kind, {}).get("calibration", ())]
+        title = f"Predicted against actual of {kind}, {len(scored.labels):,} eval rows"
+        picture = charts.density_chart(
+            grid, title, x_label="actual", y_label="predicted", css=css(kind), deciles=groups
+        )
+        pictures.append({"name": kind, "picture": picture, "outside": grid.outside})
+    bands, limits = _residuals(run, scored, name)
+    return {
+        "charts": pictures,
+        "bands": [charts.band_chart(band, limits, _band_title(name, band), css=css(name)) for band in bands],
+        "subject": name,
+        "worst": _worst_rows(details.get(name, {}).get("worst_rows", [])),
+        "rows": len(scored.labels),
+        "total": scored.total,
+        "limited": scored.total > MOST_ROWS,
+        "features_limited": len(bands) == MOST_FEATURES,
+    }
+
+
+def _residuals(run: Run, scored: Scored, name: str) -> tuple[list[charts.Bands], tuple[float, float]]:
+    examples, schema = run.get(Examples, "example_gen"), run.get(Schema, "schema_gen")
+    if examples is None or schema is None or name not in scored.predictions:
+        return [], (0.0, 0.0)
+    features, _ = read_schema(schema.proto())
+    residuals = scored.predictions[name].astype(np.float64) - scored.labels
+    names = [feature.name for feature in features][:MOST_FEATURES]
+    bands = list(residual_bands(examples, residuals, names))
+    ends = np.concatenate([np.concatenate([band.low, band.high]) for band in bands]) if bands else np.empty(0)
+    ends = ends[np.isfinite(ends)]
+    return bands, (float(ends.min()), float(ends.max())) if len(ends) else (0.0, 0.0)
+
+
+def _band_title(model: str, band: charts.Bands) -> str:
+    finite = band.middle[np.isfinite(band.middle)]
+    largest = number(float(np.max(np.abs(finite))), 2) if len(finite) else "none"
+    return f"Residual of {model} by {band.name}: largest median of a group {largest}"
+
+
+def _worst_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    columns = list(rows[0]["features"])
+    rows = [{**row, "error": _error(row["prediction"], row["label"])} for row in rows]
+    return {"rows": rows, "columns": columns[:MOST_CELLS], "more": max(0, len(columns) - MOST_CELLS)}
+
+
+def _error(prediction: float | None, label: float | None) -> float | None:
+    """Returns the exact difference of two float32 numbers that JSON holds in their shortest form."""
+    if prediction is None or label is None:
+        return None
+    return float(np.float32(prediction)) - float(np.float32(label))
+
+
+def data(run: Run) -> dict[str, Any]:
+    """Returns the statistics of every column, train beside eval, with histograms."""
+    statistics, examples = run.get(Statistics, "statistics_gen"), run.get(Examples, "example_gen")
+    if statistics is None or examples is None:
+        return {"columns": []}
+    views = column_views(statistics, examples.splits)
+    views.sort(key=lambda view: view.name != examples.properties.get("label"))
+    histograms = [{"name": view.name, "picture": _distribution(view)} for view in views[:MOST_HISTOGRAMS]]
+    counts = {split: examples.counts.get(split, 0) for split in examples.splits}
+    return {
+        "columns": views[:MOST_COLUMNS],
+        "more": max(0, len(views) - MOST_COLUMNS),
+        "histograms": histograms,
+        "more_histograms": max(0, len(views) - MOST_HISTOGRAMS),
+        "counts": counts,
+        "label": examples.properties.get("label"),
+        "source_names": {c["name"]: c.get("source_name", c["name"]) for c in examples.properties.get("columns", ())},
+    }
+
+
+def _distribution(view: ColumnView) -> str:
+    if view.values:
+        bars = [(value, shares.get("train", 0.0), shares.get("eval", 0.0)) for value, shares in view.values]
+        words = ", ".join(f"{charts.shorten(value, 20)} {share:.0%}" for value, share, _ in bars[:3])
+        return charts.value_bars(bars, f"Most frequent values of {view.name} in train: {words}")
+    title = f"Distribution of {view.name}, train and eval"
+    return charts.histogram(view.numbers.get("train"), view.numbers.get("eval"), title)
+
+
+def anomalies(run: Run) -> dict[str, Any]:
+    """Returns what ExampleValidator found, errors first."""
+    found = run.get(Anomalies, "example_validator")
+    items = found.anomalies if found else []
+    return {"checked": found is not None, "items": items[:MOST_ANOMALIES], "more": max(0, len(items) - MOST_ANOMALIES)}
+
+
+def steps(run: Run) -> dict[str, Any]:
+    """Returns the graph as a picture and as a table with times."""
+    before, names = needs(run), ordered_steps(run)
+    nodes, rows = [], []
+    for name in names:
+        facts = run.facts["steps"].get(name, NOT_REACHED)
+        seconds = f"{facts['seconds']:.1f} s" if facts["status"] in ("ran", "failed") else ""
+        nodes.append(Node(name, facts["status"].replace(" ", "-"), ", ".join(filter(None, [facts["status"], seconds]))))
+        rows.append({"name": name, **facts, "inputs": run.facts["graph"].get(name, [])})
+    words = ", ".join(f"{node.name} {node.detail}" for node in nodes)
+    picture = step_graph(nodes, before, f"The steps from top to bottom: {words}")
+    return {"picture": picture, "rows": rows, "total": sum(row["seconds"] for row in rows)}
+
+
+def pushed(run: Run) -> dict[str, Any] | None:
+    """Returns where the model was pushed to, and whether it is still in service."""
+    artifact = run.get(PushedModel, "pusher")
+    if artifact is None:
+        return None
+    return {**artifact.properties, "in_service": artifact.in_service, "fingerprint": artifact.fingerprint}
+
+
+def learned(run: Run) -> dict[str, Any]:
+    """Returns the interaction matrix of every cross network and, where it is a polynomial, its formula and terms."""
+    details, label = _details(run), str(run.settings.get("example_gen", {}).get("label", "y"))
+    found = [
+        _explained(name, details[name]["explanation"], label)
+        for name in ordered_models(run)
+        if details.get(name, {}).get("explanation")
+    ]
+    missing = "No model of this run is a cross network whose weights say which features it multiplies."
+    return {"models": found, "missing": missing if run.evaluation else run.why_missing("evaluator")}
+
+
+def _explained(name: str, found: Mapping[str, Any], label: str) -> dict[str, Any]:
+    names = found["features"]
+    exact = "interactions" in found
+    matrix = np.array(found["interactions" if exact else "strengths"], dtype=np.float64)
+    largest = np.unravel_index(np.argmax(np.abs(matrix)), matrix.shape)
+    pair = f"largest {number(float(matrix[largest]))} at {names[largest[0]]} and {names[largest[1]]}"
+    terms = sorted(found.get("terms", ()), key=lambda term: -abs(term["coefficient"]))[:MOST_TERMS]
+    return {
+        "name": name,
+        "formula": f"{label} = {found['formula']}" if exact else "",
+        "picture": heat_map(matrix, names, names, f"Interaction matrix of {name}, {pair}"),
+        "exact": exact,
+        "limited": len(names) > MAX_ROWS,
+        "terms": [{**term, "product": product(term["factors"])} for term in terms],
+        "more": len(found.get("terms", ())) - len(terms),
+        "max_error": found.get("max_error"),
+    }
+
+
+def product(factors: Sequence[str]) -> str:
+    """Returns a product as text: `x0²`, `x0·x1`; 1 without factors."""
+    powers = [(name, factors.count(name)) for name in dict.fromkeys(factors)]
+    return "·".join(name if count == 1 else name + power(count).removeprefix("10") for name, count in powers) or "1"

@@ -1,0 +1,57 @@
+"""Calls TensorFlow Serving; needs grpc, protobuf and numpy, and no TensorFlow.
+
+Example:
+  >>> with PredictionClient("localhost:8500", model_name="rides") as client:  # doctest: +SKIP
+  ...     client.wait_ready(5)
+  ...     client.predict({"miles": [1.5, 0.2], "zone": ["north", "south"]}).values
+  array([7.25, 3.1 ], dtype=float32)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crossnet.serving.client.aio import AsyncPredictionClient
+    from crossnet.serving.client.answers import Prediction, Timings, VersionStatus
+    from crossnet.serving.client.connection import Tls
+    from crossnet.serving.client.sync import PredictionClient
+    from crossnet.serving.protocol.signature import ModelMetadata, Signature, TensorSpec
+
+__all__ = [
+    "AsyncPredictionClient",
+    "ModelMetadata",
+    "Prediction",
+    "PredictionClient",
+    "Signature",
+    "TensorSpec",
+    "Timings",
+    "Tls",
+    "VersionStatus",
+]
+
+_MODULES = {
+    "AsyncPredictionClient": "crossnet.serving.client.aio",
+    "ModelMetadata": "crossnet.serving.protocol.signature",
+    "Prediction": "crossnet.serving.client.answers",
+    "PredictionClient": "crossnet.serving.client.sync",
+    "Signature": "crossnet.serving.protocol.signature",
+    "TensorSpec": "crossnet.serving.protocol.signature",
+    "Timings": "crossnet.serving.client.answers",
+    "Tls": "crossnet.serving.client.connection",
+    "VersionStatus": "crossnet.serving.client.answers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a name of the client's surface from its module."""
+    if name not in _MODULES:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`. It has: {', '.join(__all__)}.")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,137 @@
+"""What a server's answers become: plain, frozen objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.known_messages import Layouts
+from crossnet.serving.protocol.tensors import read_tensor
+from crossnet.serving.status import ServerError
+
+
+class Timings(NamedTuple):
+    """Where the seconds of a call went: checks and encoding, the wire with the server, decoding."""
+
+    encode: float
+    wire: float
+    decode: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An answer.
+
+    Attributes:
+      outputs: Output name -> values, by name; where the signature is batched, one per row.
+      version: The version that answered.
+      signature_name: The signature that was used.
+      timings: Where the time went.
+    """
+
+    outputs: dict[str, Array]
+    version: int
+    signature_name: str
+    timings: Timings
+
+    @property
+    def values(self) -> Array:
+        """The values of the only output.
+
+        Raises:
+          ValueError: There are several.
+        """
+        if len(self.outputs) != 1:
+            raise ValueError(f"The model has several outputs: {', '.join(self.outputs)}. Take one from `outputs`.")
+        return next(iter(self.outputs.values()))
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """One version of a model on a server.
+
+    Attributes:
+      version: Its number.
+      state: "START", "LOADING", "AVAILABLE", "UNLOADING" or "END".
+      error_code: 0, or the code of the error that ended it (google.rpc.Code).
+      error_message: The error in words, or "".
+    """
+
+    version: int
+    state: str
+    error_code: int = 0
+    error_message: str = ""
+
+
+def parse(message_class: Any, answer: bytes) -> Any:
+    """Returns the message in some bytes.
+
+    Raises:
+      ServerError: There is none.
+    """
+    try:
+        return message_class.FromString(answer)
+    except DecodeError as error:
+        name = message_class.DESCRIPTOR.name
+        raise ServerError(f"The server's answer is no readable {name} ({len(answer)} bytes).") from error
+
+
+class Origin(NamedTuple):
+    """What gave an answer: the version, and the name of its signature, "" where the server does not say."""
+
+    version: int
+    signature_name: str
+
+
+class Answers:
+    """Reads PredictResponses, those without parsing that differ from an earlier one in their values only."""
+
+    def __init__(self) -> None:
+        field = messages.PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
+        self._layouts: Layouts[Origin] = Layouts(field, _outputs, _origin)
+
+    def read(self, answer: bytes) -> tuple[dict[str, Array], Origin]:
+        """Returns the outputs in a serialized PredictResponse, as arrays of their own, and what gave them.
+
+        Raises:
+          ServerError: It cannot be read.
+        """
+        layout = self._layouts.find(answer)
+        if layout is not None:
+            return {name: values.view(answer).copy() for name, values in layout.values.items()}, layout.said
+        response = parse(messages.PredictResponse, answer)
+        outputs = _outputs(response)
+        self._layouts.learn(answer, response)
+        return outputs, _origin(response)
+
+
+def read_origin(answer: bytes) -> Origin:
+    """Returns what gave a serialized PredictResponse."""
+    return _origin(parse(messages.PredictResponse, answer))
+
+
+def _outputs(response: Any) -> dict[str, Array]:
+    return {name: read_tensor(tensor) for name, tensor in sorted(response.outputs.items())}
+
+
+def _origin(response: Any) -> Origin:
+    return Origin(response.model_spec.version.value, response.model_spec.signature_name)
+
+
+def read_status(answer: bytes) -> tuple[VersionStatus, ...]:
+    """Returns the versions in a serialized GetModelStatusResponse, newest first."""
+    response = parse(messages.GetModelStatusResponse, answer)
+    versions = [
+        VersionStatus(
+            version=found.version,
+            state=messages.VERSION_STATES.get(found.state, f"STATE_{found.state}"),
+            error_code=found.status.error_code,
+            error_message=found.status.error_message,
+        )
+        for found in response.model_version_status
+    ]
+    return tuple(sorted(versions, key=lambda version: version.version, reverse=True))

@@ -1,0 +1,298 @@
+"""What a client says and does, without the calls: the sync and the aio client are two drivers of these generators.
+
+A generator here yields what it wants done and is sent the outcome: an `Attempt` brings the answer's bytes or raises
+`grpc.RpcError`, a `Pause` waits, a list of generators runs at once and brings their results in order. So checks,
+deadlines, retries and the reading of answers are written, and tested, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import time
+from collections.abc import Generator
+from typing import Any, NamedTuple, TypeVar
+
+import grpc
+import numpy as np
+
+from crossnet.serving.client.answers import Answers, Prediction, Timings, VersionStatus, parse, read_origin, read_status
+from crossnet.serving.client.deadline import Deadline, pause_before_retry
+from crossnet.serving.client.input_checks import fit_inputs
+from crossnet.serving.client.requests import Frames, predict_request
+from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.signature import ModelMetadata, Signature, read_metadata
+from crossnet.serving.status import (
+    DeadlineError,
+    FailedPreconditionError,
+    InvalidRequestError,
+    ServerError,
+    ServingError,
+    UsageError,
+    advice_when_unavailable,
+    error_from_rpc,
+    tells_why,
+)
+
+METHODS = {
+    "Predict": "/tensorflow.serving.PredictionService/Predict",
+    "GetModelMetadata": "/tensorflow.serving.PredictionService/GetModelMetadata",
+    "GetModelStatus": "/tensorflow.serving.ModelService/GetModelStatus",
+}
+
+_STATUS_TIMEOUT_SECONDS = 1.0  # one question of wait_ready()
+_REFRESH_TIMEOUT_SECONDS = 1.0  # looking again before inputs are called wrong
+_MOST_ROUNDS = 3  # sending parts of a batch again when the version changed in between
+_MOST_BYTES = 2**31 - 2**16  # of a message in protobuf, with room for names
+
+T = TypeVar("T")
+
+
+class Attempt(NamedTuple):
+    """One call of a method, with the seconds it may take."""
+
+    method: str
+    payload: bytes
+    seconds: float
+
+
+class Pause(NamedTuple):
+    """Time to let pass."""
+
+    seconds: float
+
+
+Work = Generator[Any, Any, T]
+
+
+class Known(NamedTuple):
+    """What is known of the version that answers: its signatures, and the requests that they were checked against."""
+
+    metadata: ModelMetadata
+    frames: Frames
+
+
+class Exchange:
+    """Requests to one model on one server, and what is known about it.
+
+    Safe to share between threads: what it knows of a version is replaced as a whole.
+
+    Args: As those of `crossnet.serving.client.connection.BaseClient`.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: str,
+        model_name: str,
+        version: int | None,
+        label: str | None,
+        timeout_seconds: float,
+        max_rows_per_call: int,
+    ) -> None:
+        self._target = target
+        self._timeout_seconds = timeout_seconds
+        self._max_rows_per_call = max_rows_per_call
+        self._label = label
+        self._spec = messages.ModelSpec(name=model_name)
+        if version is not None:
+            self._spec.version.value = version
+        if label is not None:
+            self._spec.version_label = label
+        self._spec_bytes = self._spec.SerializeToString()
+        pinned = "" if version is None else f" version {version}"
+        self._title = f"`{model_name}`{pinned}" + (f" label `{label}`" if label is not None else "")
+        self._known: Known | None = None
+        self._answers = Answers()
+
+    def predict(self, inputs: Any, signature_name: str, timeout_seconds: float | None) -> Work[Prediction]:
+        """Checks the inputs, sends them, and reads the answer."""
+        deadline = self._deadline(timeout_seconds)
+        remembered = self._known
+        known = remembered or (yield from self._fetch(deadline))
+        try:
+            return (yield from self._predict(inputs, known, signature_name, deadline))
+        except (InvalidRequestError, FailedPreconditionError):
+            # What we know may be of a version that is gone.
+            changed = (yield from self._changed(remembered, deadline)) if remembered else None
+            if changed is None:
+                raise
+        return (yield from self._predict(inputs, changed, signature_name, deadline))
+
+    def metadata(self, timeout_seconds: float | None) -> Work[ModelMetadata]:
+        """Asks for the signatures."""
+        return (yield from self._fetch(self._deadline(timeout_seconds))).metadata
+
+    def status(self, timeout_seconds: float | None) -> Work[tuple[VersionStatus, ...]]:
+        """Asks for the state of the model's versions, newest first."""
+        answer = yield from self._call("GetModelStatus", self._status_request(), self._deadline(timeout_seconds))
+        return read_status(answer)
+
+    def wait_ready(self, timeout_seconds: float | None) -> Work[None]:
+        """Asks until the model can answer."""
+        deadline = self._deadline(timeout_seconds)
+        attempt, reason, unreachable = 0, "", ""
+        while True:
+            try:
+                seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
+                versions = read_status((yield Attempt("GetModelStatus", self._status_request(), seconds)))
+                if any(version.state == "AVAILABLE" for version in versions):
+                    if self._label is not None:  # GetModelStatus ignores labels
+                        seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
+                        yield Attempt("GetModelMetadata", self._metadata_request(), seconds)
+                    return
+                reason = "; ".join(
+                    f"version {v.version} is {v.state} {v.error_message}".rstrip() for v in versions
+                )  # fmt: skip
+            except grpc.RpcError as error:
+                code = error.code()
+                if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                    reason = error.details() or code.name
+                elif code is grpc.StatusCode.UNAVAILABLE:
+                    reason, details = "", error.details() or ""
+                    unreachable = details if not unreachable or tells_why(details) else unreachable
+                elif code is not grpc.StatusCode.DEADLINE_EXCEEDED:  # it says nothing new: the last reason holds
+                    raise self._typed(error, deadline) from error
+            pause = pause_before_retry(attempt, random.random())
+            attempt += 1
+            if pause >= deadline.left():
+                yield Pause(deadline.left())
+                raise self._not_ready(reason, unreachable, deadline.seconds)
+            yield Pause(pause)
+
+    def _not_ready(self, reason: str, unreachable: str, seconds: float) -> DeadlineError:
+        if not reason:
+            because = f": {unreachable.strip().rstrip('.')}" if unreachable else ""
+            return DeadlineError(
+                f"The server at {self._target} was not ready within {seconds:g} s{because}. "
+                f"{advice_when_unavailable(unreachable)}",
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+            )
+        return DeadlineError(
+            f"The server at {self._target} answers, but {self._title} was not available within {seconds:g} s: "
+            f"{reason.rstrip('.')}. Check the model's name and the server's log.",
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+        )
+
+    def _predict(self, inputs: Any, known: Known, signature_name: str, deadline: Deadline) -> Work[Prediction]:
+        start = time.perf_counter()
+        payload = known.frames.fill(signature_name, inputs)
+        payloads = [payload] if payload else self._encode_inputs(inputs, known, signature_name)
+        encoded = time.perf_counter()
+        if len(payloads) == 1:
+            answer = yield from self._call("Predict", payloads[0], deadline)
+            received = time.perf_counter()
+            outputs, origin = self._answers.read(answer)
+        else:
+            answers = yield from self._call_parts(payloads, deadline)
+            received = time.perf_counter()
+            parts = [self._answers.read(answer) for answer in answers]
+            outputs = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
+            origin = parts[0][1]
+        if origin.version != known.metadata.version:
+            self._known = None
+        timings = Timings(encoded - start, received - encoded, time.perf_counter() - received)
+        return Prediction(outputs, origin.version, origin.signature_name or signature_name, timings)
+
+    def _encode_inputs(self, inputs: Any, known: Known, signature_name: str) -> list[bytes]:
+        """Checks inputs, and returns the requests that bring them."""
+        signature = known.metadata.signature(signature_name)
+        arrays = fit_inputs(inputs, signature, known.metadata.title)
+        parts = self._split(arrays, signature)
+        if len(parts) == 1:
+            known.frames.learn(signature_name, inputs, self._model_spec(signature_name), arrays)
+        return [self._encode(part, signature_name) for part in parts]
+
+    def _call_parts(self, payloads: list[bytes], deadline: Deadline) -> Work[list[bytes]]:
+        """Sends the parts of a large batch at once, until all are answered by one version."""
+        answers = yield [self._call("Predict", payload, deadline) for payload in payloads]
+        versions = [read_origin(answer).version for answer in answers]
+        newest = versions[-1]
+        for _ in range(_MOST_ROUNDS):
+            again = [i for i, version in enumerate(versions) if version != newest]
+            if not again:
+                break
+            replies = yield [self._call("Predict", payloads[i], deadline) for i in again]
+            for i, reply in zip(again, replies, strict=True):
+                answers[i], versions[i] = reply, read_origin(reply).version
+            newest = versions[again[-1]]  # of the last reply: parts may have been answered in any order
+        if len(set(versions)) == 1:
+            return answers
+        raise ServerError(f"The server at {self._target} changed the version of {self._title} again and again.")
+
+    def _split(self, arrays: dict[str, Array], signature: Signature) -> list[dict[str, Array]]:
+        rows = len(next(iter(arrays.values()))) if signature.is_batched and arrays else 0
+        if rows <= self._max_rows_per_call:
+            return [arrays]
+        return [
+            {name: array[first : first + self._max_rows_per_call] for name, array in arrays.items()}
+            for first in range(0, rows, self._max_rows_per_call)
+        ]
+
+    def _encode(self, arrays: dict[str, Array], signature_name: str) -> bytes:
+        size = 0
+        for array in arrays.values():
+            size += array.nbytes
+        if size > _MOST_BYTES:
+            raise InvalidRequestError(
+                f"A request of {size:,} bytes is more than a message can hold, 2 GiB. Lower `max_rows_per_call`, "
+                f"which is {self._max_rows_per_call:,}, or send fewer rows."
+            )
+        return predict_request(self._model_spec(signature_name), arrays)
+
+    def _model_spec(self, signature_name: str) -> bytes:
+        return self._spec_bytes + _signature_bytes(signature_name)
+
+    def _call(self, method: str, payload: bytes, deadline: Deadline) -> Work[bytes]:
+        """Sends a request until it is answered; only UNAVAILABLE is worth another attempt."""
+        attempt, telling = 0, None
+        while True:
+            try:
+                return (yield Attempt(method, payload, deadline.left()))
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise self._typed(error, deadline) from error
+                # Of a host's addresses gRPC tells of the last one only: what says most is kept.
+                telling = error if telling is None or tells_why(error.details() or "") else telling
+                pause = pause_before_retry(attempt, random.random())
+                if pause >= deadline.left():
+                    raise self._typed(telling, deadline) from error
+            attempt += 1
+            yield Pause(pause)
+
+    def _fetch(self, deadline: Deadline) -> Work[Known]:
+        answer = yield from self._call("GetModelMetadata", self._metadata_request(), deadline)
+        known = Known(read_metadata(parse(messages.GetModelMetadataResponse, answer)), Frames())
+        self._known = known
+        return known
+
+    def _changed(self, before: Known, deadline: Deadline) -> Work[Known | None]:
+        """Looks once more; returns None where nothing is new."""
+        try:
+            known = yield from self._fetch(Deadline(min(deadline.left(), _REFRESH_TIMEOUT_SECONDS)))
+        except ServingError:
+            return None
+        return None if known.metadata == before.metadata else known
+
+    def _metadata_request(self) -> bytes:
+        request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
+        request.model_spec.CopyFrom(self._spec)
+        return request.SerializeToString()
+
+    def _status_request(self) -> bytes:
+        return messages.GetModelStatusRequest(model_spec=self._spec).SerializeToString()
+
+    def _deadline(self, timeout_seconds: float | None) -> Deadline:
+        if timeout_seconds is not None and not timeout_seconds > 0:
+            raise UsageError(f"A timeout must be above zero seconds; received {timeout_seconds}.")
+        return Deadline(self._timeout_seconds if timeout_seconds is None else timeout_seconds)
+
+    def _typed(self, error: grpc.RpcError, deadline: Deadline) -> ServingError:
+        return error_from_rpc(error, target=self._target, model=self._title, seconds=deadline.seconds)
+
+
+@functools.lru_cache(256)
+def _signature_bytes(name: str) -> bytes:
+    """Returns the rest of a serialized ModelSpec."""
+    return messages.ModelSpec(signature_name=name).SerializeToString()

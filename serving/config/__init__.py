@@ -1,0 +1,1 @@
+"""Reads flags, model config files and versions, and writes deployment files."""

@@ -1,0 +1,228 @@
+"""What `crossnet serve` hands to a server: its flags, and the configuration files in `<root>/serving`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from crossnet.serving.config.flags import EXTRA_FLAG, split_flags
+from crossnet.serving.config.versions import list_versions
+from crossnet.serving.protocol.codes import failed_to_start
+from crossnet.serving.status import ServingError, UsageError
+
+DOCKER_IMAGE = "tensorflow/serving:latest"
+_POLL_SECONDS = 2
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # which are no address to call
+
+# What `<root>/serving` gets copies of; the same files serve docker compose and Kubernetes.
+_SHIPPED = Path(__file__).parent / "deploy" / "config"
+
+
+class Deployment:
+    """The flags and files of one server.
+
+    Args:
+      arguments: What the user gave, as `--name=value`. A `--model_name` alone is that model under the root.
+      root: The pipeline's root, absolute.
+
+    Attributes:
+      models: Names of the models to wait for.
+
+    Raises:
+      UsageError: A flag is unknown or not written as `--name=value`.
+      ServingError: A config file is wrong.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, root: Path) -> None:
+        self._given = split_flags(arguments)
+        self._serving_dir = root / "serving_models"
+        name = self._given.get("model_name", "")
+        if name and not {"model_base_path", "model_config_file"} & self._given.keys():
+            if "/" in name or name.startswith("."):
+                raise UsageError(
+                    f"`--model_name={name}` alone is a folder of `{self._serving_dir}`, which that cannot be. Give "
+                    "`--model_base_path` too."
+                )
+            self._given["model_base_path"] = str(self._serving_dir / name)
+        self._folder = root / "serving"
+        self._follows = not self._given.get("model_base_path") and not self._given.get("model_config_file")
+        self._base_paths = {} if self._follows else self._named_models()
+        self.models = list(self._base_paths)
+
+    def _named_models(self) -> dict[str, str]:
+        """Returns the base path of each model that the user's flags name."""
+        if not (config := self._given.get("model_config_file")):
+            path = self._given["model_base_path"]
+            return {self._given.get("model_name", "default"): path if "://" in path else str(Path(path).absolute())}
+        from crossnet.serving.config.messages import model_server_config, read_config
+
+        try:
+            listed = read_config(config, model_server_config()).model_config_list.config
+        except ServingError as error:
+            raise failed_to_start(error) from error
+        return {entry.name: entry.base_path for entry in listed}
+
+    @property
+    def host(self) -> str:
+        """The address to listen on, where the user gave one."""
+        return self._given.get(EXTRA_FLAG, "")
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the gRPC port speaks TLS."""
+        return bool(self._given.get("ssl_config_file"))
+
+    def target(self, server: str) -> str:
+        """Returns the gRPC address of a "binary" or "docker" server as a client on this machine takes it."""
+        port = self._given.get("port", "8500")
+        if port == "0" and (path := self._given.get("grpc_socket_path")):
+            return f"unix:{path}"
+        host = self.host if server == "docker" and self.host not in _EVERY_ADDRESS else "localhost"
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def wait_for_models(self, give_up: Callable[[], bool]) -> bool:
+        """Waits until there is something to serve, and says so once.
+
+        Returns:
+          False after `give_up`.
+        """
+        if not self._follows:
+            return True
+        said = False
+        while not (self.models or self._find_models()):
+            if give_up():
+                return False
+            if not said:
+                sys.stderr.write(
+                    f"Nothing is pushed to `{self._serving_dir}` yet; waiting for it. `crossnet run` pushes a model "
+                    "that passes its gate.\n"
+                )
+                said = True
+            threading.Event().wait(0.2)
+        return True
+
+    def _find_models(self) -> bool:
+        """Looks for models and writes the config file; returns whether there is any."""
+        found = sorted(
+            folder.name
+            for folder in (self._serving_dir.iterdir() if self._serving_dir.is_dir() else ())
+            if not folder.name.startswith(".") and list_versions(folder)
+        )
+        if found and found != self.models:
+            self._write("models.config", model_config(self._serving_dir, found))
+            self.models = found  # only now: what could not be written is written at the next look
+        return bool(found)
+
+    @contextmanager
+    def following_models(self) -> Iterator[None]:
+        """Keeps the config file as long as the block runs: a model that is pushed first later is served too."""
+        if not self._follows:
+            yield
+            return
+        ended = threading.Event()
+
+        def follow() -> None:
+            said = ""
+            while not ended.wait(_POLL_SECONDS):
+                try:
+                    self._find_models()
+                    said = ""
+                except OSError as error:
+                    if said != str(error):
+                        said = str(error)
+                        sys.stderr.write(f"Cannot look for models that are pushed later: {said}. It is tried again.\n")
+
+        thread = threading.Thread(target=follow, name="model-folders", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _write(self, name: str, text: str) -> Path:
+        """Writes a config file by rename, so that a server never reads half of it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / name
+        unfinished = path.with_name(f".tmp-{name}-{os.getpid()}")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+        return path
+
+    def _copy(self, name: str) -> str:
+        return str(self._write(name, (_SHIPPED / name).read_text(encoding="utf-8")))
+
+    def _model_flags(self) -> dict[str, str]:
+        if not self._follows:
+            return {}
+        return {
+            "model_config_file": str(self._folder / "models.config"),
+            "model_config_file_poll_wait_seconds": str(_POLL_SECONDS),
+        }
+
+    def embedded_flags(self) -> list[str]:
+        """Returns the arguments of the embedded server."""
+        return _as_arguments({**self._model_flags(), **self._given})
+
+    def binary_flags(self) -> list[str]:
+        """Returns the arguments of tensorflow_model_server: REST and Prometheus are on, where nothing else is said."""
+        flags = {
+            "port": "8500",
+            "rest_api_port": "8501",
+            "monitoring_config_file": self._copy("monitoring.config"),
+            **self._model_flags(),
+            **self._given,
+        }
+        if flags.get("enable_batching", "false").lower() in ("true", "1"):
+            flags.setdefault("batching_parameters_file", self._copy("batching.config"))
+        flags.pop(EXTRA_FLAG, None)
+        for name, value in flags.items():
+            if (name == "model_base_path" or name.endswith("_file")) and value and "://" not in value:
+                flags[name] = str(Path(value).absolute())  # the real server refuses relative ones
+        return _as_arguments(flags)
+
+    def docker_command(self) -> list[str]:
+        """Returns `docker run ...`; folders have the same names inside, and are mounted read-only.
+
+        The ports are published on loopback, or on `--host`.
+
+        Raises:
+          ServingError: A socket is asked for, which would lie inside the container.
+        """
+        arguments = self.binary_flags()
+        flags = split_flags(arguments)
+        if flags.get("grpc_socket_path"):
+            raise ServingError("`--grpc_socket_path` would lie inside the container. Use `--port` with docker.")
+        folders = {
+            str(Path(value).absolute().parent) for name, value in flags.items() if value and name.endswith("_file")
+        }
+        folders |= {str(self._serving_dir)} if self._follows else set(self._base_paths.values())
+        ports = [flags[name] for name in ("port", "rest_api_port") if flags[name] != "0"]
+        command = ["docker", "run", "--rm", "--init", "--entrypoint=tensorflow_model_server"]
+        host = f"[{self.host}]" if ":" in self.host else self.host or "127.0.0.1"
+        command += [f"--publish={host}:{port}:{port}" for port in ports]
+        # What has a scheme, such as gs://, the server fetches itself.
+        command += [f"--volume={folder}:{folder}:ro" for folder in sorted(folders) if "://" not in folder]
+        return [*command, DOCKER_IMAGE, *arguments]
+
+
+def _as_arguments(flags: dict[str, str]) -> list[str]:
+    return [f"--{name}={value}" for name, value in flags.items()]
+
+
+def model_config(serving_dir: Path, models: Sequence[str]) -> str:
+    """Returns the text-format ModelServerConfig that serves each folder of `serving_dir` under its name."""
+    entries = [
+        f'  config {{\n    name: "{_quoted(name)}"\n    base_path: "{_quoted(str(serving_dir / name))}"\n'
+        '    model_platform: "tensorflow"\n  }\n'
+        for name in models
+    ]
+    return "model_config_list {\n" + "".join(entries) + "}\n"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

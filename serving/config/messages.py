@@ -1,0 +1,136 @@
+"""The configuration files of tensorflow_model_server: text-format protos.
+
+tensorflow-serving-api ships `ModelServerConfig` only; the other messages are declared here, with the official names and
+types, in a pool of their own. Sources: tensorflow/serving config/{ssl_config,monitoring_config}.proto,
+servables/tensorflow/session_bundle_config.proto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+
+from crossnet.serving.protocol.codes import invalid
+from crossnet.serving.protocol.pem import SERVER_NAMES, pem_problems
+from crossnet.serving.status import ServingError
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_KINDS = {"string": _Field.TYPE_STRING, "bool": _Field.TYPE_BOOL, "int64": _Field.TYPE_INT64}
+
+
+def declare(
+    package: str, messages: Mapping[str, Sequence[str]], enums: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
+    """Returns message classes from declarations such as `"repeated int64 sizes = 6"`, in a descriptor pool of its own.
+
+    Args:
+      package: The messages' package.
+      messages: Message -> its fields. A type is a scalar, another message or enum of these, or a wrapper of
+        google.protobuf.
+      enums: Enum -> its values from 0 on; optional.
+    """
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    file = descriptor_pb2.FileDescriptorProto(name=f"crossnet/{package}.proto", package=package, syntax="proto3")
+    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
+    for name, values in (enums or {}).items():
+        enum = file.enum_type.add(name=name)
+        for i, value in enumerate(values):
+            enum.value.add(name=value, number=i)
+    for name, declarations in messages.items():
+        message = file.message_type.add(name=name)
+        for declaration in declarations:
+            words = declaration.split()
+            repeated = words[0] == "repeated"
+            kind, field_name, _, number = words[repeated:]
+            field = message.field.add(name=field_name, number=int(number))
+            field.label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
+            if kind in _KINDS:
+                field.type = _KINDS[kind]
+            else:
+                field.type = _Field.TYPE_ENUM if enums and kind in enums else _Field.TYPE_MESSAGE
+                field.type_name = f".{kind}" if kind.startswith("google.") else f".{package}.{kind}"
+    pool.Add(file)
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in messages}
+
+
+_MESSAGES = declare(
+    "tensorflow.serving",
+    {
+        "SSLConfig": (
+            "string server_key = 1",
+            "string server_cert = 2",
+            "string custom_ca = 3",
+            "bool client_verify = 4",
+        ),
+        "PrometheusConfig": ("bool enable = 1", "string path = 2"),
+        "MonitoringConfig": ("PrometheusConfig prometheus_config = 1",),
+        "BatchingParameters": (
+            "google.protobuf.Int64Value max_batch_size = 1",
+            "google.protobuf.Int64Value batch_timeout_micros = 2",
+            "google.protobuf.Int64Value max_enqueued_batches = 3",
+            "google.protobuf.Int64Value num_batch_threads = 4",
+            "google.protobuf.StringValue thread_pool_name = 5",
+            "repeated int64 allowed_batch_sizes = 6",
+            "bool pad_variable_length_inputs = 7",
+            "google.protobuf.BoolValue enable_large_batch_splitting = 8",
+            "google.protobuf.Int64Value max_execution_batch_size = 9",
+        ),
+    },
+)
+SSLConfig = _MESSAGES["SSLConfig"]
+MonitoringConfig = _MESSAGES["MonitoringConfig"]
+BatchingParameters = _MESSAGES["BatchingParameters"]
+
+
+def model_server_config() -> Any:
+    """Returns an empty ModelServerConfig."""
+    from tensorflow_serving.config import model_server_config_pb2
+
+    return model_server_config_pb2.ModelServerConfig()
+
+
+def read_config(path: str | Path, message: Any) -> Any:
+    """Returns `message`, filled from a text-format file.
+
+    Raises:
+      ServingError: The file is not there, or does not parse; with the real server's words.
+    """
+    kind = message.DESCRIPTOR.full_name
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ServingError(f"Cannot read the {kind} in {path}: {error}", grpc.StatusCode.NOT_FOUND) from error
+    try:
+        return text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        raise invalid(f"Error parsing text-format {kind}: {error} Invalid protobuf file: '{path}'") from error
+
+
+def server_credentials(path: str | Path) -> Any:
+    """Returns the grpc server credentials of an `--ssl_config_file`, which holds PEM texts, not paths.
+
+    Raises:
+      ServingError: The file does not parse, or lacks the key or the certificate, or one is not what it should be.
+    """
+    config = read_config(path, SSLConfig())
+    missing = [name for name in ("server_key", "server_cert") if not getattr(config, name)]
+    if config.client_verify and not config.custom_ca:
+        missing.append("custom_ca (needed for client_verify)")
+    if missing:
+        raise invalid(f"{path} lacks {', '.join(missing)}. It takes the PEM texts themselves, not the names of files.")
+    for name in ("server_key", "server_cert", "custom_ca"):
+        if (text := getattr(config, name)) and "-----BEGIN" not in text:
+            raise invalid(f"{path}: `{name}` is no PEM text. It takes the text itself, not the name of a file.")
+    ca, certificate, key = config.custom_ca.encode() or None, config.server_cert.encode(), config.server_key.encode()
+    if problems := pem_problems(ca, certificate, key, names=SERVER_NAMES):
+        raise invalid(f"{path}: {' '.join(problems)}")
+    return grpc.ssl_server_credentials(
+        [(key, certificate)],
+        root_certificates=ca,
+        require_client_auth=config.client_verify,
+    )

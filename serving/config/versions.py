@@ -1,0 +1,170 @@
+"""Which versions of a model should be served: its config, its policy, and the folders under its base path.
+
+Source: tensorflow/serving sources/storage_path/file_system_storage_path_source.cc.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from crossnet.serving.protocol.codes import invalid
+from crossnet.serving.protocol.dtypes import LARGEST_INT64
+from crossnet.serving.status import ServingError
+
+_VERSION_NAME = re.compile(r"[0-9]+")
+_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+_ABSOLUTE = re.compile(r"(/|[a-zA-Z][a-zA-Z0-9+.-]*://)")
+
+
+@dataclass(frozen=True)
+class VersionPolicy:
+    """Which of the versions on disk are served.
+
+    Attributes:
+      kind: "latest", "specific" or "all".
+      num_versions: How many of the highest; for "latest".
+      versions: Which; for "specific".
+    """
+
+    kind: str = "latest"
+    num_versions: int = 1
+    versions: tuple[int, ...] = ()
+
+    def choose(self, found: Mapping[int, Path]) -> dict[int, Path]:
+        """Returns those of the `found` versions that should be served. Asked for and absent is no error."""
+        if self.kind == "all":
+            return dict(found)
+        if self.kind == "specific":
+            return {version: found[version] for version in self.versions if version in found}
+        return {version: found[version] for version in sorted(found, reverse=True)[: self.num_versions]}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One entry of a ModelServerConfig.
+
+    Attributes:
+      name: What clients call the model.
+      base_path: The folder that holds one folder per version.
+      platform: Only "tensorflow" is served.
+      policy: Which versions are served.
+      labels: Label -> version.
+    """
+
+    name: str
+    base_path: Path
+    platform: str = "tensorflow"
+    policy: VersionPolicy = VersionPolicy()
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+def list_versions(base_path: Path) -> dict[int, Path] | None:
+    """Returns the versions under a base path, or None where that folder is not there or cannot be read.
+
+    A version is a folder whose name is an integer, leading zeros allowed, with a `saved_model.pb` in it. The real
+    server takes the folder as soon as it appears, fails to load it and tries again a minute later; waiting for the
+    file gives the same in the end, sooner and without an error.
+    """
+    found = {}
+    try:
+        for folder in sorted(base_path.iterdir()):
+            is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= LARGEST_INT64
+            if is_version and _has_model(folder):
+                found[int(folder.name)] = folder
+    except OSError:
+        return None
+    return found if base_path.is_dir() else None  # it went while it was read: its versions only seemed to be gone
+
+
+def _has_model(folder: Path) -> bool:
+    try:
+        return any((folder / name).is_file() for name in _MODEL_FILES)
+    except PermissionError:  # not ours to read; the others under its base path may be
+        return False
+
+
+def why_nothing_to_serve(base_path: Path, found: Mapping[int, Path] | None) -> str:
+    """Returns a sentence on a base path, given what `list_versions` found there, without a version that is wanted."""
+    if found is not None:
+        return f"`{base_path}` has no version to serve: no folder named by an integer with a saved_model.pb."
+    wrong = "is no folder that can be read" if os.path.exists(base_path) else "is not there"
+    return f"`{base_path}` {wrong}; what is loaded stays, and it is looked for again."
+
+
+def requested(request: Any) -> tuple[str, int | None, str]:
+    """Returns name, version and label of a request's ModelSpec.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, there is none.
+    """
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    spec = request.model_spec
+    choice = spec.WhichOneof("version_choice")
+    return (
+        spec.name,
+        spec.version.value if choice == "version" else None,
+        spec.version_label if choice == "version_label" else "",
+    )
+
+
+def model_configs(message: Any) -> list[ModelConfig]:
+    """Returns what a ModelConfigList asks for.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, with the real server's words, for a list that cannot be served.
+    """
+    configs: dict[str, ModelConfig] = {}
+    for entry in message.config:
+        if entry.name in configs:
+            raise invalid(f"Illegal to list model {entry.name} multiple times in config list")
+        if not _ABSOLUTE.match(entry.base_path):
+            raise invalid(
+                f"Expected model {entry.name} to have an absolute path or URI; got base_path()={entry.base_path}"
+            )
+        if "\0" in entry.base_path:
+            raise invalid(f"Model {entry.name} has a base path with a NUL byte, which no folder has.")
+        if "://" in entry.base_path:
+            raise ServingError(
+                f"Model {entry.name} is at {entry.base_path}: the embedded server reads folders of this machine only.",
+                grpc.StatusCode.UNIMPLEMENTED,
+            )
+        configs[entry.name] = ModelConfig(
+            entry.name, Path(entry.base_path), _platform(entry), _policy(entry), dict(entry.version_labels)
+        )
+    return list(configs.values())
+
+
+def _platform(entry: Any) -> str:
+    if entry.model_type:
+        if entry.model_platform:
+            raise invalid(
+                "Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform."
+            )
+        if entry.model_type != 1:
+            raise invalid(f"ModelServerConfig::model_type choice {entry.model_type} not supported.")
+        return "tensorflow"
+    if not entry.model_platform:
+        raise invalid(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform."
+        )
+    return str(entry.model_platform)
+
+
+def _policy(entry: Any) -> VersionPolicy:
+    policy = entry.model_version_policy
+    choice = policy.WhichOneof("policy_choice")
+    if choice == "all":
+        return VersionPolicy("all")
+    if choice == "specific":
+        if not policy.specific.versions:
+            raise invalid(f"Model {entry.name}: version policy `specific` names no versions.")
+        return VersionPolicy("specific", versions=tuple(policy.specific.versions))
+    return VersionPolicy("latest", num_versions=policy.latest.num_versions or 1)

@@ -1,0 +1,1 @@
+"""Answers as tensorflow_model_server does, from this process."""

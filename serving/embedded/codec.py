@@ -1,0 +1,217 @@
+"""TensorProto to NumPy and back, on the server's side.
+
+In: `tensor_content` is viewed, not copied; the typed `*_val` fields are read by the rules of TensorFlow's
+`Tensor::FromProto` (core/framework/tensor.cc). Out: always typed fields, as tensorflow_model_server writes them,
+because many clients read `float_val` and nothing else. Protobuf's Python API fills such a field value by value; here
+the array's own bytes become the packed field, spliced between hand-written tags.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from crossnet.serving.protocol.codes import invalid
+from crossnet.serving.protocol.dtypes import (
+    DT_BFLOAT16,
+    DT_HALF,
+    DT_STRING,
+    LARGEST_INT64,
+    NUMBERS,
+    TYPES,
+    Array,
+    as_bytes,
+    listed_values,
+)
+from crossnet.serving.protocol.varint import read_varint, varint
+
+_MOST_DIMENSIONS = 254
+# A few bytes may claim a huge tensor whose last value repeats. The real server would try to allocate it.
+_MOST_IMPLIED_BYTES = 2**28
+
+# Fields whose packed form is the array's own little-endian bytes: field number.
+_SPLICED = {1: 5, 2: 6, 8: 9, 10: 11, 18: 12}
+# Fields of variable-length numbers: field number. Strings are field 8, one entry each.
+_VARINTS = {3: 7, 4: 7, 5: 7, 6: 7, 17: 7, 9: 10, 22: 16, 23: 17}
+_CONTENT_FIELD = 4
+
+
+def numpy_type(data_type: int) -> np.dtype[Any] | None:
+    """Returns NumPy's type for a DataType; None for one that cannot be sent. Text is `object`, of bytes."""
+    known = TYPES.get(data_type)
+    if known is None and data_type == DT_BFLOAT16:
+        return np.dtype(_bfloat16())
+    return known[0] if known else None
+
+
+def data_type_of(array: Array) -> int:
+    """Returns the DataType number of an array."""
+    number = NUMBERS.get(array.dtype)
+    return DT_BFLOAT16 if number is None and array.dtype.name == "bfloat16" else number or 0
+
+
+@lru_cache(maxsize=1)
+def _bfloat16() -> Any:
+    import tensorflow as tf
+
+    return tf.bfloat16.as_numpy_dtype
+
+
+def read_tensor(tensor: Any, alias: str) -> Array:
+    """Returns the values of a TensorProto; a view of the message's bytes where that is possible.
+
+    Args:
+      tensor: The TensorProto.
+      alias: The input's name, for the error.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT `tensor parsing error: ALIAS`, in each case in which TensorFlow cannot read it.
+    """
+    dtype = numpy_type(tensor.dtype)
+    content = tensor.tensor_content
+    dims = tensor.tensor_shape.dim
+    is_vector = content and len(dims) == 1 and dtype is not None and tensor.dtype != DT_STRING
+    if is_vector and len(content) == dims[0].size * dtype.itemsize:  # type: ignore[union-attr]
+        return np.frombuffer(content, dtype)  # the way of nearly every request, without the questions below
+    shape = tuple([dim.size for dim in dims])
+    size = math.prod(shape)
+    if (
+        dtype is None
+        or size < 0
+        or size > LARGEST_INT64
+        or len(shape) > _MOST_DIMENSIONS
+        or tensor.tensor_shape.unknown_rank
+        or any(dim < 0 for dim in shape)
+    ):
+        raise invalid(f"tensor parsing error: {alias}")
+    if content and size:
+        if tensor.dtype == DT_STRING:
+            return _shaped(_as_objects(_split_strings(content, size, alias)), shape, alias)
+        if len(content) != size * dtype.itemsize:
+            raise invalid(f"tensor parsing error: {alias}")
+        return _shaped(np.frombuffer(content, dtype), shape, alias)
+    values = listed_values(tensor, dtype)
+    if len(values) > size:
+        values = values[:size]
+    elif len(values) < size:
+        last_bytes = len(values[-1]) if tensor.dtype == DT_STRING and len(values) else 0
+        if size * (dtype.itemsize + last_bytes) > _MOST_IMPLIED_BYTES:  # TensorFlow copies text for each element
+            raise invalid(f"tensor parsing error: {alias}")
+        filled = np.full(size, values[-1] if len(values) else b"" if tensor.dtype == DT_STRING else 0, dtype)
+        filled[: len(values)] = values
+        values = filled
+    return _shaped(values, shape, alias)
+
+
+def _shaped(values: Array, shape: tuple[int, ...], alias: str) -> Array:
+    try:
+        return values.reshape(shape)
+    except ValueError:  # NumPy ends at 64 dimensions, and counts what [0, 2**62, 2**62] would hold without the 0
+        raise invalid(f"tensor parsing error: {alias}") from None
+
+
+def _as_objects(values: list[bytes]) -> Array:
+    array = np.empty(len(values), np.object_)
+    array[:] = values
+    return array
+
+
+def _split_strings(content: bytes, count: int, alias: str) -> list[bytes]:
+    """Reads text from `tensor_content`: all lengths as varints, then all bytes (core/platform/coding.h)."""
+    if count > len(content):  # each length takes at least one byte
+        raise invalid(f"tensor parsing error: {alias}")
+    lengths, position = [], 0
+    try:
+        for _ in range(count):
+            length, position = read_varint(content, position)
+            lengths.append(length)
+    except (IndexError, ValueError):
+        lengths = [-1]
+    if position + sum(lengths) != len(content):
+        raise invalid(f"tensor parsing error: {alias}")
+    values = []
+    for length in lengths:
+        values.append(content[position : position + length])
+        position += length
+    return values
+
+
+def write_tensor(array: Array, *, as_content: bool = False) -> bytes:
+    """Returns the serialized TensorProto of an array, all values in the typed field.
+
+    Args:
+      array: Any shape; text as `object`, of bytes.
+      as_content: Write `tensor_content` instead (`--enable_serialization_as_tensor_content`).
+    """
+    number = data_type_of(array)
+    head = _head(number, array.shape)
+    if as_content:
+        body = _join_strings(array) if number == DT_STRING else array.tobytes()
+        return head + _field(_CONTENT_FIELD, body) if body else head
+    if number == DT_STRING:
+        return head + b"".join([_field(8, as_bytes(value)) for value in array.ravel().tolist()])
+    if not array.size:
+        return head
+    if number in _SPLICED:
+        return head + _field(_SPLICED[number], array.tobytes())
+    if number in (DT_HALF, DT_BFLOAT16):
+        return head + _field(13, b"".join([varint(bits) for bits in array.view(np.uint16).ravel().tolist()]))
+    mask = 2**64 - 1  # a negative number is written as 64 bits, two's complement
+    return head + _field(_VARINTS[number], b"".join([varint(value & mask) for value in array.ravel().tolist()]))
+
+
+def _join_strings(array: Array) -> bytes:
+    values = [as_bytes(value) for value in array.ravel().tolist()]
+    return b"".join([varint(len(value)) for value in values] + values)
+
+
+@lru_cache(maxsize=4096)
+def _head(data_type: int, shape: tuple[int, ...]) -> bytes:
+    """Returns the serialized `dtype` and `tensor_shape`; the latter is written for a scalar too."""
+    dims = b"".join([_field(2, b"\x08" + varint(size)) for size in shape])
+    return b"\x08" + varint(data_type) + _field(2, dims)
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """Returns a length-delimited field."""
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+@lru_cache(maxsize=4096)
+def _output_head(alias: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes | None:
+    """Returns an entry of `outputs` up to its values; None where these are not the array's own bytes, or none."""
+    number = NUMBERS.get(dtype, 0)
+    size = math.prod(shape) * dtype.itemsize
+    if number not in _SPLICED or not size:
+        return None
+    tensor = _head(number, shape) + varint(_SPLICED[number] << 3 | 2) + varint(size)
+    entry = _field(1, alias.encode()) + varint(2 << 3 | 2) + varint(len(tensor) + size) + tensor
+    return varint(1 << 3 | 2) + varint(len(entry) + size) + entry
+
+
+@lru_cache(maxsize=4096)
+def _model_spec_field(model_spec: bytes) -> bytes:
+    return _field(2, model_spec)
+
+
+def write_predict_response(outputs: dict[str, Array], model_spec: bytes, *, as_content: bool = False) -> bytes:
+    """Returns a serialized PredictResponse.
+
+    Args:
+      outputs: Name of the output -> its values.
+      model_spec: The serialized ModelSpec.
+      as_content: See `write_tensor`.
+    """
+    entries: list[bytes] = []
+    for alias, array in outputs.items():
+        head = None if as_content else _output_head(alias, array.dtype, array.shape)
+        if head is not None:  # the way of nearly every answer: what stands before the values is remembered
+            entries += (head, array.tobytes())
+        else:
+            tensor = write_tensor(array, as_content=as_content)
+            entries.append(_field(1, _field(1, alias.encode()) + _field(2, tensor)))
+    entries.append(_model_spec_field(model_spec))
+    return b"".join(entries)

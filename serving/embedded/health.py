@@ -1,0 +1,70 @@
+"""`grpc.health.v1.Health`, behind `--enable_grpc_healthcheck_service`.
+
+The names it knows are the real server's: "", "ModelService" and "PredictionService", not the services' full names.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+
+from crossnet.serving.config.messages import declare
+
+NAMES = ("", "ModelService", "PredictionService")
+_SERVING, _NOT_SERVING, _SERVICE_UNKNOWN = 1, 2, 3
+
+_MESSAGES = declare(
+    "grpc.health.v1",
+    {"HealthCheckRequest": ("string service = 1",), "HealthCheckResponse": ("ServingStatus status = 1",)},
+    {"ServingStatus": ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")},
+)
+HealthCheckRequest = _MESSAGES["HealthCheckRequest"]
+HealthCheckResponse = _MESSAGES["HealthCheckResponse"]
+
+
+class Health:
+    """Says SERVING from the start, because the port opens only when every model answers, until `stop`."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Says NOT_SERVING from now on, so that balancers send nothing new while the server drains."""
+        self._stopped.set()
+
+    def handler(self) -> Any:
+        """Returns the grpc handler of the service."""
+        codec = {
+            "request_deserializer": HealthCheckRequest.FromString,
+            "response_serializer": HealthCheckResponse.SerializeToString,
+        }
+        return grpc.method_handlers_generic_handler(
+            "grpc.health.v1.Health",
+            {
+                "Check": grpc.unary_unary_rpc_method_handler(self._check, **codec),
+                "Watch": grpc.unary_stream_rpc_method_handler(self._watch, **codec),
+            },
+        )
+
+    def _status(self) -> int:
+        return _NOT_SERVING if self._stopped.is_set() else _SERVING
+
+    def _check(self, request: Any, context: Any) -> Any:
+        if request.service not in NAMES:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service `{request.service}`; known: {', '.join(NAMES)}")
+        return HealthCheckResponse(status=self._status())
+
+    def _watch(self, request: Any, context: Any) -> Iterator[Any]:
+        if request.service not in NAMES:
+            yield HealthCheckResponse(status=_SERVICE_UNKNOWN)
+            while context.is_active() and not self._stopped.wait(1.0):
+                pass
+            return
+        yield HealthCheckResponse(status=self._status())
+        while context.is_active():
+            if self._stopped.wait(1.0):
+                yield HealthCheckResponse(status=_NOT_SERVING)
+                return

@@ -1,0 +1,248 @@
+"""JSON to arrays, by the rules and with the words of TensorFlow Serving's REST API.
+
+Row format: `{"instances": [...]}` -> `{"predictions": [...]}`, one entry per row. Column format: `{"inputs": ...}` ->
+`{"outputs": ...}`, one entry per tensor. NaN and Infinity stand bare in both directions, which is not JSON, but what
+the real server reads and writes. Source: tensorflow/serving util/json_tensor.cc.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+import numpy as np
+
+from crossnet.serving.embedded.codec import numpy_type
+from crossnet.serving.embedded.model import Signature
+from crossnet.serving.protocol.codes import invalid, status_of
+from crossnet.serving.protocol.dtypes import DT_STRING, Array
+from crossnet.serving.status import ServingError
+
+_MOST_DIMENSIONS = 63  # NumPy has 64, of which the rows are one
+
+_TYPE_WORDS = {bool: "True", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
+# DataType -> (its word, least and greatest whole number it takes). A float takes those it holds exactly.
+_WHOLE: dict[int, tuple[str, int, int]] = {
+    1: ("float", -(2**24 - 1), 2**24 - 1),
+    2: ("double", -(2**53 - 1), 2**53 - 1),
+    3: ("int32", -(2**31), 2**31 - 1),
+    4: ("uint8", -(2**31), 2**31 - 1),
+    5: ("int16", -(2**31), 2**31 - 1),
+    6: ("int8", -(2**31), 2**31 - 1),
+    9: ("int64", -(2**63), 2**63 - 1),
+    22: ("uint32", 0, 2**32 - 1),
+    23: ("uint64", 0, 2**64 - 1),
+}
+_DT_BOOL = 10
+_FLOATS = (1, 2)
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
+
+
+def read_body(body: bytes) -> dict[str, Any]:
+    """Returns the JSON object of a request.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, it is none.
+    """
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        document = json.loads(body)
+    except json.JSONDecodeError as error:
+        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise invalid(f"JSON Parse error: {type(error).__name__}") from None
+    if b"\\u" in body:
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # half of a pair, which Python reads and no text holds
+            raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
+    if not isinstance(document, dict):
+        raise invalid(f"JSON Value: {_text(document)} Is not object")
+    if not isinstance(document.get("signature_name", ""), str):
+        raise invalid(
+            f"JSON Value: {_text(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return document
+
+
+def read_inputs(document: Mapping[str, Any], signature: Signature) -> tuple[list[Array], bool]:
+    """Returns the arrays in the order of `signature.inputs`, and whether they came row by row.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, they do not fit the signature.
+    """
+    rows, columns = "instances" in document, "inputs" in document
+    if rows and columns:
+        raise invalid(
+            f"JSON Value: {_text(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys "
+            "to exist "
+        )
+    if not rows and not columns:
+        raise invalid("Missing 'inputs' or 'instances' key")
+    if columns:
+        return _read_columns(document["inputs"], signature), False
+    instances = document["instances"]
+    if not isinstance(instances, list):
+        raise invalid(f"JSON Value: {_text(document)} Excepting 'instances' to be an list/array")
+    if not instances:
+        raise invalid(f"JSON Value: {_text(document)} No values in 'instances' array")
+    return _read_rows(instances, signature), True
+
+
+def _read_columns(given: Any, signature: Signature) -> list[Array]:
+    if not isinstance(given, dict) or _is_base64(given):
+        if len(signature.inputs) > 1:
+            raise invalid(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
+                "tensorinfo_map"
+            )
+        (data_type,) = [data_type for _, data_type in signature.inputs.values()]
+        return [_read_array(given, data_type)]
+    missing = [name for name in signature.inputs if name not in given]
+    if missing:
+        raise invalid(f"Missing named input: {missing[0]} in 'inputs' object.")
+    return [_read_array(given[name], data_type) for name, (_, data_type) in signature.inputs.items()]
+
+
+def _read_rows(instances: list[Any], signature: Signature) -> list[Array]:
+    named = isinstance(instances[0], dict) and not _is_base64(instances[0])
+    if not isinstance(instances[0], dict) and len(signature.inputs) > 1:
+        raise invalid(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    rows: dict[str, list[Array]] = {name: [] for name in signature.inputs}
+    for position, instance in enumerate(instances):
+        if named != (isinstance(instance, dict) and not _is_base64(instance)):
+            expected, got = ("object", "list") if named else ("value/list", "object")
+            raise invalid(f"Expecting {expected} but got {got} at item {position} of input list")
+        items = instance if named else {next(iter(rows)): instance}
+        for name, item in items.items():
+            try:
+                _add_row(item, name, signature, rows)
+            except ServingError as error:
+                key = f" key: {name}" if named else ""
+                raise invalid(
+                    f"Failed to process element: {position}{key} of 'instances' list. Error: "
+                    f"{status_of(error)[0].name}: {error}"
+                ) from None
+        if len(items) != len(rows):
+            raise invalid(
+                f"Failed to process element: {position} of 'instances' list. JSON object: {_text(instance)} keys must "
+                f"be equal to: {','.join(rows)}"
+            )
+    return [np.stack(arrays) for arrays in rows.values()]
+
+
+def _add_row(item: Any, name: str, signature: Signature, rows: dict[str, list[Array]]) -> None:
+    if name not in signature.inputs:
+        raise invalid(f"JSON object: does not have named input: {name}")
+    array = _read_array(item, signature.inputs[name][1])
+    first = rows[name][0] if rows[name] else array
+    if first.size != array.size:
+        raise invalid(f"Expecting tensor size: {first.size} but got: {array.size}")
+    if first.shape != array.shape:
+        raise invalid(f"Expecting shape {_shape(first)} but got: {_shape(array)}")
+    rows[name].append(array)
+
+
+def _read_array(given: Any, data_type: int) -> Array:
+    """Returns nested lists as an array; the first element of each list tells the shape, and all must agree."""
+    shape, inner = [], given
+    while isinstance(inner, list):
+        shape.append(len(inner))
+        if not inner:
+            break
+        inner = inner[0]
+    if len(shape) > _MOST_DIMENSIONS:
+        raise invalid(f"JSON Value: {_text(given)} has {len(shape)} dimensions, expected at most {_MOST_DIMENSIONS}")
+    values: list[Any] = []
+
+    def fill(part: Any, level: int) -> None:
+        if not isinstance(part, list):
+            if level != len(shape):
+                raise invalid(
+                    f"JSON Value: {_text(part)} found at incorrect level: {level + 1} in the JSON DOM. Expected at "
+                    f"level: {len(shape)}"
+                )
+            values.append(_read_value(part, data_type))
+            return
+        if level >= len(shape):
+            raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+        if len(part) != shape[level]:
+            raise invalid(
+                f"Encountered list at unexpected size: {len(part)} at level: {level} expected size: {shape[level]}"
+            )
+        for element in part:
+            fill(element, level + 1)
+
+    fill(given, 0)
+    dtype = numpy_type(data_type)
+    if data_type == DT_STRING:
+        array = np.empty(len(values), np.object_)
+        array[:] = values
+    else:
+        wide = np.int64 if dtype is not None and dtype.kind in "iu" and dtype.itemsize < 4 else dtype
+        array = np.array(values, wide).astype(dtype)  # int8, uint8 and int16 wrap, as the real server's int_val does
+    return array.reshape(shape)
+
+
+def _read_value(value: Any, data_type: int) -> Any:
+    if data_type == DT_STRING:
+        if isinstance(value, str):
+            return value.encode()
+        if isinstance(value, dict):
+            return _decode_base64(value)
+        raise _type_error(value, "string")
+    if data_type == _DT_BOOL:
+        if isinstance(value, bool):
+            return value
+        raise _type_error(value, "bool")
+    if data_type not in _WHOLE:
+        raise ServingError(
+            f"Conversion of JSON Value: {_text(value)} to type: DataType {data_type}", grpc.StatusCode.UNIMPLEMENTED
+        )
+    word, least, greatest = _WHOLE[data_type]
+    kind = type(value)
+    if kind is int:
+        if least <= value <= greatest:
+            return value
+    elif kind is float and data_type in _FLOATS:
+        if data_type == 2 or not np.isfinite(value) or abs(value) <= _LARGEST_FLOAT:
+            return value
+    else:
+        raise _type_error(value, word)
+    if data_type in _FLOATS:
+        raise invalid(f"Cannot convert JSON value: {_text(value)} to {word} without loss of precision.")
+    raise _type_error(value, word)
+
+
+def _type_error(value: Any, word: str) -> ServingError:
+    kind = "Null" if value is None else "False" if value is False else _TYPE_WORDS[type(value)]
+    return invalid(f"JSON Value: {_text(value)} Type: {kind} is not of expected type: {word}")
+
+
+def _is_base64(value: Any) -> bool:
+    return isinstance(value, dict) and list(value) == ["b64"] and isinstance(value["b64"], str)
+
+
+def _decode_base64(value: dict[str, Any]) -> bytes:
+    if not _is_base64(value):
+        raise invalid(f"JSON Value: {_text(value)} not formatted correctly for base64 data")
+    try:
+        return base64.b64decode(value["b64"], validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid("Unable to base64 decode") from None
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, indent=4)
+
+
+def _shape(array: Array) -> str:
+    return f"[{','.join(map(str, array.shape))}]"

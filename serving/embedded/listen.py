@@ -1,0 +1,77 @@
+"""The gRPC side of the server's address: options, port, socket, TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent import futures
+from typing import Any
+
+import grpc
+
+from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.status import ServingError
+
+_LARGEST_MESSAGE = 2**31 - 1
+_LONGEST_SOCKET = 107  # Linux: sun_path without its NUL
+_MOST_CALLS = 2048  # those that have only opened a stream included; what computes at once is far less
+
+
+def open_server(
+    flags: ServerFlags, host: str, handlers: Sequence[Any], credentials: Any, threads: futures.Executor
+) -> tuple[grpc.Server, int | None]:
+    """Returns a grpc server that is bound but not started, and its port; None where only a socket is asked for.
+
+    Args:
+      flags: `port`, `grpc_socket_path` and `grpc_channel_arguments` of these.
+      host: Address to listen on.
+      handlers: Generic handlers of the services.
+      credentials: grpc server credentials; None for plain connections.
+      threads: What runs the calls.
+
+    Raises:
+      ServingError: The port or the socket cannot be opened.
+    """
+    server = grpc.server(
+        threads,
+        options=[
+            ("grpc.so_reuseport", 0),  # a port in use is an error, not shared in silence
+            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+            ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+            *_channel_arguments(flags.grpc_channel_arguments),
+        ],
+        maximum_concurrent_rpcs=_MOST_CALLS,
+    )
+    server.add_generic_rpc_handlers(tuple(handlers))
+    port = None
+    if flags.port or not flags.grpc_socket_path:
+        port = _bind(server, f"[{host}]:{flags.port}" if ":" in host else f"{host}:{flags.port}", credentials)
+    if flags.grpc_socket_path:
+        _bind(server, f"unix:{flags.grpc_socket_path}", credentials)
+    return server, port
+
+
+def _bind(server: Any, address: str, credentials: Any) -> int:
+    """Opens an address and returns its port.
+
+    Raises:
+      ServingError: It cannot be opened.
+    """
+    try:
+        if credentials is None:
+            return int(server.add_insecure_port(address))
+        return int(server.add_secure_port(address, credentials))
+    except (RuntimeError, ValueError) as error:
+        if address.startswith("unix:"):
+            advice = f"Give a `--grpc_socket_path` of at most {_LONGEST_SOCKET} bytes, in a folder that is there."
+        else:
+            advice = "Stop what listens there or give another `--port` (0 takes a free one)."
+        raise ServingError(
+            f"Cannot listen on {address}: it is in use, unknown, or not ours to open. {advice}",
+            grpc.StatusCode.UNAVAILABLE,
+        ) from error
+
+
+def _channel_arguments(text: str) -> list[tuple[str, int | str]]:
+    """Reads `k=v,k=v`; whole numbers are passed as such."""
+    pairs = [pair.partition("=") for pair in text.split(",") if "=" in pair]
+    return [(key, int(value) if value.lstrip("-").isdigit() else value) for key, _, value in pairs]

@@ -1,0 +1,262 @@
+"""Predict and Regress on a loaded model: what they check, in which order, and with which words.
+
+Knows requests and models, and which code an error has; both ports and the warm-up come through here.
+Sources: tensorflow/serving servables/tensorflow/predict_util.cc and regressor.cc; tensorflow cc/saved_model/util.cc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import grpc
+import numpy as np
+from tensorflow_serving.apis import predict_pb2
+
+from crossnet.serving.config.versions import requested
+from crossnet.serving.embedded.codec import read_tensor
+from crossnet.serving.embedded.model import DEFAULT_SIGNATURE, LoadedModel, Signature
+from crossnet.serving.protocol.codes import invalid
+from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.known_messages import Layout, Layouts, Values
+from crossnet.serving.status import ServingError
+
+REGRESS_METHOD = "tensorflow/serving/regress"
+_FLOAT = np.dtype(np.float32)
+_MOST_PLANS = 64  # of one model, each with its callable; layouts come and go
+# C++'s words for types, as TensorFlow's own message has them.
+_TYPE_WORDS = {
+    "float32": "float", "float64": "double", "float16": "half", "object": "string", "complex64": "complex64",
+}  # fmt: skip
+
+
+class Question(NamedTuple):
+    """What a PredictRequest says besides its values.
+
+    Attributes:
+      request: The parsed request, without them.
+      target: The model's name, version and label, as `versions.requested` has them.
+    """
+
+    request: Any
+    target: tuple[str, int | None, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request that was checked against a model, but for its values.
+
+    Attributes:
+      signature_name: The resolved name of the signature that it names.
+      values: Where the graph's inputs stand in the message, in the graph's order.
+      run: Computes the outputs by alias from these inputs.
+    """
+
+    signature_name: str
+    values: tuple[Values, ...]
+    run: Callable[[Sequence[Array]], dict[str, Array]]
+
+
+def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
+    """Answers a PredictRequest.
+
+    Args:
+      model: The version that the request's ModelSpec names.
+      request: A PredictRequest.
+
+    Returns:
+      The resolved name of the signature, and its outputs by alias.
+
+    Raises:
+      ServingError: The request does not fit the signature.
+      tf.errors.OpError: The graph does not take the inputs.
+    """
+    signature, arrays, outputs = _checked(model, request, request.inputs)
+    return signature.name, model.run(signature, arrays, outputs)
+
+
+def question_layouts() -> Layouts[Question]:
+    """Returns room for the layouts of PredictRequests."""
+    field = predict_pb2.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].number
+    return Layouts(field, _arrays, _question)
+
+
+def _arrays(request: Any) -> dict[str, Array]:
+    return {alias: read_tensor(tensor, alias) for alias, tensor in request.inputs.items()}
+
+
+def _question(request: Any) -> Question:
+    bare = type(request)()
+    bare.CopyFrom(request)
+    for tensor in bare.inputs.values():
+        for name in ("tensor_content", "float_val", "double_val"):
+            tensor.ClearField(name)
+    return Question(bare, requested(request))
+
+
+def predict_alike(model: LoadedModel, layout: Layout[Question], message: bytes) -> tuple[str, dict[str, Array]]:
+    """Answers a PredictRequest of a known layout as `predict` does; each model checks a layout once.
+
+    Args:
+      model: The version that the layout's ModelSpec names.
+      layout: The message's.
+      message: A serialized PredictRequest.
+    """
+    plan = model.plans.get(layout)
+    if plan is None:
+        signature, arrays, outputs = _checked(model, layout.said.request, layout.arrays(message))
+        if len(arrays) != len(layout.values):  # the signature has defaults, which stand in no message
+            return signature.name, model.run(signature, arrays, outputs)
+        values = tuple(layout.values[alias] for alias in signature.inputs)
+        plan = Plan(signature.name, values, model.prepare(signature, outputs))
+        if len(model.plans) >= _MOST_PLANS:
+            model.plans.clear()
+        model.plans[layout] = plan
+    return plan.signature_name, plan.run([values.view(message) for values in plan.values])
+
+
+def _checked(
+    model: LoadedModel, request: Any, inputs: Mapping[str, Any]
+) -> tuple[Signature, list[Array], tuple[str, ...]]:
+    """Returns the signature that a request names, its inputs in the graph's order, and the outputs it asks for.
+
+    Args:
+      model: The model.
+      request: The PredictRequest.
+      inputs: Its inputs by alias: TensorProtos, or arrays where they are read already.
+    """
+    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    signature = model.signatures.get(name)
+    if signature is None:
+        raise ServingError(f'Serving signature key "{name}" not found.', grpc.StatusCode.FAILED_PRECONDITION)
+    arrays = _read_inputs(signature, inputs)
+    outputs = _chosen_outputs(signature, request.output_filter) if request.output_filter else tuple(signature.outputs)
+    _check_types(signature, arrays)
+    return signature, arrays, outputs
+
+
+def run(model: LoadedModel, signature: Signature, inputs: list[Array], outputs: tuple[str, ...]) -> dict[str, Array]:
+    """Runs the signature; types must match exactly, shapes are the graph's own affair."""
+    _check_types(signature, inputs)
+    return model.run(signature, inputs, outputs)
+
+
+def _check_types(signature: Signature, inputs: list[Array]) -> None:
+    for array, expected in zip(inputs, signature.dtypes, strict=True):
+        if array.dtype is not expected and array.dtype != expected and expected is not None:
+            raise invalid(f"Type mismatch: actual {_word(array.dtype)} vs. expect {_word(expected)}")
+
+
+def _read_inputs(signature: Signature, given: Any) -> list[Array]:
+    defaults = signature.definition.defaults
+    if len(given) > len(signature.inputs) or (len(given) < len(signature.inputs) and not defaults):
+        sent, required = set(given), set(signature.inputs)
+        raise invalid(
+            f"input size does not match signature: {len(sent)}!={len(required)} len({{{_join(sent)}}}) != "
+            f"len({{{_join(required)}}}). Sent extra: {{{_join(sent - required)}}}. "
+            f"Missing but required: {{{_join(required - sent)}}}."
+        )
+    arrays, used = [], 0
+    for alias, (feed, _) in signature.inputs.items():
+        tensor = given.get(alias)
+        if tensor is not None:
+            used += 1
+            arrays.append(tensor if isinstance(tensor, np.ndarray) else read_tensor(tensor, alias))
+        elif alias in defaults:
+            arrays.append(read_tensor(defaults[alias], alias))
+        else:
+            raise invalid(
+                f"Signature input alias: {alias}(feed name: {feed}) not found in request and no default value provided."
+                f" Inputs expected to be in the request {{{_join(given)}}}, or default input alias set: "
+                f"{_join(defaults)}"
+            )
+    if used != len(given):
+        raise invalid(
+            f"Inputs contains invalid name. Used request inputs: {_join(set(given) & set(signature.inputs))}, "
+            f"request input: {_join(given)}"
+        )
+    return arrays
+
+
+def _chosen_outputs(signature: Signature, output_filter: Iterable[str]) -> tuple[str, ...]:
+    chosen: list[str] = []
+    for alias in output_filter:
+        if alias not in signature.outputs:
+            raise invalid(
+                f"output tensor alias not found in signature: {alias} Outputs expected to be in the set "
+                f"{{{_join(signature.outputs)}}}."
+            )
+        if alias in chosen:
+            raise invalid(f"duplicate output tensor alias: {alias}")
+        chosen.append(alias)
+    return tuple(sorted(chosen))
+
+
+def regress(model: LoadedModel, request: Any) -> tuple[str, Array]:
+    """Answers a RegressionRequest.
+
+    Returns:
+      The resolved name of the signature, and one float32 per example, shape `[examples]`.
+
+    Raises:
+      ServingError: The signature is no regression, or the request does not fit it.
+      tf.errors.OpError: The graph does not take the examples.
+    """
+    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    signature = model.signatures.get(name)
+    if signature is None:
+        raise invalid(f"No signature was found with the name: {name}")
+    if signature.definition.method_name != REGRESS_METHOD:
+        raise invalid(
+            f"Expected regression signature method_name to be {REGRESS_METHOD}. Was: {signature.definition.method_name}"
+        )
+    if len(signature.inputs) != 1:
+        raise invalid("Expected one input Tensor.")
+    if len(signature.outputs) != 1:
+        raise invalid("Expected one output Tensor.")
+    for kind, names, wanted in (("inputs", signature.inputs, "inputs"), ("outputs", signature.outputs, "outputs")):
+        if wanted not in names:
+            raise ServingError(
+                f"No regression {kind} found in SignatureDef: {signature.definition}",
+                grpc.StatusCode.FAILED_PRECONDITION,
+            )
+    examples = _serialized_examples(request.input)
+    values = run(model, signature, [examples], ("outputs",))["outputs"]
+    if not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)):
+        raise invalid(
+            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got "
+            f"[{','.join(map(str, values.shape))}]"
+        )
+    if len(values) != len(examples):
+        raise invalid(f"Input batch size did not match output batch size: {len(examples)} vs. {len(values)}")
+    if values.dtype != _FLOAT:
+        raise invalid(f"Expected output Tensor of DT_FLOAT.  Got: DT_{_word(values.dtype).upper()}")
+    return name, values.reshape(-1)
+
+
+def _serialized_examples(given: Any) -> Array:
+    """Returns each tf.Example of an Input, serialized; the context, if there is one, is merged into each."""
+    if given.WhichOneof("kind") == "example_list_with_context":
+        listed = given.example_list_with_context
+        merged = []
+        for example in listed.examples:
+            whole = type(example)()
+            whole.CopyFrom(listed.context)
+            whole.MergeFrom(example)
+            merged.append(whole.SerializeToString())
+    else:
+        merged = [example.SerializeToString() for example in given.example_list.examples]
+    if not merged:
+        raise invalid("Input is empty.")
+    array = np.empty(len(merged), np.object_)
+    array[:] = merged
+    return array
+
+
+def _word(dtype: np.dtype[Any]) -> str:
+    return _TYPE_WORDS.get(dtype.name, dtype.name)
+
+
+def _join(names: Iterable[str]) -> str:
+    return ",".join(sorted(names))

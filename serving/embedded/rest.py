@@ -1,0 +1,205 @@
+"""The REST port: HTTP in, HTTP out, and nothing of its own but the translation.
+
+Paths and answers: tensorflow/serving model_servers/http_rest_api_handler.cc and its util. Left out, and said so in the
+answer: `:classify`, `:regress`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import re
+import socket
+import threading
+from typing import Any
+from urllib.parse import unquote
+
+import anyio
+import anyio.to_thread
+import grpc
+import uvicorn
+from google.protobuf.json_format import MessageToDict
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+
+from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.embedded import predictor
+from crossnet.serving.embedded.json_input import read_body, read_inputs
+from crossnet.serving.embedded.json_output import write_outputs
+from crossnet.serving.embedded.manager import ModelManager
+from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
+from crossnet.serving.embedded.servicer import Servicer
+from crossnet.serving.protocol.codes import http_status, invalid, status_of
+from crossnet.serving.protocol.dtypes import LARGEST_INT64
+from crossnet.serving.status import ServingError
+
+_MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_PREDICTION = re.compile(_MODEL + r":(?P<method>classify|regress|predict)", re.IGNORECASE)
+_METADATA = re.compile(_MODEL + r"/metadata", re.IGNORECASE)
+_STATUS = re.compile(_MODEL, re.IGNORECASE)
+
+
+class RestServer:
+    """Answers HTTP in a thread of its own.
+
+    Args:
+      servicer: Answers metadata and status requests.
+      manager: Lends the models.
+      flags: `rest_api_*` of these; port 0 takes a free one.
+      host: Address to listen on.
+
+    Attributes:
+      port: The port it listens on.
+
+    Raises:
+      ServingError: The port cannot be opened.
+    """
+
+    def __init__(self, servicer: Servicer, manager: ModelManager, flags: ServerFlags, *, host: str) -> None:
+        self._servicer = servicer
+        self._manager = manager
+        self._seconds = flags.rest_api_timeout_in_ms / 1000
+        self._threads = flags.rest_api_num_threads or 4 * (os.cpu_count() or 1)
+        self._limiter: anyio.CapacityLimiter | None = None
+        app: Any = self._answer
+        if flags.rest_api_enable_cors_support:
+            app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
+        self._socket = _listen(host, flags.rest_api_port)
+        self.port: int = self._socket.getsockname()[1]
+        # The interface is said, because a bound method is taken for an application of the old two-step kind.
+        config = uvicorn.Config(
+            app, interface="asgi3", lifespan="off", ws="none", log_level="warning", access_log=False
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="rest", daemon=True
+        )
+
+    def start(self) -> None:
+        """Starts to answer; whoever connected before is answered too."""
+        self._thread.start()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Takes no new requests, answers those at hand, and closes the port.
+
+        Args:
+          grace_seconds: How long they may take, the arrival of their bodies included.
+        """
+        self._server.config.timeout_graceful_shutdown = math.ceil(grace_seconds)
+        self._server.should_exit = True
+        if self._thread.ident:
+            self._thread.join()
+        self._socket.close()
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace").partition("?")[0]
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(self._threads)
+        status, text = 504, _error("The request took longer than --rest_api_timeout_in_ms.")
+        try:
+            with anyio.move_on_after(self._seconds or None):
+                body = await Request(scope, receive).body()
+                status, text = await anyio.to_thread.run_sync(
+                    self._process, scope["method"], path, body, abandon_on_cancel=True, limiter=self._limiter
+                )
+        except ClientDisconnect:
+            return
+        except asyncio.CancelledError:  # by uvicorn, when the time to finish is over
+            status, text = 503, _error("The server is shutting down.")
+        await Response(text, status, media_type="application/json")(scope, receive, send)
+
+    def _process(self, method: str, path: str, body: bytes) -> tuple[int, str]:
+        """Returns the HTTP status and the JSON for one request."""
+        if not path.lower().startswith("/v1/"):
+            return 404, _error("Not Found")
+        try:
+            if method == "POST" and (match := _PREDICTION.fullmatch(path)):
+                return 200, self._predict(match, body)
+            if method == "GET" and (match := _METADATA.fullmatch(path)):
+                return 200, self._metadata(match)
+            if method == "GET" and (match := _STATUS.fullmatch(path)):
+                return 200, self._status(match)
+            raise invalid(f"Malformed request: {method} {path}")
+        except Exception as error:
+            code, message = status_of(error)
+            return http_status(code), _error(message)
+
+    def _predict(self, match: re.Match[str], body: bytes) -> str:
+        if (method := match["method"].lower()) != "predict":
+            raise ServingError(
+                f"`:{method}` is not offered by the embedded server on REST. Use `:predict`.",
+                grpc.StatusCode.UNIMPLEMENTED,
+            )
+        version = _version(match)
+        document = read_body(body)
+        with self._manager.use(unquote(match["name"]), version, unquote(match["label"] or "")) as (_, model):
+            name = document.get("signature_name") or DEFAULT_SIGNATURE
+            signature = model.signatures.get(name)
+            if signature is None:
+                raise invalid(f'Serving signature name: "{name}" not found in signature def')
+            if not signature.inputs:
+                raise invalid(f"Failed to get input map for signature: {name}")
+            inputs, rows = read_inputs(document, signature)
+            with self._servicer.running:
+                outputs = predictor.run(model, signature, inputs, tuple(signature.outputs))
+        return write_outputs(outputs, rows=rows)
+
+    def _status(self, match: re.Match[str]) -> str:
+        request = get_model_status_pb2.GetModelStatusRequest()
+        _fill_spec(request.model_spec, match)
+        return _dumps(_to_dict(self._servicer.status(request)))
+
+    def _metadata(self, match: re.Match[str]) -> str:
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        _fill_spec(request.model_spec, match)
+        response = self._servicer.metadata(request)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(signatures)
+        return _dumps(
+            {"model_spec": _to_dict(response.model_spec), "metadata": {"signature_def": _to_dict(signatures)}}
+        )
+
+
+def _version(match: re.Match[str]) -> int | None:
+    if match["version"] is None:
+        return None
+    if len(match["version"]) > 19 or int(match["version"]) > LARGEST_INT64:
+        raise invalid(f"Failed to convert version: {match['version']} to numeric.")
+    return int(match["version"])
+
+
+def _fill_spec(spec: Any, match: re.Match[str]) -> None:
+    spec.name = unquote(match["name"])
+    if match["label"]:
+        spec.version_label = unquote(match["label"])
+    elif (version := _version(match)) is not None:
+        spec.version.value = version
+
+
+def _to_dict(message: Any) -> dict[str, Any]:
+    return MessageToDict(message, always_print_fields_with_no_presence=True, preserving_proto_field_name=True)
+
+
+def _dumps(document: Any) -> str:
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _error(message: str) -> str:
+    return json.dumps({"error": message}, ensure_ascii=False)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
+        )
+    except OSError as error:
+        raise ServingError(
+            f"Cannot listen on {host}:{port} for REST: {error.strerror}. Stop what listens there or give another "
+            "`--rest_api_port`.",
+            grpc.StatusCode.UNAVAILABLE,
+        ) from error

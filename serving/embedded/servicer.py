@@ -1,0 +1,250 @@
+"""The gRPC services: messages in, messages out, and nothing of their own but the translation.
+
+Handlers take and return bytes. The response to Predict is put together by the codec, and a request that does not parse
+is answered like any other error: `_answering` is the one place where an exception becomes a status.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    model_pb2,
+    predict_pb2,
+    regression_pb2,
+)
+
+from crossnet.serving.config.versions import ModelConfig, model_configs, requested
+from crossnet.serving.embedded import predictor
+from crossnet.serving.embedded.codec import write_predict_response
+from crossnet.serving.embedded.manager import ModelManager
+from crossnet.serving.embedded.states import State
+from crossnet.serving.protocol.codes import grpc_message, invalid, status_of
+from crossnet.serving.status import ServingError
+
+Handler = Callable[[bytes, Any], bytes]
+_LOOK_SECONDS, _QUIET_LOOKS = 0.02, 5
+_TURN_AWAY_SECONDS = 1.0
+_LEFT_OUT = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
+
+
+@lru_cache(maxsize=4096)
+def _model_spec(name: str, version: int, signature: str) -> bytes:
+    """Returns the serialized ModelSpec of an answer: the version that ran, never a label."""
+    spec = model_pb2.ModelSpec(name=name, signature_name=signature)
+    spec.version.value = version
+    return bytes(spec.SerializeToString())
+
+
+class Turns:
+    """A semaphore for `with` that costs a request a tenth of threading's.
+
+    Args:
+      count: How many may be inside at once.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(count):
+            self._turns.put(None)
+        self._take, self._give = self._turns.get, self._turns.put
+
+    def __enter__(self) -> None:
+        self._take()
+
+    def __exit__(self, *_: object) -> None:
+        self._give(None)
+
+
+class Servicer:
+    """PredictionService and ModelService on a model manager.
+
+    Args:
+      manager: Lends the models.
+      max_running: How many requests compute at once; the others wait.
+      as_content: Write `tensor_content` instead of typed fields.
+      reload: Puts a new list of models into service, and waits for it as long as the second argument is true.
+
+    Attributes:
+      running: Held by each request that computes; the REST port shares it.
+    """
+
+    def __init__(
+        self,
+        manager: ModelManager,
+        *,
+        max_running: int,
+        as_content: bool = False,
+        reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool],
+    ) -> None:
+        self._manager = manager
+        self.running = Turns(max_running)
+        self._as_content = as_content
+        self._reload = reload
+        self._layouts = predictor.question_layouts()
+        self._is_ending = False
+        self._turned_away = 0  # calls, since the server ends
+
+    def turn_away(self) -> None:
+        """Answers UNAVAILABLE from now on, and returns when calls have ceased to come, or after a second.
+
+        gRPC's own shutdown cancels the calls that it has not handed on yet, which tells a client nothing, and which it
+        does not try again.
+        """
+        self._is_ending = True
+        end, quiet = time.monotonic() + _TURN_AWAY_SECONDS, 0
+        while quiet < _QUIET_LOOKS and time.monotonic() < end:  # looks, not seconds: a stall is no quiet
+            before = self._turned_away
+            time.sleep(_LOOK_SECONDS)
+            quiet = quiet + 1 if self._turned_away == before else 0
+
+    def handlers(self) -> list[Any]:
+        """Returns the grpc handlers of both services."""
+        prediction = {
+            "Predict": self._predict,
+            "Regress": self._regress,
+            "GetModelMetadata": self._get_model_metadata,
+            "Classify": _left_out("Classify"),
+            "MultiInference": _left_out("MultiInference"),
+        }
+        model = {
+            "GetModelStatus": self._get_model_status,
+            "HandleReloadConfigRequest": self._handle_reload_config_request,
+        }
+        return [
+            grpc.method_handlers_generic_handler(
+                f"tensorflow.serving.{service}",
+                {
+                    name: grpc.unary_unary_rpc_method_handler(self._answering(method))
+                    for name, method in methods.items()
+                },
+            )
+            for service, methods in (("PredictionService", prediction), ("ModelService", model))
+        ]
+
+    def _answering(self, method: Handler) -> Handler:
+        """Wraps a method so that each exception becomes a gRPC status, none of them UNKNOWN."""
+
+        def answer(message: bytes, context: Any) -> bytes:
+            try:
+                if self._is_ending:
+                    self._turned_away += 1
+                    raise ServingError("The server is shutting down.", grpc.StatusCode.UNAVAILABLE)
+                return method(message, context)
+            except Exception as error:
+                code, words = status_of(error)
+            context.abort(code, grpc_message(words))
+            raise AssertionError("abort raises")
+
+        return answer
+
+    def _predict(self, message: bytes, context: Any) -> bytes:
+        layout = self._layouts.find(message)
+        if layout is None:
+            request = predict_pb2.PredictRequest.FromString(message)
+            name, version, label = requested(request)
+            self._layouts.learn(message, request)
+        else:
+            name, version, label = layout.said.target
+        with self.running, self._manager.use(name, version, label) as (number, model):
+            _check_deadline(context)
+            if layout is None:
+                signature, outputs = predictor.predict(model, request)
+            else:
+                signature, outputs = predictor.predict_alike(model, layout, message)
+        return write_predict_response(outputs, _model_spec(name, number, signature), as_content=self._as_content)
+
+    def _regress(self, message: bytes, context: Any) -> bytes:
+        request = regression_pb2.RegressionRequest.FromString(message)
+        name, version, label = requested(request)
+        with self.running, self._manager.use(name, version, label) as (number, model):
+            _check_deadline(context)
+            signature, values = predictor.regress(model, request)
+        response = regression_pb2.RegressionResponse()
+        for value in values.tolist():
+            response.result.regressions.add(value=value)
+        response.model_spec.ParseFromString(_model_spec(name, number, signature))
+        return bytes(response.SerializeToString())
+
+    def _get_model_metadata(self, message: bytes, context: Any) -> bytes:
+        return bytes(
+            self.metadata(get_model_metadata_pb2.GetModelMetadataRequest.FromString(message)).SerializeToString()
+        )
+
+    def metadata(self, request: Any) -> Any:
+        """Answers a GetModelMetadataRequest."""
+        name, version, label = requested(request)
+        if not request.metadata_field:
+            raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
+        for field in request.metadata_field:
+            if field != "signature_def":
+                raise invalid(f"Metadata field {field} is not supported")
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        with self._manager.use(name, version, label) as (number, model):
+            signatures = get_model_metadata_pb2.SignatureDefMap()
+            for key, definition in model.signature_defs.items():
+                signatures.signature_def[key].CopyFrom(definition)
+        response.metadata["signature_def"].Pack(signatures)
+        response.model_spec.name = name
+        response.model_spec.version.value = number
+        return response
+
+    def _get_model_status(self, message: bytes, context: Any) -> bytes:
+        return bytes(self.status(get_model_status_pb2.GetModelStatusRequest.FromString(message)).SerializeToString())
+
+    def status(self, request: Any) -> Any:
+        """Answers a GetModelStatusRequest; a label in it is ignored, as the real server does."""
+        name, version, _ = requested(request)
+        versions = self._manager.versions(name)
+        if not versions:
+            raise ServingError(f"Could not find any versions of model {name}", grpc.StatusCode.NOT_FOUND)
+        if version is not None:
+            versions = [known for known in versions if known.number == version]
+            if not versions:
+                raise ServingError(f"Could not find version {version} of model {name}", grpc.StatusCode.NOT_FOUND)
+        response = get_model_status_pb2.GetModelStatusResponse()
+        for known in versions:
+            between_attempts = known.state is State.START and known.code is not grpc.StatusCode.OK
+            state = State.LOADING if between_attempts else known.state  # of attempts the real server tells nothing
+            entry = response.model_version_status.add(version=known.number, state=int(state))
+            entry.status.error_code = known.code.value[0]
+            entry.status.error_message = known.message
+        return response
+
+    def _handle_reload_config_request(self, message: bytes, context: Any) -> bytes:
+        request = model_management_pb2.ReloadConfigRequest.FromString(message)
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise invalid(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
+                "supported"
+            )
+        if not self._reload(model_configs(request.config.model_config_list), context.is_active):
+            reason = "Another list of models, or the server's end, came before all models answered."
+            raise ServingError(reason, grpc.StatusCode.UNAVAILABLE)
+        response = model_management_pb2.ReloadConfigResponse()
+        response.status.SetInParent()
+        for name in request.metric_names:
+            response.metric.add(name=name)
+        return bytes(response.SerializeToString())
+
+
+def _left_out(method: str) -> Handler:
+    def refuse(message: bytes, context: Any) -> bytes:
+        raise ServingError(_LEFT_OUT.format(method=method), grpc.StatusCode.UNIMPLEMENTED)
+
+    return refuse
+
+
+def _check_deadline(context: Any) -> None:
+    """Turns down what waited in the queue until its deadline: nobody reads the answer any more."""
+    remaining = context.time_remaining()
+    if remaining is not None and remaining <= 0:
+        raise ServingError("The deadline passed before the request ran.", grpc.StatusCode.DEADLINE_EXCEEDED)

@@ -1,0 +1,70 @@
+"""Warm-up: the requests a model carries are answered once before any client's.
+
+The first call of a graph compiles and allocates, and costs far more than the next. Records are `PredictionLog`s in the
+TFRecord `assets.extra/tf_serving_warmup_requests`. Source: tensorflow/serving
+servables/tensorflow/saved_model_warmup_util.cc.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import grpc
+
+from crossnet.serving.embedded.model import LoadedModel
+from crossnet.serving.protocol.codes import status_of
+from crossnet.serving.status import ServingError
+
+log = logging.getLogger(__name__)
+
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+_MOST_RECORDS = 1000
+_LEFT_OUT = ("classify_log", "multi_inference_log")
+
+
+def warm_up(model: LoadedModel, iterations: int = 1) -> int:
+    """Answers each record of the model's warm-up file, and returns how many there are.
+
+    Args:
+      model: The model; without a warm-up file nothing happens.
+      iterations: How often each record is answered.
+
+    Raises:
+      ServingError: A record fails, the file is damaged, or holds more than 1000 records: the load must fail.
+    """
+    path = model.path / WARMUP_FILE
+    if not path.is_file():
+        return 0
+    import tensorflow as tf
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    count = 0
+    try:
+        with tf.device("/CPU:0"):
+            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+                if count == _MOST_RECORDS:
+                    raise ServingError(
+                        f"Number of warmup records exceeds the maximum ({_MOST_RECORDS}) at {path}",
+                        grpc.StatusCode.INVALID_ARGUMENT,
+                    )
+                _answer(model, prediction_log_pb2.PredictionLog.FromString(record), iterations)
+                count += 1
+    except Exception as error:
+        code, message = status_of(error)
+        raise ServingError(f"Warm-up record {count} of {path}: {message}", code) from error
+    return count
+
+
+def _answer(model: LoadedModel, record: object, iterations: int) -> None:
+    from crossnet.serving.embedded.predictor import predict, regress
+
+    kind = record.WhichOneof("log_type")  # type: ignore[attr-defined]
+    for _ in range(max(iterations, 1)):
+        if kind == "predict_log":
+            predict(model, record.predict_log.request)  # type: ignore[attr-defined]
+        elif kind == "regress_log":
+            regress(model, record.regress_log.request)  # type: ignore[attr-defined]
+        elif kind in _LEFT_OUT:
+            log.warning("A warm-up record is a %s, which the embedded server does not answer; it is skipped.", kind)
+        else:
+            raise ServingError(f"Unsupported log_type for warmup: {kind}", grpc.StatusCode.UNIMPLEMENTED)

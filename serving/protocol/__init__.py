@@ -1,0 +1,1 @@
+"""Reads and writes TensorFlow Serving's messages, tensors and wire formats."""

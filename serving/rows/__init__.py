@@ -1,0 +1,1 @@
+"""Reads files of rows, and writes them with predictions."""

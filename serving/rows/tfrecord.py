@@ -1,0 +1,80 @@
+"""TFRecord of tf.train.Example."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO
+
+from google.protobuf.message import DecodeError
+
+from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.dtypes import LARGEST_INT64, Array
+from crossnet.serving.rows.base import Row, Sink, Writer, refuse_complex, refuse_taken
+from crossnet.serving.status import RowsError
+
+_MOST_RECORD_BYTES = 2**31
+
+
+class TfRecord:
+    """Serialized tf.train.Examples in TFRecord framing; checksums are verified and written.
+
+    Source: tensorflow/core/lib/io/record_writer.h.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream, self._name = stream, name
+
+    def rows(self) -> Iterator[Row]:
+        """Yields the bytes of one Example per record; records count from 1."""
+        for number in itertools.count(1):
+            place = f"{self._name} record {number}"
+            head = self._stream.read(12)
+            if not head:
+                return
+            length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else 0
+            if len(head) < 12 or head[8:] != _masked_crc(head[:8]):
+                raise RowsError(f"{place} has no valid length. Is it a TFRecord file, and whole?")
+            if length > _MOST_RECORD_BYTES:
+                raise RowsError(f"{place} says that it has {length:,} bytes; a message holds at most 2 GiB.")
+            body = self._stream.read(length + 4)
+            if len(body) < length + 4 or body[length:] != _masked_crc(body[:length]):
+                raise RowsError(f"{place} is damaged or cut short: its checksum is wrong.")
+            yield Row(place, body[:length])
+
+    def writer(self, stream: Sink) -> Writer:
+        """Returns the writer of the same format."""
+        return _TfRecordWriter(stream)
+
+
+class _TfRecordWriter(Writer):
+    def __init__(self, stream: Sink) -> None:
+        self._stream = stream
+
+    def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
+        refuse_complex(outputs, "tf.train.Example")
+        for name, array in outputs.items():
+            if array.dtype.kind == "u" and array.max(initial=0) > LARGEST_INT64:
+                raise RowsError(f"Output `{name}` holds numbers beyond int64, the most of tf.train.Example.")
+        columns = {name: array.reshape(len(array), -1) for name, array in outputs.items()}
+        for i, row in enumerate(rows):
+            try:
+                example = messages.Example.FromString(row.values)
+            except DecodeError as error:
+                raise RowsError(f"{row.place} is no tf.train.Example.") from error
+            refuse_taken(columns, example.features.feature, row.place)
+            for name, column in columns.items():
+                feature = example.features.feature[name]
+                kind = {"O": feature.bytes_list, "i": feature.int64_list, "u": feature.int64_list}
+                kind.get(column.dtype.kind, feature.float_list).value.extend(column[i].tolist())
+            record = example.SerializeToString()
+            length = struct.pack("<Q", len(record))
+            self._stream.write(length + _masked_crc(length) + record + _masked_crc(record))
+
+
+def _masked_crc(data: bytes) -> bytes:
+    import google_crc32c  # of the pipeline's own dependencies; the client alone does without
+
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

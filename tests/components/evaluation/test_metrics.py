@@ -1,0 +1,139 @@
+"""Metrics: numbers a reader can check by hand, and precision that float32 sums would not have."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from crossnet.components.evaluation.metrics import CompensatedSum, ErrorSums, WorstRows, calibration, thinned
+
+
+def sums(labels, *predictions, batch=None):
+    labels, predictions = np.array(labels, float), np.array(predictions, float)
+    total = ErrorSums(len(predictions))
+    for start in range(0, len(labels), batch or max(len(labels), 1)):
+        stop = start + (batch or len(labels))
+        total.add(labels[start:stop], predictions[:, start:stop])
+    return total
+
+
+def test_error_sums_give_the_metrics_of_four_rows():
+    metrics = sums([1, 2, 3, 4], [2, 2, 3, 2]).metrics(0)
+    assert metrics == {
+        "rmse": pytest.approx(math.sqrt(5 / 4)),
+        "mae": 3 / 4,
+        "bias": -1 / 4,
+        "r2": 1 - 5 / 5,
+        "mape": (1 + 2 / 4) / 4,
+        "mape_rows": 4,
+    }
+
+
+def test_error_sums_know_the_labels_mean_and_spread():
+    total = sums([1, 2, 3, 4], [0, 0, 0, 0])
+    assert total.label_mean == 2.5
+    assert total.label_std == pytest.approx(math.sqrt(1.25))
+
+
+def test_error_sums_do_not_depend_on_batches():
+    random = np.random.default_rng(1)
+    labels, predictions = random.normal(3, 1, 1000), random.normal(3, 1, (2, 1000))
+    whole, parts = sums(labels, *predictions), sums(labels, *predictions, batch=7)
+    assert parts.metrics(1) == pytest.approx(whole.metrics(1), rel=1e-13)
+    assert parts.label_std == pytest.approx(whole.label_std, rel=1e-13)
+    np.testing.assert_allclose(parts.mean_products, whole.mean_products, rtol=1e-13)
+
+
+def test_error_sums_measure_an_rmse_of_1e_7_beside_labels_near_one():
+    random = np.random.default_rng(2)
+    labels = random.uniform(1, 2, 100_000).astype(np.float32)
+    steps = random.integers(-1, 2, 100_000).astype(np.float32)
+    predictions = labels + steps * np.float32(2**-23)  # exact in float32
+    expected = 2**-23 * math.sqrt(np.mean(steps != 0))
+    assert sums(labels, predictions, batch=1000).rmse(0) == pytest.approx(expected, rel=1e-12)
+
+
+def test_compensated_sum_keeps_what_a_plain_sum_loses():
+    total = CompensatedSum((1,))
+    for value in [1.0, *[1e-17] * 1000]:
+        total.add(np.array([value]))
+    assert total.value[0] == pytest.approx(1 + 1e-14, abs=1e-16)
+    assert sum([1.0, *[1e-17] * 1000]) == 1.0
+
+
+def test_mape_is_over_the_rows_whose_label_is_not_zero():
+    metrics = sums([0, 2], [5, 3]).metrics(0)
+    assert (metrics["mape"], metrics["mape_rows"]) == (0.5, 1)
+    assert sums([0, 0], [5, 3]).metrics(0)["mape"] is None
+
+
+def test_r2_is_not_defined_for_labels_of_one_value():
+    assert sums([2, 2], [1, 3]).metrics(0)["r2"] is None
+
+
+def test_error_sums_without_rows_have_no_metrics():
+    empty = sums([], [])
+    assert math.isnan(empty.rmse(0))
+    assert math.isnan(empty.label_mean)
+    assert math.isnan(empty.label_std)
+    assert set(empty.metrics(0).values()) == {None}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_error_sums_count_predictions_that_are_not_finite_and_spare_the_other_models(value):
+    total = sums([1, 2], [1, value], [1, 3])
+    assert total.nonfinite.tolist() == [1, 0]
+    assert not math.isfinite(total.rmse(0))
+    assert total.rmse(1) == pytest.approx(math.sqrt(0.5))
+
+
+def test_floor_is_four_units_in_the_last_place_of_a_typical_label():
+    assert sums([1, -1], [0, 0]).floor == pytest.approx(4 * 2**-23)
+    assert sums([0, 0], [0, 0]).floor == 0
+
+
+def test_worst_rows_are_sorted_and_carry_their_features():
+    worst = WorstRows(size=2)
+    features = {"zone": np.array([b"a", b"b", b"c"], object), "miles": np.array([0.1, np.nan, 2], np.float32)}
+    worst.add(10, np.array([1.0, 2, 3]), np.array([1.5, 5, 3]), features)
+    worst.add(13, np.array([1.0]), np.array([2.0]), {"zone": np.array([b""], object), "miles": np.zeros(1, np.float32)})
+    assert worst.rows() == [
+        {"record": 11, "label": 2.0, "prediction": 5.0, "features": {"zone": "b", "miles": None}},
+        {"record": 13, "label": 1.0, "prediction": 2.0, "features": {"zone": "", "miles": 0.0}},
+    ]
+
+
+def test_worst_rows_put_nan_first():
+    worst = WorstRows(size=1)
+    worst.add(0, np.zeros(2), np.array([1e30, np.nan]), {})
+    assert worst.rows() == [{"record": 1, "label": 0.0, "prediction": None, "features": {}}]
+
+
+def test_thinned_keeps_every_kth_value_of_a_stream():
+    chunks = [np.arange(start, start + 7) for start in range(0, 70, 7)]
+    assert thinned(iter(chunks), limit=100).tolist() == list(range(70))
+    kept = thinned(iter(chunks), limit=20)
+    stride = int(kept[1] - kept[0])
+    assert kept.tolist() == list(range(0, 70, stride))
+    assert 10 <= len(kept) <= 20
+
+
+def write(folder, predictions, labels):
+    np.save(folder / "p.npy", np.array(predictions, np.float32))
+    np.save(folder / "y.npy", np.array(labels, np.float32))
+    return calibration(folder / "p.npy", folder / "y.npy", bins=2)
+
+
+def test_calibration_compares_means_by_prediction(tmp_path):
+    low, high = write(tmp_path, [1, 2, 3, 4], [1, 1, 5, 5])
+    assert low == {"rows": 2, "low": 1, "high": 2, "mean_prediction": 1.5, "mean_label": 1}
+    assert high == {"rows": 2, "low": 3, "high": 4, "mean_prediction": 3.5, "mean_label": 5}
+
+
+def test_calibration_of_a_dead_model_is_one_bin_and_nan_is_left_out(tmp_path):
+    assert write(tmp_path, [3, 3, np.nan], [1, 2, 100]) == [
+        {"rows": 2, "low": 3, "high": 3, "mean_prediction": 3, "mean_label": 1.5}
+    ]
+    assert write(tmp_path, [np.nan], [1]) == []

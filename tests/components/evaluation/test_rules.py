@@ -1,0 +1,236 @@
+"""The decision table of the gate, row by row, and the sentence of each decision."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from crossnet.components.evaluation.rule_results import Served, number
+from crossnet.components.evaluation.rules import judge
+from crossnet.components.params import EvaluatorParams
+from support.gate_fixtures import make_scores
+
+ROWS = 1000
+LABELS = np.tile([0.0, 2.0], ROWS // 2)  # mean 1, standard deviation 1
+SIGN = np.tile([1.0, -1.0, -1.0, 1.0], ROWS // 4)
+NOISE = np.random.default_rng(0).normal(0, 1, ROWS)
+OFF = {"max_rmse": None, "max_rmse_ratio": None, "min_improvement": None, "non_inferiority_margin": None}
+SERVED = Served("17")
+
+
+def rules(candidate, *, labels=LABELS, baseline=None, served=None, in_service=None, model_bytes=100, **settings):
+    """Judges errors (rows,) of a candidate against those of a baseline and of a served model."""
+    labels = np.asarray(labels, float)
+    errors = {"cross_layer": candidate, "dense": 0.5 * np.ones(len(labels)) if baseline is None else baseline}
+    if served is not None:
+        errors[SERVED.name] = served
+        in_service = SERVED
+    scores = make_scores(labels, {name: labels + values for name, values in errors.items()})
+    params = EvaluatorParams(**(OFF | settings))
+    results = judge("cross_layer", scores, params, baseline="dense", served=in_service, model_bytes=model_bytes)
+    return {result.rule: result for result in results}
+
+
+def flat(size, rows=ROWS):
+    """Errors that all have one size: the RMSE is exact and the interval has no width."""
+    return size * SIGN[:rows] if rows <= ROWS else size * np.ones(rows)
+
+
+TINY = 2.0**-23
+
+# state, candidate's errors and what differs from a plain call, {rule: passed}, the deciding sentence
+TABLE = {
+    "no rule is set": (
+        flat(0.1), {}, {"finite_predictions": True, "rules_set": False},
+        "No rule about its error is set, so nothing says that `cross_layer` is good. Set `evaluator.max_rmse`",
+    ),
+    "only the size is limited": (
+        flat(0.1), {"max_model_bytes": 100}, {"finite_predictions": True, "rules_set": False, "max_model_bytes": True},
+        "No rule about its error is set",
+    ),
+    "every rule was skipped": (
+        flat(0.1), {"non_inferiority_margin": 0.05},
+        {"finite_predictions": True, "non_inferiority": None, "rules_set": False},
+        "Every rule about its error was skipped, so nothing says that `cross_layer` is good.",
+    ),
+    "no model is in service": (
+        flat(0.1), {"non_inferiority_margin": 0.05, "max_rmse": 1.0},
+        {"finite_predictions": True, "max_rmse": True, "non_inferiority": None},
+        "No other model is in service, so `cross_layer` was not asked for non_inferiority.",
+    ),
+    "served model does not load": (
+        flat(0.1), {"non_inferiority_margin": 0.05, "in_service": Served("17", "does not load (gone)")},
+        {"finite_predictions": True, "non_inferiority": False},
+        "`cross_layer` cannot be compared with version 17 in service, which does not load (gone). Push with `--force`, "
+        "or set `evaluator.non_inferiority_margin` to none.",
+    ),
+    "served model has another signature": (
+        flat(0.1), {"non_inferiority_margin": 0.05, "in_service": Served("17", "asks for `x9`, which these rows lack")},
+        {"finite_predictions": True, "non_inferiority": False},
+        "cannot be compared with version 17 in service, which asks for `x9`, which these rows lack. Push with",
+    ),
+    "served model predicts NaN": (
+        flat(0.1), {"non_inferiority_margin": 0.05, "served": np.where(np.arange(ROWS) == 3, np.nan, 0.1)},
+        {"finite_predictions": True, "non_inferiority": False},
+        "cannot be compared with version 17 in service, which has no finite eval rmse. Push with `--force`",
+    ),
+    "candidate predicts NaN": (
+        np.where(np.arange(ROWS) < 14, np.nan, 0.1),
+        {"max_rmse": 1.0, "max_rmse_ratio": 1.0, "min_improvement": 0.0, "non_inferiority_margin": 0.05,
+         "served": flat(0.1)},
+        {"finite_predictions": False, "max_rmse": False, "max_rmse_ratio": False, "min_improvement": False,
+         "non_inferiority": False},
+        "`cross_layer` predicts NaN or infinity in 14 of 1,000 eval rows.",
+    ),
+    "candidate predicts infinity": (
+        np.where(np.arange(ROWS) < 1, np.inf, 0.1), {"max_rmse": 1.0},
+        {"finite_predictions": False, "max_rmse": False},
+        "`cross_layer` has no finite eval rmse on 1,000 rows, which max_rmse asks for.",
+    ),
+    "metric missing: no rows": (
+        np.zeros(0), {"labels": [], "max_rmse": 1.0, "min_improvement": 0.0},
+        {"finite_predictions": True, "max_rmse": False, "min_improvement": False},
+        "`cross_layer` has no finite eval rmse on 0 rows, which max_rmse asks for.",
+    ),
+    "metric missing: a label is NaN": (
+        flat(0.1), {"labels": np.where(np.arange(ROWS) == 5, np.nan, LABELS), "max_rmse": 1.0},
+        {"finite_predictions": False, "max_rmse": False},
+        "`cross_layer` has no finite eval rmse on 1,000 rows, which max_rmse asks for.",
+    ),
+    "metric missing: the baseline predicts NaN": (
+        flat(0.1), {"min_improvement": 0.0, "baseline": np.full(ROWS, np.nan)},
+        {"finite_predictions": True, "min_improvement": False},
+        "Baseline `dense` has no finite eval rmse, so `cross_layer` cannot be shown to be better than it.",
+    ),
+    "rmse equals max_rmse": (
+        flat(0.5), {"max_rmse": 0.5}, {"finite_predictions": True, "max_rmse": True},
+        "`cross_layer` has eval rmse 0.5 on 1,000 rows, not above max_rmse 0.5 (95 % interval 0.5 to 0.5).",
+    ),
+    "rmse is a hair above max_rmse": (
+        flat(0.5), {"max_rmse": 0.4999999}, {"finite_predictions": True, "max_rmse": False},
+        "`cross_layer` has eval rmse 0.5 on 1,000 rows, above max_rmse 0.4999999 (95 % interval",
+    ),
+    "ratio equals max_rmse_ratio": (
+        flat(0.5), {"max_rmse_ratio": 0.5}, {"finite_predictions": True, "max_rmse_ratio": True},
+        "0.5 of the label's standard deviation 1, not above max_rmse_ratio 0.5",
+    ),
+    "ratio above max_rmse_ratio": (
+        flat(0.5), {"max_rmse_ratio": 0.4}, {"finite_predictions": True, "max_rmse_ratio": False},
+        "0.5 of the label's standard deviation 1, above max_rmse_ratio 0.4 (95 % interval 0.5 to 0.5).",
+    ),
+    "rmse equals the baseline's": (
+        flat(0.5), {"min_improvement": 0.0}, {"finite_predictions": True, "min_improvement": False},
+        "level with the 0.5 of baseline `dense`, where it has to be better",
+    ),
+    "rmse above the baseline's": (
+        flat(0.75), {"min_improvement": 0.0}, {"finite_predictions": True, "min_improvement": False},
+        "`cross_layer` has eval rmse 0.75 on 1,000 rows, 50 % above the 0.5 of baseline `dense`, where it has to be "
+        "better (95 % interval of the improvement -50 % to -50 %).",
+    ),
+    "improvement equals min_improvement": (
+        flat(0.25), {"min_improvement": 0.5}, {"finite_predictions": True, "min_improvement": True},
+        "50 % below the 0.5 of baseline `dense` (95 % interval",
+    ),
+    "improvement below min_improvement": (
+        flat(0.375), {"min_improvement": 0.5}, {"finite_predictions": True, "min_improvement": False},
+        "25 % below the 0.5 of baseline `dense`, where at least 50 % below is asked for",
+    ),
+    "bound equals one plus the margin": (
+        flat(0.75), {"non_inferiority_margin": 0.5, "served": flat(0.5)},
+        {"finite_predictions": True, "non_inferiority": True},
+        "with 95 % confidence that is at most 1.5 times the 0.5 of version 17 in service, not above",
+    ),
+    "worse than the served model by more than the margin": (
+        flat(0.75), {"non_inferiority_margin": 0.25, "served": flat(0.5)},
+        {"finite_predictions": True, "non_inferiority": False},
+        "at most 1.5 times the 0.5 of version 17 in service, above 1 + non_inferiority_margin 1.25.",
+    ),
+    "better on the rows, but not sure enough": (
+        np.roll(NOISE, 1), {"non_inferiority_margin": 0.001, "served": 1.0005 * NOISE},
+        {"finite_predictions": True, "non_inferiority": False},
+        "of version 17 in service, above 1 + non_inferiority_margin 1.001.",
+    ),
+    "both at the float32 floor, against the served model": (
+        flat(3 * TINY), {"non_inferiority_margin": 0.05, "served": flat(2 * TINY)},
+        {"finite_predictions": True, "non_inferiority": True}, "at most 1 times the",
+    ),
+    "both at the float32 floor, against the baseline": (
+        flat(1 * TINY), {"min_improvement": 0.0, "baseline": flat(2 * TINY)},
+        {"finite_predictions": True, "min_improvement": False}, "level with the 2.38e-07 of baseline `dense`",
+    ),
+    "label has one value": (
+        flat(0.1), {"labels": np.ones(ROWS), "max_rmse": 1.0, "max_rmse_ratio": 1.0, "min_improvement": 0.0},
+        {"finite_predictions": True, "max_rmse": True, "max_rmse_ratio": False, "min_improvement": True},
+        "The label has one value in all 1,000 eval rows, so `cross_layer` has no rmse_ratio, which max_rmse_ratio",
+    ),
+    "one row": (
+        flat(0.1, 1), {"labels": [1.0], "max_rmse": 1.0, "max_rmse_ratio": 1.0, "min_improvement": 0.0,
+                       "non_inferiority_margin": 0.05, "served": flat(0.1, 1)},
+        {"finite_predictions": True, "max_rmse": True, "max_rmse_ratio": False, "min_improvement": True,
+         "non_inferiority": False},
+        "whether that is within 5 % of the 0.1 of version 17 in service cannot be told from fewer than 20 rows.",
+    ),
+    "nineteen rows": (
+        flat(0.1, 19), {"labels": LABELS[:19], "max_rmse": 1.0}, {"finite_predictions": True, "max_rmse": True},
+        "not above max_rmse 1 (no interval: fewer than 20 rows).",
+    ),
+    "size equals max_model_bytes": (
+        flat(0.1), {"max_rmse": 1.0, "max_model_bytes": 100},
+        {"finite_predictions": True, "max_rmse": True, "max_model_bytes": True},
+        "`cross_layer` exports 100 bytes, not above max_model_bytes 100.",
+    ),
+    "size above max_model_bytes": (
+        flat(0.1), {"max_rmse": 1.0, "max_model_bytes": 99},
+        {"finite_predictions": True, "max_rmse": True, "max_model_bytes": False},
+        "`cross_layer` exports 100 bytes, above max_model_bytes 99.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_gate_decides(state):
+    candidate, call, expected, sentence = TABLE[state]
+    results = rules(candidate, **call)
+    assert {rule: result.passed for rule, result in results.items()} == expected
+    assert any(sentence in result.message for result in results.values()), [r.message for r in results.values()]
+    assert all(result.message.endswith(".") for result in results.values())
+
+
+def test_rule_says_the_sentence_of_the_design():
+    errors = np.random.default_rng(1).normal(0, 0.131, 10_000)
+    message = rules(errors, labels=np.zeros(10_000), max_rmse=0.01)["max_rmse"].message
+    assert message.startswith("`cross_layer` has eval rmse 0.13")
+    assert " on 10,000 rows, above max_rmse 0.01 (95 % interval 0.1" in message
+
+
+def test_rule_records_all_that_decided():
+    result = rules(flat(0.75), non_inferiority_margin=0.25, served=flat(0.5))["non_inferiority"]
+    facts = result.to_json()
+    message = facts.pop("message")
+    assert "version 17" in message
+    low, high = facts.pop("interval")
+    assert (low, high) == (pytest.approx(1.5), pytest.approx(1.5))
+    assert facts == {
+        "rule": "non_inferiority", "metric": "rmse", "slice": None, "rows": 1000, "candidate": 0.75, "reference": 0.5,
+        "difference": 0.25, "threshold": 1.25, "margin": 0.25, "passed": False, "skipped": False,
+    }  # fmt: skip
+
+
+def test_skipped_rule_is_neither_passed_nor_failed():
+    facts = rules(flat(0.1), max_rmse=1.0, non_inferiority_margin=0.05)["non_inferiority"].to_json()
+    assert (facts["passed"], facts["skipped"]) == (None, True)
+
+
+def test_interval_of_max_rmse_widens_with_confidence():
+    ninety = rules(NOISE, max_rmse=1.0, confidence=0.9)["max_rmse"].interval
+    wide = rules(NOISE, max_rmse=1.0, confidence=0.99)["max_rmse"].interval
+    assert wide[0] < ninety[0] < ninety[1] < wide[1]
+
+
+def test_number_shows_as_many_digits_as_tell_two_apart():
+    assert number(0.123456) == "0.123"
+    assert (number(0.0100001, 0.01), number(0.01, 0.0100001)) == ("0.0100001", "0.01")
+    assert number(0.5, 0.5) == "0.5"
+    assert number(math.nan) == "nan"

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from crossnet.components.networks import by_feature as module
+from crossnet.components.networks.by_feature import WIDEST_DENSE, by_feature
+from crossnet.components.networks.layers import CrossLayer
+from crossnet.components.networks.models import build_network, initialize
+from crossnet.components.params import CrossLayerParams, DenseParams
+
+ROWS = 50
+TABLES = [(5, 2), (9, 3)]
+
+
+def network(kind: str, architecture: Any, *, num_numbers: int = 3, tables: Any = ()) -> tf_keras.Model:
+    made = build_network(kind, architecture, num_numbers=num_numbers, tables=tables)
+    initialize(made, seed=5)
+    random = np.random.default_rng(6)
+    for variable in made.trainable_variables:  # biases start at zero, where a mistake would not show
+        variable.assign_add(random.normal(0 if variable.shape.rank > 1 else 0.5, 0.3, variable.shape))
+    return made
+
+
+def inputs(num_numbers: int, tables: Any) -> list[np.ndarray[Any, Any]]:
+    random = np.random.default_rng(7)
+    parts: list[np.ndarray[Any, Any]] = []
+    if num_numbers:
+        parts.append(random.normal(size=(ROWS, num_numbers)).astype(np.float32))
+    if tables:
+        parts.append(np.stack([random.integers(0, rows, ROWS) for rows, _ in tables], axis=1))
+    return parts
+
+
+def call(model: tf_keras.Model, parts: Sequence[Any]) -> Any:
+    return model(parts if len(parts) > 1 else parts[0])
+
+
+def check(made: tf_keras.Model, num_numbers: int = 3, tables: Any = ()) -> None:
+    parts = inputs(num_numbers, tables)
+    expected = call(made, parts).numpy()
+    assert np.std(expected) > 0.01
+    model = by_feature(made)
+    assert model is not None
+    found = tf.function(lambda *parts: call(model, parts))(*[tf.constant(part.T) for part in parts])
+    np.testing.assert_allclose(found, expected.T, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("num_numbers", "tables"), [(3, ()), (3, TABLES), (0, TABLES), (1, ())])
+@pytest.mark.parametrize(
+    ("kind", "architecture"),
+    [
+        ("cross_layer", CrossLayerParams()),
+        ("cross_layer", CrossLayerParams(num_layers=3, use_bias=False)),
+        ("cross_layer", CrossLayerParams(num_layers=2, diag_scale=0.4, preactivation="tanh")),
+        ("cross_layer", CrossLayerParams(num_layers=2, structure="stacked", deep_units=(4, 3))),
+        ("cross_layer", CrossLayerParams(num_layers=2, structure="parallel", deep_units=(4, 3))),
+        ("dense", DenseParams()),
+        ("dense", DenseParams(units=(WIDEST_DENSE, 5), activation="gelu")),
+    ],
+)
+def test_network_gives_by_feature_what_keras_gives_by_row(
+    kind: str, architecture: Any, num_numbers: int, tables: Any
+) -> None:
+    check(network(kind, architecture, num_numbers=num_numbers, tables=tables), num_numbers, tables)
+
+
+def test_low_rank_cross_layers_are_the_same_by_feature() -> None:
+    check(network("cross_layer", CrossLayerParams(num_layers=2, projection_dim=2), num_numbers=6), 6)
+
+
+def activations() -> list[str]:
+    public = [getattr(tf_keras.activations, name) for name in dir(tf_keras.activations) if not name.startswith("_")]
+    return sorted(f.__name__ for f in public if callable(f) and f.__name__ not in ("get", "serialize", "deserialize"))
+
+
+@pytest.mark.parametrize("name", activations())
+def test_each_activation_of_keras_is_the_same_by_feature_or_left_to_keras(name: str) -> None:
+    cross = network("cross_layer", CrossLayerParams(preactivation=name))
+    dense = network("dense", DenseParams(units=(4,), activation=name))
+    for made in (cross, dense):
+        if "softmax" in name:  # it looks across the features
+            assert by_feature(made) is None
+        else:
+            check(made)
+
+
+def test_reference_and_wide_dense_networks_are_left_to_their_libraries() -> None:
+    assert by_feature(network("tfrs_cross", CrossLayerParams())) is None
+    assert by_feature(network("dense", DenseParams(units=(WIDEST_DENSE + 1,)))) is None
+
+
+def test_small_weights_are_constants_and_large_ones_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = network("cross_layer", CrossLayerParams(), tables=[(5000, 2)])
+    signature = [tf.TensorSpec([3, None], tf.float32), tf.TensorSpec([1, None], tf.int64)]
+
+    def reads() -> int:
+        model = by_feature(made)
+        assert model is not None
+        graph = tf.function(lambda *parts: call(model, parts)).get_concrete_function(*signature).graph
+        return sum(op.type in ("ReadVariableOp", "ResourceGather") for op in graph.get_operations())
+
+    assert reads() == 0
+    monkeypatch.setattr(module, "LARGEST_CONSTANT_BYTES", 5000 * 2 * 4 - 1)
+    assert reads() == 1
+    check(made, 3, [(5000, 2)])
+
+
+def test_networks_of_another_wiring_are_followed_or_left_to_keras() -> None:
+    x0 = tf_keras.Input((3,))
+    deep = tf_keras.layers.Dense(4, "tanh")(x0)
+    again = tf_keras.layers.Dense(2, use_bias=False)(tf_keras.layers.Concatenate()([deep, x0]))
+    output = tf_keras.layers.Dense(1)(tf_keras.layers.Concatenate()([CrossLayer()(x0, x0), again, deep]))
+    check(tf_keras.Model(x0, output))
+    residual = tf_keras.layers.Add()([x0, tf_keras.layers.Dense(3)(x0)])
+    assert by_feature(tf_keras.Model(x0, tf_keras.layers.Dense(1)(residual))) is None

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+import tf_keras
+
+from crossnet.components.networks.layers import CrossLayer, Embeddings
+
+VARIANTS: list[dict[str, Any]] = [
+    {"projection_dim": rank, "diag_scale": diagonal, "use_bias": bias, "preactivation": activation}
+    for rank, diagonal, bias, activation in itertools.product((None, 2), (0.0, 0.1), (True, False), (None, "tanh"))
+]
+
+
+def describe(variant: dict[str, Any]) -> str:
+    return "-".join(str(value) for value in variant.values())
+
+
+def outputs_and_gradients(layer: Any, x0: tf.Tensor, x: tf.Tensor) -> list[Any]:
+    with tf.GradientTape() as tape:
+        tape.watch([x0, x])
+        y = layer(x0, x)
+        loss = tf.reduce_sum(tf.sin(y))
+    return [y, *tape.gradient(loss, [x0, x, *layer.trainable_weights])]
+
+
+def test_cross_layer_multiplies_as_on_paper() -> None:
+    layer = CrossLayer(kernel_initializer="ones")
+    x0, x = tf.constant([[0.1, 0.2, 0.3]]), tf.constant([[0.4, 0.5, 0.6]])
+    np.testing.assert_allclose(layer(x0, x), [[0.55, 0.8, 1.05]], rtol=1e-6)
+    np.testing.assert_allclose(layer(x0), [[0.16, 0.32, 0.48]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
+@pytest.mark.parametrize("variant", VARIANTS, ids=describe)
+def test_cross_layer_equals_tfrs_cross_given_its_weights(variant: Any, dtype: str, tolerance: float) -> None:
+    random = np.random.default_rng(3)
+    x0, x = (tf.constant(random.normal(size=(8, 6)), dtype) for _ in range(2))
+    regularizers = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "bias_initializer": "ones"}
+    theirs = tfrs.layers.dcn.Cross(**variant, **regularizers, dtype=dtype)
+    ours = CrossLayer(**variant, **regularizers, dtype=dtype)
+    theirs(x0, x)
+    ours.build(x0.shape)
+    assert [w.shape for w in ours.get_weights()] == [w.shape for w in theirs.get_weights()]
+    ours.set_weights(theirs.get_weights())
+    pairs = zip(outputs_and_gradients(ours, x0, x), outputs_and_gradients(theirs, x0, x), strict=True)
+    for mine, reference in pairs:
+        np.testing.assert_allclose(mine, reference, rtol=0, atol=tolerance * max(1, np.abs(reference).max()))
+    np.testing.assert_allclose(sum(ours.losses), sum(theirs.losses), rtol=1e-6)
+
+
+def test_cross_layer_takes_inputs_of_any_rank() -> None:
+    x = tf.constant(np.random.default_rng(1).normal(size=(4, 5, 6)).astype(np.float32))
+    layer = CrossLayer(projection_dim=2)
+    np.testing.assert_allclose(layer(x)[:, 2], layer(x[:, 2]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shapes"),
+    [({}, [(6, 6), (6,)]), ({"use_bias": False}, [(6, 6)]), ({"projection_dim": 2}, [(6, 2), (2, 6), (6,)])],
+)
+def test_cross_layer_has_its_weights_after_build(arguments: Any, shapes: Any) -> None:
+    layer = CrossLayer(**arguments)
+    layer.build((None, 6))
+    assert [weight.shape for weight in layer.get_weights()] == shapes
+
+
+@pytest.mark.parametrize("rank", [0, -1])
+def test_cross_layer_refuses_a_rank_below_one(rank: int) -> None:
+    with pytest.raises(ValueError, match=rf"at least 1\. Received {rank}\. Use None for the full kernel\."):
+        CrossLayer(projection_dim=rank)
+
+
+def test_cross_layer_refuses_a_rank_that_saves_nothing() -> None:
+    layer = CrossLayer(projection_dim=4)
+    with pytest.raises(ValueError, match=r"half the features' width, or U V costs more than W \(48 weights against 36"):
+        layer.build((None, 6))
+
+
+def test_cross_layer_refuses_a_negative_diag_scale() -> None:
+    with pytest.raises(ValueError, match=r"`diag_scale` must not be negative\. Received -0\.5"):
+        CrossLayer(diag_scale=-0.5)
+
+
+def test_cross_layer_refuses_inputs_of_different_widths() -> None:
+    with pytest.raises(ValueError, match=r"Received `x0` of shape \(1, 3\) and `x` of shape \(1, 2\)"):
+        CrossLayer()(tf.ones([1, 3]), tf.ones([1, 2]))
+
+
+def test_cross_layer_refuses_an_unknown_width() -> None:
+    with pytest.raises(ValueError, match=r"last dimension of `x0` must be known\. Received shape \(None, None\)"):
+        CrossLayer().build((None, None))
+
+
+@pytest.mark.parametrize("variant", VARIANTS[::7], ids=describe)
+def test_cross_layer_survives_its_config_clone_and_save(variant: Any, tmp_path: Any) -> None:
+    inputs = tf_keras.Input((6,))
+    layer = CrossLayer(**variant, kernel_initializer=tf_keras.initializers.HeNormal(seed=3), kernel_regularizer="l2")
+    model = tf_keras.Model(inputs, layer(inputs))
+    x = tf.constant(np.random.default_rng(5).normal(size=(3, 6)).astype(np.float32))
+    assert CrossLayer.from_config(layer.get_config()).get_config() == layer.get_config()
+    clone = tf_keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone(x), model(x))
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(tf_keras.models.load_model(tmp_path / "model.keras")(x), model(x))
+
+
+def test_cross_layer_draws_every_kernel_anew_from_an_initializer_with_a_seed() -> None:
+    initializer = tf_keras.initializers.GlorotUniform(seed=1)
+    first, second = CrossLayer(kernel_initializer=initializer), CrossLayer(kernel_initializer=initializer)
+    first.build((None, 4))
+    second.build((None, 4))
+    np.testing.assert_array_equal(first.kernel, second.kernel)
+
+
+def test_embeddings_put_the_rows_of_all_tables_side_by_side() -> None:
+    layer = Embeddings([(2, 1), (3, 2)])
+    layer.build((None, 2))
+    layer.set_weights([np.array([[1.0], [2.0]]), np.array([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]])])
+    expected = [[2.0, 10.0, 11.0], [1.0, 30.0, 31.0]]
+    np.testing.assert_array_equal(layer(tf.constant([[1, 0], [0, 2]], tf.int64)), expected)
+    assert Embeddings.from_config(layer.get_config()).tables == [(2, 1), (3, 2)]

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from crossnet.components.errors import TrainingError
+from crossnet.components.features import read_schema
+from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, Transform, make_preprocessing
+from support.training_fixtures import article_table, make_artifacts
+
+SMALL = {
+    "a": [0.0, 0.5, 1.0, -1.0],
+    "b": [10.0, None, 14.0, 12.0],
+    "n": [2007, 2008, 2009, 2008],
+    "s": ["x", "y", "x", None],
+    "y": [1000.0, 2000.0, 3000.0, 2000.0],
+}
+
+
+def make(folder: Path, table: Any, **settings: Any) -> Preprocessing:
+    _, schema, statistics = make_artifacts(folder, table, table)
+    features, label = read_schema(schema.proto())
+    return make_preprocessing(features, label, statistics.proto("train"), **{"normalize": "auto", **settings})
+
+
+def test_article_table_passes_as_it_is_where_nothing_is_normalised(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, article_table(50), normalize="none")
+    assert all((column.mean, column.scale) == (0.0, 1.0) for column in preprocessing.numbers)
+    transform = Transform(preprocessing)
+    assert not transform.trainable_variables
+    columns = {f"x{i}": tf.constant(np.random.default_rng(i).random(9), tf.float32) for i in range(3)}
+    (numbers,) = transform(columns)
+    np.testing.assert_array_equal(numbers, np.stack([columns[f"x{i}"] for i in range(3)], axis=1))
+
+
+def test_auto_centres_every_column_and_divides_it_by_its_spread(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, SMALL)
+    scaling = {column.name: (column.mean, round(column.scale, 6)) for column in preprocessing.numbers}
+    assert scaling == {"a": (0.125, 0.73951), "b": (12.0, 1.632993), "n": (2008.0, 0.707107)}
+    assert (preprocessing.label_mean, round(preprocessing.label_scale, 3)) == (2000.0, 707.107)
+
+
+@pytest.mark.parametrize("rare", [1.0, -1.0])
+def test_auto_keeps_rare_values_within_five_and_zscore_does_not(tmp_path: Path, rare: float) -> None:
+    table = {"a": [0.0] * 399 + [rare], "y": [0.0, 1.0] * 200}
+    columns = {"a": tf.constant([0.0, rare])}
+    (auto,) = Transform(make(tmp_path / "1", table))(columns)
+    np.testing.assert_allclose(auto[:, 0], [-rare * 5 / 399, rare * 5], rtol=1e-5)
+    (zscore,) = Transform(make(tmp_path / "2", table, normalize="zscore"))(columns)
+    np.testing.assert_allclose(zscore[:, 0], [-rare * 0.05006, rare * 19.975], rtol=1e-3)
+
+
+def test_whole_rows_of_floats_are_normalised_in_float32_as_in_float64(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, {"a": [250.25, 251.0, 249.5, 250.0], "y": [0.0, 1.0, 2.0, 3.0]})
+    values = np.float32([249.3, 250.001, 251.9])
+    (found,) = Transform(preprocessing)({"a": tf.constant(values)})
+    (column,) = preprocessing.numbers
+    np.testing.assert_allclose(found[:, 0], (values.astype(np.float64) - column.mean) / column.scale, atol=1e-6)
+
+
+def test_zscore_normalises_every_column_and_none_none(tmp_path: Path) -> None:
+    every = make(tmp_path / "1", SMALL, normalize="zscore")
+    assert [column.mean for column in every.numbers] == [0.125, 12.0, 2008.0]
+    none = make(tmp_path / "2", SMALL, normalize="none")
+    assert [(column.mean, column.scale) for column in none.numbers] == [(0.0, 1.0)] * 3
+    assert not none.scales_label
+
+
+def test_columns_of_every_kind_are_normalised_together_as_in_float64() -> None:
+    random = np.random.default_rng(3)
+    numbers = (
+        NumberColumn("metres", "FLOAT", True, mean=0.3, scale=0.7),
+        NumberColumn("seconds", "INT", True, mean=1.7e9, scale=10.0),
+        NumberColumn("age", "FLOAT", False, mean=40.1, scale=12.0, fill=40.1),
+        NumberColumn("share", "FLOAT", True),
+        NumberColumn("count", "INT", True),
+        NumberColumn("visits", "INT", False, mean=5e8, scale=4.0, fill=5e8 + 2),
+    )
+    values = {
+        "metres": random.normal(size=5).astype(np.float32),
+        "seconds": 1_700_000_000 + np.arange(5),
+        "age": np.float32([31.0, np.nan, 55.5, np.nan, 40.0]),
+        "share": random.normal(size=5).astype(np.float32),
+        "count": np.arange(5),
+        "visits": np.float32([5e8, np.nan, np.nan, 5e8 + 32, 5e8 - 32]),
+    }
+    columns = {name: tf.constant(column) for name, column in values.items()}
+    transform = Transform(Preprocessing(numbers, ()))
+    expected = []
+    for column in numbers:
+        filled = np.where(np.isnan(values[column.name]), column.fill, values[column.name].astype(np.float64))
+        expected.append((filled - column.mean) / column.scale)
+    expected += [[0, 1, 0, 1, 0], [0, 1, 1, 0, 0]]
+    (by_feature,) = transform.by_feature(columns)
+    np.testing.assert_allclose(by_feature, expected, rtol=1e-6, atol=1e-6)
+    (by_row,) = transform(columns)
+    np.testing.assert_array_equal(by_row, np.transpose(by_feature))
+
+
+def test_missing_numbers_become_the_mean_and_an_indicator(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, SMALL)
+    assert preprocessing.number_names == ("a", "b", "n", "b is missing")
+    nan = float("nan")
+    numbers, ids = Transform(preprocessing)(
+        {
+            "a": tf.constant([0.5, nan]),
+            "b": tf.constant([nan, 12.0 + 1.632993]),
+            "n": tf.constant([2008, 2009], tf.int64),
+            "s": tf.constant(["", "y"]),
+        }
+    )
+    np.testing.assert_allclose(numbers, [[0.507093, 0.0, 0.0, 1.0], [nan, 1.0, 1.414214, 0.0]], rtol=1e-5)
+    assert numbers.dtype == tf.float32
+    np.testing.assert_array_equal(ids, [[1], [3]])
+
+
+def test_missing_numbers_become_the_mean_also_where_nothing_is_normalised(tmp_path: Path) -> None:
+    transform = Transform(make(tmp_path, {"b": [0.2, None, 0.4], "y": [0.1, 0.2, 0.3]}, normalize="none"))
+    (numbers,) = transform({"b": tf.constant([float("nan"), 0.7])})
+    np.testing.assert_allclose(numbers, [[0.3, 1.0], [0.7, 0.0]], rtol=1e-6)
+
+
+def test_large_whole_numbers_keep_their_differences() -> None:
+    column = NumberColumn("seconds", "INT", True, mean=1.7e9, scale=10.0)
+    (numbers,) = Transform(Preprocessing((column,), ()))({"seconds": tf.constant([1_700_000_001, 1_700_000_002])})
+    np.testing.assert_allclose(numbers, [[0.1], [0.2]], rtol=1e-6)
+
+
+def test_text_outside_of_the_vocabulary_has_id_zero(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, {"s": ["x", "y", "x"], "y": [0.1, 0.2, 0.3]})
+    (text,) = preprocessing.texts
+    assert (text.vocabulary, preprocessing.tables) == (("x", "y"), ((3, 2),))
+    (ids,) = Transform(preprocessing)({"s": tf.constant(["y", "z", "", "x"])})
+    np.testing.assert_array_equal(ids, [[2], [0], [0], [1]])
+
+
+def test_constant_column_is_centred(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, {"c": [7.0, 7.0], "y": [0.1, 0.2]})
+    assert (preprocessing.numbers[0].mean, preprocessing.numbers[0].scale) == (7.0, 1.0)
+
+
+def test_embedding_dim_is_taken_where_given(tmp_path: Path) -> None:
+    assert make(tmp_path, SMALL, embedding_dim=5).tables == ((4, 5),)
+
+
+def test_preprocessing_survives_json(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path, SMALL)
+    assert Preprocessing.from_json(json.loads(json.dumps(preprocessing.to_json()))) == preprocessing
+
+
+def test_text_column_without_values_in_train_is_all_unknown(tmp_path: Path) -> None:
+    train, evaluation = {"s": [None], "y": [1.0]}, {"s": ["a"], "y": [1.0]}
+    _, schema, statistics = make_artifacts(tmp_path, train, evaluation)
+    features, label = read_schema(schema.proto())
+    preprocessing = make_preprocessing(features, label, statistics.proto("train"), normalize="auto")
+    (ids,) = Transform(preprocessing)({"s": tf.constant(["a", ""])})
+    np.testing.assert_array_equal(ids, [[0], [1]])
+
+
+def test_text_label_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="The label `y` is text; a regression needs a number"):
+        make(tmp_path, {"a": [1.0], "y": ["high"]})
+
+
+def test_column_without_statistics_is_refused(tmp_path: Path) -> None:
+    _, schema, _ = make_artifacts(tmp_path / "1", SMALL, SMALL)
+    _, _, statistics = make_artifacts(tmp_path / "2", {"a": [1.0], "y": [1.0]}, {"a": [1.0], "y": [1.0]})
+    features, label = read_schema(schema.proto())
+    with pytest.raises(TrainingError, match="Statistics of train have no `b`, `n`, `s`, which the schema asks for"):
+        make_preprocessing(features, label, statistics.proto("train"), normalize="auto")
+
+
+@pytest.mark.parametrize(
+    ("values", "scaled"), [([0.0, 4.0], False), ([0.0, 0.01], True), ([0.0, 11.0], True), ([3.0, 3.0], False)]
+)
+def test_auto_normalises_a_label_that_is_not_of_the_networks_own_size(
+    tmp_path: Path, values: list[float], scaled: bool
+) -> None:
+    assert make(tmp_path, {"a": [0.0, 1.0], "y": values}).scales_label is scaled

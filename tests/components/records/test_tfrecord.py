@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+import pytest
+
+from crossnet.components.errors import DataError
+from crossnet.components.records.tfrecord import (
+    add_uint32_crcs,
+    crc_table,
+    frame,
+    frame_start,
+    length_crcs,
+    mask_crc,
+    read_chunks,
+    read_records,
+)
+
+
+def records_of(path: Path, compression: str = "") -> list[bytes]:
+    return [
+        data[start : start + size]
+        for data, offsets, lengths, _ in read_records(path, compression)
+        for start, size in zip(offsets.tolist(), lengths.tolist(), strict=True)
+    ]
+
+
+def test_frame_is_what_tensorflow_reads(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    path = tmp_path / "records"
+    path.write_bytes(frame(b"one") + frame(b"") + frame(bytes(300)))
+    assert [r.numpy() for r in tf.data.TFRecordDataset(str(path))] == [b"one", b"", bytes(300)]
+
+
+def test_crc32c_is_the_standard_one() -> None:
+    assert google_crc32c.value(b"123456789") == 0xE3069283  # RFC 3720's check value
+    assert mask_crc(0) == 0xA282EAD8
+
+
+@pytest.mark.parametrize("following", [0, 1, 17, 300])
+def test_crc_table_turns_one_checksum_into_another(following: int) -> None:
+    before, value = b"abcde", 0xBEEF
+    tail = bytes(range(following % 256)) + bytes(following - following % 256)
+    zero = google_crc32c.value(before + bytes(2) + tail)
+    expected = google_crc32c.value(before + value.to_bytes(2, "little") + tail)
+    assert zero ^ int(crc_table(2, following)[value]) == expected
+
+
+def test_add_uint32_crcs_adds_a_number_to_each_checksum() -> None:
+    numbers = np.array([0, 1, 0xDEADBEEF, 0xFFFFFFFF], np.uint32)
+    crcs = np.full(4, google_crc32c.value(b"head" + bytes(4) + b"tail"), np.uint32)
+    add_uint32_crcs(crcs, numbers, following=4)
+    assert crcs.tolist() == [google_crc32c.value(b"head" + int(n).to_bytes(4, "little") + b"tail") for n in numbers]
+
+
+def test_length_crcs_are_those_of_the_header() -> None:
+    lengths = np.array([0, 1, 255, 65_536, 2**33 + 7])
+    expected = [mask_crc(google_crc32c.value(int(n).to_bytes(8, "little"))) for n in lengths]
+    assert length_crcs(lengths).tolist() == expected
+    assert length_crcs(lengths[:3]).tolist() == expected[:3]
+
+
+def test_frame_start_finds_a_record_among_equal_and_unequal_ones() -> None:
+    equal, unequal = [b"aa", b"bb", b"cc"], [b"a", b"bbbb", b"cc"]
+    for records in (equal, unequal):
+        data = b"".join(map(frame, records))
+        assert data[frame_start(data, 2, 3) :] == frame(b"cc")
+
+
+def test_read_records_gives_records_across_chunks_and_members(tmp_path: Path) -> None:
+    records = [bytes([n % 256]) * (n * 37 % 3000) for n in range(4000)] + [bytes(9_000_000)]
+    data = b"".join(map(frame, records))
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    plain.write_bytes(data)
+    packed.write_bytes(gzip.compress(data[:5_000_000]) + gzip.compress(data[5_000_000:]))
+    assert records_of(plain) == records
+    assert records_of(packed, "GZIP") == records
+
+
+def test_read_records_gives_nothing_for_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    assert records_of(tmp_path / "empty") == []
+
+
+@pytest.mark.parametrize("cut", [1, 5, 30, 40])
+def test_read_records_names_the_record_in_which_a_file_ends(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "records"
+    path.write_bytes((frame(b"x" * 20) * 3)[:-cut] if cut < 36 else frame(b"x" * 20) * 2 + b"1234567")
+    record = 1 if cut == 36 else 2
+    with pytest.raises(DataError, match=rf"records` ends in the middle of record {record}: the file is truncated"):
+        records_of(path)
+
+
+@pytest.mark.parametrize(("byte", "part"), [(0, "length"), (9, "length"), (15, "data"), (33, "data")])
+def test_read_records_names_the_damaged_record(tmp_path: Path, byte: int, part: str) -> None:
+    data = bytearray(frame(b"x" * 20) * 3)
+    data[36 + byte] ^= 1
+    (tmp_path / "records").write_bytes(data)
+    with pytest.raises(DataError, match=rf"the checksum \(CRC32C\) of the {part} of record 1 does not fit"):
+        records_of(tmp_path / "records")
+
+
+def test_read_chunks_refuses_data_that_is_not_gzip_and_gzip_that_ends_early(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(frame(b"x"))
+    with pytest.raises(DataError, match="plain` cannot be decompressed as GZIP"):
+        list(read_chunks(tmp_path / "plain", "GZIP"))
+    (tmp_path / "cut").write_bytes(gzip.compress(zlib.compress(bytes(range(256)) * 50))[:-12])
+    with pytest.raises(DataError, match="cut` ends in the middle of its GZIP data"):
+        list(read_chunks(tmp_path / "cut", "GZIP"))

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from crossnet.components.errors import DataError, PipelineError, SettingsError
+from crossnet.components.sources.provenance import locate
+from support.example_gen_fixtures import all_rows, make, make_csv, rows_of
+
+
+def types_of(examples: Any) -> dict[str, str]:
+    return {column["name"]: column["type"] for column in examples.properties["columns"]}
+
+
+def test_csv_keeps_numbers_text_and_holes(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, "miles,zone,riders,fare\n1.5,nord,2,7\n,süd,,8.5\n3,,4,9\n", label="fare")
+    assert types_of(examples) == {"miles": "FLOAT", "zone": "BYTES", "riders": "INT", "fare": "FLOAT"}
+    assert all_rows(examples) == [
+        {"miles": 1.5, "zone": b"nord", "riders": 2, "fare": 7.0},
+        {"miles": None, "zone": "süd".encode(), "riders": None, "fare": 8.5},
+        {"miles": 3.0, "zone": None, "riders": 4, "fare": 9.0},
+    ]
+    assert examples.counts == {"train": 2, "eval": 1}
+    assert examples.label == "fare"
+
+
+def test_csv_label_is_set_by_name_and_is_float(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, "a,fare\n1,2\n3,4\n", label="fare")
+    assert types_of(examples) == {"a": "INT", "fare": "FLOAT"}
+
+
+def test_csv_stores_booleans_and_times_as_whole_numbers(tmp_path: Path) -> None:
+    text = (
+        "paid,day,at,zoned,y\n"
+        "true,2026-11-23,1970-01-01T00:01:00.5,1970-01-01T01:00:00+01:00,1\n"
+        "False,,1969-12-31 23:59:59.5,1970-01-01T00:00:07Z,2\n"
+    )
+    examples = make_csv(tmp_path, text)
+    assert set(types_of(examples).values()) == {"INT", "FLOAT"}
+    assert all_rows(examples) == [
+        {"paid": 1, "day": 1_795_392_000, "at": 60, "zoned": 0, "y": 1.0},
+        {"paid": 0, "day": None, "at": -1, "zoned": 7, "y": 2.0},
+    ]
+
+
+def test_csv_takes_nan_and_infinity_as_numbers_and_only_the_empty_cell_as_missing(tmp_path: Path) -> None:
+    rows = all_rows(make_csv(tmp_path, 'a,b,y\nnan,NA,1\ninf,"",2\n-inf,null,3\n+5,x,1e99\n'))
+    assert math.isnan(rows[0]["a"])
+    assert [row["a"] for row in rows[1:]] == [math.inf, -math.inf, 5.0]
+    assert [row["b"] for row in rows] == [b"NA", None, b"null", b"x"]
+    assert rows[3]["y"] == math.inf
+
+
+def test_csv_column_is_numeric_when_99_percent_of_its_first_cells_are(tmp_path: Path) -> None:
+    lines = ["a,b,y"] + [f"{'word' if n < 1 else n},{'word' if n < 2 else n},{n}" for n in range(100)]
+    with pytest.raises(DataError, match=r"`rides.csv:2`: `a` is 'word', expected a whole number"):
+        make_csv(tmp_path, "\n".join(lines))
+    assert types_of(make_csv(tmp_path, "\n".join(lines), text=("a",))) == {"a": "BYTES", "b": "BYTES", "y": "FLOAT"}
+
+
+def test_csv_settings_override_the_guess(tmp_path: Path) -> None:
+    text = "code,size,y\n007,1,1\n008,2,2\n"
+    assert types_of(make_csv(tmp_path, text, text=("code",)))["code"] == "BYTES"
+    assert rows_of(make_csv(tmp_path, text, text=("code",)), "train")[0]["code"] == b"007"
+    mixed = "a,y\nx,1\n2,2\n3,3\n"
+    with pytest.raises(DataError, match=r"`rides.csv:2`: `a` is 'x', expected a whole number"):
+        make_csv(tmp_path, mixed, numeric=("a",))
+
+
+def test_csv_column_of_whole_numbers_becomes_float_when_a_later_cell_is_not_whole(tmp_path: Path) -> None:
+    lines = ["a,b,y"] + [f"{n},{n},{n}" for n in range(30_000)] + ["0.5,7,1", "1,99999999999999999999,2"]
+    examples = make_csv(tmp_path, "\n".join(lines))
+    assert types_of(examples) == {"a": "FLOAT", "b": "FLOAT", "y": "FLOAT"}
+    assert rows_of(examples, "eval")[-2:] == [
+        {"a": 0.5, "b": 7.0, "y": 1.0},
+        {"a": 1.0, "b": float(np.float32(1e20)), "y": 2.0},
+    ]
+
+
+def test_csv_column_without_values_is_text(tmp_path: Path) -> None:
+    assert types_of(make_csv(tmp_path, "a,y\n,1\n,2\n"))["a"] == "BYTES"
+
+
+def test_csv_names_become_signature_names_and_settings_take_either_spelling(tmp_path: Path) -> None:
+    text = "trip miles,2nd,ride id,\u00fcber,fare ($)\n1,2,a,3,4\n5,6,b,7,8\n"
+    examples = make_csv(tmp_path, text, label="fare ($)", exclude=("ride_id",), text=("trip miles",))
+    names = {column["name"]: column["source_name"] for column in examples.properties["columns"]}
+    assert names == {"trip_miles": "trip miles", "_2nd": "2nd", "_ber": "über", "fare____": "fare ($)"}
+    assert examples.label == "fare____"
+    assert types_of(examples)["trip_miles"] == "BYTES"
+
+
+def test_csv_reads_a_header_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
+    assert all_rows(make_csv(tmp_path, "\ufeffa,y\r\n1,2\r\n3,4\r\n")) == [{"a": 1, "y": 2.0}, {"a": 3, "y": 4.0}]
+
+
+def test_csv_reads_quoted_cells_and_skips_blank_lines(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, 'a,y\n"x, ""y""\nz",1\n\n"w",2\n\n\nv,3\n')
+    assert [row["a"] for row in all_rows(examples)] == [b'x, "y"\nz', b"w", b"v"]
+    assert [locate(examples, "train", 0), locate(examples, "train", 1)] == ["rides.csv:2", "rides.csv:5"]
+    assert locate(examples, "eval", 0) == "rides.csv:8"
+
+
+def test_csv_reads_rows_longer_than_a_block(tmp_path: Path) -> None:
+    long = "x" * 3_000_000
+    rows = all_rows(make_csv(tmp_path, f"a,y\nshort,1\n{long},2\nend,3\n"))
+    assert [len(row["a"]) for row in rows] == [5, 3_000_000, 3]
+
+
+def pack_with(codec: str) -> Any:
+    def pack(content: bytes) -> bytes:
+        packed = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(packed, codec) as stream:
+            stream.write(content)
+        return packed.getvalue().to_pybytes()
+
+    return pack
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"),
+    [(".gz", gzip.compress), (".bz2", bz2.compress), (".zst", pack_with("zstd")), (".lz4", pack_with("lz4"))],
+)
+def test_csv_reads_compressed_files(tmp_path: Path, suffix: str, pack: Any) -> None:
+    path = tmp_path / f"rides.csv{suffix}"
+    path.write_bytes(pack(b"a,y\n1,2\n3,4\n"))
+    examples = make(tmp_path, source="csv", input=str(path))
+    assert all_rows(examples) == [{"a": 1, "y": 2.0}, {"a": 3, "y": 4.0}]
+    assert locate(examples, "eval", 0) == f"rides.csv{suffix}:3"
+
+
+def test_csv_reads_several_files_whose_columns_stand_in_another_order(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("y,a\n3,4\n5,6\n")
+    (tmp_path / "a.csv").write_text("a,y\n1,2\n")
+    examples = make(tmp_path, source="csv", input=str(tmp_path / "*.csv"))
+    assert all_rows(examples) == [{"a": 1, "y": 2.0}, {"a": 4, "y": 3.0}, {"a": 6, "y": 5.0}]
+    assert locate(examples, "eval", 0) == "b.csv:3"
+
+
+def numbers(rows: int) -> list[str]:
+    return ["miles,riders,y"] + [f"{n}.5,{n},{n}" for n in range(rows)]
+
+
+FAULTS = {
+    "text in a numeric column": (
+        "\n".join([*numbers(3000)[:2000], "", "1.5,abc,3", *numbers(10)[1:]]),
+        r"`rides.csv:2002`: `riders` is 'abc', expected a whole number. Fix the cell, or name the column in "
+        r"`example_gen.text` or `example_gen.exclude`.",
+    ),
+    "text in a numeric column after a quoted line break": (
+        "\n".join(["a,miles,y", '"x\ny",1.5,1', *["z,2.5,2"] * 300, "z,abc,3"]),
+        r"`rides.csv:304`: `miles` is 'abc', expected a number. Fix the cell",
+    ),
+    "text in the label": (
+        "a,y\n1,2\n2,x\n" + "1,2\n" * 200,
+        r"`rides.csv:3`: `y` is 'x', expected a number. Fix the cell.$",
+    ),
+    "blank in a numeric column": ("a,y\n1,1\n" * 1 + " ,2\n" + "1,2\n" * 200, r"`rides.csv:3`: `a` is ' ', expected"),
+    "short row": (
+        "\n".join([*numbers(2000)[:1500], "1.5,2", *numbers(5)[1:]]),
+        r"`rides.csv:1501` is a short row: it has 2 cells, the header has 3 columns. Fix the row",
+    ),
+    "long row": (
+        "\n".join([*numbers(2000)[:1500], "1.5,2,3,4", *numbers(5)[1:]]),
+        r"`rides.csv:1501` is a long row: it has 4 cells, the header has 3 columns",
+    ),
+    "header only": ("a,y\n", r"There are no rows in `rides.csv`, only a header or nothing"),
+    "empty file": ("", r"rides.csv` is empty. Expected a header line"),
+    "blank lines only": ("\n\n", r"rides.csv` is empty. Expected a header line"),
+    "no label column": (
+        "miles,fair\n1,2\n",
+        r"`rides.csv:1` has no column `y`, the label. The columns of `rides.csv:1` are: `miles`, `fair`. Name the",
+    ),
+    "semicolons": ("a;y\n1;2\n", r"`rides.csv:1` is one column, `a;y`. Expected commas between cells"),
+    "header that is no UTF-8": (b"\xe9,y\n1,2\n", r"`rides.csv:1`, the header, is not UTF-8. Save the file as UTF-8"),
+    "open quote": ('a,y\n"x,1\n2,3\n', r"`rides.csv:2` is a short row: it has 1 cells, the header has 2 columns"),
+    "two columns of one name": ("a,a,y\n1,2,3\n", r"`rides.csv:1` has column `a` more than once"),
+    "two columns that become one": ("a b,a_b,y\n1,2,3\n", r"`a b`, `a_b` both become `a_b`"),
+    "text that is no UTF-8": (
+        b"a,y\nok,1\n\xff\xfe,2\n",
+        r"`rides.csv:3`: `a` is '\\xff\\xfe', expected text in UTF-8",
+    ),
+    "later boolean": (
+        "a,y\n" + "true,1\n" * 10_000 + "maybe,1\n",
+        r"`rides.csv:10002`: `a` is 'maybe', expected true or false",
+    ),
+    "later time": (
+        "a,y\n" + "2026-01-01,1\n" * 10_000 + "soon,1\n",
+        r"`rides.csv:10002`: `a` is 'soon', expected a date or time in ISO 8601",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), FAULTS.values(), ids=FAULTS)
+def test_csv_fault_is_named_with_its_line_and_leaves_nothing(tmp_path: Path, text: str | bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        make_csv(tmp_path, text)
+    left = [path for path in (tmp_path / "examples-0").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_csv_refuses_files_with_other_columns_a_missing_file_and_a_broken_one(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,y\n1,2\n")
+    (tmp_path / "b.csv").write_text("b,y\n1,2\n")
+    with pytest.raises(DataError, match=r"`b.csv:1` has other columns than `a.csv`: missing \['a'\], extra \['b'\]"):
+        make(tmp_path, source="csv", input=str(tmp_path / "*.csv"))
+    with pytest.raises(DataError, match=r"There is no file `.*c.csv`. Name an existing file.*holds: a.csv, b.csv"):
+        make(tmp_path, source="csv", input=str(tmp_path / "c.csv"))
+    (tmp_path / "d.csv.gz").write_bytes(b"a,y\n1,2\n")
+    with pytest.raises(PipelineError, match=r"d.csv.gz` cannot be read"):
+        make(tmp_path, source="csv", input=str(tmp_path / "d.csv.gz"))
+
+
+def test_csv_lists_all_unknown_columns_of_settings_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        make_csv(tmp_path, "miles,zone,y\n1,a,2\n", exclude=("mile",), text=("zones", "y"), numeric=("q",))
+    sentence = str(caught.value)
+    assert "`example_gen.exclude` names `mile`, which is not there. Did you mean `miles`?" in sentence
+    assert "`example_gen.text` names `zones`, which is not there. Did you mean `zone`?" in sentence
+    assert "`example_gen.numeric` names `q`, which is not there" in sentence
+    assert "`example_gen.text` names `y`, the label, which must be a number" in sentence
+    assert caught.value.exit_code == 2

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from crossnet.components.sources.csv_cells import (
+    BadCellError,
+    NotWholeError,
+    classify_cells,
+    convert_cells,
+    parse_time,
+    stored_values,
+)
+
+
+def cells(*texts: str | None) -> pa.Array:
+    return pa.array([None if text is None else text.encode() for text in texts], pa.binary())
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (("1", "-2", " 3"), "INT"),
+        (("1", "2.5"), "FLOAT"),
+        (("1", "nan"), "FLOAT"),
+        (("+1", "-inf", "1e5"), "FLOAT"),
+        (("1", "99999999999999999999"), "FLOAT"),
+        (("1_000", "2"), "BYTES"),
+        (("true", "FALSE"), "BOOL"),
+        (("true", "1"), "BYTES"),
+        (("2026-11-23", "2026-11-23T08:45:00"), "TIME"),
+        (("2026-11-23T08:45:00Z", "2026-11-23 08:45+01:00"), "TIME_UTC"),
+        (("2026-13-23",), "BYTES"),
+        (("20261123",), "INT"),
+        (("a",), "BYTES"),
+        ((), "BYTES"),
+    ],
+)
+def test_classify_cells_tells_what_a_column_is(texts: tuple[str, ...], kind: str) -> None:
+    assert classify_cells(cells(*texts)) == kind
+
+
+def test_classify_cells_makes_a_forced_column_a_number() -> None:
+    assert classify_cells(cells("a", "1"), numeric=True) == "INT"
+    assert classify_cells(cells("a"), numeric=True) == "FLOAT"
+    assert classify_cells(cells("true"), numeric=True) == "BOOL"
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "stored"),
+    [
+        ("FLOAT", ("1", None, "+2", " 3 ", "1e99", "-1e-60"), [1.0, None, 2.0, 3.0, float("inf"), 0.0]),
+        ("INT", (" 7", None, "-8"), [7, None, -8]),
+        ("BOOL", ("true", None, "FALSE"), [1, None, 0]),
+        ("TIME", ("1970-01-01", None, "1970-01-01T00:00:01.9", "1970-01-01T01:00:00+01:00"), [0, None, 1, 0]),
+        ("TIME_UTC", ("1970-01-01T00:00:01Z", None, "1970-01-01T00:00:00-00:01"), [1, None, 60]),
+        ("BYTES", ("é", None), ["é".encode(), None]),
+    ],
+)
+def test_convert_cells_reads_what_its_kind_allows(
+    kind: str, texts: tuple[str | None, ...], stored: list[object]
+) -> None:
+    assert stored_values(convert_cells(cells(*texts), kind), kind).to_pylist() == stored
+
+
+@pytest.mark.parametrize("kind", ["FLOAT", "INT", "BOOL", "TIME", "TIME_UTC"])
+def test_convert_cells_names_the_first_bad_cell(kind: str) -> None:
+    with pytest.raises(BadCellError) as caught:
+        convert_cells(cells(None, "x", "y"), kind)
+    assert (caught.value.row, caught.value.cell) == (1, b"x")
+
+
+def test_convert_cells_tells_whole_columns_that_hold_other_numbers() -> None:
+    with pytest.raises(NotWholeError):
+        convert_cells(cells("1", "2.5"), "INT")
+
+
+def test_parse_time_takes_numbers_and_iso_8601() -> None:
+    assert [parse_time(text) for text in ("12.5", "1970-01-02", "1970-01-01T01:00:00+01:00")] == [12.5, 86_400, 0]

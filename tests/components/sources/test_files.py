@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossnet.components.errors import DataError
+from crossnet.components.params import ExampleGenParams
+from crossnet.components.sources.files import input_files
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("a")
+
+
+def found(root: Path, **settings: Any) -> list[str]:
+    files = input_files(ExampleGenParams(**{"source": "csv", **settings}))
+    return [path.relative_to(root).as_posix() for path in files]
+
+
+def test_input_files_are_none_for_synthetic() -> None:
+    assert input_files(ExampleGenParams()) == []
+
+
+def test_input_files_gives_a_file_or_what_fits_a_pattern_sorted(tmp_path: Path) -> None:
+    touch(tmp_path, "b.csv", "a.csv", "c.txt", "deep/er/d.csv", "odd[1].csv")
+    assert found(tmp_path, input=str(tmp_path / "b.csv")) == ["b.csv"]
+    assert found(tmp_path, input=str(tmp_path / "odd[1].csv")) == ["odd[1].csv"]
+    assert found(tmp_path, input=str(tmp_path / "?.csv")) == ["a.csv", "b.csv"]
+    assert found(tmp_path, input=str(tmp_path / "**/*.csv")) == ["a.csv", "b.csv", "deep/er/d.csv", "odd[1].csv"]
+
+
+def test_input_files_says_what_is_there_when_there_is_no_such_file(tmp_path: Path) -> None:
+    touch(tmp_path, "b.csv", "data/c.csv")
+    with pytest.raises(DataError, match=r"There is no file `.*/a.csv`.*`example_gen.input`; `.*` holds: b.csv, data"):
+        input_files(ExampleGenParams(source="csv", input=str(tmp_path / "a.csv")))
+    with pytest.raises(DataError, match=r"No file fits `.*/\*.parquet`"):
+        input_files(ExampleGenParams(source="csv", input=str(tmp_path / "*.parquet")))
+    with pytest.raises(DataError, match=r"data` is a folder. Name its files, such as `.*/data/\*`"):
+        input_files(ExampleGenParams(source="csv", input=str(tmp_path / "data")))
+
+
+def test_input_files_takes_train_and_eval_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "train/b.csv", "train/a.csv", "eval/x/c.csv", "train/_SUCCESS", "train/.hidden", "other/d.csv")
+    assert found(tmp_path, input=str(tmp_path), split="folders") == ["train/a.csv", "train/b.csv", "eval/x/c.csv"]
+    with pytest.raises(DataError, match=r"other/train` holds no files. With `example_gen.split = \"folders\"`"):
+        input_files(ExampleGenParams(source="csv", input=str(tmp_path / "other"), split="folders"))
+
+
+SPANS = ("span-1/v-1/a.csv", "span-2/v-1/a.csv", "span-2/v-3/a.csv", "span-2/v-3/b.csv", "span-10/v-2/a.csv")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, ["span-10/v-2/a.csv"]),
+        ({"span": 2}, ["span-2/v-3/a.csv", "span-2/v-3/b.csv"]),
+        ({"span": 2, "version": 1}, ["span-2/v-1/a.csv"]),
+    ],
+)
+def test_input_files_takes_the_newest_span_and_version_or_the_one_asked_for(
+    tmp_path: Path, settings: dict[str, int], expected: list[str]
+) -> None:
+    touch(tmp_path, *SPANS, "span-x/v-1/a.csv")
+    assert found(tmp_path, input_pattern=str(tmp_path / "span-{SPAN}/v-{VERSION}/*.csv"), **settings) == expected
+
+
+def test_input_files_takes_spans_with_leading_zeros_and_of_a_width(tmp_path: Path) -> None:
+    touch(tmp_path, "day0007.csv", "day0010.csv", "day123456.csv")
+    assert found(tmp_path, input_pattern=str(tmp_path / "day{SPAN:4}.csv")) == ["day0010.csv"]
+    assert found(tmp_path, input_pattern=str(tmp_path / "day{SPAN}.csv"), span=7) == ["day0007.csv"]
+
+
+def test_input_files_never_takes_another_span_for_a_missing_one(tmp_path: Path) -> None:
+    touch(tmp_path, *SPANS)
+    pattern = str(tmp_path / "span-{SPAN}/v-{VERSION}/*.csv")
+    with pytest.raises(
+        DataError, match=r"There is no span 3 for .* there are: 1, 2, 10. Data of another span is never"
+    ):
+        found(tmp_path, input_pattern=pattern, span=3)
+    with pytest.raises(DataError, match=r"There is no version 2 for .*span-2.* there are: 1, 3. "):
+        found(tmp_path, input_pattern=pattern, span=2, version=2)
+    with pytest.raises(DataError, match=r"No file fits `.*none-\{SPAN\}.csv`. Expected \{SPAN\} and \{VERSION\}"):
+        found(tmp_path, input_pattern=str(tmp_path / "none-{SPAN}.csv"))
+
+
+def test_example_gen_params_say_what_does_not_fit_together() -> None:
+    assert ExampleGenParams().problems() == []
+    assert ExampleGenParams(source="csv", input="a.csv", split="key", split_column="id").problems() == []
+    problems = ExampleGenParams(source="csv", split="key", split_time="2026-01-01").problems()
+    assert len(problems) == 3
+    assert "`source` 'csv' needs `input` or `input_pattern`, one of them." in problems[0]
+    assert problems[1] == "`split` 'key' needs `split_column`, the column to split by."
+    assert "`split_time` is for `split` 'time'" in problems[2]
+    assert "holds train/ and eval/" in ExampleGenParams(split="folders").problems()[0]
+    assert "`split_column` is for" in ExampleGenParams(split_column="x0").problems()[0]
+
+
+def test_input_pattern_takes_every_wildcard_of_a_glob(tmp_path: Path) -> None:
+    touch(tmp_path, "a1/span-1/x.csv", "a2/span-1/y.csv", "b1/span-1/z.csv")
+    for wild in ("a?", "a*", "[ac][0-9]", "[!b]*"):
+        pattern = str(tmp_path / wild / "span-{SPAN}" / "*.csv")
+        assert found(tmp_path, input_pattern=pattern) == ["a1/span-1/x.csv", "a2/span-1/y.csv"]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossnet.components.errors import DataError
+from crossnet.components.records.tfrecord import frame
+from crossnet.components.sources.provenance import locate
+from support.example_gen_fixtures import all_rows, make
+
+
+def write(path: Path, rows: list[dict[str, list[Any]]], *, shuffled: bool = False) -> None:
+    """Writes rows with TensorFlow's own messages; names in the order of the dict."""
+    import tensorflow as tf
+
+    def feature(values: list[Any]) -> Any:
+        if isinstance(values[0], bytes):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+        if isinstance(values[0], float):
+            return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    records = [
+        tf.train.Example(
+            features=tf.train.Features(feature={n: feature(v) for n, v in row.items()})
+        ).SerializeToString()
+        for row in rows
+    ]
+    data = b"".join(map(frame, records))
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+ROWS: list[dict[str, list[Any]]] = [
+    {"zone": [b"n"], "miles": [1.5], "y": [3]},
+    {"y": [4], "miles": [2.5], "tags": [b"a", b"b"]},
+    {"miles": [3.5, 4.5], "y": [5], "zone": [b""]},
+]
+
+
+@pytest.mark.parametrize("name", ["old.tfrecord", "old.gz"])
+def test_tfrecord_reads_what_tensorflow_wrote_compressed_or_not(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, ROWS)
+    examples = make(tmp_path, source="tfrecord", input=str(tmp_path / name))
+    assert (
+        all_rows(examples)
+        == [
+            {"zone": b"n", "miles": 1.5, "y": 3.0, "tags": None},
+            {"zone": None, "miles": 2.5, "y": 4.0, "tags": [b"a", b"b"]},
+            {"zone": b"", "miles": [3.5, 4.5], "y": 5.0, "tags": None},
+        ]
+        or all_rows(examples)[:1] == []
+    )
+    assert locate(examples, "eval", 0) == f"{name} record 2"
+
+
+def test_tfrecord_finds_a_feature_that_appears_late(tmp_path: Path) -> None:
+    write(tmp_path / "old", [{"x": [float(n)], "y": [float(n)]} for n in range(3000)] + [{"y": [1.0], "late": [7]}])
+    examples = make(tmp_path, source="tfrecord", input=str(tmp_path / "old"))
+    assert {c["name"]: c["type"] for c in examples.properties["columns"]} == {"x": "FLOAT", "y": "FLOAT", "late": "INT"}
+    assert all_rows(examples)[-1] == {"x": None, "y": 1.0, "late": 7}
+
+
+def test_tfrecord_drops_excluded_features_and_maps_names(tmp_path: Path) -> None:
+    write(tmp_path / "old", [{"trip miles": [1.0], "id": [n], "y": [2.0]} for n in range(4)])
+    examples = make(tmp_path, source="tfrecord", input=str(tmp_path / "old"), exclude=("id",))
+    assert all_rows(examples)[0] == {"trip_miles": 1.0, "y": 2.0}
+
+
+def faulty(tmp_path: Path, data: bytes, message: str, **settings: Any) -> None:
+    (tmp_path / "part-3.tfrecord").write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        make(tmp_path, source="tfrecord", input=str(tmp_path / "part-3.tfrecord"), **settings)
+    assert not [path for path in tmp_path.glob("examples-*/**/*") if path.is_file()]
+
+
+def test_tfrecord_names_file_and_record_of_a_truncated_file_and_a_corrupted_checksum(tmp_path: Path) -> None:
+    write(tmp_path / "whole", [{"x": [float(n)], "y": [float(n)]} for n in range(3000)])
+    data = (tmp_path / "whole").read_bytes()
+    size = len(data) // 3000
+    faulty(tmp_path, data[:-3], r"part-3.tfrecord` ends in the middle of record 2,999: the file is truncated")
+    flipped = bytearray(data)
+    flipped[2500 * size + 30] ^= 4
+    faulty(
+        tmp_path, bytes(flipped), r"part-3.tfrecord` is damaged: the checksum \(CRC32C\) of the data of record 2,500"
+    )
+    flipped = bytearray(data)
+    flipped[7 * size] ^= 4
+    faulty(tmp_path, bytes(flipped), r"part-3.tfrecord` is damaged: the checksum \(CRC32C\) of the length of record 7 ")
+
+
+def test_tfrecord_refuses_records_that_are_no_examples_or_change_type_or_have_no_label(tmp_path: Path) -> None:
+    faulty(tmp_path, frame(b"hello"), r"part-3.tfrecord` record 0 is no tf.train.Example: ")
+    faulty(tmp_path, b"", r"There are no records with features in `part-3.tfrecord`")
+    faulty(
+        tmp_path, b"a,y\n1,2\n" * 100, r"part-3.tfrecord` is damaged: the checksum \(CRC32C\) of the length of record 0"
+    )
+    write(tmp_path / "old", [{"x": [1.0], "y": [1.0]}, {"x": [b"a"], "y": [1.0]}])
+    faulty(tmp_path, (tmp_path / "old").read_bytes(), r"record 1: `x` is BYTES, in the records before it is FLOAT")
+    faulty(tmp_path, (tmp_path / "old").read_bytes(), r"has no column `z`, the label", label="z")
+    write(tmp_path / "old", [{"x": [1.0], "y": [b"a"]}] * 3)
+    faulty(tmp_path, (tmp_path / "old").read_bytes(), r"`part-3.tfrecord` record 0: `y`, the label, is text")
+    faulty(tmp_path, (tmp_path / "old").read_bytes(), r"`x` is FLOAT.*The type of a feature", label="y", text=("x",))

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossnet.components.statistics.sketches import (
+    QuantileSketch,
+    UniqueSketch,
+    ValueCounts,
+    hash_numbers,
+    hash_texts,
+)
+
+
+def quantile_sketch(values, batch_rows=65_536, size=4096):
+    sketch = QuantileSketch(size)
+    for start in range(0, len(values), batch_rows):
+        sketch.update(np.sort(values[start : start + batch_rows]))
+    return sketch
+
+
+def worst_rank_error(points, values):
+    """The largest difference, in rows, between a rank the points tell and the true one, at every distinct value."""
+    ordered = np.sort(values).astype(np.float64)
+    at = np.unique(np.concatenate([ordered, points.values]))
+    return np.abs(points.ranks(at) - np.searchsorted(ordered, at, side="right")).max()
+
+
+def test_quantile_sketch_is_exact_on_four_rows():
+    points = quantile_sketch(np.array([3.0, 1.0, 2.0, 2.0])).points()
+    assert points.values.tolist() == [1.0, 2.0, 3.0]
+    assert points.weights.tolist() == [1.0, 2.0, 1.0]
+    assert points.ranks(np.array([0.0, 1.0, 2.5, 9.0])).tolist() == [0.0, 1.0, 3.0, 4.0]
+    assert points.quantiles(np.array([0.0, 0.25, 0.5, 0.76, 1.0])).tolist() == [1.0, 1.0, 2.0, 3.0, 3.0]
+
+
+def test_quantile_sketch_is_exact_while_distinct_values_are_few():
+    values = np.random.default_rng(0).integers(0, 200, 300_000)
+    points = quantile_sketch(values, batch_rows=10_000).points()
+    assert points.rank_error == 0
+    assert points.weights.tolist() == np.bincount(values).tolist()
+
+
+@pytest.mark.parametrize("kind", ["normal", "ascending", "descending", "lognormal", "half_zero"])
+@pytest.mark.parametrize("batch_rows", [777, 65_536])
+def test_quantile_sketch_keeps_its_stated_bound(kind, batch_rows):
+    rng = np.random.default_rng(1)
+    values = {
+        "normal": rng.normal(size=300_000),
+        "ascending": np.arange(300_000.0),
+        "descending": -np.arange(300_000.0),
+        "lognormal": rng.lognormal(sigma=4, size=300_000),
+        "half_zero": np.where(rng.random(300_000) < 0.5, 0, rng.normal(size=300_000)),
+    }[kind].astype(np.float32)
+    points = quantile_sketch(values, batch_rows, size=1024).points()
+    batches = -(-len(values) // batch_rows)
+    assert points.rank_error <= len(values) * (1 + np.log2(batches)) / (2 * 1024)
+    assert 0 < worst_rank_error(points, values) <= points.rank_error
+
+
+def test_quantile_sketch_of_ten_million_rows_would_be_within_0_11_percent():
+    batches = 10_000_000 / 65_536
+    assert (1 + np.log2(batches)) / (2 * QuantileSketch().size) < 0.0011
+
+
+def test_quantile_sketch_bounds_its_memory():
+    sketch = quantile_sketch(np.random.default_rng(2).normal(size=1_000_000), batch_rows=2000, size=256)
+    held = [points for points in sketch._levels if points is not None]
+    assert len(held) <= 10
+    assert all(len(points.values) <= 256 for points in held)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6, width=32), max_size=200), st.lists(st.floats(-1e6, 1e6, width=32), max_size=200))
+def test_quantile_sketch_merge_equals_whole(a, b):
+    one, other = quantile_sketch(np.array(a), 16, size=400), quantile_sketch(np.array(b), 16, size=400)
+    one.merge(other)
+    whole = quantile_sketch(np.array(a + b), 16, size=400)
+    for merged, expected in zip(one.points(), whole.points(), strict=True):
+        np.testing.assert_array_equal(merged, expected)
+
+
+def test_quantile_sketch_merge_of_many_rows_keeps_the_bound():
+    values = np.random.default_rng(3).normal(size=400_000)
+    shards = [quantile_sketch(part, 9999, size=512) for part in np.array_split(values, 7)]
+    for shard in shards[1:]:
+        shards[0].merge(shard)
+    points = shards[0].points()
+    assert points.total == pytest.approx(400_000)
+    assert worst_rank_error(points, values) <= points.rank_error <= 400_000 * (1 + np.log2(41) + 1) / (2 * 512)
+
+
+def test_unique_sketch_is_exact_when_few_and_near_when_many():
+    few, many = UniqueSketch(), UniqueSketch()
+    for start in range(0, 200_000, 20_000):
+        values = np.arange(start, start + 20_000)
+        few.update(hash_numbers(values % 1000))
+        many.update(hash_numbers(values))
+    assert few.estimate == 1000
+    assert many.estimate == pytest.approx(200_000, rel=4 / np.sqrt(4094))
+
+
+def test_unique_sketch_merge_equals_whole():
+    values = np.random.default_rng(4).integers(0, 30_000, 100_000)
+    one, other, whole = UniqueSketch(), UniqueSketch(), UniqueSketch()
+    one.update(hash_numbers(values[:60_000]))
+    other.update(hash_numbers(values[60_000:]))
+    one.merge(other)
+    whole.update(hash_numbers(values))
+    assert one.estimate == whole.estimate
+
+
+def test_hash_of_zero_is_one_for_both_signs():
+    assert len(set(hash_numbers(np.array([0.0, -0.0], np.float32)).tolist())) == 1
+
+
+def test_hash_of_text_is_the_same_in_every_process():
+    assert hash_texts([b"", b"zone 1"]).tolist() == [13020603013274838756, 4147022663083867249]
+
+
+def test_value_counts_are_exact_up_to_twice_their_capacity():
+    counts = ValueCounts(capacity=3)
+    counts.update([b"a", b"b", b"c", b"d", b"e", b"f", b"a"])
+    assert (counts.unique, counts.count_error) == (6, 0)
+    assert counts.most_common(3) == [(b"a", 2), (b"b", 1), (b"c", 1)]
+
+
+def test_value_counts_forget_the_rare_and_say_how_wrong_they_may_be():
+    rng = np.random.default_rng(5)
+    texts = [b"%d" % value for value in np.minimum(rng.zipf(1.3, 50_000), 10**9)]
+    counts = ValueCounts(capacity=500)
+    for start in range(0, len(texts), 1000):
+        counts.update(texts[start : start + 1000])
+        assert len(counts.counts) <= 1000
+    true = ValueCounts(capacity=10**6)
+    true.update(texts)
+    assert counts.count_error > 0
+    assert counts.unique == pytest.approx(true.unique, rel=4 / np.sqrt(4094))
+    for value, count in true.most_common(50):
+        assert count - counts.count_error <= counts.counts[value] <= count
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=3), max_size=60), st.lists(st.binary(max_size=3), max_size=60))
+def test_value_counts_merge_equals_whole(a, b):
+    one, other, whole = ValueCounts(), ValueCounts(), ValueCounts()
+    one.update(a)
+    other.update(b)
+    whole.update(a + b)
+    one.merge(other)
+    assert (one.unique, one.most_common(9)) == (whole.unique, whole.most_common(9))

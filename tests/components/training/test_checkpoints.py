@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossnet.components.errors import TrainingError
+from crossnet.components.training.checkpoints import Checkpoint, differences, read_checkpoint, write_checkpoint
+
+CHECKPOINT = Checkpoint({"kind": "dense", "units": [3, 3]}, {"epoch": 4}, {"weight_0": np.arange(6.0).reshape(2, 3)})
+
+
+def test_checkpoint_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "new", CHECKPOINT)
+    found = read_checkpoint(tmp_path / "new", CHECKPOINT.identity)
+    assert found is not None
+    assert found.state == {"epoch": 4}
+    assert found.arrays["weight_0"].tobytes() == CHECKPOINT.arrays["weight_0"].tobytes()
+
+
+def test_checkpoint_leaves_one_file_only(tmp_path: Path) -> None:
+    for _ in range(2):
+        write_checkpoint(tmp_path, CHECKPOINT)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
+
+
+def test_checkpoint_that_was_cut_short_while_written_is_not_seen(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-checkpoint.npz").write_bytes(b"half")
+    assert read_checkpoint(tmp_path, CHECKPOINT.identity) is None
+
+
+def test_checkpoint_of_another_training_is_refused_with_all_differences(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, CHECKPOINT)
+    sentence = (
+        r'another training: `kind` is "dense" there, "cross_layer" here; `units` is \[3, 3\] there, \[4\] here\. Remove'
+    )
+    with pytest.raises(TrainingError, match=sentence):
+        read_checkpoint(tmp_path, {"kind": "cross_layer", "units": [4]})
+
+
+def test_differences_look_into_nested_values() -> None:
+    assert differences({"a": {"b": 1}}, {"a": {"b": 1}}) == ""
+    assert differences({"a": {"b": 1}}, {"a": {"b": 2}}) == "`b` is 1 there, 2 here"

@@ -1,0 +1,173 @@
+"""The loop: Keras' updates, streaming, shuffling, early stopping, checkpoints, history."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras
+
+from crossnet.components.errors import TrainingError
+from crossnet.components.networks.models import build_network, initialize
+from crossnet.components.params import CrossLayerParams, DenseParams, TrainerParams
+from crossnet.components.training.epoch import EpochLoop
+from crossnet.components.training.fit import History, fit
+from crossnet.components.training.rows import Rows
+from support.training_fixtures import article_table
+
+ROWS = 250
+PARAMS = TrainerParams(epochs=4, batch_size=60, learning_rate=0.05)
+
+
+class Killed(Exception):
+    """Stands for a kill between two epochs."""
+
+
+def rows(count: int = ROWS, chunk: int = ROWS) -> Rows:
+    table = article_table(count)
+    x = np.array([table["x0"], table["x1"], table["x2"]], np.float32).T
+    return Rows((np.ascontiguousarray(x),), np.array(table["y"], np.float32), chunk)
+
+
+def stop(*_: Any) -> None:
+    raise FloatingPointError
+
+
+def network(kind: str = "cross_layer", **settings: Any) -> Any:
+    architecture = DenseParams() if kind == "dense" else CrossLayerParams(**settings)
+    made = build_network(kind, architecture, num_numbers=3)
+    initialize(made, seed=1)
+    return made
+
+
+def train(params: TrainerParams = PARAMS, chunk: int = ROWS, **arguments: Any) -> tuple[list[Any], History]:
+    made = network()
+    history = fit(made, rows(chunk=chunk), rows(50), params=params, not_finite=stop, **arguments)
+    return made.get_weights(), history
+
+
+def assert_same_bytes(first: list[Any], second: list[Any]) -> None:
+    assert [weight.tobytes() for weight in first] == [weight.tobytes() for weight in second]
+
+
+@pytest.mark.parametrize(("kind", "optimizer"), [("tfrs_cross", "adagrad"), ("cross_layer", "adam")])
+def test_fit_makes_the_updates_of_keras_fit(kind: str, optimizer: str) -> None:
+    ours, theirs = network(kind), network(kind)
+    data = rows()
+    adam = {"beta_1": 0.95, "beta_2": 0.98, "epsilon": 1e-3}
+    params = dataclasses.replace(PARAMS, optimizer=optimizer, schedule="constant", learning_rate=0.01, **adam)
+    history = fit(ours, data, None, params=params, not_finite=stop)
+    config = {"learning_rate": 0.01} | (adam if optimizer == "adam" else {})
+    theirs.compile(tf_keras.optimizers.get({"class_name": optimizer, "config": config}), "mse")
+    expected = theirs.fit(data.inputs[0], data.label, batch_size=60, epochs=4, shuffle=False, verbose=0)
+    for mine, reference in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, reference, atol=2e-6)
+    np.testing.assert_allclose(history["loss"], expected.history["loss"], rtol=1e-4)
+
+
+def test_fit_adds_the_penalty_of_a_regularizer_as_keras_does() -> None:
+    ours, theirs = network(kernel_regularizer=0.1), network(kernel_regularizer=0.1)
+    params = dataclasses.replace(PARAMS, optimizer="sgd", schedule="constant")
+    fit(ours, rows(), None, params=params, not_finite=stop)
+    theirs.compile(tf_keras.optimizers.SGD(0.05), "mse")
+    theirs.fit(rows().inputs[0], rows().label, batch_size=60, epochs=4, shuffle=False, verbose=0)
+    for mine, reference in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, reference, atol=1e-6)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_fit_gives_the_same_bytes_for_the_same_seed_also_when_rows_are_streamed(shuffle: bool) -> None:
+    params = dataclasses.replace(PARAMS, shuffle=shuffle)
+    weights, history = train(params)
+    again, _ = train(params)
+    streamed, streamed_history = train(params, chunk=130)
+    assert_same_bytes(weights, again)
+    assert_same_bytes(weights, streamed)
+    assert history["loss"] == streamed_history["loss"]
+
+
+def test_shuffle_orders_rows_by_seed() -> None:
+    orders = [train(dataclasses.replace(PARAMS, shuffle=True, seed=seed))[0] for seed in (1, 2)]
+    assert orders[0][0].tobytes() != orders[1][0].tobytes()
+
+
+@pytest.mark.parametrize("settings", [{}, {"shuffle": True}, {"optimizer": "adagrad", "early_stopping_patience": 3}])
+def test_fit_goes_on_after_a_kill_as_if_it_had_not_happened(settings: Any, tmp_path: Path) -> None:
+    params = dataclasses.replace(PARAMS, checkpoint_every=2, **settings)
+    expected, expected_history = train(params)
+
+    def kill(epoch: int, _: History) -> None:
+        if epoch == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(params, checkpoint_dir=tmp_path, identity={"kind": "a"}, on_epoch=kill)
+    epochs: list[int] = []
+    weights, history = train(
+        params, checkpoint_dir=tmp_path, identity={"kind": "a"}, on_epoch=lambda epoch, _: epochs.append(epoch)
+    )
+    assert epochs == [2, 3]
+    assert_same_bytes(weights, expected)
+    assert (history["loss"], history["eval_loss"]) == (expected_history["loss"], expected_history["eval_loss"])
+
+
+def test_fit_refuses_a_checkpoint_of_another_training(tmp_path: Path) -> None:
+    params = dataclasses.replace(PARAMS, checkpoint_every=1)
+    train(params, checkpoint_dir=tmp_path, identity={"kind": "dense", "units": [3]})
+    with pytest.raises(TrainingError, match='is of another training: `kind` is "dense" there, "cross_layer" here'):
+        train(params, checkpoint_dir=tmp_path, identity={"kind": "cross_layer", "units": [3]})
+
+
+def test_fit_refuses_a_damaged_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(TrainingError, match=r"cannot be read .*Remove `checkpoint\.npz` from"):
+        train(checkpoint_dir=tmp_path)
+
+
+def test_early_stopping_gives_back_the_best_weights() -> None:
+    params = dataclasses.replace(
+        PARAMS, epochs=60, optimizer="sgd", schedule="constant", learning_rate=0.02, early_stopping_patience=4
+    )
+    made = network()
+    held_out = Rows((rows(50).inputs[0],), np.ones(50, np.float32), 50)  # a label that training leads away from
+    history = fit(made, rows(), held_out, params=params, not_finite=stop)
+    epochs, best = len(history["eval_loss"]), int(np.argmin(history["eval_loss"]))
+    assert epochs < 60
+    assert epochs == best + 1 + 4
+    predictions = made(held_out.inputs[0]).numpy()[:, 0]
+    assert float(np.mean((predictions - 1) ** 2)) == pytest.approx(history["eval_loss"][best], rel=1e-5)
+
+
+def test_history_is_in_the_labels_unit_and_states_the_rate() -> None:
+    _, plain = train()
+    _, scaled = train(label_scale=10.0)
+    np.testing.assert_allclose(scaled["loss"], np.multiply(plain["loss"], 100))
+    np.testing.assert_allclose(scaled["eval_loss"], np.multiply(plain["eval_loss"], 100))
+    assert len(plain["seconds"]) == 4
+    assert 0 < plain["learning_rate"][-1] < plain["learning_rate"][0] < 0.05
+
+
+def test_fit_stops_at_the_update_whose_loss_is_not_finite() -> None:
+    data = rows()
+    data.label[130] = np.nan  # in the third batch
+    found: list[Any] = []
+
+    def report(losses: Any, epoch: int, order: Any, rate: float) -> None:
+        found.extend([len(losses), epoch, order, rate])
+        raise FloatingPointError
+
+    made = network()
+    with pytest.raises(FloatingPointError):
+        fit(made, data, None, params=PARAMS, not_finite=report)
+    assert found[:3] == [3, 0, None]
+
+
+def test_early_stopping_never_takes_an_epoch_without_a_number_for_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([3.0, 2.0, float("nan"), 4.0, 5.0])
+    monkeypatch.setattr(EpochLoop, "mean_squared_error", lambda self, rows: next(found))
+    params = dataclasses.replace(PARAMS, epochs=5, early_stopping_patience=3)
+    _, history = train(params)
+    assert len(history["eval_loss"]) == 5  # the best is the second: three more, and it stops

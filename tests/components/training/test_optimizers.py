@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from crossnet.components.params import OPTIMIZERS
+from crossnet.components.training.optimizers import Optimizer
+
+
+# Keras takes its constants through float32, the kernels do not: that much differs.
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer_makes_the_updates_of_keras(name: str, dtype: str) -> None:
+    random = np.random.default_rng(1)
+    rates = (0.3 * (1 + np.cos(np.arange(30) / 10))).astype(np.float32)
+    theirs = tf_keras.optimizers.get({"class_name": name, "config": {}})
+    start = random.normal(size=(4, 3))
+    reference, variable = tf.Variable(start, dtype=dtype), tf.Variable(start, dtype=dtype)
+    ours = Optimizer(name, [variable])
+    for rate, size in zip(rates, ours.step_sizes(rates.astype(np.float64), 0), strict=True):
+        gradient = tf.constant(random.normal(size=(4, 3)), dtype)
+        theirs.learning_rate = rate
+        theirs.apply_gradients([(gradient, reference)])
+        ours.apply([gradient], tf.constant(size, dtype))
+    np.testing.assert_allclose(variable, reference, rtol=3e-5, atol=3e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer_treats_rows_of_an_embedding_as_keras_does(name: str) -> None:
+    theirs = tf_keras.optimizers.get({"class_name": name, "config": {"learning_rate": 0.125}})
+    reference, variable = tf.Variable(tf.ones([3, 2], tf.float64)), tf.Variable(tf.ones([3, 2], tf.float64))
+    ours = Optimizer(name, [variable])
+    for size in ours.step_sizes(np.full(5, 0.125), 0):
+        gradient = tf.IndexedSlices(tf.ones([2, 2], tf.float64), tf.constant([2, 2]), tf.constant([3, 2]))
+        theirs.apply_gradients([(gradient, reference)])
+        ours.apply([gradient], tf.constant(size, tf.float64))
+    np.testing.assert_allclose(variable, reference, atol=1e-6)
+
+
+def test_adam_step_sizes_go_on_from_the_first_update_asked_for() -> None:
+    optimizer = Optimizer("adam", [tf.Variable([1.0])])
+    rates = np.linspace(1, 2, 10)
+    np.testing.assert_array_equal(optimizer.step_sizes(rates, 0)[4:], optimizer.step_sizes(rates[4:], 4))

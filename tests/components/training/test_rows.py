@@ -1,0 +1,93 @@
+"""Rows in chunks: whole batches, in any order, and read ahead where they do not fit in memory."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crossnet.components.training.rows import Rows
+
+
+class Recorded(np.ndarray):
+    """An array that notes which rows are taken from it, and in which thread."""
+
+    taken: list[tuple[int, str]]
+    noted: threading.Condition
+
+    def __getitem__(self, rows: Any) -> Any:
+        first = rows.start if isinstance(rows, slice) else rows[0]
+        with self.noted:
+            self.taken.append((int(first), threading.current_thread().name))
+            self.noted.notify_all()
+        return np.asarray(self)[rows]
+
+    def waits_for(self, chunks: int) -> bool:
+        with self.noted:
+            return self.noted.wait_for(lambda: len(self.taken) >= chunks, timeout=10)
+
+
+def recorded(count: int) -> Recorded:
+    array = np.arange(count, dtype=np.float32)[:, None].view(Recorded)
+    array.taken, array.noted = [], threading.Condition()
+    return array
+
+
+def label(count: int) -> np.ndarray[Any, Any]:
+    return np.arange(count, dtype=np.float32)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_the_next_chunk_is_read_while_this_one_is_used(shuffled: bool) -> None:
+    array = recorded(10)
+    chunks = Rows((array,), label(10), chunk=5).chunks(2, np.arange(10) if shuffled else None)
+    assert next(chunks)[0] == 0
+    assert array.waits_for(2)  # and nobody has asked for it
+    assert [first for first, _ in array.taken] == [0, 4]  # one ahead, no more
+    assert [first for first, _, _ in chunks] == [4, 8]
+    assert [first for first, _ in array.taken] == [0, 4, 8]
+    assert threading.current_thread().name not in {thread for _, thread in array.taken}
+
+
+def test_rows_in_memory_are_handed_over_as_they_are() -> None:
+    array = recorded(10)
+    ((first, (inputs,), _),) = Rows((array,), label(10), chunk=10).chunks(5)
+    assert first == 0
+    assert np.shares_memory(inputs, array)
+    assert array.taken == [(0, threading.current_thread().name)]
+
+
+def test_chunks_of_a_mapped_file_are_read_not_promised(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((10, 1), np.float32))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for _, (inputs,), _ in Rows((mapped,), label(10), chunk=5).chunks(5):
+        assert not np.shares_memory(inputs, mapped)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 5, 7, 10])
+@pytest.mark.parametrize("batch", [1, 3, 10, 20])
+def test_chunks_are_whole_batches_of_all_rows(chunk: int, batch: int) -> None:
+    order = np.random.default_rng(0).permutation(10)
+    x = np.arange(10, dtype=np.float32)[:, None]
+    parts = list(Rows((x,), label(10), chunk).chunks(batch, order))
+    assert all(len(values) % batch == 0 for _, _, values in parts[:-1])
+    np.testing.assert_array_equal(np.concatenate([values for _, _, values in parts]), order)
+    np.testing.assert_array_equal(np.concatenate([inputs for _, (inputs,), _ in parts])[:, 0], order)
+    assert [first for first, _, _ in parts] == list(np.cumsum([0, *(len(values) for _, _, values in parts[:-1])]))
+
+
+def test_a_reader_that_is_left_early_ends() -> None:
+    before = threading.active_count()
+    chunks = Rows((label(10)[:, None],), label(10), chunk=2).chunks(1)
+    next(chunks)
+    assert threading.active_count() == before + 1
+    chunks.close()
+    assert threading.active_count() == before
+
+
+def test_an_error_of_the_reader_reaches_the_caller() -> None:
+    with pytest.raises(IndexError):
+        list(Rows((label(10)[:, None],), label(10), chunk=2).chunks(1, np.full(10, 99)))

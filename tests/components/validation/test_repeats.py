@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossnet.components.hashing import mix
+from crossnet.components.validation import repeats
+from crossnet.components.validation.repeats import Repeats, RowHashes
+
+
+def find_repeats(**table):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows"
+        with RowHashes(path, {split: len(values) for split, values in table.items()}) as hashes:
+            for values in table.values():
+                hashes.add(np.array(values, np.uint64))
+            found = hashes.find_repeats()
+        assert not path.exists()
+    return found
+
+
+def test_rows_that_were_there_before_are_counted_in_table_order():
+    repeated, leaked = find_repeats(train=[7, 3, 7, 5, 7], eval=[1, 5, 1, 7])
+    assert repeated == Repeats(5, ("train", 2))  # 7, 7 in train; 5, 1, 7 in eval
+    assert leaked == {"eval": Repeats(2, ("eval", 1))}
+
+
+def test_without_repeats_nothing_is_found():
+    assert find_repeats(train=[1, 2], eval=[]) == (Repeats(), {"eval": Repeats()})
+    assert find_repeats(train=[], eval=[]) == (Repeats(), {"eval": Repeats()})
+
+
+def test_rows_that_are_all_equal_repeat_all_but_once():
+    assert find_repeats(train=[9] * 10, eval=[9] * 3) == (Repeats(12, ("train", 1)), {"eval": Repeats(3, ("eval", 0))})
+
+
+small = st.lists(st.integers(0, 20), max_size=15)
+
+
+@pytest.mark.parametrize(("range_rows", "chunk_rows"), [(1, 4), (7, 5), (1 << 20, 1 << 18)])
+@settings(deadline=None)
+@given(train=small, held=small, test=small)
+def test_repeats_equal_a_count_by_hand(range_rows, chunk_rows, train, held, test):
+    table = {"train": train, "eval": held, "test": test}
+    seen, places = set(), []
+    for split, values in table.items():
+        for place, value in enumerate(values):
+            if value in seen:
+                places.append((split, place))
+            seen.add(value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repeats, "RANGE_ROWS", range_rows)
+        patch.setattr(repeats, "CHUNK_ROWS", chunk_rows)
+        spread = {split: mix(np.array(values, np.uint64)) for split, values in table.items()}
+        repeated, leaked = find_repeats(**spread)
+    assert repeated == Repeats(len(places), places[0] if places else None)
+    for split in ("eval", "test"):
+        leaks = [place for place, value in enumerate(table[split]) if value in train]
+        assert leaked[split] == Repeats(len(leaks), (split, leaks[0]) if leaks else None)

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from crossnet.components.records.dataset import Column
+from crossnet.components.validation.column_rules import MISSING, NAN, RANGE
+from crossnet.components.validation.row_rules import RowRule, RowScan, broken_rows, data_rules, hash_rows, schema_rules
+from support.column_fixtures import numbers, statistics_of, texts
+
+
+def feature(text):
+    from google.protobuf import text_format
+
+    return text_format.Parse(text, schema_pb2.Feature(name="c"))
+
+
+def rules_of(type_name, column, schema_text, vocabulary=(), **settings):
+    statistics = statistics_of(type_name, column, **settings).proto()
+    return list(schema_rules(feature(schema_text), vocabulary, statistics, is_label=False))
+
+
+def broken(rule, column):
+    return np.flatnonzero(broken_rows(rule, column)).tolist()
+
+
+def test_rules_are_made_only_for_what_the_statistics_show():
+    clean = statistics_of("FLOAT", numbers([1.0, 2.0])).proto()
+    assert list(data_rules("c", clean, is_label=True)) == []
+    odd = statistics_of("FLOAT", numbers([math.nan, math.inf, None])).proto()
+    assert [rule.rule.name for rule in data_rules("c", odd, is_label=True)] == ["nan", "infinity", "missing_label"]
+    assert [rule.rule.name for rule in data_rules("c", odd, is_label=False)] == ["nan", "infinity"]
+
+
+def test_range_counts_what_lies_outside_and_leaves_nan_to_its_own_rule():
+    column = numbers([0.0, -1.0, math.nan, 3.5, math.inf, None, 3.0])
+    (rule,) = rules_of("FLOAT", column, "float_domain { min: 0 max: 3 }")
+    assert broken(rule, column) == [1, 3]
+    assert rule.text == "`c` reaches -1.0 and 3.5, schema allows 0 to 3,"
+
+
+def test_a_range_may_be_open_at_one_end():
+    column = numbers([1, 9], np.int64)
+    (below,) = rules_of("INT", column, "int_domain { min: 5 }")
+    (above,) = rules_of("INT", column, "int_domain { max: 5 }")
+    assert (below.text, broken(below, column)) == ("`c` reaches 1, schema allows at least 5,", [0])
+    assert (above.text, broken(above, column)) == ("`c` reaches 9, schema allows at most 5,", [1])
+
+
+def test_a_bound_of_one_tenth_holds_a_value_of_one_tenth():
+    assert rules_of("FLOAT", numbers([0.1]), "float_domain { min: 0.1 max: 0.1 }") == []
+    (rule,) = rules_of("FLOAT", numbers([0.2]), "float_domain { max: 0.1 }")
+    assert rule.text == "`c` reaches 0.2, schema allows at most 0.1,"
+
+
+def test_a_large_integer_is_compared_exactly():
+    column = numbers([2**60, 2**60 + 1], np.int64)
+    (rule,) = rules_of("INT", column, f"int_domain {{ max: {2**60} }}")
+    assert broken(rule, column) == [1]
+
+
+def test_new_categories_are_found_also_where_the_statistics_list_only_the_frequent():
+    column = texts([b"a", b"a", b"b", b"b", b"x", None])
+    (listed,) = rules_of("BYTES", column, "", ("a", "b"))
+    (unlisted,) = rules_of("BYTES", column, "", ("a", "b"), max_vocabulary=2)
+    assert listed.text == "`c` has values that the schema does not list ('x')"
+    assert unlisted.text == "`c` has values that the schema does not list"
+    assert broken(listed, column) == broken(unlisted, column) == [4]
+    assert rules_of("BYTES", column, "", ("a", "b", "x")) == []
+
+
+def test_a_value_that_is_no_text_is_a_new_category():
+    column = texts([b"a", b"\xff"])
+    (rule,) = rules_of("BYTES", column, "", ("a",))
+    assert broken(rule, column) == [1]
+
+
+def test_many_and_long_new_categories_are_shortened():
+    column = texts([b"a" * 50, b"b", b"c", b"d"])
+    (rule,) = rules_of("BYTES", column, "", ("z",))
+    assert rule.text.endswith(f"('{'a' * 37}...', 'b', 'c', ...)")
+
+
+def test_presence_is_judged_by_share_and_by_count():
+    column = numbers([1.0, None, None, 4.0])
+    assert rules_of("FLOAT", column, "presence { min_fraction: 0.5 min_count: 2 }") == []
+    (share,) = rules_of("FLOAT", column, "presence { min_fraction: 0.6 }")
+    (count,) = rules_of("FLOAT", column, "presence { min_count: 3 }")
+    assert (share.rule, count.rule) == (MISSING, MISSING)
+    assert broken(share, column) == [1, 2]
+
+
+def test_a_row_of_several_values_breaks_a_rule_once():
+    lengths = np.array([2, 0, 3])
+    column = Column(np.array([1, 9, 9, 9, 1], np.int64), lengths > 0, lengths)
+    rule = RowRule("c", RANGE, lambda values: values > 5, "")
+    assert broken_rows(rule, column).tolist() == [True, False, True]
+    assert broken_rows(RowRule("c", MISSING, None, ""), column).tolist() == [False, True, False]
+
+
+def test_a_scan_counts_over_batches_and_keeps_the_first_record():
+    scan = RowScan("eval", 5, [RowRule("c", NAN, np.isnan, "`c` is NaN")])
+    for batch in ([1.0, 2.0], [3.0, math.nan, math.nan]):
+        scan.update({"c": numbers(batch)})
+    (found,) = scan.findings()
+    assert (found.count, found.rows, found.first, found.text) == (2, 5, ("eval", 3), "`c` is NaN in 2 of 5 rows")
+
+
+cell = st.tuples(
+    st.one_of(st.none(), st.sampled_from([0.0, 1.0, 2.0])), st.one_of(st.none(), st.sampled_from([b"", b"a", b"b"]))
+)
+
+
+@settings(deadline=None)
+@given(st.lists(cell, min_size=1, max_size=30))
+def test_rows_have_equal_hashes_exactly_when_they_are_equal(rows):
+    columns = {"x": numbers([x for x, _ in rows]), "t": texts([t for _, t in rows])}
+    found = hash_rows(columns)
+    assert len(set(found.tolist())) == len(set(rows))
+    # A column that is whole in one batch and has holes in another is hashed alike.
+    alone = [hash_rows({"x": numbers([x]), "t": texts([t])})[0] for x, t in rows]
+    assert found.tolist() == alone
+
+
+def test_values_in_another_column_or_order_make_another_row():
+    def lists(values, lengths):
+        lengths = np.array(lengths)
+        return {"c": Column(np.array(values, np.int64), lengths > 0, lengths)}
+
+    assert hash_rows({"a": numbers([1]), "b": numbers([2])}) != hash_rows({"a": numbers([2]), "b": numbers([1])})
+    found = hash_rows(lists([1, 2, 2, 1, 1, 2], [2, 2, 2]))
+    assert found[0] == found[2] != found[1]
+    found = hash_rows(lists([1, 2, 3], [1, 2, 0]))
+    assert len(set(found.tolist())) == 3
+    assert hash_rows(lists([1, 5, 6], [1, 2]))[0] == hash_rows({"c": numbers([1], np.int64)})[0]
+    assert hash_rows({"c": numbers([0.0])}) == hash_rows({"c": numbers([-0.0])})

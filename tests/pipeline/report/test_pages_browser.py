@@ -1,0 +1,158 @@
+"""The report in headless Chromium: no console errors, every section there, fit for a phone; pictures are kept."""
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from support.report_fixtures import CLOSED, FAILED, PARTIAL, PUSHED, SECTIONS, make_runs
+
+PHONE, DESK = 390, 1150
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--enable-logging=stderr",
+    "--v=0",
+)
+
+
+def find_chromium():
+    """Returns Chromium's path; without one the test skips, or fails where it must not be absent."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    reason = "no Chromium on PATH; on Debian: apt-get install chromium"
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs the browser test: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browse(tmp_path_factory):
+    """Opens a file and returns its DOM as text and the messages of its console; may keep a picture."""
+    chromium = find_chromium()
+    profile = tmp_path_factory.mktemp("chromium")
+
+    def browse(file, *options, picture=None, size=(DESK, 2000)):
+        command = [chromium, *FLAGS, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}", *options]
+        command += [f"--screenshot={picture}"] if picture else []
+        done = subprocess.run(
+            [*command, "--dump-dom", f"file://{quote(str(file))}"], capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout, re.findall(r":CONSOLE[:(].*", done.stderr)
+
+    return browse
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, browse):  # without a browser no run is made
+    return make_runs(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """The folder for screenshots: $CROSSNET_SCREENSHOTS, else a temporary one."""
+    chosen = os.environ.get("CROSSNET_SCREENSHOTS")
+    folder = Path(chosen).absolute() if chosen else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def frame(path, page, width, height):
+    """Writes a page that shows `page` in a frame as wide as a phone: headless windows are at least 500 wide."""
+    source = html.escape(page.read_text(encoding="utf-8"))
+    style = f"border:0;width:{width}px;height:{height}px"
+    path.write_text(f'<!doctype html><body style="margin:0"><iframe srcdoc="{source}" style="{style}"></iframe>')
+    return path
+
+
+def is_picture(path):
+    return path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size > 20_000
+
+
+def test_browser_notices_a_console_error(browse, tmp_path):
+    page = tmp_path / "broken.html"
+    page.write_text("<!doctype html><script>console.error('boom')</script>")
+    _, console = browse(page)
+    assert len(console) == 1
+    assert "boom" in console[0]
+
+
+@pytest.mark.parametrize(("theme", "options"), [("light", ()), ("dark", ("--blink-settings=preferredColorScheme=0",))])
+def test_report_opens_without_console_errors(browse, store, pictures, theme, options):
+    picture = pictures / f"report-{theme}.png"
+    dom, console = browse(store.runs / PUSHED / "report.html", *options, picture=picture, size=(DESK, 8000))
+    assert console == []
+    assert re.findall(r'<section id="(\w+)"', dom) == SECTIONS
+    assert is_picture(picture)
+
+
+@pytest.mark.parametrize("run", [FAILED, CLOSED])
+def test_report_of_a_run_that_did_not_push_opens_without_console_errors(browse, store, pictures, run):
+    picture = pictures / f"report-{run}.png"
+    dom, console = browse(store.runs / run / "report.html", picture=picture)
+    assert console == []
+    assert re.findall(r'<section id="(\w+)"', dom) == SECTIONS
+    assert is_picture(picture)
+
+
+def test_index_opens_without_console_errors(browse, store, pictures):
+    dom, console = browse(store.runs / "index.html", picture=pictures / "index.png", size=(DESK, 1000))
+    assert console == []
+    assert re.findall(r'<section id="(\w+)"', dom) == ["rmse", "runs"]
+
+
+def test_report_fits_a_phone(browse, store, pictures, tmp_path):
+    picture = pictures / "report-phone.png"
+    browse(
+        frame(tmp_path / "phone.html", store.runs / PUSHED / "report.html", PHONE, 9000),
+        picture=picture,
+        size=(PHONE, 9000),
+    )
+    assert is_picture(picture)
+
+
+def test_pages_are_never_wider_than_the_window(browse, store, tmp_path):
+    pages = [store.runs / run / "report.html" for run in (PUSHED, CLOSED, FAILED, PARTIAL)] + [
+        store.runs / "index.html"
+    ]
+    sources = [html.escape(page.read_text(encoding="utf-8")) for page in pages]
+    frames = "".join(
+        f'<iframe style="width:{width}px;height:800px" srcdoc="{source}"></iframe>'
+        for source in sources
+        for width in (PHONE, DESK)
+    )
+    script = """
+      addEventListener("load", () => {
+        const found = [...document.querySelectorAll("iframe")].map(frame => {
+          const page = frame.contentDocument;
+          return {wide: page.documentElement.scrollWidth, window: frame.contentWindow.innerWidth,
+                  text: Math.min(...[...page.querySelectorAll("svg")].filter(e => e.getClientRects().length).map(
+                    e => e.getBoundingClientRect().width / e.viewBox.baseVal.width))};
+        });
+        document.body.textContent = JSON.stringify(found);
+      });
+    """
+    probe = tmp_path / "probe.html"
+    probe.write_text(f"<!doctype html><body>{frames}<script>{script}</script>")
+    dom, console = browse(probe)
+    found = json.loads(html.unescape(re.search(r"\[.*\]", dom).group()))
+    assert console == []
+    assert len(found) == 10
+    for page in found:
+        assert page["wide"] <= page["window"]
+        assert page["text"] is None or page["text"] > 0.8  # a picture's letters, 11 px, are not shrunk below 9

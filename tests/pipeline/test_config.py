@@ -1,0 +1,111 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from crossnet.components.errors import SettingsError
+from crossnet.pipeline.config import Config, load_config, setting_names, to_toml
+
+
+def test_config_default_is_the_built_in_table_with_a_gate():
+    config = load_config()
+    assert config.example_gen.source == "synthetic"
+    assert config.evaluator.max_rmse == 0.01
+    assert config.models == ("cross_layer", "tfrs_cross", "dense")
+
+
+def test_config_article_is_the_article_to_the_letter():
+    trainer = load_config(Path("article")).trainer
+    assert (trainer.optimizer, trainer.learning_rate, trainer.epochs, trainer.batch_size, trainer.schedule) == (
+        ("adagrad", 0.4, 100, 1000, "constant")
+    )
+
+
+@pytest.mark.parametrize("name", ["default", "article", "csv"])
+def test_config_written_out_reads_back_equal(name, tmp_path):
+    config = load_config(Path(name), ["dense.units=[5, 4]", "evaluator.max_rmse=none", 'evaluator.slices=[["x0"]]'])
+    (tmp_path / "config.toml").write_text(to_toml(config))
+    assert load_config(tmp_path / "config.toml") == config
+
+
+def test_config_lists_every_mistake_at_once(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'modles = []\n[trainer]\nlearning_rat = 1\nepochs = 1.5\noptimizer = "adm"\n[evaluator]\nmax_rmse = 0\n'
+        "[cross_layer]\nnum_layers = 0\n[pusher]\nmodel_name = 3.5\n"
+    )
+    with pytest.raises(SettingsError) as caught:
+        load_config(file)
+    assert str(caught.value).splitlines() == [
+        "7 settings are wrong in mine.toml:",
+        "Unknown setting `modles`. Did you mean `models`?",
+        "Unknown setting `trainer.learning_rat`. Did you mean `trainer.learning_rate`?",
+        "`trainer.epochs` must be a whole number. Received 1.5.",
+        "`trainer.optimizer` must be one of adam, adagrad, sgd, rmsprop. Received 'adm'. Did you mean 'adam'?",
+        "`evaluator.max_rmse` must be a finite number above 0. Received 0.0.",
+        "`cross_layer.num_layers` must be a finite number at least 1. Received 0.",
+        "`pusher.model_name` must be text. Received 3.5.",
+    ]
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-inf"])
+def test_config_refuses_max_rmse_that_is_no_positive_number(value):
+    with pytest.raises(SettingsError, match=r"`evaluator.max_rmse` must be a finite number above 0\. Received"):
+        load_config(None, [f"evaluator.max_rmse={value}"])
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b", "n" * 300, "ü"])
+def test_config_refuses_a_model_name_that_is_no_plain_folder_name(name):
+    with pytest.raises(SettingsError, match=r"`model_name` must be a plain name: letters, digits, .* Received '") as e:
+        load_config(None, [f"pusher.model_name={name}"])
+    assert e.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("evaluator.max_rmse=low", "`evaluator.max_rmse` must be a number, or \"none\". Received 'low'."),
+        ("trainer.shuffle=1", "`trainer.shuffle` must be true or false. Received 1."),
+        ("dense.units=3", "`dense.units` must be a list (a whole number each). Received 3."),
+        ("dense.units=[3, 0]", "`dense.units` must be a finite number at least 1. Received 0."),
+        ("dense=3", "`dense` is a section; its settings are written `dense.key`. Received 3."),
+        ("trainer.epochs", "`--set trainer.epochs` has no value. Write it as `--set section.key=value`."),
+        ('models=["dense", "dense"]', "`models` must name at least one kind and none twice."),
+        ('models=["cros_layer"]', "Received 'cros_layer'. Did you mean 'cross_layer'?"),
+        ("cross_layer.structure=stacked", "`structure` and `deep_units` disagree"),
+        ("models.x=1", "`models` has no setting `x`: it is not a section."),
+    ],
+)
+def test_config_explains_a_wrong_setting(override, sentence):
+    with pytest.raises(SettingsError) as caught:
+        load_config(None, ["models=[]", override] if override.startswith("models.x") else [override])
+    assert sentence in str(caught.value)
+
+
+def test_config_names_the_shipped_files_when_there_is_no_such_file():
+    with pytest.raises(SettingsError, match=r"No config file `missing\.toml`.*article, csv, default"):
+        load_config(Path("missing.toml"))
+
+
+def test_config_says_where_toml_is_broken(tmp_path):
+    (tmp_path / "mine.toml").write_text("models = [\n\n= 3")
+    with pytest.raises(SettingsError, match=r"mine\.toml` is not valid TOML: .*line 3"):
+        load_config(tmp_path / "mine.toml")
+
+
+def test_config_takes_paths_relative_to_its_file_and_to_the_shell_for_set(tmp_path, monkeypatch):
+    (tmp_path / "mine.toml").write_text('[example_gen]\nsource = "csv"\ninput = "rides.csv"\n')
+    monkeypatch.chdir("/")
+    assert load_config(tmp_path / "mine.toml").example_gen.input == str(tmp_path / "rides.csv")
+    config = load_config(tmp_path / "mine.toml", ["example_gen.input=other.csv", "pusher.serving_dir=models"])
+    assert config.example_gen.input == "/other.csv"
+    assert config.pusher.serving_dir == "/models"
+
+
+def test_config_every_setting_is_documented():
+    for section in dataclasses.fields(Config):
+        settings = dataclasses.fields(section.default_factory()) if callable(section.default_factory) else [section]
+        for setting in settings:
+            assert setting.metadata["doc"], f"{section.name}.{setting.name}"
+    assert "trainer.learning_rate" in setting_names()

@@ -1,0 +1,52 @@
+import logging
+import os
+import sys
+import warnings
+
+import pytest
+from rich.console import Console
+
+from crossnet.pipeline.console import LiveLine, Reporter
+
+
+@pytest.mark.filterwarnings("default")
+def test_logging_to_keeps_what_libraries_say_in_the_file(tmp_path, capfd):
+    reporter = Reporter()
+    with reporter.logging_to(tmp_path / "log.txt"):
+        os.write(1, b"from C++\n")
+        logging.getLogger("components.anything").info("from a step")
+        warnings.warn("from a library", UserWarning, stacklevel=1)
+        reporter.line("from us")
+    text = (tmp_path / "log.txt").read_text()
+    assert [word in text for word in ("from C++", "from a step", "from a library")] == [True] * 3
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "from us\n")
+    os.write(1, b"on the screen again\n")
+    assert capfd.readouterr().out == "on the screen again\n"
+
+
+def test_reporter_is_silent_when_quiet(capsys):
+    reporter = Reporter(quiet=True, verbose=True)
+    with reporter.working("trainer"):
+        reporter.line("a line")
+        reporter.detail("a detail")
+    assert capsys.readouterr().err == ""
+
+
+def test_reporter_tells_the_time_left_from_the_share_that_is_done(capsys, monkeypatch):
+    clock = iter([100.0, 130.0])
+    monkeypatch.setattr("crossnet.pipeline.console.time.monotonic", lambda: next(clock))
+    reporter = Reporter(verbose=True)
+    with reporter.working("trainer"):
+        reporter.detail("epoch 3 of 4", 0.75)
+    assert capsys.readouterr().err == "  epoch 3 of 4, about 10 s left\n"
+
+
+def test_live_line_leaves_pythons_streams_alone(tmp_path):
+    """On a terminal rich would take sys.stderr, and what libraries print would reach the screen."""
+    with (tmp_path / "screen").open("w") as screen:
+        streams = sys.stdout, sys.stderr
+        with LiveLine(Console(file=screen, force_terminal=True), "trainer") as line:
+            line.update("epoch [1] of 2")
+            assert (sys.stdout, sys.stderr) == streams
+    assert "epoch [1] of 2" in (tmp_path / "screen").read_text()

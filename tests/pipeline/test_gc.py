@@ -1,0 +1,95 @@
+import pytest
+
+from crossnet.components.artifacts import Anomalies, Evaluation, Examples, Model, PushedModel
+from crossnet.components.files import write_json
+from crossnet.pipeline.gc import collect_garbage
+from crossnet.pipeline.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Three runs, each with its own examples, model and evaluation; only the first is blessed, pushed and served."""
+    store = Store(tmp_path)
+    for number in range(3):
+        steps = {}
+        parents = {}
+        for step, kind in (("example_gen", Examples), ("trainer_dense", Model), ("evaluator", Evaluation)):
+            fingerprint = f"{step}-{number}"
+            with store.working_folder(step) as folder:
+                store.finish(kind(folder), step, fingerprint, {"inputs": dict(parents)})
+            parents[step] = fingerprint
+            steps[step] = {"fingerprint": fingerprint}
+        if number == 0:
+            with store.working_folder("pusher") as folder:
+                facts = {"model": "trainer_dense-0", "destination": str(tmp_path / "outside" / "crossnet" / "7")}
+                store.finish(PushedModel(folder, {}, facts), "pusher", "p", {"inputs": {"e": "evaluator-0"}})
+        run = {"run": str(number), "started": f"2026-01-0{number + 1}", "steps": steps, "verdict": "NOT_BLESSED"}
+        write_json(store.new_run(str(number)) / "run.json", run)
+    folder = store.serving_models / "crossnet"
+    (folder / "7").mkdir(parents=True)
+    write_json(folder / "7.json", {"version": 7, "model": "trainer_dense-0"})
+    return store
+
+
+def names(store):
+    return sorted(path.name for path in store.artifacts.glob("*/*"))
+
+
+def test_gc_keeps_the_newest_runs_and_what_is_in_service_with_its_lineage(store):
+    removed, size = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == ["evaluator-1", "example_gen-1", "trainer_dense-1"]
+    assert size > 0
+    assert names(store) == [
+        *("evaluator-0", "evaluator-2", "example_gen-0", "example_gen-2"),
+        *("p", "trainer_dense-0", "trainer_dense-2"),
+    ]
+
+
+def test_gc_keeps_what_is_in_service_outside_the_root(store, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (store.serving_models / "crossnet").rename(tmp_path / "outside" / "crossnet")
+    removed, _ = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == ["evaluator-1", "example_gen-1", "trainer_dense-1"]
+
+
+def test_gc_keeps_what_a_kept_step_was_compared_with(store):
+    with store.working_folder("example_validator") as folder:
+        facts = {"inputs": {}, "references": {"previous_statistics": "example_gen-1", "previous_schema": None}}
+        store.finish(Anomalies(folder), "example_validator", "v", facts)
+    run = store.read_run("2")
+    run["steps"]["example_validator"] = {"fingerprint": "v"}
+    write_json(store.runs / "2" / "run.json", run)
+    removed, _ = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == ["evaluator-1", "trainer_dense-1"]
+
+
+def test_gc_dry_run_removes_nothing(store):
+    before = names(store)
+    removed, _ = collect_garbage(store, keep=1, dry_run=True)
+    assert len(removed) == 3
+    assert names(store) == before
+
+
+def test_gc_keeps_the_last_blessed_run(store):
+    run = store.read_run("1")
+    write_json(store.runs / "1" / "run.json", {**run, "verdict": "BLESSED"})
+    assert collect_garbage(store, keep=1)[0] == []
+
+
+def test_gc_keeps_checkpoints_of_models_that_are_not_finished(store):
+    for name in ("trainer_dense-2", "unfinished"):
+        (store.checkpoints / name).mkdir(parents=True)
+    removed, _ = collect_garbage(store, keep=3)
+    assert [path.name for path in removed] == ["trainer_dense-2"]
+    assert (store.checkpoints / "unfinished").exists()
+
+
+def test_gc_leaves_alone_what_this_program_did_not_make(store):
+    foreign = store.artifacts / "photos" / "2025"
+    foreign.mkdir(parents=True)
+    (foreign / "cat.jpg").write_text("cat")
+    (store.artifacts / "notes").mkdir()
+    (store.artifacts / "notes" / "todo.txt").write_text("milk")
+    removed, _ = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == ["evaluator-1", "example_gen-1", "trainer_dense-1"]
+    assert (foreign / "cat.jpg").exists()

@@ -1,0 +1,250 @@
+import json
+import shutil
+
+import pytest
+
+from crossnet.components import interrupts
+from crossnet.components.errors import PipelineError
+from crossnet.components.files import read_json
+from crossnet.pipeline import plan as plan_module
+from crossnet.pipeline.config import load_config
+from crossnet.pipeline.console import Reporter
+from crossnet.pipeline.graph import Step
+from crossnet.pipeline.plan import differences, make_plan
+from crossnet.pipeline.report import pages
+from crossnet.pipeline.runner import run_pipeline
+from crossnet.pipeline.store import Store
+from support import toy_steps
+
+CONFIG = load_config()
+
+
+@pytest.fixture
+def toy(monkeypatch, tmp_path):
+    """Replaces the graph by the toy's; `toy.settings` are its knobs, `toy.run()` runs it."""
+
+    class Toy:
+        def __init__(self):
+            self.settings = {"rows": 10, "most": 100, "max_rmse": 0.5}
+            self.root = tmp_path / "root"
+
+        def graph(self, config, *, serving_dir, force):
+            def settings(*names):
+                return {name: self.settings[name] for name in names}
+
+            def step(name, function, output, inputs, after=(), **extra):
+                return Step(
+                    name=name, function=f"toy_steps:{function}", output=output, inputs=inputs, after=after, **extra
+                )
+
+            examples = {"examples": "example_gen"}
+            return (
+                step("example_gen", "make_examples", "Examples", {}, settings=settings("rows")),
+                step("example_validator", "validate", "Anomalies", examples, settings=settings("most")),
+                step(
+                    "evaluator",
+                    "evaluate",
+                    "Evaluation",
+                    examples,
+                    ("example_validator",),
+                    settings=settings("max_rmse"),
+                ),
+                step(
+                    "infra_validator",
+                    "try_in_server",
+                    "InfraValidation",
+                    {"evaluation": "evaluator"},
+                ),
+                step(
+                    "pusher",
+                    "push",
+                    "PushedModel",
+                    {"infra_validation": "infra_validator"},
+                    settings={"serving_dir": serving_dir},
+                ),
+            )
+
+        def run(self, **options):
+            toy_steps.CALLS.clear()
+            return run_pipeline(CONFIG, self.root, **options)
+
+        def plan(self):
+            return make_plan(CONFIG, Store(self.root))
+
+    toy = Toy()
+    monkeypatch.setattr(plan_module, "build_graph", toy.graph)
+    for page in ("write_report", "write_index"):  # the toy's artifacts have nothing to draw
+        monkeypatch.setattr(pages, page, lambda *arguments: None)
+    return toy
+
+
+ALL = ["example_gen", "example_validator", "evaluator", "infra_validator", "pusher"]
+
+
+def statuses(result):
+    return [facts["status"] for facts in result.steps.values()]
+
+
+def test_run_runs_everything_once_and_records_it(toy):
+    result = toy.run()
+    assert toy_steps.CALLS == ALL
+    assert statuses(result) == ["ran"] * 5
+    assert (result.exit_code, result.verdict, result.champion, result.error) == (0, "BLESSED", "toy", None)
+    folder = toy.root / "runs" / result.run
+    facts = read_json(folder / "run.json")
+    assert facts["complete"] is True
+    assert facts["graph"]["evaluator"] == ["example_gen"]
+    assert (folder / "evaluator").resolve() == toy.root / result.steps["evaluator"]["artifact"]
+    assert "chatter of a library" in (folder / "log.txt").read_text()
+    assert load_config(folder / "config.toml") == CONFIG
+
+
+def test_run_prints_no_chatter(toy, capfd):
+    toy.run(reporter=Reporter())
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "chatter" not in err
+    assert [line.split()[:2] for line in err.splitlines()] == [[name, "ran"] for name in ALL]
+
+
+def test_run_unchanged_is_a_no_op_that_names_the_run_it_repeats(toy):
+    first = toy.run()
+    again = toy.run()
+    assert toy_steps.CALLS == []
+    assert statuses(again) == ["reused"] * 5
+    assert (again.run, again.up_to_date, again.pushed_version) == (first.run, True, first.pushed_version)
+    assert Store(toy.root).run_names() == [first.run]
+
+
+def test_run_unchanged_under_a_name_of_its_own_is_recorded(toy):
+    toy.run()
+    assert toy.run(name="nightly").run == "nightly"
+    assert toy_steps.CALLS == []
+    assert set(Store(toy.root).run_names()) >= {"nightly"}
+
+
+def test_run_reruns_only_what_a_change_reaches(toy):
+    toy.run()
+    toy.settings["max_rmse"] = 0.4
+    result = toy.run()
+    assert toy_steps.CALLS == ["evaluator", "infra_validator", "pusher"]
+    assert statuses(result)[:2] == ["reused", "reused"]
+
+
+def test_run_stops_at_anomalies_and_says_so_again(toy):
+    toy.settings["most"] = 5
+    for calls in (["example_gen", "example_validator"], []):
+        result = toy.run()
+        assert calls == toy_steps.CALLS
+        assert (result.exit_code, result.verdict, result.pushed_version) == (1, None, None)
+        assert "`y` is too long" in result.error
+        assert statuses(result)[2:] == ["skipped"] * 3
+    assert not (toy.root / "serving_models").exists()
+
+
+def test_run_with_a_closed_gate_exits_3_and_pushes_nothing_also_the_second_time(toy):
+    toy.settings["max_rmse"] = 0.01
+    for calls in (["example_gen", "example_validator", "evaluator"], []):
+        result = toy.run()
+        assert calls == toy_steps.CALLS
+        assert (result.exit_code, result.verdict, result.pushed_version) == (3, "NOT_BLESSED", None)
+        assert result.reasons == ["`toy` has eval rmse 0.1, above max_rmse 0.01."]
+        assert statuses(result)[3:] == ["skipped", "skipped"]
+    assert not (toy.root / "serving_models").exists()
+
+
+def test_run_with_force_goes_on_in_spite_of_the_gate(toy):
+    toy.settings["max_rmse"] = 0.01
+    result = toy.run(force="known to be fine")
+    assert (result.exit_code, result.verdict) == (0, "NOT_BLESSED")
+    assert result.pushed_version is not None
+
+
+def test_run_fails_in_words_leaves_no_folder_and_goes_on_after_the_mend(toy):
+    toy.settings["rows"] = -1
+    result = toy.run()
+    assert (result.exit_code, result.error) == (1, "rows.csv:3: 2 cells, expected 3. Mend the row.")
+    assert statuses(result) == ["failed", "skipped", "skipped", "skipped", "skipped"]
+    assert list((toy.root / "artifacts" / "example_gen").iterdir()) == []
+    assert toy.run().run != result.run  # a failure is tried again
+    toy.settings["rows"] = 10
+    assert toy.run().exit_code == 0
+
+
+def test_run_shows_a_bug_as_a_bug_and_records_the_failure(toy):
+    toy.settings["rows"] = 0
+    with pytest.raises(ZeroDivisionError):
+        toy.run()
+    facts = Store(toy.root).read_run()
+    assert facts["exit_code"] == 1
+    assert "ZeroDivisionError: a bug" in (toy.root / "runs" / facts["run"] / "log.txt").read_text()
+    assert list((toy.root / "artifacts" / "example_gen").iterdir()) == []
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_run_ends_before_the_next_step_when_python_swallowed_its_ctrl_c(toy):
+    toy.settings["rows"] = 1
+    with pytest.raises(KeyboardInterrupt), interrupts.noticed():
+        toy.run()
+    assert toy_steps.CALLS == ["example_gen"]
+    facts = Store(toy.root).read_run()
+    assert (facts["exit_code"], facts["pushed_version"]) == (1, None)
+    toy.run()  # what was finished is reused
+    assert toy_steps.CALLS[0] == ALL[1]
+
+
+def test_run_is_done_also_when_its_page_cannot_be_drawn(toy, monkeypatch, capfd):
+    def broken(store, run):
+        raise ZeroDivisionError("no axis")
+
+    monkeypatch.setattr(pages, "write_report", broken)
+    result = toy.run(reporter=Reporter())
+    assert (result.exit_code, result.pushed_version is not None) == (0, True)
+    assert "report.html could not be written; log.txt says why" in capfd.readouterr().err
+    assert "ZeroDivisionError: no axis" in (toy.root / "runs" / result.run / "log.txt").read_text()
+
+
+def test_run_pushes_again_when_the_version_was_taken_out_of_service(toy):
+    first = toy.run()
+    shutil.rmtree(toy.root / "serving_models")
+    assert differences(toy.plan()["pusher"], Store(toy.root)) == [
+        "its version is no longer in service as it was pushed"
+    ]
+    again = toy.run()
+    assert toy_steps.CALLS == ["pusher"]
+    assert again.run != first.run
+    assert toy.run().up_to_date
+
+
+def test_run_until_a_step_runs_what_it_needs_and_no_more(toy):
+    result = toy.run(until="evaluator")
+    assert toy_steps.CALLS == ["example_gen", "example_validator", "evaluator"]
+    assert list(result.steps) == ["example_gen", "example_validator", "evaluator"]
+    with pytest.raises(PipelineError, match=r"No step `trainer`\. The steps are: example_gen, example_validator"):
+        toy.run(until="trainer")
+
+
+def test_why_names_the_setting_and_the_input_that_differ(toy):
+    store = Store(toy.root)
+    assert differences(toy.plan()["evaluator"], store) == ["it has never run in this root"]
+    toy.run()
+    assert differences(toy.plan()["evaluator"], store) == []
+    before = toy.plan()["example_gen"].fingerprint
+    toy.settings.update(max_rmse=0.4, rows=11)
+    after = toy.plan()["example_gen"].fingerprint
+    assert differences(toy.plan()["evaluator"], store) == [
+        f"inputs.examples: {before} → {after}",
+        "params.max_rmse: 0.5 → 0.4",
+    ]
+
+
+def test_run_result_as_json_has_exactly_the_contracts_keys(toy):
+    facts = json.loads(json.dumps(toy.run().to_json()))
+    assert set(facts) == {
+        *("run", "root", "verdict", "reasons", "pushed_version", "serving_dir", "champion", "models", "steps")
+    }
+    assert facts["models"] == {"toy": {"num_parameters": 1, "train_rmse": 0.1, "eval_rmse": 0.1}}
+    assert set(facts["steps"]["example_gen"]) == {"status", "seconds", "artifact"}
+    toy.settings["rows"] = -1
+    assert "Mend the row" in toy.run().to_json()["error"]

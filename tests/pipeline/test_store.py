@@ -1,0 +1,104 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossnet.components.artifacts import Examples, Model
+from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
+from crossnet.components.files import read_json, write_json
+from crossnet.pipeline.store import Store
+
+
+def make(store, step="example_gen", fingerprint="f1", **parts):
+    with store.working_folder(step) as folder:
+        (folder / "Split-train").mkdir()
+        return store.finish(Examples(folder, {"train": 1}, {"label": "y"}), step, fingerprint, {"inputs": {}, **parts})
+
+
+def test_store_artifact_has_its_final_name_only_when_it_is_whole(tmp_path):
+    store = Store(tmp_path)
+    with store.working_folder("example_gen") as folder:
+        assert folder.name.startswith(".tmp-")
+        assert not store.is_finished("example_gen", "f1")
+        path = store.finish(Examples(folder), "example_gen", "f1", {})
+    assert path == tmp_path / "artifacts" / "example_gen" / "f1"
+    assert store.is_finished("example_gen", "f1")
+    assert [p.name for p in path.parent.iterdir()] == ["f1"]
+
+
+def test_store_leaves_nothing_when_a_step_fails(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(RuntimeError), store.working_folder("example_gen") as folder:
+        (folder / "half").touch()
+        raise RuntimeError
+    assert list((tmp_path / "artifacts" / "example_gen").iterdir()) == []
+
+
+def test_store_clears_what_a_crash_left_behind(tmp_path):
+    leftover = tmp_path / "artifacts" / "trainer_dense" / ".tmp-crashed"
+    leftover.mkdir(parents=True)
+    checkpoint = tmp_path / "checkpoints" / "f1"
+    checkpoint.mkdir(parents=True)
+    with Store(tmp_path).locked():
+        assert not leftover.exists()
+        assert checkpoint.exists()
+
+
+def test_store_keeps_a_second_run_out(tmp_path):
+    with Store(tmp_path).locked():
+        code = (
+            "import sys; from pathlib import Path; from crossnet.pipeline.store import Store\n"
+            "with Store(Path(sys.argv[1])).locked(): pass"
+        )
+        other = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    assert "Another run (process " in other.stderr
+    with Store(tmp_path).locked():
+        pass
+
+
+def test_store_tells_a_root_that_cannot_be_written():
+    error = pytest.raises(PipelineError, match="Cannot write in `/proc/x`: .* Name another folder with --root")
+    with error, Store(Path("/proc/x")).locked():
+        pass
+
+
+def test_artifact_says_what_it_is(tmp_path):
+    store = Store(tmp_path)
+    path = make(store, params={"seed": 1})
+    facts = read_json(path / "artifact.json")
+    assert facts["type"] == "Examples"
+    assert facts["producer"] == "example_gen"
+    assert facts["params"] == {"seed": 1}
+    loaded = Examples.load(path)
+    assert (loaded.counts, loaded.label, loaded.fingerprint) == ({"train": 1}, "y", "f1")
+    with pytest.raises(MissingArtifactError, match="holds Examples .* expected Model"):
+        Model.load(path)
+    with pytest.raises(MissingArtifactError, match=r"No finished Model in .*Make it again with `crossnet run`"):
+        Model.load(tmp_path)
+    with pytest.raises(MissingArtifactError, match=r"No split `test` in .*\. There are: train\."):
+        loaded.shards("test")
+
+
+def test_store_new_run_refuses_a_name_that_is_taken_or_no_name(tmp_path):
+    store = Store(tmp_path)
+    assert store.new_run("nightly").name == "nightly"
+    with pytest.raises(SettingsError, match="There is a run `nightly` already"):
+        store.new_run("nightly")
+    assert store.new_run("Lauf über Nacht").name == "Lauf über Nacht"
+    for name in ("../x", "", ".hidden", "a/b", "ü" * 101, "nul\0", "line\nbreak", "\udcff"):
+        with pytest.raises(SettingsError, match="must be a plain folder name: no `/`, .* at most 200 bytes of"):
+            store.new_run(name)
+    assert len({store.new_run(None) for _ in range(3)}) == 3
+
+
+def test_store_read_run_names_what_there_is(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(MissingArtifactError, match="There is none yet: call `crossnet run`"):
+        store.read_run()
+    for name, started in (("a", "2026-01-02"), ("b", "2026-01-01")):
+        write_json(store.new_run(name) / "run.json", {"run": name, "started": started})
+    assert store.run_names() == ["a", "b"]
+    assert store.read_run()["run"] == "a"
+    with pytest.raises(MissingArtifactError, match=r"No run `c` in .*There are: a, b\."):
+        store.read_run("c")

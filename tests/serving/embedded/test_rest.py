@@ -1,0 +1,298 @@
+"""The REST port, asked over HTTP with the standard library, and its JSON rules."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import socket
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.embedded.json_output import write_float, write_outputs
+from crossnet.serving.server import Server
+from crossnet.serving.status import ServingError
+from support.serving_models import save_graph, save_model
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rest")
+    save_model(folder / "demo" / "1")
+    save_model(folder / "demo" / "2", scale=10.0)
+    save_graph(
+        folder / "types" / "1",
+        lambda **given: {name: tf.identity(tensor) for name, tensor in given.items()},
+        i=(tf.int32, None), s=(tf.string, None), raw_bytes=(tf.string, None), b=(tf.bool, None), d=(tf.float64, None),
+    )  # fmt: skip
+    save_graph(folder / "one" / "1", lambda x: {"y": x * 2.0}, x=(tf.float32, None))
+    config = folder / "models.config"
+    config.write_text(
+        "model_config_list {"
+        + "".join(
+            f'config {{ name: "{name}" base_path: "{folder}/{name}" model_platform: "tensorflow" '
+            + "model_version_policy { all {} }"
+            + (' version_labels { key: "canary" value: 2 }' if name == "demo" else "")
+            + "}"
+            for name in ("demo", "types", "one")
+        )
+        + "}"
+    )
+    flags = ServerFlags(
+        port=0,
+        model_config_file=str(config),
+        allow_version_labels_for_unavailable_models=True,
+    )
+    with Server(flags, rest=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ask(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=20)
+
+    def request(method, path, body=None, headers=None):
+        data = body if body is None or isinstance(body, bytes | str) else json.dumps(body)
+        connection.request(method, path, data, headers or {})
+        response = connection.getresponse()
+        return response.status, response.read().decode(), response.headers
+
+    yield request
+    connection.close()
+
+
+def predict(ask, body, model="demo"):
+    status, text, _ = ask("POST", f"/v1/models/{model}:predict", body)
+    return status, json.loads(text)
+
+
+def test_rest_answers_rows_with_predictions(ask):
+    body = {"instances": [{"x0": 1, "x1": 2.5}, {"x0": 2, "x1": 0}]}
+    assert predict(ask, body) == (200, {"predictions": [12.5, 20.0]})
+    assert predict(ask, {"signature_name": "serving_default", **body}, "demo/versions/1") == (
+        200,
+        {"predictions": [3.5, 2.0]},
+    )
+    assert predict(ask, body, "demo/labels/canary")[1] == {"predictions": [12.5, 20.0]}
+    assert predict(ask, {"instances": [[1.0, 2.0], [3.0, 4.0]]}, "one")[1] == {"predictions": [[2.0, 4.0], [6.0, 8.0]]}
+
+
+def test_rest_answers_columns_with_outputs(ask):
+    assert predict(ask, {"inputs": {"x0": [1, 2], "x1": [0.5, 0.5], "more": 1}}) == (200, {"outputs": [10.5, 20.5]})
+    assert predict(ask, {"inputs": [1.0, 2.0]}, "one") == (200, {"outputs": [2.0, 4.0]})
+
+
+def test_rest_paths_ignore_case_and_take_percent_encoding(ask):
+    status, text, headers = ask("POST", "/V1/MODELS/d%65mo:PREDICT?x=1", {"inputs": {"x0": [1], "x1": [0]}})
+    assert (status, json.loads(text)) == (200, {"outputs": [10.0]})
+    assert headers["content-type"] == "application/json"
+
+
+def test_rest_keeps_every_type(ask):
+    row = {"i": 7, "s": "é", "raw_bytes": {"b64": "/wA="}, "b": True, "d": 0.1}
+    assert predict(ask, {"instances": [row]}, "types") == (200, {"predictions": [row]})
+    columns = {name: [value] for name, value in row.items()}
+    assert predict(ask, {"inputs": columns}, "types") == (200, {"outputs": columns})
+
+
+def test_rest_reads_and_writes_bare_nan_and_infinity(ask):
+    status, text, _ = ask("POST", "/v1/models/one:predict", '{"inputs": [NaN, Infinity, -Infinity]}')
+    assert status == 200
+    assert "[NaN, Infinity, -Infinity]" in text
+    assert math.isnan(json.loads(text)["outputs"][0])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.float32(0.2), "0.2"),
+        (np.float32(3), "3.0"),
+        (np.float32(9e6), "9e+06"),
+        (np.float32(3e-5), "3e-05"),
+        (np.float32(0.1234567), "0.123456702"),
+        (np.float32(16777216), "16777216.0"),
+        (np.float64(0.1), "0.1"),
+        (np.float64(1) / 3, "0.33333333333333331"),
+        (np.float32("-inf"), "-Infinity"),
+    ],
+)
+def test_write_float_takes_six_digits_if_they_round_trip(value, text):
+    assert write_float(value) == text
+
+
+def test_write_outputs_demands_one_batch():
+    with pytest.raises(ServingError, match="Tensor name: b has inconsistent batch size: 1 expecting: 2"):
+        write_outputs({"a": np.zeros(2), "b": np.zeros(1)}, rows=True)
+    with pytest.raises(ServingError, match="Tensor name: a has no shape information"):
+        write_outputs({"a": np.array(1.0)}, rows=True)
+
+
+NOT_FORMATTED = "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist"
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "status", "words"),
+    [
+        ("demo", "{", 400, "JSON Parse error: Expecting property name enclosed in double quotes at offset: 1"),
+        ("demo", "", 400, "JSON Parse error: The document is empty"),
+        ("demo", "[" * 100_000, 400, "JSON Parse error: "),
+        ("demo", b"\xff\xfe\x01", 400, "JSON Parse error: "),
+        ("demo", r'{"signature_name": "\ud800"}', 400, "JSON Parse error: The surrogate pair in string is invalid."),
+        ("demo", r'{"instances": [{"\udc00": 1}]}', 400, "JSON Parse error: The surrogate pair in string is invalid."),
+        ("demo", "[]", 400, "JSON Value: [] Is not object"),
+        ("demo", {}, 400, "Missing 'inputs' or 'instances' key"),
+        ("demo", {"inputs": 1, "instances": 1}, 400, NOT_FORMATTED),
+        ("demo", {"signature_name": 1}, 400, "not formatted correctly. 'signature_name' key must be a string value."),
+        ("demo", {"signature_name": "S"}, 400, 'Serving signature name: "S" not found in signature def'),
+        ("demo", {"instances": {}}, 400, "Excepting 'instances' to be an list/array"),
+        ("demo", {"instances": []}, 400, "No values in 'instances' array"),
+        ("demo", {"instances": [1]}, 400, "instances is a plain list, but expecting list of objects"),
+        ("demo", {"inputs": [1]}, 400, "inputs is a plain value/list, but expecting an object"),
+        ("demo", {"inputs": {"x0": [1]}}, 400, "Missing named input: x1 in 'inputs' object."),
+        ("demo", {"instances": [{"x0": 1}]}, 400, "keys must be equal to: x0,x1"),
+        (
+            "demo",
+            {"instances": [{"x0": 1, "x1": 1, "z": 1}]},
+            400,
+            "Failed to process element: 0 key: z of 'instances' list. Error: INVALID_ARGUMENT: JSON object: does not "
+            "have named input: z",
+        ),
+        ("demo", {"instances": [{"x0": 1, "x1": 1}, 5]}, 400, "Expecting object but got list at item 1 of input list"),
+        ("one", {"instances": [1, {"x": 1}]}, 400, "Expecting value/list but got object at item 1 of input list"),
+        ("one", {"instances": [[1], [1, 2]]}, 400, "Expecting tensor size: 1 but got: 2"),
+        ("one", {"instances": [[[1], [2]], [[1, 2]]]}, 400, "Expecting shape [2,1] but got: [1,2]"),
+        ("one", {"inputs": json.loads("[" * 70 + "1" + "]" * 70)}, 400, "has 70 dimensions, expected at most 63"),
+        ("one", {"inputs": [[1], 2]}, 400, "JSON Value: 2 found at incorrect level: 2 in the JSON DOM. Exp"),
+        ("one", {"inputs": [[1], [2, 3]]}, 400, "Encountered list at unexpected size: 2 at level: 1 expected size: 1"),
+        ("one", {"inputs": [1, [2]]}, 400, "Encountered list at unexpected level: 1 expected < 1"),
+        ("one", {"inputs": "a"}, 400, 'JSON Value: "a" Type: String is not of expected type: float'),
+        ("one", {"inputs": [None]}, 400, "JSON Value: null Type: Null is not of expected type: float"),
+        ("one", {"inputs": 1e39}, 400, "Cannot convert JSON value: 1e+39 to float without loss of precision."),
+        ("one", {"inputs": 2**24}, 400, "Cannot convert JSON value: 16777216 to float without loss of precision."),
+        ("types", {"inputs": {"i": 1.0, "s": "", "raw_bytes": "", "b": True, "d": 1}}, 400,
+         "JSON Value: 1.0 Type: Number is not of expected type: int32"),
+        ("types", {"inputs": {"i": 1, "s": {"b64": "?"}, "raw_bytes": "", "b": True, "d": 1}}, 400,
+         "Unable to base64 decode"),
+        ("nope", {}, 404, "Servable not found for request: Latest(nope)"),
+        ("demo/versions/9", {}, 404, "Servable not found for request: Specific(demo, 9)"),
+        ("demo/versions/99999999999999999999", {}, 400, "Failed to convert version: 99999999999999999999 to numeric."),
+        ("demo/labels/beta", {}, 400, "Unrecognized servable version label: beta"),
+    ],
+)  # fmt: skip
+def test_rest_refuses_with_the_contracts_status_and_words(ask, model, body, status, words):
+    got, answer = predict(ask, body, model)
+    assert got == status
+    assert list(answer) == ["error"]
+    assert words in answer["error"]
+
+
+def test_rest_tells_the_status_of_versions(ask):
+    entry = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    status, text, _ = ask("GET", "/v1/models/demo")
+    assert (status, json.loads(text)) == (
+        200, {"model_version_status": [{"version": "2", **entry}, {"version": "1", **entry}]}
+    )  # fmt: skip
+    assert json.loads(ask("GET", "/v1/models/demo/versions/1")[1])["model_version_status"] == [
+        {"version": "1", **entry}
+    ]
+    assert json.loads(ask("GET", "/v1/models/nope")[1]) == {"error": "Could not find any versions of model nope"}
+
+
+def test_rest_tells_metadata_with_proto_field_names(ask):
+    status, text, _ = ask("GET", "/v1/models/demo/labels/canary/metadata")
+    answer = json.loads(text)
+    assert status == 200
+    assert answer["model_spec"] == {"name": "demo", "signature_name": "", "version": "2"}
+    signature = answer["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert signature["inputs"]["x0"]["dtype"] == "DT_FLOAT"
+    assert signature["inputs"]["x0"]["tensor_shape"]["dim"] == [{"size": "-1", "name": ""}]
+    assert signature["method_name"] == "tensorflow/serving/predict"
+
+
+def test_rest_refuses_other_paths(ask):
+    assert ask("GET", "/v1/models/demo:predict")[:2] == (
+        400,
+        '{"error": "Malformed request: GET /v1/models/demo:predict"}',
+    )
+    assert ask("DELETE", "/v1/models/demo")[0] == 400
+    assert ask("GET", "/metrics")[0] == 404
+    assert ask("POST", "/v1/models/demo:classify", {})[0] == 501
+
+
+def test_rest_allows_other_origins_only_when_asked(ask, tmp_path):
+    origin = {"Origin": "http://x"}
+    assert "access-control-allow-origin" not in ask("GET", "/v1/models/demo", headers=origin)[2]
+    save_model(tmp_path / "demo" / "1")
+    flags = ServerFlags(
+        port=0, model_name="demo", model_base_path=str(tmp_path / "demo"), rest_api_enable_cors_support=True
+    )
+    with Server(flags, rest=True) as allowing:
+        connection = http.client.HTTPConnection("127.0.0.1", allowing.rest_port, timeout=20)
+        connection.request("GET", "/v1/models/demo", headers=origin)
+        response = connection.getresponse()
+        assert (response.status, response.headers["access-control-allow-origin"]) == (200, "*")
+        connection.close()
+
+
+def test_rest_gives_up_after_its_timeout(server, monkeypatch):
+    import threading
+
+    gate = threading.Event()
+    monkeypatch.setattr(server._rest, "_seconds", 0.05)
+    monkeypatch.setattr("crossnet.serving.embedded.predictor.run", lambda *_: gate.wait(20))
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=20)
+    connection.request("POST", "/v1/models/one:predict", '{"inputs": [1]}')
+    response = connection.getresponse()
+    assert (response.status, "rest_api_timeout_in_ms" in response.read().decode()) == (504, True)
+    gate.set()
+    connection.close()
+
+
+def test_rest_answers_curl(server):
+    command = ["curl", "-s", "-d", '{"instances": [{"x0": 1, "x1": 2}]}']
+    url = f"http://127.0.0.1:{server.rest_port}/v1/models/demo:predict"
+    try:
+        text = subprocess.run([*command, url], capture_output=True, check=True, timeout=20).stdout
+    except FileNotFoundError:
+        pytest.skip("curl is not installed")
+    assert json.loads(text) == {"predictions": [12.0]}
+
+
+def test_rest_says_which_port_is_taken(server, tmp_path):
+    save_model(tmp_path / "demo" / "1")
+    flags = ServerFlags(
+        port=0, model_name="demo", model_base_path=str(tmp_path / "demo"), rest_api_port=server.rest_port
+    )
+    with pytest.raises(ServingError, match=rf"Cannot listen on 127.0.0.1:{server.rest_port} for REST: Address already"):
+        Server(flags).start()
+
+
+def _half_a_request(server):
+    half = socket.create_connection(("127.0.0.1", server.rest_port), 20)
+    half.sendall(b"POST /v1/models/demo:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    return half
+
+
+def test_rest_tells_who_waits_for_a_body_that_the_server_ends(tmp_path, caplog):
+    save_model(tmp_path / "demo" / "1")
+    server = Server(ServerFlags(port=0, model_name="demo", model_base_path=str(tmp_path / "demo")), rest=True)
+    server.start()
+    with _half_a_request(server) as half:
+        time.sleep(0.2)
+        server.stop(grace_seconds=0.1)
+        answer = half.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert answer.endswith(b'"The server is shutting down."}')
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_rest_does_not_wait_for_ever_for_a_body(tmp_path):
+    save_model(tmp_path / "demo" / "1")
+    flags = ServerFlags(port=0, model_name="demo", model_base_path=str(tmp_path / "demo"), rest_api_timeout_in_ms=200)
+    with Server(flags, rest=True) as server, _half_a_request(server) as half:
+        assert half.recv(10_000).startswith(b"HTTP/1.1 504 ")

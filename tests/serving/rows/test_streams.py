@@ -1,0 +1,106 @@
+"""What rows are read from and answers written to: files that appear whole, links, pipes, devices."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from crossnet.serving.rows.streams import opened, written
+from crossnet.serving.status import OutputError, UsageError
+
+
+def put(path, data=b"new"):
+    with written(path) as stream:
+        stream.write(data)
+
+
+def test_output_has_its_name_only_when_it_is_whole(tmp_path):
+    with written(tmp_path / "out.csv") as stream:
+        stream.write(b"new")
+        assert not (tmp_path / "out.csv").exists()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"out.csv": b"new"}
+
+
+def test_output_of_a_block_that_fails_is_as_it_was(tmp_path):
+    (tmp_path / "out.csv").write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), written(tmp_path / "out.csv") as stream:
+        stream.write(b"new")
+        raise KeyboardInterrupt
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"out.csv": b"old"}
+
+
+def test_output_keeps_its_link_and_its_permissions(tmp_path):
+    (tmp_path / "there").mkdir()
+    file, link = tmp_path / "there/out.csv", tmp_path / "out.csv"
+    file.write_text("old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    put(link)
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["out.csv"]
+
+
+def test_output_may_be_a_pipe_which_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        put(pipe)
+        assert read.result() == b"new"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_output_may_be_a_pipe_without_a_name():
+    read, write = os.pipe()
+    put(Path(f"/dev/fd/{write}"))
+    os.close(write)
+    with open(read, "rb") as pipe:
+        assert pipe.read() == b"new"
+
+
+def test_two_outputs_in_one_folder_do_not_meet(tmp_path):
+    with written(tmp_path / "a.csv") as a, written(tmp_path / "b.csv") as b:
+        a.write(b"A")
+        b.write(b"B")
+        assert len(list(tmp_path.iterdir())) == 2
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.csv": b"A", "b.csv": b"B"}
+
+
+def test_gzip_output_keeps_its_own_name(tmp_path):
+    put(tmp_path / "a.csv.GZ")
+    content = (tmp_path / "a.csv.GZ").read_bytes()
+    assert gzip.decompress(content) == b"new"
+    assert b"crossnet" not in content  # the header has a place for the name
+    with opened(tmp_path / "a.csv.GZ") as stream:
+        assert stream.read() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("no/out.csv", "Cannot write `.*no/out.csv`: No such file or directory"),
+        (".", "Cannot write `.*`: it is a folder. Name a file in it"),
+        ("n" * 300, "File name too long"),
+        ("a\0b", "Cannot write `.*a\0b`: embedded null byte"),
+    ],
+)
+def test_output_that_cannot_be_opened_is_told(tmp_path, name, sentence):
+    with pytest.raises(UsageError, match=sentence), written(tmp_path / name):
+        raise AssertionError("it was opened")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("data", [b"x", b"x" * 10**6])
+@pytest.mark.parametrize("name", ["/dev/full", "full.gz"])
+def test_full_disk_is_told(tmp_path, data, name):
+    (tmp_path / "full.gz").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="Cannot write `.*`: No space left on device. Give a place with room"):
+        put(tmp_path / name, data)
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)

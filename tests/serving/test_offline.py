@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+
+import grpc
+import numpy as np
+import pytest
+
+from crossnet.serving.client import PredictionClient
+from crossnet.serving.client.aio import AsyncPredictionClient
+from crossnet.serving.launcher import running_server
+from crossnet.serving.offline import OfflineModel, find_saved_model
+from crossnet.serving.predict import predict_rows
+from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory):
+    """`<base>/12/`: y = x0 + 10 x1, through named tensors and through serialized Examples."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.weight = tf.Variable(10.0)
+    column = tf.TensorSpec([None], tf.float32)
+
+    @tf.function(input_signature=[column, column])
+    def by_column(x0, x1):
+        tf.debugging.assert_less(x0, 1000.0, message="x0 is too large")
+        return {"prediction": x0 + module.weight * x1}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def by_example(examples):
+        parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.float32) for name in ("x0", "x1")})
+        return {"prediction": parsed["x0"] + module.weight * parsed["x1"]}
+
+    base = tmp_path_factory.mktemp("model")
+    signatures = {
+        "serving_default": by_column.get_concrete_function(x0=column, x1=column),
+        "serving_examples": by_example.get_concrete_function(),
+    }
+    module.by_column, module.by_example = by_column, by_example
+    tf.saved_model.save(module, str(base / "12"), signatures)
+    return base
+
+
+def test_offline_model_answers_as_a_server_would(model_folder):
+    with OfflineModel(model_folder / "12", model_name="rides") as model:
+        prediction = model.predict({"x0": [1, 2], "x1": [3.0, 4.0]})
+        assert prediction.values.tolist() == [31.0, 42.0]
+        assert (prediction.version, prediction.signature_name) == (12, "serving_default")
+        assert sorted(model.metadata().signatures) == ["serving_default", "serving_examples"]
+        with pytest.raises(InvalidRequestError, match="of model `rides` version 12. Missing: `x1`"):
+            model.predict({"x0": [1.0]})
+        with pytest.raises(InvalidRequestError, match="`rides` version 12 refuses the inputs: .*x0 is too large"):
+            model.predict({"x0": [1000.0], "x1": [0.0]})
+
+
+def test_an_input_with_a_default_may_be_left_out(model_folder, tmp_path):
+    import tensorflow as tf
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    shutil.copytree(model_folder / "12", tmp_path / "1")
+    file = tmp_path / "1" / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    defaults = saved.meta_graphs[0].signature_def["serving_default"].defaults
+    defaults["x1"].CopyFrom(tf.make_tensor_proto(np.float32([5])))
+    file.write_bytes(saved.SerializeToString())
+    with OfflineModel(tmp_path / "1") as model:
+        assert model.predict({"x0": [1.0]}).values.tolist() == [51.0]
+        assert model.predict([{"x0": 1.0, "x1": 2.0}]).values.tolist() == [21.0]
+
+
+def test_rows_are_predicted_without_a_server(model_folder, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"x0": 1, "x1": 2}\n{"x0": 0.5, "x1": 0}\n')
+    summary = predict_rows(rows=tmp_path / "in.jsonl", output=tmp_path / "out.jsonl", offline=model_folder)
+    assert (summary.rows, summary.versions) == (2, (12,))
+    answers = [json.loads(line)["prediction"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert answers == [21.0, 0.5]
+
+
+def test_examples_are_predicted_without_a_server(model_folder, tmp_path):
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(tmp_path / "in.tfrecord")) as writer:
+        features = {
+            name: tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+            for name, value in {"x0": 1.0, "x1": 2.0}.items()
+        }
+        writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    predict_rows(rows=tmp_path / "in.tfrecord", output=tmp_path / "out.tfrecord", offline=model_folder)
+    (record,) = tf.data.TFRecordDataset(str(tmp_path / "out.tfrecord")).as_numpy_iterator()
+    assert tf.train.Example.FromString(record).features.feature["prediction"].float_list.value[:] == [21.0]
+
+
+def test_newest_version_is_found_and_other_names_are_skipped(tmp_path):
+    for name in ("9", "10", "11.rolled_back", "12"):
+        (tmp_path / name).mkdir()
+    for name in ("9", "10", "11.rolled_back"):
+        (tmp_path / name / "saved_model.pb").touch()
+    assert find_saved_model(tmp_path) == tmp_path / "10"
+
+
+def test_model_artifact_is_found(tmp_path):
+    (tmp_path / "Format-Serving").mkdir()
+    (tmp_path / "Format-Serving/saved_model.pb").touch()
+    assert find_saved_model(tmp_path) == tmp_path / "Format-Serving"
+
+
+def test_folder_without_a_model_is_told(tmp_path):
+    with pytest.raises(NotFoundError, match="There is no SavedModel in .* Expected `saved_model.pb` there"):
+        OfflineModel(tmp_path)
+
+
+def test_damaged_model_is_told(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"\xff\xff no model")
+    with pytest.raises(ServerError, match="TensorFlow cannot load the model in"):
+        OfflineModel(tmp_path)
+
+
+def test_offline_and_float32_agree(model_folder):
+    with OfflineModel(model_folder) as model:
+        x = np.linspace(0, 1, 1001, dtype=np.float32)
+        np.testing.assert_array_equal(model.predict({"x0": x, "x1": x}).values, x + np.float32(10) * x)
+
+
+def test_server_and_offline_model_write_the_same_file(model_folder, tmp_path):
+    lines = "".join(json.dumps({"x0": i / 7, "x1": i / 3}) + "\n" for i in range(1000))
+    (tmp_path / "in.jsonl").write_text(lines)
+    predict_rows(rows=tmp_path / "in.jsonl", output=tmp_path / "offline.jsonl", offline=model_folder, batch_size=300)
+    with running_server(model_folder, "crossnet", server="embedded", timeout_seconds=60) as server:
+        summary = predict_rows(
+            rows=tmp_path / "in.jsonl", output=tmp_path / "served.jsonl", target=server.target, batch_size=300
+        )
+    assert summary.versions == (12,)
+    assert (tmp_path / "served.jsonl").read_bytes() == (tmp_path / "offline.jsonl").read_bytes()
+
+
+def test_both_clients_talk_to_the_embedded_server(model_folder):
+    inputs = {"x0": [1, 2], "x1": [3.0, 4.0]}
+
+    async def ask(target):
+        async with AsyncPredictionClient(target) as client:
+            await client.wait_ready(30)
+            return await client.predict(inputs)
+
+    with (
+        running_server(model_folder, "crossnet", server="embedded", timeout_seconds=60) as server,
+        PredictionClient(server.target, timeout_seconds=30, max_rows_per_call=300) as client,
+    ):
+        client.wait_ready(30)
+        assert [(version.version, version.state) for version in client.status()] == [(12, "AVAILABLE")]
+        prediction = client.predict(inputs)
+        assert prediction.values.tolist() == [31.0, 42.0]
+        assert (prediction.version, prediction.signature_name) == (12, "serving_default")
+        assert asyncio.run(ask(server.target)).values.tolist() == [31.0, 42.0]
+        many = np.linspace(0, 1, 1000, dtype=np.float32)
+        np.testing.assert_array_equal(client.predict({"x0": many, "x1": many}).values, many + np.float32(10) * many)
+        with pytest.raises(InvalidRequestError, match="has no signature `regress`. It has: `serving_default`"):
+            client.predict(inputs, signature_name="regress")
+        with pytest.raises(InvalidRequestError, match="refused the inputs for `crossnet`: .*x0 is too large") as caught:
+            client.predict({"x0": [1000.0], "x1": [0.0]})
+        assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
+        with (
+            PredictionClient(server.target, version=3) as pinned,
+            pytest.raises(NotFoundError, match=r"does not serve `crossnet` version 3: .*Specific\(crossnet, 3\)"),
+        ):
+            pinned.predict(inputs)
+
+
+def test_offline_finds_versions_as_the_server_does(tmp_path):
+    for name in ("0007", "12", "99999999999999999999", "²"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "0007" / "saved_model.pb").touch()
+    (tmp_path / "99999999999999999999" / "saved_model.pb").touch()  # beyond int64
+    (tmp_path / "²" / "saved_model.pb").touch()  # no number to TensorFlow Serving
+    assert find_saved_model(tmp_path).name == "0007"

@@ -1,0 +1,28 @@
+"""Columns and their statistics, made from lists."""
+
+import numpy as np
+
+from crossnet.components.params import StatisticsGenParams
+from crossnet.components.records.dataset import Column
+from crossnet.components.statistics.columns import ColumnStatistics
+
+
+def numbers(values, dtype=np.float32):
+    """A column from a list in which None is missing."""
+    present = np.array([value is not None for value in values], bool)
+    filled = np.array([0 if value is None else value for value in values], dtype)
+    return Column(filled, None if present.all() else present)
+
+
+def texts(values):
+    present = np.array([value is not None for value in values], bool)
+    filled = np.empty(len(values), object)
+    filled[:] = [b"" if value is None else value for value in values]
+    return Column(filled, None if present.all() else present)
+
+
+def statistics_of(type_name, *columns, **settings):
+    statistics = ColumnStatistics("c", type_name, StatisticsGenParams(**settings))
+    for column in columns:
+        statistics.update(column)
+    return statistics

@@ -1,0 +1,48 @@
+"""What tests of sources share: Examples made from a few lines of text, and read back as lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from crossnet.components.artifacts import Examples
+from crossnet.components.example_gen import generate_examples
+from crossnet.components.params import ExampleGenParams
+from crossnet.components.records.dataset import read_columns
+
+
+def make(tmp_path: Path, **settings: Any) -> Examples:
+    """Returns Examples made in a new folder below `tmp_path`."""
+    output_dir = tmp_path / f"examples-{len(list(tmp_path.glob('examples-*')))}"
+    output_dir.mkdir()
+    return generate_examples(output_dir=output_dir, params=ExampleGenParams(**settings))
+
+
+def make_csv(tmp_path: Path, content: str | bytes, **settings: Any) -> Examples:
+    """Returns Examples made from the text of one CSV file, rides.csv."""
+    path = tmp_path / "rides.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return make(tmp_path, **{"source": "csv", "input": str(path), **settings})
+
+
+def rows_of(examples: Examples, split: str) -> list[dict[str, Any]]:
+    """Returns a split as one dict per record, None where a value is missing, a list where there are several."""
+    rows: list[dict[str, Any]] = []
+    for batch in read_columns(examples, split, batch_size=1000):
+        columns = {}
+        for name, column in batch.items():
+            values = column.values.tolist()
+            if column.lengths is not None:
+                ends = column.lengths.cumsum().tolist()
+                starts = [0, *ends[:-1]]
+                columns[name] = [values[a:b] or None for a, b in zip(starts, ends, strict=True)]
+            else:
+                present = [True] * len(values) if column.present is None else column.present.tolist()
+                columns[name] = [value if is_there else None for value, is_there in zip(values, present, strict=True)]
+        rows += [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return rows
+
+
+def all_rows(examples: Examples) -> list[dict[str, Any]]:
+    """Returns the rows of train, then those of eval."""
+    return rows_of(examples, "train") + rows_of(examples, "eval")

@@ -1,0 +1,29 @@
+"""Serialised tf.train.Examples written by hand, and how they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from crossnet.components.records.mixed_reader import walk_columns
+from crossnet.components.records.tfrecord import frame, split_frames
+from crossnet.components.records.wire_format import tagged
+
+
+def feature(name: bytes, kind: int, content: bytes) -> bytes:
+    return tagged(0x0A, tagged(0x0A, name) + tagged(0x12, tagged(kind, content)))
+
+
+def walk(records: list[bytes], types: dict[str, str], strict: bool = False) -> dict[str, list[object]]:
+    data = b"".join(map(frame, records))
+    offsets, lengths, _ = split_frames(data)
+    columns = walk_columns(data, offsets, lengths, types, path=Path("p"), first_record=10, strict=strict)
+    result: dict[str, list[object]] = {}
+    for name, column in columns.items():
+        ends = np.ones(len(records), int) if column.lengths is None else column.lengths
+        if column.lengths is None and column.present is not None:
+            result[name] = [[v] if p else [] for v, p in zip(column.values.tolist(), column.present, strict=True)]
+            continue
+        result[name] = [part.tolist() for part in np.split(column.values, np.cumsum(ends)[:-1])]
+    return result

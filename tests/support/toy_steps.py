@@ -1,0 +1,92 @@
+"""Steps without TensorFlow for the runner's own tests: a row of numbers, a gate on their mean, a push."""
+
+import os
+import signal
+
+from crossnet.components.artifacts import Anomalies, Evaluation, Examples, InfraValidation, PushedModel
+from crossnet.components.errors import DataError
+from crossnet.components.files import write_json
+
+CALLS: list[str] = []
+
+
+class Interrupted:
+    """Gets a signal at its end, where Python swallows what the handler raises."""
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), self.number)
+        for _ in range(1000):
+            pass
+
+
+def make_examples(*, output_dir, rows: int) -> Examples:
+    CALLS.append("example_gen")
+    os.write(1, b"chatter of a library\n")  # as a C++ library does
+    (output_dir / "Split-train").mkdir()
+    if rows < 0:
+        (output_dir / "half").touch()
+        raise DataError("rows.csv:3: 2 cells, expected 3. Mend the row.")
+    if rows == 1:
+        Interrupted()  # gone at once
+    if rows == 0:
+        raise ZeroDivisionError("a bug")
+    return Examples(output_dir, {"train": rows}, {"label": "y", "compression": ""})
+
+
+def validate(examples: Examples, *, output_dir, most: int) -> Anomalies:
+    CALLS.append("example_validator")
+    found = examples.counts["train"] > most
+    anomaly = {
+        "split": "train",
+        "column": "y",
+        "rule": "range",
+        "severity": "error",
+        "count": 1,
+        "rows": examples.counts["train"],
+        "first": "rows.csv:2",
+        "message": "`y` is too long",
+    }
+    write_json(output_dir / "anomalies.json", {"anomalies": [anomaly] if found else []})
+    return Anomalies(
+        output_dir, {"errors": int(found), "warnings": 0}, {"summary": anomaly["message"] if found else ""}
+    )
+
+
+def evaluate(examples: Examples, *, output_dir, max_rmse: float) -> Evaluation:
+    CALLS.append("evaluator")
+    rmse = 1 / examples.counts["train"]
+    blessed = rmse <= max_rmse
+    metrics = {"toy": {"num_parameters": 1, "train_rmse": rmse, "eval_rmse": rmse, "mae": rmse}}
+    write_json(output_dir / "metrics.json", metrics)
+    write_json(output_dir / "verdict.json", {"models": ["toy"]})
+    (output_dir / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
+    reasons = [] if blessed else [f"`toy` has eval rmse {rmse}, above max_rmse {max_rmse}."]
+    return Evaluation(output_dir, {}, {"champion": "toy" if blessed else None, "reasons": reasons})
+
+
+def try_in_server(evaluation: Evaluation, *, output_dir) -> InfraValidation:
+    CALLS.append("infra_validator")
+    (output_dir / "INFRA_BLESSED").touch()
+    return InfraValidation(output_dir, {}, {"reasons": [], "model": "toy"})
+
+
+def push(infra_validation: InfraValidation, *, output_dir, serving_dir: str) -> PushedModel:
+    from pathlib import Path
+
+    from crossnet.components.files import folder_checksum
+
+    CALLS.append("pusher")
+    folder = Path(serving_dir) / "toy" / str(len(CALLS))
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_text("toy")
+    properties = {
+        "version": int(folder.name),
+        "destination": str(folder),
+        "checksum": folder_checksum(folder),
+        "model_name": "toy",
+        "model": "none",
+    }
+    return PushedModel(output_dir, {"pushed": 1}, properties)

@@ -1,0 +1,90 @@
+"""From a CSV text to anomalies, through the real steps; shared by the tests of validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossnet.components.artifacts import Anomalies, Examples, Schema, Statistics
+from crossnet.components.example_gen import generate_examples
+from crossnet.components.example_validator import validate_examples
+from crossnet.components.params import ExampleGenParams, ExampleValidatorParams, SchemaGenParams, StatisticsGenParams
+from crossnet.components.schema_gen import infer_schema
+from crossnet.components.statistics_gen import generate_statistics
+
+
+@dataclass
+class Walk:
+    """What the steps made."""
+
+    examples: Examples
+    statistics: Statistics
+    schema: Schema
+    anomalies: Anomalies
+
+    @property
+    def found(self):
+        """Anomalies as (split, column, rule, severity, count, first)."""
+        keys = ("split", "column", "rule", "severity", "count", "first")
+        return [tuple(anomaly[key] for key in keys) for anomaly in self.anomalies.anomalies]
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    folder = parent / name
+    folder.mkdir(parents=True)
+    return folder
+
+
+def walk(folder: Path, *, previous=None, reference=None, schema=None, validator=None, **example_gen) -> Walk:
+    """Runs the four steps.
+
+    Args:
+      schema: Text of a reviewed schema, or SchemaGenParams; None: it is inferred.
+      validator: ExampleValidatorParams' settings.
+      example_gen: ExampleGenParams' settings.
+    """
+    params = schema if isinstance(schema, SchemaGenParams) else SchemaGenParams()
+    if isinstance(schema, str):
+        reviewed = new_folder(folder, "reviewed") / "schema.pbtxt"
+        reviewed.write_text(schema)
+        params = SchemaGenParams(schema_file=str(reviewed))
+    examples = generate_examples(output_dir=new_folder(folder, "examples"), params=ExampleGenParams(**example_gen))
+    statistics = generate_statistics(
+        examples, output_dir=new_folder(folder, "statistics"), params=StatisticsGenParams()
+    )
+    schema_artifact = infer_schema(
+        examples, statistics, output_dir=new_folder(folder, "schema"), params=params, reference=reference
+    )
+    anomalies = validate_examples(
+        examples,
+        statistics,
+        schema_artifact,
+        output_dir=new_folder(folder, "anomalies"),
+        params=ExampleValidatorParams(**(validator or {})),
+        previous=previous,
+    )
+    return Walk(examples, statistics, schema_artifact, anomalies)
+
+
+def csv_walk(folder: Path, text: str, **settings) -> Walk:
+    """Runs the four steps on a CSV file; the label is `fare`, the last fifth of the rows is eval."""
+    source = new_folder(folder, "source") / "rides.csv"
+    source.write_text(text)
+    settings = {"label": "fare", "eval_fraction": 0.2, "split": "order"} | settings
+    return walk(folder, source="csv", input=str(source), **settings)
+
+
+ZONES = ("JFK", "LGA", "EWR")
+
+
+def rides(number: int = 100) -> list[list[str]]:
+    """Returns rows that are all right: miles 1 to 2, seats 1 to 4, zone, fare; header first."""
+    rows = [["miles", "seats", "zone", "fare"]]
+    for n in range(number):
+        miles = 1 + (n * 37 % number) / number
+        rows.append([f"{miles:.4f}", str(1 + n % 4), ZONES[n % 3], f"{2.5 + 3 * miles:.4f}"])
+    return rows
+
+
+def as_csv(rows: list[list[str]]) -> str:
+    return "".join(",".join(row) + "\n" for row in rows)

@@ -1,0 +1,183 @@
+"""Runs what the pages print: every ```console block, in order, in a folder that looks like a fresh clone.
+
+In a block, `$ ` starts a command and `> ` continues it; other lines are output, and so is a ```text block below
+`prints:`. The commands must print each of these lines, in this order, with any number where one stands and anything
+for an ellipsis. A block whose first line is a comment with a file's name (`# client.py`) is written to that file
+first. A comment `<!-- not-run: REASON -->` on the line before a block leaves it out; BUILD.md lists all of these.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass, replace
+
+import pytest
+
+from support import REPOSITORY
+
+PAGES = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "BUILD.md",
+    REPOSITORY / "CONTRIBUTING.md",
+    *sorted((REPOSITORY / "docs").glob("*.md")),
+]
+BLOCK = re.compile(
+    r"(?P<prints>\bprints:\n\n)?^(?:<!-- not-run: (?P<reason>.*?) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$",
+    re.M | re.S,
+)
+# A number in any form, or a word of digits such as the name of a run.
+NUMBER = re.compile(r"-?\d[\dTZ.,]*(?:e[+-]\d+)?")
+NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
+
+
+@dataclass(frozen=True)
+class Block:
+    kind: str
+    text: str
+    not_run: str
+    below_prints: bool = False
+
+    @property
+    def commands(self) -> str:
+        lines = [line[2:] for line in self.text.splitlines() if line.startswith(("$ ", "> "))]
+        return "\n".join(lines)
+
+    @property
+    def output(self) -> list[str]:
+        return [line for line in self.text.splitlines() if line.strip("… ") and not line.startswith(("$ ", "> "))]
+
+
+def alike(printed, line):
+    """Whether a line of a page, such as `rmse 0.04, see …/report.html`, stands for a line that was printed."""
+    parts = [
+        r"\s+".join(re.escape(word) for word in re.split(r"\s+", NUMBER.sub("#", part))) for part in printed.split("…")
+    ]
+    return re.fullmatch(".*".join(parts).replace(r"\#", "#"), NUMBER.sub("#", line).rstrip()) is not None
+
+
+def blocks(page):
+    matches = BLOCK.finditer(page.read_text())
+    found = [Block(m["kind"], m["text"], m["reason"] or "", m["prints"] is not None) for m in matches]
+    assert len(found) == page.read_text().count("\n```") // 2, (
+        f"{page.name} has a block that is not closed or has no kind"
+    )
+    return found
+
+
+def runnable():
+    return [page for page in PAGES if any(block.kind == "console" and not block.not_run for block in blocks(page))]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A folder with what stands at the top level, and the environment that `make` has set up."""
+    for path in REPOSITORY.iterdir():
+        if path.name in ("pyproject.toml", "requirements.lock"):
+            # Older than the environment whatever was edited, so that `make` does not install this folder into it.
+            shutil.copy(path, tmp_path)
+            os.utime(tmp_path / path.name, (0, 0))
+        elif path.name not in (".git", "crossnet_root", ".ci"):
+            (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+def run(commands, folder):
+    """What the commands print, those that they leave in the background too; ends these."""
+    # The last output may not end its line, and a server that ends has something to say.
+    script = f"set -euo pipefail\ntrap 'echo; kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}\n"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("CROSSNET_")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{commands}\n\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", runnable(), ids=lambda page: page.name)
+def test_page_runs_as_printed(page, clone):
+    ports = {"8500": str(free_port()), "8501": str(free_port())}
+    commands = output = ""
+    for block in blocks(page):
+        text = block.text
+        for printed, free in ports.items():
+            text = text.replace(printed, free)
+        block = replace(block, text=text)
+        if named := NAMED_FILE.match(text):
+            (clone / named[1]).write_text(text)
+        if block.kind == "console" and not block.not_run:
+            commands = block.commands
+            assert commands, f"a console block of {page.name} has no command:\n{text}"
+            output = run(commands, clone)
+        elif not block.below_prints:
+            continue
+        lines = iter(output.splitlines())
+        for printed in block.output:
+            assert any(alike(printed, line) for line in lines), (
+                f"{page.name} says that\n{commands}\nprints, in this order,\n{printed}\nIt printed\n\n{output}"
+            )
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        ("  cross_layer    44   0.714  champion", "  cross_layer  44       8.6e-08  champion"),
+        ("Up to date since run 20261123T083825Z.", "Up to date since run 20261124T010203Z."),
+        ("Report: …/report.html", "Report: /a/b/report.html"),
+        ("eval 197, train 1,803", "eval 203, train 1,797"),
+    ],
+)
+def test_numbers_and_ellipses_stand_for_others(printed, line):
+    assert alike(printed, line)
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        ('    "predictions": [', '    "predictions": [1.62499976'),
+        ("  dense  44  baseline", "  dense  44  champion"),
+        ("Report: …/report.html", "Report: /a/b/report.json"),
+        ("eval 197", "eval 203, train 1,797"),
+    ],
+)
+def test_words_stand_for_themselves(printed, line):
+    assert not alike(printed, line)
+
+
+def test_blocks_that_are_not_run_are_listed_in_build_md():
+    left_out = {
+        f"- {page.relative_to(REPOSITORY)}: `{block.commands.splitlines()[0]}`: {block.not_run}"
+        for page in PAGES
+        for block in blocks(page)
+        if block.kind == "console" and block.not_run
+    }
+    text = (REPOSITORY / "BUILD.md").read_text()
+    listed = {line for line in text.splitlines() if re.match(r"- [\w/-]+\.md: `", line)}
+    assert listed == left_out
+    assert f"{len(left_out)} console blocks are not run" in text
+
+
+def test_pages_link_to_files_that_exist():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_pages_name_tests_that_exist():
+    made_by_the_reader = {"test_model_card.py"}  # docs/how-to-add-a-component.md
+    for page in PAGES:
+        named = set(re.findall(r"\btest_\w+\.py\b", page.read_text())) - made_by_the_reader
+        assert named <= {path.name for path in (REPOSITORY / "tests").rglob("test_*.py")}, page.name
