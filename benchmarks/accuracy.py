@@ -19,15 +19,11 @@ import numpy as np
 import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row
 from benchmarks.training import not_finite
-from crossnet.components.params import (
-    MODEL_KINDS,
-    CrossLayerParams,
-    DenseParams,
-    ExampleGenParams,
-    SchemaGenParams,
-    StatisticsGenParams,
-    TrainerParams,
-)
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.schema_gen import SchemaGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
+from crossnet.components.params.trainer import TrainerParams
 
 if TYPE_CHECKING:
     from crossnet.components.training.rows import Rows

@@ -16,10 +16,10 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from benchmarks.harness import Row, cost, interleave
-from crossnet.components.artifacts import Examples
+from crossnet.components.artifacts.examples import Examples
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.features import Feature
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.records.encoder import encode_examples, slices
 from crossnet.components.sources.formula import article_rows
@@ -173,7 +173,7 @@ _CHILD = r"""
 import re, sys, time
 from pathlib import Path
 from crossnet.components.example_gen import generate_examples
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 output_dir, rows = Path(sys.argv[1]), int(sys.argv[2])
 settings = dict(source="csv", input=sys.argv[3]) if len(sys.argv) > 3 else dict(generator="sharded", num_examples=rows)
 generate_examples(output_dir=output_dir, params=ExampleGenParams(**settings, split="hash"))

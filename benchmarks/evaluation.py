@@ -14,18 +14,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.harness import Row, cost, interleave
-from crossnet.components.artifacts import ARTIFACT_FILE, Evaluation, Examples, Model, Schema
+from crossnet.components.artifacts.base import ARTIFACT_FILE
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.schema import Schema
 from crossnet.components.features import read_schema
 from crossnet.components.files import write_json
-from crossnet.components.params import (
-    MODEL_KINDS,
-    CrossLayerParams,
-    DenseParams,
-    EvaluatorParams,
-    ExampleGenParams,
-    SchemaGenParams,
-    StatisticsGenParams,
-)
+from crossnet.components.params.evaluator import EvaluatorParams
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.schema_gen import SchemaGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 
 MANY_ROWS = 10_000_000
 

@@ -58,7 +58,7 @@ class _Served:
         from crossnet.components.networks.export import export_model
         from crossnet.components.networks.models import build_network, describe, initialize
         from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, Transform
-        from crossnet.components.params import CrossLayerParams, DenseParams
+        from crossnet.components.params.networks import CrossLayerParams, DenseParams
         from crossnet.serving.embedded.model import LoadedModel
 
         architecture = (DenseParams if kind == "dense" else CrossLayerParams)(**settings)

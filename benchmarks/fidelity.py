@@ -36,7 +36,8 @@ import numpy.typing as npt
 import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row, machine
 from benchmarks.training import not_finite
-from crossnet.components.params import CrossLayerParams, DenseParams, TrainerParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.trainer import TrainerParams
 
 TRAIN_ROWS, EVAL_ROWS, BATCH = 50_000, 10_000, 1000
 TABLE_2_ROWS = 1_000_000

@@ -16,7 +16,7 @@ from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.rule_results import Scores, Served
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.evaluation.slice_rules import judge_slices
-from crossnet.components.params import EvaluatorParams
+from crossnet.components.params.evaluator import EvaluatorParams
 
 Array = np.ndarray[Any, Any]
 PAIRS = 1000

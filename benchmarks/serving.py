@@ -133,7 +133,7 @@ def save_network(path: Path, name: str) -> None:
     from crossnet.components.networks.models import build_network, describe, initialize
     from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, Transform
     from crossnet.components.networks.warmup_requests import write_warmup_requests
-    from crossnet.components.params import CrossLayerParams, DenseParams
+    from crossnet.components.params.networks import CrossLayerParams, DenseParams
 
     kind, architecture = (
         ("dense", DenseParams(units=(64, 64))) if name == "dense" else ("cross_layer", CrossLayerParams())

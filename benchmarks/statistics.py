@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Row, cost, interleave
-from crossnet.components.params import StatisticsGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.statistics.columns import ColumnStatistics, dataset_proto
 

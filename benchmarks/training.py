@@ -10,7 +10,8 @@ import numpy as np
 
 import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row, cost, interleave
-from crossnet.components.params import CrossLayerParams, TrainerParams
+from crossnet.components.params.networks import CrossLayerParams
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.sources.formula import article_rows
 
 # A rate that float32 holds, in which Keras keeps it also for float64 weights.

@@ -11,7 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts import MEAN_PREDICTOR, Evaluation, Examples, Model, Schema
+from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.schema import Schema
 from crossnet.components.errors import ExportError
 from crossnet.components.evaluation.explain import explain, known_truth
 from crossnet.components.evaluation.metrics import ErrorSums, calibration
@@ -24,7 +27,7 @@ from crossnet.components.evaluation.slices import parse_slices
 from crossnet.components.evaluation.verdict import failures, make_verdict, skips
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import write_json
-from crossnet.components.params import EvaluatorParams
+from crossnet.components.params.evaluator import EvaluatorParams
 
 
 def evaluate_models(

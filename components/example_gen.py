@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from crossnet.components.artifacts import Examples
+from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
 from crossnet.components.sources.base import RetypedError, Source
 from crossnet.components.sources.csv_cells import parse_time

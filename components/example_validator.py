@@ -16,10 +16,13 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from crossnet.components.artifacts import Anomalies, Examples, Schema, Statistics
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.features import is_retired, read_schema
 from crossnet.components.files import write_json
-from crossnet.components.params import ExampleValidatorParams
+from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.records.dataset import read_columns
 from crossnet.components.sources.provenance import locate
 from crossnet.components.statistics.columns import by_column

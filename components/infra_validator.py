@@ -12,11 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from crossnet.components.artifacts import Evaluation, Examples, InfraValidation, Model, Schema
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.schema import Schema
 from crossnet.components.errors import ExportError
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import write_json
-from crossnet.components.params import InfraValidatorParams
+from crossnet.components.params.infra_validator import InfraValidatorParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.launcher import running_server

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components import interrupts
-from crossnet.components.artifacts import Evaluation, InfraValidation, Model, PushedModel
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import NotBlessedError, PipelineError
 from crossnet.components.files import folder_checksum, read_json, write_json
-from crossnet.components.params import PusherParams
+from crossnet.components.params.pusher import PusherParams
 
 ROLLED_BACK = ".rolled_back"
 RECORD = ".json"

@@ -8,10 +8,12 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from crossnet.components.artifacts import Examples, Schema, Statistics
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.features import SERVING, is_retired
-from crossnet.components.params import SchemaGenParams
+from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.statistics.columns import by_column
 
 TRAINING = "TRAINING"

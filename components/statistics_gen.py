@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from crossnet.components.artifacts import Examples, Statistics
-from crossnet.components.params import StatisticsGenParams
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import read_file
 from crossnet.components.records.wire_format import record_order
 from crossnet.components.statistics.columns import ColumnStatistics, dataset_proto

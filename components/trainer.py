@@ -17,20 +17,25 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from crossnet.components.artifacts import Examples, Model, Schema, Statistics
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import TrainingError
 from crossnet.components.features import read_schema
 from crossnet.components.files import folder_checksum, write_json
 from crossnet.components.networks.export import export_model
+from crossnet.components.networks.exported import read_exported
 from crossnet.components.networks.models import Architecture, build_network, check_architecture, describe, initialize
 from crossnet.components.networks.preprocessing import Preprocessing, Transform, make_preprocessing
 from crossnet.components.networks.warmup_requests import write_warmup_requests
-from crossnet.components.params import OPTIMIZERS, DenseParams, TrainerParams
+from crossnet.components.params.networks import DenseParams
+from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.training.diagnosis import count_ids, diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.rows import Rows, read_rows
-from crossnet.components.training.warm_start import continue_preprocessing, load_weights, read_exported
+from crossnet.components.training.warm_start import continue_preprocessing, load_weights
 
 LOGGER = logging.getLogger(__name__)
 

@@ -17,16 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts import MEAN_PREDICTOR, Examples, Schema, Statistics
+from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataAnomalyError, DivergedError
 from crossnet.components.files import write_json
-from crossnet.components.params import (
-    CrossLayerParams,
-    DenseParams,
-    EvaluatorParams,
-    SchemaGenParams,
-    StatisticsGenParams,
-)
+from crossnet.components.params.evaluator import EvaluatorParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.schema_gen import SchemaGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.pipeline.config import Config
 
 STRONG_DENSE = "strong_dense"

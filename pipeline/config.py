@@ -14,8 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossnet.components import params
 from crossnet.components.errors import SettingsError
+from crossnet.components.params.evaluator import EvaluatorParams
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.example_validator import ExampleValidatorParams
+from crossnet.components.params.infra_validator import InfraValidatorParams
+from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.pusher import PusherParams
+from crossnet.components.params.schema_gen import SchemaGenParams
+from crossnet.components.params.setting import setting
+from crossnet.components.params.statistics_gen import StatisticsGenParams
+from crossnet.components.params.trainer import TrainerParams
 
 SHIPPED = Path(__file__).parent / "configs"
 NONE = "none"
@@ -42,20 +51,20 @@ class Config:
       models: Model kinds in order of preference; the last of several is the baseline.
     """
 
-    models: tuple[str, ...] = params.setting(
-        params.MODEL_KINDS, "candidates in order of preference; the last is the baseline", choices=params.MODEL_KINDS
+    models: tuple[str, ...] = setting(
+        MODEL_KINDS, "candidates in order of preference; the last is the baseline", choices=MODEL_KINDS
     )
-    example_gen: params.ExampleGenParams = field(default_factory=params.ExampleGenParams)
-    statistics_gen: params.StatisticsGenParams = field(default_factory=params.StatisticsGenParams)
-    schema_gen: params.SchemaGenParams = field(default_factory=params.SchemaGenParams)
-    example_validator: params.ExampleValidatorParams = field(default_factory=params.ExampleValidatorParams)
-    trainer: params.TrainerParams = field(default_factory=params.TrainerParams)
-    cross_layer: params.CrossLayerParams = field(default_factory=params.CrossLayerParams)
-    tfrs_cross: params.CrossLayerParams = field(default_factory=params.CrossLayerParams)
-    dense: params.DenseParams = field(default_factory=params.DenseParams)
-    evaluator: params.EvaluatorParams = field(default_factory=params.EvaluatorParams)
-    infra_validator: params.InfraValidatorParams = field(default_factory=params.InfraValidatorParams)
-    pusher: params.PusherParams = field(default_factory=params.PusherParams)
+    example_gen: ExampleGenParams = field(default_factory=ExampleGenParams)
+    statistics_gen: StatisticsGenParams = field(default_factory=StatisticsGenParams)
+    schema_gen: SchemaGenParams = field(default_factory=SchemaGenParams)
+    example_validator: ExampleValidatorParams = field(default_factory=ExampleValidatorParams)
+    trainer: TrainerParams = field(default_factory=TrainerParams)
+    cross_layer: CrossLayerParams = field(default_factory=CrossLayerParams)
+    tfrs_cross: CrossLayerParams = field(default_factory=CrossLayerParams)
+    dense: DenseParams = field(default_factory=DenseParams)
+    evaluator: EvaluatorParams = field(default_factory=EvaluatorParams)
+    infra_validator: InfraValidatorParams = field(default_factory=InfraValidatorParams)
+    pusher: PusherParams = field(default_factory=PusherParams)
 
 
 def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Config:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from crossnet.components import interrupts
-from crossnet.components.artifacts import ARTIFACT_FILE
+from crossnet.components.artifacts.base import ARTIFACT_FILE
 from crossnet.components.files import read_json
 from crossnet.components.pusher import read_record, versions_in_service
 from crossnet.pipeline.store import Store

@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.pushed_model import PushedModel
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.pipeline.config import Config
+
+ARTIFACT_TYPES: Mapping[str, type[Artifact]] = {
+    kind.__name__: kind
+    for kind in (Examples, Statistics, Schema, Anomalies, Model, Evaluation, InfraValidation, PushedModel)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +30,7 @@ class Step:
     Attributes:
       name: The step's name on disk, on the screen and in `--until`.
       function: `module:function`; imported only when the step must run.
-      output: Type of the artifact that it returns, a class of `crossnet.components.artifacts`.
+      output: Type of the artifact that it returns.
       inputs: Argument -> name of the step that makes it, or names of steps, given as a dict by model.
       settings: Other keyword arguments; they enter the fingerprint.
       files: Whether the step reads outside data; its content enters the fingerprint.
@@ -27,7 +41,7 @@ class Step:
 
     name: str
     function: str
-    output: str
+    output: type[Artifact]
     inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     files: bool = False
@@ -55,7 +69,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         Step(
             name=f"trainer_{kind}",
             function="crossnet.components.trainer:train_model",
-            output="Model",
+            output=Model,
             inputs={"examples": "example_gen", "schema": "schema_gen", "statistics": "statistics_gen"},
             settings={
                 "params": config.trainer,
@@ -75,21 +89,21 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         Step(
             name="example_gen",
             function="crossnet.components.example_gen:generate_examples",
-            output="Examples",
+            output=Examples,
             settings={"params": config.example_gen},
             files=config.example_gen.source != "synthetic",
         ),
         Step(
             name="statistics_gen",
             function="crossnet.components.statistics_gen:generate_statistics",
-            output="Statistics",
+            output=Statistics,
             inputs={"examples": "example_gen"},
             settings={"params": config.statistics_gen},
         ),
         Step(
             name="schema_gen",
             function="crossnet.components.schema_gen:infer_schema",
-            output="Schema",
+            output=Schema,
             inputs={"examples": "example_gen", "statistics": "statistics_gen"},
             settings={"params": config.schema_gen},
             files=bool(config.schema_gen.schema_file),
@@ -98,7 +112,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         Step(
             name="example_validator",
             function="crossnet.components.example_validator:validate_examples",
-            output="Anomalies",
+            output=Anomalies,
             inputs={"examples": "example_gen", "statistics": "statistics_gen", "schema": "schema_gen"},
             settings={"params": config.example_validator},
             references=drift,
@@ -107,7 +121,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         Step(
             name="evaluator",
             function="crossnet.components.evaluator:evaluate_models",
-            output="Evaluation",
+            output=Evaluation,
             inputs={"examples": "example_gen", "schema": "schema_gen", "models": models},
             settings={"params": config.evaluator},
             references={"served": "served_model"},
@@ -115,7 +129,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         Step(
             name="infra_validator",
             function="crossnet.components.infra_validator:validate_infra",
-            output="InfraValidation",
+            output=InfraValidation,
             inputs={"examples": "example_gen", "schema": "schema_gen", "evaluation": "evaluator", "models": models},
             settings={"params": config.infra_validator, "force": bool(force)},
             after=("evaluator",),
@@ -123,7 +137,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
         Step(
             name="pusher",
             function="crossnet.components.pusher:push_model",
-            output="PushedModel",
+            output=PushedModel,
             inputs={"evaluation": "evaluator", "infra_validation": "infra_validator", "models": models},
             settings={"params": config.pusher, "serving_dir": serving_dir, "force": force},
             after=("infra_validator",),

@@ -17,7 +17,7 @@ import tomli_w
 
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import MOST_FOLDER_LETTERS
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv import plan_csv
 from crossnet.components.sources.csv_lines import read_header

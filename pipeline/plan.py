@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crossnet.components import artifacts
-from crossnet.components.artifacts import Artifact
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import folder_checksum, json_value, read_json
 from crossnet.components.pusher import read_record, versions_in_service
@@ -41,8 +45,7 @@ class PlannedStep:
 
     def load(self) -> Artifact:
         """Returns the finished artifact."""
-        kind: type[Artifact] = getattr(artifacts, self.step.output)
-        return kind.load(self.path)
+        return self.step.output.load(self.path)
 
 
 Plan = dict[str, PlannedStep]
@@ -78,8 +81,8 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
         }
         digest = fp.step_fingerprint(parts)
         done = store.is_finished(step.name, digest)
-        if done and step.output == "PushedModel":
-            done = artifacts.PushedModel.load(store.artifact_path(step.name, digest)).in_service
+        if done and step.output is PushedModel:
+            done = PushedModel.load(store.artifact_path(step.name, digest)).in_service
         path = store.artifact_path(step.name, digest)
         plan[step.name] = PlannedStep(step, digest, parts, references, path, done)
     return plan
@@ -92,11 +95,11 @@ def serving_dir(config: Config, store: Store) -> Path:
 
 def passes(artifact: Artifact, *, force: bool = False) -> bool:
     """Whether the steps after this artifact may run."""
-    if isinstance(artifact, artifacts.Anomalies):
+    if isinstance(artifact, Anomalies):
         return not artifact.has_errors
-    if isinstance(artifact, artifacts.Evaluation):
+    if isinstance(artifact, Evaluation):
         return artifact.blessed or force
-    if isinstance(artifact, artifacts.InfraValidation):
+    if isinstance(artifact, InfraValidation):
         return artifact.blessed
     return True
 
@@ -181,7 +184,7 @@ def _resolve(what: str, plan: Plan, config: Config, store: Store) -> Path | None
 
 def _served_model(plan: Plan, folder: Path) -> Path | None:
     """Returns the newest version in service that is not a model of this plan."""
-    own = {step.fingerprint for step in plan.values() if step.step.output == "Model"}
+    own = {step.fingerprint for step in plan.values() if step.step.output is Model}
     for version, path in versions_in_service(folder).items():
         if read_record(folder, version).get("model") not in own:
             return path
@@ -213,7 +216,7 @@ def _warm_start(config: Config, store: Store) -> Path | None:
 def _reference_digest(path: Path | None) -> str | None:
     if path is None:
         return None
-    if (path / artifacts.ARTIFACT_FILE).is_file():
+    if (path / ARTIFACT_FILE).is_file():
         return path.name
     return f"{path.name}:{folder_checksum(path)}"
 

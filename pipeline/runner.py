@@ -11,8 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossnet.components import artifacts, interrupts
-from crossnet.components.artifacts import MEAN_PREDICTOR, Artifact
+from crossnet.components import interrupts
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.pushed_model import PushedModel
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataAnomalyError, NotBlessedError, PipelineError
 from crossnet.components.files import json_value, write_json
 from crossnet.pipeline import fingerprint as fp
@@ -180,7 +187,7 @@ def _run_step(planned: PlannedStep, store: Store, made: dict[str, Artifact]) -> 
         )
     for argument, path in planned.references.items():
         arguments[argument] = _load_reference(step, argument, path)
-    if step.output == "Model":
+    if step.output is Model:
         arguments["checkpoint_dir"] = store.checkpoints / planned.fingerprint
     with store.working_folder(step.name) as folder:
         artifact = component(output_dir=folder, **arguments)
@@ -190,27 +197,27 @@ def _run_step(planned: PlannedStep, store: Store, made: dict[str, Artifact]) -> 
 
 def _load_reference(step: Step, argument: str, path: Path | None) -> Path | Artifact | None:
     """Returns a reference as the component takes it: an artifact of an earlier run, or a plain folder."""
-    kind = {"previous_statistics": artifacts.Statistics, "previous_schema": artifacts.Schema}
+    kind = {"previous_statistics": Statistics, "previous_schema": Schema}
     wanted: type[Artifact] | None = kind.get(step.references[argument])
     return wanted.load(path) if wanted and path else path
 
 
 def _judge(artifact: Artifact, result: RunResult, force: str) -> None:
     """Takes over what an artifact says about the whole run."""
-    if isinstance(artifact, artifacts.Anomalies):
+    if isinstance(artifact, Anomalies):
         if artifact.has_errors:
             result.exit_code, result.error = DataAnomalyError.exit_code, artifact.summary
         elif artifact.summary:
             result.warnings.append(artifact.summary)
-    elif isinstance(artifact, artifacts.Evaluation):
+    elif isinstance(artifact, Evaluation):
         result.verdict = "BLESSED" if artifact.blessed else "NOT_BLESSED"
         result.champion, result.reasons = artifact.champion, artifact.reasons
         result.models = {name: artifact.metrics[name] for name in artifact.verdict["models"]}
         result.exit_code = 0 if passes(artifact, force=bool(force)) else NotBlessedError.exit_code
-    elif isinstance(artifact, artifacts.InfraValidation) and not artifact.blessed:
+    elif isinstance(artifact, InfraValidation) and not artifact.blessed:
         result.reasons = [*result.reasons, *artifact.reasons]
         result.exit_code = NotBlessedError.exit_code
-    elif isinstance(artifact, artifacts.PushedModel):
+    elif isinstance(artifact, PushedModel):
         result.pushed_version = artifact.version
 
 
@@ -230,9 +237,9 @@ def _note(result: RunResult, planned: PlannedStep, status: str, store: Store, **
 
 
 def _summary(artifact: Artifact) -> str:
-    if isinstance(artifact, artifacts.PushedModel):
+    if isinstance(artifact, PushedModel):
         return f"version {artifact.version}" + ("" if artifact.counts["pushed"] else " (was there already)")
-    if isinstance(artifact, artifacts.Evaluation | artifacts.InfraValidation):
+    if isinstance(artifact, Evaluation | InfraValidation):
         return "blessed" if artifact.blessed else "not blessed"
     return ", ".join(f"{name} {count:,}" for name, count in artifact.counts.items())
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
 from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
 from crossnet.components.files import read_json, write_json
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from crossnet.components.artifacts import Examples, Model
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
 
 Array = np.ndarray[Any, Any]
 Polynomial = dict[tuple[int, ...], float]  # sorted places of the factors -> coefficient; () is the constant
@@ -60,7 +61,7 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
       `interactions`: the coefficients of second degree as a symmetric matrix; with a truth `max_error`.
     """
     from crossnet.components.networks.export import TRAINING_FILE
-    from crossnet.components.training.warm_start import read_exported
+    from crossnet.components.networks.exported import read_exported
 
     if not (model.serving_path / TRAINING_FILE).is_file():
         return None

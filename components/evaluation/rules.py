@@ -36,7 +36,7 @@ import numpy as np
 
 from crossnet.components.evaluation.intervals import MIN_ROWS, percentile_interval
 from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text, number, percent
-from crossnet.components.params import EvaluatorParams
+from crossnet.components.params.evaluator import EvaluatorParams
 
 Array = np.ndarray[Any, Any]
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from crossnet.components.artifacts import Examples
+from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import ExportError
 from crossnet.components.evaluation.intervals import GroupedSquares
 from crossnet.components.evaluation.metrics import ErrorSums, WorstRows, thinned
@@ -22,7 +22,7 @@ from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.evaluation.slices import Cut, Slicer
 from crossnet.components.features import Feature
-from crossnet.components.params import EvaluatorParams
+from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.records.dataset import read_dataset
 
 log = logging.getLogger(__name__)

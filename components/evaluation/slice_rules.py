@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from crossnet.components.evaluation.intervals import MIN_ROWS, lower_bound
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text, number, percent
-from crossnet.components.params import EvaluatorParams
+from crossnet.components.params.evaluator import EvaluatorParams
 
 
 def judge_slices(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crossnet.components.artifacts import Evaluation
+from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.evaluation.rule_results import RuleResult
 
 # A screen shows so many failed slices; verdict.json has all.

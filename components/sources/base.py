@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from crossnet.components.errors import DataError
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import (
     NamedColumns,
     RetypedError,

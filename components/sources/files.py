@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from crossnet.components.errors import DataError
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 
 FOLDERS = ("train", "eval")  # of the `folders` split
 _FIELD = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crossnet.components.artifacts import Examples
+from crossnet.components.artifacts.examples import Examples
 from crossnet.components.sources.base import file_label
 from crossnet.components.sources.csv_lines import row_line
 from crossnet.components.sources.splits import Splitter

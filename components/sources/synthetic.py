@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import NamedColumns, SourceBatch, SourceColumn, name_columns
 from crossnet.components.sources.formula import BLOCK_ROWS, article_rows, column_names, num_blocks, sharded_rows
 

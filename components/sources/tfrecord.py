@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from crossnet.components.errors import DataError
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_file
 from crossnet.components.records.mixed_reader import UnknownFeatureError
 from crossnet.components.records.parser import MalformedExampleError, parse_example

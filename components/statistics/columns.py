@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from crossnet.components.params import StatisticsGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.statistics.values import Numbers, Texts
 

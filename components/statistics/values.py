@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from crossnet.components.params import StatisticsGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, ValueCounts, hash_numbers
 
 # Names of `custom_stats`, where the proto has no field of its own.

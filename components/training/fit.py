@@ -13,7 +13,7 @@ import numpy.typing as npt
 import tf_keras
 
 from crossnet.components import interrupts
-from crossnet.components.params import TrainerParams
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from crossnet.components.training.epoch import EpochLoop
 from crossnet.components.training.optimizers import Optimizer

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from crossnet.components.artifacts import Examples
+from crossnet.components.artifacts.examples import Examples
 from crossnet.components.features import Feature
 from crossnet.components.networks.preprocessing import Transform
 from crossnet.components.records.dataset import read_dataset

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from crossnet.components.params import ExampleValidatorParams
+from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.validation.distances import Distance, distance
 from crossnet.components.validation.repeats import Repeats
 

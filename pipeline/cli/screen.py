@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from crossnet.components.artifacts import Evaluation
+from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.errors import NotBlessedError
 from crossnet.pipeline.console import LiveLine
 from crossnet.pipeline.plan import Plan, blocked_steps, differences

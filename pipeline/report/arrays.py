@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crossnet.components.artifacts import Evaluation, Examples, Statistics
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.statistics.columns import custom_number
 from crossnet.components.statistics.values import UNIQUE
 from crossnet.pipeline.report.charts import Bands, Density, Steps

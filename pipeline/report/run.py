@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from crossnet.components import artifacts
-from crossnet.components.artifacts import Artifact, Evaluation, Model, PushedModel
+from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import MissingArtifactError, PipelineError
 from crossnet.components.files import read_json
 from crossnet.pipeline.config import Config, load_config, to_toml
-from crossnet.pipeline.graph import build_graph, model_kind
+from crossnet.pipeline.graph import ARTIFACT_TYPES, build_graph, model_kind
 from crossnet.pipeline.store import RUN_FILE, Store
 
 Array = np.ndarray[Any, Any]
@@ -95,7 +97,7 @@ def load_run(store: Store, name: str) -> Run:
     for step, facts in run.facts["steps"].items():
         path = store.root / (facts["artifact"] or "")
         with contextlib.suppress(MissingArtifactError, OSError, AttributeError):
-            kind: type[Artifact] = getattr(artifacts, read_json(path / artifacts.ARTIFACT_FILE)["type"])
+            kind = ARTIFACT_TYPES[read_json(path / ARTIFACT_FILE)["type"]]
             found[step] = kind.load(path)
     log = "\n".join(_text(folder / "log.txt").splitlines()[-LOG_LINES:])
     return dataclasses.replace(run, config=config, artifacts=found, log=log)
@@ -166,7 +168,7 @@ def lineage(run: Run, store: Store) -> list[dict[str, Any]]:
         step = steps.get(fingerprint)
         if step is None or fingerprint in found or not store.is_finished(step, fingerprint):
             continue
-        facts = read_json(store.artifact_path(step, fingerprint) / artifacts.ARTIFACT_FILE)
+        facts = read_json(store.artifact_path(step, fingerprint) / ARTIFACT_FILE)
         inputs = [_chosen(value, pushed) for value in facts.get("inputs", {}).values()]
         found[fingerprint] = {
             "step": step,

@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from crossnet.components.artifacts import Anomalies, Examples, InfraValidation, PushedModel, Schema, Statistics
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.pushed_model import PushedModel
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.features import read_schema
 from crossnet.components.files import read_json
-from crossnet.components.params import MODEL_KINDS
+from crossnet.components.params.networks import MODEL_KINDS
 from crossnet.pipeline.compare import ARTICLE_LOSSES, is_article
 from crossnet.pipeline.report import charts
 from crossnet.pipeline.report.arrays import (

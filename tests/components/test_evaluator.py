@@ -9,13 +9,13 @@ import re
 import numpy as np
 import pytest
 
-from crossnet.components.artifacts import MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, Evaluation
 from crossnet.components.errors import ExportError, SettingsError
 from crossnet.components.evaluation.verdict import render_verdict
 from crossnet.components.evaluator import evaluate_models
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import read_json
-from crossnet.components.params import EvaluatorParams
+from crossnet.components.params.evaluator import EvaluatorParams
 from support.gate_fixtures import article, export, make_model, truth
 from support.training_fixtures import make_artifacts
 

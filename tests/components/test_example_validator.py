@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from crossnet.components.artifacts import Anomalies
+from crossnet.components.artifacts.anomalies import Anomalies
 from crossnet.components.example_validator import explain
 from crossnet.components.files import write_json
-from crossnet.components.params import SchemaGenParams
+from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.records.dataset import read_columns
 from crossnet.components.sources.provenance import locate
 from support.validation_walk import as_csv, csv_walk, new_folder, rides, walk

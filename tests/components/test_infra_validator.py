@@ -10,8 +10,11 @@ from crossnet.components.evaluator import evaluate_models
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.features import Feature
 from crossnet.components.infra_validator import validate_infra
-from crossnet.components.params import EvaluatorParams, ExampleGenParams, InfraValidatorParams, SchemaGenParams
-from crossnet.components.params import StatisticsGenParams as Statistics
+from crossnet.components.params.evaluator import EvaluatorParams
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.infra_validator import InfraValidatorParams
+from crossnet.components.params.schema_gen import SchemaGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams as Statistics
 from crossnet.components.schema_gen import infer_schema
 from crossnet.components.statistics_gen import generate_statistics
 from support import gate_fixtures

@@ -3,10 +3,12 @@ import threading
 
 import pytest
 
-from crossnet.components.artifacts import Evaluation, InfraValidation, Model
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import NotBlessedError, PipelineError
 from crossnet.components.files import folder_checksum
-from crossnet.components.params import PusherParams
+from crossnet.components.params.pusher import PusherParams
 from crossnet.components.pusher import push_model, read_record, roll_back, versions_in_service
 
 

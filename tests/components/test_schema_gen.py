@@ -4,10 +4,10 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from crossnet.components.artifacts import Schema
+from crossnet.components.artifacts.schema import Schema
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.features import Feature, read_schema
-from crossnet.components.params import SchemaGenParams
+from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.schema_gen import parse_schema
 from support.validation_walk import as_csv, csv_walk, new_folder, rides
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossnet.components.example_gen import generate_examples
-from crossnet.components.params import ExampleGenParams, StatisticsGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.statistics.columns import by_column
 from crossnet.components.statistics_gen import generate_statistics, shard_statistics
 from support.validation_walk import as_csv, new_folder, rides

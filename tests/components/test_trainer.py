@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from crossnet.components.artifacts import Model
+from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import TrainingError
 from crossnet.components.features import read_schema
 from crossnet.components.files import folder_checksum
+from crossnet.components.networks.exported import ExportedModel
 from crossnet.components.networks.preprocessing import Preprocessing, TextColumn
-from crossnet.components.params import MODEL_KINDS, CrossLayerParams, DenseParams, TrainerParams
+from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
-from crossnet.components.training.warm_start import ExportedModel, continue_preprocessing
+from crossnet.components.training.warm_start import continue_preprocessing
 from support.training_fixtures import article_table, make_artifacts, mixed_table
 
 PARAMS = TrainerParams(epochs=2, batch_size=50, warmup_records=20)

@@ -10,7 +10,9 @@ import pytest
 
 from crossnet.components.errors import DataAnomalyError, DivergedError
 from crossnet.components.files import read_json
-from crossnet.components.params import CrossLayerParams, DenseParams, ExampleGenParams, TrainerParams
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.pipeline.compare import ARTICLE_LOSSES, Comparison, _number, _Runs, _summary, compare, is_article, render
 from crossnet.pipeline.config import Config
 

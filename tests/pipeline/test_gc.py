@@ -1,6 +1,10 @@
 import pytest
 
-from crossnet.components.artifacts import Anomalies, Evaluation, Examples, Model, PushedModel
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.files import write_json
 from crossnet.pipeline.gc import collect_garbage
 from crossnet.pipeline.store import Store

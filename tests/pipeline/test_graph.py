@@ -4,7 +4,7 @@ import typing
 
 import pytest
 
-from crossnet.components import artifacts
+from crossnet.components.artifacts.model import Model
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import build_graph
 
@@ -35,8 +35,8 @@ def test_graph_fits_the_annotations_of_the_step(step):
     module, _, name = step.function.partition(":")
     function = getattr(importlib.import_module(module), name)
     hints = typing.get_type_hints(function)
-    by_name = {other.name: getattr(artifacts, other.output) for other in GRAPH}
-    assert hints["return"] is getattr(artifacts, step.output)
+    by_name = {other.name: other.output for other in GRAPH}
+    assert hints["return"] is step.output
     for argument, source in step.inputs.items():
         if isinstance(source, str):
             assert hints[argument] is by_name[source], argument
@@ -46,7 +46,7 @@ def test_graph_fits_the_annotations_of_the_step(step):
         wanted = hints[argument]
         assert isinstance(value, typing.get_args(wanted) or wanted), argument
     given = {*step.inputs, *step.settings, *step.references, "output_dir"}
-    if step.output == "Model":
+    if step.output is Model:
         given.add("checkpoint_dir")
     parameters = inspect.signature(function).parameters.values()
     assert given <= {parameter.name for parameter in parameters}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from crossnet.components.artifacts import Schema, Statistics
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import write_json
 from crossnet.pipeline.config import load_config

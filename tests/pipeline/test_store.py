@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crossnet.components.artifacts import Examples, Model
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
 from crossnet.components.files import read_json, write_json
 from crossnet.pipeline.store import Store

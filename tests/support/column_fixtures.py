@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossnet.components.params import StatisticsGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.statistics.columns import ColumnStatistics
 

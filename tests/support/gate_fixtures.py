@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from crossnet.components.artifacts import Model, Schema
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.schema import Schema
 from crossnet.components.evaluation.intervals import GroupedSquares
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.rule_results import Scores

@@ -3,7 +3,11 @@
 import os
 import signal
 
-from crossnet.components.artifacts import Anomalies, Evaluation, Examples, InfraValidation, PushedModel
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import DataError
 from crossnet.components.files import write_json
 

@@ -12,7 +12,9 @@ import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from crossnet.components.artifacts import Examples, Schema, Statistics
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 
 Table = Mapping[str, list[Any]]
 

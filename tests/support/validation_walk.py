@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossnet.components.artifacts import Anomalies, Examples, Schema, Statistics
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.example_validator import validate_examples
-from crossnet.components.params import ExampleGenParams, ExampleValidatorParams, SchemaGenParams, StatisticsGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.example_validator import ExampleValidatorParams
+from crossnet.components.params.schema_gen import SchemaGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.schema_gen import infer_schema
 from crossnet.components.statistics_gen import generate_statistics
 

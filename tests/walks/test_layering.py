@@ -18,6 +18,7 @@ MODULES = {
     for file in sorted((REPOSITORY / folder).rglob("*.py"))
 }
 STEPS = {step.function.partition(":")[0] for step in build_graph(Config())}
+GROUND = ("", "artifacts", "params", "errors", "features", "files", "hashing", "interrupts")
 EVERYONES = {"ground", "serving.status", "serving.protocol"}
 
 # Room -> the rooms that it may import, beside itself. A module at a folder's door is a room of its own, but for the
@@ -25,7 +26,7 @@ EVERYONES = {"ground", "serving.status", "serving.protocol"}
 MAY_IMPORT = {
     "ground": set(),
     "components.records": EVERYONES,
-    "components.sources": EVERYONES,
+    "components.sources": EVERYONES | {"components.records"},
     "components.networks": EVERYONES,
     "components.statistics": EVERYONES | {"components.records"},
     "components.validation": EVERYONES | {"components.statistics", "components.records"},
@@ -39,7 +40,7 @@ MAY_IMPORT = {
     "serving.client": {"serving.status", "serving.protocol"},
     "serving.config": {"serving.status", "serving.protocol"},
     "serving.embedded": {"serving.status", "serving.protocol", "serving.config"},
-    "serving.offline": {"serving.status", "serving.protocol", "serving.client", "serving.embedded"},
+    "serving.offline": {"serving.status", "serving.protocol", "serving.client", "serving.config", "serving.embedded"},
     "serving.rows": {"serving.status", "serving.protocol", "serving.client"},
     "serving.predict": {"serving.status", "serving.protocol", "serving.client", "serving.offline", "serving.rows"},
     "serving.server": {"serving.status", "serving.protocol", "serving.embedded", "serving.config"},
@@ -74,8 +75,10 @@ def room(module: str) -> str:
     _, folder, *rest = (*module.split("."), "")
     if folder == "pipeline":
         return folder
-    if folder == "components" and len(rest) <= 2 and not (MODULES[module].name == "__init__.py" and rest[0]):
-        return "steps" if module in STEPS else "ground"
+    if folder == "components" and rest[0] in GROUND:
+        return "ground"
+    if module in STEPS:
+        return "steps"
     return f"{folder}.{rest[0]}".rstrip(".")
 
 

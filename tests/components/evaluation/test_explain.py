@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crossnet.components.artifacts import Examples, Model
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
 from crossnet.components.evaluation.explain import (
     SYNTHETIC_TRUTH,
     CrossWeights,
@@ -20,7 +21,8 @@ from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, TextColumn, Transform
-from crossnet.components.params import CrossLayerParams, DenseParams, TrainerParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
 from support.gate_fixtures import article
 from support.training_fixtures import make_artifacts

@@ -9,7 +9,7 @@ import pytest
 
 from crossnet.components.evaluation.rule_results import Served, number
 from crossnet.components.evaluation.rules import judge
-from crossnet.components.params import EvaluatorParams
+from crossnet.components.params.evaluator import EvaluatorParams
 from support.gate_fixtures import make_scores
 
 ROWS = 1000

@@ -8,7 +8,7 @@ import pytest
 from crossnet.components.evaluation.rule_results import Served
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.evaluation.slice_rules import judge_slices
-from crossnet.components.params import EvaluatorParams
+from crossnet.components.params.evaluator import EvaluatorParams
 from support.gate_fixtures import make_scores
 
 SERVED = Served("17")

@@ -12,7 +12,7 @@ from crossnet.components.networks import by_feature as module
 from crossnet.components.networks.by_feature import WIDEST_DENSE, by_feature
 from crossnet.components.networks.layers import CrossLayer
 from crossnet.components.networks.models import build_network, initialize
-from crossnet.components.params import CrossLayerParams, DenseParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
 
 ROWS = 50
 TABLES = [(5, 2), (9, 3)]

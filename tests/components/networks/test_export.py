@@ -14,7 +14,7 @@ import tensorflow as tf
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, TextColumn, Transform
-from crossnet.components.params import CrossLayerParams, DenseParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
 
 PREPROCESSING = Preprocessing(
     numbers=(

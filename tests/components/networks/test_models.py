@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.params import CrossLayerParams, DenseParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
 
 
 @pytest.mark.parametrize(("kind", "parameters"), [("cross_layer", 16), ("tfrs_cross", 16), ("dense", 40)])

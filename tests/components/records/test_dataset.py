@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crossnet.components.artifacts import Examples
+from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
 from crossnet.components.records.dataset import read_columns, read_dataset
@@ -97,7 +97,7 @@ import sys
 from pathlib import Path
 from crossnet.components.records.dataset import read_columns
 from crossnet.components.example_gen import generate_examples
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 root = Path(sys.argv[1])
 (root / "a.csv").write_text("a,t,y\\n1,x,2\\n,y,3\\n4,,5\\n")
 csv = {"source": "csv", "input": str(root / "a.csv"), "split": "hash"}

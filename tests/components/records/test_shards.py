@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crossnet.components.artifacts import Examples
+from crossnet.components.artifacts.examples import Examples
 from support.example_gen_fixtures import make, make_csv
 
 

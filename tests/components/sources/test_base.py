@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import file_label, name_columns, safe_name
 
 

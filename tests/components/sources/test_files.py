@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crossnet.components.errors import DataError
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.files import input_files
 
 

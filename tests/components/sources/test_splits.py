@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.params import ExampleGenParams
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import SourceBatch
 from crossnet.components.sources.splits import Splitter, hash_rows, num_eval_rows
 from support.example_gen_fixtures import all_rows, make, make_csv, rows_of

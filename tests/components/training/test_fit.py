@@ -12,7 +12,8 @@ import tf_keras
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.networks.models import build_network, initialize
-from crossnet.components.params import CrossLayerParams, DenseParams, TrainerParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.training.epoch import EpochLoop
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.rows import Rows

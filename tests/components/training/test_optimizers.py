@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from crossnet.components.params import OPTIMIZERS
+from crossnet.components.params.trainer import OPTIMIZERS
 from crossnet.components.training.optimizers import Optimizer
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from crossnet.components.params import ExampleValidatorParams
+from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.validation import column_rules
 from crossnet.components.validation.repeats import Repeats

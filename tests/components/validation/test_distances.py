@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from crossnet.components.params import StatisticsGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.statistics.columns import ColumnStatistics
 from crossnet.components.validation.distances import chi_square, distance, jensen_shannon

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from crossnet.components.artifacts import Evaluation, Examples, Statistics
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.records.dataset import read_columns
 from crossnet.pipeline.report import arrays
 from crossnet.pipeline.report.arrays import column_views, density, residual_bands, scored_rows

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from crossnet.components.artifacts import Evaluation, InfraValidation, PushedModel
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import MissingArtifactError
 from crossnet.components.files import read_json, write_json
 from crossnet.pipeline.config import Config, load_config, to_toml
@@ -378,7 +380,8 @@ def test_index_of_a_root_without_runs_says_so(tmp_path):
 def test_report_of_very_wide_data_stays_below_two_megabytes(tmp_path):
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    from crossnet.components.artifacts import Examples, Statistics
+    from crossnet.components.artifacts.examples import Examples
+    from crossnet.components.artifacts.statistics import Statistics
 
     store = Store(tmp_path)
     names = [f"column {i} {'x' * 300}" for i in range(600)]

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from crossnet.components.artifacts import Model, PushedModel
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.files import write_json
 from crossnet.pipeline.config import load_config, to_toml
 from crossnet.pipeline.report.run import changed_settings, history, lineage, load_facts, load_run, needs, ordered_steps

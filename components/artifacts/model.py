@@ -1,0 +1,45 @@
+"""Reads the artifact of Trainer: an exported model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from crossnet.components.artifacts.base import Artifact
+from crossnet.components.files import read_json
+
+
+class Model(Artifact):
+    """An exported model and how it was trained.
+
+    File structure:
+      Format-Serving/saved_model.pb, variables/, assets/, assets.extra/tf_serving_warmup_requests
+      history.json                 {"loss": [mean squared error per epoch, label units squared], ...}
+
+    Counts: `parameters`. Properties: `kind`, `checksum` of Format-Serving, `train_seconds`, `diagnosis`.
+    """
+
+    @property
+    def serving_path(self) -> Path:
+        """The SavedModel: what is judged, checked and pushed, unchanged."""
+        return self.path / "Format-Serving"
+
+    @property
+    def kind(self) -> str:
+        """`cross_layer`, `tfrs_cross` or `dense`."""
+        return str(self.properties["kind"])
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable weights."""
+        return int(self.counts["parameters"])
+
+    @property
+    def checksum(self) -> str:
+        """`folder_checksum` of `serving_path`."""
+        return str(self.properties["checksum"])
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """The training history."""
+        return dict(read_json(self.path / "history.json"))

@@ -1,0 +1,24 @@
+"""Settings of Evaluator: the rules of the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossnet.components.params.setting import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatorParams:
+    """The rules of the gate, each off where it is none. RMSE is in the label's unit."""
+
+    max_rmse: float | None = setting(None, "highest eval RMSE", above=0)
+    max_rmse_ratio: float | None = setting(None, "highest eval RMSE over the label's standard deviation", above=0)
+    min_improvement: float | None = setting(0.0, "share by which RMSE must be below the baseline's", least=0, below=1)
+    non_inferiority_margin: float | None = setting(0.05, "share of the served model's RMSE that may be lost", above=0)
+    slices: tuple[tuple[str, ...], ...] = setting((), 'groups of rows, such as [["species"], ["x0:quartile"]]')
+    min_slice_rows: int = setting(100, "smaller slices are reported, not judged", least=1)
+    max_model_bytes: int | None = setting(None, "highest size of the exported folder", least=1)
+    confidence: float = setting(0.95, "of the intervals; 1 - the family-wise error over slices", above=0, below=1)
+    num_bootstrap: int = setting(2000, "resamples of the paired bootstrap", least=100)
+    seed: int = setting(42, "of the bootstrap", least=0)
+    batch_size: int = setting(10_000, "rows per call of the serving signature", least=1)

@@ -1,0 +1,56 @@
+"""Settings of ExampleGen: where rows come from and how they are split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossnet.components.params.setting import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExampleGenParams:
+    """Where rows come from and how they are split."""
+
+    source: str = setting("synthetic", "where rows come from", choices=("synthetic", "csv", "parquet", "tfrecord"))
+    input: str = setting("", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst, .lz4)")
+    input_pattern: str = setting("", "instead of `input`: a path with {SPAN} and, if wanted, {VERSION}")
+    span: int | None = setting(None, "the span to read; none: the newest", least=0)
+    version: int | None = setting(None, "the version of that span; none: the newest", least=0)
+    label: str = setting("y", "the column to predict")
+    exclude: tuple[str, ...] = setting((), "columns that are no features")
+    numeric: tuple[str, ...] = setting((), "columns forced to be numbers")
+    text: tuple[str, ...] = setting((), "columns forced to be text")
+    split: str = setting(
+        "order",
+        "which rows are eval: order (the last ones), random (by row number and seed), hash (by the row's content), "
+        "key (by one column's), time, folders (as given: train/ and eval/)",
+        choices=("order", "random", "hash", "key", "time", "folders"),
+    )
+    eval_fraction: float = setting(0.1, "share of rows in eval", above=0, below=1)
+    split_column: str = setting("", "the column of `key` and `time`")
+    split_time: str = setting("", "`time`: rows from this moment on are eval; empty: the newest eval_fraction of rows")
+    generator: str = setting("article", "synthetic: the article's rows or any number", choices=("article", "sharded"))
+    num_examples: int = setting(100_000, "synthetic: rows", least=2)
+    num_features: int = setting(3, "synthetic: features; those beyond the third are noise", least=3)
+    seed: int = setting(42, "of synthetic rows and of the `random` split", least=0)
+    num_shards: int = setting(1, "TFRecord files per split", least=1, most=99_999)
+    num_workers: int = setting(1, "processes that write shards", least=1)
+    compression: str = setting("none", "of the TFRecord files", choices=("none", "gzip"))
+
+    def problems(self) -> list[str]:
+        """Returns what does not fit together."""
+        problems = []
+        if self.source != "synthetic" and bool(self.input) == bool(self.input_pattern):
+            problems.append(
+                f"`source` '{self.source}' needs `input` or `input_pattern`, one of them. "
+                f"Received input '{self.input}' and input_pattern '{self.input_pattern}'."
+            )
+        if self.split == "folders" and (self.source == "synthetic" or not self.input):
+            problems.append("`split` 'folders' needs `input`, a folder that holds train/ and eval/.")
+        if self.split in ("key", "time") and not self.split_column:
+            problems.append(f"`split` '{self.split}' needs `split_column`, the column to split by.")
+        if self.split not in ("key", "time") and self.split_column:
+            problems.append(f"`split_column` is for `split` 'key' and 'time'. Received `split` '{self.split}'.")
+        if self.split != "time" and self.split_time:
+            problems.append(f"`split_time` is for `split` 'time'. Received `split` '{self.split}'.")
+        return problems

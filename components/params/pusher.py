@@ -1,0 +1,22 @@
+"""Settings of Pusher: where a blessed model goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossnet.components.files import FOLDER_NAME, is_folder_name
+from crossnet.components.params.setting import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class PusherParams:
+    """Where a blessed model goes."""
+
+    model_name: str = setting("crossnet", "the folder's name, and the name clients ask for")
+    serving_dir: str = setting("", "the folder that servers watch; empty: <root>/serving_models")
+
+    def problems(self) -> list[str]:
+        """Returns what does not fit together."""
+        if not is_folder_name(self.model_name):
+            return [f"`model_name` must be a plain name: {FOLDER_NAME}. Received '{self.model_name}'."]
+        return []

@@ -1,0 +1,41 @@
+"""Settings of Trainer: how every network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossnet.components.params.setting import setting
+
+OPTIMIZERS = ("adam", "adagrad", "sgd", "rmsprop")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerParams:
+    """How every model is trained."""
+
+    epochs: int = setting(100, "passes over train", least=1)
+    batch_size: int = setting(1000, "rows per update", least=1)
+    optimizer: str = setting("adam", "Keras optimizer", choices=OPTIMIZERS)
+    learning_rate: float = setting(0.2, "step size at its highest", above=0)
+    beta_1: float = setting(0.9, "adam: decay of the mean of gradients", least=0, below=1)
+    beta_2: float = setting(0.99, "adam: decay of the mean of their squares", least=0, below=1)
+    epsilon: float = setting(1e-7, "adam: added to the root of that mean; larger: steadier, slower", above=0)
+    schedule: str = setting(
+        "cosine", "of the learning rate; cosine reaches zero", choices=("constant", "cosine", "exponential")
+    )
+    warmup_fraction: float = setting(0.0, "share of updates in which the rate rises from zero", least=0, below=1)
+    shuffle: bool = setting(False, "a new order of rows in each epoch; off, as in the article: in order")
+    seed: int = setting(42, "of initial weights and shuffling", least=0)
+    normalize: str = setting(
+        "auto",
+        "auto: centre features and scale them to standard deviation 1, or to less where train would leave [-5, 5]; "
+        "z-score the label unless it lies in [-10, 10] and spreads by 0.1 or more",
+        choices=("auto", "zscore", "none"),
+    )
+    embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)
+    early_stopping_patience: int | None = setting(None, "epochs without a lower eval loss; none: go on", least=1)
+    checkpoint_every: int = setting(10, "epochs between checkpoints", least=1)
+    warm_start: str = setting("none", "none, a version in service, or the path of an exported model")
+    cache_mib: int = setting(1024, "parsed rows are held in memory up to this many MiB, else streamed", least=0)
+    warmup_records: int = setting(100, "train rows in the model's warm-up file", least=0, most=1000)
+    tensorboard: bool = setting(False, "write logs for TensorBoard; needs the extra `board`")
