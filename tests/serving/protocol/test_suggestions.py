@@ -1,0 +1,26 @@
+import pytest
+
+from crossnet.serving.protocol.suggestions import did_you_mean, nearest
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "sentence"),
+    [
+        ("learning_rat", ["epochs", "learning_rate"], " Did you mean `learning_rate`?"),
+        ("epoch", (name for name in ("epochs", "batch_size")), " Did you mean `epochs`?"),
+        ("zone", ["fare", "miles"], ""),
+        ("zone", [], ""),
+        ("", ["fare"], ""),
+    ],
+)
+def test_a_name_that_is_alike_is_suggested_and_no_other(name, known, sentence):
+    assert did_you_mean(name, known) == sentence
+
+
+def test_a_prefix_stands_before_the_suggestion():
+    assert did_you_mean("prot", ["port", "host"], prefix="--") == " Did you mean `--port`?"
+
+
+def test_nearest_takes_the_most_alike():
+    assert nearest("miles", ["mile", "miless", "smiles"]) in ("miless", "smiles")
+    assert nearest("abc", ["xyz"]) is None
