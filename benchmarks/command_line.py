@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.harness import Row, cost, interleave
 
-CROSSNET = (sys.executable, "-m", "pipeline")
+CROSSNET = (sys.executable, "-m", "crossnet")
 LIMITS = {"--help": 0.2, "plan": 0.4, "runs": 0.4, "show": 0.4, "run (up to date)": 1.0}
 
 

@@ -32,7 +32,7 @@ def _cost(*command: str) -> float:
 def rows() -> Iterator[Row]:
     """Yields the CPU seconds of `crossnet run --config article` with two models, then of the unchanged run."""
     with tempfile.TemporaryDirectory() as folder:
-        run = (sys.executable, "-m", "pipeline", "run", "--config", "article", "--root", str(Path(folder) / "root"))
+        run = (sys.executable, "-m", "crossnet", "run", "--config", "article", "--root", str(Path(folder) / "root"))
         two = ("--set", 'models=["cross_layer", "dense"]')
         script = _cost(sys.executable, "-c", SCRIPT)
         for case in ("first run", "unchanged run"):

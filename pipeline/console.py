@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-LOGGERS = ("components", "serving", "pipeline")
+LOGGER = logging.getLogger("crossnet")  # the parent of the loggers of all our modules
 
 
 class LiveLine:
@@ -98,24 +98,21 @@ class Reporter:
             handler = logging.StreamHandler(log)
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
             details = _DetailHandler(self)
-            loggers = [logging.getLogger(name) for name in LOGGERS]
-            kept = [(logger.level, logger.propagate) for logger in loggers]
-            for logger in loggers:
-                logger.addHandler(handler)
-                logger.addHandler(details)
-                logger.setLevel(logging.INFO)
-                logger.propagate = False  # TensorFlow gives the root logger a handler of its own
+            level, propagate = LOGGER.level, LOGGER.propagate
+            LOGGER.addHandler(handler)
+            LOGGER.addHandler(details)
+            LOGGER.setLevel(logging.INFO)
+            LOGGER.propagate = False  # TensorFlow gives the root logger a handler of its own
             try:
                 with warnings.catch_warnings():
                     warnings.showwarning = _warning_writer(log)
                     yield
             finally:
                 self._console = console
-                for logger, (level, propagate) in zip(loggers, kept, strict=True):
-                    logger.removeHandler(handler)
-                    logger.removeHandler(details)
-                    logger.setLevel(level)
-                    logger.propagate = propagate
+                LOGGER.removeHandler(handler)
+                LOGGER.removeHandler(details)
+                LOGGER.setLevel(level)
+                LOGGER.propagate = propagate
 
 
 class _DetailHandler(logging.Handler):

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from crossnet.pipeline.console import LiveLine, Reporter
+from crossnet.serving.config import flags
 
 
 @pytest.mark.filterwarnings("default")
@@ -14,7 +15,7 @@ def test_logging_to_keeps_what_libraries_say_in_the_file(tmp_path, capfd):
     reporter = Reporter()
     with reporter.logging_to(tmp_path / "log.txt"):
         os.write(1, b"from C++\n")
-        logging.getLogger("components.anything").info("from a step")
+        logging.getLogger(flags.__name__).info("from a step")
         warnings.warn("from a library", UserWarning, stacklevel=1)
         reporter.line("from us")
     text = (tmp_path / "log.txt").read_text()

@@ -225,7 +225,7 @@ def test_rollback_takes_the_version_out_and_only_force_pushes_it_again(tmp_path)
 @pytest.mark.slow
 def test_a_training_that_was_killed_ends_with_the_same_bytes(tmp_path):
     settings = (*SMALL[:1], "trainer.epochs=1500", "trainer.batch_size=100")
-    command = [sys.executable, "-m", "pipeline", "run", "--until", "trainer_cross_layer"]
+    command = [sys.executable, "-m", "crossnet", "run", "--until", "trainer_cross_layer"]
     command += [part for setting in settings for part in ("--set", setting)]
 
     def weights(root):

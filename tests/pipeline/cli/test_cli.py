@@ -161,7 +161,7 @@ def test_cli_predict_that_is_stopped_leaves_nothing_behind(tmp_path, number, cod
     server.delay = 0.05
     with server.running() as target:
         options = ["--rows", "rows.csv", "--output", "out.csv", "--target", target, "--batch-size", "1"]
-        command = [sys.executable, "-m", "pipeline", "predict", *options]
+        command = [sys.executable, "-m", "crossnet", "predict", *options]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
             wait_until(lambda: len(server.requests) > 3)
