@@ -76,7 +76,8 @@ def test_code_digests_of_a_step_leave_the_other_steps_out():
     reached = fp.code_digests("crossnet.components.pusher")
     assert "crossnet.components.artifacts.pushed_model" in reached
     assert not any(
-        name in reached for name in ("crossnet.components.trainer", "crossnet.components.evaluator", "pipeline")
+        name in reached
+        for name in ("crossnet.components.trainer", "crossnet.components.evaluator", "crossnet.pipeline")
     )
 
 

@@ -215,7 +215,7 @@ def test_call_to_a_paused_server_ends_at_its_deadline_and_the_next_one_succeeds(
 
 # The client's imports.
 
-_ALLOWED = {"grpc", "google", "numpy", "serving", "typing_extensions"}  # the last is grpcio's own requirement
+_ALLOWED = {"grpc", "google", "numpy", "crossnet", "typing_extensions"}  # the last is grpcio's own requirement
 _BLOCKED_IMPORTS = f"""
 import sys
 
