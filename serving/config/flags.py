@@ -8,12 +8,12 @@ server does not start, because someone relies on it). Source: tensorflow/serving
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crossnet.serving.protocol.suggestions import did_you_mean
 from crossnet.serving.status import UsageError
 
 log = logging.getLogger(__name__)
@@ -110,9 +110,8 @@ def split_flags(arguments: Sequence[str]) -> dict[str, str]:
             else:
                 problems.append(f"`{argument}` is not a flag. Flags are written as `--name=value`.")
         elif name not in KNOWN_FLAGS:
-            near = difflib.get_close_matches(name, sorted(KNOWN_FLAGS), n=1, cutoff=0.5)
-            hint = f"Did you mean `--{near[0]}`?" if near else "`tensorflow_model_server --help` lists them."
-            problems.append(f"unknown argument: `--{name}`. {hint}")
+            hint = did_you_mean(name, sorted(KNOWN_FLAGS), prefix="--")
+            problems.append(f"unknown argument: `--{name}`.{hint or ' `tensorflow_model_server --help` lists them.'}")
         else:
             flags[name] = value if equals else "true"
     if problems:

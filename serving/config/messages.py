@@ -7,69 +7,31 @@ servables/tensorflow/session_bundle_config.proto.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from google.protobuf import text_format
 
 from crossnet.serving.protocol.codes import invalid
+from crossnet.serving.protocol.descriptors import message_classes
 from crossnet.serving.protocol.pem import SERVER_NAMES, pem_problems
 from crossnet.serving.status import ServingError
 
-_Field = descriptor_pb2.FieldDescriptorProto
-_KINDS = {"string": _Field.TYPE_STRING, "bool": _Field.TYPE_BOOL, "int64": _Field.TYPE_INT64}
-
-
-def declare(
-    package: str, messages: Mapping[str, Sequence[str]], enums: Mapping[str, Sequence[str]] | None = None
-) -> dict[str, Any]:
-    """Returns message classes from declarations such as `"repeated int64 sizes = 6"`, in a descriptor pool of its own.
-
-    Args:
-      package: The messages' package.
-      messages: Message -> its fields. A type is a scalar, another message or enum of these, or a wrapper of
-        google.protobuf.
-      enums: Enum -> its values from 0 on; optional.
-    """
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    file = descriptor_pb2.FileDescriptorProto(name=f"crossnet/{package}.proto", package=package, syntax="proto3")
-    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
-    for name, values in (enums or {}).items():
-        enum = file.enum_type.add(name=name)
-        for i, value in enumerate(values):
-            enum.value.add(name=value, number=i)
-    for name, declarations in messages.items():
-        message = file.message_type.add(name=name)
-        for declaration in declarations:
-            words = declaration.split()
-            repeated = words[0] == "repeated"
-            kind, field_name, _, number = words[repeated:]
-            field = message.field.add(name=field_name, number=int(number))
-            field.label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
-            if kind in _KINDS:
-                field.type = _KINDS[kind]
-            else:
-                field.type = _Field.TYPE_ENUM if enums and kind in enums else _Field.TYPE_MESSAGE
-                field.type_name = f".{kind}" if kind.startswith("google.") else f".{package}.{kind}"
-    pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in messages}
-
-
-_MESSAGES = declare(
-    "tensorflow.serving",
+_MESSAGES = message_classes(
     {
-        "SSLConfig": (
+        "google.protobuf.BoolValue": ("bool value = 1",),
+        "google.protobuf.Int64Value": ("int64 value = 1",),
+        "google.protobuf.StringValue": ("string value = 1",),
+        "tensorflow.serving.SSLConfig": (
             "string server_key = 1",
             "string server_cert = 2",
             "string custom_ca = 3",
             "bool client_verify = 4",
         ),
-        "PrometheusConfig": ("bool enable = 1", "string path = 2"),
-        "MonitoringConfig": ("PrometheusConfig prometheus_config = 1",),
-        "BatchingParameters": (
+        "tensorflow.serving.PrometheusConfig": ("bool enable = 1", "string path = 2"),
+        "tensorflow.serving.MonitoringConfig": ("PrometheusConfig prometheus_config = 1",),
+        "tensorflow.serving.BatchingParameters": (
             "google.protobuf.Int64Value max_batch_size = 1",
             "google.protobuf.Int64Value batch_timeout_micros = 2",
             "google.protobuf.Int64Value max_enqueued_batches = 3",
@@ -80,11 +42,11 @@ _MESSAGES = declare(
             "google.protobuf.BoolValue enable_large_batch_splitting = 8",
             "google.protobuf.Int64Value max_execution_batch_size = 9",
         ),
-    },
+    }
 )
-SSLConfig = _MESSAGES["SSLConfig"]
-MonitoringConfig = _MESSAGES["MonitoringConfig"]
-BatchingParameters = _MESSAGES["BatchingParameters"]
+SSLConfig = _MESSAGES["tensorflow.serving.SSLConfig"]
+MonitoringConfig = _MESSAGES["tensorflow.serving.MonitoringConfig"]
+BatchingParameters = _MESSAGES["tensorflow.serving.BatchingParameters"]
 
 
 def model_server_config() -> Any:

@@ -11,18 +11,27 @@ from typing import Any
 
 import grpc
 
-from crossnet.serving.config.messages import declare
+from crossnet.serving.protocol.descriptors import message_classes
 
 NAMES = ("", "ModelService", "PredictionService")
 _SERVING, _NOT_SERVING, _SERVICE_UNKNOWN = 1, 2, 3
 
-_MESSAGES = declare(
-    "grpc.health.v1",
-    {"HealthCheckRequest": ("string service = 1",), "HealthCheckResponse": ("ServingStatus status = 1",)},
-    {"ServingStatus": ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")},
+_MESSAGES = message_classes(
+    {
+        "grpc.health.v1.HealthCheckRequest": ("string service = 1",),
+        "grpc.health.v1.HealthCheckResponse": ("HealthCheckResponse.ServingStatus status = 1",),
+    },
+    {
+        "grpc.health.v1.HealthCheckResponse.ServingStatus": {
+            "UNKNOWN": 0,
+            "SERVING": _SERVING,
+            "NOT_SERVING": _NOT_SERVING,
+            "SERVICE_UNKNOWN": _SERVICE_UNKNOWN,
+        }
+    },
 )
-HealthCheckRequest = _MESSAGES["HealthCheckRequest"]
-HealthCheckResponse = _MESSAGES["HealthCheckResponse"]
+HealthCheckRequest = _MESSAGES["grpc.health.v1.HealthCheckRequest"]
+HealthCheckResponse = _MESSAGES["grpc.health.v1.HealthCheckResponse"]
 
 
 class Health:

@@ -10,10 +10,9 @@ Source: tensorflow/serving `apis/*.proto`; tensorflow/tensorflow `core/framework
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from crossnet.serving.protocol.descriptors import message_classes
 
 # Each entry is a message's full name and its fields as they stand in a .proto file. Types without a package are those
 # of the same package, except for the scalars.
@@ -113,103 +112,26 @@ _ENUMS: dict[str, dict[str, int]] = {
     },
 }
 
-_Field = descriptor_pb2.FieldDescriptorProto
-_SCALARS = {
-    name: getattr(_Field, f"TYPE_{name.upper()}")
-    for name in ("string", "bytes", "bool", "int32", "int64", "uint32", "uint64", "float", "double")
-}
-_DECLARATION = re.compile(r"(?:(repeated|map|oneof (\w+)) )?([\w.]+) (\w+) = (\d+)")
-
-
-def _build_pool() -> descriptor_pool.DescriptorPool:
-    """Returns a pool with one file per package, holding all of `_MESSAGES` and `_ENUMS`."""
-    packages = ("google.protobuf", "tensorflow.error", "tensorflow", "tensorflow.serving")
-    files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
-    for i, package in enumerate(packages):
-        files[package] = descriptor_pb2.FileDescriptorProto(
-            name=f"crossnet/{package}.proto", package=package, syntax="proto3"
-        )
-        files[package].dependency.extend(files[other].name for other in packages[:i])
-
-    # A nested message or enum is declared inside its parent, which the first mention of either creates.
-    messages: dict[str, descriptor_pb2.DescriptorProto] = {}
-
-    def scope(name: str) -> tuple[Any, str, str]:
-        """Returns the parent (a file or a message), the package and the short name of `name`."""
-        package = max((p for p in packages if name.startswith(f"{p}.")), key=len)
-        path = name.removeprefix(f"{package}.").split(".")
-        return (message(".".join((package, *path[:-1]))) if path[1:] else files[package]), package, path[-1]
-
-    def message(name: str) -> descriptor_pb2.DescriptorProto:
-        if name not in messages:
-            parent, _, short = scope(name)
-            added = parent.nested_type if isinstance(parent, descriptor_pb2.DescriptorProto) else parent.message_type
-            messages[name] = added.add(name=short)
-        return messages[name]
-
-    def set_type(field: descriptor_pb2.FieldDescriptorProto, type_name: str, package: str) -> None:
-        if type_name in _SCALARS:
-            field.type = _SCALARS[type_name]
-            return
-        full_name = type_name if type_name in _MESSAGES or type_name in _ENUMS else f"{package}.{type_name}"
-        field.type = _Field.TYPE_ENUM if full_name in _ENUMS else _Field.TYPE_MESSAGE
-        field.type_name = f".{full_name}"
-
-    for name, declarations in _MESSAGES.items():
-        owner, package = message(name), scope(name)[1]
-        for declaration in declarations:
-            match = _DECLARATION.fullmatch(declaration)
-            assert match, declaration
-            kind, oneof, type_name, field_name, number = match.groups()
-            repeated = kind in ("repeated", "map")
-            field = owner.field.add(
-                name=field_name,
-                number=int(number),
-                label=_Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL,
-            )
-            if kind == "map":
-                entry = owner.nested_type.add(name=f"{field_name.title().replace('_', '')}Entry")
-                entry.options.map_entry = True
-                entry.field.add(name="key", number=1, type=_Field.TYPE_STRING, label=_Field.LABEL_OPTIONAL)
-                set_type(entry.field.add(name="value", number=2, label=_Field.LABEL_OPTIONAL), type_name, package)
-                field.type, field.type_name = _Field.TYPE_MESSAGE, f".{name}.{entry.name}"
-            else:
-                set_type(field, type_name, package)
-            if oneof:
-                if oneof not in [declared.name for declared in owner.oneof_decl]:
-                    owner.oneof_decl.add(name=oneof)
-                field.oneof_index = [declared.name for declared in owner.oneof_decl].index(oneof)
-    for name, values in _ENUMS.items():
-        enum = scope(name)[0].enum_type.add(name=name.rpartition(".")[2])
-        for value, number in values.items():
-            enum.value.add(name=value, number=number)
-
-    pool = descriptor_pool.DescriptorPool()
-    for file in files.values():
-        pool.Add(file)
-    return pool
-
-
-_POOL = _build_pool()
+_CLASSES = message_classes(_MESSAGES, _ENUMS)
 
 
 def message_class(full_name: str) -> Any:
     """Returns the class of one message, such as "tensorflow.serving.PredictRequest"."""
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(full_name))
+    return _CLASSES[full_name]
 
 
 MESSAGE_NAMES = tuple(_MESSAGES)
 DATA_TYPES = _ENUMS["tensorflow.DataType"]
 VERSION_STATES = {number: name for name, number in _ENUMS["tensorflow.serving.ModelVersionStatus.State"].items()}
 
-TensorProto = message_class("tensorflow.TensorProto")
-SignatureDef = message_class("tensorflow.SignatureDef")
-Example = message_class("tensorflow.Example")
-ModelSpec = message_class("tensorflow.serving.ModelSpec")
-PredictRequest = message_class("tensorflow.serving.PredictRequest")
-PredictResponse = message_class("tensorflow.serving.PredictResponse")
-GetModelStatusRequest = message_class("tensorflow.serving.GetModelStatusRequest")
-GetModelStatusResponse = message_class("tensorflow.serving.GetModelStatusResponse")
-GetModelMetadataRequest = message_class("tensorflow.serving.GetModelMetadataRequest")
-GetModelMetadataResponse = message_class("tensorflow.serving.GetModelMetadataResponse")
-SignatureDefMap = message_class("tensorflow.serving.SignatureDefMap")
+TensorProto = _CLASSES["tensorflow.TensorProto"]
+SignatureDef = _CLASSES["tensorflow.SignatureDef"]
+Example = _CLASSES["tensorflow.Example"]
+ModelSpec = _CLASSES["tensorflow.serving.ModelSpec"]
+PredictRequest = _CLASSES["tensorflow.serving.PredictRequest"]
+PredictResponse = _CLASSES["tensorflow.serving.PredictResponse"]
+GetModelStatusRequest = _CLASSES["tensorflow.serving.GetModelStatusRequest"]
+GetModelStatusResponse = _CLASSES["tensorflow.serving.GetModelStatusResponse"]
+GetModelMetadataRequest = _CLASSES["tensorflow.serving.GetModelMetadataRequest"]
+GetModelMetadataResponse = _CLASSES["tensorflow.serving.GetModelMetadataResponse"]
+SignatureDefMap = _CLASSES["tensorflow.serving.SignatureDefMap"]

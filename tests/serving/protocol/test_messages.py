@@ -189,7 +189,7 @@ def test_client_and_tensorflow_live_in_one_process_in_either_order(order):
     code = (
         f"import {order[0]}, {order[1]}\n"
         "from tensorflow_serving.apis import predict_pb2\n"
-        "from serving import messages\n"
+        "from crossnet.serving.protocol import messages\n"
         "request = messages.PredictRequest(output_filter=['a'])\n"
         "assert list(predict_pb2.PredictRequest.FromString(request.SerializeToString()).output_filter) == ['a']\n"
     )
