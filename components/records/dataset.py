@@ -17,16 +17,10 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
 from crossnet.components.records.mixed_reader import walk_columns
-from crossnet.components.records.tfrecord import (
-    HEADER_BYTES,
-    check_frames,
-    check_header,
-    read_chunks,
-    split_frames,
-    truncated,
-)
+from crossnet.components.records.tfrecord import check_frames, check_header, read_chunks, split_frames, truncated
 from crossnet.components.records.uniform_reader import Column, Layout, find_layout
 from crossnet.components.records.wire_format import record_order
+from crossnet.serving.protocol.tfrecord import HEADER_BYTES
 
 __all__ = ["Column", "read_columns", "read_dataset", "read_file"]
 

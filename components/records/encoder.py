@@ -21,15 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crossnet.components.records.mixed_encoder import piece_records
-from crossnet.components.records.tfrecord import (
-    FOOTER_BYTES,
-    HEADER_BYTES,
-    add_uint32_crcs,
-    crc_table,
-    frame,
-    mask_crcs,
-    number_view,
-)
+from crossnet.components.records.tfrecord import add_uint32_crcs, crc_table, number_view
 from crossnet.components.records.wire_format import (
     FEATURE_TAGS,
     feature_type,
@@ -37,7 +29,9 @@ from crossnet.components.records.wire_format import (
     number_values,
     record_order,
     tagged,
+    varint_lengths,
 )
+from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, write_frame
 
 _MAX_LAYOUTS = 64  # beyond it, groups are too small to pay
 _SLICE_ROWS = 1 << 14
@@ -90,18 +84,6 @@ def encode_examples(batch: pa.RecordBatch) -> EncodedRecords:
     return EncodedRecords(piece_records(batch, types), batch.num_rows)
 
 
-def varint_lengths(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns how many bytes each int64 takes as a varint: 1 to 10 (ten for a negative)."""
-    lengths = np.ones(len(values), np.int64)
-    unsigned = values.view(np.uint64)
-    largest = int(unsigned.max(initial=0))
-    for bits in range(7, 64, 7):
-        if largest >> bits == 0:
-            break
-        lengths += unsigned >= np.uint64(1 << bits)
-    return lengths
-
-
 def _layouts(batch: pa.RecordBatch, types: list[str]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]] | None:
     """Groups rows by layout: each column's bytes of value, 0 where it is missing.
 
@@ -145,7 +127,7 @@ def _template(names: list[str], types: list[str], layout: NDArray[np.int64]) -> 
         slots.append(_Slot(index, len(features) - width, width))
     record = tagged(0x0A, features)
     shift = HEADER_BYTES + len(record) - len(features)
-    return frame(record), [_Slot(slot.column, slot.offset + shift, slot.width) for slot in slots]
+    return write_frame(record), [_Slot(slot.column, slot.offset + shift, slot.width) for slot in slots]
 
 
 def _encode_by_template(
@@ -188,5 +170,5 @@ def _fill(
                 digit |= np.uint8(0x80)
             records[:, slot.offset + place] = digit
             crcs ^= np.take(crc_table(1, data_end - slot.offset - place - 1), digit, mode="clip")
-    number_view(records, data_end, "<u4")[:] = mask_crcs(crcs)
+    number_view(records, data_end, "<u4")[:] = mask_crc(crcs)
     return records

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from crossnet.components.records.tfrecord import length_crcs, mask_crcs
-from crossnet.components.records.wire_format import FEATURE_TAGS, is_list, number_values, varint
+from crossnet.components.records.tfrecord import length_crcs
+from crossnet.components.records.wire_format import FEATURE_TAGS, is_list, number_values, varint_lengths
+from crossnet.serving.protocol.tfrecord import mask_crc
+from crossnet.serving.protocol.varint import varint
 
 
 class _Ragged(NamedTuple):
@@ -45,7 +47,7 @@ def piece_records(batch: pa.RecordBatch, types: list[str]) -> memoryview:
     header = np.zeros(rows, np.dtype([("length", "<u8"), ("crc", "<u4")]))
     header["length"] = body.lengths
     header["crc"] = length_crcs(body.lengths)
-    footer = mask_crcs(crcs).astype("<u4")
+    footer = mask_crc(crcs).astype("<u4")
     return memoryview(_join([_fixed(header.view(np.uint8), 12), body, _fixed(footer.view(np.uint8), 4)]).data)
 
 
@@ -80,7 +82,7 @@ def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
             lengths[counts == 1] = content.lengths
             data = _Ragged(content.data, content.offsets[starts])
             inner: list[Any] = [(counts == 1, b"\x0a"), (counts == 1, lengths)]
-            listed = np.where(counts == 1, 1 + _varint_size(lengths) + lengths, 0)
+            listed = np.where(counts == 1, 1 + varint_lengths(lengths) + lengths, 0)
         else:
             elements = _join([_concatenate(len(values), [b"\x0a", content.lengths]), content])
             data = _Ragged(elements.data, elements.offsets[starts])
@@ -90,10 +92,10 @@ def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
         data = _Ragged(numbers.data, numbers.offsets[starts])
         some = counts > 0
         inner = [(some, b"\x0a"), (some, data.lengths)]
-        listed = np.where(some, 1 + _varint_size(data.lengths) + data.lengths, 0)
-    feature = 1 + _varint_size(listed) + listed
+        listed = np.where(some, 1 + varint_lengths(data.lengths) + data.lengths, 0)
+    feature = 1 + varint_lengths(listed) + listed
     named = b"\x0a" + varint(len(key)) + key + b"\x12"
-    entry = len(named) + _varint_size(feature) + feature
+    entry = len(named) + varint_lengths(feature) + feature
     parts = [b"\x0a", entry, named, feature, bytes([FEATURE_TAGS[kind]]), listed, *inner]
     return [_concatenate(rows, parts, present), data]
 
@@ -112,7 +114,7 @@ def _concatenate(rows: int, parts: list[Any], present: NDArray[np.bool_] | None 
         if isinstance(content, bytes):
             columns += [(byte, mask) for byte in content]
             continue
-        for place in range(int(_varint_size(content).max(initial=1))):
+        for place in range(int(varint_lengths(content).max(initial=1))):
             rest = content >> (7 * place)
             digit = (rest & 0x7F | np.where(rest > 0x7F, 0x80, 0)).astype(np.uint8)
             shown = mask if place == 0 else (rest > 0) if mask is None else (rest > 0) & mask
@@ -128,17 +130,6 @@ def _concatenate(rows: int, parts: list[Any], present: NDArray[np.bool_] | None 
     offsets = np.zeros(rows + 1, np.int64)
     np.cumsum(keep.sum(axis=1), out=offsets[1:])
     return _Ragged(matrix.reshape(-1) if keep.all() else matrix[keep], offsets)
-
-
-def _varint_size(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns the bytes of each non-negative number as a varint."""
-    sizes = np.ones(len(values), np.int64)
-    largest = int(values.max(initial=0))
-    for bits in range(7, 63, 7):
-        if largest >> bits == 0:
-            break
-        sizes += values >= (1 << bits)
-    return sizes
 
 
 def _text(values: pa.Array) -> _Ragged:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from crossnet.serving.protocol.varint import read_varint
+
 _KINDS = {1: "BYTES", 2: "FLOAT", 3: "INT"}
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
@@ -59,8 +61,12 @@ def parse_example(record: bytes) -> dict[str, ParsedFeature]:
                     elif field == 2:
                         feature = _parse_feature(record, a, b)
                 features[name] = feature
+    except MalformedExampleError:
+        raise
     except (IndexError, UnicodeDecodeError, struct.error):
         raise MalformedExampleError("it ends in the middle of a field, or a name is not UTF-8") from None
+    except ValueError as error:
+        raise MalformedExampleError(str(error)) from None
     return features
 
 
@@ -69,27 +75,16 @@ def _expect(wire: int) -> None:
         raise MalformedExampleError(f"a field has wire type {wire}, expected {_LENGTH}")
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise MalformedExampleError("a varint has more than ten bytes")
-
-
 def _fields(data: bytes, position: int, stop: int, wanted: int | None = None) -> Iterator[tuple[int, int, int, int]]:
     """Yields (number, wire type, start, stop of the content) of each field, or of the `wanted` ones."""
     while position < stop:
-        tag, position = _varint(data, position)
+        tag, position = read_varint(data, position)
         number, wire = tag >> 3, tag & 7
         if wire == _LENGTH:
-            size, position = _varint(data, position)
+            size, position = read_varint(data, position)
             end = position + size
         elif wire == _VARINT:
-            end = _varint(data, position)[1]
+            end = read_varint(data, position)[1]
         elif wire in (_FIXED32, _FIXED64):
             end = position + (4 if wire == _FIXED32 else 8)
         else:
@@ -126,7 +121,7 @@ def _values(kind: str, wire: int, data: bytes, start: int, stop: int) -> list[An
         return list(struct.unpack(f"<{(stop - start) // 4}f", data[start:stop]))
     values = []
     while start < stop:
-        value, start = _varint(data, start)
+        value, start = read_varint(data, start)
         value &= (1 << 64) - 1
         values.append(value - (1 << 64) if value >> 63 else value)
     return values

@@ -1,12 +1,10 @@
-"""TFRecord framing: each record is its length, the length's checksum, its bytes and their checksum.
+"""Reads TFRecord files in chunks, and computes the checksums of many records at once.
 
-    uint64 length | uint32 masked CRC32C of length | length bytes | uint32 masked CRC32C of the bytes
+The format of one record is in `crossnet.serving.protocol.tfrecord`.
 
 CRC32C is affine over GF(2): the checksum of a message is the checksum of a template XOR what each differing byte adds,
 and that depends only on the byte and on how many bytes follow it. So the checksums of all records that share one
-layout are a few table look-ups per record, made for all records at once.
-
-Source: tensorflow/core/lib/io/record_writer.h, tensorflow/core/lib/hash/crc32c.h.
+layout are a few table look-ups per record.
 """
 
 from __future__ import annotations
@@ -23,23 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossnet.components.errors import DataError
+from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, read_header
 
-HEADER_BYTES = 12
-FOOTER_BYTES = 4
-_MASK_DELTA = 0xA282EAD8
 _READ_BYTES = 4 << 20
 
 Bytes = NDArray[np.uint8]
-
-
-def mask_crc(crc: int) -> int:
-    """Returns the masked form in which TFRecord stores a CRC32C."""
-    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
-
-
-def mask_crcs(crcs: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Returns the masked form of many CRC32Cs."""
-    return ((crcs >> np.uint32(15)) | (crcs << np.uint32(17))) + np.uint32(_MASK_DELTA)
 
 
 @functools.lru_cache(maxsize=128)
@@ -70,14 +56,7 @@ def length_crcs(lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
     crcs = np.full(len(lengths), google_crc32c.value(bytes(8)), np.uint32)
     for place in range(4 if lengths.max(initial=0) > 0xFFFF else 1):
         crcs ^= crc_table(2, 6 - 2 * place)[halves[:, place]]
-    return mask_crcs(crcs)
-
-
-def frame(record: bytes) -> bytes:
-    """Returns one record as it stands in a file."""
-    length = struct.pack("<Q", len(record))
-    crcs = mask_crc(google_crc32c.value(length)), mask_crc(google_crc32c.value(record))
-    return b"".join((length, struct.pack("<I", crcs[0]), record, struct.pack("<I", crcs[1])))
+    return mask_crc(crcs)
 
 
 def number_view(records: NDArray[np.uint8], offset: int, dtype: str) -> NDArray[Any]:
@@ -172,10 +151,10 @@ def check_header(path: Path, data: bytes, position: int, record: int) -> int:
     Raises:
       DataError: Its checksum does not fit.
     """
-    length, crc = struct.unpack_from("<QI", data, position)
-    if crc != mask_crc(google_crc32c.value(data[position : position + 8])):
-        raise corrupted(path, record, "length")
-    return int(length)
+    try:
+        return read_header(data[position : position + HEADER_BYTES])
+    except ValueError:
+        raise corrupted(path, record, "length") from None
 
 
 def check_frames(
@@ -199,7 +178,7 @@ def check_frames(
         len(offsets),
     )
     wrong_length = length_crcs(lengths) != stored_length_crcs
-    wrong = np.flatnonzero(wrong_length | (mask_crcs(crcs) != stored_crcs))
+    wrong = np.flatnonzero(wrong_length | (mask_crc(crcs) != stored_crcs))
     if len(wrong):
         part = "length" if wrong_length[wrong[0]] else "data"
         raise corrupted(path, first_record + int(wrong[0]), part)

@@ -14,15 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossnet.components.records.parser import MalformedExampleError, parse_example
-from crossnet.components.records.tfrecord import (
-    FOOTER_BYTES,
-    HEADER_BYTES,
-    add_uint32_crcs,
-    crc_table,
-    frame,
-    mask_crcs,
-    number_view,
-)
+from crossnet.components.records.tfrecord import add_uint32_crcs, crc_table, number_view
+from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, write_frame
 
 
 class Column(NamedTuple):
@@ -65,7 +58,7 @@ class Layout:
         self.size = HEADER_BYTES + len(record) + FOOTER_BYTES
         self._slots = slots
         self._crc = google_crc32c.value(bytes(body))
-        template = frame(record)
+        template = write_frame(record)
         variable = np.zeros(self.size, bool)
         variable[-FOOTER_BYTES:] = True
         for slot in slots:
@@ -99,7 +92,7 @@ class Layout:
                     crcs ^= np.take(crc_table(1, following - place - 1), digit, mode="clip")
                 values = number.view(np.int64)
             columns[slot.name] = Column(values, None)
-        if not (mask_crcs(crcs) == number_view(records, data_end, "<u4")).all():
+        if not (mask_crc(crcs) == number_view(records, data_end, "<u4")).all():
             return None
         return columns
 

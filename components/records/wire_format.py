@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from crossnet.serving.protocol.varint import varint
+
 FEATURE_TAGS = {"BYTES": 0x0A, "FLOAT": 0x12, "INT": 0x1A}  # fields 1, 2, 3 of tf.train.Feature
 
 
@@ -41,14 +43,16 @@ def number_values(array: pa.Array) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1] or b"", dtype, len(array) + array.offset)[array.offset :]
 
 
-def varint(value: int) -> bytes:
-    """Returns a number as protobuf's varint."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+def varint_lengths(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns how many bytes each int64 takes as a varint: 1 to 10 (ten for a negative)."""
+    lengths = np.ones(len(values), np.int64)
+    unsigned = values.view(np.uint64)
+    largest = int(unsigned.max(initial=0))
+    for bits in range(7, 64, 7):
+        if largest >> bits == 0:
+            break
+        lengths += unsigned >= np.uint64(1 << bits)
+    return lengths
 
 
 def tagged(tag: int, content: bytes) -> bytes:

@@ -1,8 +1,12 @@
-"""Numbers as protobuf writes them: seven bits per byte, the lowest first. Its own functions for that are private."""
+"""Writes and reads protobuf's variable-length integers (varints).
+
+Seven bits per byte, the lowest first; the high bit says that another byte follows. Protobuf's own functions for that
+are private. Source: protobuf.dev/programming-guides/encoding.
+"""
 
 from __future__ import annotations
 
-_LONGEST = 10  # bytes of 64 bits
+_MAX_BYTES = 10  # of 64 bits
 
 
 def varint(number: int) -> bytes:
@@ -16,16 +20,16 @@ def varint(number: int) -> bytes:
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Returns the number that begins at a byte of `data`, and where the next byte after it stands.
+    """Returns the number that begins at byte `position`, and the position of the first byte after it.
 
     Raises:
       IndexError: The data ends within it.
-      ValueError: It has more than ten bytes, those of 64 bits.
+      ValueError: It has more than ten bytes.
     """
     number = 0
-    for i in range(_LONGEST):
+    for i in range(_MAX_BYTES):
         byte = data[position + i]
         number |= (byte & 127) << 7 * i
         if byte < 128:
             return number, position + i + 1
-    raise ValueError("a varint of more than ten bytes")
+    raise ValueError("a varint has more than ten bytes")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
@@ -11,6 +10,7 @@ from google.protobuf.message import DecodeError
 
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import LARGEST_INT64, Array
+from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, read_body, read_header, write_frame
 from crossnet.serving.rows.base import Row, Sink, Writer, refuse_complex, refuse_taken
 from crossnet.serving.status import RowsError
 
@@ -18,10 +18,7 @@ _MOST_RECORD_BYTES = 2**31
 
 
 class TfRecord:
-    """Serialized tf.train.Examples in TFRecord framing; checksums are verified and written.
-
-    Source: tensorflow/core/lib/io/record_writer.h.
-    """
+    """Serialized tf.train.Examples in TFRecord frames; checksums are verified and written."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
@@ -30,18 +27,20 @@ class TfRecord:
         """Yields the bytes of one Example per record; records count from 1."""
         for number in itertools.count(1):
             place = f"{self._name} record {number}"
-            head = self._stream.read(12)
-            if not head:
+            header = self._stream.read(HEADER_BYTES)
+            if not header:
                 return
-            length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else 0
-            if len(head) < 12 or head[8:] != _masked_crc(head[:8]):
-                raise RowsError(f"{place} has no valid length. Is it a TFRecord file, and whole?")
+            try:
+                length = read_header(header)
+            except ValueError:
+                raise RowsError(f"{place} has no valid length. Is it a TFRecord file, and whole?") from None
             if length > _MOST_RECORD_BYTES:
                 raise RowsError(f"{place} says that it has {length:,} bytes; a message holds at most 2 GiB.")
-            body = self._stream.read(length + 4)
-            if len(body) < length + 4 or body[length:] != _masked_crc(body[:length]):
-                raise RowsError(f"{place} is damaged or cut short: its checksum is wrong.")
-            yield Row(place, body[:length])
+            try:
+                record = read_body(self._stream.read(length + FOOTER_BYTES), length)
+            except ValueError:
+                raise RowsError(f"{place} is damaged or cut short: its checksum is wrong.") from None
+            yield Row(place, record)
 
     def writer(self, stream: Sink) -> Writer:
         """Returns the writer of the same format."""
@@ -68,13 +67,4 @@ class _TfRecordWriter(Writer):
                 feature = example.features.feature[name]
                 kind = {"O": feature.bytes_list, "i": feature.int64_list, "u": feature.int64_list}
                 kind.get(column.dtype.kind, feature.float_list).value.extend(column[i].tolist())
-            record = example.SerializeToString()
-            length = struct.pack("<Q", len(record))
-            self._stream.write(length + _masked_crc(length) + record + _masked_crc(record))
-
-
-def _masked_crc(data: bytes) -> bytes:
-    import google_crc32c  # of the pipeline's own dependencies; the client alone does without
-
-    crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+            self._stream.write(write_frame(example.SerializeToString()))

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from crossnet.components.records.mixed_reader import walk_columns
-from crossnet.components.records.tfrecord import frame, split_frames
+from crossnet.components.records.tfrecord import split_frames
 from crossnet.components.records.wire_format import tagged
+from crossnet.serving.protocol.tfrecord import write_frame
 
 
 def feature(name: bytes, kind: int, content: bytes) -> bytes:
@@ -16,7 +17,7 @@ def feature(name: bytes, kind: int, content: bytes) -> bytes:
 
 
 def walk(records: list[bytes], types: dict[str, str], strict: bool = False) -> dict[str, list[object]]:
-    data = b"".join(map(frame, records))
+    data = b"".join(map(write_frame, records))
     offsets, lengths, _ = split_frames(data)
     columns = walk_columns(data, offsets, lengths, types, path=Path("p"), first_record=10, strict=strict)
     result: dict[str, list[object]] = {}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from crossnet.components.errors import DataError
 from crossnet.components.records.parser import MalformedExampleError, parse_example
-from crossnet.components.records.wire_format import tagged, varint
+from crossnet.components.records.wire_format import tagged
+from crossnet.serving.protocol.varint import varint
 from support.example_records import feature, walk
 
 FLOATS = tagged(0x0A, struct.pack("<2f", 1.5, 2.5))

@@ -12,13 +12,12 @@ from crossnet.components.errors import DataError
 from crossnet.components.records.tfrecord import (
     add_uint32_crcs,
     crc_table,
-    frame,
     frame_start,
     length_crcs,
-    mask_crc,
     read_chunks,
     read_records,
 )
+from crossnet.serving.protocol.tfrecord import mask_crc, write_frame
 
 
 def records_of(path: Path, compression: str = "") -> list[bytes]:
@@ -27,19 +26,6 @@ def records_of(path: Path, compression: str = "") -> list[bytes]:
         for data, offsets, lengths, _ in read_records(path, compression)
         for start, size in zip(offsets.tolist(), lengths.tolist(), strict=True)
     ]
-
-
-def test_frame_is_what_tensorflow_reads(tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    path = tmp_path / "records"
-    path.write_bytes(frame(b"one") + frame(b"") + frame(bytes(300)))
-    assert [r.numpy() for r in tf.data.TFRecordDataset(str(path))] == [b"one", b"", bytes(300)]
-
-
-def test_crc32c_is_the_standard_one() -> None:
-    assert google_crc32c.value(b"123456789") == 0xE3069283  # RFC 3720's check value
-    assert mask_crc(0) == 0xA282EAD8
 
 
 @pytest.mark.parametrize("following", [0, 1, 17, 300])
@@ -68,13 +54,13 @@ def test_length_crcs_are_those_of_the_header() -> None:
 def test_frame_start_finds_a_record_among_equal_and_unequal_ones() -> None:
     equal, unequal = [b"aa", b"bb", b"cc"], [b"a", b"bbbb", b"cc"]
     for records in (equal, unequal):
-        data = b"".join(map(frame, records))
-        assert data[frame_start(data, 2, 3) :] == frame(b"cc")
+        data = b"".join(map(write_frame, records))
+        assert data[frame_start(data, 2, 3) :] == write_frame(b"cc")
 
 
 def test_read_records_gives_records_across_chunks_and_members(tmp_path: Path) -> None:
     records = [bytes([n % 256]) * (n * 37 % 3000) for n in range(4000)] + [bytes(9_000_000)]
-    data = b"".join(map(frame, records))
+    data = b"".join(map(write_frame, records))
     plain, packed = tmp_path / "plain", tmp_path / "packed"
     plain.write_bytes(data)
     packed.write_bytes(gzip.compress(data[:5_000_000]) + gzip.compress(data[5_000_000:]))
@@ -90,7 +76,7 @@ def test_read_records_gives_nothing_for_an_empty_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 5, 30, 40])
 def test_read_records_names_the_record_in_which_a_file_ends(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "records"
-    path.write_bytes((frame(b"x" * 20) * 3)[:-cut] if cut < 36 else frame(b"x" * 20) * 2 + b"1234567")
+    path.write_bytes((write_frame(b"x" * 20) * 3)[:-cut] if cut < 36 else write_frame(b"x" * 20) * 2 + b"1234567")
     record = 1 if cut == 36 else 2
     with pytest.raises(DataError, match=rf"records` ends in the middle of record {record}: the file is truncated"):
         records_of(path)
@@ -98,7 +84,7 @@ def test_read_records_names_the_record_in_which_a_file_ends(tmp_path: Path, cut:
 
 @pytest.mark.parametrize(("byte", "part"), [(0, "length"), (9, "length"), (15, "data"), (33, "data")])
 def test_read_records_names_the_damaged_record(tmp_path: Path, byte: int, part: str) -> None:
-    data = bytearray(frame(b"x" * 20) * 3)
+    data = bytearray(write_frame(b"x" * 20) * 3)
     data[36 + byte] ^= 1
     (tmp_path / "records").write_bytes(data)
     with pytest.raises(DataError, match=rf"the checksum \(CRC32C\) of the {part} of record 1 does not fit"):
@@ -106,7 +92,7 @@ def test_read_records_names_the_damaged_record(tmp_path: Path, byte: int, part: 
 
 
 def test_read_chunks_refuses_data_that_is_not_gzip_and_gzip_that_ends_early(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_bytes(frame(b"x"))
+    (tmp_path / "plain").write_bytes(write_frame(b"x"))
     with pytest.raises(DataError, match="plain` cannot be decompressed as GZIP"):
         list(read_chunks(tmp_path / "plain", "GZIP"))
     (tmp_path / "cut").write_bytes(gzip.compress(zlib.compress(bytes(range(256)) * 50))[:-12])

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import struct
 
-from crossnet.components.records.tfrecord import frame
 from crossnet.components.records.uniform_reader import find_layout
-from crossnet.components.records.wire_format import tagged, varint
+from crossnet.components.records.wire_format import tagged
+from crossnet.serving.protocol.tfrecord import write_frame
+from crossnet.serving.protocol.varint import varint
 from support.example_records import feature
 
 
@@ -16,7 +17,7 @@ def test_layout_reads_equal_records_and_refuses_the_first_difference() -> None:
     types = {"a": "FLOAT", "i": "INT"}
     layout = find_layout(record(1.5, 300), types)
     assert layout is not None
-    data = b"".join(frame(record(n / 2, 200 + n)) for n in range(100))
+    data = b"".join(write_frame(record(n / 2, 200 + n)) for n in range(100))
     columns = layout.columns(data, 100)
     assert columns is not None
     assert columns["a"].values.tolist() == [n / 2 for n in range(100)]

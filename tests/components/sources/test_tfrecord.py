@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from crossnet.components.errors import DataError
-from crossnet.components.records.tfrecord import frame
 from crossnet.components.sources.provenance import locate
+from crossnet.serving.protocol.tfrecord import write_frame
 from support.example_gen_fixtures import all_rows, make
 
 
@@ -29,7 +29,7 @@ def write(path: Path, rows: list[dict[str, list[Any]]], *, shuffled: bool = Fals
         ).SerializeToString()
         for row in rows
     ]
-    data = b"".join(map(frame, records))
+    data = b"".join(map(write_frame, records))
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
@@ -92,7 +92,7 @@ def test_tfrecord_names_file_and_record_of_a_truncated_file_and_a_corrupted_chec
 
 
 def test_tfrecord_refuses_records_that_are_no_examples_or_change_type_or_have_no_label(tmp_path: Path) -> None:
-    faulty(tmp_path, frame(b"hello"), r"part-3.tfrecord` record 0 is no tf.train.Example: ")
+    faulty(tmp_path, write_frame(b"hello"), r"part-3.tfrecord` record 0 is no tf.train.Example: ")
     faulty(tmp_path, b"", r"There are no records with features in `part-3.tfrecord`")
     faulty(
         tmp_path, b"a,y\n1,2\n" * 100, r"part-3.tfrecord` is damaged: the checksum \(CRC32C\) of the length of record 0"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.tfrecord import mask_crc
 from crossnet.serving.rows.formats import FORMATS, Csv, format_of, reader
 from crossnet.serving.status import RowsError
 
@@ -259,8 +260,7 @@ def test_tfrecord_of_an_absurd_length_is_told_without_asking_for_the_memory():
     import google_crc32c
 
     length = (2**60).to_bytes(8, "little")
-    crc = google_crc32c.value(length)
-    masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    masked = mask_crc(google_crc32c.value(length))
     with pytest.raises(RowsError, match="rows record 1 says that it has 1,152,921,504,606,846,976 bytes"):
         read(length + masked.to_bytes(4, "little"), "tfrecord")
 
