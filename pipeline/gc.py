@@ -29,10 +29,10 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
     blessed = False
     for number, name in enumerate(store.run_names()):
         run = store.read_run(name)
-        last_blessed = run["verdict"] == "BLESSED" and not blessed
+        last_blessed = run.blessed and not blessed
         blessed |= last_blessed
         if number < keep or last_blessed:
-            needed |= {store.artifact_path(step, facts["fingerprint"]) for step, facts in run["steps"].items()}
+            needed |= {store.artifact_path(step, record.fingerprint) for step, record in run.steps.items()}
     needed |= _in_service(store)
     _add_inputs(needed, store)
     finished = sorted(file.parent for file in store.artifacts.glob(f"*/[!.]*/{ARTIFACT_FILE}"))

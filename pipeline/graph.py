@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from crossnet.components.artifacts.anomalies import Anomalies
@@ -15,7 +17,9 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
-from crossnet.pipeline.config import Config
+from crossnet.components.sources.files import input_files
+from crossnet.pipeline.config import NONE, Config
+from crossnet.pipeline.references import LastBlessed, Reference, ServedModel, WarmStart
 
 ARTIFACT_TYPES: Mapping[str, type[Artifact]] = {
     kind.__name__: kind
@@ -33,10 +37,11 @@ class Step:
       output: Type of the artifact that it returns.
       inputs: Argument -> name of the step that makes it, or names of steps, given as a dict by model.
       settings: Other keyword arguments; they enter the fingerprint.
-      files: Whether the step reads outside data; its content enters the fingerprint.
-      references: Argument -> what outside the graph it is, resolved before planning: "previous_schema",
-        "previous_statistics", "served_model", "warm_start". The content enters the fingerprint.
+      data: Returns the outside files that the step reads; their content enters the fingerprint. None: it reads none.
+      references: Argument -> what the step reads from outside its run, resolved before planning. The content enters
+        the fingerprint.
       after: Steps that must have passed; they do not enter the fingerprint.
+      checkpoints: Whether the step keeps checkpoints, in a folder that it takes as `checkpoint_dir`.
     """
 
     name: str
@@ -44,9 +49,10 @@ class Step:
     output: type[Artifact]
     inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    files: bool = False
-    references: Mapping[str, str] = field(default_factory=dict)
+    data: Callable[[], Sequence[Path]] | None = None
+    references: Mapping[str, Reference] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+    checkpoints: bool = False
 
     @property
     def input_steps(self) -> tuple[str, ...]:
@@ -65,6 +71,8 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
       serving_dir: The folder that servers watch.
       force: Why a model is pushed in spite of the gate; empty: it is not.
     """
+    served = Path(serving_dir) / config.pusher.model_name
+    warm_start = WarmStart(config.trainer.warm_start, served)
     trainers = tuple(
         Step(
             name=f"trainer_{kind}",
@@ -77,21 +85,22 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
                 "architecture": getattr(config, kind),
                 "model_name": config.pusher.model_name,
             },
-            references={"warm_start": "warm_start"},
+            references={} if config.trainer.warm_start == NONE else {"warm_start": warm_start},
             after=("example_validator",),
+            checkpoints=True,
         )
         for kind in config.models
     )
     models = tuple(step.name for step in trainers)
-    drift = {"previous": "previous_statistics"}
-    pinned = {"reference": "previous_schema"} if config.schema_gen.reference == "last_blessed" else {}
+    schema_file = config.schema_gen.schema_file
+    pinned = {"reference": LastBlessed("schema_gen", Schema)} if config.schema_gen.reference == "last_blessed" else {}
     return (
         Step(
             name="example_gen",
             function="crossnet.components.example_gen:generate_examples",
             output=Examples,
             settings={"params": config.example_gen},
-            files=config.example_gen.source != "synthetic",
+            data=None if config.example_gen.source == "synthetic" else partial(input_files, config.example_gen),
         ),
         Step(
             name="statistics_gen",
@@ -106,7 +115,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
             output=Schema,
             inputs={"examples": "example_gen", "statistics": "statistics_gen"},
             settings={"params": config.schema_gen},
-            files=bool(config.schema_gen.schema_file),
+            data=(lambda: [Path(schema_file)]) if schema_file else None,
             references=pinned,
         ),
         Step(
@@ -115,7 +124,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
             output=Anomalies,
             inputs={"examples": "example_gen", "statistics": "statistics_gen", "schema": "schema_gen"},
             settings={"params": config.example_validator},
-            references=drift,
+            references={"previous": LastBlessed("statistics_gen", Statistics)},
         ),
         *trainers,
         Step(
@@ -124,7 +133,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
             output=Evaluation,
             inputs={"examples": "example_gen", "schema": "schema_gen", "models": models},
             settings={"params": config.evaluator},
-            references={"served": "served_model"},
+            references={"served": ServedModel(served)},
         ),
         Step(
             name="infra_validator",

@@ -7,18 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts.anomalies import Anomalies
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
-from crossnet.components.artifacts.evaluation import Evaluation
-from crossnet.components.artifacts.infra_validation import InfraValidation
-from crossnet.components.artifacts.model import Model
-from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import SettingsError
-from crossnet.components.files import folder_checksum, json_value, read_json
-from crossnet.components.pusher import read_record, versions_in_service
-from crossnet.components.sources.files import input_files
+from crossnet.components.files import folder_checksum, json_value
 from crossnet.pipeline import fingerprint as fp
-from crossnet.pipeline.config import NONE, Config
+from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
 from crossnet.pipeline.store import Store
 
@@ -64,7 +57,7 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
     for step in graph:
         if step.name not in wanted:
             continue
-        references = {name: _resolve(what, plan, config, store) for name, what in step.references.items()}
+        references = {name: reference.find(store, plan) for name, reference in step.references.items()}
         parts = {
             "function": step.function,
             "params": fp.settings_text(step.settings),
@@ -74,16 +67,15 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
                 else {name: plan[name].fingerprint for name in source}
                 for argument, source in step.inputs.items()
             },
-            "data": _data(step, config),
+            "data": _data(step),
             "references": {name: _reference_digest(path) for name, path in references.items()},
             "code": fp.code_digests(step.function.partition(":")[0]),
             "versions": fp.library_versions(),
         }
         digest = fp.step_fingerprint(parts)
         done = store.is_finished(step.name, digest)
-        if done and step.output is PushedModel:
-            done = PushedModel.load(store.artifact_path(step.name, digest)).in_service
         path = store.artifact_path(step.name, digest)
+        done = done and step.output.load(path).is_current
         plan[step.name] = PlannedStep(step, digest, parts, references, path, done)
     return plan
 
@@ -91,17 +83,6 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
 def serving_dir(config: Config, store: Store) -> Path:
     """Returns the folder that servers watch."""
     return Path(config.pusher.serving_dir) if config.pusher.serving_dir else store.serving_models
-
-
-def passes(artifact: Artifact, *, force: bool = False) -> bool:
-    """Whether the steps after this artifact may run."""
-    if isinstance(artifact, Anomalies):
-        return not artifact.has_errors
-    if isinstance(artifact, Evaluation):
-        return artifact.blessed or force
-    if isinstance(artifact, InfraValidation):
-        return artifact.blessed
-    return True
 
 
 def blocked_steps(plan: Plan, *, force: bool = False) -> dict[str, str]:
@@ -115,7 +96,7 @@ def blocked_steps(plan: Plan, *, force: bool = False) -> dict[str, str]:
         )
         if shut:
             blocked[name] = shut
-        elif planned.done and not passes(planned.load(), force=force):
+        elif planned.done and not planned.load().passes(force=force):
             failed.add(name)
     return blocked
 
@@ -151,66 +132,16 @@ def _wanted(graph: tuple[Step, ...], until: str | None) -> set[str]:
     return wanted
 
 
-def _data(step: Step, config: Config) -> dict[str, str]:
+def _data(step: Step) -> dict[str, str]:
     """Returns the digests of the outside files that the step reads, by name."""
-    if not step.files:
+    if step.data is None:
         return {}
-    files = input_files(config.example_gen) if step.name == "example_gen" else [Path(config.schema_gen.schema_file)]
     try:
-        return {f"{number:05d} {file.name}": fp.content_digest(file) for number, file in enumerate(files)}
+        return {f"{number:05d} {file.name}": fp.content_digest(file) for number, file in enumerate(step.data())}
     except OSError as error:
         raise SettingsError(
             f"Cannot read `{error.filename}`: {error.strerror}. Check `{step.name}` in the config."
         ) from None
-
-
-def _resolve(what: str, plan: Plan, config: Config, store: Store) -> Path | None:
-    """Returns the folder that a reference stands for, chosen so that a second run finds the same one."""
-    if what == "served_model":
-        return _served_model(plan, serving_dir(config, store) / config.pusher.model_name)
-    if what == "warm_start":
-        return _warm_start(config, store)
-    step = {"previous_statistics": "statistics_gen", "previous_schema": "schema_gen"}[what]
-    examples = plan["example_gen"].fingerprint
-    for name in store.run_names():
-        run = read_json(store.runs / name / "run.json")
-        steps = run["steps"]
-        if run["verdict"] != "BLESSED" or steps["example_gen"]["fingerprint"] == examples:
-            continue
-        if store.is_finished(step, steps[step]["fingerprint"]):
-            return store.artifact_path(step, steps[step]["fingerprint"])
-    return None
-
-
-def _served_model(plan: Plan, folder: Path) -> Path | None:
-    """Returns the newest version in service that is not a model of this plan."""
-    own = {step.fingerprint for step in plan.values() if step.step.output is Model}
-    for version, path in versions_in_service(folder).items():
-        if read_record(folder, version).get("model") not in own:
-            return path
-    return None
-
-
-def _warm_start(config: Config, store: Store) -> Path | None:
-    start = config.trainer.warm_start
-    if start == NONE:
-        return None
-    if start.isdecimal():
-        folder = serving_dir(config, store) / config.pusher.model_name
-        versions = versions_in_service(folder)
-        if int(start) not in versions:
-            raise SettingsError(
-                f"`trainer.warm_start` names version {start}, which is not in service in `{folder}`. "
-                f"There are: {', '.join(map(str, versions)) or 'none'}."
-            )
-        return versions[int(start)]
-    for path in (Path(start), Path(start) / "Format-Serving"):
-        if (path / "saved_model.pb").is_file():
-            return path
-    raise SettingsError(
-        f"`trainer.warm_start` is '{start}', which holds no saved_model.pb. Name a version in service, "
-        'the folder of an exported model, or "none".'
-    )
 
 
 def _reference_digest(path: Path | None) -> str | None:

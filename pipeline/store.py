@@ -15,9 +15,9 @@ from typing import Any
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
 from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
 from crossnet.components.files import read_json, write_json
+from crossnet.pipeline.run_record import RUN_FILE, RunRecord
 
 TEMPORARY = ".tmp-"
-RUN_FILE = "run.json"
 _MOST_NAME_BYTES = 200
 
 
@@ -150,8 +150,8 @@ class Store:
         files = list(self.runs.glob(f"*/{RUN_FILE}"))
         return [file.parent.name for file in sorted(files, key=lambda f: str(read_json(f)["started"]), reverse=True)]
 
-    def read_run(self, name: str | None = None) -> dict[str, Any]:
-        """Returns the run.json of a run; None: the newest.
+    def read_run(self, name: str | None = None) -> RunRecord:
+        """Returns the record of a run; None: the newest.
 
         Raises:
           MissingArtifactError: There is no such run.
@@ -162,7 +162,7 @@ class Store:
         if name is None or name not in names:
             known = f"There are: {', '.join(names[:5])}." if names else "There is none yet: call `crossnet run`."
             raise MissingArtifactError(f"No run{f' `{name}`' if name else ''} in `{self.root}`. {known}")
-        return dict(read_json(self.runs / name / RUN_FILE))
+        return RunRecord.read(self.runs / name)
 
 
 def _is_run_name(name: str) -> bool:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.base import Artifact, Outcome, split_folder
+from crossnet.components.errors import DataAnomalyError
 from crossnet.components.files import read_json
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+ANOMALIES_FILE = "anomalies.json"
+
+
+def schema_diff_file(folder: Path, split: str) -> Path:
+    """Returns the file of one split's anomalies inside an artifact's folder."""
+    return split_folder(folder, split) / "SchemaDiff.pb"
 
 
 class Anomalies(Artifact):
@@ -26,12 +35,12 @@ class Anomalies(Artifact):
         """Returns the anomalies of one split."""
         from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-        return anomalies_pb2.Anomalies.FromString((self.path / f"Split-{split}" / "SchemaDiff.pb").read_bytes())
+        return anomalies_pb2.Anomalies.FromString(schema_diff_file(self.path, split).read_bytes())
 
     @property
     def anomalies(self) -> list[dict[str, Any]]:
         """All anomalies, errors first."""
-        return list(read_json(self.path / "anomalies.json")["anomalies"])
+        return list(read_json(self.path / ANOMALIES_FILE)["anomalies"])
 
     @property
     def has_errors(self) -> bool:
@@ -42,3 +51,13 @@ class Anomalies(Artifact):
     def summary(self) -> str:
         """The errors in words, or the warnings where there is no error; "" where there is neither."""
         return str(self.properties["summary"])
+
+    def passes(self, *, force: bool = False) -> bool:
+        """Whether there is no error."""
+        return not self.has_errors
+
+    def outcome(self, *, force: bool = False) -> Outcome:
+        """Returns the errors as the run's error, or the warnings."""
+        if self.has_errors:
+            return Outcome(error=self.summary, exit_code=DataAnomalyError.exit_code)
+        return Outcome(warnings=(self.summary,) if self.summary else ())

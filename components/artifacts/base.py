@@ -11,6 +11,37 @@ from crossnet.components.errors import MissingArtifactError
 from crossnet.components.files import read_json
 
 ARTIFACT_FILE = "artifact.json"
+SPLIT_PREFIX = "Split-"
+
+
+def split_folder(folder: Path, split: str) -> Path:
+    """Returns the folder of one split inside an artifact's folder, named as in TFX."""
+    return folder / f"{SPLIT_PREFIX}{split}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one artifact adds to the outcome of its run.
+
+    Attributes:
+      verdict: "BLESSED" or "NOT_BLESSED"; None: the artifact holds no verdict.
+      champion: The blessed model's name.
+      models: Metrics by model, in the order in which they are shown.
+      pushed_version: The version in service.
+      reasons: Why nothing is pushed, one sentence each.
+      warnings: What is worth knowing and stops nothing.
+      error: Why the run has failed.
+      exit_code: 0, or the exit code with which the run ends.
+    """
+
+    verdict: str | None = None
+    champion: str | None = None
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pushed_version: int | None = None
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    exit_code: int = 0
 
 
 @dataclass(frozen=True)
@@ -30,6 +61,28 @@ class Artifact:
     fingerprint: str = ""
 
     FORMAT: ClassVar[int] = 1
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what the step wrote outside this folder is still there and unchanged."""
+        return True
+
+    @property
+    def headline(self) -> str:
+        """The counts in words, for one line on the screen."""
+        return ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
+
+    def passes(self, *, force: bool = False) -> bool:
+        """Whether the steps that need this one may run.
+
+        Args:
+          force: Push in spite of the gate.
+        """
+        return True
+
+    def outcome(self, *, force: bool = False) -> Outcome:
+        """Returns what the artifact adds to the outcome of its run."""
+        return Outcome()
 
     @classmethod
     def load(cls, path: Path) -> Self:

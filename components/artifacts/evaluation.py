@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.base import Artifact, Outcome
+from crossnet.components.errors import NotBlessedError
 from crossnet.components.files import read_json
 
 MEAN_PREDICTOR = "mean_predictor"  # predicts the mean label of train for every row: a line of the tables, no model
+
+METRICS_FILE = "metrics.json"
+VERDICT_FILE = "verdict.json"
+DETAILS_FILE = "details.json"
+BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"  # the run's verdict, and the name of an empty file
+
+
+def labels_file(folder: Path) -> Path:
+    """Returns the file of the eval labels inside an artifact's folder: float32 (eval rows,) as .npy."""
+    return folder / "labels.npy"
+
+
+def predictions_file(folder: Path, model: str) -> Path:
+    """Returns the file of one model's predictions inside an artifact's folder: float32 (eval rows,) as .npy."""
+    return folder / "predictions" / f"{model}.npy"
 
 
 class Evaluation(Artifact):
@@ -28,7 +45,7 @@ class Evaluation(Artifact):
     @property
     def blessed(self) -> bool:
         """Whether there is a champion to push."""
-        return (self.path / "BLESSED").exists()
+        return (self.path / BLESSED).exists()
 
     @property
     def champion(self) -> str | None:
@@ -44,9 +61,35 @@ class Evaluation(Artifact):
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Metrics by model."""
-        return dict(read_json(self.path / "metrics.json"))
+        return dict(read_json(self.path / METRICS_FILE))
 
     @property
     def verdict(self) -> dict[str, Any]:
         """The verdict with every rule."""
-        return dict(read_json(self.path / "verdict.json"))
+        return dict(read_json(self.path / VERDICT_FILE))
+
+    @property
+    def details(self) -> dict[str, dict[str, Any]]:
+        """By model: calibration, worst rows, slices, explanation; empty where the file is not there."""
+        file = self.path / DETAILS_FILE
+        return dict(read_json(file)) if file.is_file() else {}
+
+    @property
+    def headline(self) -> str:
+        """The verdict in words."""
+        return "blessed" if self.blessed else "not blessed"
+
+    def passes(self, *, force: bool = False) -> bool:
+        """Whether there is a champion, or the push is forced."""
+        return self.blessed or force
+
+    def outcome(self, *, force: bool = False) -> Outcome:
+        """Returns verdict, champion, reasons and the metrics of every model."""
+        metrics = self.metrics
+        return Outcome(
+            verdict=BLESSED if self.blessed else NOT_BLESSED,
+            champion=self.champion,
+            reasons=tuple(self.reasons),
+            models={name: metrics[name] for name in self.verdict["models"]},
+            exit_code=0 if self.passes(force=force) else NotBlessedError.exit_code,
+        )

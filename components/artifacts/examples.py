@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.base import SPLIT_PREFIX, Artifact, split_folder
 from crossnet.components.errors import MissingArtifactError
+
+SHARD_PREFIX = "data_tfrecord"
+
+
+def shard_path(folder: Path, split: str, number: int, total: int, suffix: str) -> Path:
+    """Returns the path of shard `number` of `total`, named as in TFX.
+
+    Args:
+      folder: The artifact's folder.
+      split: The split.
+      number: The shard's number, from 0.
+      total: How many shards the split has.
+      suffix: `""`, or `".gz"` for compressed shards.
+    """
+    return split_folder(folder, split) / f"{SHARD_PREFIX}-{number:05d}-of-{total:05d}{suffix}"
 
 
 class Examples(Artifact):
@@ -22,7 +37,9 @@ class Examples(Artifact):
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits, train first."""
-        return tuple(sorted((p.name.removeprefix("Split-") for p in self.path.glob("Split-*")), reverse=True))
+        return tuple(
+            sorted((p.name.removeprefix(SPLIT_PREFIX) for p in self.path.glob(f"{SPLIT_PREFIX}*")), reverse=True)
+        )
 
     @property
     def label(self) -> str:
@@ -38,4 +55,4 @@ class Examples(Artifact):
         """Returns the shard files of `split` in order."""
         if split not in self.splits:
             raise MissingArtifactError(f"No split `{split}` in `{self.path}`. There are: {', '.join(self.splits)}.")
-        return sorted((self.path / f"Split-{split}").glob("data_tfrecord-*"))
+        return sorted(split_folder(self.path, split).glob(f"{SHARD_PREFIX}-*"))

@@ -8,6 +8,9 @@ from typing import Any
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.files import read_json
 
+SERVING_FOLDER = "Format-Serving"
+HISTORY_FILE = "history.json"
+
 
 class Model(Artifact):
     """An exported model and how it was trained.
@@ -22,7 +25,7 @@ class Model(Artifact):
     @property
     def serving_path(self) -> Path:
         """The SavedModel: what is judged, checked and pushed, unchanged."""
-        return self.path / "Format-Serving"
+        return self.path / SERVING_FOLDER
 
     @property
     def kind(self) -> str:
@@ -42,4 +45,4 @@ class Model(Artifact):
     @property
     def history(self) -> dict[str, Any]:
         """The training history."""
-        return dict(read_json(self.path / "history.json"))
+        return dict(read_json(self.path / HISTORY_FILE))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.base import Artifact, Outcome
 from crossnet.components.files import folder_checksum
+
+RECORD_FILE = "pushed.json"
 
 
 class PushedModel(Artifact):
@@ -25,6 +27,15 @@ class PushedModel(Artifact):
         return Path(self.properties["destination"])
 
     @property
-    def in_service(self) -> bool:
+    def is_current(self) -> bool:
         """Whether the version is still there and unchanged."""
         return self.destination.is_dir() and folder_checksum(self.destination) == self.properties["checksum"]
+
+    @property
+    def headline(self) -> str:
+        """The version in words."""
+        return f"version {self.version}" + ("" if self.counts["pushed"] else " (was there already)")
+
+    def outcome(self, *, force: bool = False) -> Outcome:
+        """Returns the version in service."""
+        return Outcome(pushed_version=self.version)

@@ -9,6 +9,8 @@ from crossnet.components.artifacts.base import Artifact
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
 
+SCHEMA_FILE = "schema.pbtxt"
+
 
 class Schema(Artifact):
     """What the columns must look like: schema.pbtxt (tensorflow_metadata's Schema, text format).
@@ -22,5 +24,5 @@ class Schema(Artifact):
         from google.protobuf import text_format
         from tensorflow_metadata.proto.v0 import schema_pb2
 
-        text = (self.path / "schema.pbtxt").read_text(encoding="utf-8")
+        text = (self.path / SCHEMA_FILE).read_text(encoding="utf-8")
         return text_format.Parse(text, schema_pb2.Schema())

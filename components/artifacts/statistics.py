@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.base import Artifact, split_folder
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
+
+
+def statistics_file(folder: Path, split: str) -> Path:
+    """Returns the file of one split's statistics inside an artifact's folder."""
+    return split_folder(folder, split) / "FeatureStats.pb"
 
 
 class Statistics(Artifact):
@@ -22,5 +28,5 @@ class Statistics(Artifact):
         """Returns the statistics of one split."""
         from tensorflow_metadata.proto.v0 import statistics_pb2
 
-        data = (self.path / f"Split-{split}" / "FeatureStats.pb").read_bytes()
+        data = statistics_file(self.path, split).read_bytes()
         return statistics_pb2.DatasetFeatureStatisticsList.FromString(data)

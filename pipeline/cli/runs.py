@@ -52,9 +52,9 @@ def run(
     except PipelineError as error:
         if not as_json:
             raise
-        result = RunResult("", str(root.absolute()), exit_code=error.exit_code, error=str(error))
+        result = RunResult(root=str(root.absolute()), exit_code=error.exit_code, error=str(error))
     if as_json:
-        click.echo(json.dumps(result.to_json()))
+        click.echo(json.dumps(result.summary()))
     elif result.run:
         screen.print_result(result)
     if result.error:
@@ -104,11 +104,11 @@ def runs(root: Path, as_json: bool) -> None:
     from crossnet.pipeline.store import Store
 
     store = Store(root)
-    facts = [store.read_run(name) for name in store.run_names()]
+    records = [store.read_run(name) for name in store.run_names()]
     if as_json:
-        click.echo(json.dumps({"runs": facts}))
+        click.echo(json.dumps({"runs": [record.to_json() for record in records]}))
     else:
-        screen.print_runs(facts, store)
+        screen.print_runs(records, store)
 
 
 @click.command()
@@ -122,11 +122,11 @@ def show(name: str | None, root: Path, as_json: bool) -> None:
     from crossnet.pipeline.store import Store
 
     store = Store(root)
-    facts = store.read_run(name)
+    record = store.read_run(name)
     if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps(record.to_json()))
     else:
-        screen.print_run(facts, store)
+        screen.print_run(record, store)
 
 
 @click.command()
@@ -139,7 +139,7 @@ def report(name: str | None, root: Path) -> None:
     from crossnet.pipeline.store import Store
 
     store = Store(root)
-    click.echo(write_report(store, str(store.read_run(name)["run"])))
+    click.echo(write_report(store, store.read_run(name).run))
     click.echo(write_index(store))
 
 

@@ -14,6 +14,7 @@ from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.errors import NotBlessedError
 from crossnet.pipeline.console import LiveLine
 from crossnet.pipeline.plan import Plan, blocked_steps, differences
+from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.runner import RunResult
 from crossnet.pipeline.store import Store
 
@@ -114,43 +115,42 @@ def print_why(plan: Plan, step: str, store: Store) -> None:
         console.print(f"  {reason}")
 
 
-def print_runs(runs: Sequence[Mapping[str, Any]], store: Store) -> None:
+def print_runs(runs: Sequence[RunRecord], store: Store) -> None:
     """Prints one line per run."""
     if not runs:
         _console().print(f"No run in `{store.root}` yet. Start one with `crossnet run`.")
         return
     table = _table("run", "exit", "verdict", "champion", "eval RMSE", "pushed")
-    for facts in runs:
-        champion = facts["champion"]
+    for run in runs:
         table.add_row(
-            facts["run"],
-            str(facts["exit_code"]),
-            facts["verdict"] or "",
-            champion or "",
-            _number(facts["models"][champion]["eval_rmse"]) if champion else "",
-            str(facts["pushed_version"] or ""),
+            run.run,
+            str(run.exit_code),
+            run.verdict or "",
+            run.champion or "",
+            _number(run.models[run.champion]["eval_rmse"]) if run.champion else "",
+            str(run.pushed_version or ""),
         )
     _console().print(table)
 
 
-def print_run(facts: Mapping[str, Any], store: Store) -> None:
+def print_run(run: RunRecord, store: Store) -> None:
     """Prints one run: its steps and their artifacts, the models, the verdict."""
     console = _console()
-    console.print(f"Run {facts['run']} in {store.root}")
-    console.print(f"started {facts['started']}, finished {facts['finished']}, exit code {facts['exit_code']}")
+    console.print(f"Run {run.run} in {store.root}")
+    console.print(f"started {run.started}, finished {run.finished}, exit code {run.exit_code}")
     table = _table("step", "status", "seconds", "artifact")
-    for name, step in facts["steps"].items():
-        table.add_row(name, step["status"], f"{step['seconds']:.1f}", step["artifact"] or "")
+    for name, step in run.steps.items():
+        table.add_row(name, step.status, f"{step.seconds:.1f}", step.artifact or "")
     console.print(table)
-    if facts["models"]:
-        console.print(_model_table(facts["models"], facts["champion"]))
-    for text in (*facts["warnings"], *facts["reasons"], facts["error"]):
+    if run.models:
+        console.print(_model_table(run.models, run.champion))
+    for text in (*run.warnings, *run.reasons, run.error):
         if text:
             console.print(text)
-    if facts["pushed_version"]:
-        console.print(f"{facts['verdict']}, pushed as version {facts['pushed_version']} to {facts['serving_dir']}")
-    elif facts["verdict"]:
-        console.print(f"{facts['verdict']}, nothing was pushed")
+    if run.pushed_version:
+        console.print(f"{run.verdict}, pushed as version {run.pushed_version} to {run.serving_dir}")
+    elif run.verdict:
+        console.print(f"{run.verdict}, nothing was pushed")
 
 
 @contextlib.contextmanager

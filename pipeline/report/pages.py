@@ -19,6 +19,7 @@ from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.run import Run, changed_settings, lineage, load_facts, load_run
 from crossnet.pipeline.report.svg import number
+from crossnet.pipeline.run_record import StepRecord
 from crossnet.pipeline.store import Store
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ def write_report(store: Store, run: str) -> Path:
     Raises:
       MissingArtifactError: There is no such run.
     """
-    loaded = load_run(store, store.read_run(run)["run"])
+    loaded = load_run(store, store.read_run(run).run)
     page = (
         _environment()
         .get_template("report.html")
         .render(
             run=loaded,
-            facts=loaded.facts,
+            record=loaded.record,
             headline=_headline(loaded),
             reasons=_reasons(loaded),
             pushed=sections.pushed(loaded),
@@ -125,21 +126,21 @@ def _moment(text: str) -> str:
 
 def _headline(run: Run) -> dict[str, str]:
     """Returns the verdict in a word, its colour, and one sentence."""
-    facts = run.facts
-    champion, version = facts["champion"], facts["pushed_version"]
-    if facts["exit_code"] in (1, 2):
-        stopped = next((name for name, step in facts["steps"].items() if step["status"] == "failed"), None)
-        if stopped is None and facts["steps"].get("example_validator", {}).get("status") in ("ran", "reused"):
+    record = run.record
+    champion, version = record.champion, record.pushed_version
+    if record.exit_code in (1, 2):
+        stopped = next((name for name, step in record.steps.items() if step.status == "failed"), None)
+        if stopped is None and record.steps.get("example_validator", StepRecord()).status in ("ran", "reused"):
             return {"word": "STOPPED", "css": "bad", "lead": "The data has errors, so nothing was trained or pushed."}
         where = f" in `{stopped}`" if stopped else ""
         return {"word": "FAILED", "css": "bad", "lead": f"The run failed{where}. Nothing was pushed."}
-    if facts["verdict"] is None:
+    if record.verdict is None:
         return {
             "word": "NO VERDICT",
             "css": "plain",
             "lead": "The run ended before the Evaluator, so no model was judged.",
         }
-    if facts["verdict"] == "NOT_BLESSED":
+    if record.verdict == "NOT_BLESSED":
         if version:
             lead = f"No candidate passed every rule. A model was pushed by force, as version {version}."
             return {"word": "NOT BLESSED, FORCED", "css": "bad", "lead": lead}
@@ -147,7 +148,7 @@ def _headline(run: Run) -> dict[str, str]:
     if version:
         lead = f"`{champion}` passed every rule and was pushed as version {version}."
         return {"word": "BLESSED", "css": "good", "lead": lead}
-    if facts["exit_code"]:
+    if record.exit_code:
         lead = f"`{champion}` passed every rule of the Evaluator, but not the trial in a server. Nothing was pushed."
         return {"word": "BLESSED, NOT PUSHED", "css": "bad", "lead": lead}
     return {"word": "BLESSED", "css": "good", "lead": f"`{champion}` passed every rule. Nothing was pushed."}
@@ -155,35 +156,35 @@ def _headline(run: Run) -> dict[str, str]:
 
 def _reasons(run: Run) -> list[tuple[str, str]]:
     """Returns why the run ended as it did, class and sentence: what is bad first, notes last."""
-    found = [("bad", text) for text in (run.facts["error"], *run.facts["reasons"][:MOST_REASONS]) if text]
-    if len(run.facts["reasons"]) > MOST_REASONS:
-        found.append(("bad", f"{len(run.facts['reasons']) - MOST_REASONS:,} more rules failed; see the gate below."))
-    if run.evaluation is not None and run.facts["champion"]:
-        rules = run.evaluation.verdict.get("candidates", {}).get(run.facts["champion"], {}).get("rules", [])
+    found = [("bad", text) for text in (run.record.error, *run.record.reasons[:MOST_REASONS]) if text]
+    if len(run.record.reasons) > MOST_REASONS:
+        found.append(("bad", f"{len(run.record.reasons) - MOST_REASONS:,} more rules failed; see the gate below."))
+    if run.evaluation is not None and run.record.champion:
+        rules = run.evaluation.verdict.get("candidates", {}).get(run.record.champion, {}).get("rules", [])
         states = {True: "good", None: "plain"}
         found += [(states[r["passed"]], r["message"]) for r in rules if r["slice"] is None and r["passed"] is not False]
     for kind, model in run.models.items():
         if diagnosis := model.properties.get("diagnosis"):
             found.append(("note", f"`{kind}`: {' '.join(diagnosis)}"))
-    found += [("note", text) for text in run.facts["warnings"]]
+    found += [("note", text) for text in run.record.warnings]
     return list(dict.fromkeys(found))
 
 
 def _index_entry(store: Store, name: str) -> dict[str, Any]:
     run = load_facts(store, name)
-    settings, facts = run.settings, run.facts
+    settings, record = run.settings, run.record
     label = settings.get("example_gen", {}).get("label", "?")
     group = f"{settings.get('pusher', {}).get('model_name', '?')}, label {label}"
-    rmse = {model: facts["models"][model].get("eval_rmse") for model in sections.ordered_models(run)}
+    rmse = {model: record.models[model].get("eval_rmse") for model in sections.ordered_models(run)}
     return {
         "name": name,
-        "facts": facts,
+        "record": record,
         "headline": _headline(run),
         "group": group,
         "rmse": rmse,
         "scored": any(value is not None for value in rmse.values()),
         "report": (store.runs / name / REPORT_FILE).is_file(),
-        "seconds": sum(step["seconds"] for step in facts["steps"].values()),
+        "seconds": sum(step.seconds for step in record.steps.values()),
     }
 
 
@@ -191,7 +192,7 @@ def _rmse_over_time(group: str, entries: Sequence[Mapping[str, Any]]) -> list[st
     """Returns the RMSE of every model by run, oldest first, wide and narrow."""
     models = list(dict.fromkeys(model for entry in entries for model in entry["rmse"]))
     x = np.arange(1, len(entries) + 1, dtype=float)
-    hollow = np.array([entry["facts"]["verdict"] != "BLESSED" for entry in entries])
+    hollow = np.array([not entry["record"].blessed for entry in entries])
     series = [
         Series(
             model,
@@ -205,7 +206,7 @@ def _rmse_over_time(group: str, entries: Sequence[Mapping[str, Any]]) -> list[st
     pictures = []
     for width, height, count in ((760, 320, 6), (360, 280, 3)):
         chosen = sorted({round(place) for place in np.linspace(0, len(entries) - 1, min(count, len(entries)))})
-        ticks = [(float(i + 1), _moment(entries[i]["facts"]["started"])[5:16]) for i in chosen]
+        ticks = [(float(i + 1), _moment(entries[i]["record"].started)[5:16]) for i in chosen]
         pictures.append(
             charts.line_chart(
                 series,

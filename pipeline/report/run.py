@@ -21,7 +21,8 @@ from crossnet.components.errors import MissingArtifactError, PipelineError
 from crossnet.components.files import read_json
 from crossnet.pipeline.config import Config, load_config, to_toml
 from crossnet.pipeline.graph import ARTIFACT_TYPES, build_graph, model_kind
-from crossnet.pipeline.store import RUN_FILE, Store
+from crossnet.pipeline.run_record import RunRecord
+from crossnet.pipeline.store import Store
 
 Array = np.ndarray[Any, Any]
 Kind = TypeVar("Kind", bound=Artifact)
@@ -35,7 +36,7 @@ class Run:
 
     Attributes:
       name: Its name.
-      facts: run.json.
+      record: What run.json holds.
       config_text: config.toml.
       settings: The same, parsed.
       config: The same, checked; None where this version no longer knows a setting.
@@ -44,7 +45,7 @@ class Run:
     """
 
     name: str
-    facts: Mapping[str, Any]
+    record: RunRecord
     config_text: str
     settings: Mapping[str, Any]
     config: Config | None = None
@@ -68,14 +69,14 @@ class Run:
 
     def why_missing(self, step: str) -> str:
         """Returns, as a sentence, why there is nothing to show of a step."""
-        facts = self.facts["steps"].get(step)
-        if facts is None and step in self.facts["graph"]:
+        record = self.record.steps.get(step)
+        if record is None and step in self.record.graph:
             return f"`{step}` was not reached."
-        if facts is None:
+        if record is None:
             return f"`{step}` was not part of this run."
-        if facts["status"] == "failed":
+        if record.status == "failed":
             return f"`{step}` failed."
-        if facts["status"] == "skipped":
+        if record.status == "skipped":
             return f"`{step}` did not run, because a step before it did not pass."
         return f"The artifact of `{step}` is no longer there, or was written by another version."
 
@@ -84,7 +85,7 @@ def load_facts(store: Store, name: str) -> Run:
     """Returns a run without its artifacts: what an index over many runs needs."""
     folder = store.runs / name
     text = _text(folder / "config.toml")
-    return Run(name, dict(read_json(folder / RUN_FILE)), text, tomllib.loads(text))
+    return Run(name, RunRecord.read(folder), text, tomllib.loads(text))
 
 
 def load_run(store: Store, name: str) -> Run:
@@ -94,8 +95,8 @@ def load_run(store: Store, name: str) -> Run:
     with contextlib.suppress(PipelineError):
         config = load_config(folder / "config.toml")
     found: dict[str, Artifact] = {}
-    for step, facts in run.facts["steps"].items():
-        path = store.root / (facts["artifact"] or "")
+    for step, record in run.record.steps.items():
+        path = store.root / (record.artifact or "")
         with contextlib.suppress(MissingArtifactError, OSError, AttributeError):
             kind = ARTIFACT_TYPES[read_json(path / ARTIFACT_FILE)["type"]]
             found[step] = kind.load(path)
@@ -110,9 +111,9 @@ def _text(file: Path) -> str:
 def needs(run: Run) -> dict[str, list[str]]:
     """Returns, for each step of a run, the steps that must come before it."""
     if run.config is None:
-        return {name: list(inputs) for name, inputs in run.facts["graph"].items()}
+        return {name: list(inputs) for name, inputs in run.record.graph.items()}
     graph = {step.name: [*step.input_steps, *step.after] for step in build_graph(run.config)}
-    return {name: graph.get(name, list(inputs)) for name, inputs in run.facts["graph"].items()}
+    return {name: graph.get(name, list(inputs)) for name, inputs in run.record.graph.items()}
 
 
 def ordered_steps(run: Run) -> list[str]:
@@ -160,7 +161,7 @@ def lineage(run: Run, store: Store) -> list[dict[str, Any]]:
     pushed = run.get(PushedModel, "pusher")
     if pushed is None:
         return []
-    steps = {facts["fingerprint"]: name for name, facts in run.facts["steps"].items()}
+    steps = {record.fingerprint: name for name, record in run.record.steps.items()}
     found: dict[str, dict[str, Any]] = {}
     waiting = [pushed.fingerprint]
     while waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,8 +33,9 @@ from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.diagrams import MAX_ROWS, Node, heat_map, step_graph
 from crossnet.pipeline.report.run import Run, history, needs, ordered_steps
 from crossnet.pipeline.report.svg import number, power
+from crossnet.pipeline.run_record import StepRecord
 
-NOT_REACHED = {"status": "not reached", "seconds": 0.0, "fingerprint": ""}
+NOT_REACHED = StepRecord(status="not reached")
 MOST_FEATURES = 24  # in the residuals by feature
 MOST_HISTOGRAMS = 60
 MOST_COLUMNS = 400  # in the table of statistics
@@ -50,7 +52,7 @@ def css(model: str) -> str:
 
 def ordered_models(run: Run) -> list[str]:
     """Returns the models of a run in order of preference, the mean predictor last."""
-    found = run.facts["models"]
+    found = run.record.models
     preferred = [kind for kind in run.settings.get("models", MODEL_KINDS) if kind in found]
     return preferred + sorted(name for name in found if name not in preferred)
 
@@ -58,7 +60,7 @@ def ordered_models(run: Run) -> list[str]:
 def subject(run: Run) -> str | None:
     """Returns the model that residuals are shown of: the champion, else the first candidate."""
     models = ordered_models(run)
-    return run.facts["champion"] or (models[0] if models else None)
+    return run.record.champion or (models[0] if models else None)
 
 
 def comparison(run: Run) -> dict[str, Any]:
@@ -67,8 +69,8 @@ def comparison(run: Run) -> dict[str, Any]:
     candidates = verdict.get("candidates", {})
     rows = []
     for name in ordered_models(run):
-        facts = run.facts["models"][name]
-        role = "champion" if name == run.facts["champion"] else "baseline" if name == verdict.get("baseline") else ""
+        facts = run.record.models[name]
+        role = "champion" if name == run.record.champion else "baseline" if name == verdict.get("baseline") else ""
         if not role and name in candidates:
             role = "blessed" if candidates[name]["blessed"] else "not blessed"
         losses = [by_kind.get("dense" if name == "dense" else "cross") for by_kind in ARTICLE_LOSSES.values()]
@@ -242,10 +244,10 @@ def steps(run: Run) -> dict[str, Any]:
     before, names = needs(run), ordered_steps(run)
     nodes, rows = [], []
     for name in names:
-        facts = run.facts["steps"].get(name, NOT_REACHED)
-        seconds = f"{facts['seconds']:.1f} s" if facts["status"] in ("ran", "failed") else ""
-        nodes.append(Node(name, facts["status"].replace(" ", "-"), ", ".join(filter(None, [facts["status"], seconds]))))
-        rows.append({"name": name, **facts, "inputs": run.facts["graph"].get(name, [])})
+        record = run.record.steps.get(name, NOT_REACHED)
+        seconds = f"{record.seconds:.1f} s" if record.status in ("ran", "failed") else ""
+        nodes.append(Node(name, record.status.replace(" ", "-"), ", ".join(filter(None, [record.status, seconds]))))
+        rows.append({"name": name, **dataclasses.asdict(record), "inputs": run.record.graph.get(name, ())})
     words = ", ".join(f"{node.name} {node.detail}" for node in nodes)
     picture = step_graph(nodes, before, f"The steps from top to bottom: {words}")
     return {"picture": picture, "rows": rows, "total": sum(row["seconds"] for row in rows)}
@@ -256,7 +258,7 @@ def pushed(run: Run) -> dict[str, Any] | None:
     artifact = run.get(PushedModel, "pusher")
     if artifact is None:
         return None
-    return {**artifact.properties, "in_service": artifact.in_service, "fingerprint": artifact.fingerprint}
+    return {**artifact.properties, "in_service": artifact.is_current, "fingerprint": artifact.fingerprint}
 
 
 def learned(run: Run) -> dict[str, Any]:

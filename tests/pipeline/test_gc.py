@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from crossnet.components.artifacts.anomalies import Anomalies
@@ -7,6 +9,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.files import write_json
 from crossnet.pipeline.gc import collect_garbage
+from crossnet.pipeline.run_record import StepRecord
 from crossnet.pipeline.store import Store
 
 
@@ -61,8 +64,8 @@ def test_gc_keeps_what_a_kept_step_was_compared_with(store):
         facts = {"inputs": {}, "references": {"previous_statistics": "example_gen-1", "previous_schema": None}}
         store.finish(Anomalies(folder), "example_validator", "v", facts)
     run = store.read_run("2")
-    run["steps"]["example_validator"] = {"fingerprint": "v"}
-    write_json(store.runs / "2" / "run.json", run)
+    steps = {**run.steps, "example_validator": StepRecord(fingerprint="v")}
+    dataclasses.replace(run, steps=steps).write(store.runs / "2")
     removed, _ = collect_garbage(store, keep=1)
     assert sorted(path.name for path in removed) == ["evaluator-1", "trainer_dense-1"]
 
@@ -75,8 +78,7 @@ def test_gc_dry_run_removes_nothing(store):
 
 
 def test_gc_keeps_the_last_blessed_run(store):
-    run = store.read_run("1")
-    write_json(store.runs / "1" / "run.json", {**run, "verdict": "BLESSED"})
+    dataclasses.replace(store.read_run("1"), verdict="BLESSED").write(store.runs / "1")
     assert collect_garbage(store, keep=1)[0] == []
 
 

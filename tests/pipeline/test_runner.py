@@ -4,6 +4,11 @@ import shutil
 import pytest
 
 from crossnet.components import interrupts
+from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import PipelineError
 from crossnet.components.files import read_json
 from crossnet.pipeline import plan as plan_module
@@ -34,17 +39,22 @@ def toy(monkeypatch, tmp_path):
 
             def step(name, function, output, inputs, after=(), **extra):
                 return Step(
-                    name=name, function=f"toy_steps:{function}", output=output, inputs=inputs, after=after, **extra
+                    name=name,
+                    function=f"support.toy_steps:{function}",
+                    output=output,
+                    inputs=inputs,
+                    after=after,
+                    **extra,
                 )
 
             examples = {"examples": "example_gen"}
             return (
-                step("example_gen", "make_examples", "Examples", {}, settings=settings("rows")),
-                step("example_validator", "validate", "Anomalies", examples, settings=settings("most")),
+                step("example_gen", "make_examples", Examples, {}, settings=settings("rows")),
+                step("example_validator", "validate", Anomalies, examples, settings=settings("most")),
                 step(
                     "evaluator",
                     "evaluate",
-                    "Evaluation",
+                    Evaluation,
                     examples,
                     ("example_validator",),
                     settings=settings("max_rmse"),
@@ -52,13 +62,13 @@ def toy(monkeypatch, tmp_path):
                 step(
                     "infra_validator",
                     "try_in_server",
-                    "InfraValidation",
+                    InfraValidation,
                     {"evaluation": "evaluator"},
                 ),
                 step(
                     "pusher",
                     "push",
-                    "PushedModel",
+                    PushedModel,
                     {"infra_validation": "infra_validator"},
                     settings={"serving_dir": serving_dir},
                 ),
@@ -82,7 +92,7 @@ ALL = ["example_gen", "example_validator", "evaluator", "infra_validator", "push
 
 
 def statuses(result):
-    return [facts["status"] for facts in result.steps.values()]
+    return [step.status for step in result.steps.values()]
 
 
 def test_run_runs_everything_once_and_records_it(toy):
@@ -94,7 +104,7 @@ def test_run_runs_everything_once_and_records_it(toy):
     facts = read_json(folder / "run.json")
     assert facts["complete"] is True
     assert facts["graph"]["evaluator"] == ["example_gen"]
-    assert (folder / "evaluator").resolve() == toy.root / result.steps["evaluator"]["artifact"]
+    assert (folder / "evaluator").resolve() == toy.root / result.steps["evaluator"].artifact
     assert "chatter of a library" in (folder / "log.txt").read_text()
     assert load_config(folder / "config.toml") == CONFIG
 
@@ -148,7 +158,7 @@ def test_run_with_a_closed_gate_exits_3_and_pushes_nothing_also_the_second_time(
         result = toy.run()
         assert calls == toy_steps.CALLS
         assert (result.exit_code, result.verdict, result.pushed_version) == (3, "NOT_BLESSED", None)
-        assert result.reasons == ["`toy` has eval rmse 0.1, above max_rmse 0.01."]
+        assert result.reasons == ("`toy` has eval rmse 0.1, above max_rmse 0.01.",)
         assert statuses(result)[3:] == ["skipped", "skipped"]
     assert not (toy.root / "serving_models").exists()
 
@@ -175,9 +185,9 @@ def test_run_shows_a_bug_as_a_bug_and_records_the_failure(toy):
     toy.settings["rows"] = 0
     with pytest.raises(ZeroDivisionError):
         toy.run()
-    facts = Store(toy.root).read_run()
-    assert facts["exit_code"] == 1
-    assert "ZeroDivisionError: a bug" in (toy.root / "runs" / facts["run"] / "log.txt").read_text()
+    record = Store(toy.root).read_run()
+    assert record.exit_code == 1
+    assert "ZeroDivisionError: a bug" in (toy.root / "runs" / record.run / "log.txt").read_text()
     assert list((toy.root / "artifacts" / "example_gen").iterdir()) == []
 
 
@@ -188,8 +198,8 @@ def test_run_ends_before_the_next_step_when_python_swallowed_its_ctrl_c(toy):
     with pytest.raises(KeyboardInterrupt), interrupts.noticed():
         toy.run()
     assert toy_steps.CALLS == ["example_gen"]
-    facts = Store(toy.root).read_run()
-    assert (facts["exit_code"], facts["pushed_version"]) == (1, None)
+    record = Store(toy.root).read_run()
+    assert (record.exit_code, record.pushed_version) == (1, None)
     toy.run()  # what was finished is reused
     assert toy_steps.CALLS[0] == ALL[1]
 
@@ -240,11 +250,11 @@ def test_why_names_the_setting_and_the_input_that_differ(toy):
 
 
 def test_run_result_as_json_has_exactly_the_contracts_keys(toy):
-    facts = json.loads(json.dumps(toy.run().to_json()))
+    facts = json.loads(json.dumps(toy.run().summary()))
     assert set(facts) == {
         *("run", "root", "verdict", "reasons", "pushed_version", "serving_dir", "champion", "models", "steps")
     }
     assert facts["models"] == {"toy": {"num_parameters": 1, "train_rmse": 0.1, "eval_rmse": 0.1}}
     assert set(facts["steps"]["example_gen"]) == {"status", "seconds", "artifact"}
     toy.settings["rows"] = -1
-    assert "Mend the row" in toy.run().to_json()["error"]
+    assert "Mend the row" in toy.run().summary()["error"]

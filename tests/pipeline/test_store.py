@@ -100,6 +100,6 @@ def test_store_read_run_names_what_there_is(tmp_path):
     for name, started in (("a", "2026-01-02"), ("b", "2026-01-01")):
         write_json(store.new_run(name) / "run.json", {"run": name, "started": started})
     assert store.run_names() == ["a", "b"]
-    assert store.read_run()["run"] == "a"
+    assert store.read_run().run == "a"
     with pytest.raises(MissingArtifactError, match=r"No run `c` in .*There are: a, b\."):
         store.read_run("c")

@@ -1,0 +1,41 @@
+"""Calls the component of one step with its inputs, settings and references."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crossnet.components.artifacts.base import Artifact
+from crossnet.pipeline.graph import Step, model_kind
+
+
+def call_component(
+    step: Step,
+    made: Mapping[str, Artifact],
+    *,
+    output_dir: Path,
+    references: Mapping[str, Path | Artifact | None],
+    checkpoint_dir: Path | None = None,
+) -> Artifact:
+    """Imports a step's component, calls it and returns its artifact.
+
+    Args:
+      step: The step.
+      made: The finished artifacts by step.
+      output_dir: An empty folder for the component to fill.
+      references: Argument -> what the component reads from outside the run, None where there is none.
+      checkpoint_dir: Where a step that keeps checkpoints writes them; None: it keeps none.
+    """
+    module, _, function = step.function.partition(":")
+    component = getattr(importlib.import_module(module), function)
+    arguments: dict[str, Any] = {**step.settings, **references}
+    for argument, source in step.inputs.items():
+        arguments[argument] = (
+            made[source] if isinstance(source, str) else {model_kind(name): made[name] for name in source}
+        )
+    if step.checkpoints:
+        arguments["checkpoint_dir"] = checkpoint_dir
+    artifact: Artifact = component(output_dir=output_dir, **arguments)
+    return artifact

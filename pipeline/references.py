@@ -1,0 +1,126 @@
+"""Resolves what a step reads from outside its run: earlier artifacts and models in service.
+
+Each is chosen before planning, so that its content enters the fingerprint and a second run finds the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.model import SERVING_FOLDER, Model
+from crossnet.components.errors import SettingsError
+from crossnet.components.pusher import read_record, versions_in_service
+from crossnet.pipeline.store import Store
+
+if TYPE_CHECKING:
+    from crossnet.pipeline.plan import PlannedStep
+
+
+class Reference(Protocol):
+    """Something outside the graph that a step reads."""
+
+    def find(self, store: Store, plan: Mapping[str, PlannedStep]) -> Path | None:
+        """Returns its folder, or None where there is none.
+
+        Args:
+          store: The root.
+          plan: The steps planned so far, by name.
+        """
+
+    def load(self, folder: Path) -> Path | Artifact:
+        """Returns what the component takes."""
+
+
+@dataclass(frozen=True)
+class LastBlessed:
+    """A step's artifact in the newest blessed run whose Examples differ from this plan's.
+
+    Attributes:
+      step: The step that made the artifact.
+      kind: The artifact's type.
+    """
+
+    step: str
+    kind: type[Artifact]
+
+    def find(self, store: Store, plan: Mapping[str, PlannedStep]) -> Path | None:
+        """Returns the artifact's folder."""
+        examples = plan["example_gen"].fingerprint
+        for name in store.run_names():
+            run = store.read_run(name)
+            if not run.blessed or run.steps["example_gen"].fingerprint == examples:
+                continue
+            fingerprint = run.steps[self.step].fingerprint
+            if store.is_finished(self.step, fingerprint):
+                return store.artifact_path(self.step, fingerprint)
+        return None
+
+    def load(self, folder: Path) -> Artifact:
+        """Returns the artifact."""
+        return self.kind.load(folder)
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The newest version in service that is not a Model of this plan.
+
+    Attributes:
+      folder: The model's folder, whose subfolders are versions.
+    """
+
+    folder: Path
+
+    def find(self, store: Store, plan: Mapping[str, PlannedStep]) -> Path | None:
+        """Returns the version's folder."""
+        own = {planned.fingerprint for planned in plan.values() if planned.step.output is Model}
+        for version, path in versions_in_service(self.folder).items():
+            if read_record(self.folder, version).get("model") not in own:
+                return path
+        return None
+
+    def load(self, folder: Path) -> Path:
+        """Returns the version's folder."""
+        return folder
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """The exported model that a training starts from.
+
+    Attributes:
+      start: `trainer.warm_start`: a version in service, or the path of an exported model.
+      folder: The folder of the model in service.
+    """
+
+    start: str
+    folder: Path
+
+    def find(self, store: Store, plan: Mapping[str, PlannedStep]) -> Path:
+        """Returns the folder of the SavedModel.
+
+        Raises:
+          SettingsError: It is not there.
+        """
+        if self.start.isdecimal():
+            versions = versions_in_service(self.folder)
+            if int(self.start) not in versions:
+                raise SettingsError(
+                    f"`trainer.warm_start` names version {self.start}, which is not in service in `{self.folder}`. "
+                    f"There are: {', '.join(map(str, versions)) or 'none'}."
+                )
+            return versions[int(self.start)]
+        for path in (Path(self.start), Path(self.start) / SERVING_FOLDER):
+            if (path / "saved_model.pb").is_file():
+                return path
+        raise SettingsError(
+            f"`trainer.warm_start` is '{self.start}', which holds no saved_model.pb. Name a version in service, "
+            'the folder of an exported model, or "none".'
+        )
+
+    def load(self, folder: Path) -> Path:
+        """Returns the folder of the SavedModel."""
+        return folder

@@ -1,0 +1,144 @@
+"""Reads and writes run.json, the record of one run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from crossnet.components.artifacts.base import Outcome
+from crossnet.components.artifacts.evaluation import BLESSED, MEAN_PREDICTOR
+from crossnet.components.files import json_value, read_json, write_json
+
+RUN_FILE = "run.json"
+
+# What `--json` prints of a run, of a model and of a step; run.json keeps more.
+SUMMARY_KEYS = ("run", "root", "verdict", "reasons", "pushed_version", "serving_dir", "champion")
+MODEL_KEYS = ("num_parameters", "train_rmse", "eval_rmse")
+STEP_KEYS = ("status", "seconds", "artifact")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """One step of a run.
+
+    Attributes:
+      status: "ran", "reused", "failed" or "skipped".
+      seconds: Wall-clock time.
+      artifact: The artifact's folder, relative to the root; None where there is none.
+      fingerprint: The step's fingerprint, 16 hex digits.
+      counts: The artifact's counts.
+    """
+
+    status: str = ""
+    seconds: float = 0.0
+    artifact: str | None = None
+    fingerprint: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What is kept of a run.
+
+    Attributes:
+      run: The run's name.
+      root: The root folder.
+      started, finished: Times, UTC, ISO 8601.
+      verdict: "BLESSED", "NOT_BLESSED", or None before the Evaluator.
+      reasons: Why nothing was pushed.
+      pushed_version: The version in service after the run, or None.
+      serving_dir: The folder that servers watch.
+      champion: The blessed model's name, or None.
+      models: By model: num_parameters, train_rmse, eval_rmse and further metrics.
+      steps: By step, in the order of the graph.
+      complete: Whether every step of the plan was reached and none failed.
+      exit_code: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed.
+      error: The failure in words; None without one.
+      warnings: What is worth knowing and stops nothing.
+      versions: Versions of Python and of the libraries that change results.
+      graph: By step, the steps whose artifacts it reads.
+    """
+
+    run: str = ""
+    root: str = ""
+    started: str = ""
+    finished: str = ""
+    verdict: str | None = None
+    reasons: tuple[str, ...] = ()
+    pushed_version: int | None = None
+    serving_dir: str = ""
+    champion: str | None = None
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    complete: bool = False
+    exit_code: int = 0
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Self:
+        """Returns the record that run.json holds; what an older version did not write has its default."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        values = {name: value for name, value in facts.items() if name in known}
+        for name in ("reasons", "warnings"):
+            values[name] = tuple(values.get(name, ()))
+        fields = {item.name for item in dataclasses.fields(StepRecord)}
+        values["steps"] = {
+            step: StepRecord(**{name: value for name, value in record.items() if name in fields})
+            for step, record in values.get("steps", {}).items()
+        }
+        values["graph"] = {step: tuple(inputs) for step, inputs in values.get("graph", {}).items()}
+        return cls(**values)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Returns the record of the run in `folder`."""
+        return cls.from_json(read_json(folder / RUN_FILE))
+
+    def write(self, folder: Path) -> None:
+        """Writes run.json into `folder`; steps and models keep their order."""
+        write_json(folder / RUN_FILE, self.to_json(), sort=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the record as JSON values."""
+        facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(RunRecord)}
+        facts["steps"] = {name: dataclasses.asdict(step) for name, step in self.steps.items()}
+        return dict(json_value(facts))
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the object that `crossnet run --json` prints, JSON values."""
+        facts = self.to_json()
+        kept = {name: facts[name] for name in SUMMARY_KEYS}
+        kept["models"] = {
+            name: {key: metrics[key] for key in MODEL_KEYS}
+            for name, metrics in facts["models"].items()
+            if name != MEAN_PREDICTOR
+        }
+        kept["steps"] = {name: {key: step[key] for key in STEP_KEYS} for name, step in facts["steps"].items()}
+        if self.exit_code in (1, 2):
+            kept["error"] = self.error
+        return kept
+
+    def add(self, outcome: Outcome) -> Self:
+        """Returns the record with what an artifact adds to it."""
+        return dataclasses.replace(
+            self,
+            verdict=outcome.verdict or self.verdict,
+            champion=outcome.champion or self.champion,
+            models=outcome.models or self.models,
+            pushed_version=outcome.pushed_version or self.pushed_version,
+            reasons=(*self.reasons, *outcome.reasons),
+            warnings=(*self.warnings, *outcome.warnings),
+            error=outcome.error or self.error,
+            exit_code=outcome.exit_code or self.exit_code,
+        )
+
+    @property
+    def blessed(self) -> bool:
+        """Whether the Evaluator blessed a model."""
+        return self.verdict == BLESSED
