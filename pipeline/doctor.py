@@ -10,6 +10,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 
+from crossnet.components.networks import tfrs_cross
 from crossnet.pipeline.fingerprint import LIBRARIES
 
 FIX_CORE = "make run (installs what requirements.lock pins)"
@@ -51,6 +52,9 @@ def examine() -> list[Finding]:
     )
     findings.append(_program("docker", "only `crossnet serve --server=docker` needs it"))
     findings.append(_program("chromium", "only the report's browser test needs it: apt install chromium"))
+    findings.append(
+        _optional(tfrs_cross.PACKAGE, f"only the model `{tfrs_cross.KIND}` needs it: {FIX_CORE}", tfrs_cross.MODULE)
+    )
     findings.append(_optional("tensorboard", "only trainer.tensorboard needs it: pip install tensorboard"))
     findings.append(_optional("apache-beam", "not used yet", module="apache_beam"))
     findings.append(_optional("kfp", "not used yet"))

@@ -26,7 +26,6 @@ PACKAGE = "crossnet"
 LIBRARIES = (
     "tensorflow",
     "tf-keras",
-    "tensorflow-recommenders",
     "tensorflow-serving-api",
     "tensorflow-metadata",
     "numpy",
@@ -58,9 +57,9 @@ def settings_text(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def library_versions() -> dict[str, str]:
-    """Returns the versions of Python and of the libraries that change results."""
-    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+def library_versions(more: tuple[str, ...] = ()) -> dict[str, str]:
+    """Returns the versions of Python and of the libraries that change results, and of the packages in `more`."""
+    versions = {name: importlib.metadata.version(name) for name in (*LIBRARIES, *more)}
     return {"python": ".".join(platform.python_version_tuple()[:2])} | versions
 
 

@@ -17,6 +17,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.networks import tfrs_cross
 from crossnet.components.sources.files import input_files
 from crossnet.pipeline.config import NONE, Config
 from crossnet.pipeline.references import LastBlessed, Reference, ServedModel, WarmStart
@@ -42,6 +43,7 @@ class Step:
         the fingerprint.
       after: Steps that must have passed; they do not enter the fingerprint.
       checkpoints: Whether the step keeps checkpoints, in a folder that it takes as `checkpoint_dir`.
+      libraries: Beside those of every step, the packages whose versions enter the fingerprint.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Step:
     references: Mapping[str, Reference] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     checkpoints: bool = False
+    libraries: tuple[str, ...] = ()
 
     @property
     def input_steps(self) -> tuple[str, ...]:
@@ -88,6 +91,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
             references={} if config.trainer.warm_start == NONE else {"warm_start": warm_start},
             after=("example_validator",),
             checkpoints=True,
+            libraries=(tfrs_cross.PACKAGE,) if kind == tfrs_cross.KIND else (),
         )
         for kind in config.models
     )

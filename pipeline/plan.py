@@ -10,6 +10,7 @@ from typing import Any
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import folder_checksum, json_value
+from crossnet.components.networks.tfrs_cross import tfrs_problem
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
@@ -48,9 +49,11 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
     """Returns all planned steps by name, in order; with `until`, up to that step and only what it needs.
 
     Raises:
-      SettingsError: `until` names no step, or a warm start is not there.
+      SettingsError: `until` names no step, a model needs a library that is not installed, or a warm start is not there.
       DataError: Input files are not there.
     """
+    if problem := tfrs_problem(config.models):
+        raise SettingsError(problem)
     graph = build_graph(config, serving_dir=str(serving_dir(config, store)), force=force)
     wanted = _wanted(graph, until)
     plan: Plan = {}
@@ -70,7 +73,7 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
             "data": _data(step),
             "references": {name: _reference_digest(path) for name, path in references.items()},
             "code": fp.code_digests(step.function.partition(":")[0]),
-            "versions": fp.library_versions(),
+            "versions": fp.library_versions(step.libraries),
         }
         digest = fp.step_fingerprint(parts)
         done = store.is_finished(step.name, digest)

@@ -76,7 +76,9 @@ def run_pipeline(
             serving_dir=str(serving_dir(config, store)),
             up_to_date=repeated is not None,
             started=utc_now(),
-            versions=fp.library_versions(),
+            versions=fp.library_versions(
+                tuple(sorted({name for step in plan.values() for name in step.step.libraries}))
+            ),
             graph={step: planned.step.input_steps for step, planned in plan.items()},
         )
         if repeated:

@@ -1,4 +1,4 @@
-"""The three kinds of network: a cross network of `CrossLayer`, the same of `tfrs.layers.dcn.Cross`, and a Dense net."""
+"""Builds the networks: of `CrossLayer`, of `tfrs.layers.dcn.Cross` and of Dense layers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow_recommenders as tfrs
 import tf_keras
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.networks.layers import CrossLayer, Embeddings, projection_problem
+from crossnet.components.networks.tfrs_cross import tfrs_cross_class, tfrs_problem
 from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
 
 Architecture = CrossLayerParams | DenseParams
@@ -42,7 +42,8 @@ def build_network(
       `[batch, 1]`.
 
     Raises:
-      TrainingError: The kind is unknown, there are no inputs, or the architecture does not fit them.
+      TrainingError: The kind is unknown or its library is not installed, there are no inputs, or the architecture
+        does not fit them.
     """
     check_architecture(kind, architecture, num_numbers + sum(width for _, width in tables))
     inputs, parts = [], []
@@ -65,7 +66,7 @@ def build_network(
 
 def _cross(kind: str, architecture: CrossLayerParams, x0: Any, dtype: str) -> Any:
     """Cross layers alone, before ("stacked") or beside ("parallel") a deep tower, as in figure 1 of the paper."""
-    layer = CrossLayer if kind == "cross_layer" else tfrs.layers.dcn.Cross
+    layer = CrossLayer if kind == "cross_layer" else tfrs_cross_class()
     x = x0
     for i in range(architecture.num_layers):
         factor = architecture.kernel_regularizer
@@ -114,10 +115,9 @@ def _initializers(network: tf_keras.Model) -> list[Any]:
     """Returns the initializer of each trainable variable's layer, in the order of `trainable_variables`."""
     found = []
     for layer in network.layers:
-        if isinstance(layer, tfrs.layers.dcn.Cross):
+        initializer = getattr(layer, "kernel_initializer", None)
+        if initializer is None and layer.trainable_weights:  # the reference names it in its config alone
             initializer = tf_keras.initializers.get(layer.get_config()["kernel_initializer"])
-        else:
-            initializer = getattr(layer, "kernel_initializer", None)
         found += [initializer] * len(layer.trainable_weights)
     return found
 
@@ -131,6 +131,8 @@ def check_architecture(kind: str, architecture: Architecture, width: int) -> Non
     if kind not in MODEL_KINDS:
         near = difflib.get_close_matches(kind, MODEL_KINDS, n=1, cutoff=0.0)[0]
         raise TrainingError(f"Unknown model kind '{kind}'. Did you mean '{near}'? There are: {', '.join(MODEL_KINDS)}.")
+    if problem := tfrs_problem([kind]):
+        raise TrainingError(problem)
     expected = DenseParams if kind == "dense" else CrossLayerParams
     if not isinstance(architecture, expected):
         raise TrainingError(

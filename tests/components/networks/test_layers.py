@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 import tf_keras
 
 from crossnet.components.networks.layers import CrossLayer, Embeddings
+from support.tfrs_cross_golden import CASES, GOLDEN, all_golden, stack
 
 VARIANTS: list[dict[str, Any]] = [
     {"projection_dim": rank, "diag_scale": diagonal, "use_bias": bias, "preactivation": activation}
@@ -42,6 +43,7 @@ def test_cross_layer_equals_tfrs_cross_given_its_weights(variant: Any, dtype: st
     random = np.random.default_rng(3)
     x0, x = (tf.constant(random.normal(size=(8, 6)), dtype) for _ in range(2))
     regularizers = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "bias_initializer": "ones"}
+    tfrs = pytest.importorskip("tensorflow_recommenders")
     theirs = tfrs.layers.dcn.Cross(**variant, **regularizers, dtype=dtype)
     ours = CrossLayer(**variant, **regularizers, dtype=dtype)
     theirs(x0, x)
@@ -52,6 +54,33 @@ def test_cross_layer_equals_tfrs_cross_given_its_weights(variant: Any, dtype: st
     for mine, reference in pairs:
         np.testing.assert_allclose(mine, reference, rtol=0, atol=tolerance * max(1, np.abs(reference).max()))
     np.testing.assert_allclose(sum(ours.losses), sum(theirs.losses), rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cross_layer_equals_tfrs_cross_also_where_that_is_not_installed(case: str) -> None:
+    golden = json.loads(GOLDEN.read_text())[case]
+    x0 = tf.constant(golden["x0"], tf.float64)
+    layers = [CrossLayer(**golden["arguments"], dtype="float64") for _ in golden["weights"]]
+    for layer, weights in zip(layers, golden["weights"], strict=True):
+        layer.build(x0.shape)
+        layer.set_weights([np.array(weight) for weight in weights])
+    output, gradients = stack(layers, x0)
+    np.testing.assert_allclose(output, golden["output"], rtol=1e-10)
+    for mine, theirs in zip(gradients, golden["gradients"], strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-10)
+
+
+def test_golden_values_are_those_of_the_installed_library() -> None:
+    pytest.importorskip("tensorflow_recommenders")
+    golden = json.loads(GOLDEN.read_text())
+    assert golden.keys() == CASES.keys()
+    for name, case in all_golden().items():
+        for key in ("arguments", "x0", "weights"):
+            assert golden[name][key] == case[key]
+        for mine, theirs in zip(
+            [case["output"], *case["gradients"]], [golden[name]["output"], *golden[name]["gradients"]], strict=True
+        ):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-10)
 
 
 def test_cross_layer_takes_inputs_of_any_rank() -> None:
