@@ -1,16 +1,21 @@
-"""Runs what the pages print: every ```console block, in order, in a folder that looks like a fresh clone.
+"""Runs every console block of the pages and compares what it prints.
 
-In a block, `$ ` starts a command and `> ` continues it; other lines are output, and so is a ```text block below
-`prints:`. The commands must print each of these lines, in this order, with any number where one stands and anything
-for an ellipsis. A block whose first line is a comment with a file's name (`# client.py`) is written to that file
-first. A comment `<!-- not-run: REASON -->` on the line before a block leaves it out; BUILD.md lists all of these.
+The blocks of a page run in order, in a folder that looks like a fresh clone. In a block, `$ ` starts a command and
+`> ` continues it; other lines are output, and so is a ```text block below `prints:`. The commands must print each of
+these lines, in this order; a number in a page matches any number, and an ellipsis any text. A block whose first line
+is a comment with a file's name (`# client.py`) is written to that file first. A comment `<!-- not-run: REASON -->` on
+the line before a block leaves it out; BUILD.md lists all of these. Where `curl` is not installed, Python sends the
+requests (`support/curl.py`).
 """
 
+import http.server
 import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
+import threading
 from dataclasses import dataclass, replace
 
 import pytest
@@ -29,6 +34,7 @@ BLOCK = re.compile(
 )
 # A number in any form, or a word of digits such as the name of a run.
 NUMBER = re.compile(r"-?\d[\dTZ.,]*(?:e[+-]\d+)?")
+CURL = REPOSITORY / "tests" / "support" / "curl.py"
 NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
 
 
@@ -49,8 +55,8 @@ class Block:
         return [line for line in self.text.splitlines() if line.strip("… ") and not line.startswith(("$ ", "> "))]
 
 
-def alike(printed, line):
-    """Whether a line of a page, such as `rmse 0.04, see …/report.html`, stands for a line that was printed."""
+def matches(printed, line):
+    """Whether a line of a page, such as `rmse 0.04, see …/report.html`, matches a line that was printed."""
     parts = [
         r"\s+".join(re.escape(word) for word in re.split(r"\s+", NUMBER.sub("#", part))) for part in printed.split("…")
     ]
@@ -78,7 +84,7 @@ def free_port():
 
 @pytest.fixture
 def clone(tmp_path):
-    """A folder with what stands at the top level, and the environment that `make` has set up."""
+    """A folder with the files of the top level, and the environment that `make` has set up."""
     for path in REPOSITORY.iterdir():
         if path.name in ("pyproject.toml", "requirements.lock"):
             # Older than the environment whatever was edited, so that `make` does not install this folder into it.
@@ -89,14 +95,26 @@ def clone(tmp_path):
     return tmp_path
 
 
-def run(commands, folder):
-    """What the commands print, those that they leave in the background too; ends these."""
-    # The last output may not end its line, and a server that ends has something to say.
+@pytest.fixture
+def search_path(tmp_path_factory):
+    """PATH; where `curl` is not installed, with a folder that has `support/curl.py` under that name."""
+    if shutil.which("curl"):
+        return os.environ["PATH"]
+    command = tmp_path_factory.mktemp("bin") / "curl"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{CURL}" "$@"\n')
+    command.chmod(0o755)
+    return f"{command.parent}:{os.environ['PATH']}"
+
+
+def run(commands, folder, search_path):
+    """Returns what the commands print, in the background too; ends those that still run."""
+    # The last output may not end its line, and a server prints when it ends.
     script = f"set -euo pipefail\ntrap 'echo; kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}\n"
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("CROSSNET_")},
+        env={name: value for name, value in os.environ.items() if not name.startswith("CROSSNET_")}
+        | {"PATH": search_path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -108,7 +126,7 @@ def run(commands, folder):
 
 
 @pytest.mark.parametrize("page", runnable(), ids=lambda page: page.name)
-def test_page_runs_as_printed(page, clone):
+def test_page_runs_as_printed(page, clone, search_path):
     ports = {"8500": str(free_port()), "8501": str(free_port())}
     commands = output = ""
     for block in blocks(page):
@@ -121,12 +139,12 @@ def test_page_runs_as_printed(page, clone):
         if block.kind == "console" and not block.not_run:
             commands = block.commands
             assert commands, f"a console block of {page.name} has no command:\n{text}"
-            output = run(commands, clone)
+            output = run(commands, clone, search_path)
         elif not block.below_prints:
             continue
         lines = iter(output.splitlines())
         for printed in block.output:
-            assert any(alike(printed, line) for line in lines), (
+            assert any(matches(printed, line) for line in lines), (
                 f"{page.name} says that\n{commands}\nprints, in this order,\n{printed}\nIt printed\n\n{output}"
             )
 
@@ -140,8 +158,8 @@ def test_page_runs_as_printed(page, clone):
         ("eval 197, train 1,803", "eval 203, train 1,797"),
     ],
 )
-def test_numbers_and_ellipses_stand_for_others(printed, line):
-    assert alike(printed, line)
+def test_numbers_and_ellipses_match_others(printed, line):
+    assert matches(printed, line)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +171,8 @@ def test_numbers_and_ellipses_stand_for_others(printed, line):
         ("eval 197", "eval 203, train 1,797"),
     ],
 )
-def test_words_stand_for_themselves(printed, line):
-    assert not alike(printed, line)
+def test_words_match_only_themselves(printed, line):
+    assert not matches(printed, line)
 
 
 def test_blocks_that_are_not_run_are_listed_in_build_md():
@@ -181,3 +199,48 @@ def test_pages_name_tests_that_exist():
     for page in PAGES:
         named = set(re.findall(r"\btest_\w+\.py\b", page.read_text())) - made_by_the_reader
         assert named <= {path.name for path in (REPOSITORY / "tests").rglob("test_*.py")}, page.name
+
+
+class EchoHandler(http.server.BaseHTTPRequestHandler):
+    """Answers with the request; the path /fail with 400."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(400 if self.path == "/fail" else 200)
+        self.end_headers()
+        self.wfile.write(f"{self.path} {self.headers['Content-Type']} {body.decode()}".encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def echo():
+    with http.server.HTTPServer(("127.0.0.1", 0), EchoHandler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "curl",
+    [
+        [sys.executable, str(CURL)],
+        pytest.param(["curl"], marks=pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")),
+    ],
+    ids=["ours", "curl"],
+)
+@pytest.mark.parametrize(
+    ("options", "path", "code", "printed"),
+    [
+        (["-sf"], "/v1/models", 0, '/v1/models application/x-www-form-urlencoded {"a": "é"}'),
+        (["-s"], "/fail", 0, '/fail application/x-www-form-urlencoded {"a": "é"}'),
+        (["-sf"], "/fail", 22, ""),
+    ],
+)
+def test_a_request_is_the_same_with_and_without_curl(echo, curl, options, path, code, printed):
+    command = [*curl, *options, "-d", '{"a": "é"}', echo + path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (code, printed)
