@@ -246,7 +246,7 @@ def test_client_works_on_a_machine_with_nothing_but_grpc_protobuf_and_numpy(tmp_
     source = tmp_path / "source"
     for name in ("crossnet", "pipeline", "components", "serving"):
         shutil.copytree(REPOSITORY / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
 
     def run(*command):
