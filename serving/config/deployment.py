@@ -14,12 +14,12 @@ from crossnet.serving.config.versions import list_versions
 from crossnet.serving.protocol.codes import failed_to_start
 from crossnet.serving.status import ServingError, UsageError
 
-DOCKER_IMAGE = "tensorflow/serving:latest"
+DOCKER_IMAGE = "tensorflow/serving:2.21.0"  # the release of the TensorFlow that exports the models
 _POLL_SECONDS = 2
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # which are no address to call
 
 # What `<root>/serving` gets copies of; the same files serve docker compose and Kubernetes.
-_SHIPPED = Path(__file__).parent / "deploy" / "config"
+_SHIPPED = Path(__file__).parents[1] / "deploy" / "config"
 
 
 class Deployment:

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import text_format
 
 from crossnet.serving.client import PredictionClient
-from crossnet.serving.config.deployment import Deployment
+from crossnet.serving.config.deployment import DOCKER_IMAGE, Deployment
 from crossnet.serving.config.messages import BatchingParameters, MonitoringConfig, model_server_config
 from crossnet.serving.launcher import find_binary, running_server, serve
 from crossnet.serving.status import ServingError
@@ -346,7 +346,7 @@ def test_deployment_mounts_what_docker_needs_read_only(tmp_path):
         "--volume=/m/a:/m/a:ro", f"--volume={tmp_path}/config:{tmp_path}/config:ro",
         f"--volume={tmp_path}/serving:{tmp_path}/serving:ro",
     ]  # fmt: skip
-    assert command[command.index("tensorflow/serving:latest") + 1] == "--port=8500"
+    assert command[command.index(DOCKER_IMAGE) + 1] == "--port=8500"
     assert not any(part.startswith("--host") for part in command)
 
 

@@ -1,11 +1,15 @@
-"""The files of serving/deploy, checked as far as that goes without docker and a cluster."""
+"""Checks the files of serving/deploy, as far as that is possible without docker and a cluster."""
 
 from __future__ import annotations
+
+import re
+from importlib.metadata import version
 
 import pytest
 import yaml
 from google.protobuf import text_format
 
+from crossnet.serving.config.deployment import DOCKER_IMAGE
 from crossnet.serving.config.flags import KNOWN_FLAGS, split_flags
 from crossnet.serving.config.messages import BatchingParameters, MonitoringConfig, model_server_config
 from support import REPOSITORY
@@ -69,6 +73,19 @@ def test_prometheus_scrapes_the_path_and_port_that_the_server_offers():
     annotations = _yaml(DEPLOY / "kubernetes" / "deployment.yaml")["spec"]["template"]["metadata"]["annotations"]
     assert annotations["prometheus.io/path"] == METRICS_PATH
     assert annotations["prometheus.io/port"] == "8501"
+
+
+def test_images_are_pinned_and_tensorflow_serving_is_of_one_version_everywhere():
+    compose = _yaml(DEPLOY / "compose.yaml")["services"]
+    (container,) = _yaml(DEPLOY / "kubernetes" / "deployment.yaml")["spec"]["template"]["spec"]["containers"]
+    _, _, pinned = DOCKER_IMAGE.partition(":")
+    assert pinned.split(".")[:2] == version("tensorflow").split(".")[:2]
+    assert compose["serving"]["image"] == f"tensorflow/serving:${{TF_SERVING_VERSION:-{pinned}}}"
+    assert container["image"] == DOCKER_IMAGE
+    assert re.fullmatch(r"prom/prometheus:v\d+\.\d+\.\d+", compose["prometheus"]["image"])
+    for page in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]:
+        for image in re.findall(r"docker run .*(tensorflow/serving\S*)|`(tensorflow/serving:\S*)`", page.read_text()):
+            assert "".join(image) == DOCKER_IMAGE, page.name
 
 
 @pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.stem)
