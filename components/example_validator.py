@@ -22,6 +22,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.features import is_retired, read_schema
 from crossnet.components.files import write_json
+from crossnet.components.formats import counted
 from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.records.dataset import read_columns
 from crossnet.components.sources.provenance import locate
@@ -210,9 +211,9 @@ def explain(anomalies: Anomalies) -> str:
     sentences = []
     for split, group in itertools.groupby(chosen, key=lambda anomaly: anomaly["split"]):
         clauses = [anomaly["message"] for anomaly in group]
-        number = f"{len(clauses):,} {one if len(clauses) == 1 else many}" + (f" in `{split}`" if split else "")
+        found = counted(len(clauses), one, many) + (f" in `{split}`" if split else "")
         more = f"; {len(clauses) - MOST_LISTED:,} more in anomalies.json" if len(clauses) > MOST_LISTED else ""
-        sentences.append(f"{number}: {'; '.join(clauses[:MOST_LISTED])}{more}.")
+        sentences.append(f"{found}: {'; '.join(clauses[:MOST_LISTED])}{more}.")
     if severity == "error":
         remedies = {rule.remedy for rule in column_rules.RULES if rule.name in {anomaly["rule"] for anomaly in chosen}}
         sentences.append(f"Fix the source{''.join(f', or {remedy}' for remedy in sorted(remedies - {''}))}.")

@@ -20,6 +20,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.errors import ExportError
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import write_json
+from crossnet.components.formats import number
 from crossnet.components.params.infra_validator import InfraValidatorParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.serving.client import PredictionClient
@@ -90,8 +91,8 @@ def validate_infra(
                 ):
                     if not difference <= limit:  # NaN is not below any limit
                         reasons.append(
-                            f"`{kind}` answers differently over gRPC: in {rows} by {difference:.2g} "
-                            f"of max(label's standard deviation, |prediction|), above {limit:.2g}."
+                            f"`{kind}` answers differently over gRPC: in {rows} by {number(difference, 2)} "
+                            f"of max(label's standard deviation, |prediction|), above {number(limit, 2)}."
                         )
     except (DeadlineError, UnavailableError, UsageError) as error:
         raise ExportError(f"InfraValidator could not ask `{kind}`: {error}") from error

@@ -24,6 +24,7 @@ from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import TrainingError
 from crossnet.components.features import read_schema
 from crossnet.components.files import folder_checksum, write_json
+from crossnet.components.formats import number
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import read_exported
 from crossnet.components.networks.models import Architecture, build_network, check_architecture, describe, initialize
@@ -278,7 +279,7 @@ class _Progress:
         """Reports a finished epoch."""
         values = {name: series[-1] for name, series in history.items() if series}
         if (epoch + 1) % max(1, self.params.epochs // 20) == 0:
-            text = ", ".join(f"{name} {values[name]:.4g}" for name in ("loss", "eval_loss") if name in values)
+            text = ", ".join(f"{name} {number(values[name], 4)}" for name in ("loss", "eval_loss") if name in values)
             done = {"share": (epoch + 1) / self.params.epochs}  # the screen tells the time left from it
             LOGGER.info("epoch %d of %d: %s", epoch + 1, self.params.epochs, text, extra=done)
         if self.writer:

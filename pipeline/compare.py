@@ -23,6 +23,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataAnomalyError, DivergedError
 from crossnet.components.files import write_json
+from crossnet.components.formats import aligned, counted, duration, number
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
 from crossnet.components.params.schema_gen import SchemaGenParams
@@ -130,7 +131,7 @@ def compare(
                     runs[name].add(0, math.inf, math.inf, time.perf_counter() - start)
                     progress(f"seed {seed}: {name} diverged. {error}")
                     continue
-                progress(f"seed {seed}: {name} trained in {models[name].properties['train_seconds']:.1f} s")
+                progress(f"seed {seed}: {name} trained in {duration(models[name].properties['train_seconds'])}")
             if not models:
                 continue
             folder = _folder(work, f"evaluation-{seed}")
@@ -186,25 +187,22 @@ def render(
             (
                 labels[name],
                 f"{row['num_parameters']:,}" if row["num_parameters"] else "-",
-                f"{row['median_train_rmse']:.3g}",
-                f"{row['median_eval_rmse']:.3g}",
-                "" if mean else f"{low:.3g} to {high:.3g}",
+                number(row["median_train_rmse"]),
+                number(row["median_eval_rmse"]),
+                "" if mean else f"{number(low)} to {number(high)}",
                 "" if mean else f"{row['collapsed']} of {len(seeds)}",
                 "" if mean else f"{row['median_seconds']:.1f}",
             )
         )
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = [
-        f"Medians over {len(seeds)} seeds ({seeds[0]} to {seeds[-1]}), {counts['train']:,} train and "
+        f"Medians over {counted(len(seeds), 'seed')} ({seeds[0]} to {seeds[-1]}), {counts['train']:,} train and "
         f"{counts['eval']:,} eval rows; collapsed: hardly better than the mean"
     ]
-    for name, *figures in table:
-        cells = [name.ljust(widths[0]), *(text.rjust(size) for text, size in zip(figures, widths[1:], strict=True))]
-        lines.append("  " + "  ".join(cells).rstrip())
+    lines += aligned(table)
     if article:
         lines.append("The article prints the mean squared error under the name RMSE. As RMSE:")
         for where, losses in ARTICLE_LOSSES.items():
-            roots = (f"{kind} {loss:.2g} -> {math.sqrt(loss):.2g}" for kind, loss in losses.items())
+            roots = (f"{kind} {number(loss, 2)} -> {number(math.sqrt(loss), 2)}" for kind, loss in losses.items())
             dead = " (dense is dead: it predicts the mean)" if where == "its printed run" else ""
             lines.append(f"  {where}: {', '.join(roots)}{dead}")
     return "\n".join(lines)

@@ -17,6 +17,7 @@ import tomli_w
 
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import MOST_FOLDER_LETTERS
+from crossnet.components.formats import number
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv import plan_csv
@@ -142,7 +143,7 @@ learning_rate = {0.02 if few else 0.05}
 learning_rate = 0.003   # a Dense net dies at rates that suit a cross network
 
 [evaluator]
-# The label's standard deviation is {look.label_std:.3g} in these rows: what always predicting the mean would reach.
+# The label's standard deviation is {number(look.label_std)} in these rows: what always predicting the mean would reach.
 max_rmse = {limit}        # in the label's unit; half of that to begin with, yours to set
 min_improvement = 0.0   # share by which RMSE must be below the baseline's
 

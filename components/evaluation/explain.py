@@ -17,6 +17,7 @@ import numpy as np
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
+from crossnet.components.formats import product
 
 Array = np.ndarray[Any, Any]
 Polynomial = dict[tuple[int, ...], float]  # sorted places of the factors -> coefficient; () is the constant
@@ -201,11 +202,6 @@ def _formula(terms: Sequence[tuple[float, list[str]]]) -> str:
     text = ""
     for value, factors in terms:
         size = f"{abs(value):.3f}" if 0.1 <= abs(value) < 1000 else f"{abs(value):.3g}"
-        powers = [name + _power(factors.count(name)) for name in dict.fromkeys(factors)]
         sign = (" - " if value < 0 else " + ") if text else ("-" if value < 0 else "")
-        text += f"{sign}{size}{' ' if powers else ''}{'·'.join(powers)}"
+        text += f"{sign}{size}{' ' if factors else ''}{product(factors)}"
     return text or "0"
-
-
-def _power(exponent: int) -> str:
-    return "" if exponent == 1 else str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -88,20 +87,6 @@ class RuleResult:
         return asdict(self) | {"skipped": self.skipped}
 
 
-def number(value: float, other: float = math.nan) -> str:
-    """Returns three digits of `value`, or as many as tell it from `other`."""
-    for digits in range(3, 18):
-        text = f"{value:.{digits}g}"
-        if value == other or text != f"{other:.{digits}g}":
-            break
-    return text
-
-
 def limit_text(value: float) -> str:
     """Returns a limit as it was set, without the dust of binary fractions."""
     return f"{value:.12g}"
-
-
-def percent(share: float) -> str:
-    """Returns a share as `4.2 %`."""
-    return f"{100 * share:.3g} %"

@@ -35,7 +35,8 @@ from typing import Any
 import numpy as np
 
 from crossnet.components.evaluation.intervals import MIN_ROWS, percentile_interval
-from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text, number, percent
+from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text
+from crossnet.components.formats import number, percent
 from crossnet.components.params.evaluator import EvaluatorParams
 
 Array = np.ndarray[Any, Any]
@@ -98,7 +99,7 @@ class _Judge:
         return RuleResult(rule=rule, metric=metric, message=message, passed=passed, **facts)
 
     def has_rmse(self, other: float = math.nan) -> str:
-        return f"`{self.name}` has eval rmse {number(self.rmse, other)} on {self.whole.rows:,} rows"
+        return f"`{self.name}` has eval rmse {number(self.rmse, unlike=other)} on {self.whole.rows:,} rows"
 
     def missing(self, rule: str, metric: str = "rmse", **facts: Any) -> RuleResult:
         return self.result(
@@ -167,7 +168,7 @@ class _Judge:
         interval = self.interval(self.resampled(self.name), 1 / std)
         passed = ratio <= limit
         message = (
-            f"{self.has_rmse()}, {number(ratio, limit)} of the label's standard deviation {number(std)}, "
+            f"{self.has_rmse()}, {number(ratio, unlike=limit)} of the label's standard deviation {number(std)}, "
             f"{'not ' if passed else ''}above max_rmse_ratio {limit_text(limit)} ({self.in_words(interval)})."
         )
         return self.result(
@@ -196,7 +197,7 @@ class _Judge:
         ours, theirs = self.resampled(self.name), self.resampled(self.baseline)
         interval = None if ours is None or theirs is None or not theirs.all() else self.interval(1 - ours / theirs)
         message = (
-            f"{self.has_rmse(reference)}, {how} the {number(reference, self.rmse)} of baseline `{self.baseline}`"
+            f"{self.has_rmse(reference)}, {how} the {number(reference, unlike=self.rmse)} of baseline `{self.baseline}`"
             f"{'' if passed else wanted} ({self.in_words(interval, ' of the improvement', percent)})."
         )
         return self.result("min_improvement", message, passed, interval=interval, **facts)
@@ -224,14 +225,14 @@ class _Judge:
         if ours is not None and theirs is not None:
             interval = self.interval(np.maximum(ours, floor) / np.maximum(theirs, floor), one_sided=True)
         passed = interval is not None and interval[1] <= 1 + margin
-        theirs_in_words = f"the {number(reference, self.rmse)} of {version}"
+        theirs_in_words = f"the {number(reference, unlike=self.rmse)} of {version}"
         if interval is None:
             message = (
                 f"{self.has_rmse(reference)}; whether that is within {percent(margin)} of {theirs_in_words} cannot be "
                 f"told from fewer than {MIN_ROWS} rows. Give the eval split more rows. {out}"
             )
         else:
-            bound, limit = number(interval[1], 1 + margin), limit_text(1 + margin)
+            bound, limit = number(interval[1], unlike=1 + margin), limit_text(1 + margin)
             sure = percent(self.params.confidence)
             message = (
                 f"{self.has_rmse(reference)}; with {sure} confidence that is at most {bound} "

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from crossnet.components.evaluation.intervals import MIN_ROWS, lower_bound
 from crossnet.components.evaluation.metrics import ErrorSums
-from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text, number, percent
+from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text
+from crossnet.components.formats import number, percent
 from crossnet.components.params.evaluator import EvaluatorParams
 
 
@@ -96,7 +97,7 @@ def _judge(
         bound = _lower_bound(sums, model, None, error)
     else:
         reference = sums.rmse(other)
-        than = f"{percent(rule.limit)} of the {number(reference, rmse)} of {rule.words}"
+        than = f"{percent(rule.limit)} of the {number(reference, unlike=rmse)} of {rule.words}"
         bound = _ratio_bound(sums, model, other, error)
     passed = bound is not None and bound <= rule.limit
     in_words = "no bound: NaN or infinity" if bound is None else f"lower bound {number(bound)}, {confidence}"
@@ -113,7 +114,7 @@ def _judge(
         margin=rule.margin,
         passed=passed,
         message=f"On slice `{name}` ({sums.rows:,} rows) `{candidate}` has rmse "
-        f"{number(rmse, rule.limit if reference is None else reference)}, "
+        f"{number(rmse, unlike=rule.limit if reference is None else reference)}, "
         f"{'not shown to be ' if passed else ''}above {than} ({in_words}).",
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.evaluation.rule_results import RuleResult
+from crossnet.components.formats import aligned, counted, number
 
 # A screen shows so many failed slices; verdict.json has all.
 SLICES_SHOWN = 5
@@ -57,18 +58,18 @@ def render_verdict(evaluation: Evaluation) -> str:
     Of the slices it shows the failed ones, the worst first, and counts the others.
     """
     verdict, metrics = evaluation.verdict, evaluation.metrics
-    lines = [f"{verdict['rows']:,} eval rows, label's standard deviation {_number(verdict['label_std'])}"]
+    lines = [f"{verdict['rows']:,} eval rows, label's standard deviation {number(verdict['label_std'])}"]
     table: list[tuple[str, ...]] = [("model", "parameters", "train rmse", "eval rmse", "mae", "r2", "")]
     for name in verdict["models"]:
         facts = metrics[name]
         keys = ("train_rmse", "eval_rmse", "mae", "r2")
         table.append(
-            (name, f"{facts['num_parameters']:,}", *(_number(facts[key]) for key in keys), _role(verdict, name))
+            (name, f"{facts['num_parameters']:,}", *(number(facts[key]) for key in keys), _role(verdict, name))
         )
     if served := verdict["served"]:
         version = f"version {served['version']} in service"
-        table.append((version, "", "", _number(served["eval_rmse"]), "", "", served["problem"] and "not comparable"))
-    lines += _columns(table)
+        table.append((version, "", "", number(served["eval_rmse"]), "", "", served["problem"] and "not comparable"))
+    lines += aligned(table, left=(0, len(table[0]) - 1))
     for name in (name for name in verdict["models"] if name in verdict["candidates"]):
         candidate = verdict["candidates"][name]
         lines.append(f"{name}: {'blessed' if candidate['blessed'] else 'NOT blessed'}")
@@ -108,25 +109,7 @@ def _slice_lines(rules: Sequence[Mapping[str, Any]]) -> list[str]:
     if len(failed) > SLICES_SHOWN:
         lines.append(f"  FAILED   on slices {len(failed) - SLICES_SHOWN:,} times more: see verdict.json")
     if not failed and judged:
-        lines.append(f"  passed   every rule on {len(judged):,} slices")
+        lines.append(f"  passed   every rule on {counted(len(judged), 'slice')}")
     if small:
-        lines.append(f"  skipped  {len(small):,} slices with too few rows")
+        lines.append(f"  skipped  {counted(len(small), 'slice')} with too few rows")
     return lines
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns rows as aligned text, the first and the last column to the left."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    last = len(widths) - 1
-    return [
-        "  "
-        + "  ".join(
-            text.ljust(width) if i in (0, last) else text.rjust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

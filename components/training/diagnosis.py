@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tf_keras
 
 from crossnet.components.errors import DivergedError, TrainingError
+from crossnet.components.formats import number
 from crossnet.components.training.rows import Rows
 
 DIAGNOSED_ROWS = 10_000
@@ -90,11 +91,11 @@ def raise_not_finite(
                 "let the schema allow `" + number_names[column] + "` to be missing."
             )
     finite_losses = [loss for loss in losses if np.isfinite(loss)]
-    path = f" from {min(finite_losses):.3g} to {finite_losses[-1]:.3g}" if finite_losses else ""
+    path = f" from {number(min(finite_losses))} to {number(finite_losses[-1])}" if finite_losses else ""
     raise DivergedError(
         f"{where}, and its rows are finite: the gradient has exploded. The loss rose{path} before. Lower "
-        f"`trainer.learning_rate` (it was {learning_rate:.3g} then), set `trainer.warmup_fraction` to 0.05 or more, or "
-        "`trainer.normalize` to auto where it is none."
+        f"`trainer.learning_rate` (it was {number(learning_rate)} then), set `trainer.warmup_fraction` to 0.05 or "
+        "more, or `trainer.normalize` to auto where it is none."
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from crossnet.components.formats import number
 from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.validation.distances import Distance, distance
 from crossnet.components.validation.repeats import Repeats
@@ -201,7 +202,7 @@ def _check_distances(
             limit, threshold = crossed[-1]
             severity = ERROR if limit.startswith("max_") else WARNING
             at = f" at {found.detail}" if found.detail else ""
-            measured = f"{found.measure} distance {found.value:.3g}{at}, above {limit} {threshold:g}"
+            measured = f"{found.measure} distance {number(found.value)}{at}, above {limit} {threshold:g}"
             yield Finding(
                 split,
                 name,

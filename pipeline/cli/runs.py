@@ -192,6 +192,7 @@ def compare(
 @fails_in_words
 def gc(root: Path, keep: int, dry_run: bool) -> None:
     """Remove artifacts that nothing kept needs."""
+    from crossnet.components.formats import counted
     from crossnet.pipeline.gc import collect_garbage
     from crossnet.pipeline.store import Store
 
@@ -201,4 +202,4 @@ def gc(root: Path, keep: int, dry_run: bool) -> None:
         removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
     for path in removed:
         click.echo(path.relative_to(store.root))
-    click.echo(f"{'Would remove' if dry_run else 'Removed'} {len(removed)} folders, {size / 2**20:.1f} MiB.")
+    click.echo(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'folder')}, {size / 2**20:.1f} MiB.")

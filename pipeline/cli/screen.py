@@ -12,6 +12,7 @@ from rich.table import Table
 
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.errors import NotBlessedError
+from crossnet.components.formats import counted, number
 from crossnet.pipeline.console import LiveLine
 from crossnet.pipeline.plan import Plan, blocked_steps, differences
 from crossnet.pipeline.run_record import RunRecord
@@ -62,8 +63,8 @@ def print_result(result: RunResult) -> None:
         shut = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
         for reason in result.reasons[:REASONS_SHOWN]:
             console.print(f"{shut}: {reason}")
-        if len(result.reasons) > REASONS_SHOWN:
-            console.print(f"{shut}: {len(result.reasons) - REASONS_SHOWN:,} more rules failed.")
+        if (hidden := len(result.reasons) - REASONS_SHOWN) > 0:
+            console.print(f"{shut}: {counted(hidden, 'more rule')} failed.")
         console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}")
 
 
@@ -73,15 +74,11 @@ def _model_table(models: Mapping[str, Mapping[str, Any]], champion: str | None) 
         table.add_row(
             kind,
             f"{facts['num_parameters']:,}",
-            _number(facts["train_rmse"]),
-            _number(facts["eval_rmse"]),
+            number(facts["train_rmse"], 4),
+            number(facts["eval_rmse"], 4),
             "champion" if kind == champion else "",
         )
     return table
-
-
-def _number(value: float | None) -> str:
-    return "NaN" if value is None else f"{value:.4g}"
 
 
 def print_plan(plan: Plan, store: Store) -> None:
@@ -127,7 +124,7 @@ def print_runs(runs: Sequence[RunRecord], store: Store) -> None:
             str(run.exit_code),
             run.verdict or "",
             run.champion or "",
-            _number(run.models[run.champion]["eval_rmse"]) if run.champion else "",
+            number(run.models[run.champion]["eval_rmse"], 4) if run.champion else "",
             str(run.pushed_version or ""),
         )
     _console().print(table)

@@ -68,6 +68,7 @@ def predict(
     An output file appears when it is whole, or not at all; a pipe or device is written as the answers come.
     """
     from crossnet.components import interrupts
+    from crossnet.components.formats import counted, duration
     from crossnet.pipeline.cli import screen
     from crossnet.serving.client import Tls
     from crossnet.serving.predict import predict_rows
@@ -85,13 +86,9 @@ def predict(
     if not quiet:
         versions = ", ".join(map(str, summary.versions))
         answered = f", answered by version {versions}" if versions else ""
-        click.echo(f"{_rows(summary.rows)} in {summary.seconds:.1f} s{answered}.", err=True)
+        click.echo(f"{counted(summary.rows, 'row')} in {duration(summary.seconds)}{answered}.", err=True)
     if summary.not_finite:
-        click.echo(f"{_rows(summary.not_finite)} got no finite number.", err=True)
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"
+        click.echo(f"{counted(summary.not_finite, 'row')} got no finite number.", err=True)
 
 
 @click.command()

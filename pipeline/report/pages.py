@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crossnet.components.formats import counted, duration, number, percent
 from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.run import Run, changed_settings, lineage, load_facts, load_run
-from crossnet.pipeline.report.svg import number
 from crossnet.pipeline.run_record import StepRecord
 from crossnet.pipeline.store import Store
 
@@ -102,7 +102,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": lambda value, digits=4: number(value, digits),
+        "number": lambda value, digits=4: "–" if value is None else number(value, digits),
+        "percent": percent,
+        "duration": duration,
+        "counted": counted,
         "prose": _prose,
         "short": lambda text: charts.shorten(str(text), MOST_NAME),
         "moment": _moment,
@@ -157,8 +160,8 @@ def _headline(run: Run) -> dict[str, str]:
 def _reasons(run: Run) -> list[tuple[str, str]]:
     """Returns why the run ended as it did, class and sentence: what is bad first, notes last."""
     found = [("bad", text) for text in (run.record.error, *run.record.reasons[:MOST_REASONS]) if text]
-    if len(run.record.reasons) > MOST_REASONS:
-        found.append(("bad", f"{len(run.record.reasons) - MOST_REASONS:,} more rules failed; see the gate below."))
+    if (hidden := len(run.record.reasons) - MOST_REASONS) > 0:
+        found.append(("bad", f"{counted(hidden, 'more rule')} failed; see the gate below."))
     if run.evaluation is not None and run.record.champion:
         rules = run.evaluation.verdict.get("candidates", {}).get(run.record.champion, {}).get("rules", [])
         states = {True: "good", None: "plain"}

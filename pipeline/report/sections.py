@@ -17,6 +17,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.features import read_schema
 from crossnet.components.files import read_json
+from crossnet.components.formats import duration, number, percent, product
 from crossnet.components.params.networks import MODEL_KINDS
 from crossnet.pipeline.compare import ARTICLE_LOSSES, is_article
 from crossnet.pipeline.report import charts
@@ -32,7 +33,6 @@ from crossnet.pipeline.report.arrays import (
 from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.diagrams import MAX_ROWS, Node, heat_map, step_graph
 from crossnet.pipeline.report.run import Run, history, needs, ordered_steps
-from crossnet.pipeline.report.svg import number, power
 from crossnet.pipeline.run_record import StepRecord
 
 NOT_REACHED = StepRecord(status="not reached")
@@ -226,7 +226,7 @@ def data(run: Run) -> dict[str, Any]:
 def _distribution(view: ColumnView) -> str:
     if view.values:
         bars = [(value, shares.get("train", 0.0), shares.get("eval", 0.0)) for value, shares in view.values]
-        words = ", ".join(f"{charts.shorten(value, 20)} {share:.0%}" for value, share, _ in bars[:3])
+        words = ", ".join(f"{charts.shorten(value, 20)} {percent(share)}" for value, share, _ in bars[:3])
         return charts.value_bars(bars, f"Most frequent values of {view.name} in train: {words}")
     title = f"Distribution of {view.name}, train and eval"
     return charts.histogram(view.numbers.get("train"), view.numbers.get("eval"), title)
@@ -245,8 +245,8 @@ def steps(run: Run) -> dict[str, Any]:
     nodes, rows = [], []
     for name in names:
         record = run.record.steps.get(name, NOT_REACHED)
-        seconds = f"{record.seconds:.1f} s" if record.status in ("ran", "failed") else ""
-        nodes.append(Node(name, record.status.replace(" ", "-"), ", ".join(filter(None, [record.status, seconds]))))
+        took = duration(record.seconds) if record.status in ("ran", "failed") else ""
+        nodes.append(Node(name, record.status.replace(" ", "-"), ", ".join(filter(None, [record.status, took]))))
         rows.append({"name": name, **dataclasses.asdict(record), "inputs": run.record.graph.get(name, ())})
     words = ", ".join(f"{node.name} {node.detail}" for node in nodes)
     picture = step_graph(nodes, before, f"The steps from top to bottom: {words}")
@@ -286,13 +286,7 @@ def _explained(name: str, found: Mapping[str, Any], label: str) -> dict[str, Any
         "picture": heat_map(matrix, names, names, f"Interaction matrix of {name}, {pair}"),
         "exact": exact,
         "limited": len(names) > MAX_ROWS,
-        "terms": [{**term, "product": product(term["factors"])} for term in terms],
+        "terms": [{**term, "product": product(term["factors"]) or "1"} for term in terms],
         "more": len(found.get("terms", ())) - len(terms),
         "max_error": found.get("max_error"),
     }
-
-
-def product(factors: Sequence[str]) -> str:
-    """Returns a product as text: `x0²`, `x0·x1`; 1 without factors."""
-    powers = [(name, factors.count(name)) for name in dict.fromkeys(factors)]
-    return "·".join(name if count == 1 else name + power(count).removeprefix("10") for name, count in powers) or "1"

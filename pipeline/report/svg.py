@@ -13,31 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from crossnet.components.formats import number, superscript
+
 Array = np.ndarray[Any, Any]
 
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MAX_DECADES = 6  # labels on a logarithmic axis
 TICK, GAP = 4, 6  # length of a tick, and from there to its label, in the picture's units
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """Returns a number as a table shows it: `0.6889`, `7.3e-6`, `90,000`, `NaN`; None is `–`."""
-    if value is None:
-        return "–"
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "-∞" if value < 0 else "∞"
-    if (float(value).is_integer() and abs(value) < 1e15) or 10**digits <= abs(value) < 1e9:
-        return f"{value:,.0f}"
-    text = f"{value:.{digits}g}"
-    if "e" in text:
-        mantissa, _, exponent = text.partition("e")
-        return f"{mantissa}e{int(exponent)}"
-    return f"{float(text):,.10g}" if abs(value) >= 1000 else text
-
-
 def power(exponent: int) -> str:
     """Returns a power of ten as print has it, such as 10⁻⁶."""
-    return f"10{str(exponent).translate(SUPERSCRIPTS)}"
+    return f"10{superscript(exponent)}"
 
 
 @dataclass(frozen=True)

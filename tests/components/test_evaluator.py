@@ -90,7 +90,7 @@ def test_evaluator_refuses_a_model_above_max_rmse_and_says_why(evaluate):
     first, second = evaluation.reasons
     assert first == "`far` has eval rmse 0.5 on 400 rows, above max_rmse 0.01 (95 % interval 0.5 to 0.5)."
     assert re.fullmatch(
-        r"`far` has eval rmse 0\.5 on 400 rows, .* % above the .*e-08 of baseline `exact`, where it has to be better "
+        r"`far` has eval rmse 0\.5 on 400 rows, .* % above the .*e-8 of baseline `exact`, where it has to be better "
         r"\(95 % interval of the improvement .* to .*\)\.",
         second,
     )

@@ -49,8 +49,8 @@ def test_infra_validator_blesses_a_model_that_answers_as_the_evaluator_saw_it(ju
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (1e-4, r"answers differently over gRPC: in batches of 20 by .*, above 1e-06"),
-        (np.nan, r"answers differently over gRPC: in batches of 20 by nan"),
+        (1e-4, r"answers differently over gRPC: in batches of 20 by .*, above 1e-6"),
+        (np.nan, r"answers differently over gRPC: in batches of 20 by NaN"),
     ],
 )
 def test_infra_validator_refuses_other_answers(judged, tmp_path, change, sentence):

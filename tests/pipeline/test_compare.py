@@ -61,8 +61,8 @@ def test_compare_shows_the_articles_figures_as_rmse(comparison):
     text = render(rows, {name: name for name in rows}, {"train": 9, "eval": 1}, (1, 2), article=True)
     assert text.endswith(
         "The article prints the mean squared error under the name RMSE. As RMSE:\n"
-        "  its table: dense 0.0024 -> 0.049, cross 5.5e-11 -> 7.4e-06\n"
-        "  its printed run: dense 0.48 -> 0.69, cross 5.3e-11 -> 7.3e-06 (dense is dead: it predicts the mean)"
+        "  its table: dense 0.0024 -> 0.049, cross 5.5e-11 -> 7.4e-6\n"
+        "  its printed run: dense 0.48 -> 0.69, cross 5.3e-11 -> 7.3e-6 (dense is dead: it predicts the mean)"
     )
     assert math.sqrt(ARTICLE_LOSSES["its printed run"]["dense"]) == pytest.approx(0.6893, abs=1e-4)
 
@@ -100,7 +100,7 @@ def test_compare_counts_a_model_that_diverges_as_collapsed_and_goes_on(tmp_path)
     assert re.match(
         r"seed 7: cross_layer diverged\. The loss is (nan|inf) in epoch 1, batch \d+ .* exploded\.", lines[0]
     )
-    assert re.search(r"cross_layer +- +inf +inf +inf to inf +2 of 2", result.text)
+    assert re.search(r"cross_layer +- +∞ +∞ +∞ to ∞ +2 of 2", result.text)
     assert read_json(result.path / "compare.json")["rows"]["cross_layer"]["median_eval_rmse"] is None
     with pytest.raises(DivergedError, match="the gradient has exploded"):
         compare(dataclasses.replace(config, models=("cross_layer",)), seeds=1, output_dir=tmp_path / "none")

@@ -57,10 +57,3 @@ def test_learned_shows_the_polynomial_of_a_network_on_numbers():
     assert shown["formula"] == "fare = 2.000 x0·x1"
     assert [term["product"] for term in shown["terms"]] == ["1", "x0·x1"]
     assert "Interaction matrix of cross_layer, largest 2 at x0 and x1" in shown["picture"]
-
-
-@pytest.mark.parametrize(
-    ("factors", "text"), [([], "1"), (["x0"], "x0"), (["x0", "x0"], "x0²"), (["a", "b", "b", "b"], "a·b³")]
-)
-def test_product_is_written_with_powers(factors, text):
-    assert sections.product(factors) == text

@@ -4,32 +4,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from crossnet.pipeline.report.svg import Drawing, linear_axis, log_axis, number, polyline, power, spread
+from crossnet.pipeline.report.svg import Drawing, linear_axis, log_axis, polyline, power, spread
 
 
 def labels(axis):
     return [label for _, label in axis.ticks]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.68889, "0.6889"),
-        (7.28e-6, "7.28e-6"),
-        (-1.5e-07, "-1.5e-7"),
-        (90_000, "90,000"),
-        (12345.678, "12,346"),
-        (1234.5, "1,234"),
-        (0.0, "0"),
-        (None, "–"),
-        (math.nan, "NaN"),
-        (math.inf, "∞"),
-        (-math.inf, "-∞"),
-        (1e300, "1e300"),
-    ],
-)
-def test_number_reads_as_a_table_shows_it(value, text):
-    assert number(value) == text
 
 
 def test_power_is_written_as_in_print():
