@@ -11,7 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.evaluation import (
+    BLESSED,
+    DETAILS_FILE,
+    MEAN_PREDICTOR,
+    METRICS_FILE,
+    NOT_BLESSED,
+    VERDICT_FILE,
+    Evaluation,
+    labels_file,
+    predictions_file,
+)
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
@@ -90,10 +100,10 @@ def evaluate_models(
         label_std=scores.whole.label_std,
         served=_served_facts(in_service, scores),
     )
-    write_json(output_dir / "verdict.json", verdict)
-    write_json(output_dir / "metrics.json", _metrics(models, scores, train, sizes))
-    write_json(output_dir / "details.json", _details(models, scores, worst_rows, examples, output_dir))
-    (output_dir / ("BLESSED" if verdict["blessed"] else "NOT_BLESSED")).touch()
+    write_json(output_dir / VERDICT_FILE, verdict)
+    write_json(output_dir / METRICS_FILE, _metrics(models, scores, train, sizes))
+    write_json(output_dir / DETAILS_FILE, _details(models, scores, worst_rows, examples, output_dir))
+    (output_dir / (BLESSED if verdict["blessed"] else NOT_BLESSED)).touch()
     return Evaluation(
         output_dir,
         counts={"rows": scores.whole.rows, "models": len(models), "slices": len(scores.slices)},
@@ -168,7 +178,7 @@ def _details(
     """Returns details.json: what a report shows of each model and no rule reads."""
     return {
         name: {
-            "calibration": calibration(output_dir / "predictions" / f"{name}.npy", output_dir / "labels.npy"),
+            "calibration": calibration(predictions_file(output_dir, name), labels_file(output_dir)),
             "worst_rows": worst_rows[name],
             "explanation": explain(model, known_truth(examples)),
             "slices": [{"slice": group, "rows": sums.rows} | sums.metrics(i) for group, sums in scores.slices.items()],

@@ -16,7 +16,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.anomalies import ANOMALIES_FILE, Anomalies, schema_diff_file
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
@@ -65,10 +65,10 @@ def validate_examples(
     records = [_record(examples, finding) for finding in found]
     for split in examples.splits:
         own = [pair for pair in zip(found, records, strict=True) if pair[0].split in ("", split)]
-        folder = output_dir / f"Split-{split}"
-        folder.mkdir()
-        (folder / "SchemaDiff.pb").write_bytes(_proto(own, proto).SerializeToString(deterministic=True))
-    write_json(output_dir / "anomalies.json", {"anomalies": records})
+        file = schema_diff_file(output_dir, split)
+        file.parent.mkdir()
+        file.write_bytes(_proto(own, proto).SerializeToString(deterministic=True))
+    write_json(output_dir / ANOMALIES_FILE, {"anomalies": records})
     errors = sum(finding.severity == ERROR for finding in found)
     anomalies = Anomalies(output_dir, counts={"errors": errors, "warnings": len(found) - errors})
     return dataclasses.replace(anomalies, properties={"summary": explain(anomalies)})

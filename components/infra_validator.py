@@ -12,9 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.evaluation import Evaluation, predictions_file
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.infra_validation import (
+    INFRA_BLESSED,
+    INFRA_NOT_BLESSED,
+    REPORT_FILE,
+    InfraValidation,
+)
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.errors import ExportError
@@ -62,7 +67,7 @@ def validate_infra(
     if kind is None:
         raise ExportError("No model is blessed, so there is none to try in a server.")
     features, _ = read_schema(schema.proto())
-    expected = np.load(evaluation.path / "predictions" / f"{kind}.npy", mmap_mode="r")
+    expected = np.load(predictions_file(evaluation.path, kind), mmap_mode="r")
     scale = float(evaluation.properties["label_std"])
     size = int(evaluation.properties["batch_size"])
     batched = single = float("nan")
@@ -108,8 +113,8 @@ def validate_infra(
         "max_difference_single_rows": single,
         "reasons": reasons,
     }
-    write_json(output_dir / "report.json", facts)
-    (output_dir / ("INFRA_NOT_BLESSED" if reasons else "INFRA_BLESSED")).touch()
+    write_json(output_dir / REPORT_FILE, facts)
+    (output_dir / (INFRA_NOT_BLESSED if reasons else INFRA_BLESSED)).touch()
     return InfraValidation(output_dir, counts={"rows": len(expected)}, properties=facts)
 
 

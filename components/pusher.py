@@ -15,7 +15,7 @@ from crossnet.components import interrupts
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.model import Model
-from crossnet.components.artifacts.pushed_model import PushedModel
+from crossnet.components.artifacts.pushed_model import RECORD_FILE, PushedModel
 from crossnet.components.errors import NotBlessedError, PipelineError
 from crossnet.components.files import folder_checksum, read_json, write_json
 from crossnet.components.params.pusher import PusherParams
@@ -95,7 +95,7 @@ def push_model(
         "model": model.fingerprint,
         "forced": facts.get("forced"),
     }
-    write_json(output_dir / "pushed.json", properties)
+    write_json(output_dir / RECORD_FILE, properties)
     return PushedModel(output_dir, counts={"pushed": int(pushed)}, properties=properties)
 
 

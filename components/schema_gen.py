@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.schema import SCHEMA_FILE, Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.features import SERVING, is_retired
@@ -17,7 +17,6 @@ from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.statistics.columns import by_column
 
 TRAINING = "TRAINING"
-SCHEMA_FILE = "schema.pbtxt"
 
 
 def infer_schema(

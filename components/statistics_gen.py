@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.artifacts.statistics import Statistics, statistics_file
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import read_file
 from crossnet.components.records.wire_format import record_order
@@ -30,10 +30,10 @@ def generate_statistics(examples: Examples, *, output_dir: Path, params: Statist
             part = shard_statistics(shard, examples.compression, types, params)
             for name, column in total.items():
                 column.merge(part[name])
-        folder = output_dir / f"Split-{split}"
-        folder.mkdir()
+        file = statistics_file(output_dir, split)
+        file.parent.mkdir()
         proto = dataset_proto(split, examples.counts[split], total.values())
-        (folder / "FeatureStats.pb").write_bytes(proto.SerializeToString(deterministic=True))
+        file.write_bytes(proto.SerializeToString(deterministic=True))
     return Statistics(output_dir, counts={"columns": len(types)})
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 import tf_keras
 
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.model import HISTORY_FILE, SERVING_FOLDER, Model
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import TrainingError
@@ -130,8 +130,8 @@ def train_model(
         diagnosis = diagnose(network, train)
     for sentence in diagnosis:
         LOGGER.warning("%s: %s", kind, sentence)
-    write_json(output_dir / "history.json", history)
-    serving_path = output_dir / "Format-Serving"
+    write_json(output_dir / HISTORY_FILE, history)
+    serving_path = output_dir / SERVING_FOLDER
     export_model(network, transform, serving_path, description=description)
     if params.warmup_records:
         columns, _ = next(

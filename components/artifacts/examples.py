@@ -10,7 +10,7 @@ from crossnet.components.errors import MissingArtifactError
 SHARD_PREFIX = "data_tfrecord"
 
 
-def shard_path(folder: Path, split: str, number: int, total: int, suffix: str) -> Path:
+def shard_path(folder: Path, split: str, number: int, total: int, compression: str) -> Path:
     """Returns the path of shard `number` of `total`, named as in TFX.
 
     Args:
@@ -18,8 +18,9 @@ def shard_path(folder: Path, split: str, number: int, total: int, suffix: str) -
       split: The split.
       number: The shard's number, from 0.
       total: How many shards the split has.
-      suffix: `""`, or `".gz"` for compressed shards.
+      compression: `""` or `"GZIP"`.
     """
+    suffix = ".gz" if compression == "GZIP" else ""
     return split_folder(folder, split) / f"{SHARD_PREFIX}-{number:05d}-of-{total:05d}{suffix}"
 
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from crossnet.components.artifacts.evaluation import labels_file, predictions_file
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import ExportError
 from crossnet.components.evaluation.intervals import GroupedSquares
@@ -121,13 +122,12 @@ def score_eval(
     written = {name: i for i, (name, model) in enumerate(models.items()) if isinstance(model, ServingSession)}
     worst = {name: WorstRows() for name in written}
     rows = examples.counts["eval"]
-    (output_dir / "predictions").mkdir()
     with contextlib.ExitStack() as stack:
-        labels_file = stack.enter_context(_npy(output_dir / "labels.npy", rows))
-        files = {name: stack.enter_context(_npy(output_dir / "predictions" / f"{name}.npy", rows)) for name in written}
+        actual = stack.enter_context(_npy(labels_file(output_dir), rows))
+        files = {name: stack.enter_context(_npy(predictions_file(output_dir, name), rows)) for name in written}
         batches = predict_batches(examples, "eval", columns, label, models, batch_size=params.batch_size)
         for inputs, labels, predictions in batches:
-            labels_file.write(labels.astype("<f4").tobytes())
+            actual.write(labels.astype("<f4").tobytes())
             for name, model in written.items():
                 files[name].write(predictions[model].astype("<f4").tobytes())
                 worst[name].add(whole.rows, labels, predictions[model], inputs)
@@ -158,6 +158,7 @@ def _samples(examples: Examples, columns: Mapping[str, Feature], params: Evaluat
 @contextlib.contextmanager
 def _npy(path: Path, rows: int) -> Iterator[BinaryIO]:
     """Opens a .npy file of float32 (rows,) to which the values are then written, little-endian, in order."""
+    path.parent.mkdir(exist_ok=True)
     with path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (rows,)})
         yield stream

@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 import tensorflow as tf
 
+from crossnet.components.artifacts.model import SERVING_FOLDER
 from crossnet.components.errors import TrainingError
 from crossnet.components.files import read_json
 from crossnet.components.networks.export import TRAINING_FILE
@@ -39,7 +40,7 @@ def read_exported(path: Path) -> ExportedModel:
     Raises:
       TrainingError: It is none, or was not exported by this pipeline.
     """
-    folder = path / "Format-Serving" if (path / "Format-Serving").is_dir() else path
+    folder = path / SERVING_FOLDER if (path / SERVING_FOLDER).is_dir() else path
     if not (folder / TRAINING_FILE).is_file():
         raise TrainingError(
             f"Cannot start from `{path}`: it has no {TRAINING_FILE}, which every model exported here has. "

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from crossnet.components.artifacts.base import split_folder
+from crossnet.components.artifacts.examples import shard_path
 from crossnet.components.records.encoder import encode_examples, slices
 from crossnet.components.records.tfrecord import frame_start
 
@@ -86,12 +88,6 @@ class _Range:
     stop: int
 
 
-def shard_path(folder: Path, split: str, number: int, total: int, compression: str) -> Path:
-    """Returns the path of a shard, named as TFX names it."""
-    suffix = ".gz" if compression == "GZIP" else ""
-    return folder / f"Split-{split}" / f"data_tfrecord-{number:05d}-of-{total:05d}{suffix}"
-
-
 def write_shards(
     folder: Path,
     split: str,
@@ -119,7 +115,7 @@ def write_shards(
         (shard_path(folder, split, number, num_shards, compression), _ranges(spools, *bounds[number : number + 2]))
         for number in range(num_shards)
     ]
-    (folder / f"Split-{split}").mkdir(parents=True, exist_ok=True)
+    split_folder(folder, split).mkdir(parents=True, exist_ok=True)
     if num_shards == 1 and not compression and len(jobs[0][1]) == 1 and jobs[0][1][0].start == 0:
         path, (part,) = jobs[0]
         os.truncate(part.path, part.stop)

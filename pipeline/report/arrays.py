@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.evaluation import Evaluation, labels_file, predictions_file
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.statistics.columns import custom_number
@@ -48,8 +48,8 @@ class Scored:
 def scored_rows(evaluation: Evaluation) -> Scored | None:
     """Returns the first `MOST_ROWS` eval rows; None where the Evaluator kept none."""
     try:
-        labels = np.load(evaluation.path / "labels.npy", mmap_mode="r")
-        files = {name: evaluation.path / "predictions" / f"{name}.npy" for name in evaluation.metrics}
+        labels = np.load(labels_file(evaluation.path), mmap_mode="r")
+        files = {name: predictions_file(evaluation.path, name) for name in evaluation.metrics}
         predictions = {
             name: np.array(np.load(file, mmap_mode="r")[:MOST_ROWS]) for name, file in files.items() if file.is_file()
         }

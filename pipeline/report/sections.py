@@ -16,7 +16,6 @@ from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.features import read_schema
-from crossnet.components.files import read_json
 from crossnet.components.formats import duration, number, percent, product
 from crossnet.components.params.networks import MODEL_KINDS
 from crossnet.pipeline.compare import ARTICLE_LOSSES, is_article
@@ -110,8 +109,7 @@ def _slices(run: Run) -> list[dict[str, Any]]:
 
 
 def _details(run: Run) -> dict[str, Any]:
-    file = run.evaluation.path / "details.json" if run.evaluation else None
-    return dict(read_json(file)) if file is not None and file.is_file() else {}
+    return run.evaluation.details if run.evaluation else {}
 
 
 def training(run: Run) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_push_puts_the_model_unchanged_below_its_version(push, tmp_path):
     folder = tmp_path / "serving" / "crossnet"
     assert pushed.destination == folder / str(pushed.version)
     assert (pushed.destination / "saved_model.pb").read_text() == "a"
-    assert pushed.in_service
+    assert pushed.is_current
     assert read_record(folder, pushed.version)["model"] == "fp-a"
     assert sorted(p.name for p in folder.iterdir()) == [str(pushed.version), f"{pushed.version}.json"]
 
@@ -134,7 +134,7 @@ def test_roll_back_takes_the_newest_out_and_never_gives_its_number_again(push, t
     old, new = push("a"), push("b")
     assert roll_back(folder, "worse on weekends") == (new.version, old.version)
     assert list(versions_in_service(folder)) == [old.version]
-    assert not new.in_service
+    assert not new.is_current
     assert json.loads((folder / f"{new.version}.json").read_text())["rolled_back"]["reason"] == "worse on weekends"
     with pytest.raises(NotBlessedError, match=rf"version {new.version} of `crossnet`, which was rolled back"):
         push("b")
