@@ -1,8 +1,7 @@
-"""`crossnet init`: looks at a user's CSV and writes a commented config for it."""
+"""Looks at a user's CSV and writes a commented config for it: the work of `crossnet init`."""
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 import re
@@ -22,6 +21,8 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv import plan_csv
 from crossnet.components.sources.csv_lines import read_header
+from crossnet.serving.protocol.header_names import spellings
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 SAMPLE_ROWS = 10_000
 WORDS = {
@@ -37,11 +38,11 @@ FEW_ROWS = 10_000  # below this many rows, batches and the learning rate are sma
 
 @dataclass(frozen=True)
 class Look:
-    """What the first rows say.
+    """What the first rows say; columns have their features' names.
 
     Attributes:
-      label: The column to predict, in the file's spelling.
-      kinds: How cells are read ("FLOAT", "INT", "BOOL", "TIME", "TIME_UTC", "BYTES") by column, in the file's spelling.
+      label: The column to predict.
+      kinds: How cells are read ("FLOAT", "INT", "BOOL", "TIME", "TIME_UTC", "BYTES") by column.
       identifiers: Columns in which no value occurs twice, as in a key.
       codes: Columns of few whole numbers, which may be categories.
       label_std: The label's standard deviation in the sample, in its unit.
@@ -59,23 +60,28 @@ class Look:
 def look_at(file: Path, label: str) -> Look:
     """Reads the first rows of `file`.
 
+    Args:
+      file: A CSV file with a header.
+      label: The column to predict, as the header has it or under its feature's name.
+
     Raises:
       SettingsError: The file or the label is not there; the message lists the columns.
-      DataError: The file is no CSV that can be read.
+      DataError: The file is not a CSV that can be read.
     """
     if not file.is_file():
         raise SettingsError(f"No file `{file}`. Name a CSV file with a header.")
     header = read_header(file)
-    if label not in header:
-        near = difflib.get_close_matches(label, header, 1)
+    spelling = spellings(header)
+    if label not in spelling:
+        columns = ", ".join(f"`{name}`" for name in header)
         raise SettingsError(
-            f"`{file.name}` has no column `{label}`.{f' Did you mean `{near[0]}`?' if near else ''} "
-            f"Its columns are: {', '.join(header)}. Name the one to predict with --label."
+            f"`{file.name}` has no column `{label}`.{did_you_mean(label, spelling)} "
+            f"Its columns are: {columns}. Name the one to predict with --label."
         )
     source = plan_csv([file], ExampleGenParams(source="csv", input=str(file), label=label))
-    spelling = {column.name: column.source_name for column in source.columns}
-    table = pa.Table.from_batches(list(_sample(source))).rename_columns(spelling)
-    kinds = {name: source.kinds[name] for name in spelling.values()}
+    table = pa.Table.from_batches(list(_sample(source)))
+    kinds = {column.name: source.kinds[column.source_name] for column in source.columns}
+    label = next(column.name for column in source.columns if column.source_name == spelling[label])
     distinct = {name: len(table[name].drop_null().unique()) for name in kinds}
     features = [name for name in kinds if name != label]
     rows = len(table)

@@ -20,7 +20,7 @@ from crossnet.serving.client.connection import Tls
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.rows import formats
 from crossnet.serving.rows.base import Row
-from crossnet.serving.rows.columns import ColumnMaker
+from crossnet.serving.rows.columns import InputBuilder
 from crossnet.serving.rows.streams import STANDARD_INPUT, opened, written
 from crossnet.serving.status import InvalidRequestError, RowsError, ServerError, ServingError, UsageError
 
@@ -125,12 +125,12 @@ def predict_rows(
                 model.wait_ready(wait_seconds)
         metadata = model.metadata()
         signature = metadata.signature(signature_name or _SIGNATURES[kind])
-        columns_of = ColumnMaker(table, signature, metadata.title, ignore_extra)
+        inputs = InputBuilder(table, signature, metadata.title, ignore_extra)
         writer = table.writer(sink)
         if first is None:
             writer.begin(list(signature.outputs))
         for batch in itertools.chain([first] if first else [], batches):
-            prediction = _ask(model, columns_of, batch, signature.name)
+            prediction = _ask(model, inputs, batch, signature.name)
             writer.write(batch, prediction.outputs)
             versions[prediction.version] = None
             done += len(batch)
@@ -161,7 +161,7 @@ def _format(name: str, output: Path | None, file_format: str | None, batch_size:
     return kind
 
 
-def _ask(model: Any, columns_of: ColumnMaker, batch: Sequence[Row], signature_name: str) -> Prediction:
+def _ask(model: Any, inputs: InputBuilder, batch: Sequence[Row], signature_name: str) -> Prediction:
     """Returns the model's answer for some rows.
 
     Raises:
@@ -177,7 +177,7 @@ def _ask(model: Any, columns_of: ColumnMaker, batch: Sequence[Row], signature_na
                 )
         return prediction
 
-    columns = columns_of(batch)
+    columns = inputs.build(batch)
     try:
         return ask(batch, columns)
     except InvalidRequestError as error:
@@ -190,7 +190,7 @@ def _ask(model: Any, columns_of: ColumnMaker, batch: Sequence[Row], signature_na
             middle = max(first + 1, (first + end) // 2)
             part = batch[first:middle]
             try:
-                ask(part, columns_of(part))
+                ask(part, inputs.build(part))
             except InvalidRequestError as narrower:
                 end, reason, narrowest = middle, narrower, len(part)
                 continue

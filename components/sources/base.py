@@ -1,4 +1,4 @@
-"""What every source of rows has in common: named columns, and rows in batches that know where they come from.
+"""Declares what every source of rows has: named columns, and batches of rows.
 
 A source is read in units (files, or blocks of synthetic rows), each by any process; the order of rows is the order of
 units and of rows in them.
@@ -6,8 +6,6 @@ units and of rows in them.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,8 +14,8 @@ import pyarrow as pa
 
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+from crossnet.serving.protocol.header_names import feature_names, repeated_headers, shared_names, spellings
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 
 class SourceColumn(NamedTuple):
@@ -96,7 +94,7 @@ class NamedColumns(NamedTuple):
     """The columns of a source as the settings want them.
 
     Attributes:
-      names: Safe name by source name, for every column that is written.
+      names: Feature's name by source name, for every column that is written.
       label: Source name of the label.
       numeric, text: Source names of columns that are forced to a type.
       key: Source name of the split column, or "".
@@ -109,18 +107,6 @@ class NamedColumns(NamedTuple):
     key: str
 
 
-def safe_name(source_name: str, position: int) -> str:
-    """Returns a column name that can be a signature's: `trip miles` becomes `trip_miles`.
-
-    Args:
-      position: The column's number from 1, which names a column without a name.
-    """
-    name = re.sub(r"[^A-Za-z0-9_]", "_", source_name.strip())
-    if not name.strip("_"):
-        return f"column_{position}"
-    return name if _NAME.fullmatch(name) else f"_{name}"
-
-
 def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) -> NamedColumns:
     """Returns how the columns of `header` are named and used; settings may use either spelling.
 
@@ -131,33 +117,24 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
       DataError: Two columns have one name, or the label is not there.
       SettingsError: A setting names columns that are not there; all are listed.
     """
-    safe = {name: safe_name(name, place) for place, name in enumerate(header, 1)}
-    if len(safe) < len(header):
-        twice = sorted({name for name in header if header.count(name) > 1})
-        raise DataError(f"`{where}` has column {_quoted(twice)} more than once. Give each column a name of its own.")
-    by_safe: dict[str, list[str]] = {}
-    for name, short in safe.items():
-        by_safe.setdefault(short, []).append(name)
-    if clash := [names for names in by_safe.values() if len(names) > 1]:
-        pairs = "; ".join(f"{_quoted(names)} both become `{safe[names[0]]}`" for names in clash)
-        raise DataError(f"`{where}`: {pairs}. Names keep letters, digits and `_` only; rename all but one of each.")
-    spelling = {short: names[0] for short, names in by_safe.items()} | {name: name for name in header}
-
+    names = feature_names(header)
+    if problem := repeated_headers(header, f"`{where}`") or shared_names(header, names, f"`{where}`"):
+        raise DataError(problem)
+    spelling = spellings(header)
     problems = []
 
     def resolve(setting: str, names: Iterable[str]) -> frozenset[str]:
         for name in names:
             if name not in spelling:
-                problems.append(
-                    f"`example_gen.{setting}` names `{name}`, which is not there.{_nearest(name, spelling)}"
-                )
+                near = did_you_mean(name, spelling)
+                problems.append(f"`example_gen.{setting}` names `{name}`, which is not there.{near}")
         return frozenset(spelling[name] for name in names if name in spelling)
 
     exclude, numeric, text = (resolve(n, getattr(params, n)) for n in ("exclude", "numeric", "text"))
     key = next(iter(resolve("split_column", [params.split_column] if params.split_column else [])), "")
     there = f"The columns of `{where}` are: {_quoted(header)}."
     if params.label not in spelling:
-        missing = f"`{where}` has no column `{params.label}`, the label.{_nearest(params.label, spelling)}"
+        missing = f"`{where}` has no column `{params.label}`, the label.{did_you_mean(params.label, spelling)}"
         raise DataError(" ".join([missing, *problems, there, "Name the label in `example_gen.label`."]))
     label = spelling[params.label]
     if label in exclude:
@@ -168,12 +145,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         problems.append(f"`example_gen.numeric` and `example_gen.text` both name {_quoted(sorted(both))}.")
     if problems:
         raise SettingsError(" ".join([*problems, there]))
-    return NamedColumns({n: safe[n] for n in header if n not in exclude}, label, numeric, text, key)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean `{near[0]}`?" if near else ""
+    written = {source: name for source, name in zip(header, names, strict=True) if source not in exclude}
+    return NamedColumns(written, label, numeric, text, key)
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -46,7 +46,7 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 @click.option("--batch-size", default=1000, show_default=True, help="Rows per call.")
 @click.option("--format", "file_format", type=click.Choice(["jsonl", "csv", "tfrecord"]), help="[default: by name]")
 @click.option("--signature", "signature_name", help="[default: serving_default; TFRecord: serving_examples]")
-@click.option("--ignore-extra", is_flag=True, help="Let columns pass that are no features, such as the label.")
+@click.option("--ignore-extra", is_flag=True, help="Ignore columns that are not features, such as the label.")
 @click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), help="Certificate authority: turns TLS on.")
 @click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Client certificate: turns TLS on.")
 @click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key.")

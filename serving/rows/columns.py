@@ -1,12 +1,12 @@
-"""Rows of a file as the inputs of a model's signature."""
+"""Turns the rows of a file into the inputs of a model's signature."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, cast
 
 from crossnet.serving.client.input_checks import fit_inputs, name_problems
+from crossnet.serving.protocol.header_names import feature_name, shared_names
 from crossnet.serving.protocol.signature import Signature
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.cells import read_cell, read_json
@@ -15,98 +15,111 @@ from crossnet.serving.rows.json_lines import JsonLines
 from crossnet.serving.rows.tfrecord import TfRecord
 from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
 
-_MOST_HEADERS = 1000  # JSON rows may each have keys of their own
+_MAX_CACHED_HEADERS = 1000  # each JSON row may have keys of its own
 
 
-class ColumnMaker:
-    """Turns a batch of rows into the inputs of a signature.
+class InputBuilder:
+    """Builds the inputs of a signature from batches of rows.
 
     Args:
       table: The reader that the rows come from.
-      signature: What the model takes.
-      title: The model as it is named in a sentence.
-      ignore_extra: Let columns pass that are no features.
+      signature: The inputs that the model takes.
+      title: The model as a sentence names it.
+      ignore_extra: Whether columns that are not features are ignored.
 
     Raises:
-      InvalidRequestError: The header of a CSV does not fit.
-      RowsError: Two columns of it are one feature.
-      UsageError: TFRecord, and a signature with several inputs.
+      InvalidRequestError: The header of a CSV does not fit the signature.
+      RowsError: Two columns of the header have the name of one feature.
+      UsageError: The rows are TFRecords, and the signature has several inputs.
     """
 
     def __init__(self, table: JsonLines | Csv | TfRecord, signature: Signature, title: str, ignore_extra: bool) -> None:
+        self._table = table
         self._signature = signature
         self._title = title
         self._ignore_extra = ignore_extra
-        self._features: dict[tuple[str, ...], list[str]] = {}
-        self._table = table
+        self._cached_names: dict[tuple[str, ...], list[str]] = {}
         if isinstance(table, Csv):
-            header = self._names(table.header, table.header_place)
-            given = dict.fromkeys(self._kept(header))
-            if problems := name_problems(given, self._signature):
-                text = f"{table.header_place} does not fit model {title}. {self._advise(problems)}"
-                if not set(header) & set(signature.inputs):
-                    text += " No name in this line is one of the model's: is it the header?"
-                raise InvalidRequestError(text)
-        if isinstance(table, TfRecord) and len(self._signature.inputs) != 1:
-            raise UsageError(f"TFRecord needs a signature with one input, not `{signature.name}`.")
+            self._check_header(table)
+        if isinstance(table, TfRecord) and len(signature.inputs) != 1:
+            raise UsageError(f"TFRecord needs a signature with one input; `{signature.name}` has several.")
 
-    def __call__(self, batch: Sequence[Row]) -> dict[str, Any]:
-        """Returns input name -> values; raises InvalidRequestError with the place of what does not fit."""
-        specs = self._signature.inputs
-        rows: list[Any]
+    def build(self, batch: Sequence[Row]) -> dict[str, Any]:
+        """Returns the values of each input, one per row.
+
+        Raises:
+          InvalidRequestError: Rows do not fit the signature; the message names their places.
+          RowsError: Two keys of a JSON object have the name of one feature.
+        """
         if isinstance(self._table, TfRecord):
-            rows = [dict.fromkeys(specs, row.values) for row in batch]
+            rows = [dict.fromkeys(self._signature.inputs, row.values) for row in batch]
         elif isinstance(self._table, Csv):
-            names = self._names(self._table.header, "")
-            kept = [(i, name, specs[name]) for i, name in enumerate(names) if name in specs]
-            rows = [{name: read_cell(row.values[i], spec) for i, name, spec in kept} for row in batch]
+            rows = list(self._csv_rows(batch, self._table))
         else:
-            rows = []
-            for row in batch:
-                names = self._names(tuple(row.values), row.place)
-                values = zip(self._kept(names, keep_place=True), row.values.values(), strict=True)
-                rows.append(
-                    {
-                        name: read_json(value, specs[name]) if name in specs else value
-                        for name, value in values
-                        if name is not None
-                    }
-                )
+            rows = list(self._json_rows(batch))
         try:
             return cast("dict[str, Any]", fit_inputs(rows, self._signature, self._title, lambda i: batch[i].place))
         except InvalidRequestError as error:
-            raise InvalidRequestError(self._advise([str(error)])) from None
+            raise InvalidRequestError(_with_advice(str(error))) from None
 
-    def _names(self, given: Sequence[str], place: str) -> list[str]:
-        """Returns the features that headers stand for; a header that is none stays as it is."""
-        key = tuple(given)
-        if key not in self._features:
-            names = [_feature_name(header, self._signature) for header in given]
-            for name in names:
-                spellings = [f"`{header}`" for header, found in zip(given, names, strict=True) if found == name]
-                if len(spellings) > 1:
-                    raise RowsError(f"{place} has {' and '.join(spellings)}, which are both feature `{name}`.")
-            if len(self._features) >= _MOST_HEADERS:
-                self._features.clear()
-            self._features[key] = names
-        return self._features[key]
+    def _csv_rows(self, batch: Sequence[Row], table: Csv) -> Iterator[dict[str, Any]]:
+        specs = self._signature.inputs
+        names = self._names(tuple(table.header), table.header_place)
+        used = [(i, name, specs[name]) for i, name in enumerate(names) if name in specs]
+        for row in batch:
+            yield {name: read_cell(row.values[i], spec) for i, name, spec in used}
 
-    def _kept(self, names: list[str], keep_place: bool = False) -> list[Any]:
-        """Returns the names without those to ignore, which become None where `keep_place`."""
-        if not self._ignore_extra:
-            return list(names)
-        kept = [name if name in self._signature.inputs else None for name in names]
-        return kept if keep_place else [name for name in kept if name is not None]
+    def _json_rows(self, batch: Sequence[Row]) -> Iterator[dict[str, Any]]:
+        specs = self._signature.inputs
+        for row in batch:
+            names = self._names(tuple(row.values), row.place)
+            yield {
+                name: read_json(value, specs[name]) if name in specs else value
+                for name, value in zip(names, row.values.values(), strict=True)
+                if name in specs or not self._ignore_extra
+            }
 
-    def _advise(self, problems: list[str]) -> str:
-        text = " ".join(problems)
-        return f"{text} Columns that are no features pass with `--ignore-extra`." if "Extra: " in text else text
+    def _check_header(self, table: Csv) -> None:
+        """Raises InvalidRequestError where the header of a CSV does not fit the signature."""
+        features = self._signature.inputs
+        names = self._names(tuple(table.header), table.header_place)
+        given = dict.fromkeys(name for name in names if name in features or not self._ignore_extra)
+        problems = name_problems(given, self._signature)
+        if not problems:
+            return
+        text = _with_advice(f"{table.header_place} does not fit model {self._title}. {' '.join(problems)}")
+        if not set(names) & set(features):
+            text += " This line has none of the model's names: is it the header?"
+        if any(name.startswith("column_") for name in features if name not in given):
+            text += " A column without a name is named after its position; keep the positions of the training file."
+        raise InvalidRequestError(text)
+
+    def _names(self, headers: tuple[str, ...], place: str) -> list[str]:
+        """Returns the feature of each header; remembers it, as most rows have the same."""
+        names = self._cached_names.get(headers)
+        if names is None:
+            names = match_headers(headers, self._signature.inputs)
+            if problem := shared_names(headers, names, place, self._signature.inputs):
+                raise RowsError(problem)
+            if len(self._cached_names) >= _MAX_CACHED_HEADERS:
+                self._cached_names.clear()
+            self._cached_names[headers] = names
+        return names
 
 
-def _feature_name(header: str, signature: Signature) -> str:
-    """Returns the feature for a header, by the rule of ExampleGen."""
-    if header in signature.inputs:
-        return header
-    name = re.sub(r"[^A-Za-z0-9_]", "_", header)
-    name = f"_{name}" if name[:1].isdigit() else name
-    return name if name in signature.inputs else header
+def match_headers(headers: Sequence[str], features: Container[str]) -> list[str]:
+    """Returns the feature that each header names, directly or by the rule of `feature_name`.
+
+    A header that does not name a feature stays as it is, or is named after its position where it holds no name.
+    """
+    names = []
+    for position, header in enumerate(headers, 1):
+        name = header if header in features else feature_name(header, position)
+        names.append(name if name in features or name == f"column_{position}" else header)
+    return names
+
+
+def _with_advice(text: str) -> str:
+    if "Extra: " not in text:
+        return text
+    return f"{text} Use `--ignore-extra` to ignore columns that are not features, such as the label."

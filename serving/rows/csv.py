@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal
 
 from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.header_names import repeated_headers
 from crossnet.serving.rows.base import Row, Sink, Writer, refuse_taken, shortest
-from crossnet.serving.status import RowsError, shown
+from crossnet.serving.status import RowsError
 
 
 class Csv:
@@ -22,9 +23,8 @@ class Csv:
         if header is None:
             raise RowsError(f"{name} is empty; expected a header with the names of the features.")
         self.header, self.header_place = header, self._place()
-        if doubled := sorted({column for column in header if header.count(column) > 1}):
-            names = ", ".join(f"`{shown(column)}`" for column in doubled)
-            raise RowsError(f"{self.header_place} names {names} more than once.")
+        if problem := repeated_headers(header, self.header_place):
+            raise RowsError(problem)
 
     def _place(self) -> str:
         return f"{self._name}:{self._reader.line_num}"

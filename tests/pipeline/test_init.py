@@ -22,7 +22,7 @@ def test_init_writes_a_config_that_loads_and_says_what_it_saw(rides, tmp_path):
     text = write_config(rides, look_at(rides, "fare"), output)
     config = load_config(output)
     assert config.example_gen.input == str(rides)
-    assert (config.example_gen.label, config.example_gen.exclude) == ("fare", ("ride id",))
+    assert (config.example_gen.label, config.example_gen.exclude) == ("fare", ("ride_id",))
     assert config.evaluator.max_rmse == pytest.approx(1.4)  # half of the standard deviation of 0.5 … 9.5, 2.87
     assert config.pusher.model_name == "rides_of_May"
     assert "#   zone: text" in text
@@ -39,8 +39,20 @@ def test_init_tells_truths_and_times_from_numbers(tmp_path):
     assert "few values" not in text
 
 
+@pytest.mark.parametrize("label", ["y", " y"])
+def test_init_names_columns_as_their_features_and_takes_the_label_in_either_spelling(tmp_path, label):
+    file = tmp_path / "a.csv"
+    file.write_text(',trip miles, zone,"n\nm", y\n' + "".join(f"{i}, {i / 2}, a, 1, {i}\n" for i in range(30)))
+    text = write_config(file, look_at(file, label), tmp_path / "a.toml")
+    config = load_config(tmp_path / "a.toml").example_gen
+    assert (config.label, config.exclude) == ("y", ("column_1",))
+    assert "#   column_1: whole number\n#   trip_miles: number\n#   zone: text\n#   n_m: whole number\n" in text
+
+
 def test_init_names_the_nearest_column_when_the_label_is_not_there(rides):
-    with pytest.raises(SettingsError, match=r"has no column `far`\. Did you mean `fare`\? Its columns are: ride id,"):
+    with pytest.raises(
+        SettingsError, match=r"has no column `far`\. Did you mean `fare`\? Its columns are: `ride id`, `zone`,"
+    ):
         look_at(rides, "far")
 
 

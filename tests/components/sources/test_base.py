@@ -6,24 +6,7 @@ import pytest
 
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import file_label, name_columns, safe_name
-
-
-@pytest.mark.parametrize(
-    ("source_name", "name"),
-    [
-        ("miles", "miles"),
-        ("trip miles", "trip_miles"),
-        (" fare ", "fare"),
-        ("2nd", "_2nd"),
-        ("größe", "gr__e"),
-        ("", "column_4"),
-        ("%", "column_4"),
-        ("_", "column_4"),
-    ],
-)
-def test_safe_name_is_a_signatures(source_name: str, name: str) -> None:
-    assert safe_name(source_name, 4) == name
+from crossnet.components.sources.base import file_label, name_columns
 
 
 def test_name_columns_takes_either_spelling() -> None:
@@ -31,6 +14,33 @@ def test_name_columns_takes_either_spelling() -> None:
     named = name_columns(["ride id", "a b", "the fare"], params, "rides.csv:1")
     assert named.names == {"a b": "a_b", "the fare": "the_fare"}
     assert (named.label, named.numeric, named.key) == ("the fare", {"a b"}, "ride id")
+
+
+def test_name_columns_finds_settings_in_a_header_with_blanks_and_without_names() -> None:
+    header = ["", "x0", " x1", " $", " zone", " y"]
+    params = ExampleGenParams(
+        label="y", exclude=("column_1",), numeric=("x1",), text=("zone", "column_4"), split_column="zone"
+    )
+    named = name_columns(header, params, "rides.csv:1")
+    assert named.names == {"x0": "x0", " x1": "x1", " $": "column_4", " zone": "zone", " y": "y"}
+    assert (named.label, named.numeric, named.text, named.key) == (" y", {" x1"}, {" zone", " $"}, " zone")
+    as_in_the_file = ExampleGenParams(
+        label=" y", exclude=("",), numeric=(" x1",), text=(" zone", " $"), split_column=" zone"
+    )
+    assert name_columns(header, as_in_the_file, "rides.csv:1") == named
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        (["a", "y", "a"], "`rides.csv:1` has column `a` more than once."),
+        (["a b", "a_b", "y"], "`rides.csv:1`: columns `a b`, `a_b` become one name, `a_b`."),
+    ],
+)
+def test_name_columns_wants_a_name_for_each_column(header: list[str], problem: str) -> None:
+    with pytest.raises(DataError) as caught:
+        name_columns(header, ExampleGenParams(), "rides.csv:1")
+    assert str(caught.value).startswith(problem)
 
 
 def test_name_columns_says_all_that_is_wrong_at_once() -> None:

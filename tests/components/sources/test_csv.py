@@ -101,6 +101,19 @@ def test_csv_reads_a_header_with_a_byte_order_mark_and_windows_line_ends(tmp_pat
     assert all_rows(make_csv(tmp_path, "\ufeffa,y\r\n1,2\r\n3,4\r\n")) == [{"a": 1, "y": 2.0}, {"a": 3, "y": 4.0}]
 
 
+def test_csv_reads_a_header_with_blanks_and_a_column_without_a_name(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, ', x0, "x1", größe, $ , y\na, 1, 2, 3, 4, 5\nb, 1, 2, 3, 4, 5\n')
+    assert types_of(examples) == {
+        "column_1": "BYTES",
+        "x0": "INT",
+        "x1": "INT",
+        "gr__e": "INT",
+        "column_5": "INT",
+        "y": "FLOAT",
+    }
+    assert all_rows(examples)[0] == {"column_1": b"a", "x0": 1, "x1": 2, "gr__e": 3, "column_5": 4, "y": 5.0}
+
+
 def test_csv_reads_quoted_cells_and_skips_blank_lines(tmp_path: Path) -> None:
     examples = make_csv(tmp_path, 'a,y\n"x, ""y""\nz",1\n\n"w",2\n\n\nv,3\n')
     assert [row["a"] for row in all_rows(examples)] == [b'x, "y"\nz', b"w", b"v"]
@@ -182,7 +195,10 @@ FAULTS = {
     "header that is no UTF-8": (b"\xe9,y\n1,2\n", r"`rides.csv:1`, the header, is not UTF-8. Save the file as UTF-8"),
     "open quote": ('a,y\n"x,1\n2,3\n', r"`rides.csv:2` is a short row: it has 1 cells, the header has 2 columns"),
     "two columns of one name": ("a,a,y\n1,2,3\n", r"`rides.csv:1` has column `a` more than once"),
-    "two columns that become one": ("a b,a_b,y\n1,2,3\n", r"`a b`, `a_b` both become `a_b`"),
+    "two columns that become one": (
+        "a b,a_b,y\n1,2,3\n",
+        r"`rides.csv:1`: columns `a b`, `a_b` become one name, `a_b`",
+    ),
     "text that is no UTF-8": (
         b"a,y\nok,1\n\xff\xfe,2\n",
         r"`rides.csv:3`: `a` is '\\xff\\xfe', expected text in UTF-8",

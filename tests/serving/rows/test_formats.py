@@ -130,7 +130,7 @@ def test_csv_rows_have_their_physical_line():
     ("content", "sentence"),
     [
         (b"", "rows is empty; expected a header"),
-        (b"a,b,a\n", "rows:1 names `a` more than once"),
+        (b"a,b,a\n", "rows:1 has column `a` more than once"),
         (b"a,b\n1,2\n3\n", "rows:3 has 1 cells; the header has 2"),
         (b"a,b\n1,2,3\n", "rows:2 has 3 cells; the header has 2"),
         (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV"),
@@ -138,7 +138,7 @@ def test_csv_rows_have_their_physical_line():
         (b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n", r"rows:5002 is no UTF-8: invalid start byte \(byte 0xff\)"),
         (b"a,b\r1,2\r\xff,2\r", "rows:3 is no UTF-8"),
         (b"\xef\xbb\xbfa\xff,b\n", r"rows:1 is no UTF-8: invalid start byte \(byte 0xff\)"),
-        (b"\n\na,a\n", "rows:3 names `a` more than once"),
+        (b"\n\na,a\n", "rows:3 has column `a` more than once"),
     ],
 )
 def test_csv_that_is_broken_is_told_with_its_line(content, sentence):

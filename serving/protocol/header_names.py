@@ -1,0 +1,84 @@
+"""Names features after the headers of their columns.
+
+ExampleGen, `init` and `predict` share this rule, so that a file which a model was trained on fits the model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Sequence
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REPLACED = re.compile(r"[^A-Za-z0-9_]")
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def feature_name(header: str, position: int) -> str:
+    """Returns a name that a signature can have: `trip miles` becomes `trip_miles`.
+
+    Blanks, a byte-order mark and a pair of quotes around the header are left out. Each character other than an ASCII
+    letter, a digit or `_` becomes `_`, and `_` is put before a leading digit. A header without any letter or digit
+    is named after its position, `column_3`.
+
+    Args:
+      header: As it is in the file.
+      position: The column's number in the header, from 1.
+    """
+    text = header.strip().removeprefix(_BYTE_ORDER_MARK).strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':  # in `x0, "x1"` the blank makes the quotes part of the cell
+        text = text[1:-1].strip()
+    name = _REPLACED.sub("_", text)
+    if not name.strip("_"):
+        return f"column_{position}"
+    return name if _NAME.fullmatch(name) else f"_{name}"
+
+
+def feature_names(headers: Sequence[str]) -> list[str]:
+    """Returns the feature's name for each header, in their order."""
+    return [feature_name(header, position) for position, header in enumerate(headers, 1)]
+
+
+def spellings(headers: Sequence[str]) -> dict[str, str]:
+    """Returns the header for each spelling that a setting may use: the feature's name or the header itself."""
+    return dict(zip(feature_names(headers), headers, strict=True)) | {header: header for header in headers}
+
+
+def repeated_headers(headers: Sequence[str], place: str) -> str:
+    """Returns the error for headers that are equal, or "" where all differ.
+
+    Args:
+      headers: As they are in the file.
+      place: Where the headers are, as it is shown, such as "rides.csv:1".
+    """
+    repeated = [header for header, count in Counter(headers).items() if count > 1]
+    if not repeated:
+        return ""
+    named = [
+        f"column `{header}` more than once" if header.strip() else "several columns without a name"
+        for header in repeated
+    ]
+    return f"{place} has {', '.join(named)}. Give each column a name of its own."
+
+
+def shared_names(
+    headers: Sequence[str], names: Sequence[str], place: str, features: Container[str] | None = None
+) -> str:
+    """Returns the error for headers that become one name, or "" where each has its own.
+
+    Args:
+      headers: As they are in the file.
+      names: The name of each.
+      place: Where the headers are, as it is shown, such as "rides.csv:1".
+      features: The names that matter; None: all.
+    """
+    by_name: dict[str, list[str]] = {}
+    for header, name in zip(headers, names, strict=True):
+        if features is None or name in features:
+            by_name.setdefault(name, []).append(f"`{header}`")
+    shared = [
+        f"columns {', '.join(found)} become one name, `{name}`" for name, found in by_name.items() if len(found) > 1
+    ]
+    if not shared:
+        return ""
+    return f"{place}: {'; '.join(shared)}. A name keeps letters (a to z), digits and `_`; rename all but one of them."

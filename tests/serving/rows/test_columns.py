@@ -1,0 +1,130 @@
+"""Rows of each format become the inputs of a signature, or an error that names their place."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from crossnet.serving.protocol.signature import Signature, TensorSpec
+from crossnet.serving.rows.base import Row
+from crossnet.serving.rows.columns import InputBuilder, match_headers
+from crossnet.serving.rows.formats import reader
+from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
+from support.fake_server import FLOAT, STRING
+
+XS = {"x0": FLOAT, "x1": FLOAT, "x2": FLOAT}
+ADVICE = "Use `--ignore-extra` to ignore columns that are not features, such as the label."
+
+
+def signature(types, name="serving_default"):
+    inputs = {feature: TensorSpec(number, (None,)) for feature, number in types.items()}
+    return Signature(name, "tensorflow/serving/predict", inputs, {"prediction": TensorSpec(FLOAT, (None,))})
+
+
+def built(content, kind, types, ignore_extra=False):
+    """Returns the inputs made of a file, as lists."""
+    table = reader(io.BytesIO(content.encode()), kind, "rows")
+    inputs = InputBuilder(table, signature(types), "`rides` version 3", ignore_extra).build(list(table.rows()))
+    return {name: values.tolist() for name, values in inputs.items()}
+
+
+def test_csv_columns_are_found_by_name_in_any_order():
+    assert built("x2,x0,x1\n1,2,3\n4,5,6\n", "csv", XS) == {"x0": [2, 5], "x1": [3, 6], "x2": [1, 4]}
+
+
+def test_json_keys_are_found_by_name_in_any_order():
+    lines = '{"x2": 1, "x0": 2, "x1": 3}\n{"x0": 5, "x1": 6, "x2": 4}\n'
+    assert built(lines, "jsonl", XS) == {"x0": [2, 5], "x1": [3, 6], "x2": [1, 4]}
+
+
+def test_tfrecords_go_to_the_only_input_as_they_are():
+    table = reader(io.BytesIO(b""), "tfrecord", "rows")
+    inputs = InputBuilder(table, signature({"examples": STRING}), "`rides`", False)
+    assert inputs.build([Row("rows record 1", b"\n\x00")])["examples"].tolist() == [b"\n\x00"]
+    with pytest.raises(UsageError, match="TFRecord needs a signature with one input; `serving_default` has several"):
+        InputBuilder(table, signature(XS), "`rides`", False)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_headers_name_their_features_by_the_rule_of_example_gen(kind):
+    headers = ["", " trip miles", "2nd", "größe", "$"]
+    names = ["column_1", "trip_miles", "_2nd", "gr__e", "column_5"]
+    content = (
+        ",".join(headers) + "\n0,1,2,3,4\n" if kind == "csv" else json.dumps({h: i for i, h in enumerate(headers)})
+    )
+    assert built(content, kind, dict.fromkeys(names, FLOAT)) == {name: [i] for i, name in enumerate(names)}
+
+
+def test_header_that_is_the_name_of_an_input_needs_no_rule():
+    assert match_headers(["trip miles", "2nd"], {"trip miles", "_2nd"}) == ["trip miles", "_2nd"]
+
+
+def test_header_that_is_not_a_feature_stays_as_it_is_unless_it_holds_no_name():
+    assert match_headers([" y", "", "$", "a b"], {"x0"}) == [" y", "column_2", "column_3", "a b"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("csv", "trip miles,trip_miles\n1,2\n"), ("jsonl", '{"trip miles": 1, "trip_miles": 2}\n')],
+)
+def test_two_spellings_of_one_feature_are_an_error(kind, content):
+    with pytest.raises(RowsError) as caught:
+        built(content, kind, {"trip_miles": FLOAT})
+    assert str(caught.value) == (
+        "rows:1: columns `trip miles`, `trip_miles` become one name, `trip_miles`. A name keeps letters (a to z), "
+        "digits and `_`; rename all but one of them."
+    )
+
+
+def test_two_spellings_of_a_column_that_is_ignored_are_not_an_error():
+    assert built("x0,a b,a_b\n1,2,3\n", "csv", {"x0": FLOAT}, ignore_extra=True) == {"x0": [1]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("csv", "y,x0,x1,x2\nq,1,2,3\n"), ("jsonl", '{"y": [1], "x0": 1, "x1": 2, "x2": 3}\n')],
+)
+def test_columns_that_are_not_features_are_ignored_on_request(kind, content):
+    assert built(content, kind, XS, ignore_extra=True) == {"x0": [1], "x1": [2], "x2": [3]}
+    with pytest.raises(InvalidRequestError, match="Extra: `y`"):
+        built(content, kind, XS)
+
+
+def test_wrong_names_of_json_are_listed_by_line():
+    with pytest.raises(InvalidRequestError) as caught:
+        built('{"x0": 1, "x1": 2, "x2": 3}\n{"x0": 1, "x1": 2, "x_2": 3}\n', "jsonl", XS)
+    assert str(caught.value) == (
+        "rows:2 does not fit model `rides` version 3. Missing: `x2`. Extra: `x_2` (did you mean `x2`?). " + ADVICE
+    )
+
+
+def test_wrong_names_of_csv_are_listed_once_for_the_header():
+    with pytest.raises(InvalidRequestError) as caught:
+        built("x0,x1,y\n" + "1,2,3\n" * 5, "csv", XS)
+    assert str(caught.value) == f"rows:1 does not fit model `rides` version 3. Missing: `x2`. Extra: `y`. {ADVICE}"
+
+
+def test_key_that_is_absent_is_not_a_missing_value():
+    with pytest.raises(InvalidRequestError, match="Missing: `x2`"):
+        built('{"x0": 1, "x1": 2}', "jsonl", XS)
+
+
+def test_first_line_without_any_feature_may_not_be_the_header():
+    with pytest.raises(InvalidRequestError, match="This line has none of the model's names: is it the header?"):
+        built("0.1,0.2,0.3\n", "csv", XS)
+
+
+def test_column_without_a_name_at_another_position_is_explained():
+    with pytest.raises(InvalidRequestError) as caught:
+        built("x0,,y\n1,2,3\n", "csv", {"column_1": FLOAT, "x0": FLOAT}, ignore_extra=True)
+    assert str(caught.value) == (
+        "rows:1 does not fit model `rides` version 3. Missing: `column_1`. A column without a name is named after its "
+        "position; keep the positions of the training file."
+    )
+
+
+def test_value_that_does_not_fit_is_named_with_its_line():
+    with pytest.raises(InvalidRequestError, match="`x1` holds 'far' at rows:3; expected float32"):
+        built("x0,x1,x2\n1,2,3\n1,far,3\n", "csv", XS)
