@@ -1,4 +1,7 @@
-"""What a run says while it works: a live line on a terminal, plain lines elsewhere; the rest goes to its log file."""
+"""Shows the progress of a run and writes its log file.
+
+Progress is a live line on a terminal and plain lines elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ LOGGER = logging.getLogger("crossnet")  # the parent of the loggers of all our m
 
 
 class LiveLine:
-    """A line on a terminal that says what is at work; gone afterwards. Elsewhere there is none.
+    """A line on a terminal that shows the present work and disappears afterwards; nothing elsewhere.
 
-    Python's streams are left alone (rich would take them, and with them what libraries print).
+    It does not redirect sys.stdout and sys.stderr, as rich does by default: libraries print there, into the log.
     """
 
     def __init__(self, console: Console, text: str):
@@ -32,7 +35,7 @@ class LiveLine:
         self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def update(self, text: str) -> None:
-        """Shows another text."""
+        """Replaces the text."""
         self._spinner.update(text=Text(text))
 
     def __enter__(self) -> LiveLine:
@@ -66,7 +69,7 @@ class Reporter:
 
     @contextlib.contextmanager
     def working(self, step: str) -> Iterator[None]:
-        """Shows, on a terminal, that `step` is at work and what it logged last."""
+        """Shows, on a terminal, that `step` runs and what it logged last."""
         self._step, self._since = step, time.monotonic()
         if self.quiet or not self._console.is_terminal:
             yield
@@ -78,7 +81,7 @@ class Reporter:
             self._live = None
 
     def detail(self, text: str, share: float | None = None) -> None:
-        """Shows what the step at work is doing and, from the share that is done, how long it will take."""
+        """Shows what the running step does and, where `share` of it is done, how long the rest will take."""
         if share:
             left = (time.monotonic() - self._since) * (1 - share) / share
             text = f"{text}, about {left:.0f} s left"
@@ -89,7 +92,7 @@ class Reporter:
 
     @contextlib.contextmanager
     def logging_to(self, file: Path) -> Iterator[None]:
-        """Sends what libraries print, log or warn into `file`; our own lines still reach the screen.
+        """Sends what libraries print, log or warn into `file`; the reporter's own lines still reach the screen.
 
         TensorFlow's C++ writes to the file descriptors 1 and 2, so these are redirected.
         """
@@ -102,7 +105,7 @@ class Reporter:
             LOGGER.addHandler(handler)
             LOGGER.addHandler(details)
             LOGGER.setLevel(logging.INFO)
-            LOGGER.propagate = False  # TensorFlow gives the root logger a handler of its own
+            LOGGER.propagate = False  # TensorFlow adds a handler to the root logger
             try:
                 with warnings.catch_warnings():
                     warnings.showwarning = _warning_writer(log)
@@ -116,7 +119,7 @@ class Reporter:
 
 
 class _DetailHandler(logging.Handler):
-    """Passes a step's log messages on as its live detail."""
+    """Shows a step's log messages as its live detail."""
 
     def __init__(self, reporter: Reporter):
         super().__init__(logging.INFO)
@@ -141,7 +144,7 @@ def _redirected(log: TextIO) -> Iterator[TextIO]:
     kept_out, kept_err = os.dup(1), os.dup(2)
     stdout, stderr = sys.stdout, sys.stderr
     try:
-        # Where Python's stderr is no descriptor (a test's capture), our lines still go through it.
+        # Where sys.stderr is not descriptor 2, as under a test's capture, the reporter's lines go to sys.stderr.
         own = stderr.fileno() == 2
     except (AttributeError, io.UnsupportedOperation):
         own = False

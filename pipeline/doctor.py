@@ -1,4 +1,7 @@
-"""What is on this machine, what is missing, and the command that mends it. Imports nothing that it looks for."""
+"""Checks what is installed and names the command that installs the rest.
+
+It imports nothing that it looks for.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ FIX_CORE = "make run (installs what requirements.lock pins)"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked for.
+    """One program, package or setting that was looked for.
 
     Attributes:
       name: What it is.
       state: Its version or place, or "missing".
-      ok: False: the pipeline does not work without it. None: optional and missing.
-      fix: The command that mends it, or what goes without it; empty where all is well.
+      ok: False where the pipeline does not work without it; None where it is optional and missing.
+      fix: The command that installs it, or what needs it; empty where it is there.
     """
 
     name: str
@@ -33,12 +36,12 @@ class Finding:
     fix: str = ""
 
 
-# Beside the libraries that fingerprints hold: what pyproject.toml asks for.
+# What pyproject.toml asks for beside the libraries whose versions enter fingerprints.
 OTHERS = ("grpcio", "click", "rich", "jinja2", "tomli-w", "google-crc32c", "starlette", "uvicorn")
 
 
 def examine() -> list[Finding]:
-    """Returns all findings, required things first."""
+    """Returns all findings, what is required first."""
     version = platform.python_version()
     supported = (3, 11) <= sys.version_info[:2] < (3, 14)
     findings = [Finding("python", version, supported, "" if supported else "make PYTHON=python3.11 run")]

@@ -1,4 +1,7 @@
-"""Takes old artifacts out. What a kept run, a version in service or the last blessed run needs always stays."""
+"""Removes old artifacts.
+
+What a kept run, a version in service or the last blessed run needs always stays.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from crossnet.pipeline.store import Store
 def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[list[Path], int]:
     """Removes artifacts, and checkpoints of finished models, that nothing kept refers to.
 
+    What this program did not make stays: only finished artifacts and their checkpoints are removed.
+
     Args:
       store: The root; must be locked, unless `dry_run`.
       keep: How many of the newest runs keep all their artifacts. The records of older runs stay.
-      dry_run: Only look.
-
-    What this program did not make stays: it takes finished artifacts and their checkpoints only.
+      dry_run: Remove nothing.
 
     Returns:
       The folders that were (or would be) removed, and their size in bytes.
@@ -48,7 +51,7 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
 
 
 def _in_service(store: Store) -> set[Path]:
-    """Artifacts of the models in service, below this root or where it pushed to, and of their pushes."""
+    """Returns the artifacts of all models in service, in this root or where it pushed to, and of their pushes."""
     models = set()
     pushed_to = {Path(read_json(file)["properties"]["destination"]).parent for file in _pushes(store)}
     for folder in {*store.serving_models.glob("*"), *pushed_to}:
@@ -62,7 +65,7 @@ def _pushes(store: Store) -> list[Path]:
 
 
 def _add_inputs(needed: set[Path], store: Store) -> None:
-    """Adds what the needed artifacts were made from, so that lineage stays whole."""
+    """Adds the artifacts that the needed ones were made from, so that their lineage stays complete."""
     by_name = {path.name: path for path in store.artifacts.glob("*/[!.]*")}
     waiting = list(needed)
     while waiting:
@@ -70,7 +73,7 @@ def _add_inputs(needed: set[Path], store: Store) -> None:
         if not file.is_file():
             continue
         facts = read_json(file)
-        # What a step was compared with belongs to it: without that, the next plan would choose another.
+        # An artifact that a step was compared with stays too: without it the next plan would choose another.
         for source in [*facts["inputs"].values(), *facts.get("references", {}).values()]:
             for fingerprint in source.values() if isinstance(source, dict) else [source]:
                 path = by_name.get(fingerprint)

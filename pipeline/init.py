@@ -1,4 +1,4 @@
-"""Looks at a user's CSV and writes a commented config for it: the work of `crossnet init`."""
+"""Reads the start of a CSV file and writes a commented config for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import tomli_w
 
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import MOST_FOLDER_LETTERS
-from crossnet.components.formats import number
+from crossnet.components.formats import counted, number
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv import plan_csv
@@ -25,7 +25,7 @@ from crossnet.serving.protocol.header_names import spellings
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 SAMPLE_ROWS = 10_000
-WORDS = {
+KIND_WORDS = {
     "FLOAT": "number",
     "INT": "whole number",
     "BOOL": "true or false, learned as 1 and 0",
@@ -37,16 +37,16 @@ FEW_ROWS = 10_000  # below this many rows, batches and the learning rate are sma
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the first rows say; columns have their features' names.
+class CsvProfile:
+    """What the first rows of a table show; columns have their features' names.
 
     Attributes:
       label: The column to predict.
       kinds: How cells are read ("FLOAT", "INT", "BOOL", "TIME", "TIME_UTC", "BYTES") by column.
       identifiers: Columns in which no value occurs twice, as in a key.
-      codes: Columns of few whole numbers, which may be categories.
+      codes: Columns with few distinct whole numbers, which may be categories.
       label_std: The label's standard deviation in the sample, in its unit.
-      rows: Rows looked at, at most SAMPLE_ROWS.
+      rows: Number of rows read, at most SAMPLE_ROWS.
     """
 
     label: str
@@ -57,7 +57,7 @@ class Look:
     rows: int
 
 
-def look_at(file: Path, label: str) -> Look:
+def profile_csv(file: Path, label: str) -> CsvProfile:
     """Reads the first rows of `file`.
 
     Args:
@@ -66,17 +66,17 @@ def look_at(file: Path, label: str) -> Look:
 
     Raises:
       SettingsError: The file or the label is not there; the message lists the columns.
-      DataError: The file is not a CSV that can be read.
+      DataError: The file cannot be read as CSV.
     """
     if not file.is_file():
-        raise SettingsError(f"No file `{file}`. Name a CSV file with a header.")
+        raise SettingsError(f"There is no file `{file}`. Name a CSV file whose first line is a header.")
     header = read_header(file)
     spelling = spellings(header)
     if label not in spelling:
         columns = ", ".join(f"`{name}`" for name in header)
         raise SettingsError(
             f"`{file.name}` has no column `{label}`.{did_you_mean(label, spelling)} "
-            f"Its columns are: {columns}. Name the one to predict with --label."
+            f"Its columns are: {columns}. Name the column to predict with --label."
         )
     source = plan_csv([file], ExampleGenParams(source="csv", input=str(file), label=label))
     table = pa.Table.from_batches(list(_sample(source)))
@@ -86,7 +86,7 @@ def look_at(file: Path, label: str) -> Look:
     features = [name for name in kinds if name != label]
     rows = len(table)
     labels = [value for value in table[label].drop_null().to_pylist() if math.isfinite(value)]
-    return Look(
+    return CsvProfile(
         label=label,
         kinds=kinds,
         identifiers=tuple(n for n in features if rows > 20 and distinct[n] == rows and kinds[n] in ("INT", "BYTES")),
@@ -105,25 +105,27 @@ def _sample(source: Source) -> Iterator[pa.RecordBatch]:
             return
 
 
-def write_config(file: Path, look: Look, output: Path) -> str:
-    """Writes the config beside the reader's own files; returns its text.
+def write_config(file: Path, profile: CsvProfile, output: Path) -> str:
+    """Writes a config for a CSV file and returns its text.
 
     Args:
-      file: The CSV, written relative to `output` where that is possible.
-      look: What `look_at` found.
+      file: The CSV file, named relative to `output` where it is below the folder of that.
+      profile: What `profile_csv` found.
       output: The TOML file.
 
     Raises:
-      SettingsError: `output` is there already, or cannot be written.
+      SettingsError: `output` exists already, or cannot be written.
     """
     if output.exists():
-        raise SettingsError(f"`{output}` is there already. Name another file with --output, or remove it.")
+        raise SettingsError(f"`{output}` exists already. Name another file with --output, or remove it.")
     path = file.absolute()
     folder = output.absolute().parent
     shown = path.relative_to(folder) if path.is_relative_to(folder) else path
-    few = look.rows < FEW_ROWS
-    limit = float(f"{look.label_std / 2:.2g}") if look.label_std else 1.0
-    columns = "\n".join(f"#   {name}: {WORDS[kind]}" for name, kind in look.kinds.items() if name != look.label)
+    few = profile.rows < FEW_ROWS
+    limit = float(f"{profile.label_std / 2:.2g}") if profile.label_std else 1.0
+    columns = "\n".join(
+        f"#   {name}: {KIND_WORDS[kind]}" for name, kind in profile.kinds.items() if name != profile.label
+    )
     text = f"""\
 # Made by `crossnet init` from {file.name}. Run it with: crossnet run --config {output.name}
 # Each section's settings and their defaults: `crossnet run` writes all of them to runs/<run>/config.toml.
@@ -132,11 +134,11 @@ models = ["cross_layer", "tfrs_cross", "dense"]   # candidates in order of prefe
 [example_gen]
 source = "csv"
 {_line("input", str(shown))}   # relative to this file; a glob such as "rides/*.csv" is fine
-{_line("label", look.label)}
-# The other columns, as the first {look.rows:,} rows read:
+{_line("label", profile.label)}
+# The other columns, as read from the first {counted(profile.rows, "row")}:
 {columns}
-{_line("exclude", list(look.identifiers))}   # no features{_because(look.identifiers, "no value occurs twice")}
-{_line("text", [])}   # numbers that are categories{_because(look.codes, "few values, look at", look.codes)}
+{_line("exclude", list(profile.identifiers))}   # not features{_because(profile.identifiers, "no value occurs twice")}
+{_line("text", [])}   # numbers that are categories{_because(profile.codes, "few distinct values in", profile.codes)}
 split = "hash"        # a row keeps its split when rows are added; also: order, random, key, time, folders
 eval_fraction = 0.1
 
@@ -146,22 +148,22 @@ batch_size = {32 if few else 1000}
 learning_rate = {0.02 if few else 0.05}
 
 [dense]
-learning_rate = 0.003   # a Dense net dies at rates that suit a cross network
+learning_rate = 0.003   # at a cross network's rate, a dense network's units die
 
 [evaluator]
-# The label's standard deviation is {number(look.label_std)} in these rows: what always predicting the mean would reach.
-max_rmse = {limit}        # in the label's unit; half of that to begin with, yours to set
+# The label's standard deviation in these rows is {number(profile.label_std)}: the RMSE of always predicting the mean.
+max_rmse = {limit}        # in the label's unit; half of that as a start, change it to what you need
 min_improvement = 0.0   # share by which RMSE must be below the baseline's
 
 [pusher]
 {_line("model_name", _model_name(file))}
 """
-    tomllib.loads(text)  # the file's names are the user's; what is written must read back
+    tomllib.loads(text)  # the names in it come from the user: make sure that it can be read
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(
-            f"Cannot write `{output}`: {error.strerror}. Make its folder, or name another file with --output."
+            f"Cannot write `{output}`: {error.strerror}. Create its folder, or name another file with --output."
         ) from None
     return text
 
@@ -179,5 +181,5 @@ def _because(names: tuple[str, ...], reason: str, shown: tuple[str, ...] = ()) -
 
 
 def _model_name(file: Path) -> str:
-    """Returns a model's name for a table, plain as `crossnet.components.files.is_folder_name` wants it."""
+    """Returns a name for the table's model that `crossnet.components.files.is_folder_name` accepts."""
     return re.sub(r"[^A-Za-z0-9]", "_", file.name.partition(".")[0]).lstrip("_")[:MOST_FOLDER_LETTERS] or "model"

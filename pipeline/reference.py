@@ -1,7 +1,7 @@
-"""Writes docs/reference-settings.md and docs/reference-cli.md: `python -m crossnet.pipeline.reference`.
+"""Writes the reference pages of settings and commands into docs/.
 
-The settings are read from `crossnet.components.params`, the commands from `crossnet.pipeline.cli`; a test compares the
-pages with them.
+Run it with `python -m crossnet.pipeline.reference`. Settings are read from `crossnet.components.params`, commands from
+`crossnet.pipeline.cli`; a test compares the pages with them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def settings_page() -> str:
 # Settings
 
 A run takes the shipped defaults, then a TOML file (`--config`), then `--set section.key=value`. Unknown keys and values
-out of range are refused, all at once, before any work. What a run used is in `runs/<run>/config.toml`. An optional
-setting is switched off by the word `"{NONE}"`. Paths in a file are relative to that file, paths in `--set` to the
-working directory.
+out of range are rejected, all at once, before any step runs. What a run used is in `runs/<run>/config.toml`. The word
+`"{NONE}"` switches an optional setting off. Paths in a file are relative to that file, paths in `--set` to the working
+directory.
 
 This table shows the defaults of the code. The shipped configs, `default`, `article` and `csv`, set a few of them
 otherwise: see `pipeline/configs/`.
@@ -85,7 +85,7 @@ def _takes(hint: Any, rule: Mapping[str, Any]) -> str:
 
 
 def _type(hint: Any, many: str = "") -> str:
-    """Returns a type in words, with `many` "s" in the plural."""
+    """Returns a type in words; `many` is "s" for the plural."""
     if isinstance(hint, types.UnionType):
         return _type(next(item for item in hint.__args__ if item is not types.NoneType), many)
     if typing.get_origin(hint) is tuple:

@@ -1,4 +1,7 @@
-"""`crossnet`: results on standard output, progress on standard error, exit codes 0, 1, 2 and 3."""
+"""Starts the `crossnet` command line.
+
+Results go to standard output, progress and errors to standard error.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from crossnet.pipeline.cli import runs, serving, setup
 
 def main() -> None:
     """Runs the command line and exits."""
-    if {"serve", "predict"} & set(sys.argv[1:2]):  # a run keeps what TensorFlow says in its log file
+    if {"serve", "predict"} & set(sys.argv[1:2]):  # `run` sends TensorFlow's messages to its log file
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with interrupts.noticed():
         cli(prog_name="crossnet")
@@ -22,7 +25,7 @@ def main() -> None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="crossnet-pipeline", prog_name="crossnet")
 def cli() -> None:
-    """Rows in, a gated and served model out: trains cross networks and a Dense baseline, pushes what passes.
+    """Train cross networks and a dense baseline on a table, evaluate them, push and serve the one that passes.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed.
     """

@@ -1,4 +1,4 @@
-"""What commands share: options, and errors that end in words."""
+"""Defines the options and the error handling that commands share."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from typing import Any
 
 import click
 
-ROOT = "crossnet_root"
+DEFAULT_ROOT = "crossnet_root"
 
 
-def fails_in_words(command: Callable[..., int | None]) -> Callable[..., None]:
-    """Makes a command exit with its return value, and with one sentence where an error was to be expected."""
+def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Makes a command exit with the code that it returns, and print an expected error as one sentence."""
 
     @functools.wraps(command)
     def wrapper(*args: Any, **options: Any) -> None:
         try:
             code = command(*args, **options) or 0
         except Exception as error:
-            # ServingError is no PipelineError: `serving` knows nothing of `components`. Both carry an exit code.
+            # PipelineError or ServingError: these share no base class, because `serving` imports nothing of
+            # `components`, but both have an exit code.
             code = getattr(error, "exit_code", None) or 0
             if not code or isinstance(error, click.ClickException):
                 raise
@@ -39,7 +40,7 @@ def root_option(command: Callable[..., None]) -> Callable[..., None]:
     return click.option(
         "--root",
         type=click.Path(path_type=Path, file_okay=False),
-        default=ROOT,
+        default=DEFAULT_ROOT,
         envvar="CROSSNET_ROOT",
         show_default=True,
         show_envvar=True,
@@ -54,13 +55,13 @@ def config_options(command: Callable[..., None]) -> Callable[..., None]:
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Override one setting, such as trainer.epochs=20. May be repeated.",
+        help="Override one setting, such as trainer.epochs=20. Can be repeated.",
     )(command)
     return click.option(
         "--config",
         "config_file",
         type=click.Path(path_type=Path),
-        help="A TOML file, or a shipped one: default, article, csv.",
+        help="A TOML file, or the name of a shipped one: default, article or csv.",
     )(command)
 
 

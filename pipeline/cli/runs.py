@@ -1,4 +1,7 @@
-"""Commands around runs: run, plan, why, runs, show, report, compare, gc. Imports inside them keep `--help` quick."""
+"""Defines the commands that make, show and remove runs.
+
+Imports inside the commands keep `crossnet --help` fast.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 import click
 
 from crossnet.components.errors import PipelineError
-from crossnet.pipeline.cli.options import config_options, fails_in_words, json_option, root_option
+from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option
 
 
 @click.command()
@@ -16,11 +19,11 @@ from crossnet.pipeline.cli.options import config_options, fails_in_words, json_o
 @root_option
 @click.option("--run", "name", metavar="NAME", help="Name of the run. [default: the time]")
 @click.option("--until", metavar="STEP", help="Stop after this step.")
-@click.option("--force", metavar="REASON", help="Push in spite of the gate; the reason is recorded.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--force", metavar="REASON", help="Push although the gate is closed. The reason is recorded.")
+@click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
 @click.option("--verbose", "-v", is_flag=True, help="Also show what the steps log.")
 @json_option
-@fails_in_words
+@prints_errors
 def run(
     config_file: Path | None,
     overrides: tuple[str, ...],
@@ -32,14 +35,16 @@ def run(
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """Run the pipeline; what is finished is reused."""
+    """Run the pipeline, reusing finished artifacts."""
     from crossnet.pipeline.cli import screen
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.console import Reporter
     from crossnet.pipeline.runner import RunResult, run_pipeline
 
     if force is not None and not force.strip():
-        raise click.BadParameter("say why; the reason is recorded with the version", param_hint="--force")
+        raise click.BadParameter(
+            f"expected a reason, which is recorded with the version; received '{force}'.", param_hint="--force"
+        )
     try:
         result = run_pipeline(
             load_config(config_file, overrides),
@@ -66,9 +71,9 @@ def run(
 @config_options
 @root_option
 @click.option("--until", metavar="STEP", help="Stop after this step.")
-@fails_in_words
+@prints_errors
 def plan(config_file: Path | None, overrides: tuple[str, ...], root: Path, until: str | None) -> None:
-    """Show what `run` would do, and why."""
+    """Show which steps `run` would run, and why."""
     from crossnet.pipeline.cli import screen
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.plan import make_plan
@@ -82,9 +87,9 @@ def plan(config_file: Path | None, overrides: tuple[str, ...], root: Path, until
 @click.argument("step")
 @config_options
 @root_option
-@fails_in_words
+@prints_errors
 def why(step: str, config_file: Path | None, overrides: tuple[str, ...], root: Path) -> None:
-    """Say what differs, if STEP would run again."""
+    """Show why STEP would run: what differs from its newest artifact."""
     from crossnet.pipeline.cli import screen
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.plan import make_plan
@@ -97,7 +102,7 @@ def why(step: str, config_file: Path | None, overrides: tuple[str, ...], root: P
 @click.command()
 @root_option
 @json_option
-@fails_in_words
+@prints_errors
 def runs(root: Path, as_json: bool) -> None:
     """List past runs, the newest first."""
     from crossnet.pipeline.cli import screen
@@ -115,7 +120,7 @@ def runs(root: Path, as_json: bool) -> None:
 @click.argument("name", metavar="[RUN]", required=False)
 @root_option
 @json_option
-@fails_in_words
+@prints_errors
 def show(name: str | None, root: Path, as_json: bool) -> None:
     """Show one run: steps, artifacts, times, verdict. [default: the newest]"""
     from crossnet.pipeline.cli import screen
@@ -132,9 +137,9 @@ def show(name: str | None, root: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("name", metavar="[RUN]", required=False)
 @root_option
-@fails_in_words
+@prints_errors
 def report(name: str | None, root: Path) -> None:
-    """Write report.html of one run, and the index of all. [default: the newest]"""
+    """Write the HTML report of one run, and the index of all runs. [default: the newest]"""
     from crossnet.pipeline.report.pages import write_index, write_report
     from crossnet.pipeline.store import Store
 
@@ -146,11 +151,13 @@ def report(name: str | None, root: Path) -> None:
 @click.command()
 @config_options
 @root_option
-@click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Trainings of each model.")
-@click.option("--strong-dense", metavar="N,N,...", default="", help="A further Dense net with these hidden layers.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Number of trainings per model."
+)
+@click.option("--strong-dense", metavar="N,N,...", default="", help="Also train a dense net of these widths.")
+@click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
 @json_option
-@fails_in_words
+@prints_errors
 def compare(
     config_file: Path | None,
     overrides: tuple[str, ...],
@@ -160,7 +167,7 @@ def compare(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Train every model with several seeds: the article's table."""
+    """Train every model from several seeds and print the article's table."""
     from crossnet.components.files import json_value
     from crossnet.pipeline.compare import compare as compare_models
     from crossnet.pipeline.config import load_config
@@ -173,7 +180,7 @@ def compare(
             raise ValueError
     except ValueError:
         raise click.BadParameter(
-            f"whole numbers of at least 1 with commas, such as 64,64; received '{strong_dense}'",
+            f"expected whole numbers of at least 1, separated by commas, such as 64,64; received '{strong_dense}'.",
             param_hint="--strong-dense",
         ) from None
     config = load_config(config_file, overrides)
@@ -187,17 +194,23 @@ def compare(
 
 @click.command()
 @root_option
-@click.option("--keep", type=click.IntRange(min=1), default=10, show_default=True, help="Newest runs kept whole.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
-@fails_in_words
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Newest runs to keep.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+@prints_errors
 def gc(root: Path, keep: int, dry_run: bool) -> None:
-    """Remove artifacts that nothing kept needs."""
+    """Remove artifacts that no kept run and no version in service needs."""
     from crossnet.components.formats import counted
     from crossnet.pipeline.gc import collect_garbage
     from crossnet.pipeline.store import Store
 
     store = Store(root)
-    store.read_run()  # before anything is written: a folder without runs is none of ours
+    store.read_run()  # before the lock is written: a folder without runs is not a root
     with store.locked():
         removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
     for path in removed:

@@ -1,4 +1,4 @@
-"""Tables and sentences for the screen: results on standard output."""
+"""Prints results as tables and sentences on standard output."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ REASONS_SHOWN = 4
 
 
 def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=True, markup=False)  # names of files and models may hold brackets
+    console = Console(highlight=False, soft_wrap=True, markup=False)  # a name may hold brackets
     if not console.is_terminal:
-        console.width = 200  # tables are not squeezed into the 80 columns of no terminal
+        console.width = 200  # without a terminal, rich would squeeze tables into 80 columns
     return console
 
 
@@ -60,11 +60,11 @@ def print_result(result: RunResult) -> None:
     else:
         console.print(f"Report: {run / 'report.html'}")
     if result.exit_code == NotBlessedError.exit_code:
-        shut = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
+        status = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
         for reason in result.reasons[:REASONS_SHOWN]:
-            console.print(f"{shut}: {reason}")
+            console.print(f"{status}: {reason}")
         if (hidden := len(result.reasons) - REASONS_SHOWN) > 0:
-            console.print(f"{shut}: {counted(hidden, 'more rule')} failed.")
+            console.print(f"{status}: {counted(hidden, 'more rule')} failed.")
         console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}")
 
 
@@ -101,7 +101,7 @@ def print_plan(plan: Plan, store: Store) -> None:
 
 
 def print_why(plan: Plan, step: str, store: Store) -> None:
-    """Prints all that differs from the step's youngest artifact."""
+    """Prints all that differs from the step's newest artifact."""
     console = _console()
     planned = plan[step]
     if planned.done:

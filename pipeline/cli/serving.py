@@ -1,4 +1,4 @@
-"""Commands around a pushed model: serve, predict, rollback."""
+"""Defines the commands that use a pushed model: serve, predict, rollback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from crossnet.pipeline.cli.options import fails_in_words, root_option
+from crossnet.pipeline.cli.options import prints_errors, root_option
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -20,12 +20,12 @@ from crossnet.pipeline.cli.options import fails_in_words, root_option
     help="auto: tensorflow_model_server where it is installed, else embedded.",
 )
 @click.pass_context
-@fails_in_words
+@prints_errors
 def serve(context: click.Context, root: Path, server: str) -> int:
-    """Serve what was pushed over gRPC and REST.
+    """Serve pushed models over gRPC and REST.
 
-    All flags of tensorflow_model_server are taken, written as --name=value. Without model flags every pushed model is
-    served, with --model_name alone that one.
+    Accepts all flags of tensorflow_model_server, written as --name=value. Without model flags it serves every pushed
+    model; with --model_name alone, only that one.
 
     Example: crossnet serve --port=8500 --rest_api_port=8501
     """
@@ -39,21 +39,27 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 @click.option("--output", type=click.Path(path_type=Path), help="[default: standard output]")
 @click.option("--target", default="localhost:8500", show_default=True, help="host:port, or unix:PATH.")
 @click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
-@click.option("--version", type=int, help="Ask this version. [default: the one the server chooses]")
+@click.option("--version", type=int, help="Ask this version. [default: the server's choice]")
 @click.option("--label", help="Ask the version with this label.")
-@click.option("--timeout", "timeout_seconds", default=10.0, show_default=True, help="Seconds for each call.")
+@click.option("--timeout", "timeout_seconds", default=10.0, show_default=True, help="Seconds that each call may take.")
 @click.option("--wait", "wait_seconds", type=float, default=0.0, help="Seconds to wait for the model to be ready.")
 @click.option("--batch-size", default=1000, show_default=True, help="Rows per call.")
 @click.option("--format", "file_format", type=click.Choice(["jsonl", "csv", "tfrecord"]), help="[default: by name]")
 @click.option("--signature", "signature_name", help="[default: serving_default; TFRecord: serving_examples]")
 @click.option("--ignore-extra", is_flag=True, help="Ignore columns that are not features, such as the label.")
-@click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), help="Certificate authority: turns TLS on.")
-@click.option("--tls-cert", type=click.Path(path_type=Path, exists=True), help="Client certificate: turns TLS on.")
-@click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key.")
-@click.option("--tls-server-name", help="The name in the server's certificate, if not the target's: turns TLS on.")
-@click.option("--offline", type=click.Path(path_type=Path, exists=True), help="A model's folder, instead of a server.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
-@fails_in_words
+@click.option(
+    "--tls-ca", type=click.Path(path_type=Path, exists=True), help="Authority's certificate (PEM). Turns TLS on."
+)
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path, exists=True), help="Client's certificate (PEM). Turns TLS on."
+)
+@click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Client's private key (PEM).")
+@click.option("--tls-server-name", help="Name in the server's certificate, if it is not the target's. Turns TLS on.")
+@click.option(
+    "--offline", type=click.Path(path_type=Path, exists=True), help="Ask the model in this folder, not a server."
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
+@prints_errors
 def predict(
     wait_seconds: float,
     tls_ca: Path | None,
@@ -63,9 +69,9 @@ def predict(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Add predictions to a file of rows, asking a server over gRPC.
+    """Add a server's predictions to a file of rows, over gRPC.
 
-    An output file appears when it is whole, or not at all; a pipe or device is written as the answers come.
+    An output file appears only when it is complete. A pipe or a device is written as the answers arrive.
     """
     from crossnet.components import interrupts
     from crossnet.components.formats import counted, duration
@@ -95,19 +101,19 @@ def predict(
 @root_option
 @click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
 @click.option("--serving-dir", type=click.Path(path_type=Path), help="[default: <root>/serving_models]")
-@click.option("--reason", default="", help="Why; kept beside the version.")
-@fails_in_words
+@click.option("--reason", default="", help="Why; recorded beside the version.")
+@prints_errors
 def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str) -> None:
     """Take the newest version out of service.
 
-    Servers go back to the one before within a poll.
+    Servers return to the version before it at their next poll.
     """
     from crossnet.components.files import FOLDER_NAME, is_folder_name
     from crossnet.components.pusher import roll_back
 
     if not is_folder_name(model_name):
-        raise click.BadParameter(f"a model's name has {FOLDER_NAME}; received '{model_name}'", param_hint="--model")
+        raise click.BadParameter(f"a model's name has {FOLDER_NAME}; received '{model_name}'.", param_hint="--model")
     folder = (serving_dir or root / "serving_models") / model_name
-    gone, back = roll_back(folder, reason)
-    click.echo(f"Version {gone} of `{model_name}` is out of service.")
-    click.echo(f"Version {back} is in service again." if back else "No version is in service now.")
+    removed, restored = roll_back(folder, reason)
+    click.echo(f"Version {removed} of `{model_name}` is out of service.")
+    click.echo(f"Version {restored} is in service again." if restored else "No version is in service now.")

@@ -1,4 +1,4 @@
-"""Commands to begin with: init, doctor."""
+"""Defines the commands that come before a first run: init, doctor."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from pathlib import Path
 
 import click
 
-from crossnet.pipeline.cli.options import fails_in_words
+from crossnet.pipeline.cli.options import prints_errors
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--label", required=True, help="The column to predict.")
 @click.option("--output", type=click.Path(path_type=Path), help="[default: the file's name with .toml, here]")
-@fails_in_words
+@prints_errors
 def init(file: Path, label: str, output: Path | None) -> None:
-    """Look at a CSV and write a commented config for it."""
-    from crossnet.pipeline.init import look_at, write_config
+    """Read the start of a CSV file and write a commented config for it."""
+    from crossnet.pipeline.init import profile_csv, write_config
 
     output = output or Path(f"{file.name.partition('.')[0]}.toml")
-    write_config(file, look_at(file, label), output)
+    write_config(file, profile_csv(file, label), output)
     click.echo(f"Wrote {output}. Next: crossnet run --config {output}")
 
 
 @click.command()
-@fails_in_words
+@prints_errors
 def doctor() -> int:
-    """Show what is installed, what is missing and how to mend it."""
+    """Show what is installed, what is missing and how to fix it."""
     from crossnet.pipeline.cli import screen
     from crossnet.pipeline.doctor import examine
 

@@ -176,7 +176,7 @@ def test_cli_predict_that_is_stopped_leaves_nothing_behind(tmp_path, number, cod
 def test_cli_run_with_force_wants_a_reason(crossnet, tmp_path, reason):
     done = crossnet("run", "--force", reason)
     assert done.exit_code == 2
-    assert "say why; the reason is recorded with the version" in done.stderr
+    assert "expected a reason, which is recorded with the version; received '" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
