@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import operator
 import tomllib
@@ -22,9 +21,10 @@ from crossnet.components.params.infra_validator import InfraValidatorParams
 from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
 from crossnet.components.params.pusher import PusherParams
 from crossnet.components.params.schema_gen import SchemaGenParams
-from crossnet.components.params.setting import setting
+from crossnet.components.params.setting import PathKind, setting
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.params.trainer import TrainerParams
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 SHIPPED = Path(__file__).parent / "configs"
 NONE = "none"
@@ -33,13 +33,6 @@ BOUNDS = (
     ("above", "above", operator.gt),
     ("at most", "most", operator.le),
     ("below", "below", operator.lt),
-)
-# Settings that hold a path: made absolute against the config file's folder, or the working directory for `--set`.
-PATHS = (
-    ("example_gen", "input"),
-    ("example_gen", "input_pattern"),
-    ("schema_gen", "schema_file"),
-    ("pusher", "serving_dir"),
 )
 
 
@@ -128,15 +121,18 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _make_absolute(values: dict[str, Any], folder: Path) -> None:
-    for section, key in PATHS:
+    """Makes the paths in `values` absolute: against the config file's folder, or the working directory for `--set`."""
+    for section, kind in _sections().items():
         table = values.get(section)
-        path = table.get(key) if isinstance(table, dict) else None
-        if isinstance(table, dict) and isinstance(path, str) and path:
-            table[key] = str(folder.absolute() / Path(path).expanduser())
-    trainer = values.get("trainer")
-    start = trainer.get("warm_start") if isinstance(trainer, dict) else None
-    if isinstance(trainer, dict) and isinstance(start, str) and start != NONE and not start.isdecimal():
-        trainer["warm_start"] = str(folder.absolute() / Path(start).expanduser())
+        if not isinstance(table, dict):
+            continue
+        for item in dataclasses.fields(kind):
+            path, holds = table.get(item.name), item.metadata["path"]
+            if holds is None or not isinstance(path, str) or not path:
+                continue
+            if holds is PathKind.MODEL and (path == NONE or path.isdecimal()):
+                continue
+            table[item.name] = str(folder.absolute() / Path(path).expanduser())
 
 
 def _apply(override: str, values: dict[str, Any], problems: list[str]) -> None:
@@ -172,7 +168,7 @@ def _build(kind: type[Any], values: Mapping[str, Any], prefix: str, problems: li
     for key, value in values.items():
         name = f"{prefix}{key}"
         if key not in known:
-            problems.append(f"Unknown setting `{name}`.{_nearest(name)}")
+            problems.append(f"Unknown setting `{name}`.{did_you_mean(name, setting_names())}")
         elif dataclasses.is_dataclass(hints[key]):
             if isinstance(value, Mapping):
                 chosen[key] = _build(typing.cast(type, hints[key]), value, f"{name}.", problems)
@@ -216,8 +212,7 @@ def _out_of_range(name: str, value: Any, rule: Mapping[str, Any]) -> Iterator[st
             yield from _out_of_range(name, item, rule)
     elif isinstance(value, str):
         if rule.get("choices") and value not in rule["choices"]:
-            guess = difflib.get_close_matches(value, rule["choices"], 1)
-            hint = f" Did you mean '{guess[0]}'?" if guess else ""
+            hint = did_you_mean(value, rule["choices"], quote="'")
             yield f"`{name}` must be one of {', '.join(rule['choices'])}. Received '{value}'.{hint}"
     elif isinstance(value, int | float) and not isinstance(value, bool):
         given = [(word, rule[key], fits) for word, key, fits in BOUNDS if rule.get(key) is not None]
@@ -234,16 +229,17 @@ def _describe(hint: Any) -> str:
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
 
 
+def _sections() -> dict[str, type[Any]]:
+    """Returns the dataclass of each section."""
+    hints = typing.get_type_hints(Config)
+    return {
+        item.name: hints[item.name] for item in dataclasses.fields(Config) if dataclasses.is_dataclass(hints[item.name])
+    }
+
+
 def setting_names() -> list[str]:
     """Returns every legal setting as `section.key`, and the sections."""
-    names = []
-    for item in dataclasses.fields(Config):
-        names.append(item.name)
-        if callable(item.default_factory):
-            names += [f"{item.name}.{inner.name}" for inner in dataclasses.fields(item.default_factory())]
+    names = [item.name for item in dataclasses.fields(Config)]
+    for section, kind in _sections().items():
+        names += [f"{section}.{item.name}" for item in dataclasses.fields(kind)]
     return names
-
-
-def _nearest(name: str) -> str:
-    guess = difflib.get_close_matches(name, setting_names(), 1)
-    return f" Did you mean `{guess[0]}`?" if guess else ""

@@ -14,6 +14,7 @@ from crossnet.components.networks.tfrs_cross import tfrs_problem
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
+from crossnet.pipeline.source_code import code_digests
 from crossnet.pipeline.store import Store
 
 
@@ -72,7 +73,7 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
             },
             "data": _data(step),
             "references": {name: _reference_digest(path) for name, path in references.items()},
-            "code": fp.code_digests(step.function.partition(":")[0]),
+            "code": code_digests(step.function.partition(":")[0]),
             "versions": fp.library_versions(step.libraries),
         }
         digest = fp.step_fingerprint(parts)

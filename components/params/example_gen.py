@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crossnet.components.params.setting import setting
+from crossnet.components.params.setting import PathKind, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,8 +12,12 @@ class ExampleGenParams:
     """Where rows come from and how they are split."""
 
     source: str = setting("synthetic", "where rows come from", choices=("synthetic", "csv", "parquet", "tfrecord"))
-    input: str = setting("", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst, .lz4)")
-    input_pattern: str = setting("", "instead of `input`: a path with {SPAN} and, if wanted, {VERSION}")
+    input: str = setting(
+        "", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst, .lz4)", path=PathKind.INPUT
+    )
+    input_pattern: str = setting(
+        "", "instead of `input`: a path with {SPAN} and, if wanted, {VERSION}", path=PathKind.INPUT
+    )
     span: int | None = setting(None, "the span to read; none: the newest", least=0)
     version: int | None = setting(None, "the version of that span; none: the newest", least=0)
     label: str = setting("y", "the column to predict")

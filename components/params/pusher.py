@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crossnet.components.files import FOLDER_NAME, is_folder_name
-from crossnet.components.params.setting import setting
+from crossnet.components.params.setting import PathKind, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class PusherParams:
     """Where a blessed model goes."""
 
     model_name: str = setting("crossnet", "the folder's name, and the name clients ask for")
-    serving_dir: str = setting("", "the folder that servers watch; empty: <root>/serving_models")
+    serving_dir: str = setting("", "the folder that servers watch; empty: <root>/serving_models", path=PathKind.OUTPUT)
 
     def problems(self) -> list[str]:
         """Returns what does not fit together."""

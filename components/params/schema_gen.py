@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crossnet.components.params.setting import setting
+from crossnet.components.params.setting import PathKind, setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaGenParams:
     """Where the schema comes from."""
 
-    schema_file: str = setting("", "a reviewed schema.pbtxt, relative to the config file; empty: infer it")
+    schema_file: str = setting(
+        "", "a reviewed schema.pbtxt, relative to the config file; empty: infer it", path=PathKind.INPUT
+    )
     reference: str = setting(
         "none", "last_blessed: judge the data by the last blessed run's schema", choices=("none", "last_blessed")
     )

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from enum import Enum
 from typing import Any
+
+
+class PathKind(Enum):
+    """What a setting that holds a path names.
+
+    A relative path is relative to the config file. What is read from outside enters a fingerprint by its content.
+    """
+
+    INPUT = "what the step reads"
+    MODEL = "a model that the step reads, unless the setting is a version's number or none"
+    OUTPUT = "where the step writes"
 
 
 def setting(
@@ -15,6 +27,7 @@ def setting(
     above: float | None = None,
     most: float | None = None,
     below: float | None = None,
+    path: PathKind | None = None,
 ) -> Any:
     """Returns a dataclass field with its documentation and range.
 
@@ -23,6 +36,7 @@ def setting(
       doc: Meaning and unit, one line.
       choices: All legal values of a text setting.
       least, above, most, below: Bounds of a number (and of each number in a tuple); a number must also be finite.
+      path: What the path names, for a setting that holds one; None: it holds none.
     """
-    metadata = {"doc": doc, "choices": choices, "least": least, "above": above, "most": most, "below": below}
-    return dataclasses.field(default=default, metadata=metadata)
+    bounds = {"least": least, "above": above, "most": most, "below": below}
+    return dataclasses.field(default=default, metadata={"doc": doc, "choices": choices, "path": path, **bounds})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crossnet.components.params.setting import setting
+from crossnet.components.params.setting import PathKind, setting
 
 OPTIMIZERS = ("adam", "adagrad", "sgd", "rmsprop")
 
@@ -35,7 +35,9 @@ class TrainerParams:
     embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)
     early_stopping_patience: int | None = setting(None, "epochs without a lower eval loss; none: go on", least=1)
     checkpoint_every: int = setting(10, "epochs between checkpoints", least=1)
-    warm_start: str = setting("none", "none, a version in service, or the path of an exported model")
+    warm_start: str = setting(
+        "none", "none, a version in service, or the path of an exported model", path=PathKind.MODEL
+    )
     cache_mib: int = setting(1024, "parsed rows are held in memory up to this many MiB, else streamed", least=0)
     warmup_records: int = setting(100, "train rows in the model's warm-up file", least=0, most=1000)
     tensorboard: bool = setting(False, "write logs for TensorBoard; needs the extra `board`")

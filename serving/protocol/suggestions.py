@@ -15,13 +15,14 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:
+def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "", quote: str = "`") -> str:
     """Returns " Did you mean `x`?", with a blank in front, or "" where no known name is like `name`.
 
     Args:
       name: As it was received.
       known: The names that would be right.
       prefix: Put before the suggested name, such as `--`.
+      quote: Put around it: "`" for names, "'" for values.
     """
     near = nearest(name, known)
-    return f" Did you mean `{prefix}{near}`?" if near else ""
+    return f" Did you mean {quote}{prefix}{near}{quote}?" if near else ""

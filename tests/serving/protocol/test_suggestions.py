@@ -21,6 +21,10 @@ def test_a_prefix_stands_before_the_suggestion():
     assert did_you_mean("prot", ["port", "host"], prefix="--") == " Did you mean `--port`?"
 
 
+def test_a_value_is_quoted_as_asked():
+    assert did_you_mean("adm", ["adam", "sgd"], quote="'") == " Did you mean 'adam'?"
+
+
 def test_nearest_takes_the_most_alike():
     assert nearest("miles", ["mile", "miless", "smiles"]) in ("miless", "smiles")
     assert nearest("abc", ["xyz"]) is None
