@@ -1,4 +1,4 @@
-"""`crossnet compare`: the article's table over several seeds, trained and judged by the pipeline's own components.
+"""Trains every model from several seeds and compares them in one table.
 
 One seed tells little: the article's Dense [3, 3, 3] dies in about half of all runs (every relu is off, and it predicts
 the mean), and one printed run of it did. So each model is trained from several seeds on the same rows, and the table
@@ -8,6 +8,7 @@ shows the median, the range, and how many runs collapsed.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import shutil
 import statistics
@@ -17,18 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
-from crossnet.components.artifacts.examples import Examples
-from crossnet.components.artifacts.schema import Schema
-from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import DataAnomalyError, DivergedError
 from crossnet.components.files import write_json
-from crossnet.components.formats import aligned, counted, duration, number
+from crossnet.components.formats import aligned, counted, number
 from crossnet.components.params.evaluator import EvaluatorParams
-from crossnet.components.params.networks import CrossLayerParams, DenseParams
-from crossnet.components.params.schema_gen import SchemaGenParams
-from crossnet.components.params.statistics_gen import StatisticsGenParams
-from crossnet.pipeline.config import Config
+from crossnet.pipeline.config import NONE, Config
+from crossnet.pipeline.execution import call_component
+from crossnet.pipeline.graph import Step, build_graph, model_kind
 
 STRONG_DENSE = "strong_dense"
 # A run that is hardly better than the train mean has learned nothing.
@@ -76,6 +75,80 @@ class _Runs:
         self.seconds.append(seconds)
 
 
+class _Graph:
+    """Runs the steps of the graph, up to the Evaluator, in folders that are removed in the end.
+
+    Args:
+      config: All settings; what refers to earlier runs is left out, and the Evaluator has no rules.
+      work: An empty folder.
+      strong_units: Hidden layers of a second, larger Dense net; none: there is no second.
+
+    Attributes:
+      trainers: By model, its step.
+    """
+
+    def __init__(self, config: Config, work: Path, strong_units: Sequence[int]) -> None:
+        alone = dataclasses.replace(
+            config,
+            schema_gen=dataclasses.replace(config.schema_gen, reference=NONE),
+            trainer=dataclasses.replace(config.trainer, warm_start=NONE),
+            evaluator=EvaluatorParams(min_improvement=None, non_inferiority_margin=None, num_bootstrap=100),
+        )
+        self._steps = build_graph(alone)
+        self._work = work
+        self._made: dict[str, Artifact] = {}
+        self.trainers = {model_kind(step.name): step for step in self._steps if step.output is Model}
+        if strong_units:
+            units = dataclasses.replace(config.dense, units=tuple(strong_units))
+            dense = self.trainers.get("dense") or _dense_trainer(alone)
+            self.trainers[STRONG_DENSE] = dataclasses.replace(
+                dense, name=f"trainer_{STRONG_DENSE}", settings={**dense.settings, "architecture": units}
+            )
+
+    def prepare(self) -> Mapping[str, int]:
+        """Makes the rows, once for all runs, and checks them as a run does. Returns the number of rows by split.
+
+        Raises:
+          DataAnomalyError: The data breaks its schema.
+        """
+        for step in itertools.takewhile(lambda step: step.output is not Model, self._steps):
+            artifact = self._call(step, step.name)
+            if not artifact.passes():
+                raise DataAnomalyError(str(artifact.outcome().error))
+        return self._made["example_gen"].counts
+
+    def train(self, model: str, seed: int) -> Model:
+        """Trains one model from one seed."""
+        step = self.trainers[model]
+        params = dataclasses.replace(step.settings["params"], seed=seed)
+        made = self._call(dataclasses.replace(step, settings={**step.settings, "params": params}), f"{model}-{seed}")
+        assert isinstance(made, Model)
+        return made
+
+    def evaluate(self, models: Sequence[str], seed: int) -> Mapping[str, Mapping[str, Any]]:
+        """Returns the metrics of the models that were trained last, and of the mean predictor."""
+        step = next(step for step in self._steps if step.output is Evaluation)
+        trained = {**step.inputs, "models": tuple(self.trainers[model].name for model in models)}
+        evaluation = self._call(dataclasses.replace(step, inputs=trained), f"evaluation-{seed}")
+        assert isinstance(evaluation, Evaluation)
+        metrics = evaluation.metrics
+        shutil.rmtree(evaluation.path)
+        return metrics
+
+    def _call(self, step: Step, folder: str) -> Artifact:
+        output_dir = self._work / folder
+        output_dir.mkdir()
+        references = dict.fromkeys(step.references)
+        self._made[step.name] = call_component(step, self._made, output_dir=output_dir, references=references)
+        return self._made[step.name]
+
+
+def _dense_trainer(config: Config) -> Step:
+    """Returns the step that trains the Dense baseline, of a config that does not name it."""
+    graph = build_graph(dataclasses.replace(config, models=("dense",)))
+    return next(step for step in graph if step.output is Model)
+
+
 def compare(
     config: Config,
     *,
@@ -97,65 +170,21 @@ def compare(
       DataAnomalyError: The data breaks its schema.
       DivergedError: Every run of every model did.
     """
-    import tf_keras
-
-    from crossnet.components.evaluator import evaluate_models
-    from crossnet.components.trainer import train_model
-
-    architectures: dict[str, CrossLayerParams | DenseParams] = {kind: getattr(config, kind) for kind in config.models}
-    if strong_units:
-        architectures[STRONG_DENSE] = dataclasses.replace(config.dense, units=tuple(strong_units))
     numbers = tuple(range(config.trainer.seed, config.trainer.seed + seeds))
-    rules = EvaluatorParams(min_improvement=None, non_inferiority_margin=None, num_bootstrap=100)
-    runs = {name: _Runs() for name in (MEAN_PREDICTOR, *architectures)}
     work = output_dir / ".tmp-work"
     work.mkdir(parents=True)
     try:
-        examples, statistics_, schema = _prepare(config, work)
-        for seed in numbers:
-            models = {}
-            for name, architecture in architectures.items():
-                start = time.perf_counter()
-                try:
-                    models[name] = train_model(
-                        examples,
-                        schema,
-                        statistics_,
-                        output_dir=_folder(work, f"{name}-{seed}"),
-                        params=dataclasses.replace(config.trainer, seed=seed, warm_start="none"),
-                        kind="dense" if name == STRONG_DENSE else name,
-                        architecture=architecture,
-                    )
-                except DivergedError as error:  # which is a result too
-                    diverged = error
-                    runs[name].add(0, math.inf, math.inf, time.perf_counter() - start)
-                    progress(f"seed {seed}: {name} diverged. {error}")
-                    continue
-                progress(f"seed {seed}: {name} trained in {duration(models[name].properties['train_seconds'])}")
-            if not models:
-                continue
-            folder = _folder(work, f"evaluation-{seed}")
-            metrics = evaluate_models(examples, schema, models, output_dir=folder, params=rules).metrics
-            for name in (*models, MEAN_PREDICTOR):
-                found = metrics[name]
-                runs[name].add(
-                    found["num_parameters"],
-                    _number(found["train_rmse"]),
-                    _number(found["eval_rmse"]),
-                    models[name].properties["train_seconds"] if name in models else 0.0,
-                )
-            shutil.rmtree(folder)
-            tf_keras.backend.clear_session()
+        graph = _Graph(config, work, strong_units)
+        counts = graph.prepare()
+        runs = _train_all(graph, numbers, progress)
     finally:
         shutil.rmtree(work)
-    if not runs[MEAN_PREDICTOR].eval_rmse:
-        raise diverged
     rows = {name: _summary(run, runs[MEAN_PREDICTOR]) for name, run in runs.items()}
     labels = {name: f"dense {list(strong_units)}" if name == STRONG_DENSE else name for name in rows}
     article = is_article(dataclasses.asdict(config.example_gen))
-    text = render(rows, labels, examples.counts, numbers, article)
+    text = render(rows, labels, counts, numbers, article)
     trainer = dataclasses.asdict(config.trainer)
-    facts = {"rows": rows, "seeds": numbers, "trainer": trainer, "examples": dict(examples.counts)}
+    facts = {"rows": rows, "seeds": numbers, "trainer": trainer, "examples": dict(counts)}
     if article:
         facts["article_rmse"] = {
             where: {kind: math.sqrt(loss) for kind, loss in losses.items()} for where, losses in ARTICLE_LOSSES.items()
@@ -163,6 +192,40 @@ def compare(
     write_json(output_dir / "compare.json", facts)
     (output_dir / "compare.txt").write_text(text + "\n", encoding="utf-8")
     return Comparison(output_dir, rows, numbers, text)
+
+
+def _train_all(graph: _Graph, seeds: Sequence[int], progress: Callable[[str], None]) -> dict[str, _Runs]:
+    """Returns the runs of every model, and of the mean predictor.
+
+    Raises:
+      DivergedError: Every run of every model did.
+    """
+    import tf_keras
+
+    runs = {name: _Runs() for name in (MEAN_PREDICTOR, *graph.trainers)}
+    for seed in seeds:
+        seconds: dict[str, float] = {}
+        for name in graph.trainers:
+            start = time.perf_counter()
+            try:
+                seconds[name] = graph.train(name, seed).properties["train_seconds"]
+            except DivergedError as error:  # which is a result too
+                diverged = error
+                runs[name].add(0, math.inf, math.inf, time.perf_counter() - start)
+                progress(f"seed {seed}: {name} diverged. {error}")
+                continue
+            progress(f"seed {seed}: {name} trained in {seconds[name]:.1f} s")
+        if not seconds:
+            continue
+        metrics = graph.evaluate([*seconds], seed)
+        for name in (*seconds, MEAN_PREDICTOR):
+            found = metrics[name]
+            rmse = _number(found["train_rmse"]), _number(found["eval_rmse"])
+            runs[name].add(found["num_parameters"], *rmse, seconds.get(name, 0.0))
+        tf_keras.backend.clear_session()
+    if not runs[MEAN_PREDICTOR].eval_rmse:
+        raise diverged
+    return runs
 
 
 def is_article(example_gen: Mapping[str, Any]) -> bool:
@@ -206,32 +269,6 @@ def render(
             dead = " (dense is dead: it predicts the mean)" if where == "its printed run" else ""
             lines.append(f"  {where}: {', '.join(roots)}{dead}")
     return "\n".join(lines)
-
-
-def _prepare(config: Config, work: Path) -> tuple[Examples, Statistics, Schema]:
-    """Makes the rows, once for all runs, and checks them as a run does."""
-    from crossnet.components.example_gen import generate_examples
-    from crossnet.components.example_validator import validate_examples
-    from crossnet.components.schema_gen import infer_schema
-    from crossnet.components.statistics_gen import generate_statistics
-
-    statistics_params: StatisticsGenParams = config.statistics_gen
-    schema_params: SchemaGenParams = dataclasses.replace(config.schema_gen, reference="none")
-    examples = generate_examples(output_dir=_folder(work, "examples"), params=config.example_gen)
-    found = generate_statistics(examples, output_dir=_folder(work, "statistics"), params=statistics_params)
-    schema = infer_schema(examples, found, output_dir=_folder(work, "schema"), params=schema_params)
-    anomalies = validate_examples(
-        examples, found, schema, output_dir=_folder(work, "anomalies"), params=config.example_validator
-    )
-    if anomalies.has_errors:
-        raise DataAnomalyError(anomalies.summary)
-    return examples, found, schema
-
-
-def _folder(work: Path, name: str) -> Path:
-    folder = work / name
-    folder.mkdir()
-    return folder
 
 
 def _number(value: float | None) -> float:
