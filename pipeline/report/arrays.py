@@ -1,4 +1,7 @@
-"""What a report draws, as arrays and without TensorFlow: predictions, residuals by feature, distributions."""
+"""Prepares the arrays that the report draws: predictions, residuals, distributions.
+
+It works without TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +18,29 @@ from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.statistics.columns import custom_number
 from crossnet.components.statistics.values import UNIQUE
 from crossnet.pipeline.report.charts import Bands, Density, Steps
+from crossnet.serving.protocol.dtypes import Array
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-Array = np.ndarray[Any, Any]
 
-MOST_ROWS = 200_000  # eval rows that the pictures of predictions and residuals are made of
+MAX_EVAL_ROWS = 200_000  # shown in the charts of predictions and residuals
 READ_ROWS = 50_000
-CELLS = 60  # of predicted against actual, in each direction
-MARGIN = 0.05  # shown beyond the labels, as a share of their range
+CELLS = 60  # of the chart of predicted against actual, in each direction
+MARGIN = 0.05  # space beyond the labels, as a share of their range
 GROUPS = 20  # of a numeric feature, in the residuals by feature; fewer where a group would have few rows
 ROWS_PER_GROUP = 20
-MOST_BUCKETS = 100  # of a histogram
+MAX_BUCKETS = 100  # of a histogram
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Labels and predictions of the eval rows that the pictures show.
+    """Labels and predictions of the eval rows that the charts show.
 
     Attributes:
       labels: float32 (rows,).
       predictions: By model, float32 (rows,).
-      total: Rows of the whole split; more than shown where the split is large.
+      total: Number of rows of the whole split.
     """
 
     labels: Array
@@ -46,20 +49,22 @@ class Scored:
 
 
 def scored_rows(evaluation: Evaluation) -> Scored | None:
-    """Returns the first `MOST_ROWS` eval rows; None where the Evaluator kept none."""
+    """Returns the first `MAX_EVAL_ROWS` eval rows; None where the Evaluator kept none."""
     try:
         labels = np.load(labels_file(evaluation.path), mmap_mode="r")
         files = {name: predictions_file(evaluation.path, name) for name in evaluation.metrics}
         predictions = {
-            name: np.array(np.load(file, mmap_mode="r")[:MOST_ROWS]) for name, file in files.items() if file.is_file()
+            name: np.array(np.load(file, mmap_mode="r")[:MAX_EVAL_ROWS])
+            for name, file in files.items()
+            if file.is_file()
         }
     except (OSError, ValueError):
         return None
-    return Scored(np.array(labels[:MOST_ROWS]), predictions, len(labels))
+    return Scored(np.array(labels[:MAX_EVAL_ROWS]), predictions, len(labels))
 
 
 def density(labels: Array, predictions: Array) -> Density:
-    """Counts pairs of label and prediction on a square grid that spans the labels and a little more."""
+    """Counts pairs of label and prediction in the cells of a square grid over the range of the labels."""
     finite = np.isfinite(labels)
     low, high = (float(labels[finite].min()), float(labels[finite].max())) if finite.any() else (0.0, 1.0)
     room = MARGIN * (high - low) or 0.5
@@ -69,15 +74,15 @@ def density(labels: Array, predictions: Array) -> Density:
 
 
 def residual_bands(
-    examples: Examples, residuals: Array, features: Sequence[str], *, most_names: int = 12
+    examples: Examples, residuals: Array, features: Sequence[str], *, max_names: int = 12
 ) -> Iterator[Bands]:
-    """Yields, for each feature, how the residuals of the eval split's first rows spread along it.
+    """Yields, for each feature, the spread of the residuals by groups of its values.
 
     Args:
       examples: The rows, in the order of `residuals`.
       residuals: float (rows,), prediction minus label.
       features: Names of the features.
-      most_names: The most frequent values of a text feature that are shown.
+      max_names: How many values of a text feature are shown, the most frequent ones.
     """
     from crossnet.components.records.dataset import read_columns
 
@@ -85,7 +90,7 @@ def residual_bands(
     rows = 0
     for batch in read_columns(examples, "eval", batch_size=READ_ROWS, columns=list(features)):
         for name, column in batch.items():
-            if column.lengths is not None:  # several values per row: not along one axis
+            if column.lengths is not None:  # several values per row do not fit on one axis
                 parts.pop(name, None)
             elif name in parts:
                 number = column.present is not None and column.values.dtype != object
@@ -98,10 +103,10 @@ def residual_bands(
         if batches:
             values = np.concatenate(batches)[: len(residuals)]
             named = values.dtype == object
-            yield (_text_bands if named else _number_bands)(name, values, residuals[: len(values)], most_names)
+            yield (_text_bands if named else _number_bands)(name, values, residuals[: len(values)], max_names)
 
 
-def _number_bands(name: str, values: Array, residuals: Array, most_names: int) -> Bands:
+def _number_bands(name: str, values: Array, residuals: Array, max_names: int) -> Bands:
     values = values.astype(np.float64)
     finite = np.isfinite(values)
     distinct = np.unique(values[finite])
@@ -117,9 +122,9 @@ def _number_bands(name: str, values: Array, residuals: Array, most_names: int) -
     return _bands(name, at, (), [residuals[mask] for mask in members])
 
 
-def _text_bands(name: str, values: Array, residuals: Array, most_names: int) -> Bands:
+def _text_bands(name: str, values: Array, residuals: Array, max_names: int) -> Bands:
     distinct, groups, counts = np.unique(values, return_inverse=True, return_counts=True)
-    chosen = np.argsort(-counts, kind="stable")[:most_names]
+    chosen = np.argsort(-counts, kind="stable")[:max_names]
     names = tuple(distinct[i].decode("utf-8", "replace") or "(missing)" for i in chosen)
     return _bands(name, np.empty(0), names, [residuals[groups == i] for i in chosen])
 
@@ -136,7 +141,7 @@ def _bands(name: str, at: Array, names: tuple[str, ...], groups: Sequence[Array]
 
 @dataclass(frozen=True)
 class ColumnView:
-    """A column of the data as its statistics tell it.
+    """Statistics of one column.
 
     Attributes:
       name, type: As recorded.
@@ -152,18 +157,18 @@ class ColumnView:
     values: Sequence[tuple[str, Mapping[str, float]]]
 
 
-def column_views(statistics: Statistics, splits: Sequence[str], *, most_values: int = 8) -> list[ColumnView]:
+def column_views(statistics: Statistics, splits: Sequence[str], *, max_values: int = 8) -> list[ColumnView]:
     """Returns every column's statistics, in the order of the train split."""
     found: dict[str, dict[str, statistics_pb2.FeatureNameStatistics]] = {}
     for split in splits:
         for dataset in statistics.proto(split).datasets:
             for column in dataset.features:
                 found.setdefault(column.path.step[0] if column.path.step else column.name, {})[split] = column
-    return [_column_view(name, by_split, most_values) for name, by_split in found.items()]
+    return [_column_view(name, by_split, max_values) for name, by_split in found.items()]
 
 
 def _column_view(
-    name: str, by_split: Mapping[str, statistics_pb2.FeatureNameStatistics], most_values: int
+    name: str, by_split: Mapping[str, statistics_pb2.FeatureNameStatistics], max_values: int
 ) -> ColumnView:
     splits, numbers = {}, {}
     shares: dict[str, dict[str, float]] = {}
@@ -185,7 +190,7 @@ def _column_view(
             numbers[split] = steps
     first = next(iter(by_split.values()))
     kind = first.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[first.type].name.lower()
-    ordered = sorted(shares.items(), key=lambda item: -max(item[1].values()))[:most_values]
+    ordered = sorted(shares.items(), key=lambda item: -max(item[1].values()))[:max_values]
     return ColumnView(name, kind, splits, numbers, ordered)
 
 
@@ -199,7 +204,7 @@ def _steps(stats: statistics_pb2.NumericStatistics) -> Steps | None:
                 edges = np.array([edges[0] - 0.5, edges[0] + 0.5])
                 return Steps(edges, np.ones(1))
             counts = np.array([bucket.sample_count for bucket in buckets])
-            joined = np.arange(0, len(counts), -(-len(counts) // MOST_BUCKETS))
+            joined = np.arange(0, len(counts), -(-len(counts) // MAX_BUCKETS))
             counts, edges = np.add.reduceat(counts, joined), np.append(edges[joined], edges[-1])
             return Steps(edges, counts / max(1.0, counts.sum()) / np.diff(edges))
     return None

@@ -1,4 +1,4 @@
-"""The report's charts: each is a function from arrays to one SVG picture, drawn with `crossnet.pipeline.report.svg`."""
+"""Draws the report's charts from arrays as SVG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossnet.pipeline.report.svg import Array, Axis, Drawing, coordinate, linear_axis, log_axis, polyline, spread
+from crossnet.pipeline.report.svg import Axis, Drawing, coordinate, linear_axis, log_axis, polyline, spread
+from crossnet.serving.protocol.dtypes import Array
 
 MAX_POINTS = 600  # of a curve; more than the page has pixels for
 LABEL_GAP = 14  # between the labels of two curves
@@ -21,10 +22,10 @@ class Series:
     """One curve.
 
     Attributes:
-      name: Written at its end; empty: nothing is.
-      css: Class that gives it colour and dashes.
+      name: Written at the curve's end; may be empty.
+      css: CSS class of its colour and dashes.
       x, y: float64 (points,); NaN is a gap.
-      hollow: bool (points,): marks drawn as rings; None: a curve without marks.
+      hollow: bool (points,), whether a point is marked by a ring or a dot; None for a curve without marks.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Density:
-    """How many pairs fall into each cell of a grid.
+    """Numbers of pairs in the cells of a grid.
 
     Attributes:
       counts: int64 (cells in x, cells in y).
@@ -56,8 +57,8 @@ class Bands:
 
     Attributes:
       name: Of the other quantity.
-      at: float64 (groups,): where each group stands, or () where the groups have names.
-      names: Names of the groups, or () where they stand on a scale.
+      at: float64 (groups,), each group's value on the axis; empty where groups have names.
+      names: Names of the groups; empty where they have values.
       low, middle, high: float64 (groups,).
     """
 
@@ -87,12 +88,12 @@ def line_chart(
     height: float,
     x_ticks: Sequence[tuple[float, str]] | None = None,
 ) -> str:
-    """Returns curves over a logarithmic axis, with their names at their ends.
+    """Returns curves on a logarithmic axis, each with its name at its end.
 
     Args:
-      series: The curves; values that a logarithm does not have are gaps.
-      title: What the chart shows, for those who do not see it.
-      x_ticks: Value and label of the ticks in x; None: round numbers.
+      series: The curves; values without a logarithm are gaps.
+      title: What the chart shows, read by screen readers.
+      x_ticks: Value and label of each tick in x; None for round numbers.
     """
     drawing = Drawing(width, height, title)
     room = max((len(one.name) for one in series), default=0) * CHARACTER + 14
@@ -120,7 +121,7 @@ def line_chart(
 
 
 def _thin(xs: Array, ys: Array) -> tuple[Array, Array]:
-    """Returns at most `MAX_POINTS` points that look the same: of each stretch, its lowest and highest."""
+    """Returns at most `MAX_POINTS` points that look the same: the lowest and highest of each stretch."""
     if len(xs) <= MAX_POINTS:
         return xs, ys
     keep = {0, len(xs) - 1}
@@ -139,14 +140,14 @@ def _thin(xs: Array, ys: Array) -> tuple[Array, Array]:
 def density_chart(
     density: Density, title: str, *, x_label: str, y_label: str, css: str, deciles: Sequence[tuple[float, float]] = ()
 ) -> str:
-    """Returns a grid in which a stronger cell holds more pairs, with the line on which both are equal.
+    """Returns a grid whose stronger cells hold more pairs, with a line where x and y are equal.
 
-    Cells of one shade are one path, so that the picture stays small whatever the number of pairs.
+    All cells of one shade are one path, so that the SVG stays small.
 
     Args:
       density: The counts.
-      title: What the chart shows, for those who do not see it.
-      css: Class that gives the colour.
+      title: What the chart shows, read by screen readers.
+      css: CSS class of the colour.
       deciles: Means of groups of rows, drawn as rings.
     """
     drawing = Drawing(340, 320, title)
@@ -174,13 +175,13 @@ def density_chart(
 
 
 def band_chart(bands: Bands, limits: tuple[float, float], title: str, *, css: str) -> str:
-    """Returns median and 5–95 % band of a residual along a number, or by named group.
+    """Returns the median and the 5–95 % band of a residual by groups.
 
     Args:
       bands: The groups.
       limits: Lowest and highest residual shown, the same for all features so that they compare.
-      title: What the chart shows, for those who do not see it.
-      css: Class that gives the colour.
+      title: What the chart shows, read by screen readers.
+      css: CSS class of the colour.
     """
     if bands.names:
         return _named_bands(bands, limits, title, css)
@@ -218,7 +219,7 @@ def _named_bands(bands: Bands, limits: tuple[float, float], title: str, css: str
 
 
 def histogram(train: Steps | None, eval_: Steps | None, title: str) -> str:
-    """Returns two distributions of one number, train filled and eval as a line, each of area one."""
+    """Returns two histograms of one number, train filled and eval as a line, each of area one."""
     drawing = Drawing(300, 116, title)
     given = [steps for steps in (train, eval_) if steps is not None and len(steps.heights)]
     edges = np.concatenate([steps.edges for steps in given]) if given else np.empty(0)
@@ -241,11 +242,11 @@ def _outline(steps: Steps, x: Axis, y: Axis) -> str:
 
 
 def value_bars(values: Sequence[tuple[str, float, float]], title: str) -> str:
-    """Returns the shares of a text column's most frequent values: train as a bar, eval as a stroke.
+    """Returns shares of a text column's most frequent values: train as bars, eval as strokes.
 
     Args:
       values: Value, share in train and share in eval, each 0 to 1.
-      title: What the chart shows, for those who do not see it.
+      title: What the chart shows, read by screen readers.
     """
     labels = [shorten(value, 16) or "(empty)" for value, _, _ in values]
     bottom = 4 + 18 * len(values)
@@ -265,5 +266,5 @@ def value_bars(values: Sequence[tuple[str, float, float]], title: str) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Returns `text` with no more than `length` characters."""
+    """Returns `text`, cut with an ellipsis to at most `length` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"

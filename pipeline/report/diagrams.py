@@ -1,4 +1,4 @@
-"""Pictures without axes: a matrix as a heat map, and the graph of steps."""
+"""Draws a matrix as a heat map, and the graph of steps."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossnet.pipeline.report.charts import CHARACTER, shorten
-from crossnet.pipeline.report.svg import Array, Drawing, coordinate
+from crossnet.pipeline.report.svg import Drawing, coordinate
+from crossnet.serving.protocol.dtypes import Array
 
-MAX_NUMBERS = 12  # rows up to which a heat map writes its values
-MAX_ROWS = 40
+MAX_NUMBERED_ROWS = 12  # of a heat map that writes its values
+MAX_MATRIX_ROWS = 40
 MAX_NAME = 18
 
 NODE_WIDTH, NODE_HEIGHT = 118, 38
@@ -20,15 +21,19 @@ COLUMN, ROW = 126, 62
 
 
 def heat_map(matrix: Array, rows: Sequence[str], columns: Sequence[str], title: str) -> str:
-    """Returns a matrix as coloured cells: one hue above zero, another below, paler towards it.
+    """Returns a matrix as coloured cells: one hue above zero, another below, paler near zero.
 
     Args:
       matrix: float64 (rows, columns); NaN cells stay empty.
       rows, columns: Names.
-      title: What the matrix is, for those who do not see it.
+      title: What the matrix shows, read by screen readers.
     """
-    matrix, rows, columns = matrix[:MAX_ROWS, :MAX_ROWS], rows[:MAX_ROWS], columns[:MAX_ROWS]
-    size = 54 if len(columns) <= 6 else 36 if len(columns) <= MAX_NUMBERS else 16
+    matrix, rows, columns = (
+        matrix[:MAX_MATRIX_ROWS, :MAX_MATRIX_ROWS],
+        rows[:MAX_MATRIX_ROWS],
+        columns[:MAX_MATRIX_ROWS],
+    )
+    size = 54 if len(columns) <= 6 else 36 if len(columns) <= MAX_NUMBERED_ROWS else 16
     left = max((len(shorten(name, MAX_NAME)) for name in rows), default=0) * CHARACTER + 12
     longest = max((len(shorten(name, MAX_NAME)) for name in columns), default=0) * CHARACTER
     slanted = longest > size - 4
@@ -54,7 +59,7 @@ def heat_map(matrix: Array, rows: Sequence[str], columns: Sequence[str], title: 
             drawing.rect(x, y, size - 1, size - 1, "cell-base")
             hue = "cell-above" if value >= 0 else "cell-below"
             drawing.rect(x, y, size - 1, size - 1, hue, style=f"opacity:{depth:.3f}")
-            if len(columns) <= MAX_NUMBERS:
+            if len(columns) <= MAX_NUMBERED_ROWS:
                 css = "cell-number strong" if depth > 0.55 else "cell-number"
                 drawing.text(x + size / 2 - 0.5, y + size / 2 + 4, _cell(value, size), css, anchor="middle")
     return str(drawing)
@@ -68,7 +73,7 @@ def _cell(value: float, size: float) -> str:
 
 @dataclass(frozen=True)
 class Node:
-    """A step in the picture: its name, its status (ran, reused, failed, skipped) and a second line of text."""
+    """A step in the graph: its name, its status (ran, reused, failed, skipped) and a second line of text."""
 
     name: str
     status: str
@@ -78,12 +83,12 @@ class Node:
 def step_graph(nodes: Sequence[Node], needs: Mapping[str, Sequence[str]], title: str) -> str:
     """Returns the steps from top to bottom, each below all that it needs.
 
-    Arrows that follow from others are left out.
+    An arrow that other arrows imply is left out.
 
     Args:
       nodes: The steps, in an order in which each comes after what it needs.
       needs: Step to the steps that must come before it.
-      title: What the graph shows, for those who do not see it.
+      title: What the graph shows, read by screen readers.
     """
     names = [node.name for node in nodes]
     before: dict[str, set[str]] = {}  # all that a step needs, directly or not

@@ -1,7 +1,7 @@
-"""A run as one HTML page that needs nothing else: no network, no script; and an index over all runs.
+"""Writes a run's report and the index of all runs as HTML.
 
-The pages work in light, in the dark, on a phone and on paper. Whatever a run lacks, because it failed or was stopped,
-is named where it would stand.
+A page is one file without scripts that loads nothing. It works in light and dark, on a phone and on paper. Where a run
+lacks something, because it failed or was stopped, the page says so.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT_FILE = "report.html"
 INDEX_FILE = "index.html"
-MOST_REASONS = 12
-MOST_TEXT = 100_000  # characters of a text from the run, such as its settings
-MOST_NAME = 80  # of a name or a value from the data
+MAX_REASONS = 12
+MAX_CONFIG_CHARACTERS = 100_000
+MAX_NAME_CHARACTERS = 80  # of a name or a value from the data
 
 
 def write_report(store: Store, run: str) -> Path:
@@ -64,14 +64,14 @@ def write_report(store: Store, run: str) -> Path:
             steps=sections.steps(loaded),
             lineage=lineage(loaded, store),
             changed=changed_settings(loaded.settings),
-            config_text=loaded.config_text[:MOST_TEXT],
+            config_text=loaded.config_text[:MAX_CONFIG_CHARACTERS],
         )
     )
     return _write(store.runs / loaded.name / REPORT_FILE, page)
 
 
 def write_index(store: Store) -> Path:
-    """Writes `runs/index.html`, a table of all runs with their RMSE over time, and returns its path."""
+    """Writes `runs/index.html`, a table of all runs and their RMSE over time, and returns its path."""
     runs = [_index_entry(store, name) for name in store.run_names()]
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry in reversed(runs):  # the oldest first
@@ -84,7 +84,7 @@ def write_index(store: Store) -> Path:
 
 
 def _write(path: Path, page: str) -> Path:
-    """Writes by one rename, so that a reader never sees half a page."""
+    """Writes a page by renaming a finished file, so that a reader never sees half of it."""
     temporary = path.with_name(f".tmp-{path.name}")
     temporary.write_text(page, encoding="utf-8")
     return temporary.replace(path)
@@ -107,7 +107,7 @@ def _environment() -> Environment:
         "duration": duration,
         "counted": counted,
         "prose": _prose,
-        "short": lambda text: charts.shorten(str(text), MOST_NAME),
+        "short": lambda text: charts.shorten(str(text), MAX_NAME_CHARACTERS),
         "moment": _moment,
         "picture": Markup,
         "css": sections.css,
@@ -116,14 +116,14 @@ def _environment() -> Environment:
 
 
 def _prose(text: str) -> Markup:
-    """Returns text as HTML, with what stands in backticks as code."""
+    """Returns text as HTML, in which text between backticks is code."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _moment(text: str) -> str:
-    """Returns an ISO 8601 time to the second, as people read it."""
+    """Returns an ISO 8601 time as people read it, to the second."""
     return datetime.datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -152,15 +152,15 @@ def _headline(run: Run) -> dict[str, str]:
         lead = f"`{champion}` passed every rule and was pushed as version {version}."
         return {"word": "BLESSED", "css": "good", "lead": lead}
     if record.exit_code:
-        lead = f"`{champion}` passed every rule of the Evaluator, but not the trial in a server. Nothing was pushed."
+        lead = f"`{champion}` passed every rule of the Evaluator, but not InfraValidator. Nothing was pushed."
         return {"word": "BLESSED, NOT PUSHED", "css": "bad", "lead": lead}
     return {"word": "BLESSED", "css": "good", "lead": f"`{champion}` passed every rule. Nothing was pushed."}
 
 
 def _reasons(run: Run) -> list[tuple[str, str]]:
-    """Returns why the run ended as it did, class and sentence: what is bad first, notes last."""
-    found = [("bad", text) for text in (run.record.error, *run.record.reasons[:MOST_REASONS]) if text]
-    if (hidden := len(run.record.reasons) - MOST_REASONS) > 0:
+    """Returns why the run ended as it did, CSS class and sentence: failures first, notes last."""
+    found = [("bad", text) for text in (run.record.error, *run.record.reasons[:MAX_REASONS]) if text]
+    if (hidden := len(run.record.reasons) - MAX_REASONS) > 0:
         found.append(("bad", f"{counted(hidden, 'more rule')} failed; see the gate below."))
     if run.evaluation is not None and run.record.champion:
         rules = run.evaluation.verdict.get("candidates", {}).get(run.record.champion, {}).get("rules", [])

@@ -1,4 +1,4 @@
-"""One run as a report needs it, read from disk without TensorFlow: facts, settings, artifacts, lineage."""
+"""Reads one run from disk for its report, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from crossnet.pipeline.config import Config, load_config, to_toml
 from crossnet.pipeline.graph import ARTIFACT_TYPES, build_graph, model_kind
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.store import Store
+from crossnet.serving.protocol.dtypes import Array
 
-Array = np.ndarray[Any, Any]
 Kind = TypeVar("Kind", bound=Artifact)
 
 LOG_LINES = 40
@@ -32,7 +32,7 @@ LOG_LINES = 40
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it is on disk.
+    """One run as read from disk.
 
     Attributes:
       name: Its name.
@@ -40,7 +40,7 @@ class Run:
       config_text: config.toml.
       settings: The same, parsed.
       config: The same, checked; None where this version no longer knows a setting.
-      artifacts: By step, those that are (still) there.
+      artifacts: By step, those that still exist.
       log: The last lines of log.txt.
     """
 
@@ -53,7 +53,7 @@ class Run:
     log: str = ""
 
     def get(self, kind: type[Kind], step: str) -> Kind | None:
-        """Returns a step's artifact, None where there is none of that type."""
+        """Returns a step's artifact; None where it does not exist or has another type."""
         artifact = self.artifacts.get(step)
         return artifact if isinstance(artifact, kind) else None
 
@@ -82,14 +82,14 @@ class Run:
 
 
 def load_facts(store: Store, name: str) -> Run:
-    """Returns a run without its artifacts: what an index over many runs needs."""
+    """Returns a run without its artifacts, as the index of runs needs it."""
     folder = store.runs / name
     text = _text(folder / "config.toml")
     return Run(name, RunRecord.read(folder), text, tomllib.loads(text))
 
 
 def load_run(store: Store, name: str) -> Run:
-    """Returns all that is on disk of a run."""
+    """Returns a run with its artifacts and the end of its log."""
     run, folder = load_facts(store, name), store.runs / name
     config = None
     with contextlib.suppress(PipelineError):

@@ -1,4 +1,4 @@
-"""The sections of a report: each function turns a run into what the template shows, with its pictures."""
+"""Prepares what each section of the report shows, with its charts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from crossnet.components.params.networks import MODEL_KINDS
 from crossnet.pipeline.compare import ARTICLE_LOSSES, is_article
 from crossnet.pipeline.report import charts
 from crossnet.pipeline.report.arrays import (
-    MOST_ROWS,
+    MAX_EVAL_ROWS,
     ColumnView,
     Scored,
     column_views,
@@ -30,22 +30,22 @@ from crossnet.pipeline.report.arrays import (
     scored_rows,
 )
 from crossnet.pipeline.report.charts import Series
-from crossnet.pipeline.report.diagrams import MAX_ROWS, Node, heat_map, step_graph
+from crossnet.pipeline.report.diagrams import MAX_MATRIX_ROWS, Node, heat_map, step_graph
 from crossnet.pipeline.report.run import Run, history, needs, ordered_steps
 from crossnet.pipeline.run_record import StepRecord
 
 NOT_REACHED = StepRecord(status="not reached")
-MOST_FEATURES = 24  # in the residuals by feature
-MOST_HISTOGRAMS = 60
-MOST_COLUMNS = 400  # in the table of statistics
-MOST_ANOMALIES = 200
-MOST_SLICES = 100
-MOST_TERMS = 20
-MOST_CELLS = 30  # features of one worst row
+MAX_RESIDUAL_FEATURES = 24
+MAX_HISTOGRAMS = 60
+MAX_COLUMNS = 400  # in the table of statistics
+MAX_ANOMALIES = 200
+MAX_SLICES = 100
+MAX_TERMS = 20
+MAX_WORST_ROW_FEATURES = 30
 
 
 def css(model: str) -> str:
-    """Returns the class that colours a model."""
+    """Returns the CSS class of a model's colour."""
     return model if model in MODEL_KINDS else "mean" if model == "mean_predictor" else "other"
 
 
@@ -57,13 +57,13 @@ def ordered_models(run: Run) -> list[str]:
 
 
 def subject(run: Run) -> str | None:
-    """Returns the model that residuals are shown of: the champion, else the first candidate."""
+    """Returns the model whose residuals are shown: the champion, or else the first candidate."""
     models = ordered_models(run)
     return run.record.champion or (models[0] if models else None)
 
 
 def comparison(run: Run) -> dict[str, Any]:
-    """Returns the table of models, with the article's figures where its table was learned from."""
+    """Returns the table of models, with the article's figures where the run used the article's table."""
     verdict = run.evaluation.verdict if run.evaluation else {}
     candidates = verdict.get("candidates", {})
     rows = []
@@ -96,16 +96,16 @@ def gate(run: Run) -> dict[str, Any]:
         facts = verdict["candidates"][name]
         rules = sorted(facts["rules"], key=lambda rule: (rule["slice"] is not None, rule["passed"] is not False))
         whole = sum(rule["slice"] is None for rule in rules)
-        shown = rules[: whole + MOST_SLICES]
+        shown = rules[: whole + MAX_SLICES]
         candidates.append({"name": name, "blessed": facts["blessed"], "rules": shown, "more": len(rules) - len(shown)})
     infra = run.get(InfraValidation, "infra_validator")
     return {"candidates": candidates, "facts": verdict, "infra": infra, "slices": _slices(run)}
 
 
 def _slices(run: Run) -> list[dict[str, Any]]:
-    """Returns rows and RMSE by slice, for the model that residuals are shown of."""
+    """Returns rows and RMSE by slice, for the model whose residuals are shown."""
     found = _details(run).get(subject(run) or "", {}).get("slices", [])
-    return sorted(found, key=lambda item: -(item.get("rmse") or math.inf))[:MOST_SLICES]
+    return sorted(found, key=lambda item: -(item.get("rmse") or math.inf))[:MAX_SLICES]
 
 
 def _details(run: Run) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def training(run: Run) -> dict[str, Any]:
 
 
 def predictions(run: Run) -> dict[str, Any]:
-    """Returns predicted against actual of every model, residuals by feature and the worst rows of one."""
+    """Returns predicted against actual of every model, and of one its residuals by feature and its worst rows."""
     evaluation, name = run.evaluation, subject(run)
     scored = scored_rows(evaluation) if evaluation else None
     details = _details(run)
@@ -162,8 +162,8 @@ def predictions(run: Run) -> dict[str, Any]:
         "worst": _worst_rows(details.get(name, {}).get("worst_rows", [])),
         "rows": len(scored.labels),
         "total": scored.total,
-        "limited": scored.total > MOST_ROWS,
-        "features_limited": len(bands) == MOST_FEATURES,
+        "limited": scored.total > MAX_EVAL_ROWS,
+        "features_limited": len(bands) == MAX_RESIDUAL_FEATURES,
     }
 
 
@@ -173,7 +173,7 @@ def _residuals(run: Run, scored: Scored, name: str) -> tuple[list[charts.Bands],
         return [], (0.0, 0.0)
     features, _ = read_schema(schema.proto())
     residuals = scored.predictions[name].astype(np.float64) - scored.labels
-    names = [feature.name for feature in features][:MOST_FEATURES]
+    names = [feature.name for feature in features][:MAX_RESIDUAL_FEATURES]
     bands = list(residual_bands(examples, residuals, names))
     ends = np.concatenate([np.concatenate([band.low, band.high]) for band in bands]) if bands else np.empty(0)
     ends = ends[np.isfinite(ends)]
@@ -191,11 +191,15 @@ def _worst_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         return None
     columns = list(rows[0]["features"])
     rows = [{**row, "error": _error(row["prediction"], row["label"])} for row in rows]
-    return {"rows": rows, "columns": columns[:MOST_CELLS], "more": max(0, len(columns) - MOST_CELLS)}
+    return {
+        "rows": rows,
+        "columns": columns[:MAX_WORST_ROW_FEATURES],
+        "more": max(0, len(columns) - MAX_WORST_ROW_FEATURES),
+    }
 
 
 def _error(prediction: float | None, label: float | None) -> float | None:
-    """Returns the exact difference of two float32 numbers that JSON holds in their shortest form."""
+    """Returns the exact difference of two float32 numbers, of which JSON holds the shortest decimal form."""
     if prediction is None or label is None:
         return None
     return float(np.float32(prediction)) - float(np.float32(label))
@@ -208,13 +212,13 @@ def data(run: Run) -> dict[str, Any]:
         return {"columns": []}
     views = column_views(statistics, examples.splits)
     views.sort(key=lambda view: view.name != examples.properties.get("label"))
-    histograms = [{"name": view.name, "picture": _distribution(view)} for view in views[:MOST_HISTOGRAMS]]
+    histograms = [{"name": view.name, "picture": _distribution(view)} for view in views[:MAX_HISTOGRAMS]]
     counts = {split: examples.counts.get(split, 0) for split in examples.splits}
     return {
-        "columns": views[:MOST_COLUMNS],
-        "more": max(0, len(views) - MOST_COLUMNS),
+        "columns": views[:MAX_COLUMNS],
+        "more": max(0, len(views) - MAX_COLUMNS),
         "histograms": histograms,
-        "more_histograms": max(0, len(views) - MOST_HISTOGRAMS),
+        "more_histograms": max(0, len(views) - MAX_HISTOGRAMS),
         "counts": counts,
         "label": examples.properties.get("label"),
         "source_names": {c["name"]: c.get("source_name", c["name"]) for c in examples.properties.get("columns", ())},
@@ -234,7 +238,7 @@ def anomalies(run: Run) -> dict[str, Any]:
     """Returns what ExampleValidator found, errors first."""
     found = run.get(Anomalies, "example_validator")
     items = found.anomalies if found else []
-    return {"checked": found is not None, "items": items[:MOST_ANOMALIES], "more": max(0, len(items) - MOST_ANOMALIES)}
+    return {"checked": found is not None, "items": items[:MAX_ANOMALIES], "more": max(0, len(items) - MAX_ANOMALIES)}
 
 
 def steps(run: Run) -> dict[str, Any]:
@@ -252,7 +256,7 @@ def steps(run: Run) -> dict[str, Any]:
 
 
 def pushed(run: Run) -> dict[str, Any] | None:
-    """Returns where the model was pushed to, and whether it is still in service."""
+    """Returns where the model was pushed, and whether it is still in service."""
     artifact = run.get(PushedModel, "pusher")
     if artifact is None:
         return None
@@ -277,13 +281,13 @@ def _explained(name: str, found: Mapping[str, Any], label: str) -> dict[str, Any
     matrix = np.array(found["interactions" if exact else "strengths"], dtype=np.float64)
     largest = np.unravel_index(np.argmax(np.abs(matrix)), matrix.shape)
     pair = f"largest {number(float(matrix[largest]))} at {names[largest[0]]} and {names[largest[1]]}"
-    terms = sorted(found.get("terms", ()), key=lambda term: -abs(term["coefficient"]))[:MOST_TERMS]
+    terms = sorted(found.get("terms", ()), key=lambda term: -abs(term["coefficient"]))[:MAX_TERMS]
     return {
         "name": name,
         "formula": f"{label} = {found['formula']}" if exact else "",
         "picture": heat_map(matrix, names, names, f"Interaction matrix of {name}, {pair}"),
         "exact": exact,
-        "limited": len(names) > MAX_ROWS,
+        "limited": len(names) > MAX_MATRIX_ROWS,
         "terms": [{**term, "product": product(term["factors"]) or "1"} for term in terms],
         "more": len(found.get("terms", ())) - len(terms),
         "max_error": found.get("max_error"),

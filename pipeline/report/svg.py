@@ -1,6 +1,6 @@
-"""Pictures as plain SVG: axes with readable ticks, and a drawing that knows how to write itself.
+"""Draws axes, lines and text as SVG.
 
-Colours and line styles are CSS classes, so that one picture is right on light paper, in the dark and in print.
+Colours and line styles are CSS classes, so that one drawing is right on light and dark screens and in print.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 
 from crossnet.components.formats import number, superscript
-
-Array = np.ndarray[Any, Any]
+from crossnet.serving.protocol.dtypes import Array
 
 MAX_DECADES = 6  # labels on a logarithmic axis
-TICK, GAP = 4, 6  # length of a tick, and from there to its label, in the picture's units
+TICK, GAP = 4, 6  # length of a tick, and space between tick and label, in the drawing's unit
 
 
 def power(exponent: int) -> str:
-    """Returns a power of ten as print has it, such as 10⁻⁶."""
+    """Returns a power of ten as print has it: 10⁻⁶."""
     return f"10{superscript(exponent)}"
 
 
@@ -32,10 +31,10 @@ class Axis:
 
     Attributes:
       low, high: The ends in the data's unit.
-      start, end: The ends in the picture's unit; `end` is above `start` on the page for a vertical axis.
+      start, end: The ends in the drawing's unit; on a vertical axis `end` is above `start`.
       log: Whether the axis is logarithmic.
       ticks: Value and label of each tick.
-      factor: What the labels are to be multiplied by, such as ×10⁻⁷; empty for 1.
+      factor: The labels' common factor, such as ×10⁻⁷; empty for 1.
     """
 
     low: float
@@ -47,7 +46,7 @@ class Axis:
     factor: str = ""
 
     def place(self, values: Any) -> Array:
-        """Returns where `values` stand, float64 of their shape; NaN where a logarithm does not exist."""
+        """Returns the positions of `values`, float64 of their shape; NaN where a logarithm does not exist."""
         array = np.asarray(values, np.float64)
         low, high = self.low, self.high
         if self.log:
@@ -56,21 +55,21 @@ class Axis:
         return self.start + (array - low) / (high - low) * (self.end - self.start)
 
     def at(self, value: float) -> float:
-        """Returns where one value stands."""
+        """Returns the position of one value."""
         return float(self.place(value))
 
 
 def linear_axis(
     values: Any, start: float, end: float, *, count: int = 5, tight: bool = False, whole: bool = False
 ) -> Axis:
-    """Returns an axis that holds all finite `values`, with about `count` round ticks.
+    """Returns an axis for all finite `values`, with about `count` round ticks.
 
     Args:
       values: Any shape; without a finite value the axis goes from 0 to 1.
-      start, end: Its ends in the picture.
+      start, end: Its ends in the drawing.
       count: How many ticks are wanted.
       tight: Whether the axis ends at the data, not at a tick.
-      whole: Whether ticks stand at whole numbers only.
+      whole: Whether ticks are at whole numbers only.
     """
     low, high = _extent(values)
     step = 10.0 ** math.floor(math.log10((high - low) / count))
@@ -93,9 +92,9 @@ def linear_axis(
 
 
 def log_axis(values: Any, start: float, end: float) -> Axis:
-    """Returns a logarithmic axis over all positive finite `values`.
+    """Returns a logarithmic axis for all positive finite `values`.
 
-    It goes from one power of ten to another; over less than two of them, from one of 1, 2, 5, 10, 20 ... to another.
+    Its ends are powers of ten; where the values span less than two of these, numbers of 1, 2, 5, 10, 20 ...
     """
     array = np.asarray(values, np.float64).ravel()
     array = array[np.isfinite(array) & (array > 0)]
@@ -114,7 +113,7 @@ def log_axis(values: Any, start: float, end: float) -> Axis:
 
 
 def _extent(values: Any) -> tuple[float, float]:
-    """Returns the lowest and highest finite value, widened where they are equal."""
+    """Returns the lowest and the highest finite value, moved apart where they are equal."""
     array = np.asarray(values, np.float64).ravel()
     array = array[np.isfinite(array)]
     if not len(array):
@@ -127,13 +126,13 @@ def _extent(values: Any) -> tuple[float, float]:
 
 
 def coordinate(value: float) -> str:
-    """Returns a place in the picture, to a tenth."""
+    """Returns a coordinate with at most one decimal."""
     text = f"{value:.1f}"
     return text[:-2] if text.endswith(".0") else text
 
 
 def polyline(xs: Array, ys: Array) -> str:
-    """Returns the path through the points; it breaks where one is not finite."""
+    """Returns the path through the points, with a gap where one is not finite."""
     parts = []
     command = "M"
     for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
@@ -146,12 +145,12 @@ def polyline(xs: Array, ys: Array) -> str:
 
 
 class Drawing:
-    """A picture in the making.
+    """An SVG drawing; str() returns its source.
 
     Args:
       width, height: Size in CSS pixels; the page may scale it.
-      title: What the picture shows, in words, for those who do not see it.
-      css: Class of the whole picture.
+      title: What the drawing shows, read by screen readers.
+      css: CSS class of the whole drawing.
     """
 
     def __init__(self, width: float, height: float, title: str, css: str = ""):
@@ -170,7 +169,7 @@ class Drawing:
         self.path(f"M{coordinate(x1)} {coordinate(y1)}L{coordinate(x2)} {coordinate(y2)}", css)
 
     def path(self, data: str, css: str) -> None:
-        """Adds a path, if there is anything in it."""
+        """Adds a path, unless it is empty."""
         if data:
             self._parts.append(f'<path class="{css}" d="{data}"/>')
 
@@ -200,7 +199,7 @@ class Drawing:
         self._parts.append(f'<text class="{css}" {place}>{html.escape(text)}</text>')
 
     def axes(self, x: Axis, y: Axis, x_label: str, y_label: str) -> None:
-        """Adds both axes: a line, ticks outside it, a faint grid across, and what they measure."""
+        """Adds both axes: lines, ticks outside, a faint grid across, and labels."""
         for value, label in y.ticks:
             place = y.at(value)
             self.line(x.start, place, x.end, place, "grid")

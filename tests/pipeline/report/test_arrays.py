@@ -43,7 +43,7 @@ def test_scored_rows_are_those_of_the_evaluator(run):
 
 
 def test_scored_rows_stop_at_the_first_many(run, monkeypatch):
-    monkeypatch.setattr(arrays, "MOST_ROWS", 10)
+    monkeypatch.setattr(arrays, "MAX_EVAL_ROWS", 10)
     scored = scored_rows(run.evaluation)
     assert len(scored.labels) == len(scored.predictions["dense"]) == 10
     assert scored.total == run.evaluation.counts["rows"]

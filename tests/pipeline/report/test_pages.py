@@ -176,7 +176,7 @@ def test_report_shows_every_rule_of_every_candidate_and_slice(store):
     for rule in ("finite_predictions passed", "max_rmse passed", "non_inferiority skipped"):
         assert rule in text
     assert "zone=east" in text
-    assert "Trial in a server (embedded): passed" in text
+    assert "InfraValidator (embedded server): passed" in text
 
 
 def test_report_draws_a_picture_of_everything_with_words_for_those_who_do_not_see_it(store):
@@ -328,7 +328,7 @@ def test_report_is_written_of_artifacts_that_hold_little(bare):
     write_json(bare.runs / "bare" / "run.json", facts | {"pushed_version": 7})
     text = Page(write_report(bare, "bare").read_text(encoding="utf-8")).text
     assert "version 7 of <toy> is no longer there as it was pushed." in text
-    assert "Trial in a server (?): failed." in text
+    assert "InfraValidator (? server): failed." in text
     assert "dense does not answer." in text
 
 

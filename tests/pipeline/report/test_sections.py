@@ -26,7 +26,7 @@ def test_subject_is_the_champion_or_the_first_candidate(store):
 
 
 def test_gate_shows_failed_slices_first_and_counts_what_it_leaves_out(store, monkeypatch):
-    monkeypatch.setattr(sections, "MOST_SLICES", 1)
+    monkeypatch.setattr(sections, "MAX_SLICES", 1)
     (candidate,) = sections.gate(load_run(store, CLOSED))["candidates"]
     slices = [rule for rule in candidate["rules"] if rule["slice"] is not None]
     assert len(slices) == 1
