@@ -1,4 +1,4 @@
-"""Checkpoints: everything a Trainer needs to go on after a kill as if nothing had happened."""
+"""Writes and reads checkpoints: all that a killed training needs to go on unchanged."""
 
 from __future__ import annotations
 
@@ -19,53 +19,62 @@ CHECKPOINT_FILE = "checkpoint.npz"
 STATE = "state"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Checkpoint:
     """A finished epoch.
 
     Attributes:
-      identity: All that the result depends on: architecture, settings, rows.
-      state: JSON values: epochs done, history, early stopping.
+      state: JSON values: the history.
       arrays: Weights and what the optimizer remembers.
     """
 
-    identity: Mapping[str, Any]
     state: Mapping[str, Any]
     arrays: Mapping[str, npt.NDArray[Any]]
 
 
-def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replaces the checkpoint in `folder` by one rename: a kill leaves either the old one or the new one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"identity": checkpoint.identity, "state": checkpoint.state})
-    temporary = folder / f".tmp-{CHECKPOINT_FILE}"
-    with temporary.open("wb") as stream:
-        arrays: dict[str, Any] = {STATE: np.frombuffer(text.encode(), np.uint8), **checkpoint.arrays}
-        np.savez(stream, **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(folder / CHECKPOINT_FILE)
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoint of one training, the newest only.
 
-
-def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | None:
-    """Returns the checkpoint in `folder`, or None where there is none.
-
-    Raises:
-      TrainingError: It is damaged, or of another architecture, other settings or other data than `identity`.
+    Attributes:
+      folder: Where it is.
+      identity: All that the result depends on, JSON values: architecture, settings, rows.
     """
-    path = folder / CHECKPOINT_FILE
-    if not path.exists():
-        return None
-    advice = f"Remove `{path.name}` from `{folder.name}` to train from the start."
-    try:
-        with path.open("rb") as stream, np.load(stream) as stored:  # never unpickles: allow_pickle is off
-            arrays = {name: stored[name] for name in stored.files}
-        found = json.loads(arrays.pop(STATE).tobytes())
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"The checkpoint `{path}` cannot be read ({error}). {advice}") from None
-    if difference := differences(found["identity"], json.loads(json.dumps(identity))):
-        raise TrainingError(f"The checkpoint `{path}` is of another training: {difference}. {advice}")
-    return Checkpoint(found["identity"], found["state"], arrays)
+
+    folder: Path
+    identity: Mapping[str, Any]
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Replaces the checkpoint by one rename: a kill leaves either the old one or the new one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"identity": self.identity, "state": checkpoint.state})
+        temporary = self.folder / f".tmp-{CHECKPOINT_FILE}"
+        with temporary.open("wb") as stream:
+            arrays: dict[str, Any] = {STATE: np.frombuffer(text.encode(), np.uint8), **checkpoint.arrays}
+            np.savez(stream, **arrays)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(self.folder / CHECKPOINT_FILE)
+
+    def read(self) -> Checkpoint | None:
+        """Returns the checkpoint, or None where there is none.
+
+        Raises:
+          TrainingError: It is damaged, or was made with another identity.
+        """
+        path = self.folder / CHECKPOINT_FILE
+        if not path.exists():
+            return None
+        advice = f"Remove `{path.name}` from `{self.folder.name}` to train from the start."
+        try:
+            with path.open("rb") as stream, np.load(stream) as stored:  # never unpickles: allow_pickle is off
+                arrays = {name: stored[name] for name in stored.files}
+            found = json.loads(arrays.pop(STATE).tobytes())
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise TrainingError(f"The checkpoint `{path}` cannot be read ({error}). {advice}") from None
+        if difference := differences(found["identity"], json.loads(json.dumps(self.identity))):
+            raise TrainingError(f"The checkpoint `{path}` is of another training: {difference}. {advice}")
+        return Checkpoint(found["state"], arrays)
 
 
 def differences(there: Any, here: Any, name: str = "") -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ import tf_keras
 
 from crossnet.components import interrupts
 from crossnet.components.params.trainer import TrainerParams
-from crossnet.components.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from crossnet.components.training.checkpoints import Checkpoint, Checkpoints
 from crossnet.components.training.epoch import EpochLoop
 from crossnet.components.training.optimizers import Optimizer
 from crossnet.components.training.rows import Rows
@@ -33,16 +32,15 @@ def fit(
     evaluation: Rows | None,
     *,
     params: TrainerParams,
-    label_scale: float = 1.0,
     not_finite: NotFinite,
-    checkpoint_dir: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
+    label_scale: float = 1.0,
+    checkpoints: Checkpoints | None = None,
     on_epoch: Callable[[int, History], None] = lambda epoch, history: None,
 ) -> History:
     """Trains a network in place, with the updates that Keras' `fit` makes for the same order of rows.
 
     The same seed gives the same bytes of weights, on the same machine with the same number of threads and the same
-    TensorFlow, whether rows are held in memory or not, and whether training was killed and resumed or not. Not
+    TensorFlow, whether rows are kept in memory or not, and whether training was killed and resumed or not. Not
     promised: the same bytes on another processor, another number of cores or another TensorFlow, which may sum in
     another order.
 
@@ -51,91 +49,145 @@ def fit(
       train: Rows to learn from.
       evaluation: Rows that only early stopping and the history look at.
       params: How to train.
-      label_scale: Unit of the normalised label; the history is in the label's own.
       not_finite: Explains a loss that is not finite, by raising an error.
-      checkpoint_dir: Where checkpoints go, and come from when there is one. None: no checkpoints.
-      identity: What a checkpoint must have been made with.
+      label_scale: Unit of the normalised label; the history is in the label's own.
+      checkpoints: Where checkpoints go, and come from when there is one. None: no checkpoints.
       on_epoch: Called after each epoch.
 
     Returns:
       By epoch: `loss` (mean squared error of each batch before its update, weighted by rows) and `eval_loss` in label
       units squared, `learning_rate` of its last update, `seconds`.
     """
-    optimizer = Optimizer(
-        params.optimizer,
-        network.trainable_variables,
-        beta_1=params.beta_1,
-        beta_2=params.beta_2,
-        epsilon=params.epsilon,
-    )
-    loop = EpochLoop(network, optimizer, params.batch_size)
-    steps = -(-len(train) // params.batch_size)
-    sizes = np.full(steps, params.batch_size)
-    sizes[-1] = len(train) - (steps - 1) * params.batch_size
-    history: History = {"loss": [], "eval_loss": [], "learning_rate": [], "seconds": []}
-    best: list[npt.NDArray[Any]] = []
-    if checkpoint_dir is not None and (checkpoint := read_checkpoint(checkpoint_dir, identity or {})):
-        history, best = _restore(checkpoint, optimizer)
-        LOGGER.info("Resumed after epoch %d of %d.", len(history["loss"]), params.epochs)
-    for epoch in range(len(history["loss"]), params.epochs):
+    training = _Training(network, train, evaluation, params, label_scale, not_finite)
+    if checkpoints and (checkpoint := checkpoints.read()):
+        training.restore(checkpoint)
+        LOGGER.info("Resumed after epoch %d of %d.", training.epochs_done, params.epochs)
+    for epoch in range(training.epochs_done, params.epochs):
         interrupts.check()
+        training.run_epoch(epoch)
+        on_epoch(epoch, training.history)
+        if training.stops_early():
+            break
+        done = epoch + 1
+        if checkpoints and done % params.checkpoint_every == 0 and done < params.epochs:
+            checkpoints.write(training.checkpoint())
+    training.finish()
+    return training.history
+
+
+class _Pass(NamedTuple):
+    """One pass over the train rows.
+
+    Attributes:
+      epoch: Its number, counted from 0.
+      order: int64 (rows,). None: as recorded.
+      rates: The learning rate of each update, float64 (updates,).
+      losses: The loss of each batch before its update, float64 (updates,); fewer where one is not finite.
+    """
+
+    epoch: int
+    order: npt.NDArray[np.int64] | None
+    rates: npt.NDArray[np.float64]
+    losses: npt.NDArray[np.float64]
+
+
+class _Training:
+    """A training between two epochs; the arguments are those of `fit`."""
+
+    def __init__(
+        self,
+        network: tf_keras.Model,
+        train: Rows,
+        evaluation: Rows | None,
+        params: TrainerParams,
+        label_scale: float,
+        not_finite: NotFinite,
+    ) -> None:
+        self.train, self.evaluation = train, evaluation
+        self.params = params
+        self.label_scale = label_scale
+        self.not_finite = not_finite
+        self.optimizer = Optimizer(
+            params.optimizer,
+            network.trainable_variables,
+            beta_1=params.beta_1,
+            beta_2=params.beta_2,
+            epsilon=params.epsilon,
+        )
+        self.loop = EpochLoop(network, self.optimizer, params.batch_size)
+        self.history: History = {"loss": [], "eval_loss": [], "learning_rate": [], "seconds": []}
+        self.best: list[npt.NDArray[Any]] = []  # weights of the best epoch, where training may stop early
+        self.last: _Pass | None = None
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.history["loss"])
+
+    def run_epoch(self, epoch: int) -> None:
+        """Updates the weights once per batch and adds the epoch to the history."""
         start = time.perf_counter()
-        first = epoch * steps
+        last = self.last = self._pass(epoch)
+        if not np.isfinite(last.losses[-1]):
+            self.not_finite(last.losses, epoch, last.order, float(last.rates[len(last.losses) - 1]))
+        sizes = np.full(len(last.losses), self.params.batch_size)
+        sizes[-1] = len(self.train) - int(sizes[:-1].sum())
+        self.history["loss"].append(float(np.average(last.losses, weights=sizes)) * self.label_scale**2)
+        if self.evaluation is not None:
+            self.history["eval_loss"].append(self.loop.mean_squared_error(self.evaluation) * self.label_scale**2)
+        self.history["learning_rate"].append(float(last.rates[-1]))
+        self.history["seconds"].append(time.perf_counter() - start)
+
+    def _pass(self, epoch: int) -> _Pass:
+        params, rows = self.params, len(self.train)
+        updates = -(-rows // params.batch_size)
+        first = epoch * updates
         rates = learning_rates(
             first,
-            first + steps,
-            updates=params.epochs * steps,
+            first + updates,
+            updates=params.epochs * updates,
             highest=params.learning_rate,
             schedule=params.schedule,
             warmup_fraction=params.warmup_fraction,
         )
-        order = None
-        if params.shuffle:
-            order = np.random.default_rng([params.seed, epoch]).permutation(len(train))
-        losses = loop.run(train, optimizer.step_sizes(rates, first), order)
-        if not np.isfinite(losses[-1]):
-            not_finite(losses, epoch, order, float(rates[len(losses) - 1]))
-        history["loss"].append(float(np.average(losses, weights=sizes)) * label_scale**2)
-        if evaluation is not None:
-            history["eval_loss"].append(loop.mean_squared_error(evaluation) * label_scale**2)
-        history["learning_rate"].append(float(rates[-1]))
-        history["seconds"].append(time.perf_counter() - start)
-        on_epoch(epoch, history)
-        patience = params.early_stopping_patience
-        if patience is not None:
-            losses_so_far = np.nan_to_num(history["eval_loss"], nan=np.inf)  # argmin would take a NaN for the lowest
-            age = len(losses_so_far) - 1 - int(np.argmin(losses_so_far))
-            if age == 0:
-                best = [variable.numpy() for variable in network.trainable_variables]
-            if age >= patience:
-                LOGGER.info("Stopped early after epoch %d: no lower eval loss for %d epochs.", epoch + 1, patience)
-                break
-        done = epoch + 1
-        if checkpoint_dir is not None and done % params.checkpoint_every == 0 and done < params.epochs:
-            write_checkpoint(checkpoint_dir, _checkpoint(identity or {}, history, optimizer, best))
-    if not all(np.isfinite(variable).all() for variable in optimizer.variables):
-        # The last update of all did it; no batch came after to show it.
-        not_finite(np.append(losses[:-1], np.nan), epoch, order, float(rates[-1]))
-    for variable, value in zip(network.trainable_variables, best, strict=False):
-        variable.assign(value)  # early stopping gives back the weights of the best epoch
-    return history
+        order = np.random.default_rng([params.seed, epoch]).permutation(rows) if params.shuffle else None
+        return _Pass(epoch, order, rates, self.loop.run(self.train, self.optimizer.step_sizes(rates, first), order))
 
+    def stops_early(self) -> bool:
+        """Keeps the weights of the best epoch; returns whether it is `early_stopping_patience` epochs old."""
+        patience = self.params.early_stopping_patience
+        if patience is None:
+            return False
+        losses = np.nan_to_num(self.history["eval_loss"], nan=np.inf)  # argmin would take a NaN for the lowest
+        age = len(losses) - 1 - int(np.argmin(losses))
+        if age == 0:
+            self.best = [variable.numpy() for variable in self.optimizer.variables]
+        if age >= patience:
+            LOGGER.info("Stopped early after epoch %d: no lower eval loss for %d epochs.", self.epochs_done, patience)
+        return age >= patience
 
-def _checkpoint(
-    identity: Mapping[str, Any], history: History, optimizer: Optimizer, best: list[npt.NDArray[Any]]
-) -> Checkpoint:
-    arrays = {f"weight_{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
-    for j, slots in enumerate(optimizer.slots):
-        arrays |= {f"slot_{j}_{i}": slot.numpy() for i, slot in enumerate(slots)}
-    arrays |= {f"best_{i}": value for i, value in enumerate(best)}
-    return Checkpoint(identity, {"history": history}, arrays)
+    def finish(self) -> None:
+        """Checks the last update; after early stopping, takes the weights of the best epoch."""
+        if self.last and not all(np.isfinite(variable).all() for variable in self.optimizer.variables):
+            # The last update of all did it; no batch came after to show it.
+            epoch, order, rates, losses = self.last
+            self.not_finite(np.append(losses[:-1], np.nan), epoch, order, float(rates[-1]))
+        for variable, value in zip(self.optimizer.variables, self.best, strict=False):
+            variable.assign(value)
 
+    def checkpoint(self) -> Checkpoint:
+        """Returns all that `restore` needs to go on after this epoch."""
+        arrays = {f"weight_{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
+        for j, slots in enumerate(self.optimizer.slots):
+            arrays |= {f"slot_{j}_{i}": slot.numpy() for i, slot in enumerate(slots)}
+        arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
+        return Checkpoint({"history": self.history}, arrays)
 
-def _restore(checkpoint: Checkpoint, optimizer: Optimizer) -> tuple[History, list[npt.NDArray[Any]]]:
-    arrays = checkpoint.arrays
-    for i, variable in enumerate(optimizer.variables):
-        variable.assign(arrays[f"weight_{i}"])
-        for j, slots in enumerate(optimizer.slots):
-            slots[i].assign(arrays[f"slot_{j}_{i}"])
-    best = [arrays[f"best_{i}"] for i in range(len(optimizer.variables)) if f"best_{i}" in arrays]
-    return checkpoint.state["history"], best
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Goes back to the epoch that a checkpoint was made after."""
+        arrays, variables = checkpoint.arrays, self.optimizer.variables
+        for i, variable in enumerate(variables):
+            variable.assign(arrays[f"weight_{i}"])
+            for j, slots in enumerate(self.optimizer.slots):
+                slots[i].assign(arrays[f"slot_{j}_{i}"])
+        self.best = [arrays[f"best_{i}"] for i in range(len(variables)) if f"best_{i}" in arrays]
+        self.history = checkpoint.state["history"]

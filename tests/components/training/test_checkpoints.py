@@ -6,37 +6,39 @@ import numpy as np
 import pytest
 
 from crossnet.components.errors import TrainingError
-from crossnet.components.training.checkpoints import Checkpoint, differences, read_checkpoint, write_checkpoint
+from crossnet.components.training.checkpoints import Checkpoint, Checkpoints, differences
 
-CHECKPOINT = Checkpoint({"kind": "dense", "units": [3, 3]}, {"epoch": 4}, {"weight_0": np.arange(6.0).reshape(2, 3)})
+IDENTITY = {"kind": "dense", "units": [3, 3]}
+CHECKPOINT = Checkpoint({"epoch": 4}, {"weight_0": np.arange(6.0).reshape(2, 3)})
 
 
 def test_checkpoint_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "new", CHECKPOINT)
-    found = read_checkpoint(tmp_path / "new", CHECKPOINT.identity)
+    Checkpoints(tmp_path / "new", IDENTITY).write(CHECKPOINT)
+    found = Checkpoints(tmp_path / "new", IDENTITY).read()
     assert found is not None
     assert found.state == {"epoch": 4}
+    assert found.arrays.keys() == {"weight_0"}
     assert found.arrays["weight_0"].tobytes() == CHECKPOINT.arrays["weight_0"].tobytes()
 
 
 def test_checkpoint_leaves_one_file_only(tmp_path: Path) -> None:
     for _ in range(2):
-        write_checkpoint(tmp_path, CHECKPOINT)
+        Checkpoints(tmp_path, IDENTITY).write(CHECKPOINT)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
 def test_checkpoint_that_was_cut_short_while_written_is_not_seen(tmp_path: Path) -> None:
     (tmp_path / ".tmp-checkpoint.npz").write_bytes(b"half")
-    assert read_checkpoint(tmp_path, CHECKPOINT.identity) is None
+    assert Checkpoints(tmp_path, IDENTITY).read() is None
 
 
 def test_checkpoint_of_another_training_is_refused_with_all_differences(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path, CHECKPOINT)
+    Checkpoints(tmp_path, IDENTITY).write(CHECKPOINT)
     sentence = (
         r'another training: `kind` is "dense" there, "cross_layer" here; `units` is \[3, 3\] there, \[4\] here\. Remove'
     )
     with pytest.raises(TrainingError, match=sentence):
-        read_checkpoint(tmp_path, {"kind": "cross_layer", "units": [4]})
+        Checkpoints(tmp_path, {"kind": "cross_layer", "units": [4]}).read()
 
 
 def test_differences_look_into_nested_values() -> None:

@@ -14,6 +14,7 @@ from crossnet.components.errors import TrainingError
 from crossnet.components.networks.models import build_network, initialize
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
 from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.epoch import EpochLoop
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.rows import Rows
@@ -105,10 +106,10 @@ def test_fit_goes_on_after_a_kill_as_if_it_had_not_happened(settings: Any, tmp_p
             raise Killed
 
     with pytest.raises(Killed):
-        train(params, checkpoint_dir=tmp_path, identity={"kind": "a"}, on_epoch=kill)
+        train(params, checkpoints=Checkpoints(tmp_path, {"kind": "a"}), on_epoch=kill)
     epochs: list[int] = []
     weights, history = train(
-        params, checkpoint_dir=tmp_path, identity={"kind": "a"}, on_epoch=lambda epoch, _: epochs.append(epoch)
+        params, checkpoints=Checkpoints(tmp_path, {"kind": "a"}), on_epoch=lambda epoch, _: epochs.append(epoch)
     )
     assert epochs == [2, 3]
     assert_same_bytes(weights, expected)
@@ -117,15 +118,15 @@ def test_fit_goes_on_after_a_kill_as_if_it_had_not_happened(settings: Any, tmp_p
 
 def test_fit_refuses_a_checkpoint_of_another_training(tmp_path: Path) -> None:
     params = dataclasses.replace(PARAMS, checkpoint_every=1)
-    train(params, checkpoint_dir=tmp_path, identity={"kind": "dense", "units": [3]})
+    train(params, checkpoints=Checkpoints(tmp_path, {"kind": "dense", "units": [3]}))
     with pytest.raises(TrainingError, match='is of another training: `kind` is "dense" there, "cross_layer" here'):
-        train(params, checkpoint_dir=tmp_path, identity={"kind": "cross_layer", "units": [3]})
+        train(params, checkpoints=Checkpoints(tmp_path, {"kind": "cross_layer", "units": [3]}))
 
 
 def test_fit_refuses_a_damaged_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(TrainingError, match=r"cannot be read .*Remove `checkpoint\.npz` from"):
-        train(checkpoint_dir=tmp_path)
+        train(checkpoints=Checkpoints(tmp_path, {}))
 
 
 def test_early_stopping_gives_back_the_best_weights() -> None:
