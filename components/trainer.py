@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib.util
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 import tf_keras
 
 from crossnet.components.artifacts.examples import Examples
@@ -22,21 +22,24 @@ from crossnet.components.artifacts.model import HISTORY_FILE, SERVING_FOLDER, Mo
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import TrainingError
-from crossnet.components.features import read_schema
+from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import folder_checksum, write_json
-from crossnet.components.formats import number
 from crossnet.components.networks.export import export_model
-from crossnet.components.networks.exported import read_exported
-from crossnet.components.networks.models import Architecture, build_network, check_architecture, describe, initialize
+from crossnet.components.networks.exported import ExportedModel, read_exported
+from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import Preprocessing, Transform, make_preprocessing
 from crossnet.components.networks.warmup_requests import write_warmup_requests
-from crossnet.components.params.networks import DenseParams
+from crossnet.components.params.networks import DenseParams, ModelParams
 from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
 from crossnet.components.records.dataset import read_dataset
-from crossnet.components.training.diagnosis import count_ids, diagnose, raise_not_finite
+from crossnet.components.training.checkpoints import Checkpoints
+from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
+from crossnet.components.training.progress import Progress
 from crossnet.components.training.rows import Rows, read_rows
+from crossnet.components.training.unused_embeddings import fill_unused_embeddings
 from crossnet.components.training.warm_start import continue_preprocessing, load_weights
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 LOGGER = logging.getLogger(__name__)
 
@@ -51,15 +54,13 @@ def train_model(
     *,
     output_dir: Path,
     params: TrainerParams,
-    kind: str,
-    architecture: Architecture,
+    model: ModelParams,
     checkpoint_dir: Path | None = None,
     warm_start: Path | None = None,
-    model_name: str = "crossnet",
 ) -> Model:
-    """Trains a network of one kind on the train split and exports it with its preprocessing.
+    """Trains a network on the train split and exports it with its preprocessing.
 
-    What is promised about equal results is written at `crossnet.components.training.fit.fit`.
+    `crossnet.components.training.fit.fit` says when two trainings give equal results.
 
     Args:
       examples: Rows in splits `train` and, unless empty, `eval` (for the history and early stopping).
@@ -67,11 +68,9 @@ def train_model(
       statistics: Of train: means, scales, vocabularies.
       output_dir: An empty folder; gets Format-Serving, history.json and, if asked for, logs.
       params: How to train.
-      kind: "cross_layer", "tfrs_cross" or "dense".
-      architecture: The network of that kind.
+      model: What to train.
       checkpoint_dir: Where checkpoints go; a training that was killed is resumed from there. None: no checkpoints.
       warm_start: A Model or SavedModel exported here, to start from its weights. None: from random ones.
-      model_name: The name that warm-up requests carry.
 
     Returns:
       The Model. Properties: `kind`, `checksum`, `train_seconds`, `updates`, `diagnosis` (sentences), `preprocessing`.
@@ -81,9 +80,58 @@ def train_model(
         the loss is not finite.
     """
     start = time.perf_counter()
-    if isinstance(architecture, DenseParams) and architecture.learning_rate:
-        params = dataclasses.replace(params, learning_rate=architecture.learning_rate)
+    if isinstance(model.architecture, DenseParams) and model.architecture.learning_rate:
+        params = dataclasses.replace(params, learning_rate=model.architecture.learning_rate)
     _check_params(examples, params)
+    untrained = _make_untrained(schema, statistics, params, model, warm_start)
+    checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, params)) if checkpoint_dir else None
+    history, diagnosis = _train(untrained, examples, params, checkpoints, output_dir)
+    _export(untrained, examples, params, output_dir)
+    write_json(output_dir / HISTORY_FILE, history)
+    updates = -(-examples.counts["train"] // params.batch_size)
+    return Model(
+        path=output_dir,
+        counts={"parameters": sum(math.prod(variable.shape) for variable in untrained.network.trainable_variables)},
+        properties={
+            "kind": model.kind,
+            "checksum": folder_checksum(output_dir / SERVING_FOLDER),
+            "train_seconds": time.perf_counter() - start,
+            "updates": updates * len(history["loss"]),
+            "diagnosis": diagnosis,
+            "preprocessing": _facts(untrained.preprocessing),
+            "warm_start": untrained.exported.path.name if untrained.exported else None,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Untrained:
+    """A network with its first weights.
+
+    Attributes:
+      model: What it was made from.
+      network: The network; training changes its weights in place.
+      transform: Its preprocessing.
+      label: The column that it learns.
+      description: `models.describe` of the network.
+      exported: The model that it starts from; None: it starts from random weights.
+    """
+
+    model: ModelParams
+    network: tf_keras.Model
+    transform: Transform
+    label: Feature
+    description: Mapping[str, Any]
+    exported: ExportedModel | None
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return self.transform.preprocessing
+
+
+def _make_untrained(
+    schema: Schema, statistics: Statistics, params: TrainerParams, model: ModelParams, warm_start: Path | None
+) -> _Untrained:
     features, label = read_schema(schema.proto())
     preprocessing = make_preprocessing(
         features,
@@ -95,63 +143,61 @@ def train_model(
     exported = read_exported(warm_start) if warm_start else None
     if exported:
         preprocessing = continue_preprocessing(exported, preprocessing)
-    num_numbers = len(preprocessing.number_names)
-    check_architecture(kind, architecture, num_numbers + sum(width for _, width in preprocessing.tables))
-    network = build_network(kind, architecture, num_numbers=num_numbers, tables=preprocessing.tables)
+    network = build_network(
+        model.kind,
+        model.architecture,
+        num_numbers=len(preprocessing.number_names),
+        tables=preprocessing.tables,
+    )
     initialize(network, params.seed)
-    description = describe(kind, architecture, network)
+    description = describe(model.kind, model.architecture, network)
     if exported:
         load_weights(exported, network, description)
-    transform = Transform(preprocessing)
+    return _Untrained(model, network, Transform(preprocessing), label, description, exported)
+
+
+def _train(
+    untrained: _Untrained,
+    examples: Examples,
+    params: TrainerParams,
+    checkpoints: Checkpoints | None,
+    output_dir: Path,
+) -> tuple[History, list[str]]:
+    """Trains the network in place; returns the history and, in words, what looks wrong with the result."""
+    network, preprocessing, exported = untrained.network, untrained.preprocessing, untrained.exported
     with ExitStack() as stack:
-        train, evaluation = (
-            stack.enter_context(
-                read_rows(examples, split, transform, label, scratch=output_dir, cache_mib=params.cache_mib)
+
+        def read(split: str) -> Rows:
+            rows = read_rows(
+                examples, split, untrained.transform, untrained.label, scratch=output_dir, cache_mib=params.cache_mib
             )
-            if examples.counts.get(split)
-            else None
-            for split in ("train", "eval")
-        )
-        assert train is not None
+            return stack.enter_context(rows)
+
+        train = read("train")
         history = fit(
             network,
             train,
-            evaluation,
+            read("eval") if examples.counts.get("eval") else None,
             params=params,
             label_scale=preprocessing.label_scale,
             not_finite=_explain(examples, train, preprocessing, params),
-            checkpoint_dir=checkpoint_dir,
-            identity=_identity(
-                kind, architecture, preprocessing, params, examples, exported.path if exported else None
-            ),
-            on_epoch=stack.enter_context(_Progress(params, output_dir)),
+            checkpoints=checkpoints,
+            on_epoch=stack.enter_context(Progress(params, output_dir)),
         )
-        _fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
+        fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
         diagnosis = diagnose(network, train)
     for sentence in diagnosis:
-        LOGGER.warning("%s: %s", kind, sentence)
-    write_json(output_dir / HISTORY_FILE, history)
-    serving_path = output_dir / SERVING_FOLDER
-    export_model(network, transform, serving_path, description=description)
+        LOGGER.warning("%s: %s", untrained.model.kind, sentence)
+    return history, diagnosis
+
+
+def _export(trained: _Untrained, examples: Examples, params: TrainerParams, output_dir: Path) -> None:
+    folder = output_dir / SERVING_FOLDER
+    export_model(trained.network, trained.transform, folder, description=trained.description)
     if params.warmup_records:
-        columns, _ = next(
-            read_dataset(examples, "train", preprocessing.features, None, batch_size=params.warmup_records)
-        )
-        write_warmup_requests(serving_path, preprocessing.features, columns, model_name=model_name)
-    steps = -(-examples.counts["train"] // params.batch_size)
-    return Model(
-        path=output_dir,
-        counts={"parameters": sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)},
-        properties={
-            "kind": kind,
-            "checksum": folder_checksum(serving_path),
-            "train_seconds": time.perf_counter() - start,
-            "updates": steps * len(history["loss"]),
-            "diagnosis": diagnosis,
-            "preprocessing": _facts(preprocessing),
-            "warm_start": exported.path.name if exported else None,
-        },
-    )
+        features = trained.preprocessing.features
+        columns, _ = next(read_dataset(examples, "train", features, None, batch_size=params.warmup_records))
+        write_warmup_requests(folder, features, columns, model_name=trained.model.model_name)
 
 
 def _check_params(examples: Examples, params: TrainerParams) -> None:
@@ -170,9 +216,9 @@ def _check_params(examples: Examples, params: TrainerParams) -> None:
             f"Set it to at most {rows}; {max(1, rows // 10)} makes ten updates per epoch."
         )
     if params.optimizer not in OPTIMIZERS:
-        near = difflib.get_close_matches(params.optimizer, OPTIMIZERS, n=1, cutoff=0.0)[0]
         problems.append(
-            f"Unknown optimizer '{params.optimizer}'. Did you mean '{near}'? There are: {', '.join(OPTIMIZERS)}."
+            f"Unknown optimizer `{params.optimizer}`.{did_you_mean(params.optimizer, OPTIMIZERS)} "
+            f"There are: {', '.join(OPTIMIZERS)}."
         )
     if params.early_stopping_patience is not None and not examples.counts.get("eval"):
         problems.append("`trainer.early_stopping_patience` needs rows in `eval`, which has none. Set it to none.")
@@ -185,24 +231,17 @@ def _check_params(examples: Examples, params: TrainerParams) -> None:
         raise TrainingError(" ".join(problems))
 
 
-def _identity(
-    kind: str,
-    architecture: Architecture,
-    preprocessing: Preprocessing,
-    params: TrainerParams,
-    examples: Examples,
-    warm_start: Path | None,
-) -> dict[str, Any]:
+def _identity(untrained: _Untrained, examples: Examples, params: TrainerParams) -> dict[str, Any]:
     """Returns all that the result depends on, for a checkpoint to be compared with."""
     settings = {name: value for name, value in dataclasses.asdict(params).items() if name not in WITHOUT_EFFECT}
     return {
-        "kind": kind,
-        **dataclasses.asdict(architecture),
+        "kind": untrained.model.kind,
+        **dataclasses.asdict(untrained.model.architecture),
         **settings,
         "train rows": examples.counts["train"],
         "examples": examples.fingerprint or folder_checksum(examples.path),
-        "preprocessing": preprocessing.to_json(),
-        "warm start": folder_checksum(warm_start) if warm_start else None,
+        "preprocessing": untrained.preprocessing.to_json(),
+        "warm start": folder_checksum(untrained.exported.path) if untrained.exported else None,
     }
 
 
@@ -231,26 +270,6 @@ def _explain(examples: Examples, train: Rows, preprocessing: Preprocessing, para
     return not_finite
 
 
-def _fill_unused_embeddings(
-    network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, known: Preprocessing | None
-) -> None:
-    """Gives each embedding row that no train row used the mean of those that were, weighted by use.
-
-    So a value that was never seen is answered like an average one, not by the random vector it started from. Rows that
-    came with a warm start stay as they are.
-    """
-    sizes = [rows for rows, _ in preprocessing.tables]
-    counts = count_ids(train, sizes, has_numbers=bool(preprocessing.numbers))
-    tables = network.get_layer("embeddings").trainable_weights if sizes else []
-    for i, (table, uses) in enumerate(zip(tables, counts, strict=True)):
-        value = table.numpy()
-        unused = uses == 0
-        if known:
-            unused[: 1 + len(known.texts[i].vocabulary)] = False
-        value[unused] = np.average(value, axis=0, weights=uses)
-        table.assign(value)
-
-
 def _facts(preprocessing: Preprocessing) -> dict[str, Any]:
     """Returns what a reader of the report wants to know about the inputs."""
     return {
@@ -259,30 +278,3 @@ def _facts(preprocessing: Preprocessing) -> dict[str, Any]:
         "may_be_missing": [feature.name for feature in preprocessing.features if not feature.required],
         "label": [preprocessing.label_mean, preprocessing.label_scale],
     }
-
-
-class _Progress:
-    """Logs about twenty lines per training, one per epoch where there are fewer, and for TensorBoard every epoch."""
-
-    def __init__(self, params: TrainerParams, output_dir: Path) -> None:
-        self.params = params
-        self.writer = tf.summary.create_file_writer(str(output_dir / "logs")) if params.tensorboard else None
-
-    def __enter__(self) -> Callable[[int, History], None]:
-        return self.report
-
-    def __exit__(self, *_: object) -> None:
-        if self.writer:
-            self.writer.close()
-
-    def report(self, epoch: int, history: History) -> None:
-        """Reports a finished epoch."""
-        values = {name: series[-1] for name, series in history.items() if series}
-        if (epoch + 1) % max(1, self.params.epochs // 20) == 0:
-            text = ", ".join(f"{name} {number(values[name], 4)}" for name in ("loss", "eval_loss") if name in values)
-            done = {"share": (epoch + 1) / self.params.epochs}  # the screen tells the time left from it
-            LOGGER.info("epoch %d of %d: %s", epoch + 1, self.params.epochs, text, extra=done)
-        if self.writer:
-            with self.writer.as_default(step=epoch + 1):
-                for name, value in values.items():
-                    tf.summary.scalar(name, value)

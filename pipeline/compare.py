@@ -101,8 +101,9 @@ class _Graph:
         if strong_units:
             units = dataclasses.replace(config.dense, units=tuple(strong_units))
             dense = self.trainers.get("dense") or _dense_trainer(alone)
+            model = dataclasses.replace(dense.settings["model"], architecture=units)
             self.trainers[STRONG_DENSE] = dataclasses.replace(
-                dense, name=f"trainer_{STRONG_DENSE}", settings={**dense.settings, "architecture": units}
+                dense, name=f"trainer_{STRONG_DENSE}", settings={**dense.settings, "model": model}
             )
 
     def prepare(self) -> Mapping[str, int]:

@@ -44,14 +44,14 @@ def settings_text(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     The content of what stands at these paths is hashed instead.
     """
-    plain: dict[str, Any] = {}
-    for name, value in settings.items():
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            kept = (item for item in dataclasses.fields(value) if item.metadata.get("path") not in _READ)
-            plain[name] = {item.name: json_value(getattr(value, item.name)) for item in kept}
-        else:
-            plain[name] = json_value(value)
-    return plain
+    return {name: _plain(value) for name, value in settings.items()}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        kept = (item for item in dataclasses.fields(value) if item.metadata.get("path") not in _READ)
+        return {item.name: _plain(getattr(value, item.name)) for item in kept}
+    return json_value(value)
 
 
 @functools.cache

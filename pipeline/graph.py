@@ -18,6 +18,7 @@ from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.networks import tfrs_cross
+from crossnet.components.params.networks import ModelParams
 from crossnet.components.sources.files import input_files
 from crossnet.pipeline.config import NONE, Config
 from crossnet.pipeline.references import LastBlessed, Reference, ServedModel, WarmStart
@@ -84,9 +85,9 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
             inputs={"examples": "example_gen", "schema": "schema_gen", "statistics": "statistics_gen"},
             settings={
                 "params": config.trainer,
-                "kind": kind,
-                "architecture": getattr(config, kind),
-                "model_name": config.pusher.model_name,
+                "model": ModelParams(
+                    kind=kind, architecture=getattr(config, kind), model_name=config.pusher.model_name
+                ),
             },
             references={} if config.trainer.warm_start == NONE else {"warm_start": warm_start},
             after=("example_validator",),

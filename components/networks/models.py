@@ -13,9 +13,7 @@ import tf_keras
 from crossnet.components.errors import TrainingError
 from crossnet.components.networks.layers import CrossLayer, Embeddings, projection_problem
 from crossnet.components.networks.tfrs_cross import tfrs_cross_class, tfrs_problem
-from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
-
-Architecture = CrossLayerParams | DenseParams
+from crossnet.components.params.networks import MODEL_KINDS, Architecture, CrossLayerParams, DenseParams
 
 
 def build_network(

@@ -43,3 +43,21 @@ class DenseParams:
     learning_rate: float | None = setting(None, "instead of `trainer.learning_rate`; none: that one", above=0)
     activation: str = setting("relu", "Keras activation of the hidden layers")
     kernel_initializer: str = setting("glorot_uniform", "Keras initializer of the kernels")
+
+
+Architecture = CrossLayerParams | DenseParams
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelParams:
+    """The model that one Trainer makes.
+
+    Attributes:
+      kind: One of `MODEL_KINDS`.
+      architecture: The settings of that kind of network.
+      model_name: The name that clients ask for; the model's warm-up requests carry it.
+    """
+
+    kind: str
+    architecture: Architecture
+    model_name: str = "crossnet"

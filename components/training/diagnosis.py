@@ -1,4 +1,4 @@
-"""What went wrong in a training, in words."""
+"""Says in words what went wrong in a training."""
 
 from __future__ import annotations
 
@@ -97,15 +97,3 @@ def raise_not_finite(
         f"`trainer.learning_rate` (it was {number(learning_rate)} then), set `trainer.warmup_fraction` to 0.05 or "
         "more, or `trainer.normalize` to auto where it is none."
     )
-
-
-def count_ids(rows: Rows, sizes: Sequence[int], has_numbers: bool) -> list[npt.NDArray[np.float64]]:
-    """Returns how often each embedding row of each text feature occurs in `rows`."""
-    if not sizes:
-        return []
-    counts = [np.zeros(size) for size in sizes]
-    for _, inputs, _ in rows.chunks(DIAGNOSED_ROWS):
-        ids = inputs[1 if has_numbers else 0]
-        for i, size in enumerate(sizes):
-            counts[i] += np.bincount(ids[:, i], minlength=size)
-    return counts

@@ -17,7 +17,7 @@ from crossnet.components.features import read_schema
 from crossnet.components.files import folder_checksum
 from crossnet.components.networks.exported import ExportedModel
 from crossnet.components.networks.preprocessing import Preprocessing, TextColumn
-from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
 from crossnet.components.training.warm_start import continue_preprocessing
@@ -45,7 +45,8 @@ def train(artifacts: Any, folder: Path, kind: str = "cross_layer", architecture:
     arguments = {key: settings.pop(key) for key in ("checkpoint_dir", "warm_start") if key in settings}
     architecture = architecture or (DenseParams() if kind == "dense" else CrossLayerParams())
     params = dataclasses.replace(PARAMS, **settings)
-    return train_model(*artifacts, output_dir=folder, params=params, kind=kind, architecture=architecture, **arguments)
+    model = ModelParams(kind=kind, architecture=architecture)
+    return train_model(*artifacts, output_dir=folder, params=params, model=model, **arguments)
 
 
 def predict(model: Model, columns: dict[str, Any]) -> Any:
@@ -83,9 +84,8 @@ def test_default_settings_reach_float32s_floor_in_a_fifth_of_the_articles_update
     seed: int, ten_batches: Any, tmp_path: Path
 ) -> None:
     params = TrainerParams(epochs=180, seed=seed)
-    model = train_model(
-        *ten_batches, output_dir=tmp_path, params=params, kind="cross_layer", architecture=CrossLayerParams()
-    )
+    cross_layer = ModelParams(kind="cross_layer", architecture=CrossLayerParams())
+    model = train_model(*ten_batches, output_dir=tmp_path, params=params, model=cross_layer)
     assert model.properties["updates"] == 1800
     _, held_out = cut(article_table(10_500), 10_000)
     label = np.float64(held_out.pop("y"))
@@ -190,8 +190,11 @@ def test_warm_start_refuses_other_architectures_features_and_folders(article: An
         ({"batch_size": 1000}, r"`trainer.batch_size` is 1,000, but train has only 200 rows\. Set it to at most 200"),
         ({"epochs": 0}, r"`trainer.epochs` must be at least 1\. Received 0"),
         ({"batch_size": 0}, r"`trainer.batch_size` must be at least 1\. Received 0"),
-        ({"optimizer": "adm"}, "Unknown optimizer 'adm'. Did you mean 'adam'?"),
-        ({"epochs": 0, "optimizer": "sdg"}, "`trainer.epochs` must .* Unknown optimizer 'sdg'. Did you mean 'sgd'?"),
+        (
+            {"optimizer": "adm"},
+            r"Unknown optimizer `adm`\. Did you mean `adam`\? There are: adam, adagrad, sgd, rmsprop\.",
+        ),
+        ({"epochs": 0, "optimizer": "sdg"}, r"`trainer.epochs` must .* Unknown optimizer `sdg`\. Did you mean `sgd`\?"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_before_training(

@@ -5,7 +5,7 @@ import pytest
 import tf_keras
 
 from crossnet.components.errors import TrainingError
-from crossnet.components.training.diagnosis import count_ids, diagnose, raise_not_finite
+from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.rows import Rows
 
 
@@ -80,8 +80,3 @@ def test_finite_rows_mean_that_the_gradient_exploded() -> None:
     message = explain([0.5, 4e30, np.inf, np.inf], rows())
     assert "the gradient has exploded. The loss rose from 0.5 to 4e30 before" in message
     assert "(it was 0.2 then)" in message
-
-
-def test_ids_are_counted_by_feature() -> None:
-    data = Rows((np.array([[1, 0], [1, 2], [0, 2]]),), np.zeros(3, np.float32), 3)
-    assert [counts.tolist() for counts in count_ids(data, [2, 3], has_numbers=False)] == [[1, 2], [1, 0, 2]]

@@ -1,0 +1,51 @@
+"""Gives the embeddings that no train row used a value to answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import tf_keras
+
+from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.training.rows import Rows
+
+ROWS_AT_ONCE = 10_000
+
+
+def fill_unused_embeddings(
+    network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, known: Preprocessing | None
+) -> None:
+    """Gives each embedding row that no train row used the mean of those that were, weighted by use.
+
+    So a value that was never seen is answered like an average one, not by the random vector it started from.
+
+    Args:
+      network: The trained network; its embeddings are changed in place.
+      train: The rows that it learned from.
+      preprocessing: Theirs.
+      known: That of the model from which training started: its embedding rows stay as they are. None: none did.
+    """
+    sizes = [rows for rows, _ in preprocessing.tables]
+    counts = count_ids(train, sizes, has_numbers=bool(preprocessing.numbers))
+    tables = network.get_layer("embeddings").trainable_weights if sizes else []
+    for i, (table, uses) in enumerate(zip(tables, counts, strict=True)):
+        value = table.numpy()
+        unused = uses == 0
+        if known:
+            unused[: 1 + len(known.texts[i].vocabulary)] = False
+        value[unused] = np.average(value, axis=0, weights=uses)
+        table.assign(value)
+
+
+def count_ids(rows: Rows, sizes: Sequence[int], has_numbers: bool) -> list[npt.NDArray[np.float64]]:
+    """Returns how often each embedding row of each text feature occurs in `rows`."""
+    if not sizes:
+        return []
+    counts = [np.zeros(size) for size in sizes]
+    for _, inputs, _ in rows.chunks(ROWS_AT_ONCE):
+        ids = inputs[1 if has_numbers else 0]
+        for i, size in enumerate(sizes):
+            counts[i] += np.bincount(ids[:, i], minlength=size)
+    return counts
