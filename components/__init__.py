@@ -1,4 +1,4 @@
-"""The steps of the pipeline, one per file, and what they share.
+"""Holds the steps of the pipeline, one per file, and their shared rooms.
 
 TFRS refuses Keras 3, so Keras 2 (`tf_keras`) is chosen here, before anything can touch `tf.keras`.
 """

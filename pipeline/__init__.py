@@ -1,1 +1,1 @@
-"""The order of work: settings, graph, runner, store, command line."""
+"""Orders the work: settings, graph, runner, store, command line, report."""

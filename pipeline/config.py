@@ -1,4 +1,7 @@
-"""Settings of a whole run: defaults, then a TOML file, then `--set`. All mistakes are listed at once."""
+"""Reads all settings of a run, and lists every mistake at once.
+
+Defaults come first, then a TOML file, then `--set`.
+"""
 
 from __future__ import annotations
 

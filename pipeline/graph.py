@@ -1,4 +1,7 @@
-"""The flow, once, as data. The runner, `plan`, `why`, `show`, the report and the compiler all read this list."""
+"""States the order of work once, as a list of steps.
+
+The runner, `plan`, `why`, `compare` and the report read this list; nothing else knows the order.
+"""
 
 from __future__ import annotations
 
@@ -76,27 +79,13 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
       force: Why a model is pushed in spite of the gate; empty: it is not.
     """
     served = Path(serving_dir) / config.pusher.model_name
-    warm_start = WarmStart(config.trainer.warm_start, served)
-    trainers = tuple(
-        Step(
-            name=f"trainer_{kind}",
-            function="crossnet.components.trainer:train_model",
-            output=Model,
-            inputs={"examples": "example_gen", "schema": "schema_gen", "statistics": "statistics_gen"},
-            settings={
-                "params": config.trainer,
-                "model": ModelParams(
-                    kind=kind, architecture=getattr(config, kind), model_name=config.pusher.model_name
-                ),
-            },
-            references={} if config.trainer.warm_start == NONE else {"warm_start": warm_start},
-            after=("example_validator",),
-            checkpoints=True,
-            libraries=(tfrs_cross.PACKAGE,) if kind == tfrs_cross.KIND else (),
-        )
-        for kind in config.models
-    )
+    trainers = tuple(_trainer(kind, config, served) for kind in config.models)
     models = tuple(step.name for step in trainers)
+    return (*_data_steps(config), *trainers, *_gate_steps(config, models, served, serving_dir, force))
+
+
+def _data_steps(config: Config) -> tuple[Step, ...]:
+    """Returns the steps from rows to a checked schema."""
     schema_file = config.schema_gen.schema_file
     pinned = {"reference": LastBlessed("schema_gen", Schema)} if config.schema_gen.reference == "last_blessed" else {}
     return (
@@ -131,7 +120,33 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
             settings={"params": config.example_validator},
             references={"previous": LastBlessed("statistics_gen", Statistics)},
         ),
-        *trainers,
+    )
+
+
+def _trainer(kind: str, config: Config, served: Path) -> Step:
+    """Returns the step that trains a model of one kind."""
+    warm_start = WarmStart(config.trainer.warm_start, served)
+    return Step(
+        name=f"trainer_{kind}",
+        function="crossnet.components.trainer:train_model",
+        output=Model,
+        inputs={"examples": "example_gen", "schema": "schema_gen", "statistics": "statistics_gen"},
+        settings={
+            "params": config.trainer,
+            "model": ModelParams(kind=kind, architecture=getattr(config, kind), model_name=config.pusher.model_name),
+        },
+        references={} if config.trainer.warm_start == NONE else {"warm_start": warm_start},
+        after=("example_validator",),
+        checkpoints=True,
+        libraries=(tfrs_cross.PACKAGE,) if kind == tfrs_cross.KIND else (),
+    )
+
+
+def _gate_steps(
+    config: Config, models: tuple[str, ...], served: Path, serving_dir: str, force: str
+) -> tuple[Step, ...]:
+    """Returns the steps that judge the models of the steps `models` and push one."""
+    return (
         Step(
             name="evaluator",
             function="crossnet.components.evaluator:evaluate_models",

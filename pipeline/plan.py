@@ -1,4 +1,7 @@
-"""What a run would do and why: every fingerprint, known before anything runs. Loads no TensorFlow."""
+"""Plans a run: the fingerprint of every step, and what must run.
+
+All fingerprints are known before anything runs. Loads no TensorFlow.
+"""
 
 from __future__ import annotations
 

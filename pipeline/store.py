@@ -1,4 +1,7 @@
-"""The root folder: artifacts by step and fingerprint, runs by name. A folder with its final name is whole."""
+"""Keeps artifacts and runs in the root folder.
+
+Artifacts are found by step and fingerprint, runs by name. A folder with its final name is whole.
+"""
 
 from __future__ import annotations
 

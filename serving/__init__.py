@@ -1,1 +1,1 @@
-"""The contract of TensorFlow Serving: client, embedded server, launcher. Knows nothing about training."""
+"""Implements TensorFlow Serving's contract: client, embedded server, launcher."""
