@@ -7,11 +7,13 @@ from crossnet.components.artifacts.anomalies import Anomalies
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.infra_validation import InfraValidation
+from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import DataError
 from crossnet.components.files import write_json
 
 CALLS: list[str] = []
+GIVEN: dict[str, object] = {}  # what `remember` was called with
 
 
 class Interrupted:
@@ -94,3 +96,9 @@ def push(infra_validation: InfraValidation, *, output_dir, serving_dir: str) -> 
         "model": "none",
     }
     return PushedModel(output_dir, {"pushed": 1}, properties)
+
+
+def remember(*, output_dir, **arguments) -> Model:
+    GIVEN.clear()
+    GIVEN.update(arguments, output_dir=output_dir)
+    return Model(output_dir)

@@ -1,0 +1,98 @@
+"""What lies outside the graph: the model in service, the last blessed run, a warm start."""
+
+import pytest
+
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.errors import SettingsError
+from crossnet.components.files import write_json
+from crossnet.pipeline.config import load_config
+from crossnet.pipeline.plan import make_plan
+from crossnet.pipeline.references import LastBlessed, ServedModel, WarmStart
+from crossnet.pipeline.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "root")
+
+
+def push(store, version, model):
+    folder = store.serving_models / "crossnet"
+    (folder / str(version)).mkdir(parents=True)
+    (folder / str(version) / "saved_model.pb").write_text(str(version))
+    if model:
+        write_json(folder / f"{version}.json", {"version": version, "model": model})
+    return folder / str(version)
+
+
+def test_plan_compares_with_the_newest_version_that_is_not_its_own(store):
+    own = make_plan(load_config(), store)["trainer_cross_layer"].fingerprint
+    before = push(store, 5, "another")
+    assert make_plan(load_config(), store)["evaluator"].references["served"] == before
+    planned = make_plan(load_config(), store)["evaluator"].fingerprint
+    push(store, 7, own)  # the push of this very plan
+    again = make_plan(load_config(), store)["evaluator"]
+    assert (again.references["served"], again.fingerprint) == (before, planned)
+    by_hand = push(store, 9, None)
+    assert make_plan(load_config(), store)["evaluator"].references["served"] == by_hand
+
+
+def finish(store, kind, step, fingerprint):
+    with store.working_folder(step) as folder:
+        return store.finish(kind(folder), step, fingerprint, {"inputs": {}})
+
+
+def blessed_run(store, name, examples):
+    steps = {step: {"fingerprint": f"{step}-{name}"} for step in ("statistics_gen", "schema_gen")} | {
+        "example_gen": {"fingerprint": examples}
+    }
+    run = {"run": name, "started": name, "verdict": "BLESSED", "steps": steps}
+    write_json(store.new_run(name) / "run.json", run)
+    finish(store, Statistics, "statistics_gen", f"statistics_gen-{name}")
+    finish(store, Schema, "schema_gen", f"schema_gen-{name}")
+
+
+def test_plan_measures_drift_from_the_newest_blessed_run_on_other_rows(store):
+    config = load_config(None, ["schema_gen.reference=last_blessed"])
+    plan = make_plan(config, store)
+    assert plan["example_validator"].references == {"previous": None}
+    blessed_run(store, "1", "other rows")
+    blessed_run(store, "2", plan["example_gen"].fingerprint)
+    plan = make_plan(config, store)
+    assert plan["example_validator"].references["previous"].name == "statistics_gen-1"
+    assert plan["schema_gen"].references["reference"].name == "schema_gen-1"
+
+
+def test_plan_takes_a_warm_start_by_content(store, tmp_path):
+    model = tmp_path / "model" / "Format-Serving"
+    model.mkdir(parents=True)
+    (model / "saved_model.pb").write_text("a")
+    config = load_config(None, [f"trainer.warm_start={tmp_path / 'model'}"])
+    plan = make_plan(config, store)
+    assert plan["trainer_dense"].references == {"warm_start": model}
+    (model / "saved_model.pb").write_text("b")
+    assert make_plan(config, store)["trainer_dense"].fingerprint != plan["trainer_dense"].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("start", "sentence"),
+    [
+        ("7", r"`trainer\.warm_start` names version 7, which is not in service in .*There are: 5\."),
+        (
+            "missing",
+            r"`trainer\.warm_start` is '.*missing', which holds no saved_model\.pb\. Name a version",
+        ),
+    ],
+)
+def test_plan_refuses_a_warm_start_that_is_not_there(store, start, sentence):
+    push(store, 5, None)
+    with pytest.raises(SettingsError, match=sentence):
+        make_plan(load_config(None, [f"trainer.warm_start={start}"]), store)
+
+
+def test_references_are_loaded_as_the_component_takes_them(store, tmp_path):
+    folder = finish(store, Schema, "schema_gen", "ab")
+    assert LastBlessed("schema_gen", Schema).load(folder) == Schema.load(folder)
+    assert ServedModel(tmp_path).load(tmp_path / "7") == tmp_path / "7"
+    assert WarmStart("7", tmp_path).load(tmp_path / "7") == tmp_path / "7"
