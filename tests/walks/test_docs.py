@@ -35,6 +35,8 @@ BLOCK = re.compile(
 # A number in any form, or a word of digits such as the name of a run.
 NUMBER = re.compile(r"-?\d[\dTZ.,]*(?:e[+-]\d+)?")
 CURL = REPOSITORY / "tests" / "support" / "curl.py"
+# Our settings, and what `make test` would make of the pages' own `make`.
+NOT_PASSED_ON = re.compile("CROSSNET_|ARGS$|MAKE|MFLAGS$")
 NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
 
 
@@ -113,7 +115,7 @@ def run(commands, folder, search_path):
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("CROSSNET_")}
+        env={name: value for name, value in os.environ.items() if not NOT_PASSED_ON.match(name)}
         | {"PATH": search_path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
