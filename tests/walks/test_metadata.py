@@ -4,7 +4,6 @@ import ast
 import importlib.metadata
 import re
 import sys
-import tomllib
 
 import pytest
 from packaging.requirements import Requirement
@@ -12,20 +11,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from support import REPOSITORY
+from support.project import PROJECT, allowed_pythons
 
-PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-PROJECT = PYPROJECT["project"]
 REQUIREMENTS = {canonicalize_name(text.name): text for text in map(Requirement, PROJECT["dependencies"])}
 EXTRAS = [Requirement(text) for extra in PROJECT["optional-dependencies"].values() for text in extra]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
 COMES_WITH = {"anyio": "starlette"}  # starlette is built on anyio and requires it
-
-
-def pythons():
-    """Returns the versions that requires-python allows, such as ["3.11", "3.12"]."""
-    allowed = Requirement(f"python{PROJECT['requires-python']}").specifier
-    return [f"3.{minor}" for minor in range(40) if allowed.contains(f"3.{minor}")]
 
 
 def pins(lock):
@@ -59,7 +51,7 @@ def test_the_licence_is_apache_2_and_its_text_is_in_the_distribution():
 
 def test_classifiers_name_the_pythons_of_requires_python():
     found = [text.rpartition(" :: ")[2] for text in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", text)]
-    assert found == pythons()
+    assert found == allowed_pythons()
 
 
 def test_urls_have_https_and_no_registry():
