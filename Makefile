@@ -1,7 +1,8 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
-.PHONY: run test test-slow lint bench lock clean
+.DEFAULT_GOAL := run
+.PHONY: run test test-slow coverage lint bench lock clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -11,30 +12,46 @@ COMPILE := --no-emit-index-url --no-header --no-annotate --universal --generate-
 # Compiled bytecode more than halves the time TensorFlow takes to import.
 INSTALL := $(UV) pip install -q -p $(V)/python --compile-bytecode
 
-run: .venv/.run
+run: .venv/.run ## set up, then run the pipeline on the built-in table
 	@$(V)/crossnet run $(ARGS)
 
-test: .venv/.dev
+test: .venv/.dev ## set up, then run the tests
 	@$(V)/python -m pytest $(ARGS)
 
-test-slow: .venv/.dev
+test-slow: .venv/.dev ## run the tests that take more than ten seconds each
 	@$(V)/python -m pytest -m slow $(ARGS)
 
-lint: .venv/.dev
+# The pages of docs run commands; each line that these reach has a test of its own.
+coverage: .venv/.dev ## run all tests but the pages', slow ones too, and count the lines that they reach
+	@$(V)/python -m pytest -m "slow or not slow" --ignore=tests/walks/test_docs.py --cov --cov-report=term $(ARGS)
+
+lint: .venv/.dev ## check style, types and spelling: ruff, mypy, codespell
 	@$(V)/ruff check .
 	@$(V)/ruff format --check .
 	@$(V)/mypy
+	@$(V)/codespell
 
-bench: .venv/.dev
+bench: .venv/.dev ## run the benchmarks: ours beside a named alternative
 	@$(V)/python -m benchmarks --json bench.json --page docs/benchmarks.md $(ARGS)
 
-lock: $(UV)
+lock: $(UV) ## resolve both locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra test --extra lint --extra board \
 	    -c requirements.lock -o requirements-dev.lock
 
-clean:
+clean: ## remove the environment
 	rm -rf .venv .tools
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile
+
+# A Python that is named, as in `make PYTHON=python3.13 test`, must be the one of .venv.
+same-python:
+ifneq ($(origin PYTHON),file)
+	@[ ! -e $(V)/python ] || [ "$$($(V)/python --version)" = "$$($(PYTHON) --version 2>&1)" ] || { \
+	    echo ".venv has $$($(V)/python --version), and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	         "Remove .venv first: make clean" >&2; exit 1; }
+endif
 
 define CHECK_PYTHON
 @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
@@ -49,17 +66,17 @@ endef
 	@$(PYTHON) -m venv .tools
 	@.tools/bin/pip install -q uv==$(UV_VERSION)
 
-.venv/bin/python: | $(UV)
+.venv/bin/python: | same-python $(UV)
 	$(CHECK_PYTHON)
 	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv
 
-.venv/.run: requirements.lock pyproject.toml .venv/bin/python | $(UV)
+.venv/.run: requirements.lock pyproject.toml .venv/bin/python | same-python $(UV)
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps -e .
 	@$(V)/python -m compileall -q crossnet
 	@touch $@
 
-.venv/.dev: requirements-dev.lock pyproject.toml .venv/bin/python | $(UV)
+.venv/.dev: requirements-dev.lock pyproject.toml .venv/bin/python | same-python $(UV)
 	@$(UV) pip sync -q -p $(V)/python --compile-bytecode --require-hashes requirements-dev.lock
 	@$(INSTALL) --no-deps -e .
 	@$(V)/python -m compileall -q crossnet
