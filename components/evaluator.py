@@ -1,4 +1,6 @@
-"""Evaluator: judges every exported model through its serving signature, and blesses the first good candidate.
+"""Evaluator: judges every exported model and blesses the first good candidate.
+
+Models are asked through their serving signature, as clients ask them.
 
 Rules, and what they decide in every state: `crossnet.components.evaluation.rules`.
 Metrics: `crossnet.components.evaluation.metrics`.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,14 @@ from crossnet.components.evaluation.explain import explain, known_truth
 from crossnet.components.evaluation.metrics import ErrorSums, calibration
 from crossnet.components.evaluation.rule_results import Scores, Served
 from crossnet.components.evaluation.rules import judge
-from crossnet.components.evaluation.scoring import MeanPredictor, Predictor, ServedModel, score_eval, score_train
+from crossnet.components.evaluation.scoring import (
+    Columns,
+    MeanPredictor,
+    Predictor,
+    ServedModel,
+    score_eval,
+    score_train,
+)
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.evaluation.slice_rules import judge_slices
 from crossnet.components.evaluation.slices import parse_slices
@@ -65,64 +75,98 @@ def evaluate_models(
       ExportError: A model does not load as a server loads it, or does not answer.
       SettingsError: `evaluator.slices` names what is not there.
     """
-    features, label = read_schema(schema.proto())
-    recorded = _recorded(examples, features, label)
-    keys = parse_slices(params.slices, recorded)
+    measured = _measure(examples, _columns(examples, schema), models, served, output_dir, params)
+    whole = measured.scores.whole
+    verdict = _judge(models, measured, params)
+    write_json(output_dir / VERDICT_FILE, verdict)
+    write_json(output_dir / METRICS_FILE, _metrics(models, measured))
+    write_json(output_dir / DETAILS_FILE, _details(models, measured, examples, output_dir))
+    (output_dir / (BLESSED if verdict["blessed"] else NOT_BLESSED)).touch()
+    return Evaluation(
+        output_dir,
+        counts={"rows": whole.rows, "models": len(models), "slices": len(measured.scores.slices)},
+        properties={
+            "champion": verdict["champion"],
+            "reasons": [] if verdict["blessed"] else failures(verdict),
+            "skipped": skips(verdict),
+            "baseline": verdict["baseline"],
+            "served_version": None if served is None else served.name,
+            "batch_size": params.batch_size,
+            "label_std": whole.label_std,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured of the models, before any rule is applied.
+
+    Attributes:
+      train: Sums over the train split, of the models in their order.
+      scores: Over the eval split, of the mean predictor and the served model too.
+      worst_rows: By model.
+      served: The version in service; None where no rule compares with it.
+      sizes: Bytes of the exported folder by model.
+    """
+
+    train: ErrorSums
+    scores: Scores
+    worst_rows: Mapping[str, Any]
+    served: Served | None
+    sizes: Mapping[str, int]
+
+
+def _measure(
+    examples: Examples,
+    columns: Columns,
+    models: Mapping[str, Model],
+    served: Path | None,
+    output_dir: Path,
+    params: EvaluatorParams,
+) -> _Measured:
+    keys = parse_slices(params.slices, columns.recorded)
     with contextlib.ExitStack() as stack:
         exported = {name: stack.enter_context(ServingSession(model.serving_path)) for name, model in models.items()}
         scored: dict[str, Predictor] = dict(exported)
-        train = score_train(examples, features, label, scored, params.batch_size)
+        train = score_train(examples, columns, scored, batch_size=params.batch_size)
         scored[MEAN_PREDICTOR] = MeanPredictor(train.label_mean)
         in_service = None
         if served is not None and params.non_inferiority_margin is not None:
-            in_service, model = _open_served(served, features, stack)
+            in_service, model = _open_served(served, columns.features, stack)
             if model is not None:
                 scored[in_service.name] = ServedModel(model)
-        scores, worst_rows = score_eval(
-            examples, features, label, scored, keys=keys, recorded=recorded, output_dir=output_dir, params=params
-        )
-
-    baseline = list(models)[-1] if len(models) > 1 else MEAN_PREDICTOR
+        scores, worst = score_eval(examples, columns, scored, keys=keys, output_dir=output_dir, params=params)
     sizes = {name: _folder_bytes(model.serving_path) for name, model in models.items()}
+    return _Measured(train, scores, worst, in_service, sizes)
+
+
+def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorParams) -> dict[str, Any]:
+    """Returns the content of verdict.json."""
+    scores, served = measured.scores, measured.served
+    baseline = list(models)[-1] if len(models) > 1 else MEAN_PREDICTOR
     results = {
         name: [
-            *judge(name, scores, params, baseline=baseline, served=in_service, model_bytes=sizes[name]),
-            *judge_slices(name, scores, params, baseline=baseline, served=in_service),
+            *judge(name, scores, params, baseline=baseline, served=served, model_bytes=measured.sizes[name]),
+            *judge_slices(name, scores, params, baseline=baseline, served=served),
         ]
         for name in models
         if name != baseline
     }
-    verdict = make_verdict(
+    return make_verdict(
         results,
         models=[*models, MEAN_PREDICTOR],
         baseline=baseline,
         rows=scores.whole.rows,
         label_std=scores.whole.label_std,
-        served=_served_facts(in_service, scores),
-    )
-    write_json(output_dir / VERDICT_FILE, verdict)
-    write_json(output_dir / METRICS_FILE, _metrics(models, scores, train, sizes))
-    write_json(output_dir / DETAILS_FILE, _details(models, scores, worst_rows, examples, output_dir))
-    (output_dir / (BLESSED if verdict["blessed"] else NOT_BLESSED)).touch()
-    return Evaluation(
-        output_dir,
-        counts={"rows": scores.whole.rows, "models": len(models), "slices": len(scores.slices)},
-        properties={
-            "champion": verdict["champion"],
-            "reasons": [] if verdict["blessed"] else failures(verdict),
-            "skipped": skips(verdict),
-            "baseline": baseline,
-            "served_version": None if served is None else served.name,
-            "batch_size": params.batch_size,
-            "label_std": scores.whole.label_std,
-        },
+        served=_served_facts(served, scores),
     )
 
 
-def _recorded(examples: Examples, features: Sequence[Feature], label: Feature) -> dict[str, Feature]:
-    """Returns every recorded column; those that the schema leaves out are read as if they had holes."""
-    columns = {c["name"]: Feature(c["name"], c["type"], required=False) for c in examples.properties["columns"]}
-    return columns | {feature.name: feature for feature in features} | {label.name: label}
+def _columns(examples: Examples, schema: Schema) -> Columns:
+    """Returns the columns; those that the schema leaves out are read as if they had holes."""
+    features, label = read_schema(schema.proto())
+    recorded = {c["name"]: Feature(c["name"], c["type"], required=False) for c in examples.properties["columns"]}
+    return Columns(features, label, recorded | {feature.name: feature for feature in (*features, label)})
 
 
 def _open_served(
@@ -151,16 +195,15 @@ def _served_facts(served: Served | None, scores: Scores) -> dict[str, Any] | Non
     return {"version": served.version, "problem": served.problem, "eval_rmse": rmse}
 
 
-def _metrics(
-    models: Mapping[str, Model], scores: Scores, train: ErrorSums, sizes: Mapping[str, int]
-) -> dict[str, dict[str, Any]]:
-    """Returns metrics.json: the models, and the mean predictor with its one number as parameter."""
+def _metrics(models: Mapping[str, Model], measured: _Measured) -> dict[str, dict[str, Any]]:
+    """Returns the content of metrics.json: the models, and the mean predictor with its one number as parameter."""
+    scores, train = measured.scores, measured.train
     rows = {
         name: {
             "num_parameters": model.num_parameters,
             "train_rmse": train.rmse(i),
             "train_seconds": model.properties.get("train_seconds"),
-            "model_bytes": sizes[name],
+            "model_bytes": measured.sizes[name],
         }
         for i, (name, model) in enumerate(models.items())
     }
@@ -173,15 +216,16 @@ def _metrics(
 
 
 def _details(
-    models: Mapping[str, Model], scores: Scores, worst_rows: Mapping[str, Any], examples: Examples, output_dir: Path
+    models: Mapping[str, Model], measured: _Measured, examples: Examples, output_dir: Path
 ) -> dict[str, dict[str, Any]]:
-    """Returns details.json: what a report shows of each model and no rule reads."""
+    """Returns the content of details.json: what a report shows of each model and no rule reads."""
+    slices = measured.scores.slices
     return {
         name: {
             "calibration": calibration(predictions_file(output_dir, name), labels_file(output_dir)),
-            "worst_rows": worst_rows[name],
+            "worst_rows": measured.worst_rows[name],
             "explanation": explain(model, known_truth(examples)),
-            "slices": [{"slice": group, "rows": sums.rows} | sums.metrics(i) for group, sums in scores.slices.items()],
+            "slices": [{"slice": group, "rows": sums.rows} | sums.metrics(i) for group, sums in slices.items()],
         }
         for i, (name, model) in enumerate(models.items())
     }

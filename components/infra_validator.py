@@ -1,13 +1,18 @@
-"""InfraValidator: serves the very folder that would be pushed and compares its answers with the Evaluator's.
+"""InfraValidator: serves the champion and compares its answers with the Evaluator's.
 
-The one component that knows `serving`: it starts `tensorflow_model_server` where it is installed, else the embedded
-server, and asks through the same gRPC client that users have.
+What is served is the very folder that would be pushed. This is the one component that knows `serving`: it starts
+`tensorflow_model_server` where it is installed, else the embedded server, and asks through the same gRPC client that
+users have.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +37,7 @@ from crossnet.serving.client import PredictionClient
 from crossnet.serving.launcher import running_server
 from crossnet.serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 def validate_infra(
@@ -67,55 +72,88 @@ def validate_infra(
     if kind is None:
         raise ExportError("No model is blessed, so there is none to try in a server.")
     features, _ = read_schema(schema.proto())
-    expected = np.load(predictions_file(evaluation.path, kind), mmap_mode="r")
-    scale = float(evaluation.properties["label_std"])
-    size = int(evaluation.properties["batch_size"])
-    batched = single = float("nan")
-    reasons: list[str] = []
-    server_kind = params.server
-    base = output_dir / "base"
-    base.mkdir()
-    (base / "1").symlink_to(models[kind].serving_path.absolute(), target_is_directory=True)
+    report = _Report(kind, params.server)
     try:
-        with (
-            running_server(base, kind, server=params.server, timeout_seconds=params.timeout_seconds) as server,
-            PredictionClient(
-                server.target, model_name=kind, timeout_seconds=params.timeout_seconds, max_rows_per_call=size
-            ) as client,
-        ):
-            server_kind = server.kind
-            log.info("asking the %s server at %s", server.kind, server.target)
-            reasons += _signature_problems(client, features)
-            if not reasons:
-                batched = _largest_difference(client, examples, features, expected, scale, size)
-                few = expected[: params.num_single_rows]
-                single = _largest_difference(client, examples, features, few, scale, size=1)
-                for rows, difference, limit in (
-                    (f"batches of {size:,}", batched, params.tolerance),
-                    ("single rows", single, params.single_row_tolerance),
-                ):
-                    if not difference <= limit:  # NaN is not below any limit
-                        reasons.append(
-                            f"`{kind}` answers differently over gRPC: in {rows} by {number(difference, 2)} "
-                            f"of max(label's standard deviation, |prediction|), above {number(limit, 2)}."
-                        )
+        with _serving(models[kind], evaluation, output_dir, report, params) as client:
+            report.reasons += _signature_problems(client, features)
+            if not report.reasons:
+                _compare(client, examples, features, evaluation, report, params)
     except (DeadlineError, UnavailableError, UsageError) as error:
         raise ExportError(f"InfraValidator could not ask `{kind}`: {error}") from error
     except ServingError as error:
-        reasons.append(f"`{kind}` cannot be served: {error}")
+        report.reasons.append(f"`{kind}` cannot be served: {error}")
+    facts = dataclasses.asdict(report)
+    write_json(output_dir / REPORT_FILE, facts)
+    (output_dir / (INFRA_NOT_BLESSED if report.reasons else INFRA_BLESSED)).touch()
+    return InfraValidation(output_dir, counts={"rows": examples.counts["eval"]}, properties=facts)
+
+
+@dataclass
+class _Report:
+    """The content of report.json.
+
+    Attributes:
+      model: The kind that was tried.
+      server: "binary" or "embedded"; before one has started, the setting.
+      max_difference, max_difference_single_rows: See `_largest_difference`; NaN where nothing was compared.
+      reasons: Why the model may not be pushed; empty when it may.
+    """
+
+    model: str
+    server: str
+    max_difference: float = math.nan
+    max_difference_single_rows: float = math.nan
+    reasons: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def _serving(
+    model: Model, evaluation: Evaluation, output_dir: Path, report: _Report, params: InfraValidatorParams
+) -> Iterator[PredictionClient]:
+    """Starts a server of the model's own folder and opens a client that asks in the Evaluator's batches."""
+    base, timeout = output_dir / "base", params.timeout_seconds
+    size = int(evaluation.properties["batch_size"])
+    base.mkdir()
+    (base / "1").symlink_to(model.serving_path.absolute(), target_is_directory=True)
+    try:
+        with (
+            running_server(base, report.model, server=params.server, timeout_seconds=timeout) as server,
+            PredictionClient(
+                server.target, model_name=report.model, timeout_seconds=timeout, max_rows_per_call=size
+            ) as client,
+        ):
+            report.server = server.kind
+            LOGGER.info("asking the %s server at %s", server.kind, server.target)
+            yield client
     finally:
         (base / "1").unlink()
         base.rmdir()
-    facts = {
-        "model": kind,
-        "server": server_kind,
-        "max_difference": batched,
-        "max_difference_single_rows": single,
-        "reasons": reasons,
-    }
-    write_json(output_dir / REPORT_FILE, facts)
-    (output_dir / (INFRA_NOT_BLESSED if reasons else INFRA_BLESSED)).touch()
-    return InfraValidation(output_dir, counts={"rows": len(expected)}, properties=facts)
+
+
+def _compare(
+    client: PredictionClient,
+    examples: Examples,
+    features: tuple[Feature, ...],
+    evaluation: Evaluation,
+    report: _Report,
+    params: InfraValidatorParams,
+) -> None:
+    """Compares the served answers with the Evaluator's predictions, in its batches and row by row."""
+    expected = np.load(predictions_file(evaluation.path, report.model), mmap_mode="r")
+    scale = float(evaluation.properties["label_std"])
+    size = int(evaluation.properties["batch_size"])
+    batched = _largest_difference(client, examples, features, expected, scale, size)
+    single = _largest_difference(client, examples, features, expected[: params.num_single_rows], scale, size=1)
+    report.max_difference, report.max_difference_single_rows = batched, single
+    for rows, difference, limit in (
+        (f"batches of {size:,}", batched, params.tolerance),
+        ("single rows", single, params.single_row_tolerance),
+    ):
+        if not difference <= limit:  # NaN is not below any limit
+            report.reasons.append(
+                f"`{report.model}` answers differently over gRPC: in {rows} by {number(difference, 2)} "
+                f"of max(label's standard deviation, |prediction|), above {number(limit, 2)}."
+            )
 
 
 def _signature_problems(client: PredictionClient, features: tuple[Feature, ...]) -> list[str]:

@@ -59,33 +59,15 @@ def push_model(
     folder = Path(serving_dir) / params.model_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        version = _version_of(model.checksum, folder)
-        if version is not None and version not in versions_in_service(folder):
-            if not force:
-                raise NotBlessedError(
-                    f"`{model.kind}` is version {version} of `{params.model_name}`, which was rolled back. "
-                    'To serve it again: `crossnet run --force "REASON"`.'
-                )
-            version = None
+        version = _pushed_before(model, folder, force)
         pushed = version is None
         if version is None:
-            version = max(int(time.time()), max(_used_numbers(folder), default=0) + 1)
-            record = {
-                "model_name": params.model_name,
-                "version": version,
-                "kind": model.kind,
-                "model": model.fingerprint,
-                "checksum": model.checksum,
-                "pushed_at": datetime.datetime.now(datetime.UTC).isoformat(),
-                "forced": {"by": _user(), "reason": force} if force else None,
-            }
-            _copy(model.serving_path, folder, version, record)
+            version = _push(model, folder, force)
     except OSError as error:
         raise PipelineError(
             f"Cannot push to `{folder}`: {error.strerror or error}. Nothing was pushed. Make the folder writable, or "
             "name another one in `pusher.serving_dir`."
         ) from error
-    facts = read_json(folder / f"{version}{RECORD}") if (folder / f"{version}{RECORD}").exists() else {}
     properties = {
         "model_name": params.model_name,
         "version": version,
@@ -93,10 +75,43 @@ def push_model(
         "checksum": model.checksum,
         "kind": model.kind,
         "model": model.fingerprint,
-        "forced": facts.get("forced"),
+        "forced": read_record(folder, version).get("forced"),
     }
     write_json(output_dir / RECORD_FILE, properties)
     return PushedModel(output_dir, counts={"pushed": int(pushed)}, properties=properties)
+
+
+def _pushed_before(model: Model, folder: Path, force: str) -> int | None:
+    """Returns the version in service that is this very model, or None.
+
+    Raises:
+      NotBlessedError: The model was rolled back, and `force` is empty.
+    """
+    version = _version_of(model.checksum, folder)
+    if version is None or version in versions_in_service(folder):
+        return version
+    if not force:
+        raise NotBlessedError(
+            f"`{model.kind}` is version {version} of `{folder.name}`, which was rolled back. "
+            'To serve it again: `crossnet run --force "REASON"`.'
+        )
+    return None
+
+
+def _push(model: Model, folder: Path, force: str) -> int:
+    """Copies the model below `folder` as a new version, records it and returns its number."""
+    version = max(int(time.time()), max(_used_numbers(folder), default=0) + 1)
+    record = {
+        "model_name": folder.name,
+        "version": version,
+        "kind": model.kind,
+        "model": model.fingerprint,
+        "checksum": model.checksum,
+        "pushed_at": datetime.datetime.now(datetime.UTC).isoformat(),
+        "forced": {"by": _user(), "reason": force} if force else None,
+    }
+    _copy(model.serving_path, folder, version, record)
+    return version
 
 
 def roll_back(folder: Path, reason: str = "") -> tuple[int, int | None]:

@@ -63,6 +63,21 @@ class ServedModel:
             return np.full(len(next(iter(features.values()))), np.nan, np.float32)
 
 
+@dataclass(frozen=True)
+class Columns:
+    """The columns of the rows.
+
+    Attributes:
+      features: What the models take.
+      label: What they predict.
+      recorded: Every recorded column by name, of which slices may name any.
+    """
+
+    features: Sequence[Feature]
+    label: Feature
+    recorded: Mapping[str, Feature]
+
+
 def predict_batches(
     examples: Examples,
     split: str,
@@ -78,24 +93,21 @@ def predict_batches(
         yield columns, labels.astype(np.float64), np.array([model.predict(columns) for model in models.values()], float)
 
 
-def score_train(
-    examples: Examples, features: Sequence[Feature], label: Feature, models: Mapping[str, Predictor], batch_size: int
-) -> ErrorSums:
+def score_train(examples: Examples, columns: Columns, models: Mapping[str, Predictor], *, batch_size: int) -> ErrorSums:
     """Returns the sums over the train split, in the order of `models`."""
     sums = ErrorSums(len(models))
-    for _, labels, predictions in predict_batches(examples, "train", features, label, models, batch_size=batch_size):
+    batches = predict_batches(examples, "train", columns.features, columns.label, models, batch_size=batch_size)
+    for _, labels, predictions in batches:
         sums.add(labels, predictions)
     return sums
 
 
 def score_eval(
     examples: Examples,
-    features: Sequence[Feature],
-    label: Feature,
+    columns: Columns,
     models: Mapping[str, Predictor],
     *,
     keys: Sequence[tuple[Cut, ...]],
-    recorded: Mapping[str, Feature],
     output_dir: Path,
     params: EvaluatorParams,
 ) -> tuple[Scores, dict[str, list[dict[str, Any]]]]:
@@ -103,20 +115,19 @@ def score_eval(
 
     Args:
       examples: The rows.
-      features: What the models take.
-      label: What they predict.
+      columns: Their columns.
       models: The models; predictions of those that are `ServingSession`s are written.
       keys: How rows are sliced.
-      recorded: Every recorded column, of which slices may name any.
       output_dir: Where labels.npy and predictions/<model>.npy go, float32 (rows,), in record order.
       params: Batch size; resamples and seed of the bootstrap.
 
     Returns:
       The scores, and the worst rows of each model whose predictions are written.
     """
+    label, recorded = columns.label, columns.recorded
     cuts = {cut for key in keys for cut in key}
-    known = {feature.name for feature in features} | {label.name}
-    columns = [*features, *(recorded[name] for name in sorted({cut.column for cut in cuts} - known))]
+    known = {feature.name for feature in columns.features} | {label.name}
+    read = [*columns.features, *(recorded[name] for name in sorted({cut.column for cut in cuts} - known))]
     slicer = Slicer(keys, _samples(examples, {cut.column: recorded[cut.column] for cut in cuts if cut.bins}, params))
     whole, squares, slices = ErrorSums(len(models)), GroupedSquares(len(models)), dict[str, ErrorSums]()
     written = {name: i for i, (name, model) in enumerate(models.items()) if isinstance(model, ServingSession)}
@@ -125,7 +136,7 @@ def score_eval(
     with contextlib.ExitStack() as stack:
         actual = stack.enter_context(_npy(labels_file(output_dir), rows))
         files = {name: stack.enter_context(_npy(predictions_file(output_dir, name), rows)) for name in written}
-        batches = predict_batches(examples, "eval", columns, label, models, batch_size=params.batch_size)
+        batches = predict_batches(examples, "eval", read, label, models, batch_size=params.batch_size)
         for inputs, labels, predictions in batches:
             actual.write(labels.astype("<f4").tobytes())
             for name, model in written.items():
