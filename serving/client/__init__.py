@@ -9,8 +9,9 @@ Example:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from crossnet.lazy import lazy_names
 
 if TYPE_CHECKING:
     from crossnet.serving.client.aio import AsyncPredictionClient
@@ -31,27 +32,18 @@ __all__ = [
     "VersionStatus",
 ]
 
-_MODULES = {
-    "AsyncPredictionClient": "crossnet.serving.client.aio",
-    "ModelMetadata": "crossnet.serving.protocol.signature",
-    "Prediction": "crossnet.serving.client.answers",
-    "PredictionClient": "crossnet.serving.client.sync",
-    "Signature": "crossnet.serving.protocol.signature",
-    "TensorSpec": "crossnet.serving.protocol.signature",
-    "Timings": "crossnet.serving.client.answers",
-    "Tls": "crossnet.serving.client.connection",
-    "VersionStatus": "crossnet.serving.client.answers",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Imports a name of the client's surface from its module."""
-    if name not in _MODULES:
-        raise AttributeError(f"module `{__name__}` has no attribute `{name}`. It has: {', '.join(__all__)}.")
-    value = getattr(importlib.import_module(_MODULES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # to a type checker, a module with `__getattr__` has every name
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "AsyncPredictionClient": "crossnet.serving.client.aio",
+            "ModelMetadata": "crossnet.serving.protocol.signature",
+            "Prediction": "crossnet.serving.client.answers",
+            "PredictionClient": "crossnet.serving.client.sync",
+            "Signature": "crossnet.serving.protocol.signature",
+            "TensorSpec": "crossnet.serving.protocol.signature",
+            "Timings": "crossnet.serving.client.answers",
+            "Tls": "crossnet.serving.client.connection",
+            "VersionStatus": "crossnet.serving.client.answers",
+        },
+    )
