@@ -26,11 +26,6 @@ from crossnet.components.sources.files import input_files
 from crossnet.pipeline.config import NONE, Config
 from crossnet.pipeline.references import LastBlessed, Reference, ServedModel, WarmStart
 
-ARTIFACT_TYPES: Mapping[str, type[Artifact]] = {
-    kind.__name__: kind
-    for kind in (Examples, Statistics, Schema, Anomalies, Model, Evaluation, InfraValidation, PushedModel)
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -177,3 +172,8 @@ def _gate_steps(
 def model_kind(step: str) -> str:
     """Returns the model kind that a trainer's step name stands for."""
     return step.removeprefix("trainer_")
+
+
+def artifact_types() -> dict[str, type[Artifact]]:
+    """Returns the types of artifacts that the graph makes, by name."""
+    return {step.output.__name__: step.output for step in build_graph(Config())}

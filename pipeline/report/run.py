@@ -20,7 +20,7 @@ from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import MissingArtifactError, PipelineError
 from crossnet.components.files import read_json
 from crossnet.pipeline.config import Config, load_config, to_toml
-from crossnet.pipeline.graph import ARTIFACT_TYPES, build_graph, model_kind
+from crossnet.pipeline.graph import artifact_types, build_graph, model_kind
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.store import Store
 from crossnet.serving.protocol.dtypes import Array
@@ -94,12 +94,13 @@ def load_run(store: Store, name: str) -> Run:
     config = None
     with contextlib.suppress(PipelineError):
         config = load_config(folder / "config.toml")
-    found: dict[str, Artifact] = {}
+    types, found = artifact_types(), dict[str, Artifact]()
     for step, record in run.record.steps.items():
         path = store.root / (record.artifact or "")
-        with contextlib.suppress(MissingArtifactError, OSError, AttributeError):
-            kind = ARTIFACT_TYPES[read_json(path / ARTIFACT_FILE)["type"]]
-            found[step] = kind.load(path)
+        with contextlib.suppress(MissingArtifactError, OSError):
+            kind = types.get(read_json(path / ARTIFACT_FILE)["type"])
+            if kind:
+                found[step] = kind.load(path)
     log = "\n".join(_text(folder / "log.txt").splitlines()[-LOG_LINES:])
     return dataclasses.replace(run, config=config, artifacts=found, log=log)
 
