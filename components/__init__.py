@@ -1,4 +1,4 @@
-"""Holds the steps of the pipeline, one per file, and their shared rooms.
+"""Holds the steps of the pipeline and the rooms they share.
 
 TFRS refuses Keras 3, so Keras 2 (`tf_keras`) is chosen here, before anything can touch `tf.keras`.
 """

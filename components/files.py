@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-MOST_FOLDER_LETTERS = 100
+MAX_FOLDER_LETTERS = 100
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-FOLDER_NAME = f"letters, digits, `_`, `-` and `.`, the first a letter or digit, at most {MOST_FOLDER_LETTERS} of them"
+FOLDER_NAME = f"letters, digits, `_`, `-` and `.`, the first a letter or digit, at most {MAX_FOLDER_LETTERS} of them"
 
 
 def read_json(path: Path) -> Any:
@@ -41,7 +41,7 @@ def json_value(value: Any) -> Any:
 
 def is_folder_name(name: str) -> bool:
     """Whether `name` is plain, as `FOLDER_NAME` says."""
-    return _FOLDER_NAME.fullmatch(name) is not None and len(name) <= MOST_FOLDER_LETTERS
+    return _FOLDER_NAME.fullmatch(name) is not None and len(name) <= MAX_FOLDER_LETTERS
 
 
 def folder_checksum(folder: Path) -> str:

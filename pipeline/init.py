@@ -15,7 +15,7 @@ import pyarrow as pa
 import tomli_w
 
 from crossnet.components.errors import SettingsError
-from crossnet.components.files import MOST_FOLDER_LETTERS
+from crossnet.components.files import MAX_FOLDER_LETTERS
 from crossnet.components.formats import counted, number
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source
@@ -182,4 +182,4 @@ def _because(names: tuple[str, ...], reason: str, shown: tuple[str, ...] = ()) -
 
 def _model_name(file: Path) -> str:
     """Returns a name for the table's model that `crossnet.components.files.is_folder_name` accepts."""
-    return re.sub(r"[^A-Za-z0-9]", "_", file.name.partition(".")[0]).lstrip("_")[:MOST_FOLDER_LETTERS] or "model"
+    return re.sub(r"[^A-Za-z0-9]", "_", file.name.partition(".")[0]).lstrip("_")[:MAX_FOLDER_LETTERS] or "model"

@@ -1,4 +1,4 @@
-"""Resolves what a step reads from outside its run: earlier artifacts and models in service.
+"""Finds earlier artifacts and models in service that a step reads.
 
 Each is chosen before planning, so that its content enters the fingerprint and a second run finds the same one.
 """

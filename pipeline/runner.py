@@ -1,4 +1,4 @@
-"""Runs a plan on this machine, step by step, and records the run."""
+"""Runs a plan on this machine, step by step, and records it."""
 
 from __future__ import annotations
 

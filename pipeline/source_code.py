@@ -1,4 +1,4 @@
-"""Digests the source code that a step reaches, without its comments and help texts.
+"""Digests the code that a step reaches, without comments and help texts.
 
 Imports are read from the source with `ast`, wherever they stand (also inside functions), and never executed. A file's
 digest is taken after comments, docstrings and the help texts of settings are removed, so that rewording one of them

@@ -21,7 +21,7 @@ from crossnet.components.files import read_json, write_json
 from crossnet.pipeline.run_record import RUN_FILE, RunRecord
 
 TEMPORARY = ".tmp-"
-_MOST_NAME_BYTES = 200
+_MAX_NAME_BYTES = 200
 
 
 class Store:
@@ -127,7 +127,7 @@ class Store:
         """
         if name is not None and not _is_run_name(name):
             raise SettingsError(
-                f"A run's name must be a plain folder name: no `/`, no dot in front, at most {_MOST_NAME_BYTES} bytes "
+                f"A run's name must be a plain folder name: no `/`, no dot in front, at most {_MAX_NAME_BYTES} bytes "
                 f"of printable text. Received {name!r}."
             )
         base = name or datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -170,7 +170,7 @@ class Store:
 
 def _is_run_name(name: str) -> bool:
     is_plain = name.isprintable() and "/" not in name and not name.startswith(".")  # surrogates are not printable
-    return is_plain and 0 < len(name.encode()) <= _MOST_NAME_BYTES
+    return is_plain and 0 < len(name.encode()) <= _MAX_NAME_BYTES
 
 
 def utc_now() -> str:

@@ -1,4 +1,4 @@
-"""Declares the settings of every step, one frozen dataclass in a file of its own.
+"""Declares the settings of every step, one file for each step.
 
 These files alone state a default, a range or a unit. `crossnet.pipeline.config` checks values against what `setting`
 says, and the reference in docs/ is generated from it. What two settings must agree on is checked by a dataclass's

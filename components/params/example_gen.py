@@ -21,7 +21,7 @@ class ExampleGenParams:
     span: int | None = setting(None, "the span to read; none: the newest", least=0)
     version: int | None = setting(None, "the version of that span; none: the newest", least=0)
     label: str = setting("y", "the column to predict")
-    exclude: tuple[str, ...] = setting((), "columns that are no features")
+    exclude: tuple[str, ...] = setting((), "columns that are not features")
     numeric: tuple[str, ...] = setting((), "columns forced to be numbers")
     text: tuple[str, ...] = setting((), "columns forced to be text")
     split: str = setting(
