@@ -28,10 +28,8 @@ from crossnet.components.sources.base import (
 from crossnet.components.sources.csv_cells import (
     ARROW_TYPES,
     EXPECTED,
-    FALSE,
     SAMPLE_CELLS,
     STORED,
-    TRUE,
     BadCellError,
     NotWholeError,
     classify_cells,
@@ -39,9 +37,10 @@ from crossnet.components.sources.csv_cells import (
     stored_values,
 )
 from crossnet.components.sources.csv_lines import misshapen_row, open_bytes, read_header, row_line
+from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
 
 _BLOCK_BYTES = 1 << 20
-_MOST_BLOCK_BYTES = 1 << 30  # a row must fit into a block
+_MAX_BLOCK_BYTES = 1 << 30  # a row must fit into a block
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ class CsvSource:
         convert = arrow_csv.ConvertOptions(
             column_types=types,
             include_columns=list(types),
-            null_values=[""],
+            null_values=[MISSING],
             strings_can_be_null=True,
             true_values=TRUE,
             false_values=FALSE,
@@ -143,9 +142,10 @@ class CsvSource:
                             yield batch.slice(dropped)
                 return
             except pa.ArrowInvalid as error:
-                if "straddl" not in str(error) or block_bytes >= _MOST_BLOCK_BYTES:
+                # Not `in`: the messages about cells quote them.
+                if not str(error).startswith("straddling object") or block_bytes >= _MAX_BLOCK_BYTES:
                     raise
-                block_bytes *= 8  # a row is longer than a block
+                block_bytes = min(8 * block_bytes, _MAX_BLOCK_BYTES)
 
     def _converted(self, unit: int) -> Iterator[dict[str, pa.Array]]:
         """Yields arrays by source name, of the types of `kinds`, and the key's cells as `key NAME`."""

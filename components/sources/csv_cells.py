@@ -1,17 +1,22 @@
-"""What the cells of a CSV column are, and their conversion where Arrow's quick way does not do.
+"""Tells the kind of a CSV column, and converts its cells where Arrow's CSV reader cannot.
 
-Only the empty cell is missing. `nan` and `inf` are numbers; whether they are welcome is ExampleValidator's question.
+The rules for single cells are those of `crossnet.serving.protocol.cell_values`, which `predict` uses too; here they are
+applied to whole columns, by Arrow wherever that gives the same. `nan` and `inf` are numbers; whether they may be in the
+data is decided by ExampleValidator.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from crossnet.serving.protocol.cell_values import has_zone, read_number, read_time, read_truth
 
 SAMPLE_CELLS = 10_000
 _NUMERIC_SHARE = 0.99
@@ -26,7 +31,6 @@ ARROW_TYPES = {
     "TIME_UTC": pa.timestamp("us", "UTC"),
     "BYTES": pa.string(),
 }
-TRUE, FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 EXPECTED = {
     "FLOAT": "a number",
     "INT": "a whole number",
@@ -35,10 +39,9 @@ EXPECTED = {
     "TIME_UTC": "a time in ISO 8601 with its zone, such as 2026-11-23T08:45:00Z",
     "BYTES": "text in UTF-8",
 }
-_INTEGER = re.compile(rb"\s*-?\d{1,18}\s*")
+_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 _PLAIN_INTEGER = r"^\s*-?\d{1,18}\s*$"
 _PLAIN_NUMBER = r"^\s*-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
-_TIME = re.compile(rb"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
 class BadCellError(Exception):
@@ -68,27 +71,18 @@ def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
     """
     if len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py():  # no need to look at each
         return "INT" if pc.all(pc.match_substring_regex(array, _PLAIN_INTEGER)).as_py() else "FLOAT"
-    cells = array.to_pylist()
-    if numeric or (cells and sum(map(is_number, cells)) >= _NUMERIC_SHARE * len(cells)):
-        numbers = [cell for cell in cells if is_number(cell)]
-        if not numbers and cells and all(cell.decode("utf-8", "replace") in TRUE + FALSE for cell in cells):
+    cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
+    are_truths = bool(cells) and all(read_truth(cell) is not None for cell in cells)
+    numbers = [cell for cell in cells if read_number(cell) is not None]
+    if numeric or (cells and len(numbers) >= _NUMERIC_SHARE * len(cells)):
+        if are_truths:
             return "BOOL"
-        return "INT" if numbers and all(map(_INTEGER.fullmatch, numbers)) else "FLOAT"
-    if cells and all(cell.decode("utf-8", "replace") in TRUE + FALSE for cell in cells):
+        return "INT" if numbers and all(_INTEGER.fullmatch(cell.strip()) for cell in numbers) else "FLOAT"
+    if are_truths:
         return "BOOL"
-    if cells and all(map(_is_time, cells)):
-        zoned = [_has_zone(cell) for cell in cells]
-        return "TIME_UTC" if all(zoned) else "TIME"
+    if cells and all(read_time(cell) is not None for cell in cells):
+        return "TIME_UTC" if all(map(has_zone, cells)) else "TIME"
     return "BYTES"
-
-
-def is_number(cell: bytes) -> bool:
-    """Returns whether a cell is a number; `1_000` is not."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return b"_" not in cell
 
 
 def stored_values(array: pa.Array, kind: str, as_float: bool = False) -> pa.Array:
@@ -114,24 +108,42 @@ def convert_cells(cells: pa.Array, kind: str) -> pa.Array:
     try:
         text = cells.cast(pa.string())
     except pa.ArrowInvalid:
-        bad = _first_bad(cells, lambda cell: cell.decode() is not None)
-        assert bad is not None  # Arrow and Python agree on what UTF-8 is
-        raise bad from None
+        _each(cells, str)
+        raise
     if kind == "BYTES":
         return text
-    trimmed = pc.utf8_trim_whitespace(text)
-    try:
-        if kind == "BOOL":
-            return _booleans(cells)
-        return trimmed.cast(ARROW_TYPES[kind])
-    except pa.ArrowInvalid:
-        pass
+    if kind != "BOOL":
+        try:
+            return pc.utf8_trim_whitespace(text).cast(ARROW_TYPES[kind])
+        except pa.ArrowInvalid:
+            pass
     if kind == "INT":
-        bad = _first_bad(cells, is_number)
-        raise bad if bad else NotWholeError
-    if kind == "FLOAT":
-        return _floats(cells, text)
-    return _times(cells, kind)
+        _each(cells, read_number)
+        raise NotWholeError
+    if kind == "FLOAT":  # too large ones become infinite, as Arrow reads them
+        return pa.array(_each(cells, read_number), pa.float64()).cast(pa.float32(), safe=False)
+    if kind == "BOOL":
+        return pa.array(_each(cells, read_truth), pa.bool_())
+    seconds = pa.array(_each(cells, read_time), pa.int64())
+    return pc.multiply(seconds, 1_000_000).cast(ARROW_TYPES[kind])
+
+
+def _each(cells: pa.Array, read: Callable[[str], Any]) -> list[Any]:
+    """Returns what `read` makes of each cell, None where it is missing.
+
+    Raises:
+      BadCellError: The first cell of which `read` makes None.
+    """
+    values = []
+    for row, cell in enumerate(cells.to_pylist()):
+        try:
+            value = None if cell is None else read(cell.decode())
+        except UnicodeDecodeError:
+            value = None
+        if value is None and cell is not None:
+            raise BadCellError(row, cell)
+        values.append(value)
+    return values
 
 
 def parse_time(text: str) -> float:
@@ -140,77 +152,8 @@ def parse_time(text: str) -> float:
     Raises:
       ValueError: It is neither.
     """
-    if is_number(text.encode()):
-        return float(text)
+    number = read_number(text)
+    if number is not None:
+        return number
     moment = datetime.datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
-
-
-def _first_bad(cells: pa.Array, is_good: Any) -> BadCellError | None:
-    for row, cell in enumerate(cells.to_pylist()):
-        if cell is None:
-            continue
-        try:
-            good = is_good(cell)
-        except ValueError:
-            good = False
-        if not good:
-            return BadCellError(row, cell)
-    return None
-
-
-def _floats(cells: pa.Array, text: pa.Array) -> pa.Array:
-    """Returns floats, those that Arrow does not read (`+1`, `1e99`) by Python; too large ones become infinite."""
-    plain = pc.fill_null(pc.match_substring_regex(text, _PLAIN_NUMBER), False).to_numpy(zero_copy_only=False)
-    values = np.zeros(len(cells), np.float32)
-    rows = np.flatnonzero(plain)
-    try:
-        values[rows] = pc.utf8_trim_whitespace(text.take(pa.array(rows))).cast(pa.float32()).to_numpy()
-    except pa.ArrowInvalid:
-        plain[:] = False
-    rest = cells.to_pylist()
-    with np.errstate(over="ignore"):
-        for row in np.flatnonzero(~plain).tolist():
-            if rest[row] is None:
-                continue
-            if not is_number(rest[row]):
-                raise BadCellError(row, rest[row])
-            values[row] = np.float32(float(rest[row]))
-    mask = cells.is_null().to_numpy(zero_copy_only=False)
-    return pa.array(values, mask=mask)
-
-
-def _booleans(cells: pa.Array) -> pa.Array:
-    truth = {name.encode(): True for name in TRUE} | {name.encode(): False for name in FALSE}
-    if bad := _first_bad(cells, truth.__contains__):
-        raise bad
-    return pa.array([None if cell is None else truth[cell] for cell in cells.to_pylist()], pa.bool_())
-
-
-def _times(cells: pa.Array, kind: str) -> pa.Array:
-    """Returns times, zoned and not, by Python."""
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-    def microseconds(cell: bytes) -> int:
-        moment = datetime.datetime.fromisoformat(cell.decode())
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-        return (moment - epoch) // datetime.timedelta(microseconds=1)
-
-    if bad := _first_bad(cells, lambda cell: microseconds(cell) is not None):
-        raise bad
-    values = [None if cell is None else microseconds(cell) for cell in cells.to_pylist()]
-    return pa.array(values, pa.int64()).cast(ARROW_TYPES[kind])
-
-
-def _is_time(cell: bytes) -> bool:
-    if not _TIME.fullmatch(cell):
-        return False
-    try:
-        datetime.datetime.fromisoformat(cell.decode())
-    except ValueError:
-        return False
-    return True
-
-
-def _has_zone(cell: bytes) -> bool:
-    return len(cell) > 10 and (cell.endswith(b"Z") or b"+" in cell[10:] or b"-" in cell[10:])

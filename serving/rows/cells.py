@@ -1,47 +1,42 @@
-"""What a cell of a file of rows means to a model: numbers, truths, times, text, and what is missing.
+"""Reads cells of a CSV and values of JSON as the types of a model's features.
 
-The rules are ExampleGen's, so that the file a model was trained on can be sent to it: `true` and `false` are 1 and 0, a
-date or time in ISO 8601 is its whole Unix seconds (UTC where it names no zone), an empty cell is missing.
+The rules are those of `crossnet.serving.protocol.cell_values`, which ExampleGen uses too, so that the file which a
+model was trained on can be sent to it.
 """
 
 from __future__ import annotations
 
-import datetime
-import re
 from typing import Any
 
+from crossnet.serving.protocol.cell_values import MISSING, read_number, read_time, read_truth
 from crossnet.serving.protocol.signature import TensorSpec
 
-TRUTHS = {"true": 1, "True": 1, "TRUE": 1, "false": 0, "False": 0, "FALSE": 0}
-_BOOLS = {"1": True, "0": False} | {word: bool(truth) for word, truth in TRUTHS.items()}
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_DIGIT_TRUTHS = {"1": True, "0": False}
 
 
 def read_cell(cell: str, spec: TensorSpec) -> Any:
-    """Returns a cell of a CSV as its feature's type; as it is where it is none, for `input_checks` to name."""
-    if spec.is_text:
-        return cell
-    if not cell:
+    """Returns a cell of a CSV as the feature's type; unchanged where it cannot be read, for `input_checks` to name."""
+    if cell == MISSING:
         return missing(spec)
-    if spec.type_name == "bool":
-        return _BOOLS.get(cell, cell)
-    if "_" in cell:  # Python reads 1_000 as a number
+    kind = spec.dtype.kind if spec.dtype is not None else ""
+    if kind == "O":
         return cell
+    if kind == "b":
+        truth = read_truth(cell)
+        return _DIGIT_TRUTHS.get(cell.strip(), cell) if truth is None else truth
+    number = read_number(cell)
+    if number is None:
+        return _truth_or_time(cell)
+    if kind not in ("i", "u"):
+        return number
     try:
-        return int(cell)
+        return int(cell.strip())  # a float64 holds whole numbers only up to 2^53
     except ValueError:
-        try:
-            number = float(cell)
-        except ValueError:
-            return _truth_or_time(cell)
-    whole = spec.dtype is not None and spec.dtype.kind in "iu" and number.is_integer()
-    return int(number) if whole else number
+        return int(number) if number.is_integer() else number
 
 
 def read_json(value: Any, spec: TensorSpec) -> Any:
-    """Returns a value of a JSON object as its feature's type; as it is where it is none."""
+    """Returns a value of a JSON object as the feature's type; unchanged where it cannot be read."""
     if value is None:
         return missing(spec)
     if spec.is_text or spec.type_name == "bool":
@@ -52,22 +47,16 @@ def read_json(value: Any, spec: TensorSpec) -> Any:
 
 
 def missing(spec: TensorSpec) -> Any:
-    """Returns what stands for a missing value; None, which the check refuses, where nothing does."""
+    """Returns the value that stands for a missing one: "" for text, NaN for floats, None (an error) for the others."""
     if spec.is_text:
         return ""
     return float("nan") if spec.dtype is not None and spec.dtype.kind == "f" else None
 
 
 def _truth_or_time(text: str) -> Any:
-    """Returns 1, 0 or whole Unix seconds; the text where it is none of them."""
-    if text in TRUTHS:
-        return TRUTHS[text]
-    if not _TIME.fullmatch(text):
-        return text
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:  # a 30th of February
-        return text
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)) - _EPOCH) // datetime.timedelta(
-        seconds=1
-    )
+    """Returns 1 or 0 for a truth value, whole Unix seconds for a date or time, and other text unchanged."""
+    truth = read_truth(text)
+    if truth is not None:
+        return int(truth)
+    seconds = read_time(text)
+    return text if seconds is None else seconds

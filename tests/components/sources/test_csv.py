@@ -175,6 +175,10 @@ FAULTS = {
         "a,y\n1,2\n2,x\n" + "1,2\n" * 200,
         r"`rides.csv:3`: `y` is 'x', expected a number. Fix the cell.$",
     ),
+    "text with the words of Arrow's error for long rows": (
+        "a,y\n1,1\n" + "straddling object,2\n" + "1,2\n" * 200,
+        r"`rides.csv:3`: `a` is 'straddling object', expected a whole number",
+    ),
     "blank in a numeric column": ("a,y\n1,1\n" * 1 + " ,2\n" + "1,2\n" * 200, r"`rides.csv:3`: `a` is ' ', expected"),
     "short row": (
         "\n".join([*numbers(2000)[:1500], "1.5,2", *numbers(5)[1:]]),

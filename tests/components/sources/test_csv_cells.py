@@ -27,9 +27,12 @@ def cells(*texts: str | None) -> pa.Array:
         (("1", "99999999999999999999"), "FLOAT"),
         (("1_000", "2"), "BYTES"),
         (("true", "FALSE"), "BOOL"),
+        ((" true", "FALSE "), "BOOL"),
         (("true", "1"), "BYTES"),
         (("2026-11-23", "2026-11-23T08:45:00"), "TIME"),
         (("2026-11-23T08:45:00Z", "2026-11-23 08:45+01:00"), "TIME_UTC"),
+        ((" 2026-11-23", "2026-11-23T08"), "TIME"),
+        (("2026-11-23T08:45:00+01",), "TIME_UTC"),
         (("2026-13-23",), "BYTES"),
         (("20261123",), "INT"),
         (("a",), "BYTES"),
@@ -51,10 +54,11 @@ def test_classify_cells_makes_a_forced_column_a_number() -> None:
     [
         ("FLOAT", ("1", None, "+2", " 3 ", "1e99", "-1e-60"), [1.0, None, 2.0, 3.0, float("inf"), 0.0]),
         ("INT", (" 7", None, "-8"), [7, None, -8]),
-        ("BOOL", ("true", None, "FALSE"), [1, None, 0]),
+        ("BOOL", ("true", None, "FALSE", " True"), [1, None, 0, 1]),
         ("TIME", ("1970-01-01", None, "1970-01-01T00:00:01.9", "1970-01-01T01:00:00+01:00"), [0, None, 1, 0]),
+        ("TIME", (" 1970-01-01", "1970-01-01T01+01"), [0, 0]),
         ("TIME_UTC", ("1970-01-01T00:00:01Z", None, "1970-01-01T00:00:00-00:01"), [1, None, 60]),
-        ("BYTES", ("é", None), ["é".encode(), None]),
+        ("BYTES", ("é", None, " "), ["é".encode(), None, b" "]),
     ],
 )
 def test_convert_cells_reads_what_its_kind_allows(
@@ -73,6 +77,12 @@ def test_convert_cells_names_the_first_bad_cell(kind: str) -> None:
 def test_convert_cells_tells_whole_columns_that_hold_other_numbers() -> None:
     with pytest.raises(NotWholeError):
         convert_cells(cells("1", "2.5"), "INT")
+
+
+def test_convert_cells_names_the_first_cell_that_is_not_text() -> None:
+    with pytest.raises(BadCellError) as caught:
+        convert_cells(pa.array([b"a", None, b"\xff", b"\xfe"]), "BYTES")
+    assert (caught.value.row, caught.value.cell) == (2, b"\xff")
 
 
 def test_parse_time_takes_numbers_and_iso_8601() -> None:

@@ -1,61 +1,82 @@
-"""Cells mean the same when rows are predicted and when they were learned from."""
+"""Cells and values of JSON are read as the types of a model's features."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
-from crossnet.components.sources.csv_cells import FALSE, TRUE, classify_cells, convert_cells, stored_values
 from crossnet.serving.protocol.messages import DATA_TYPES
 from crossnet.serving.protocol.signature import TensorSpec
-from crossnet.serving.rows.cells import TRUTHS, read_cell, read_json
+from crossnet.serving.rows.cells import missing, read_cell, read_json
 
 FLOAT = TensorSpec(DATA_TYPES["DT_FLOAT"], (None,))
 INT = TensorSpec(DATA_TYPES["DT_INT64"], (None,))
-
-TIMES = ["2026-11-23", "1969-12-31T23:59:59.5", "2020-02-29 12:00", "2026-11-23T08:45:00.123456"]
-ZONED = ["2026-11-23T08:45:00Z", "1969-12-31T23:59:59.5-00:30", "2020-02-29 12:00+0530"]
-NUMBERS = ["1", " -2.5", "+1", "1e-3", ".5", "inf", "nan", "007", "1e99"]
+BOOL = TensorSpec(DATA_TYPES["DT_BOOL"], (None,))
+TEXT = TensorSpec(DATA_TYPES["DT_STRING"], (None,))
 
 
-def stored(cells: list[str]) -> list[float]:
-    array = pa.array([cell.encode() for cell in cells], pa.binary())
-    kind = classify_cells(array)
-    return stored_values(convert_cells(array, kind), kind).to_pylist()
-
-
-@pytest.mark.parametrize("cells", [list(TRUE + FALSE), TIMES, ZONED])
-def test_truths_and_times_are_what_example_gen_stores(cells: list[str]) -> None:
-    expected = stored(cells)
-    assert [read_cell(cell, INT) for cell in cells] == expected
-    assert [read_cell(cell, FLOAT) for cell in cells] == expected
-    assert [read_json(cell, INT) for cell in cells] == expected
-
-
-def test_numbers_are_what_example_gen_stores() -> None:
-    with np.errstate(over="ignore"):
-        read = np.array([read_cell(cell, FLOAT) for cell in NUMBERS], np.float32)
-    np.testing.assert_array_equal(read, np.array(stored(NUMBERS), np.float32))
-
-
-def test_words_of_truth_are_example_gens() -> None:
-    assert {word for word, truth in TRUTHS.items() if truth} == set(TRUE)
-    assert {word for word, truth in TRUTHS.items() if not truth} == set(FALSE)
-
-
-def test_json_truths_are_numbers_unless_the_model_takes_truths() -> None:
-    assert read_json(True, FLOAT) == 1
-    assert type(read_json(True, FLOAT)) is int
-    assert read_json(True, TensorSpec(DATA_TYPES["DT_BOOL"], (None,))) is True
-    assert math.isnan(read_json(None, FLOAT))
-    assert read_json("3", FLOAT) == "3", "text is no number in JSON"
-
-
-@pytest.mark.parametrize(("cell", "read"), [("true", True), ("FALSE", False), ("1", True), ("0", False), ("2", "2")])
-def test_truths_of_a_model_that_takes_truths(cell: str, read: object) -> None:
-    value = read_cell(cell, TensorSpec(DATA_TYPES["DT_BOOL"], (None,)))
+@pytest.mark.parametrize(
+    ("cell", "spec", "read"),
+    [
+        ("1.5", FLOAT, 1.5),
+        (" 7 ", FLOAT, 7.0),
+        ("99999999999999999999", FLOAT, 1e20),
+        ("true", FLOAT, 1),
+        ("1970-01-02", FLOAT, 86_400),
+        ("7", INT, 7),
+        ("9007199254740993", INT, 9_007_199_254_740_993),
+        ("9007199254740993\x1c", INT, 9_007_199_254_740_993),
+        ("3.0", INT, 3),
+        ("3.5", INT, 3.5),
+        ("inf", INT, math.inf),
+        (" FALSE", INT, 0),
+        (" 1970-01-01T00:01Z", INT, 60),
+        ("true", BOOL, True),
+        ("FALSE", BOOL, False),
+        ("1", BOOL, True),
+        (" 0", BOOL, False),
+        ("2", BOOL, "2"),
+        ("true", TEXT, "true"),
+        (" 1.5", TEXT, " 1.5"),
+        ("", TEXT, ""),
+        ("north", FLOAT, "north"),
+        ("1_000", INT, "1_000"),
+        ("\u0661", INT, "\u0661"),
+    ],
+)
+def test_cell_becomes_the_type_of_its_feature_or_stays_text(cell, spec, read):
+    value = read_cell(cell, spec)
     assert value == read
     assert type(value) is type(read)
+
+
+def test_empty_cell_is_missing():
+    assert math.isnan(read_cell("", FLOAT))
+    assert read_cell("", INT) is None
+
+
+def test_json_values_are_taken_as_they_are():
+    assert [read_json(value, FLOAT) for value in (1, 2.5, [1], {})] == [1, 2.5, [1], {}]
+    assert read_json("3", FLOAT) == "3", "text is not a number in JSON"
+    assert read_json("true", TEXT) == "true"
+
+
+def test_json_has_truth_values_of_its_own_and_the_words_of_csv():
+    assert [read_json(value, FLOAT) for value in (True, False, "TRUE", "False")] == [1, 0, 1, 0]
+    assert type(read_json(True, FLOAT)) is int
+    assert read_json(True, BOOL) is True
+
+
+def test_json_times_are_unix_seconds():
+    assert read_json("1970-01-01T00:00:01.9+00:00", INT) == 1
+
+
+def test_json_null_is_missing():
+    assert math.isnan(read_json(None, FLOAT))
+    assert read_json(None, TEXT) == ""
+    assert read_json(None, INT) is None
+
+
+def test_missing_has_no_value_in_types_without_one():
+    assert [missing(spec) for spec in (TEXT, INT, BOOL)] == ["", None, None]
