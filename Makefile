@@ -31,8 +31,9 @@ lint: .venv/.dev ## check style, types and spelling: ruff, mypy, codespell
 	@$(V)/mypy
 	@$(V)/codespell
 
-bench: .venv/.dev ## run the benchmarks: ours beside a named alternative
-	@$(V)/python -m benchmarks --json bench.json --page docs/benchmarks.md $(ARGS)
+bench: .venv/.dev ## run the benchmarks, or ARGS=NAME; ARGS=--compare shows what changed
+	@$(V)/python -m benchmarks --json bench.json --page docs/benchmarks.md \
+	    --history benchmarks/history.jsonl $(ARGS)
 
 lock: $(UV) ## resolve both locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml -o requirements.lock

@@ -1,1 +1,1 @@
-"""What `make bench` runs: ours beside a named alternative, in turn, in one run."""
+"""Measures ours beside a named alternative, in turn, in one run."""

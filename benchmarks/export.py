@@ -1,15 +1,16 @@
-"""The exported graph beside the same network as Keras computes it, both loaded and run as the embedded server does.
+"""Compares the exported graph with the graph that Keras makes of it.
 
-Weights, preprocessing and signature are the same; one computes feature by feature with constants, the other row by row
-with variables (`crossnet.components.networks.by_feature`). Dense layers wider than 256 are exported as Keras computes
-them; the last cases say what the other way would cost.
+Both are loaded and run as the embedded server does. Weights, preprocessing and signature are the same; one computes
+feature by feature with constants, the other row by row with variables (`crossnet.components.networks.by_feature`).
+Dense layers wider than 256 are exported as Keras computes them; the last cases say what the other way would cost.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,7 +37,7 @@ def rows() -> Iterator[Row]:
     """Yields CPU time per call at 1, 100 and 1,000 rows."""
     from crossnet.components.networks import by_feature
 
-    for words, kind, settings, width in CASES:
+    for network, kind, settings, width in CASES:
         with tempfile.TemporaryDirectory() as folder:
             gains = kind != "dense" or max(settings["units"]) <= by_feature.WIDEST_DENSE
             with mock.patch.object(by_feature, "WIDEST_DENSE", 10**6):
@@ -46,9 +47,12 @@ def rows() -> Iterator[Row]:
             for count in (1, 100, 1000):
                 batch = list(np.random.default_rng(0).normal(size=(width, count)).astype(np.float32))
                 np.testing.assert_allclose(ours.call(batch), other.call(batch), rtol=1e-4, atol=1e-4)
-                a, b, ratio = interleave(lambda: ours.cost(batch), lambda: other.cost(batch), repeats=REPEATS)  # noqa: B023
-                case = f"{words}, {count:,} rows" + ("" if gains else " (not done)")
-                yield Row("export", case, a, b, "us", ratio, alternative="the same weights as Keras computes them")
+                a, b, ratio, scatter = interleave(
+                    partial(ours.cost, batch), partial(other.cost, batch), repeats=REPEATS
+                )
+                case = f"{network}, {count:,} rows" + ("" if gains else " (not done)")
+                words = "the same weights as Keras computes them"
+                yield Row("export", case, a, b, "us", ratio, alternative=words, scatter=scatter)
 
 
 class _Served:
@@ -71,7 +75,7 @@ class _Served:
         export_model(network, Transform(Preprocessing(columns, ())), path, description=description)
         model = LoadedModel(path)
         run = model.prepare(model.signatures["serving_default"], ("prediction",))
-        self.call = lambda batch: run(batch)["prediction"]
+        self.call: Callable[[list[Any]], Any] = lambda batch: run(batch)["prediction"]
 
     def cost(self, batch: list[Any]) -> float:
         """Returns CPU microseconds per call."""

@@ -1,8 +1,9 @@
-"""The synthetic experiments of the DCN-v2 paper (arXiv 2008.13535, section 6): our cross layers and Dense nets.
+"""Repeats the synthetic experiments of the DCN-v2 paper with our layers.
 
-Rows are uniform in [-1, 1]. The paper gives neither their number nor the dimension of Table 2, nor how large its
-weights are: here 50,000 train rows, for Table 2 1,000,000 (in 50 dimensions its networks have 7,701 weights: what they
-learn of the noise then costs 0.4 %), 10,000 eval rows, batches of 1,000. All is float64, and Adam.
+They are those of section 6 of arXiv 2008.13535, with our cross layers and Dense nets. Rows are uniform in [-1, 1].
+The paper gives neither their number nor the dimension of Table 2, nor how large its weights are: here 50,000 train
+rows, for Table 2 1,000,000 (in 50 dimensions its networks have 7,701 weights: what they learn of the noise then costs
+0.4 %), 10,000 eval rows, batches of 1,000. All is float64, and Adam.
 
 Every side of every experiment has the same budget. Its `GRID` has `TRIALS` trials: two networks (full rank and half
 rank for cross layers, two widths for Dense nets; the number of layers is the paper's column), two schedules, four
@@ -11,8 +12,8 @@ the `FINALISTS` with the lowest eval RMSE with all of them; the best trains the 
 
     python -m benchmarks.fidelity [NAME ...] --kinds KIND ... --json FILE --page FILE
 
-runs the named experiments and sides, or all, which takes hours, puts the results beside what FILE already holds,
-and writes the page that docs/ shows. `python -m benchmarks fidelity` prints them with all other benchmarks' columns.
+runs the named experiments and sides, or all, which takes hours, puts the results beside what FILE already holds, and
+writes the page that docs/ shows. `python -m benchmarks fidelity` prints them with all other benchmarks' columns.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import datetime
 import importlib.metadata
 import itertools
 import json
+import os
 import platform
 import statistics
 import sys
@@ -45,7 +47,7 @@ SEEDS = (1, 2, 3, 4, 5)
 TUNING_SEED = 0
 TUNING_SHARE = 8  # the first trials make one update of so many
 FINALISTS = 2
-TABLE_2_DIM = 3  # of the goal; others stand beside it
+TABLE_2_DIM = 3  # of the goal; other dimensions are measured too
 NOISE = 0.01
 
 KINDS = ("cross_layer", "dense")
@@ -181,7 +183,7 @@ EXPERIMENTS = (
             table_2(dim),
             NOISE,
             TABLE_2_ROWS,
-            40_000 if layers == 3 else 10_000,  # fewer layers cannot get near the noise, and soon stand still
+            40_000 if layers == 3 else 10_000,  # fewer layers cannot get near the noise, and soon learn nothing more
             1.02 * NOISE if (layers, dim) == (3, TABLE_2_DIM) else None,
             networks(dim, layers),
             {"cross_layer": PAPER_TABLE_2[layers][0], "dense": PAPER_TABLE_2[layers][1]},
@@ -271,7 +273,7 @@ def rows() -> Iterator[Row]:
 HEAD = f"""\
 # Fidelity: the experiments of the DCN-v2 paper
 
-Written by `python -m benchmarks.fidelity`; the dates stand in the table. {{machine}}.
+Written by `python -m benchmarks.fidelity`; the dates are in the table. {{machine}}.
 {{versions}}.
 
 The functions are those of section 6 of [DCN V2](https://arxiv.org/abs/2008.13535) (Wang et al., 2020): Table 1 with
@@ -370,7 +372,8 @@ def main() -> int:
             print(f"{experiment.name} {kind}: {result}", file=sys.stderr, flush=True)
             # Read again: several of these may run at once.
             stored = json.loads(options.json.read_text()) if options.json.exists() else {"results": {}}
-            stored["machine"], stored["versions"] = machine(), f"python {platform.python_version()}, {packages}"
+            stored["machine"] = f"{machine()}, load {os.getloadavg()[0]:.1f} at the start"
+            stored["versions"] = f"python {platform.python_version()}, {packages}"
             stored["results"][f"{experiment.name}/{kind}"] = result
             options.json.write_text(json.dumps(stored, indent=2))
     if options.page:

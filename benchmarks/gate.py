@@ -1,4 +1,4 @@
-"""Does the gate decide as it says? Simulated pairs of models, with figures; nothing is compared for speed.
+"""Counts how often the gate decides as it promises, on simulated models.
 
 Errors of the two models in a row share a part, as those of two models of one table do.
 """
@@ -29,7 +29,7 @@ OFF: dict[str, Any] = {"max_rmse": None, "max_rmse_ratio": None, "min_improvemen
 
 
 def rows() -> Iterator[Row]:
-    """Yields the rates of decisions that issue and design promise."""
+    """Yields the rates of decisions that are promised."""
     yield _share(
         f"non-inferiority blessed, true difference = margin {MARGIN:.0%}, {ROWS:,} rows, {PAIRS:,} pairs",
         sum(_blessed(seed, 1 + MARGIN) for seed in range(PAIRS)) / PAIRS, "2.5 % to 7.5 %", 0.025, 0.075,
@@ -52,7 +52,7 @@ def rows() -> Iterator[Row]:
 
 
 def _share(case: str, share: float, goal: str, least: float, most: float) -> Row:
-    return Row("gate", case, 100 * share, None, "%", share, goal, least <= share <= most)
+    return Row("gate", case, 100 * share, None, "%", share, goal, least <= share <= most, better="")
 
 
 def _pair(random: np.random.Generator, kind: str = "normal") -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Measures ours and another way in turn, and reports medians and their ratio.
+"""Measures ours and another way in turn, and reports medians.
 
 A benchmark is a module of this folder with `rows()`, which yields `Row`s. The machines it runs on are shared and
 noisy: CPU seconds of interleaved repeats are compared, and a ratio is what is claimed, never a time.
@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Row:
       goal: The goal in words, such as "<= 0.25"; "" where there is none.
       met: Whether it was reached; None where there is none.
       alternative: What `other` is.
+      better: Which `ratio` (or `ours`, where there is none) is better; "" where neither is, and only the goal counts.
+      scatter: Of the repeats' ratios, half the distance of their quartiles, as a share of the median; None where
+        there was one repeat.
     """
 
     benchmark: str
@@ -39,6 +43,17 @@ class Row:
     goal: str = ""
     met: bool | None = None
     alternative: str = ""
+    better: Literal["less", "more", ""] = "less"
+    scatter: float | None = None
+
+
+class Medians(NamedTuple):
+    """Medians of pairs that were measured in turn, of their ratios ours/other, and the scatter of these (see `Row`)."""
+
+    ours: float
+    other: float
+    ratio: float
+    scatter: float
 
 
 def cpu_seconds() -> float:
@@ -54,22 +69,30 @@ def cost(work: Callable[[], object]) -> float:
     return cpu_seconds() - start
 
 
-def interleave(ours: Callable[[], float], other: Callable[[], float], repeats: int = 5) -> tuple[float, float, float]:
-    """Calls both in turn and returns the median of ours, of the other, and of the pairwise ratio ours/other."""
+def interleave(ours: Callable[[], float], other: Callable[[], float], repeats: int = 5) -> Medians:
+    """Calls both in turn and returns their medians."""
     return medians([(ours(), other()) for _ in range(repeats)])
 
 
-def medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
-    """Returns, of pairs measured in turn, the median of ours, of the other, and of the pairwise ratio ours/other."""
-    return (
+def medians(pairs: Sequence[tuple[float, float]]) -> Medians:
+    """Returns the medians of pairs (ours, other) that were measured in turn."""
+    ratios = [a / b for a, b in pairs]
+    return Medians(
         statistics.median(a for a, _ in pairs),
         statistics.median(b for _, b in pairs),
-        statistics.median(a / b for a, b in pairs),
+        statistics.median(ratios),
+        scatter(ratios),
     )
 
 
+def scatter(values: Sequence[float]) -> float:
+    """Returns half the distance of the quartiles of at least two values, as a share of their median."""
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / 2 / abs(middle)
+
+
 def machine() -> str:
-    """Returns one line about this machine: cores, memory, processor."""
+    """Returns one line that names this machine: cores, memory, processor."""
     model = ""
     with open("/proc/cpuinfo", encoding="utf-8") as stream:
         for line in stream:
@@ -77,7 +100,7 @@ def machine() -> str:
                 model = line.partition(":")[2].strip()
                 break
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {model}, load {os.getloadavg()[0]:.1f} at the start"
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {model}"
 
 
 Benchmark = Callable[[], Iterator[Row]]

@@ -1,4 +1,4 @@
-"""The benchmarks page: our rows, and TFX's figures for the same job, quoted with their source."""
+"""Writes the benchmarks page, with TFX's figures for the same job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TFX = (
 HEAD = """\
 # Benchmarks
 
-Written by `{command}` on {date}: {machine}.
+Written by `{command}` on {date}: {machine}, load {load:.1f} at the start.
 {versions}.
 
 Each row measures ours and the named alternative in turn, in one run; CPU seconds count user and system time of all
@@ -45,7 +45,7 @@ TFX trained one.
 def render(report: Mapping[str, Any], command: str) -> str:
     """Returns the page, Markdown, for a report as `--json` writes it."""
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    text = HEAD.format(command=command, date=report["date"], machine=report["machine"], versions=versions)
+    text = HEAD.format(command=command, versions=versions, **{key: report[key] for key in ("date", "machine", "load")})
     for row in report["rows"]:
         cells = (
             row["benchmark"],

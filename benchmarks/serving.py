@@ -1,14 +1,15 @@
-"""The embedded server beside an empty echo server of the same grpcio, each in a process of its own.
+"""Measures the embedded server beside an echo server of the same grpcio.
 
-What is compared is the server process's own CPU time per call, from its CPU clock, so that the client's does not count.
-Other load on the machine still shows in it, through shared caches: the two are measured in short turns, spread over the
-whole run. The echo server has the options of ours (`crossnet.serving.embedded.listen`) and the threads of gRPC's quick
-start for Python, `ThreadPoolExecutor(10)`; it parses nothing, and returns each request's bytes as they came, which are
-more than our answer's. A second echo server has our own threads (`crossnet.serving.embedded.call_threads`): beside it
-stands what the answers alone cost. Latencies are of client and server together. The models are the Trainer's exports,
-with three normalised features: "cross" is one cross layer and its head, what the pipeline pushes by default; "dense" is
-3 -> 64 -> 64 -> 1, with 400 times as many multiplications. `python -m benchmarks.serving echo` is the echo server,
-`echo own` that with our threads.
+Each is a process of its own. What is compared is the server process's own CPU time per call, from its CPU clock, so
+that the client's does not count. Other load on the machine still shows in it, through shared caches: the two are
+measured in short turns, spread over the whole run. The echo server has the options of ours
+(`crossnet.serving.embedded.listen`) and the threads of gRPC's quick start for Python, `ThreadPoolExecutor(10)`; it
+parses nothing, and returns each request's bytes as they came, which are more than our answer's. A second echo server
+has our own threads (`crossnet.serving.embedded.call_threads`): the ratio to it is what the answers alone cost.
+Latencies are of client and server together. The models are the Trainer's exports, with three normalised features:
+"cross" is one cross layer and its head, what the pipeline pushes by default; "dense" is 3 -> 64 -> 64 -> 1, with 400
+times as many multiplications. `python -m benchmarks.serving echo` is the echo server, `echo own` that with our
+threads.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Running:
 
 
 def _start(command: list[str]) -> Running:
-    """Starts a server that says on stderr where it listens: `serving ... at HOST:PORT (...)`."""
+    """Starts a server that prints on stderr where it listens: `serving ... at HOST:PORT (...)`."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr
@@ -210,7 +211,7 @@ def _cpu_per_call(ours: Running, echo: Running, lean: Running) -> Iterator[Row]:
             if turn:  # the first one warms up
                 taken.append(pair)
     for taken, (model, in_flight, batch, other, words) in zip(pairs, cases, strict=True):
-        mine, empty, ratio = medians(taken)
+        mine, empty, ratio, scatter = medians(taken)
         judged = model == "cross" and other is echo
         yield Row(
             "serving",
@@ -222,6 +223,7 @@ def _cpu_per_call(ours: Running, echo: Running, lean: Running) -> Iterator[Row]:
             f"<= {GOAL}" if judged else "",
             ratio <= GOAL if judged else None,
             words,
+            scatter=scatter,
         )
 
 
@@ -273,8 +275,8 @@ def _swap(ours: Running, base: Path, swaps: int = 3) -> Iterator[Row]:
     steady, _ = run(push=False)
     swapping, errors = run(push=True)
     a, b = (float(np.percentile(taken, 99)) * 1e3 for taken in (swapping, steady))
-    yield Row("serving", f"errors in {len(swapping)} calls over {swaps} swaps", errors, None, "errors", None,
-              "0", errors == 0)  # fmt: skip
+    print(f"  {len(swapping):,} calls over {swaps} swaps", file=sys.stderr, flush=True)
+    yield Row("serving", f"errors over {swaps} swaps", errors, None, "errors", None, "0", errors == 0)
     yield Row("serving", "p99 while versions are swapped, cross, 1 row, 4 in flight", a, b, "ms", a / b,
               alternative="the same load without a swap")  # fmt: skip
 
@@ -317,9 +319,9 @@ def _encode_and_decode() -> Row:
             taken.append((time.process_time() - start) / 500 * 1e6)
         return statistics.median(taken)
 
-    a, b, ratio = interleave(lambda: cost(codec), lambda: cost(plain))
+    a, b, ratio, scatter = interleave(lambda: cost(codec), lambda: cost(plain))
     return Row("serving", "decode a request and encode an answer of 1000 rows", a, b, "us", ratio,
-               alternative="make_ndarray and float_val.extend")  # fmt: skip
+               alternative="make_ndarray and float_val.extend", scatter=scatter)  # fmt: skip
 
 
 if __name__ == "__main__" and sys.argv[1:] == ["echo"]:

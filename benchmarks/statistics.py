@@ -1,4 +1,4 @@
-"""How many decoded rows StatisticsGen summarises per CPU second, and in how much memory."""
+"""Measures the rows that StatisticsGen summarises per CPU second, and its memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rows() -> Iterator[Row]:
 
 def _rate(case: str, kind: str, batches: list[Columns], goal: int | None) -> Row:
     """Compares our one pass with whole columns, which must fit into memory and cannot be merged."""
-    ours, other, _ = interleave(
+    ours, other, _, scatter = interleave(
         lambda: ROWS / cost(lambda: _summarise(kind, batches)),
         lambda: ROWS / cost(lambda: _summarise_whole(kind, batches)),
     )
@@ -41,8 +41,9 @@ def _rate(case: str, kind: str, batches: list[Columns], goal: int | None) -> Row
     if kind == "BYTES":
         alternative = "sorted values with counts, by numpy.unique"
     return Row(
-        "statistics", f"{case}, {ROWS:,} rows", ours, other, "rows / CPU s", ours / other, words, met, alternative
-    )
+        "statistics", f"{case}, {ROWS:,} rows", ours, other, "rows / CPU s", ours / other, words, met, alternative,
+        better="more", scatter=scatter,
+    )  # fmt: skip
 
 
 def _summarise(kind: str, batches: Iterator[Columns] | list[Columns]) -> None:

@@ -1,4 +1,4 @@
-"""The whole pipeline on the article's table, beside a plain script that trains and evaluates the same two models."""
+"""Measures the whole pipeline beside a plain script that trains the same models."""
 
 from __future__ import annotations
 
