@@ -1,4 +1,4 @@
-"""The work of `crossnet predict`: a file of rows in, the same rows with predictions out, batch by batch."""
+"""Adds a model's predictions to the rows of a file, batch by batch: the work of `crossnet predict`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,17 +24,62 @@ from crossnet.serving.rows.columns import InputBuilder
 from crossnet.serving.rows.streams import STANDARD_INPUT, opened, written
 from crossnet.serving.status import InvalidRequestError, RowsError, ServerError, ServingError, UsageError
 
+if TYPE_CHECKING:
+    from crossnet.serving.offline import OfflineModel
+
 _SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
 
 
 @dataclass(frozen=True)
-class PredictSummary:
-    """What was done.
+class RowFiles:
+    """The files to read and write.
 
     Attributes:
-      rows: How many rows were answered.
+      rows: The file of rows, or "-" for standard input.
+      output: Where to write, in the format of `rows`: a file gets its name once it is whole, a pipe or device is
+        written as the answers come. None: standard output.
+      format: "jsonl", "csv" or "tfrecord"; None: by the name of `rows`, and "jsonl" for standard input.
+    """
+
+    rows: Path | str
+    output: Path | None = None
+    format: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the rows in a message."""
+        return STANDARD_INPUT if str(self.rows) == "-" else str(self.rows)
+
+
+@dataclass(frozen=True)
+class ModelAddress:
+    """Where the model is: on a server, or in a folder.
+
+    Attributes:
+      target, model_name, version, label, tls, headers, timeout_seconds: As for `PredictionClient`.
+      wait_seconds: How long to wait for the server's model to be ready; 0: not at all.
+      offline: The folder of a SavedModel to use instead of a server, see `crossnet.serving.offline.find_saved_model`.
+    """
+
+    target: str = "localhost:8500"
+    model_name: str = "crossnet"
+    version: int | None = None
+    label: str | None = None
+    tls: Tls | None = None
+    headers: Mapping[str, str] | None = None
+    timeout_seconds: float = 10.0
+    wait_seconds: float = 0.0
+    offline: Path | None = None
+
+
+@dataclass(frozen=True)
+class PredictSummary:
+    """The rows that were answered.
+
+    Attributes:
+      rows: Their number.
       versions: The versions that answered, in the order in which they first did.
-      not_finite: How many rows got NaN or an infinity.
+      not_finite: The number of rows that got NaN or an infinity.
       seconds: Wall-clock time.
     """
 
@@ -45,19 +90,9 @@ class PredictSummary:
 
 
 def predict_rows(
+    files: RowFiles,
+    address: ModelAddress,
     *,
-    rows: Path | str,
-    output: Path | None = None,
-    target: str = "localhost:8500",
-    model_name: str = "crossnet",
-    version: int | None = None,
-    label: str | None = None,
-    timeout_seconds: float = 10.0,
-    wait_seconds: float = 0.0,
-    tls: Tls | None = None,
-    headers: Mapping[str, str] | None = None,
-    offline: Path | None = None,
-    file_format: str | None = None,
     signature_name: str | None = None,
     batch_size: int = 1000,
     ignore_extra: bool = False,
@@ -65,64 +100,37 @@ def predict_rows(
 ) -> PredictSummary:
     """Adds the model's outputs to each row of a file, in its order.
 
-    A feature is found under its own name or under the header it had before ExampleGen mapped it (`trip miles` is
-    `trip_miles`). Cells mean what they mean to ExampleGen, see `crossnet.serving.rows.cells`: a null in JSON or an
-    empty cell in CSV is a missing value, NaN or "" for text. A key that is not there at all is a mistake.
+    A feature is found under its own name or under its column's header in the file that the model was trained on, see
+    `crossnet.serving.protocol.header_names`. Cells are read as in training, see `crossnet.serving.rows.cells`: a null
+    in JSON and an empty cell in CSV are missing values. A key that is not there at all is an error.
 
     Args:
-      rows: The file, or "-" for standard input.
-      output: Where to write, in the format of `rows`; a file gets its name once it is whole, a pipe or device is
-        written as the answers come. None: standard output.
-      target, model_name, version, label, timeout_seconds, tls, headers: As for `PredictionClient`.
-      wait_seconds: How long to wait for the server's model to be ready; 0: not at all.
-      offline: A SavedModel to use instead of a server, see `crossnet.serving.offline.find_saved_model`.
-      file_format: "jsonl", "csv" or "tfrecord"; None goes by the file's name, and takes "jsonl" for standard input.
+      files: The rows and where they go.
+      address: The model.
       signature_name: None takes `serving_examples` for TFRecord and `serving_default` otherwise.
       batch_size: Rows per call.
-      ignore_extra: Lets columns pass that are no features, such as the label.
+      ignore_extra: Whether columns that are not features, such as the label, are ignored.
       progress: Called after each batch with the number of rows done so far.
 
     Raises:
       UsageError: The options do not go together, or a file cannot be opened (exit code 2).
-      RowsError: A row cannot be read; names file and line.
-      OutputError: What was answered cannot be written.
-      InvalidRequestError: Rows do not fit the model; names file, line, and the features missing and extra.
+      RowsError: A row cannot be read; the message names file and line.
+      OutputError: The answered rows cannot be written.
+      InvalidRequestError: Rows do not fit the model; the message names file, line, and features missing and extra.
       ServingError: The server did not answer, see `crossnet.serving.status`.
     """
     start = time.monotonic()
-    name = STANDARD_INPUT if str(rows) == "-" else str(rows)
-    kind = _format(name, output, file_format, batch_size)
-    if offline is not None and (version is not None or label is not None):
-        raise UsageError("`version` and `label` are for a server. Name the folder of one version in `offline`.")
+    kind = _check_options(files, address, batch_size)
     versions: dict[int, None] = {}
     done = not_finite = 0
     with ExitStack() as stack:
-        sink = stack.enter_context(written(output))
-        source = stack.enter_context(opened(rows))
-        with _reading(name):
-            table = formats.reader(source, kind, name)
-        batches = _batches(table.rows(), batch_size, name)
-        first = next(batches, None)  # before the model is asked for: a bad file is told without a server
-        model: Any
-        if offline is not None:
-            from crossnet.serving.offline import OfflineModel
-
-            model = stack.enter_context(OfflineModel(offline, model_name=model_name))
-        else:
-            model = stack.enter_context(
-                PredictionClient(
-                    target,
-                    model_name=model_name,
-                    version=version,
-                    label=label,
-                    timeout_seconds=timeout_seconds,
-                    max_rows_per_call=batch_size,
-                    tls=tls,
-                    headers=headers,
-                )
-            )
-            if wait_seconds:
-                model.wait_ready(wait_seconds)
+        sink = stack.enter_context(written(files.output))
+        source = stack.enter_context(opened(files.rows))
+        with _read_errors(files.name):
+            table = formats.reader(source, kind, files.name)
+        batches = _batches(table.rows(), batch_size, files.name)
+        first = next(batches, None)  # so that an error in the file needs no server to be found
+        model = stack.enter_context(_open(address, batch_size))
         metadata = model.metadata()
         signature = metadata.signature(signature_name or _SIGNATURES[kind])
         inputs = InputBuilder(table, signature, metadata.title, ignore_extra)
@@ -130,7 +138,7 @@ def predict_rows(
         if first is None:
             writer.begin(list(signature.outputs))
         for batch in itertools.chain([first] if first else [], batches):
-            prediction = _ask(model, inputs, batch, signature.name)
+            prediction = _predict(model, inputs, batch, signature.name)
             writer.write(batch, prediction.outputs)
             versions[prediction.version] = None
             done += len(batch)
@@ -140,36 +148,66 @@ def predict_rows(
     return PredictSummary(done, tuple(versions), not_finite, time.monotonic() - start)
 
 
-def _format(name: str, output: Path | None, file_format: str | None, batch_size: int) -> str:
+def _check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> str:
     """Returns the format of the rows.
 
     Raises:
-      UsageError: It cannot be told, or the options do not go together.
+      UsageError: The format is unknown, or the options do not go together.
     """
-    kind = file_format or formats.format_of(name) or ("jsonl" if name == STANDARD_INPUT else None)
     problems = []
-    if kind is None:
-        problems.append(f"The name of `{name}` tells no format. Give one of: {', '.join(formats.FORMATS)}.")
+    kind = files.format or formats.format_of(files.name) or ("jsonl" if files.name == STANDARD_INPUT else "")
+    known = ", ".join(formats.FORMATS)
+    if not kind:
+        problems.append(f"The name of `{files.name}` does not tell its format. Name one of: {known}.")
     elif kind not in formats.FORMATS:
-        problems.append(f"Unknown format `{kind}`. There are: {', '.join(formats.FORMATS)}.")
-    elif output and formats.format_of(output.name) not in (None, kind):
-        problems.append(f"The output has the format of the input, {kind}; `{output}` is named otherwise.")
+        problems.append(f"Unknown format `{kind}`. Name one of: {known}.")
+    elif files.output and formats.format_of(files.output.name) not in (None, kind):
+        problems.append(f"The output has the format of the input, {kind}; rename `{files.output}` accordingly.")
     if batch_size < 1:
         problems.append(f"`batch_size` must be at least 1; received {batch_size}.")
-    if problems or kind is None:
+    if address.offline is not None and (address.version is not None or address.label is not None):
+        problems.append("`version` and `label` are for a server. Name the folder of one version in `offline`.")
+    if problems:
         raise UsageError(" ".join(problems))
     return kind
 
 
-def _ask(model: Any, inputs: InputBuilder, batch: Sequence[Row], signature_name: str) -> Prediction:
+@contextmanager
+def _open(address: ModelAddress, batch_size: int) -> Iterator[PredictionClient | OfflineModel]:
+    """Yields the client of a server, or the model loaded here."""
+    if address.offline is not None:
+        from crossnet.serving.offline import OfflineModel
+
+        with OfflineModel(address.offline, model_name=address.model_name) as model:
+            yield model
+        return
+    with PredictionClient(
+        address.target,
+        model_name=address.model_name,
+        version=address.version,
+        label=address.label,
+        timeout_seconds=address.timeout_seconds,
+        max_rows_per_call=batch_size,
+        tls=address.tls,
+        headers=address.headers,
+    ) as client:
+        if address.wait_seconds:
+            client.wait_ready(address.wait_seconds)
+        yield client
+
+
+def _predict(
+    model: PredictionClient | OfflineModel, inputs: InputBuilder, batch: Sequence[Row], signature_name: str
+) -> Prediction:
     """Returns the model's answer for some rows.
 
     Raises:
-      InvalidRequestError: The model refuses a row; names its place.
+      InvalidRequestError: The model refuses a row; the message names its place.
+      ServerError: An output does not have one value per row.
     """
 
-    def ask(rows: Sequence[Row], columns: Mapping[str, Any]) -> Prediction:
-        prediction: Prediction = model.predict(columns, signature_name=signature_name)
+    def ask(rows: Sequence[Row]) -> Prediction:
+        prediction = model.predict(inputs.build(rows), signature_name=signature_name)
         for name, values in prediction.outputs.items():
             if values.shape[:1] != (len(rows),):
                 raise ServerError(
@@ -177,29 +215,37 @@ def _ask(model: Any, inputs: InputBuilder, batch: Sequence[Row], signature_name:
                 )
         return prediction
 
-    columns = inputs.build(batch)
     try:
-        return ask(batch, columns)
+        return ask(batch)
     except InvalidRequestError as error:
-        if error.code is None:  # found before sending: it is not about a row
+        if error.code is None:  # found before sending, with the places of the rows
             raise
-        # The model says what is wrong, and not where: halves find the first such row.
-        first, end, reason = 0, len(batch), error
-        narrowest = len(batch)
-        while narrowest > 1:
-            middle = max(first + 1, (first + end) // 2)
-            part = batch[first:middle]
-            try:
-                ask(part, inputs.build(part))
-            except InvalidRequestError as narrower:
-                end, reason, narrowest = middle, narrower, len(part)
-                continue
-            except ServingError:
-                raise error from None
-            first = middle
-            if first == end:  # each row alone is taken
-                raise
-        raise InvalidRequestError(f"{batch[first].place}: {reason}", reason.code) from reason
+        raise _with_place(error, batch, ask) from None
+
+
+def _with_place(
+    error: InvalidRequestError, batch: Sequence[Row], ask: Callable[[Sequence[Row]], Prediction]
+) -> InvalidRequestError:
+    """Returns the error with the place of the first row that the model refuses, found by halving the batch.
+
+    The error itself is returned where the model accepts each row alone, or can no longer be asked.
+    """
+    first, end, reason = 0, len(batch), error
+    smallest = len(batch)  # rows of the smallest part that was refused
+    while smallest > 1:
+        middle = max(first + 1, (first + end) // 2)
+        part = batch[first:middle]
+        try:
+            ask(part)
+        except InvalidRequestError as refusal:
+            end, reason, smallest = middle, refusal, len(part)
+            continue
+        except ServingError:
+            return error
+        first = middle
+        if first == end:
+            return error
+    return InvalidRequestError(f"{batch[first].place}: {reason}", reason.code)
 
 
 def _count_not_finite(outputs: Mapping[str, Array], rows: int) -> int:
@@ -212,7 +258,7 @@ def _count_not_finite(outputs: Mapping[str, Array], rows: int) -> int:
 
 def _batches(rows: Iterator[Row], size: int, name: str) -> Iterator[list[Row]]:
     while True:
-        with _reading(name):
+        with _read_errors(name):
             batch = list(itertools.islice(rows, size))
         if not batch:
             return
@@ -220,11 +266,13 @@ def _batches(rows: Iterator[Row], size: int, name: str) -> Iterator[list[Row]]:
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
-    """Gives failures to read the rows words."""
+def _read_errors(name: str) -> Iterator[None]:
+    """Raises RowsError where the rows cannot be read or decompressed."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise RowsError(f"{name} cannot be unpacked: {error}.") from error
+        raise RowsError(
+            f"{name} cannot be decompressed: {error}. Make it again, or rename it if it is not gzip."
+        ) from error
     except OSError as error:
         raise RowsError(f"{name} cannot be read: {error.strerror or error}.") from error

@@ -61,13 +61,18 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
 @prints_errors
 def predict(
-    wait_seconds: float,
+    rows: str,
+    output: Path | None,
+    file_format: str | None,
+    signature_name: str | None,
+    batch_size: int,
+    ignore_extra: bool,
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_server_name: str | None,
     quiet: bool,
-    **options: Any,
+    **address: Any,
 ) -> None:
     """Add a server's predictions to a file of rows, over gRPC.
 
@@ -77,7 +82,7 @@ def predict(
     from crossnet.components.formats import counted, duration
     from crossnet.pipeline.cli import screen
     from crossnet.serving.client import Tls
-    from crossnet.serving.predict import predict_rows
+    from crossnet.serving.predict import ModelAddress, RowFiles, predict_rows
 
     tls = None
     if tls_ca or tls_cert or tls_key or tls_server_name:
@@ -88,7 +93,14 @@ def predict(
             interrupts.check()
             show(done)
 
-        summary = predict_rows(**options, tls=tls, wait_seconds=wait_seconds, progress=progress)
+        summary = predict_rows(
+            RowFiles(rows, output, file_format),
+            ModelAddress(tls=tls, **address),
+            signature_name=signature_name,
+            batch_size=batch_size,
+            ignore_extra=ignore_extra,
+            progress=progress,
+        )
     if not quiet:
         versions = ", ".join(map(str, summary.versions))
         answered = f", answered by version {versions}" if versions else ""

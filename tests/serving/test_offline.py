@@ -12,8 +12,8 @@ from crossnet.serving.client import PredictionClient
 from crossnet.serving.client.aio import AsyncPredictionClient
 from crossnet.serving.launcher import running_server
 from crossnet.serving.offline import OfflineModel, find_saved_model
-from crossnet.serving.predict import predict_rows
 from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError
+from support.predict_rows import predict_file
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_an_input_with_a_default_may_be_left_out(model_folder, tmp_path):
 
 def test_rows_are_predicted_without_a_server(model_folder, tmp_path):
     (tmp_path / "in.jsonl").write_text('{"x0": 1, "x1": 2}\n{"x0": 0.5, "x1": 0}\n')
-    summary = predict_rows(rows=tmp_path / "in.jsonl", output=tmp_path / "out.jsonl", offline=model_folder)
+    summary = predict_file(rows=tmp_path / "in.jsonl", output=tmp_path / "out.jsonl", offline=model_folder)
     assert (summary.rows, summary.versions) == (2, (12,))
     answers = [json.loads(line)["prediction"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert answers == [21.0, 0.5]
@@ -89,7 +89,7 @@ def test_examples_are_predicted_without_a_server(model_folder, tmp_path):
             for name, value in {"x0": 1.0, "x1": 2.0}.items()
         }
         writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
-    predict_rows(rows=tmp_path / "in.tfrecord", output=tmp_path / "out.tfrecord", offline=model_folder)
+    predict_file(rows=tmp_path / "in.tfrecord", output=tmp_path / "out.tfrecord", offline=model_folder)
     (record,) = tf.data.TFRecordDataset(str(tmp_path / "out.tfrecord")).as_numpy_iterator()
     assert tf.train.Example.FromString(record).features.feature["prediction"].float_list.value[:] == [21.0]
 
@@ -128,9 +128,9 @@ def test_offline_and_float32_agree(model_folder):
 def test_server_and_offline_model_write_the_same_file(model_folder, tmp_path):
     lines = "".join(json.dumps({"x0": i / 7, "x1": i / 3}) + "\n" for i in range(1000))
     (tmp_path / "in.jsonl").write_text(lines)
-    predict_rows(rows=tmp_path / "in.jsonl", output=tmp_path / "offline.jsonl", offline=model_folder, batch_size=300)
+    predict_file(rows=tmp_path / "in.jsonl", output=tmp_path / "offline.jsonl", offline=model_folder, batch_size=300)
     with running_server(model_folder, "crossnet", server="embedded", timeout_seconds=60) as server:
-        summary = predict_rows(
+        summary = predict_file(
             rows=tmp_path / "in.jsonl", output=tmp_path / "served.jsonl", target=server.target, batch_size=300
         )
     assert summary.versions == (12,)
