@@ -105,12 +105,10 @@ def lower_bound(
     # Roots of (mean - q reference)² = variance - 2 q covariance + q² reference_variance.
     a = reference * reference - reference_variance
     half = mean * reference - covariance
-    c = mean * mean - variance
-    if c <= 0:  # q = 0 is not refused
-        return 0.0
+    c = max(mean * mean - variance, 0.0)  # 0 where the test does not reject q = 0
     root = math.sqrt(max(half * half - a * c, 0.0))
     # c / (half + root) is the smaller root, and stays right where a is 0 or negative.
-    return math.sqrt(max(c / (half + root), 0.0)) if half + root > 0 else 0.0
+    return math.sqrt(c / (half + root)) if half + root > 0 else 0.0
 
 
 def student_quantile(probability: float, degrees: int) -> float:

@@ -190,7 +190,7 @@ class _Judge:
                 **facts,
             )
         tie = self.rmse == reference or max(self.rmse, reference) <= self.whole.floor
-        passed = not tie and self.rmse < reference and self.rmse <= limit
+        passed = not tie and self.rmse <= limit
         gain = 1 - self.rmse / reference if reference else 0.0
         how = "level with" if tie else f"{percent(abs(gain))} {'below' if gain > 0 else 'above'}"
         wanted = f", where at least {percent(share)} below is asked for" if share else ", where it has to be better"

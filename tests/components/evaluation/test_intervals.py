@@ -91,6 +91,10 @@ def test_lower_bound_is_zero_where_even_zero_is_not_refused():
     assert lower_bound(*moments(a, np.ones(100)), 100, 0.001) == 0
 
 
+def test_lower_bound_of_a_model_without_error_is_zero():
+    assert lower_bound(0.0, 0.0, 1.0, 1.0, 0.0, 100, 0.05) == 0
+
+
 @pytest.mark.parametrize(
     ("probability", "degrees", "table"),
     [(0.975, 19, 2.0930), (0.975, 100, 1.9840), (0.9995, 20, 3.8495), (0.9995, 120, 3.3735), (0.95, 30, 1.6973)],

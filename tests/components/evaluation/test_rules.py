@@ -158,6 +158,15 @@ TABLE = {
         flat(1 * TINY), {"min_improvement": 0.0, "baseline": flat(2 * TINY)},
         {"finite_predictions": True, "min_improvement": False}, "level with the 2.38e-7 of baseline `dense`",
     ),
+    "the worse one exactly at the float32 floor, against the baseline": (
+        flat(2 * TINY), {"labels": LABELS - 1, "min_improvement": 0.0, "baseline": flat(4 * TINY)},
+        {"finite_predictions": True, "min_improvement": False}, "level with the 4.77e-7 of baseline `dense`",
+    ),
+    "baseline without an error": (
+        flat(0.1, 20), {"labels": LABELS[:20], "min_improvement": 0.0, "baseline": flat(0.0, 20)},
+        {"finite_predictions": True, "min_improvement": False},
+        "above the 0 of baseline `dense`, where it has to be better (no interval).",
+    ),
     "label has one value": (
         flat(0.1), {"labels": np.ones(ROWS), "max_rmse": 1.0, "max_rmse_ratio": 1.0, "min_improvement": 0.0},
         {"finite_predictions": True, "max_rmse": True, "max_rmse_ratio": False, "min_improvement": True},

@@ -101,6 +101,47 @@ def test_slice_needs_twenty_rows_whatever_the_setting_says():
     assert parts[0].message == "Slice `z` has 19 rows, fewer than 20: reported, not judged."
 
 
+def test_slice_of_exactly_the_smallest_size_is_judged():
+    labels, candidate, errors, _ = planted()
+    sizes = {"z=20": np.arange(10_000) < 20, "z=100": np.arange(10_000) < 100}
+    _, parts = judged(labels, candidate, errors, sizes, max_rmse=1.0)
+    assert {part.slice: part.skipped for part in parts} == {"z=20": True, "z=100": False}
+    _, parts = judged(labels, candidate, errors, sizes, max_rmse=1.0, min_slice_rows=1)
+    assert {part.slice: part.skipped for part in parts} == {"z=20": False, "z=100": False}
+
+
+@pytest.mark.parametrize(
+    ("settings", "bound"),
+    [({"max_rmse": 0.75}, 0.75), ({"non_inferiority_margin": 0.5}, 1.5), ({"max_rmse": 0.75 - 1e-9}, 0.75)],
+)
+def test_slice_whose_bound_equals_the_limit_passes(settings, bound):
+    labels, zone = np.tile([0.0, 2.0], 50), {"zone=7": np.full(100, True)}
+    candidate, reference = np.tile([0.75, -0.75], 50), np.tile([0.5, -0.5], 50)  # of one size: bounds without width
+    _, (part,) = judged(labels, candidate, reference, zone, **settings)
+    assert part.interval == (bound, None)
+    assert part.passed is (bound <= part.threshold)
+
+
+def test_ratio_to_the_labels_spread_is_not_asked_on_slices_where_the_label_has_one_value():
+    _, parts = judged(np.ones(100), np.full(100, 0.5), np.ones(100), {"z": np.full(100, True)}, max_rmse_ratio=0.1)
+    assert parts == []
+
+
+def test_slice_exactly_at_the_float32_floor_has_no_error():
+    labels, zone = np.tile([1.0, -1.0], 50), {"zone=7": np.full(100, True)}
+    floor = 2.0**-21  # four units in the last place of a label of size 1
+    _, (part,) = judged(labels, np.full(100, floor), np.full(100, floor), zone, min_improvement=0.1)
+    assert (part.passed, part.interval) == (True, (0.0, None))
+
+
+def test_reference_exactly_at_the_float32_floor_counts_as_the_floor():
+    labels, zone = np.tile([1.0, -1.0], 50), {"zone=7": np.full(100, True)}
+    floor = 2.0**-21
+    reference = np.tile([0.0, 0.0, 0.0, 2 * floor], 25)  # rmse: the floor; its spread would widen the interval
+    _, (part,) = judged(labels, np.full(100, 100 * floor), reference, zone, min_improvement=0.0)
+    assert part.interval == (pytest.approx(100, rel=1e-9), None)
+
+
 def test_slice_at_the_float32_floor_is_no_regression():
     labels, zone = np.tile([1.0, -1.0], 500), {"zone=7": np.arange(1000) < 500}
     tiny = 2.0**-23
