@@ -75,6 +75,7 @@ def test_parse_slices_lists_every_mistake():
 
 
 def test_slicer_refuses_a_key_that_makes_too_many_slices():
+    assert len(groups([["year"]], {"year": np.arange(MAX_SLICES)})) == MAX_SLICES
     columns = {"year": np.arange(MAX_SLICES + 1)}
     with pytest.raises(SettingsError, match=r"makes more than 1,000 slices by `year`\. Cut a number at its quantiles"):
         groups([["year"]], columns)
