@@ -21,7 +21,7 @@ from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, TextColumn, Transform
-from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.networks import CrossLayerParams, DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
 from support.gate_fixtures import article
@@ -105,8 +105,7 @@ def test_explain_finds_the_truth_in_a_trained_cross_network(tmp_path):
         statistics,
         output_dir=tmp_path / "model",
         params=TrainerParams(epochs=400, batch_size=100, warmup_records=0),
-        kind="cross_layer",
-        architecture=CrossLayerParams(),
+        model=ModelParams(kind="cross_layer", architecture=CrossLayerParams()),
     )
     found = explain(model, SYNTHETIC_TRUTH)
     assert explain(model)["formula"] == "1.000 x0² + 1.000 x0·x1 + 1.000 x1·x2 + 1.000 x2²"
