@@ -15,12 +15,9 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import TrainingError
 from crossnet.components.features import read_schema
 from crossnet.components.files import folder_checksum
-from crossnet.components.networks.exported import ExportedModel
-from crossnet.components.networks.preprocessing import Preprocessing, TextColumn
 from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
-from crossnet.components.training.warm_start import continue_preprocessing
 from support.training_fixtures import article_table, make_artifacts, mixed_table
 
 PARAMS = TrainerParams(epochs=2, batch_size=50, warmup_records=20)
@@ -254,15 +251,3 @@ def test_collapsed_network_is_diagnosed(article: Any, tmp_path: Path) -> None:
     assert any(re.match(dead, sentence) for sentence in model.properties["diagnosis"])
     schema = article[1].proto()
     assert [feature.name for feature in read_schema(schema)[0]] == ["x0", "x1", "x2"]
-
-
-def test_warm_start_pairs_text_columns_by_name(tmp_path: Path) -> None:
-    def preprocessing(*columns: str) -> Preprocessing:
-        texts = tuple(TextColumn(name, True, {"city": ("a",), "zone": ("x",)}[name], 2) for name in columns)
-        return Preprocessing((), texts, 0.0, 1.0)
-
-    old, new = preprocessing("city", "zone"), preprocessing("zone", "city")
-    longer = (dataclasses.replace(new.texts[0], vocabulary=("x", "z")), new.texts[1])
-    exported = ExportedModel(tmp_path, {}, old, [])
-    continued = continue_preprocessing(exported, dataclasses.replace(new, texts=longer))
-    assert [(text.name, text.vocabulary) for text in continued.texts] == [("city", ("a",)), ("zone", ("x", "z"))]

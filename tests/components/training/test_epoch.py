@@ -1,0 +1,117 @@
+"""The loop inside one TensorFlow call, against updates that NumPy makes by hand. `fit` is compared with Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras
+
+from crossnet.components.training.epoch import EpochLoop
+from crossnet.components.training.optimizers import Optimizer
+from crossnet.components.training.rows import Rows
+
+RATE = 0.1
+
+
+def linear(dtype: str = "float64", regularizer: Any = None) -> tf_keras.Model:
+    inputs = tf_keras.Input((2,), dtype=dtype)
+    outputs = tf_keras.layers.Dense(1, dtype=dtype, kernel_initializer="ones", kernel_regularizer=regularizer)(inputs)
+    return tf_keras.Model(inputs, outputs)
+
+
+def rows(count: int, chunk: int = 0) -> Rows:
+    random = np.random.default_rng(1)
+    return Rows((random.normal(size=(count, 2)),), random.normal(size=count), chunk or count)
+
+
+def loop(network: tf_keras.Model, batch_size: int) -> EpochLoop:
+    return EpochLoop(network, Optimizer("sgd", network.trainable_variables), batch_size)
+
+
+def by_hand(data: Rows, order: Any, batch_size: int, penalty: float = 0.0) -> tuple[list[float], Any]:
+    """Returns the losses and the weights (kernel, then bias) after one epoch of gradient descent."""
+    x, y = data.inputs[0][order], data.label[order]
+    kernel, bias, losses = np.ones(2), 0.0, []
+    for first in range(0, len(y), batch_size):
+        part = x[first : first + batch_size]
+        errors = part @ kernel + bias - y[first : first + batch_size]
+        losses.append(float(np.mean(errors**2)))
+        kernel = kernel - RATE * (2 * part.T @ errors / len(errors) + 2 * penalty * kernel)
+        bias = bias - RATE * 2 * np.mean(errors)
+    return losses, np.array([*kernel, bias])
+
+
+def weights(network: tf_keras.Model) -> Any:
+    return np.concatenate([weight.ravel() for weight in network.get_weights()])
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(12, 4), (14, 4), (3, 4), (5, 1)])
+@pytest.mark.parametrize("chunk", [0, 8])  # in memory, or handed over in pieces
+def test_epoch_makes_one_update_per_batch_and_returns_the_losses_before_them(
+    count: int, batch_size: int, chunk: int
+) -> None:
+    data, network = rows(count, chunk), linear()
+    losses, expected = by_hand(data, np.arange(count), batch_size)
+    found = loop(network, batch_size).run(data, np.full(len(losses), RATE))
+    np.testing.assert_allclose(found, losses, rtol=1e-12)
+    np.testing.assert_allclose(weights(network), expected, rtol=1e-12)
+
+
+def test_epoch_takes_rows_in_the_order_that_it_is_given() -> None:
+    data, network, order = rows(10), linear(), np.random.default_rng(2).permutation(10)
+    losses, expected = by_hand(data, order, 4)
+    np.testing.assert_allclose(loop(network, 4).run(data, np.full(3, RATE), order), losses, rtol=1e-12)
+    np.testing.assert_allclose(weights(network), expected, rtol=1e-12)
+
+
+def test_each_update_has_its_own_step_size() -> None:
+    data, network = rows(8), linear()
+    _, expected = by_hand(data, np.arange(4), 4)
+    loop(network, 4).run(data, np.array([RATE, 0.0]))
+    np.testing.assert_allclose(weights(network), expected, rtol=1e-12)
+
+
+def test_penalty_of_a_regularizer_changes_the_update_and_not_the_loss() -> None:
+    data, network = rows(4), linear(regularizer=tf_keras.regularizers.L2(0.5))
+    losses, expected = by_hand(data, np.arange(4), 4, penalty=0.5)
+    np.testing.assert_allclose(loop(network, 4).run(data, np.array([RATE])), losses, rtol=1e-12)
+    np.testing.assert_allclose(weights(network), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [0, 4])
+def test_epoch_ends_with_the_first_loss_that_is_not_finite(chunk: int) -> None:
+    data, network = rows(16, chunk), linear()
+    data.label[6] = np.nan  # in the second of four batches
+    (first, _), _ = by_hand(data, np.arange(8), 4)
+    losses = loop(network, 4).run(data, np.full(4, RATE))
+    assert losses.tolist() == [pytest.approx(first), pytest.approx(np.nan, nan_ok=True)]
+
+
+def test_second_epoch_over_the_same_rows_goes_on_from_the_first() -> None:
+    data, network = rows(8), linear()
+    both = loop(network, 8)
+    first, second = both.run(data, np.array([RATE])), both.run(data, np.array([RATE]))
+    assert second[0] < first[0]
+    other = rows(8)
+    other.label[:] = 0.0
+    expected = np.mean((other.inputs[0] @ weights(network)[:2] + weights(network)[2]) ** 2)
+    assert both.run(other, np.array([RATE]))[0] == pytest.approx(expected)  # and sees that these rows are others
+
+
+def test_mean_squared_error_is_that_of_all_rows_whatever_the_pieces() -> None:
+    data = rows(25_000, chunk=10_000)
+    expected = np.mean((data.inputs[0].sum(axis=1) - data.label) ** 2)
+    assert loop(linear(), 7).mean_squared_error(data) == pytest.approx(expected, rel=1e-12)
+
+
+def test_network_of_several_inputs_gets_them_all() -> None:
+    parts = [tf_keras.Input((1,), dtype="float64"), tf_keras.Input((1,), dtype="float64")]
+    joined = tf_keras.layers.Concatenate(dtype="float64")(parts)
+    network = tf_keras.Model(parts, tf_keras.layers.Dense(1, dtype="float64", kernel_initializer="ones")(joined))
+    data = rows(6)
+    losses, expected = by_hand(data, np.arange(6), 4)
+    split = Rows((data.inputs[0][:, :1], data.inputs[0][:, 1:]), data.label, 6)
+    np.testing.assert_allclose(loop(network, 4).run(split, np.full(2, RATE)), losses, rtol=1e-12)
+    np.testing.assert_allclose(weights(network), expected, rtol=1e-12)
