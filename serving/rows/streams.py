@@ -1,4 +1,4 @@
-"""The ends of `crossnet predict`: what rows are read from and written to, files, pipes and devices."""
+"""Opens the files, pipes and devices that rows are read from and written to."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ STANDARD_INPUT = "standard input"
 
 
 class Output:
-    """A stream to write to, whose failures have words.
+    """A stream to write to, whose failures are OutputErrors.
 
     Args:
-      stream: What is written to.
-      name: It, as it is named in a sentence.
+      stream: The stream that is written to.
+      name: Its name in a message.
     """
 
     def __init__(self, stream: Any, name: str) -> None:
@@ -33,35 +33,36 @@ class Output:
 
         Raises:
           OutputError: It cannot be written.
-          BrokenPipeError: Nobody reads any more.
+          BrokenPipeError: The reader has closed the pipe.
         """
-        with _told(self._name):
+        with _write_errors(self._name):
             self._stream.write(data)
 
     def flush(self) -> None:
-        """Hands on what is buffered; raises as `write` does."""
-        with _told(self._name):
+        """Writes what is buffered; raises as `write` does."""
+        with _write_errors(self._name):
             self._stream.flush()
 
     def close(self) -> None:
-        """Writes what is buffered, and the end; raises as `write` does."""
-        with _told(self._name):
+        """Writes what is buffered, and ends the stream; raises as `write` does."""
+        with _write_errors(self._name):
             self._stream.close()
 
 
 @contextlib.contextmanager
-def _told(name: str) -> Iterator[None]:
+def _write_errors(name: str) -> Iterator[None]:
+    """Raises OutputError for an OSError of the block."""
     try:
         yield
-    except BrokenPipeError:  # `| head`: the command line ends without a word
+    except BrokenPipeError:  # `| head`: the command line ends without a message
         raise
     except OSError as error:
-        raise OutputError(f"Cannot write {name}: {error.strerror or error}. Give a place with room.") from error
+        raise OutputError(f"Cannot write {name}: {error.strerror or error}. Name a place with room.") from error
 
 
 @contextlib.contextmanager
 def opened(rows: Path | str) -> Iterator[BinaryIO]:
-    """Yields a file's bytes, unpacked where its name ends in `.gz`; "-" is standard input.
+    """Yields a file's bytes, decompressed where its name ends in `.gz`; "-" is standard input.
 
     Raises:
       UsageError: It cannot be opened.
@@ -73,19 +74,19 @@ def opened(rows: Path | str) -> Iterator[BinaryIO]:
         return
     try:
         stream = (gzip.open if _is_gzip(str(rows)) else open)(rows, "rb")
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise UsageError(f"Cannot read `{rows}`: {getattr(error, 'strerror', None) or error}.") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Cannot read `{rows}`: {_reason(error)}.") from error
     with stream:
         yield cast(BinaryIO, stream)
 
 
 @contextlib.contextmanager
 def written(output: Path | None) -> Iterator[Output]:
-    """Yields a stream that becomes the file `output` at the end, and nothing when an error ends the block.
+    """Yields a stream that becomes the file `output` when the block ends; after an error nothing has changed.
 
-    A link keeps pointing to the file that it names, and a file that was there before keeps its permissions. What is no
-    file (a pipe, a device) is written as the answers come. None: standard output, likewise; where that cannot be
-    written, the process's descriptor 1 leads nowhere afterwards.
+    A link keeps pointing to its file, and an existing file keeps its permissions. A pipe or a device is written as the
+    answers come. None is standard output, written likewise; where writing it fails, the process's descriptor 1 is
+    connected to the null device afterwards.
 
     Raises:
       UsageError: It cannot be opened for writing.
@@ -100,23 +101,9 @@ def written(output: Path | None) -> Iterator[Output]:
     name = f"`{output}`"
     with contextlib.ExitStack() as stack:
         try:
-            mode = output.stat().st_mode if output.exists() else None
-            if mode is not None and stat.S_ISDIR(mode):
-                raise UsageError(f"Cannot write {name}: it is a folder. Name a file in it.")
-            is_file = mode is None or stat.S_ISREG(mode)
-            # What is no file is opened under the name given: `/dev/fd/4` is a pipe, which has no name of its own.
-            target = Path(os.path.realpath(output)) if is_file else output
-            path = target
-            if is_file:
-                path = target.with_name(f".crossnet-predict-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-            raw = path.open("xb" if is_file else "wb")
-            stack.callback(_close_quietly, raw)
-            if is_file:
-                stack.callback(path.unlink, missing_ok=True)
-                if mode is not None:
-                    os.chmod(path, stat.S_IMODE(mode))
+            raw, path, target = _create(output, stack)
         except (OSError, ValueError) as error:
-            raise UsageError(f"Cannot write {name}: {getattr(error, 'strerror', None) or error}.") from error
+            raise UsageError(f"Cannot write {name}: {_reason(error)}.") from error
         stream = Output(gzip.GzipFile(target.name, "wb", fileobj=raw) if _is_gzip(output.name) else raw, name)
         try:
             yield stream
@@ -125,15 +112,47 @@ def written(output: Path | None) -> Iterator[Output]:
                 stream.close()
             raise
         stream.close()
-        with _told(name):
+        with _write_errors(name):
             raw.close()
-            if is_file:
+            if path != target:
                 os.replace(path, target)
 
 
-def _close_quietly(stream: Any) -> None:
-    with contextlib.suppress(OSError):
-        stream.close()
+def _create(output: Path, stack: contextlib.ExitStack) -> tuple[BinaryIO, Path, Path]:
+    """Returns a stream, the path that it writes, and the path that the result is to have.
+
+    The paths differ for a file, which is written beside its place, and removed there when `stack` ends.
+    """
+    mode = output.stat().st_mode if output.exists() else None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise UsageError(f"Cannot write `{output}`: it is a folder. Name a file in it.")
+    if mode is not None and not stat.S_ISREG(mode):
+        return _closed_by(stack, output.open("wb")), output, output  # `/dev/fd/4` has no other name
+    target = Path(os.path.realpath(output))
+    path = target.with_name(f".crossnet-predict-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    raw = _closed_by(stack, path.open("xb"))
+    stack.callback(path.unlink, missing_ok=True)
+    if mode is not None:
+        os.chmod(path, stat.S_IMODE(mode))
+    return raw, path, target
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Returns why a file cannot be opened; Python's own words for a bad name differ between its versions."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "its name holds a character that file names cannot have"
+
+
+def _closed_by(stack: contextlib.ExitStack, stream: BinaryIO) -> BinaryIO:
+    """Returns the stream, which `stack` closes when it ends; an error of that says nothing new."""
+
+    def close() -> None:
+        with contextlib.suppress(OSError):
+            stream.close()
+
+    stack.callback(close)
+    return stream
 
 
 @contextlib.contextmanager
@@ -143,7 +162,7 @@ def _standard_output() -> Iterator[Output]:
         yield stream
         stream.flush()
     except (OutputError, BrokenPipeError):
-        # What is still buffered cannot go where it should; Python would try again when it ends, and complain.
+        # Python would write what is still buffered again when it ends, and print an error.
         with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise

@@ -88,7 +88,7 @@ def test_gzip_output_keeps_its_own_name(tmp_path):
         ("no/out.csv", "Cannot write `.*no/out.csv`: No such file or directory"),
         (".", "Cannot write `.*`: it is a folder. Name a file in it"),
         ("n" * 300, "File name too long"),
-        ("a\0b", "Cannot write `.*a\0b`: embedded null byte"),
+        ("a\0b", "Cannot write `.*a\0b`: its name holds a character that file names cannot have"),
     ],
 )
 def test_output_that_cannot_be_opened_is_told(tmp_path, name, sentence):
@@ -97,10 +97,23 @@ def test_output_that_cannot_be_opened_is_told(tmp_path, name, sentence):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("no.csv", "Cannot read `.*no.csv`: No such file or directory"),
+        ("no.csv.gz", "Cannot read `.*no.csv.gz`: No such file or directory"),
+        ("a\0b", "Cannot read `.*a\0b`: its name holds a character that file names cannot have"),
+    ],
+)
+def test_rows_that_cannot_be_opened_are_named(tmp_path, name, sentence):
+    with pytest.raises(UsageError, match=sentence), opened(tmp_path / name):
+        raise AssertionError("it was opened")
+
+
 @pytest.mark.parametrize("data", [b"x", b"x" * 10**6])
 @pytest.mark.parametrize("name", ["/dev/full", "full.gz"])
 def test_full_disk_is_told(tmp_path, data, name):
     (tmp_path / "full.gz").symlink_to("/dev/full")
-    with pytest.raises(OutputError, match="Cannot write `.*`: No space left on device. Give a place with room"):
+    with pytest.raises(OutputError, match="Cannot write `.*`: No space left on device. Name a place with room"):
         put(tmp_path / name, data)
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
