@@ -127,7 +127,7 @@ def predict_rows(
         sink = stack.enter_context(written(files.output))
         source = stack.enter_context(opened(files.rows))
         with _read_errors(files.name):
-            table = formats.reader(source, kind, files.name)
+            table = formats.make_reader(source, kind, files.name)
         batches = _batches(table.rows(), batch_size, files.name)
         first = next(batches, None)  # so that an error in the file needs no server to be found
         model = stack.enter_context(_open(address, batch_size))

@@ -1,4 +1,4 @@
-"""Rows of a file and what every format needs to read them or to write them with the model's answers."""
+"""Declares rows of a file, and holds what the formats share."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Row(NamedTuple):
     """One row.
 
     Attributes:
-      place: Where it stands, such as "rides.csv:871".
+      place: The file and line of the row, such as "rides.csv:871".
       values: A mapping from key to value (JSON), the cells (CSV) or the bytes of an Example (TFRecord).
-      text: As it stands in the file, where it goes out like that: of JSON.
+      text: The line in the file (JSON), which is written again as it is.
     """
 
     place: str
@@ -24,53 +24,74 @@ class Row(NamedTuple):
 
 
 class Sink(Protocol):
-    """What a writer writes to."""
+    """A stream that a writer writes to."""
 
     def write(self, data: bytes, /) -> Any:
         """Takes all of `data`."""
 
 
 class Writer:
-    """Writes rows with the outputs of the model added."""
+    """Writes rows with the model's outputs added."""
 
     def begin(self, outputs: Sequence[str]) -> None:
-        """Writes what stands before all rows, given the names of the model's outputs; most formats have nothing."""
+        """Writes what comes before all rows, given the names of the model's outputs; nothing in most formats."""
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         """Writes one batch.
 
+        Args:
+          rows: As they were read.
+          outputs: Output name -> values, one per row.
+
         Raises:
-          RowsError: A row has a column already that an output would overwrite, or the format cannot hold an output.
+          RowsError: An output would overwrite a row's column, or the format cannot hold the output.
         """
         raise NotImplementedError
 
 
-def refuse_complex(outputs: Mapping[str, Array], form: str) -> None:
-    """Raises RowsError where an output holds complex numbers, which a format has no form for."""
-    if names := [name for name, array in outputs.items() if array.dtype.kind == "c"]:
-        raise RowsError(f"Output `{names[0]}` is {outputs[names[0]].dtype.name}, for which {form} has no form.")
+def check_not_complex(outputs: Mapping[str, Array], form: str) -> None:
+    """Raises RowsError where an output holds complex numbers, which the format cannot hold.
+
+    Args:
+      outputs: Output name -> values.
+      form: The format as it is named in a message.
+    """
+    for name, array in outputs.items():
+        if array.dtype.kind == "c":
+            raise RowsError(
+                f"Output `{name}` is {array.dtype.name}, which {form} cannot hold. Export the model with real outputs."
+            )
 
 
-def refuse_taken(outputs: Iterable[str], given: Any, place: str) -> None:
-    """Raises RowsError where a row has a column already that one of the model's outputs would overwrite."""
-    if taken := [name for name in outputs if name in given]:
+def check_not_taken(outputs: Iterable[str], columns: Any, place: str) -> None:
+    """Raises RowsError where a row has a column that an output would overwrite.
+
+    Args:
+      outputs: Names of the outputs.
+      columns: The names of the row's columns: a list or a mapping.
+      place: The place of the row or the header.
+    """
+    if taken := [name for name in outputs if name in columns]:
         names = ", ".join(f"`{name}`" for name in taken)
-        raise RowsError(f"{place} has {names} already, which is where the model's answer goes. Rename it first.")
+        raise RowsError(f"{place} already has {names}, the name of the model's output. Rename the column first.")
 
 
-def shortest(array: Array) -> list[Any]:
-    """Returns an array's values as Python's, a float32 in the fewest digits that are read back as the same float32."""
+def shortest_values(array: Array) -> list[Any]:
+    """Returns an array's values as Python's own, bytes as text.
+
+    A float becomes the one with the fewest digits that is read back as the same value of the array's type.
+    """
     if array.dtype.kind == "O":
         return _texts(array.tolist())
     if array.dtype.kind != "f":
         return array.tolist()
     if array.ndim > 1:
-        return [shortest(row) for row in array]
+        return [shortest_values(row) for row in array]
     return [float(text) for text in array.astype("U32").tolist()]
 
 
 def _texts(value: Any) -> Any:
-    """Returns bytes, and those in lists, as text."""
+    """Returns bytes, also those in lists, as text."""
     if isinstance(value, list):
         return [_texts(item) for item in value]
     return value.decode(errors="replace") if isinstance(value, bytes) else value

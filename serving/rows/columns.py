@@ -10,9 +10,9 @@ from crossnet.serving.protocol.header_names import feature_name, shared_names
 from crossnet.serving.protocol.signature import Signature
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.cells import read_cell, read_json
-from crossnet.serving.rows.csv import Csv
-from crossnet.serving.rows.json_lines import JsonLines
-from crossnet.serving.rows.tfrecord import TfRecord
+from crossnet.serving.rows.csv import CsvReader
+from crossnet.serving.rows.json_lines import JsonLinesReader
+from crossnet.serving.rows.tfrecord import TfRecordReader
 from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
 
 _MAX_CACHED_HEADERS = 1000  # each JSON row may have keys of its own
@@ -33,15 +33,17 @@ class InputBuilder:
       UsageError: The rows are TFRecords, and the signature has several inputs.
     """
 
-    def __init__(self, table: JsonLines | Csv | TfRecord, signature: Signature, title: str, ignore_extra: bool) -> None:
+    def __init__(
+        self, table: JsonLinesReader | CsvReader | TfRecordReader, signature: Signature, title: str, ignore_extra: bool
+    ) -> None:
         self._table = table
         self._signature = signature
         self._title = title
         self._ignore_extra = ignore_extra
         self._cached_names: dict[tuple[str, ...], list[str]] = {}
-        if isinstance(table, Csv):
+        if isinstance(table, CsvReader):
             self._check_header(table)
-        if isinstance(table, TfRecord) and len(signature.inputs) != 1:
+        if isinstance(table, TfRecordReader) and len(signature.inputs) != 1:
             raise UsageError(f"TFRecord needs a signature with one input; `{signature.name}` has several.")
 
     def build(self, batch: Sequence[Row]) -> dict[str, Any]:
@@ -51,9 +53,9 @@ class InputBuilder:
           InvalidRequestError: Rows do not fit the signature; the message names their places.
           RowsError: Two keys of a JSON object have the name of one feature.
         """
-        if isinstance(self._table, TfRecord):
+        if isinstance(self._table, TfRecordReader):
             rows = [dict.fromkeys(self._signature.inputs, row.values) for row in batch]
-        elif isinstance(self._table, Csv):
+        elif isinstance(self._table, CsvReader):
             rows = list(self._csv_rows(batch, self._table))
         else:
             rows = list(self._json_rows(batch))
@@ -62,7 +64,7 @@ class InputBuilder:
         except InvalidRequestError as error:
             raise InvalidRequestError(_with_advice(str(error))) from None
 
-    def _csv_rows(self, batch: Sequence[Row], table: Csv) -> Iterator[dict[str, Any]]:
+    def _csv_rows(self, batch: Sequence[Row], table: CsvReader) -> Iterator[dict[str, Any]]:
         specs = self._signature.inputs
         names = self._names(tuple(table.header), table.header_place)
         used = [(i, name, specs[name]) for i, name in enumerate(names) if name in specs]
@@ -79,7 +81,7 @@ class InputBuilder:
                 if name in specs or not self._ignore_extra
             }
 
-    def _check_header(self, table: Csv) -> None:
+    def _check_header(self, table: CsvReader) -> None:
         """Raises InvalidRequestError where the header of a CSV does not fit the signature."""
         features = self._signature.inputs
         names = self._names(tuple(table.header), table.header_place)

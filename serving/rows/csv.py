@@ -1,4 +1,4 @@
-"""CSV with a header."""
+"""Reads and writes rows as CSV with a header (RFC 4180)."""
 
 from __future__ import annotations
 
@@ -9,47 +9,66 @@ from typing import Any, BinaryIO, Literal
 
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.header_names import repeated_headers
-from crossnet.serving.rows.base import Row, Sink, Writer, refuse_taken, shortest
+from crossnet.serving.rows.base import Row, Sink, Writer, check_not_taken, shortest_values
 from crossnet.serving.status import RowsError
 
 
-class Csv:
-    """CSV as RFC 4180 tells, with a header; rows are lists of text in the header's order."""
+class CsvReader:
+    """Reads CSV with a header; each row is a list of cells in the header's order.
+
+    Args:
+      stream: The file's bytes, UTF-8 with or without a byte-order mark.
+      name: The file as it is named in a message.
+
+    Attributes:
+      header: The names of the columns, as they are in the file.
+      header_place: The file and line of the header.
+
+    Raises:
+      RowsError: There is no header, it cannot be read, or two columns of it have one name.
+    """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._name = name
         self._reader = csv.reader(_text_lines(stream, name), strict=True)
         header = self._next()
         if header is None:
-            raise RowsError(f"{name} is empty; expected a header with the names of the features.")
+            raise RowsError(f"{name} is empty. Expected a header with the names of the features, and rows below it.")
         self.header, self.header_place = header, self._place()
         if problem := repeated_headers(header, self.header_place):
             raise RowsError(problem)
+
+    def rows(self) -> Iterator[Row]:
+        """Yields the rows; empty lines are skipped.
+
+        Raises:
+          RowsError: A row cannot be read, or has more or fewer cells than the header.
+        """
+        while (cells := self._next()) is not None:
+            place = self._place()
+            if len(cells) != len(self.header):
+                raise RowsError(
+                    f"{place} has {len(cells)} cells, and the header has {len(self.header)}. Fix the row; a cell that "
+                    "holds a comma must be quoted."
+                )
+            yield Row(place, cells)
+
+    def writer(self, stream: Sink) -> Writer:
+        """Returns a writer of CSV with this header."""
+        return _CsvWriter(stream, self.header, self.header_place)
 
     def _place(self) -> str:
         return f"{self._name}:{self._reader.line_num}"
 
     def _next(self) -> list[str] | None:
-        """Returns the next row; empty lines are skipped."""
+        """Returns the cells of the next line that is not empty, or None at the end."""
         try:
             return next((cells for cells in self._reader if cells), None)
         except csv.Error as error:
             if "field limit" in str(error):
-                most = f"{csv.field_size_limit():,} characters"
-                raise RowsError(f"{self._place()} has a cell of more than {most}. Is a quote left open?") from error
-            raise RowsError(f"{self._place()} cannot be read as CSV: {error}.") from error
-
-    def rows(self) -> Iterator[Row]:
-        """Yields one list of cells per row; empty lines are skipped."""
-        while (cells := self._next()) is not None:
-            place = self._place()
-            if len(cells) != len(self.header):
-                raise RowsError(f"{place} has {len(cells)} cells; the header has {len(self.header)}.")
-            yield Row(place, cells)
-
-    def writer(self, stream: Sink) -> Writer:
-        """Returns the writer of the same format."""
-        return _CsvWriter(stream, self.header, self.header_place)
+                limit = f"{csv.field_size_limit():,} characters"
+                raise RowsError(f"{self._place()} has a cell of more than {limit}. Is a quote left open?") from error
+            raise RowsError(f"{self._place()} cannot be read as CSV: {error}. Fix the line.") from error
 
 
 def _text_lines(stream: BinaryIO, name: str) -> Iterator[str]:
@@ -59,11 +78,11 @@ def _text_lines(stream: BinaryIO, name: str) -> Iterator[str]:
         try:
             text = line.decode("utf-8-sig" if number == 0 else "utf-8")
         except UnicodeDecodeError as error:
-            before = error.object[: error.start]  # without a byte order mark
+            before = error.object[: error.start]  # without a byte-order mark
             number += 1 + before.replace(b"\r\n", b"\n").count(b"\r")
             byte = error.object[error.start]
             raise RowsError(
-                f"{name}:{number} is no UTF-8: {error.reason} (byte {byte:#04x}). Write the file as UTF-8."
+                f"{name}:{number} is not UTF-8: {error.reason} (byte {byte:#04x}). Save the file as UTF-8."
             ) from error
         for part in io.StringIO(text, newline="") if "\r" in text.rstrip("\r\n") else [text]:
             number += 1
@@ -76,28 +95,31 @@ class _CsvWriter(Writer):
         self._outputs: list[str] | None = None
 
     def begin(self, outputs: Sequence[str]) -> None:
-        refuse_taken(outputs, self._header, self._place)
-        self._outputs = sorted(outputs)  # answers come in any order
+        check_not_taken(outputs, self._header, self._place)
+        self._outputs = sorted(outputs)  # each answer has its outputs in an order of its own
         self._write([[*self._header, *self._outputs]])
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         for name, array in outputs.items():
             if array.ndim != 1:
-                raise RowsError(f"Output `{name}` has shape {list(array.shape)}, no cell. Give the rows as JSON.")
+                raise RowsError(
+                    f"Output `{name}` has shape {list(array.shape)}, which does not fit one cell per row. "
+                    "Give the rows as JSON lines."
+                )
         if self._outputs is None:
             self.begin(list(outputs))
         if sorted(outputs) != self._outputs:
             raise RowsError(
-                f"The model's outputs changed on the way, from {self._outputs} to {sorted(outputs)}: another version "
-                "is in service. Ask for one with `--version`."
+                f"The model's outputs changed from {self._outputs} to {sorted(outputs)}: the server now answers with "
+                "another version. Name one with `--version`."
             )
-        columns = [shortest(outputs[name]) for name in sorted(outputs)]
+        columns = [shortest_values(outputs[name]) for name in sorted(outputs)]
         self._write([*row.values, *cells] for row, *cells in zip(rows, *columns, strict=True))
 
     def _write(self, rows: Iterable[Sequence[Any]]) -> None:
         rows = list(rows)
         text = _csv_text(rows, csv.QUOTE_MINIMAL)
-        if "\r" in text:  # until Python 3.13 a cell with a carriage return gets no quotes of its own
+        if "\r" in text:  # before Python 3.13, QUOTE_MINIMAL does not quote a cell with a carriage return
             text = _csv_text(rows, csv.QUOTE_ALL)
         self._stream.write(text.encode())
 

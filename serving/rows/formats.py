@@ -1,7 +1,7 @@
-"""Files of rows: JSON lines, CSV with a header, TFRecord of tf.train.Example; each also as `.gz`.
+"""Chooses the reader for a file of rows: JSON lines, CSV or TFRecord.
 
-A reader yields rows with the place of each; a writer takes the same batches back with the model's outputs
-added, so that what came in goes out unchanged, in its order.
+A reader yields rows with their places. Its writer takes them back in batches with the model's outputs, and writes the
+rows unchanged, in their order, with the outputs added.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from crossnet.serving.rows.csv import Csv
-from crossnet.serving.rows.json_lines import JsonLines
-from crossnet.serving.rows.tfrecord import TfRecord
+from crossnet.serving.rows.csv import CsvReader
+from crossnet.serving.rows.json_lines import JsonLinesReader
+from crossnet.serving.rows.tfrecord import TfRecordReader
 
 FORMATS = ("jsonl", "csv", "tfrecord")
 
@@ -27,19 +27,24 @@ _SHARD = re.compile(r"tfrecord-\d{5}-of-\d{5}$")
 
 
 def format_of(name: str) -> str | None:
-    """Returns the format that a file's name tells: "jsonl", "csv" or "tfrecord"; None where it tells none."""
+    """Returns the format that a file's name tells, also before `.gz`: one of `FORMATS`, or None."""
     name = name.lower().removesuffix(".gz")
     if _SHARD.search(name):
         return "tfrecord"
     return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
 
 
-def reader(stream: BinaryIO, kind: str, name: str) -> JsonLines | Csv | TfRecord:
+def make_reader(stream: BinaryIO, kind: str, name: str) -> JsonLinesReader | CsvReader | TfRecordReader:
     """Returns the reader of one of `FORMATS`.
 
+    Args:
+      stream: The file's bytes, decompressed.
+      kind: One of `FORMATS`.
+      name: The file as it is named in a message.
+
     Raises:
-      RowsError: CSV whose header cannot be read.
+      RowsError: The header of a CSV cannot be read.
     """
     if kind == "jsonl":
-        return JsonLines(stream, name)
-    return Csv(stream, name) if kind == "csv" else TfRecord(stream, name)
+        return JsonLinesReader(stream, name)
+    return CsvReader(stream, name) if kind == "csv" else TfRecordReader(stream, name)

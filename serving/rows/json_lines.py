@@ -1,4 +1,4 @@
-"""JSON lines: one object per line."""
+"""Reads and writes rows as JSON lines: one object per line."""
 
 from __future__ import annotations
 
@@ -8,61 +8,72 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from crossnet.serving.protocol.dtypes import Array
-from crossnet.serving.rows.base import Row, Sink, Writer, refuse_complex, refuse_taken, shortest
+from crossnet.serving.rows.base import Row, Sink, Writer, check_not_complex, check_not_taken, shortest_values
 from crossnet.serving.status import RowsError, shown
 
+_JSON_BLANKS = " \t\r\n"
 
-class JsonLines:
-    """One JSON object per line; empty lines are skipped."""
+
+class JsonLinesReader:
+    """Reads one JSON object per line; each row is a mapping.
+
+    Args:
+      stream: The file's bytes, UTF-8 with or without a byte-order mark.
+      name: The file as it is named in a message.
+    """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
 
     def rows(self) -> Iterator[Row]:
-        """Yields one mapping per line."""
+        """Yields the rows; empty lines are skipped.
+
+        Raises:
+          RowsError: A line is not a JSON object, or has a key twice.
+        """
         for number, line in enumerate(self._stream, 1):
             place = f"{self._name}:{number}"
             try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip(" \t\r\n")  # JSON's blanks
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip(_JSON_BLANKS)
                 values = json.loads(text, object_pairs_hook=_object) if text else None
-            except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of thousands of digits
-                reason = "a number of too many digits" if "int_max_str_digits" in str(error) else error
+            except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON, a number of 5,000 digits
+                reason = "a number has too many digits" if "int_max_str_digits" in str(error) else error
                 raise RowsError(
-                    f"{place} is no JSON: {reason}. Expected one object per line; another format is told by the file's "
-                    "name or by `--format`."
+                    f"{place} is not JSON: {reason}. Expected one object per line; name another format with "
+                    "`--format`, or by the end of the file's name."
                 ) from error
             if not text:
                 continue
             if not isinstance(values, dict):
-                raise RowsError(f"{place} holds {shown(text)}; expected an object, such as {{...}}.")
+                raise RowsError(f"{place} holds {shown(text)}. Expected an object, such as {{...}}.")
             yield Row(place, values, text)
 
     def writer(self, stream: Sink) -> Writer:
-        """Returns the writer of the same format."""
+        """Returns a writer of JSON lines."""
         return _JsonLinesWriter(stream)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Returns a JSON object; of a key that stands twice Python would silently take the last."""
+    """Returns a JSON object; Python alone would take the last value of a key that occurs twice."""
     values = dict(pairs)
     if len(values) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(json.dumps(key) for key in keys if keys.count(key) > 1)} stands twice")
+        raise ValueError(f"it has the key {next(json.dumps(key) for key in keys if keys.count(key) > 1)} twice")
     return values
 
 
 class _JsonLinesWriter(Writer):
-    """Writes each line as it came, down to its digits, with the answers behind its last key."""
+    """Writes each line as it was read, to the last digit, with the outputs after its last key."""
 
     def __init__(self, stream: Sink) -> None:
         self._stream = stream
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
-        refuse_complex(outputs, "JSON")
-        columns = {name: [_json_value(v) for v in shortest(array)] for name, array in outputs.items()}
+        check_not_complex(outputs, "JSON")
+        columns = {name: [_json_value(v) for v in shortest_values(array)] for name, array in outputs.items()}
         lines = []
         for i, row in enumerate(rows):
-            refuse_taken(columns, row.values, row.place)
+            check_not_taken(columns, row.values, row.place)
             answer = json.dumps({name: column[i] for name, column in columns.items()}, ensure_ascii=False)
             comma = ", " if row.values and columns else ""
             lines.append(f"{row.text.removesuffix('}').rstrip()}{comma}{answer[1:]}\n")
@@ -70,7 +81,7 @@ class _JsonLinesWriter(Writer):
 
 
 def _json_value(value: Any) -> Any:
-    """Returns a value as JSON has it: null for NaN and infinity."""
+    """Returns a value that JSON can hold: null in place of NaN and infinity."""
     if isinstance(value, list):
         return [_json_value(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

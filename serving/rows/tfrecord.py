@@ -1,4 +1,4 @@
-"""TFRecord of tf.train.Example."""
+"""Reads and writes rows as TFRecords of tf.train.Example."""
 
 from __future__ import annotations
 
@@ -11,20 +11,29 @@ from google.protobuf.message import DecodeError
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import LARGEST_INT64, Array
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, read_body, read_header, write_frame
-from crossnet.serving.rows.base import Row, Sink, Writer, refuse_complex, refuse_taken
+from crossnet.serving.rows.base import Row, Sink, Writer, check_not_complex, check_not_taken
 from crossnet.serving.status import RowsError
 
-_MOST_RECORD_BYTES = 2**31
+_MAX_RECORD_BYTES = 2**31  # of a protobuf message
 
 
-class TfRecord:
-    """Serialized tf.train.Examples in TFRecord frames; checksums are verified and written."""
+class TfRecordReader:
+    """Reads serialized tf.train.Examples in TFRecord frames, and checks their checksums.
+
+    Args:
+      stream: The file's bytes, decompressed.
+      name: The file as it is named in a message.
+    """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
 
     def rows(self) -> Iterator[Row]:
-        """Yields the bytes of one Example per record; records count from 1."""
+        """Yields the bytes of each record; records are numbered from 1.
+
+        Raises:
+          RowsError: A record is damaged or cut short.
+        """
         for number in itertools.count(1):
             place = f"{self._name} record {number}"
             header = self._stream.read(HEADER_BYTES)
@@ -33,17 +42,19 @@ class TfRecord:
             try:
                 length = read_header(header)
             except ValueError:
-                raise RowsError(f"{place} has no valid length. Is it a TFRecord file, and whole?") from None
-            if length > _MOST_RECORD_BYTES:
-                raise RowsError(f"{place} says that it has {length:,} bytes; a message holds at most 2 GiB.")
+                raise RowsError(
+                    f"{place} does not begin with a valid length. Is the file a TFRecord file, and complete?"
+                ) from None
+            if length > _MAX_RECORD_BYTES:
+                raise RowsError(f"{place} has {length:,} bytes by its header; a message holds at most 2 GiB.")
             try:
                 record = read_body(self._stream.read(length + FOOTER_BYTES), length)
             except ValueError:
-                raise RowsError(f"{place} is damaged or cut short: its checksum is wrong.") from None
+                raise RowsError(f"{place} is damaged or cut short: its checksum is wrong. Make it again.") from None
             yield Row(place, record)
 
     def writer(self, stream: Sink) -> Writer:
-        """Returns the writer of the same format."""
+        """Returns a writer of TFRecords."""
         return _TfRecordWriter(stream)
 
 
@@ -52,17 +63,20 @@ class _TfRecordWriter(Writer):
         self._stream = stream
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
-        refuse_complex(outputs, "tf.train.Example")
+        check_not_complex(outputs, "tf.train.Example")
         for name, array in outputs.items():
             if array.dtype.kind == "u" and array.max(initial=0) > LARGEST_INT64:
-                raise RowsError(f"Output `{name}` holds numbers beyond int64, the most of tf.train.Example.")
+                raise RowsError(
+                    f"Output `{name}` holds numbers beyond int64, which tf.train.Example cannot hold. "
+                    "Give the rows as JSON lines."
+                )
         columns = {name: array.reshape(len(array), -1) for name, array in outputs.items()}
         for i, row in enumerate(rows):
             try:
                 example = messages.Example.FromString(row.values)
             except DecodeError as error:
-                raise RowsError(f"{row.place} is no tf.train.Example.") from error
-            refuse_taken(columns, example.features.feature, row.place)
+                raise RowsError(f"{row.place} is not a tf.train.Example. Write the records as Examples.") from error
+            check_not_taken(columns, example.features.feature, row.place)
             for name, column in columns.items():
                 feature = example.features.feature[name]
                 kind = {"O": feature.bytes_list, "i": feature.int64_list, "u": feature.int64_list}

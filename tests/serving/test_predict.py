@@ -292,7 +292,7 @@ def test_offline_takes_no_version(rows, tmp_path):
 
 
 def test_bad_file_is_told_without_a_server(rows, tmp_path):
-    with pytest.raises(RowsError, match="in.jsonl:1 is no JSON"):
+    with pytest.raises(RowsError, match="in.jsonl:1 is not JSON"):
         predict_file(rows=rows("in.jsonl", "{"), output=tmp_path / "out.jsonl", target="localhost:1")
 
 

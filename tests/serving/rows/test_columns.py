@@ -10,7 +10,7 @@ import pytest
 from crossnet.serving.protocol.signature import Signature, TensorSpec
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.columns import InputBuilder, match_headers
-from crossnet.serving.rows.formats import reader
+from crossnet.serving.rows.formats import make_reader
 from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
 from support.fake_server import FLOAT, STRING
 
@@ -25,7 +25,7 @@ def signature(types, name="serving_default"):
 
 def built(content, kind, types, ignore_extra=False):
     """Returns the inputs made of a file, as lists."""
-    table = reader(io.BytesIO(content.encode()), kind, "rows")
+    table = make_reader(io.BytesIO(content.encode()), kind, "rows")
     inputs = InputBuilder(table, signature(types), "`rides` version 3", ignore_extra).build(list(table.rows()))
     return {name: values.tolist() for name, values in inputs.items()}
 
@@ -40,7 +40,7 @@ def test_json_keys_are_found_by_name_in_any_order():
 
 
 def test_tfrecords_go_to_the_only_input_as_they_are():
-    table = reader(io.BytesIO(b""), "tfrecord", "rows")
+    table = make_reader(io.BytesIO(b""), "tfrecord", "rows")
     inputs = InputBuilder(table, signature({"examples": STRING}), "`rides`", False)
     assert inputs.build([Row("rows record 1", b"\n\x00")])["examples"].tolist() == [b"\n\x00"]
     with pytest.raises(UsageError, match="TFRecord needs a signature with one input; `serving_default` has several"):

@@ -1,0 +1,106 @@
+"""CSV is read with the places of its rows, and written so that it is read back."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from crossnet.serving.rows.csv import CsvReader
+from crossnet.serving.status import RowsError
+from support.row_files import ONE, answered, read
+
+
+def table_of(content):
+    return CsvReader(io.BytesIO(content), "rows")
+
+
+def test_rows_have_their_physical_line():
+    table = table_of(b'\xef\xbb\xbfa,b\r\n"x\r\ny",1\r\n\r\n,2\r\n')
+    assert table.header == ["a", "b"]
+    assert [tuple(row) for row in table.rows()] == [("rows:3", ["x\r\ny", "1"], ""), ("rows:5", ["", "2"], "")]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_end_in_any_way_and_empty_lines_may_precede_the_header(end):
+    table = table_of(end + b"a,b" + end + end + b"1,2" + end + b"3,4")
+    assert table.header_place == "rows:2"
+    assert [tuple(row)[:2] for row in table.rows()] == [("rows:4", ["1", "2"]), ("rows:5", ["3", "4"])]
+
+
+def test_return_before_the_last_character_ends_a_line():
+    table = table_of(b"x0\r1")
+    assert (table.header, [row.values for row in table.rows()]) == (["x0"], [["1"]])
+
+
+def test_blanks_belong_to_headers_and_cells():
+    table = table_of(b"x0, x1,\n1, 2,3\n")
+    assert table.header == ["x0", " x1", ""]
+    assert [row.values for row in table.rows()] == [["1", " 2", "3"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "rows is empty. Expected a header with the names of the features, and rows below it"),
+        (b"a,b,a\n", "rows:1 has column `a` more than once"),
+        (b"a,,b,\n", "rows:1 has several columns without a name"),
+        (
+            b"a,b\n1,2\n3\n",
+            "rows:3 has 1 cells, and the header has 2. Fix the row; a cell that holds a comma must be q",
+        ),
+        (b"a,b\n1,2,3\n", "rows:2 has 3 cells, and the header has 2"),
+        (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV: .* Fix the line"),
+        (b'a,b\n"' + b"x\n" * 70_000, "rows:.* has a cell of more than 131,072 characters. Is a quote left open?"),
+        (b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n", r"rows:5002 is not UTF-8: invalid start byte \(byte 0xff\). Save"),
+        (b"a,b\r1,2\r\xff,2\r", "rows:3 is not UTF-8"),
+        (b"\xef\xbb\xbfa\xff,b\n", r"rows:1 is not UTF-8: invalid start byte \(byte 0xff\)"),
+        (b"\n\na,a\n", "rows:3 has column `a` more than once"),
+    ],
+)
+def test_file_that_is_broken_is_named_with_its_line(content, sentence):
+    with pytest.raises(RowsError, match=sentence):
+        read(content, "csv")
+
+
+def test_outputs_are_columns_after_those_of_the_file():
+    written = answered(b'a,b\n"x,y",1\n', "csv", **ONE)
+    assert written == b'a,b,prediction\n"x,y",1,0.1\n'
+
+
+def test_file_without_rows_keeps_its_header_and_names_the_outputs():
+    stream = io.BytesIO()
+    table_of(b"x\n").writer(stream).begin(["b", "a"])
+    assert stream.getvalue() == b"x,a,b\n"
+
+
+def test_text_is_written_as_text():
+    zone = np.array(["nörd, süd".encode()], object)
+    assert answered(b"x\n1\n", "csv", zone=zone).decode() == 'x,zone\n1,"nörd, süd"\n'
+
+
+@pytest.mark.parametrize("cell", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", "\r"])
+def test_what_is_written_is_read_back(cell):
+    quoted = '"' + cell.replace('"', '""') + '"'
+    written = answered(f"note,x\n{quoted},1\n".encode(), "csv", zone=np.array([cell.encode()], object))
+    table = table_of(written)
+    assert table.header == ["note", "x", "zone"]
+    assert [row.values for row in table.rows()] == [[cell, "1", cell]]
+
+
+def test_outputs_keep_their_columns_whatever_their_order_in_an_answer():
+    stream = io.BytesIO()
+    table = table_of(b"x\n1\n2\n3\n")
+    first, second, third = table.rows()
+    writer = table.writer(stream)
+    writer.write([first], {"b": np.array([10.0]), "a": np.array([1.0])})
+    writer.write([second], {"a": np.array([2.0]), "b": np.array([20.0])})
+    assert stream.getvalue() == b"x,a,b\n1,1.0,10.0\n2,2.0,20.0\n"
+    with pytest.raises(RowsError, match=r"outputs changed from \['a', 'b'\] to \['a'\].* Name one with `--version`"):
+        writer.write([third], {"a": np.array([3.0])})
+
+
+def test_vector_does_not_fit_a_cell():
+    with pytest.raises(RowsError, match=r"`p` has shape \[1, 2\], which does not fit one cell per row. Give the rows"):
+        answered(b"a\n1\n", "csv", p=np.ones((1, 2)))

@@ -1,0 +1,82 @@
+"""JSON lines are read with their places, and written as they were read."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from crossnet.serving.rows.json_lines import JsonLinesReader
+from crossnet.serving.status import RowsError
+from support.row_files import ONE, answered, read
+
+
+def test_rows_have_their_line():
+    rows = read(b'\xef\xbb\xbf{"a": 1}\n\n{"a": null, "b": "\xc3\xbc"}', "jsonl")
+    assert [row[:2] for row in rows] == [("rows:1", {"a": 1}), ("rows:3", {"a": None, "b": "ü"})]
+
+
+def test_rows_are_read_as_they_come():
+    def lines():
+        yield b'{"a": 1}\n'
+        raise AssertionError("the second line was read before the first was used")
+
+    assert next(JsonLinesReader(lines(), "rows").rows()).values == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b'{"a": 1}\n{"a": ', "rows:2 is not JSON: .* Expected one object per line"),
+        (b"[1, 2]", r"rows:1 holds \[1, 2\]. Expected an object, such as {...}"),
+        (b"null", "rows:1 holds null. Expected an object"),
+        (b'{"a": "\xff"}', "rows:1 is not JSON"),
+        (b"[" * 100_000, "rows:1 is not JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "rows:1 is not JSON: a number has too many digits. Expected"),
+        ("{}\u00a0".encode(), "rows:1 is not JSON"),
+        (b'{"a": 1, "b": 2, "a": 3}', 'rows:1 is not JSON: it has the key "a" twice'),
+        (b"a,b\n1,2\n", "rows:1 is not JSON: .*name another format with `--format`, or by the end of the file's name"),
+        (b'"' + b"x" * 1000 + b'"', r'rows:1 holds "x{59}\.\.\.. Expected an object'),
+    ],
+)
+def test_line_that_is_not_an_object_is_named(content, sentence):
+    with pytest.raises(RowsError, match=sentence):
+        read(content, "jsonl")
+
+
+def test_line_is_written_as_it_was_read_with_the_shortest_float32():
+    written = answered(b'{"b": 1, "a": "\xc3\xbc"}\n', "jsonl", **ONE)
+    assert written.decode() == '{"b": 1, "a": "ü", "prediction": 0.1}\n'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id": 123456789012345678901234567890, "note": "\\ud800", "x": 1e400, "y": 1.50 }',
+        b"{ }",
+        b'{"nested": {"}": [1, {"a": "}"}]}}',
+        '{"ü": NaN}'.encode(),
+    ],
+)
+def test_line_is_written_with_all_its_digits(line):
+    written = answered(line + b"\n", "jsonl", **ONE)
+    begin = line.removesuffix(b"}").rstrip()
+    assert written == begin + (b"" if begin == b"{" else b", ") + b'"prediction": 0.1}\n'
+
+
+def test_null_is_written_for_nan_and_a_list_for_a_vector():
+    outputs = {
+        "a": np.array([math.nan, math.inf, 1.0], np.float32),
+        "b": np.array([[1, 2]] * 3),
+        "c": np.array([b"x"] * 3, object),
+    }
+    lines = [json.loads(line) for line in answered(b"{}\n{}\n{}\n", "jsonl", **outputs).splitlines()]
+    assert lines[0] == {"a": None, "b": [1, 2], "c": "x"}
+    assert [line["a"] for line in lines] == [None, None, 1.0]
+
+
+def test_complex_numbers_are_refused():
+    with pytest.raises(RowsError, match="Output `p` is complex128, which JSON cannot hold"):
+        answered(b"{}\n", "jsonl", p=np.array([1j]))
