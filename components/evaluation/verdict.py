@@ -18,7 +18,7 @@ from crossnet.components.evaluation.rule_results import RuleResult
 from crossnet.components.formats import aligned, counted, number
 
 # A screen shows so many failed slices; verdict.json has all.
-SLICES_SHOWN = 5
+MAX_SLICES_SHOWN = 5
 
 
 def make_verdict(results: Mapping[str, Sequence[RuleResult]], **facts: Any) -> dict[str, Any]:
@@ -105,9 +105,9 @@ def _slice_lines(rules: Sequence[Mapping[str, Any]]) -> list[str]:
     failed.sort(key=lambda rule: -(rule["interval"][0] or float("inf")) / rule["threshold"])
     judged = {rule["slice"] for rule in slices if not rule["skipped"]}
     small = {rule["slice"] for rule in slices if rule["skipped"]}
-    lines = [f"  FAILED   {rule['message']}" for rule in failed[:SLICES_SHOWN]]
-    if len(failed) > SLICES_SHOWN:
-        lines.append(f"  FAILED   on slices {len(failed) - SLICES_SHOWN:,} times more: see verdict.json")
+    lines = [f"  FAILED   {rule['message']}" for rule in failed[:MAX_SLICES_SHOWN]]
+    if len(failed) > MAX_SLICES_SHOWN:
+        lines.append(f"  FAILED   on slices {len(failed) - MAX_SLICES_SHOWN:,} times more: see verdict.json")
     if not failed and judged:
         lines.append(f"  passed   every rule on {counted(len(judged), 'slice')}")
     if small:

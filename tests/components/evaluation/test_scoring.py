@@ -1,0 +1,176 @@
+"""Passes over recorded rows with real exports: what is predicted, summed and written."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+
+import numpy as np
+import pytest
+
+from crossnet.components.evaluation.metrics import ErrorSums
+from crossnet.components.evaluation.scoring import (
+    Columns,
+    MeanPredictor,
+    ServedModel,
+    predict_batches,
+    score_eval,
+    score_train,
+)
+from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.evaluation.slices import parse_slices
+from crossnet.components.features import Feature, read_schema
+from crossnet.components.params.evaluator import EvaluatorParams
+from support.gate_fixtures import article, export, truth
+from support.training_fixtures import make_artifacts
+
+TRAIN, EVAL = article(250, seed=1), article(120, seed=2)
+X = tuple(Feature(f"x{i}", "FLOAT") for i in range(3))
+
+
+def stored(table):
+    """The label and the truth as float32 rows have them, in float64."""
+    columns = {name: np.array(values, np.float32) for name, values in table.items() if name != "zone"}
+    return columns["y"].astype(float), truth(columns).astype(float)
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    return make_artifacts(tmp_path_factory.mktemp("rows"), TRAIN, EVAL)[0]
+
+
+@pytest.fixture(scope="module")
+def columns(examples):
+    label, zone = Feature("y", "FLOAT"), Feature("zone", "BYTES", required=False)
+    return Columns(X, label, {feature.name: feature for feature in (*X, label, zone)})
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    with contextlib.ExitStack() as stack:
+        exact = ServingSession(export(folder / "exact", X, truth))
+        far = ServingSession(export(folder / "far", X, lambda columns: truth(columns) + 0.5))
+        yield {"exact": stack.enter_context(exact), "far": stack.enter_context(far)}
+
+
+def test_mean_predictor_answers_every_row_with_its_number():
+    answer = MeanPredictor(0.25).predict({"x0": np.zeros(3), "x1": np.zeros(3)})
+    assert answer.tolist() == [0.25, 0.25, 0.25]
+
+
+def test_served_model_that_does_not_answer_is_nan_and_logged(tmp_path, caplog):
+    import tensorflow as tf
+
+    caplog.set_level(logging.WARNING)
+    path = export(tmp_path / "m", X[:1], lambda c: tf.debugging.check_numerics(1 / c["x0"], "bad"))
+    with ServingSession(path) as session:
+        served = ServedModel(session)
+        assert served.predict({"x0": np.array([2.0, 4.0], np.float32)}).tolist() == [0.5, 0.25]
+        answer = served.predict({"x0": np.array([2.0, 0.0], np.float32)})
+    assert answer.dtype == np.float32
+    assert np.isnan(answer).all()
+    assert "the model in service does not answer: " in caplog.text
+
+
+@pytest.mark.parametrize("batch_size", [1000, 50])
+def test_batches_come_in_the_order_of_the_records_and_of_the_models(batch_size, examples, columns, models):
+    scored = {"mean": MeanPredictor(1.0), **models}
+    batches = list(predict_batches(examples, "eval", X, columns.label, scored, batch_size=batch_size))
+    assert [len(labels) for _, labels, _ in batches] == ([120] if batch_size > 120 else [50, 50, 20])
+    labels, exact = stored(EVAL)
+    assert all(part.dtype == np.float64 for _, *parts in batches for part in parts)
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels, _ in batches]), labels)
+    predictions = np.concatenate([predictions for *_, predictions in batches], axis=1)
+    np.testing.assert_allclose(predictions, [np.ones(120), exact, exact + 0.5], rtol=1e-6)
+
+
+def test_train_is_summed_over_all_batches_in_the_order_of_the_models(examples, columns, models):
+    sums = score_train(examples, columns, models, batch_size=100)
+    labels, exact = stored(TRAIN)
+    assert (sums.rows, sums.label_mean) == (250, pytest.approx(labels.mean()))
+    assert sums.rmse(0) == pytest.approx(math.sqrt(np.mean((exact - labels) ** 2)), abs=1e-7)
+    assert sums.rmse(1) == pytest.approx(math.sqrt(np.mean((exact + 0.5 - labels) ** 2)), rel=1e-6)
+
+
+@pytest.fixture(scope="module")
+def scored(examples, columns, models, tmp_path_factory):
+    """Scores of both models and the mean predictor, their worst rows, and the folder that was written."""
+    folder = tmp_path_factory.mktemp("scored")
+    keys = parse_slices([["zone"], ["x0:quartile"], ["y:quartile"]], columns.recorded)
+    scores, worst = score_eval(
+        examples,
+        columns,
+        {"far": models["far"], "mean": MeanPredictor(1.0), "exact": models["exact"]},
+        keys=keys,
+        output_dir=folder,
+        params=EvaluatorParams(batch_size=50, num_bootstrap=100),
+    )
+    return scores, worst, folder
+
+
+def test_eval_is_scored_whole_in_the_order_of_the_models(scored):
+    scores, _, _ = scored
+    labels, exact = stored(EVAL)
+    assert scores.names == ("far", "mean", "exact")
+    expected = ErrorSums(3)
+    expected.add(labels, np.array([exact + 0.5, np.ones(120), exact]))
+    assert scores.whole.rows == 120
+    assert scores.whole.rmse(0) == pytest.approx(expected.rmse(0), rel=1e-6)
+    assert scores.whole.rmse(1) == pytest.approx(expected.rmse(1), rel=1e-12)
+    assert scores.whole.rmse(2) < 1e-6
+    assert scores.resampled.shape == (100, 3)
+    assert scores.resampled[:, 1].mean() == pytest.approx(scores.whole.rmse(1), rel=0.05)
+
+
+def test_slices_may_name_a_column_that_no_model_takes(scored):
+    scores, _, _ = scored
+    zones = {name: sums for name, sums in scores.slices.items() if name.startswith("zone=")}
+    assert {name: sums.rows for name, sums in zones.items()} == dict.fromkeys(
+        ("zone=east", "zone=north", "zone=west"), 40
+    )
+    labels, _ = stored(EVAL)
+    north = np.array(EVAL["zone"]) == "north"
+    assert zones["zone=north"].rmse(1) == pytest.approx(math.sqrt(np.mean((1 - labels[north]) ** 2)), rel=1e-12)
+
+
+def test_slices_are_cut_at_quantiles_of_features_and_of_the_label_and_sorted(scored):
+    scores, _, _ = scored
+    assert list(scores.slices) == sorted(scores.slices)
+    for column in ("x0", "y"):
+        rows = [sums.rows for name, sums in scores.slices.items() if name.startswith(f"{column}:quartile=")]
+        assert len(rows) == 4
+        assert sum(rows) == 120
+        assert max(rows) - min(rows) <= 4
+
+
+def test_labels_and_predictions_of_exports_are_written_in_order(scored):
+    _, _, folder = scored
+    labels, exact = stored(EVAL)
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.npy")) == [
+        "labels.npy",
+        "predictions/exact.npy",
+        "predictions/far.npy",
+    ]
+    written = np.load(folder / "labels.npy")
+    assert written.dtype == np.float32
+    np.testing.assert_array_equal(written, labels.astype(np.float32))
+    np.testing.assert_allclose(np.load(folder / "predictions" / "far.npy"), exact + 0.5, rtol=1e-6)
+
+
+def test_worst_rows_are_those_of_exports_with_their_place_in_the_split(scored):
+    _, worst, _ = scored
+    assert worst.keys() == {"far", "exact"}
+    assert len(worst["far"]) == 10
+    for row in worst["far"]:
+        assert row["label"] == pytest.approx(EVAL["y"][row["record"]])
+        assert row["features"]["zone"] == EVAL["zone"][row["record"]]
+
+
+def test_columns_may_come_from_a_schema(tmp_path):
+    examples, schema, _ = make_artifacts(tmp_path, TRAIN, EVAL)
+    features, label = read_schema(schema.proto())
+    constant = {"mean": MeanPredictor(0.0)}
+    sums = score_train(examples, Columns(features, label, {}), constant, batch_size=10_000)
+    assert sums.rmse(0) == pytest.approx(math.sqrt(np.mean(stored(TRAIN)[0] ** 2)))
