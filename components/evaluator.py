@@ -165,7 +165,7 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
 def _columns(examples: Examples, schema: Schema) -> Columns:
     """Returns the columns; those that the schema leaves out are read as if they had holes."""
     features, label = read_schema(schema.proto())
-    recorded = {c["name"]: Feature(c["name"], c["type"], required=False) for c in examples.properties["columns"]}
+    recorded = {name: Feature(name, kind, required=False) for name, kind in examples.column_types.items()}
     return Columns(features, label, recorded | {feature.name: feature for feature in (*features, label)})
 
 

@@ -56,7 +56,7 @@ def validate_examples(
     """
     by_split = {split: by_column(statistics.proto(split)) for split in examples.splits}
     proto = schema.proto()
-    agreed = None if schema.properties["inferred"] else proto
+    agreed = None if schema.inferred else proto
     found = [
         *_check_statistics(examples, by_split, agreed, previous, params),
         *_check_rows(examples, by_split, agreed, params, output_dir),
@@ -82,7 +82,7 @@ def _check_statistics(
     params: ExampleValidatorParams,
 ) -> Iterator[Finding]:
     """Yields what schema and statistics alone tell; `agreed` is None where the schema comes from this very data."""
-    types = {column["name"]: column["type"] for column in examples.properties["columns"]}
+    types = examples.column_types
     train, *others = examples.splits
     for split in examples.splits:
         rows = examples.counts[split]
@@ -137,9 +137,9 @@ def _key_column(examples: Examples) -> str:
     if examples.properties["split"] != "key":
         return ""
     wanted = examples.properties["split_column"]
-    for column in examples.properties["columns"]:
-        if wanted in (column["name"], column["source_name"]) and column["type"] != "FLOAT":
-            return str(column["name"])
+    for column in examples.columns:
+        if wanted in (column.name, column.source_name) and column.type != "FLOAT":
+            return column.name
     return ""
 
 
@@ -153,7 +153,7 @@ def _row_rules(
         return
     features, label = read_schema(agreed)
     vocabularies = {feature.name: feature.vocabulary for feature in (*features, label)}
-    types = {column["name"]: column["type"] for column in examples.properties["columns"]}
+    types = examples.column_types
     for feature in agreed.feature:
         name = feature.name
         if name in vocabularies and name in types and column_rules.fits(types[name], feature):

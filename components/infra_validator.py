@@ -112,7 +112,7 @@ def _serving(
 ) -> Iterator[PredictionClient]:
     """Starts a server of the model's own folder and opens a client that asks in the Evaluator's batches."""
     base, timeout = output_dir / "base", params.timeout_seconds
-    size = int(evaluation.properties["batch_size"])
+    size = evaluation.batch_size
     base.mkdir()
     (base / "1").symlink_to(model.serving_path.absolute(), target_is_directory=True)
     try:
@@ -140,8 +140,8 @@ def _compare(
 ) -> None:
     """Compares the served answers with the Evaluator's predictions, in its batches and row by row."""
     expected = np.load(predictions_file(evaluation.path, report.model), mmap_mode="r")
-    scale = float(evaluation.properties["label_std"])
-    size = int(evaluation.properties["batch_size"])
+    scale = evaluation.label_std
+    size = evaluation.batch_size
     batched = _largest_difference(client, examples, features, expected, scale, size)
     single = _largest_difference(client, examples, features, expected[: params.num_single_rows], scale, size=1)
     report.max_difference, report.max_difference_single_rows = batched, single

@@ -55,7 +55,7 @@ def push_model(
     """
     if not force and not (evaluation.blessed and infra_validation.blessed):
         raise NotBlessedError(" ".join([*evaluation.reasons, *infra_validation.reasons]) or "The gate is closed.")
-    model = models[infra_validation.properties["model"]]
+    model = models[infra_validation.model]
     folder = Path(serving_dir) / params.model_name
     try:
         folder.mkdir(parents=True, exist_ok=True)

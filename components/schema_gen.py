@@ -47,7 +47,7 @@ def infer_schema(
         schema = parse_schema(text, f"the last blessed run's {reference.path / SCHEMA_FILE}", examples.label)
     else:
         schema = schema_of(
-            [(column["name"], column["type"]) for column in examples.properties["columns"]],
+            [*examples.column_types.items()],
             [by_column(statistics.proto(split)) for split in examples.splits],
             label=examples.label,
             max_domain=params.max_domain,

@@ -23,7 +23,7 @@ def generate_statistics(examples: Examples, *, output_dir: Path, params: Statist
     Returns:
       Counts: `columns`.
     """
-    types = {column["name"]: column["type"] for column in examples.properties["columns"]}
+    types = examples.column_types
     for split in examples.splits:
         total = _nothing(types, params)
         for shard in examples.shards(split):

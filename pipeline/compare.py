@@ -209,7 +209,7 @@ def _train_all(graph: _Graph, seeds: Sequence[int], progress: Callable[[str], No
         for name in graph.trainers:
             start = time.perf_counter()
             try:
-                seconds[name] = graph.train(name, seed).properties["train_seconds"]
+                seconds[name] = graph.train(name, seed).train_seconds
             except DivergedError as error:  # which is a result too
                 diverged = error
                 runs[name].add(0, math.inf, math.inf, time.perf_counter() - start)

@@ -137,8 +137,8 @@ class _Execution:
         except PipelineError as error:
             self._note(planned, "failed", seconds=time.perf_counter() - start)
             self._reporter.line(f"{name:<19} failed")
-            said = {"reasons": (str(error),)} if isinstance(error, NotBlessedError) else {"error": str(error)}
-            self.change(exit_code=error.exit_code, **said)
+            words = {"reasons": (str(error),)} if isinstance(error, NotBlessedError) else {"error": str(error)}
+            self.change(exit_code=error.exit_code, **words)
             self._blocked.add(name)
             return
         except BaseException:

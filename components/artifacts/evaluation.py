@@ -59,6 +59,16 @@ class Evaluation(Artifact):
         return list(self.properties["reasons"])
 
     @property
+    def batch_size(self) -> int:
+        """Rows per call of the serving signature."""
+        return int(self.properties["batch_size"])
+
+    @property
+    def label_std(self) -> float:
+        """Standard deviation of the label in the eval split."""
+        return float(self.properties["label_std"])
+
+    @property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Metrics by model."""
         return dict(read_json(self.path / METRICS_FILE))

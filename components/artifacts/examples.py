@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from crossnet.components.artifacts.base import SPLIT_PREFIX, Artifact, split_folder
 from crossnet.components.errors import MissingArtifactError
@@ -22,6 +23,20 @@ def shard_path(folder: Path, split: str, number: int, total: int, compression: s
     """
     suffix = ".gz" if compression == "GZIP" else ""
     return split_folder(folder, split) / f"{SHARD_PREFIX}-{number:05d}-of-{total:05d}{suffix}"
+
+
+class ExampleColumn(NamedTuple):
+    """A column of the records.
+
+    Attributes:
+      name: As a signature takes it, `[A-Za-z_][A-Za-z0-9_]*`.
+      source_name: As the source has it.
+      type: "FLOAT", "INT" or "BYTES".
+    """
+
+    name: str
+    source_name: str
+    type: str
 
 
 class Examples(Artifact):
@@ -46,6 +61,21 @@ class Examples(Artifact):
     def label(self) -> str:
         """The column to predict."""
         return str(self.properties["label"])
+
+    @property
+    def columns(self) -> tuple[ExampleColumn, ...]:
+        """The columns of the records, the label among them, in the source's order."""
+        return tuple(ExampleColumn(**column) for column in self.properties["columns"])
+
+    @property
+    def column_types(self) -> dict[str, str]:
+        """Type by column: "FLOAT", "INT" or "BYTES"."""
+        return {column.name: column.type for column in self.columns}
+
+    @property
+    def source(self) -> str:
+        """Where the rows came from: "synthetic", "csv", "parquet" or "tfrecord"."""
+        return str(self.properties["source"])
 
     @property
     def compression(self) -> str:

@@ -21,6 +21,11 @@ class InfraValidation(Artifact):
         return (self.path / INFRA_BLESSED).exists()
 
     @property
+    def model(self) -> str:
+        """The model that was tried."""
+        return str(self.properties["model"])
+
+    @property
     def reasons(self) -> list[str]:
         """Why it may not; empty when it may."""
         return list(self.properties["reasons"])

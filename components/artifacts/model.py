@@ -43,6 +43,11 @@ class Model(Artifact):
         return str(self.properties["checksum"])
 
     @property
+    def train_seconds(self) -> float:
+        """Wall-clock time of the training."""
+        return float(self.properties["train_seconds"])
+
+    @property
     def history(self) -> dict[str, Any]:
         """The training history."""
         return dict(read_json(self.path / HISTORY_FILE))

@@ -22,6 +22,16 @@ class PushedModel(Artifact):
         return int(self.properties["version"])
 
     @property
+    def model_name(self) -> str:
+        """The name that clients ask for."""
+        return str(self.properties["model_name"])
+
+    @property
+    def model(self) -> str:
+        """Fingerprint of the Model that was pushed."""
+        return str(self.properties["model"])
+
+    @property
     def destination(self) -> Path:
         """The version's folder."""
         return Path(self.properties["destination"])

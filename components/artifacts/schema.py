@@ -19,6 +19,11 @@ class Schema(Artifact):
     user gave a reviewed file.
     """
 
+    @property
+    def inferred(self) -> bool:
+        """Whether the schema was inferred from this run's data."""
+        return bool(self.properties["inferred"])
+
     def proto(self) -> schema_pb2.Schema:
         """Returns the schema."""
         from google.protobuf import text_format

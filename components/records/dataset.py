@@ -40,7 +40,7 @@ def read_columns(
       DataError: A file is truncated or damaged, or a record is no tf.train.Example.
     """
     # In the order in which records hold them.
-    columns_by_name = {column["name"]: column["type"] for column in examples.properties["columns"]}
+    columns_by_name = examples.column_types
     types = {name: columns_by_name[name] for name in sorted(columns_by_name, key=record_order)}
     wanted = list(types) if columns is None else list(columns)
     if missing := [name for name in wanted if name not in types]:

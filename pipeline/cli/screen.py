@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import NotBlessedError
 from crossnet.components.formats import counted, number
 from crossnet.pipeline.console import LiveLine
@@ -51,10 +52,10 @@ def print_result(result: RunResult) -> None:
 
         console.print(render_verdict(evaluation))
     run = Path(result.root) / "runs" / result.run
-    if result.pushed_version is not None:
-        name = result.artifacts["pusher"].properties["model_name"]
-        folder = Path(result.serving_dir) / name
-        console.print(f"In service: `{name}` version {result.pushed_version}, {folder}")
+    pushed = result.artifacts.get("pusher")
+    if isinstance(pushed, PushedModel):
+        folder = Path(result.serving_dir) / pushed.model_name
+        console.print(f"In service: `{pushed.model_name}` version {pushed.version}, {folder}")
     if result.up_to_date:
         console.print(f"Up to date: nothing has changed since run {result.run}.")
     else:

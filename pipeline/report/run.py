@@ -188,5 +188,5 @@ def lineage(run: Run, store: Store) -> list[dict[str, Any]]:
 def _chosen(value: Any, pushed: PushedModel) -> list[str]:
     """Returns an input's fingerprints: of several models, the one that was pushed where it is among them."""
     several = [str(item) for item in value.values()] if isinstance(value, Mapping) else [str(value)]
-    model = str(pushed.properties.get("model"))
+    model = pushed.model
     return [model] if model in several else several

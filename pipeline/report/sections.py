@@ -211,7 +211,7 @@ def data(run: Run) -> dict[str, Any]:
     if statistics is None or examples is None:
         return {"columns": []}
     views = column_views(statistics, examples.splits)
-    views.sort(key=lambda view: view.name != examples.properties.get("label"))
+    views.sort(key=lambda view: view.name != examples.label)
     histograms = [{"name": view.name, "picture": _distribution(view)} for view in views[:MAX_HISTOGRAMS]]
     counts = {split: examples.counts.get(split, 0) for split in examples.splits}
     return {
@@ -220,8 +220,8 @@ def data(run: Run) -> dict[str, Any]:
         "histograms": histograms,
         "more_histograms": max(0, len(views) - MAX_HISTOGRAMS),
         "counts": counts,
-        "label": examples.properties.get("label"),
-        "source_names": {c["name"]: c.get("source_name", c["name"]) for c in examples.properties.get("columns", ())},
+        "label": examples.label,
+        "source_names": {column.name: column.source_name for column in examples.columns},
     }
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from crossnet.components.artifacts.examples import Examples, shard_path
+from crossnet.components.artifacts.examples import ExampleColumn, Examples, shard_path
 from crossnet.components.errors import MissingArtifactError
 
 
@@ -31,3 +31,14 @@ def test_examples_know_their_splits_and_shards_in_order(examples):
 def test_examples_name_the_splits_that_are_there(examples):
     with pytest.raises(MissingArtifactError, match=r"No split `test` in .*\. There are: train, eval\."):
         examples.shards("test")
+
+
+def test_examples_know_their_columns_by_both_names(tmp_path):
+    columns = [
+        {"name": "trip_miles", "source_name": "trip miles", "type": "FLOAT"},
+        {"name": "zone", "source_name": "zone", "type": "BYTES"},
+    ]
+    examples = Examples(tmp_path, {}, {"columns": columns, "source": "csv"})
+    assert examples.columns == (ExampleColumn("trip_miles", "trip miles", "FLOAT"), ("zone", "zone", "BYTES"))
+    assert examples.column_types == {"trip_miles": "FLOAT", "zone": "BYTES"}
+    assert examples.source == "csv"
