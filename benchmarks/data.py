@@ -1,4 +1,7 @@
-"""Measures ExampleGen and reading: rows per CPU second, and memory as rows grow."""
+"""Measures the rows that ExampleGen and reading handle per CPU second.
+
+Also the memory that they take as rows grow.
+"""
 
 from __future__ import annotations
 

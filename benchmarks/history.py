@@ -1,4 +1,4 @@
-"""Keeps one JSON line per run and compares a run with earlier ones.
+"""Keeps one JSON line per run and compares runs.
 
 A line is what `--json` writes: `{"date", "machine", "load", "versions", "rows"}`. Only runs of the same machine are
 compared: a ratio also depends on the processor.

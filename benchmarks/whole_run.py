@@ -1,4 +1,4 @@
-"""Measures the whole pipeline beside a plain script that trains the same models."""
+"""Measures the whole pipeline beside a plain script with the same models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests share: one TensorFlow process, two threads, quiet."""
+"""Sets up one quiet TensorFlow process for all tests."""
 
 from __future__ import annotations
 

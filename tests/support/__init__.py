@@ -1,4 +1,4 @@
-"""Helpers that several tests share."""
+"""Holds helpers that several tests share."""
 
 from pathlib import Path
 

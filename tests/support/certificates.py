@@ -1,4 +1,4 @@
-"""Keys and certificates, made for each test."""
+"""Makes keys and certificates for tests."""
 
 from __future__ import annotations
 

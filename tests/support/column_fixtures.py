@@ -1,4 +1,4 @@
-"""Columns and their statistics, made from lists."""
+"""Makes columns and their statistics from lists."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What tests of sources share: Examples made from a few lines of text, and read back as lists."""
+"""Makes Examples from a few lines of text and reads them back."""
 
 from __future__ import annotations
 

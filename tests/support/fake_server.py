@@ -1,4 +1,4 @@
-"""A gRPC server that speaks TensorFlow Serving's contract without TensorFlow, and fails when told to.
+"""Answers over gRPC as TensorFlow Serving does, and fails when told to.
 
 `python tests/support/fake_server.py PORT` runs one as a process of its own, to be stopped, paused and started again.
 """

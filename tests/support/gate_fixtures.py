@@ -1,4 +1,4 @@
-"""Rows, exported models and scores for the tests of the gate."""
+"""Makes rows, exported models and scores for the tests of the gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Real runs for the tests of the report, made once: pushed, not blessed, stopped by anomalies, failed."""
+"""Makes real runs for the report's tests, once.
+
+One was pushed, one was not blessed, one was stopped by anomalies, one failed.
+"""
 
 from __future__ import annotations
 

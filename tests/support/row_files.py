@@ -1,4 +1,4 @@
-"""Files of rows in memory: read, and written again with a model's outputs."""
+"""Reads rows from memory and writes them with a model's outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server tests share: official stubs on a running server, and a call that must fail."""
+"""Offers what the server's tests share: stubs, and calls that must fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Small SavedModels for the serving tests: with the pipeline's three signatures, and one in TensorFlow 1's own form.
+"""Saves small models for the tests of serving.
+
+Some have the pipeline's three signatures, one is in the form of TensorFlow 1.
 
 `y = scale * x0 + x1`, so that every answer can be checked on paper and each version answers differently.
 """

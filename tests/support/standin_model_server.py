@@ -1,4 +1,6 @@
-"""Stands in for tensorflow_model_server: records its flags, then answers GetModelStatus until a signal ends it.
+"""Takes the place of tensorflow_model_server in tests.
+
+It records its flags, then answers GetModelStatus until a signal ends it.
 
 The environment says what to do: RECORD is the file for the flags, one per line; with FAIL set it gives up as the real
 server does, on stdout and with status 255.

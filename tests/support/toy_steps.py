@@ -1,4 +1,7 @@
-"""Steps without TensorFlow for the runner's own tests: a row of numbers, a gate on their mean, a push."""
+"""Offers small steps without TensorFlow for the runner's tests.
+
+They are a row of numbers, a gate on their mean, and a push.
+"""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Artifacts for tests of training, made here from columns, so that no other step is needed."""
+"""Makes artifacts for tests of training from columns, without other steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a CSV text to anomalies, through the real steps; shared by the tests of validation."""
+"""Takes a CSV text through the real steps to its anomalies."""
 
 from __future__ import annotations
 

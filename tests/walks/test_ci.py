@@ -1,4 +1,4 @@
-"""Checks that CI, the hooks and `make` run the same commands on the Pythons that the package allows."""
+"""Checks that CI, the hooks and `make` run the same commands."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Checks the files of serving/deploy, as far as that is possible without docker and a cluster."""
+"""Checks the files of serving/deploy without docker and a cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types what the pages for contributors say into a copy of the project, and runs it.
+"""Follows the pages for contributors in a copy of the project.
 
 A code block below a comment `<!-- type: FILE PLACE -->` is typed into FILE. PLACE is nothing (a new file), or `after`,
 `before` or `instead of` and a part of a line in quotes. `instead of "A" before "B"` means the last such line before B,

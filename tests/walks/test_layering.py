@@ -1,4 +1,7 @@
-"""Who may import whom, and what must stay light: the table of CONTRIBUTING.md, held against every module."""
+"""Checks who may import whom, and which imports must stay light.
+
+The table is that of CONTRIBUTING.md.
+"""
 
 import ast
 import subprocess
@@ -22,7 +25,7 @@ GROUND = ("", "artifacts", "params", "errors", "features", "files", "formats", "
 EVERYONES = {"ground", "serving.status", "serving.protocol"}
 
 # Room -> the rooms that it may import, beside itself. A module at a folder's door is a room of its own, but for the
-# ground of `components`, which every room there stands on, and the steps.
+# ground of `components`, which every room there may import, and the steps.
 MAY_IMPORT = {
     "ground": set(),
     "components.records": EVERYONES,
@@ -58,7 +61,7 @@ LAUNCHES_A_SERVER = "crossnet.components.infra_validator"
 
 
 def imports(file: Path) -> set[str]:
-    """Names of the modules that a file imports, wherever the statement stands."""
+    """Names of the modules that a file imports, also inside functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

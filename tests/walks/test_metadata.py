@@ -1,4 +1,4 @@
-"""Checks pyproject.toml: licence, classifiers, declared imports, bounds, and the locks that follow from it."""
+"""Checks the package's metadata: licence, Pythons, declared imports, bounds, and locks."""
 
 import ast
 import importlib.metadata

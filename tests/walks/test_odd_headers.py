@@ -1,4 +1,4 @@
-"""A file with odd headers trains a model, and `predict` takes the same file."""
+"""Trains on a file with odd headers and predicts from the same file."""
 
 from __future__ import annotations
 

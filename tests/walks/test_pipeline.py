@@ -1,4 +1,4 @@
-"""The whole walk with the real parts: rows, TFRecords, three models, the gate, a server, a client."""
+"""Runs the whole walk with the real parts, from rows to answers."""
 
 import json
 import signal

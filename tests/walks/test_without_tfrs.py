@@ -1,4 +1,4 @@
-"""A run where tensorflow-recommenders is not installed: without the reference it works, with it it says what to do."""
+"""Runs the pipeline where tensorflow-recommenders is not installed."""
 
 import json
 import os
