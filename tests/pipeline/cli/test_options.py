@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from crossnet.components.errors import DataError, NotBlessedError, SettingsError
+from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option
+from crossnet.serving.status import UsageError
+
+
+def invoke(command, *arguments, **options):
+    return CliRunner().invoke(command, arguments, **options)
+
+
+@pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (3, 3)])
+def test_command_exits_with_what_it_returns(returned, code):
+    @click.command()
+    @prints_errors
+    def command():
+        click.echo("a result")
+        return returned
+
+    done = invoke(command)
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "a result\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DataError("rows.csv:3 is short."), 1),
+        (SettingsError("Unknown setting."), 2),
+        (NotBlessedError("The gate is closed."), 3),
+        (UsageError("`target` has no port."), 2),
+    ],
+)
+def test_expected_error_is_one_line_and_its_exit_code(error, code):
+    @click.command()
+    @json_option
+    @prints_errors
+    def command(as_json):
+        raise error
+
+    done = invoke(command)
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "", f"{error}\n")
+    done = invoke(command, "--json")
+    assert (done.exit_code, json.loads(done.stdout), done.stderr) == (code, {"error": str(error)}, f"{error}\n")
+
+
+def test_bug_keeps_its_traceback():
+    @click.command()
+    @prints_errors
+    def command():
+        raise ZeroDivisionError("a bug")
+
+    assert isinstance(invoke(command).exception, ZeroDivisionError)
+
+
+def test_wrong_usage_is_left_to_click():
+    @click.command()
+    @json_option
+    @prints_errors
+    def command(as_json):
+        raise click.BadParameter("expected a reason.", param_hint="--force")
+
+    done = invoke(command, "--json")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Invalid value for --force: expected a reason." in done.stderr
+
+
+def test_root_is_the_option_else_the_environment_else_a_folder_here(tmp_path):
+    @click.command()
+    @root_option
+    def command(root):
+        assert isinstance(root, Path)
+        click.echo(root)
+
+    assert invoke(command).stdout == "crossnet_root\n"
+    assert invoke(command, env={"CROSSNET_ROOT": "elsewhere"}).stdout == "elsewhere\n"
+    assert invoke(command, "--root", "here", env={"CROSSNET_ROOT": "elsewhere"}).stdout == "here\n"
+    (tmp_path / "file").touch()
+    done = invoke(command, "--root", str(tmp_path / "file"))
+    assert done.exit_code == 2
+    assert "is a file" in done.stderr
+
+
+def test_settings_are_repeated_and_keep_their_order():
+    @click.command()
+    @config_options
+    def command(config_file, overrides):
+        click.echo(f"{config_file!r} {overrides}")
+
+    assert invoke(command).stdout == "None ()\n"
+    done = invoke(command, "--set", "b=2", "--config", "rides.toml", "--set", "a=[1, 2]")
+    assert done.stdout == f"{Path('rides.toml')!r} ('b=2', 'a=[1, 2]')\n"

@@ -1,0 +1,204 @@
+import dataclasses
+
+import pytest
+
+from crossnet.pipeline.cli import screen
+from crossnet.pipeline.config import load_config
+from crossnet.pipeline.doctor import Finding
+from crossnet.pipeline.plan import make_plan
+from crossnet.pipeline.run_record import RunRecord
+from crossnet.pipeline.runner import run_pipeline
+from crossnet.pipeline.store import Store
+from support.report_fixtures import ANOMALOUS, CLOSED, FAILED, PARTIAL, PUSHED, make_runs
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_runs(tmp_path_factory)
+
+
+@pytest.fixture
+def shown(capsys):
+    """Calls a function and returns the lines that it printed, without the blanks at their ends."""
+
+    def shown(function, *arguments):
+        function(*arguments)
+        return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+    return shown
+
+
+def config_of(store, run, *changes):
+    return load_config(store.runs / run / "config.toml", changes)
+
+
+def repeat(store, run):
+    """The result of a run, found again without running a step."""
+    result = run_pipeline(config_of(store, run), store.root)
+    assert (result.run, result.up_to_date) == (run, True)
+    return result
+
+
+# print_result
+
+
+def test_result_of_a_push_tells_the_verdict_and_where_the_model_is(store, shown):
+    result = repeat(store, PUSHED)
+    lines = shown(screen.print_result, result)
+    (verdict,) = (place for place, line in enumerate(lines) if "eval rows, label's standard deviation" in line)
+    assert lines[:verdict] == list(result.warnings)
+    assert "cross_layer: blessed" in lines[verdict:]
+    assert lines[-2:] == [
+        f"In service: `crossnet` version {result.pushed_version}, {store.serving_models / 'crossnet'}",
+        f"Up to date: nothing has changed since run {PUSHED}.",
+    ]
+    again = dataclasses.replace(result, up_to_date=False)
+    assert shown(screen.print_result, again)[-1] == f"Report: {store.runs / PUSHED / 'report.html'}"
+
+
+def test_result_of_a_closed_gate_gives_the_reasons_and_the_table(store, shown):
+    result = repeat(store, CLOSED)
+    lines = shown(screen.print_result, result)
+    table = f"Nothing was pushed. Table: {store.runs / CLOSED / 'evaluator' / 'verdict.json'}"
+    assert lines[-1] == table
+    assert f"NOT_BLESSED: {result.reasons[0]}" in lines
+    assert not any("In service" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "count", "expected"),
+    [
+        ("NOT_BLESSED", 4, ["NOT_BLESSED: reason 0", "NOT_BLESSED: reason 3"]),
+        ("NOT_BLESSED", 5, ["NOT_BLESSED: reason 0", "NOT_BLESSED: 1 more rule failed."]),
+        ("BLESSED", 1004, ["NOT_PUSHED: reason 0", "NOT_PUSHED: 1,000 more rules failed."]),
+    ],
+)
+def test_result_gives_few_reasons_and_counts_the_others(store, shown, verdict, count, expected):
+    result = repeat(store, CLOSED)
+    reasons = tuple(f"reason {number}" for number in range(count))
+    lines = shown(screen.print_result, dataclasses.replace(result, verdict=verdict, reasons=reasons))
+    found = [line for line in lines if line.startswith("NOT_")]
+    assert [found[0], found[-1]] == expected
+    assert len(found) == min(count, 5)
+
+
+# print_plan, print_why
+
+
+def plan_rows(store, shown, run, *changes):
+    lines = shown(screen.print_plan, make_plan(config_of(store, run, *changes), store), store)
+    assert lines[0].split() == ["step", "would", "because"]
+    return {line.split()[0]: line.split(None, 2)[1:] for line in lines[1:]}
+
+
+def test_plan_says_what_would_run_and_the_first_reason(store, shown):
+    rows = plan_rows(store, shown, PUSHED, "dense.units=[4]")
+    assert rows["trainer_cross_layer"] == ["reuse"]
+    assert rows["trainer_dense"] == ["run", "params.model.architecture.units: [3, 3, 3] → [4]"]
+    assert rows["evaluator"] == ["run", "trainer_dense runs"]
+    assert rows["pusher"] == ["run", "evaluator runs"]
+
+
+def test_plan_says_what_a_step_that_did_not_pass_blocks(store, shown):
+    rows = plan_rows(store, shown, CLOSED)
+    assert rows["evaluator"] == ["reuse"]
+    assert rows["infra_validator"] == rows["pusher"] == ["skip", "evaluator did not pass"]
+    rows = plan_rows(store, shown, ANOMALOUS)
+    assert rows["trainer_dense"] == rows["pusher"] == ["skip", "example_validator did not pass"]
+
+
+def test_why_gives_every_difference_or_the_artifact(store, shown):
+    plan = make_plan(config_of(store, PUSHED, "trainer.epochs=4", "dense.units=[4]"), store)
+    lines = shown(screen.print_why, plan, "trainer_dense", store)
+    assert lines[0] == "`trainer_dense` would run:"
+    assert "  params.model.architecture.units: [3, 3, 3] → [4]" in lines
+    assert "  params.params.epochs: 3 → 4" in lines
+    reused = shown(screen.print_why, plan, "example_gen", store)
+    assert reused == [f"`example_gen` would be reused: artifacts/example_gen/{plan['example_gen'].fingerprint}"]
+
+
+# print_runs, print_run
+
+
+def test_runs_are_one_line_each_with_what_came_of_them(store, shown):
+    records = {name: store.read_run(name) for name in (FAILED, CLOSED, PUSHED)}
+    lines = shown(screen.print_runs, list(records.values()), store)
+    assert lines[0].split() == ["run", "exit", "verdict", "champion", "eval", "RMSE", "pushed"]
+    assert lines[1].split() == [FAILED, "1"]
+    assert lines[2].split() == [CLOSED, "3", "NOT_BLESSED"]
+    pushed = records[PUSHED]
+    assert lines[3].startswith(PUSHED)
+    assert lines[3].split()[-5:-1] == ["0", "BLESSED", "cross_layer", lines[3].split()[-2]]
+    assert float(lines[3].split()[-2]) == pytest.approx(pushed.models["cross_layer"]["eval_rmse"], rel=1e-3)
+    assert lines[3].split()[-1] == str(pushed.pushed_version)
+
+
+def test_runs_of_an_empty_root_say_how_to_begin(tmp_path, shown):
+    lines = shown(screen.print_runs, [], Store(tmp_path))
+    assert lines == [f"No run in `{tmp_path}` yet. Start one with `crossnet run`."]
+
+
+def test_run_shows_steps_models_and_the_push(store, shown):
+    record = store.read_run(PUSHED)
+    lines = shown(screen.print_run, record, store)
+    assert lines[0] == f"Run {PUSHED} in {store.root}"
+    assert lines[1] == f"started {record.started}, finished {record.finished}, exit code 0"
+    steps = {line.split()[0]: line.split()[1:] for line in lines[3:12]}
+    assert list(steps) == list(record.steps)
+    assert steps["pusher"] == ["ran", f"{record.steps['pusher'].seconds:.1f}", record.steps["pusher"].artifact]
+    (champion,) = (line for line in lines if line.endswith("champion"))
+    assert champion.split()[:2] == ["cross_layer", str(record.models["cross_layer"]["num_parameters"])]
+    assert lines[-1] == f"BLESSED, pushed as version {record.pushed_version} to {record.serving_dir}"
+
+
+@pytest.mark.parametrize(("run", "last"), [(CLOSED, "NOT_BLESSED, nothing was pushed"), (FAILED, "text.csv:4")])
+def test_run_ends_with_its_verdict_or_its_error(store, shown, run, last):
+    assert last in shown(screen.print_run, store.read_run(run), store)[-1]
+
+
+def test_run_without_a_verdict_ends_with_its_steps(store, shown):
+    lines = shown(screen.print_run, store.read_run(PARTIAL), store)
+    assert lines[-1].split()[:2] == ["schema_gen", "reused"]
+
+
+def test_value_that_does_not_exist_is_a_dash(store, shown):
+    models = {"dense": {"num_parameters": 1234, "train_rmse": None, "eval_rmse": 45231.2}}
+    lines = shown(screen.print_run, RunRecord(run="r", models=models), store)
+    assert lines[-1].split() == ["dense", "1,234", "-", "45,231"]
+
+
+def test_tables_keep_long_lines_whole_where_there_is_no_terminal(store, shown):
+    name = "n" * 150
+    lines = shown(screen.print_runs, [RunRecord(run=name, exit_code=1)], store)
+    assert lines[-1].split() == [name, "1"]
+
+
+# counting, print_findings
+
+
+def test_counting_shows_progress_on_a_terminal_only(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # to rich, standard error is a terminal
+    with screen.counting("rows") as show:
+        show(12345)
+    printed = capsys.readouterr()
+    assert "12,345 rows" in printed.err
+    assert printed.out == ""
+    with screen.counting("rows", quiet=True) as show:
+        show(12345)
+    monkeypatch.delenv("FORCE_COLOR")
+    with screen.counting("rows") as show:
+        show(12345)
+    assert capsys.readouterr().err == ""
+
+
+def test_findings_say_what_is_there_missing_or_optional(shown):
+    findings = [
+        Finding("python", "3.11.2", True),
+        Finding("numpy", "missing", False, "make run"),
+        Finding("[b]docker[/b]", "missing", None, "only for tests"),
+    ]
+    assert [line.split(None, 3) for line in shown(screen.print_findings, findings)[1:]] == [
+        ["ok", "python", "3.11.2"],
+        ["MISSING", "numpy", "missing", "make run"],
+        ["-", "[b]docker[/b]", "missing", "only for tests"],
+    ]

@@ -1,0 +1,49 @@
+from crossnet.pipeline import doctor
+from crossnet.pipeline.config import load_config
+
+
+def write_rides(folder):
+    (folder / "rides.2026.csv").write_text("zone,miles,fare\n" + "a,1.5,7.5\nb,2,9\n" * 30)
+
+
+def test_init_writes_a_config_that_plan_accepts(crossnet, tmp_path):
+    write_rides(tmp_path)
+    done = crossnet("init", "rides.2026.csv", "--label", "fare")
+    assert (done.exit_code, done.stdout) == (0, "Wrote rides.toml. Next: crossnet run --config rides.toml\n")
+    done = crossnet("plan", "--config", "rides.toml")
+    assert done.exit_code == 0
+    assert "it has never run in this root" in done.stdout
+
+
+def test_init_writes_where_it_is_told(crossnet, tmp_path):
+    write_rides(tmp_path)
+    (tmp_path / "configs").mkdir()
+    done = crossnet("init", "rides.2026.csv", "--label", "fare", "--output", "configs/mine.toml")
+    assert done.stdout == "Wrote configs/mine.toml. Next: crossnet run --config configs/mine.toml\n"
+    config = load_config(tmp_path / "configs" / "mine.toml").example_gen
+    assert (config.label, config.input) == ("fare", str(tmp_path / "rides.2026.csv"))
+
+
+def test_init_says_what_is_wrong_and_writes_nothing(crossnet, tmp_path):
+    write_rides(tmp_path)
+    done = crossnet("init", "rides.2026.csv", "--label", "fares")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Did you mean `fare`?" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["rides.2026.csv"]
+    done = crossnet("init", "rides.2026.csv")
+    assert done.exit_code == 2
+    assert "Missing option '--label'" in done.stderr
+
+
+def test_doctor_finds_nothing_missing_here(crossnet):
+    done = crossnet("doctor")
+    assert done.exit_code == 0, done.stdout
+    assert "tensorflow_model_server" in done.stdout
+
+
+def test_doctor_fails_where_something_required_is_missing(crossnet, monkeypatch):
+    monkeypatch.setattr(doctor, "OTHERS", ("no-such-library",))
+    done = crossnet("doctor")
+    assert done.exit_code == 1
+    (line,) = (line for line in done.stdout.splitlines() if "no-such-library" in line)
+    assert line.split() == ["MISSING", "no-such-library", "missing", *doctor.FIX_CORE.split()]
