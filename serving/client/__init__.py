@@ -1,4 +1,4 @@
-"""Calls TensorFlow Serving; needs grpc, protobuf and numpy, and no TensorFlow.
+"""Calls TensorFlow Serving; imports grpc, protobuf and numpy, but not TensorFlow.
 
 Example:
   >>> with PredictionClient("localhost:8500", model_name="rides") as client:  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""The client for asyncio: the surface of `crossnet.serving.client`, awaited."""
+"""Calls TensorFlow Serving from asyncio, with the methods of the blocking client."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class AsyncPredictionClient(BaseClient):
         try:
             return await asyncio.gather(*tasks)
         finally:
-            for task in tasks:  # those still under way after a failure
+            for task in tasks:  # those that still run after a failure
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -99,5 +99,7 @@ class AsyncPredictionClient(BaseClient):
             self._methods = {name: self._channel.unary_unary(path) for name, path in METHODS.items()}
             self._loop = asyncio.get_running_loop()
         elif self._loop is not asyncio.get_running_loop():
-            raise ValueError("This client belongs to the event loop of its first call. Make another for this loop.")
+            raise ValueError(
+                "This client belongs to the event loop of its first call. Make a new client for this loop."
+            )
         return self._methods[name]

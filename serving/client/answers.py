@@ -1,4 +1,4 @@
-"""What a server's answers become: plain, frozen objects."""
+"""Reads a server's answers into plain, frozen objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from crossnet.serving.status import ServerError
 
 
 class Timings(NamedTuple):
-    """Where the seconds of a call went: checks and encoding, the wire with the server, decoding."""
+    """Seconds that a call took.
+
+    Attributes:
+      encode: Checks and encoding.
+      wire: The network and the server.
+      decode: Reading the answer.
+    """
 
     encode: float
     wire: float
@@ -24,13 +30,13 @@ class Timings(NamedTuple):
 
 @dataclass(frozen=True)
 class Prediction:
-    """An answer.
+    """The answer to a request.
 
     Attributes:
-      outputs: Output name -> values, by name; where the signature is batched, one per row.
+      outputs: Output name -> values, sorted by name; one value per row where the signature is batched.
       version: The version that answered.
       signature_name: The signature that was used.
-      timings: Where the time went.
+      timings: The seconds that it took.
     """
 
     outputs: dict[str, Array]
@@ -43,7 +49,7 @@ class Prediction:
         """The values of the only output.
 
         Raises:
-          ValueError: There are several.
+          ValueError: There are several outputs.
         """
         if len(self.outputs) != 1:
             raise ValueError(f"The model has several outputs: {', '.join(self.outputs)}. Take one from `outputs`.")
@@ -68,34 +74,36 @@ class VersionStatus:
 
 
 def parse(message_class: Any, answer: bytes) -> Any:
-    """Returns the message in some bytes.
+    """Returns the message of a class in an answer's bytes.
 
     Raises:
-      ServerError: There is none.
+      ServerError: The bytes are not such a message.
     """
     try:
         return message_class.FromString(answer)
     except DecodeError as error:
         name = message_class.DESCRIPTOR.name
-        raise ServerError(f"The server's answer is no readable {name} ({len(answer)} bytes).") from error
+        raise ServerError(
+            f"The server's answer of {len(answer)} bytes is not a {name}. Check that the address is TensorFlow Serving."
+        ) from error
 
 
 class Origin(NamedTuple):
-    """What gave an answer: the version, and the name of its signature, "" where the server does not say."""
+    """The version and the signature that gave an answer; the signature is "" where the server does not name it."""
 
     version: int
     signature_name: str
 
 
-class Answers:
-    """Reads PredictResponses, those without parsing that differ from an earlier one in their values only."""
+class AnswerReader:
+    """Reads PredictResponses, without parsing those that differ from an earlier one only in their values."""
 
     def __init__(self) -> None:
         field = messages.PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
         self._layouts: Layouts[Origin] = Layouts(field, _outputs, _origin)
 
     def read(self, answer: bytes) -> tuple[dict[str, Array], Origin]:
-        """Returns the outputs in a serialized PredictResponse, as arrays of their own, and what gave them.
+        """Returns the outputs in a serialized PredictResponse, as arrays of their own, and their origin.
 
         Raises:
           ServerError: It cannot be read.
@@ -110,7 +118,7 @@ class Answers:
 
 
 def read_origin(answer: bytes) -> Origin:
-    """Returns what gave a serialized PredictResponse."""
+    """Returns the origin of a serialized PredictResponse."""
     return _origin(parse(messages.PredictResponse, answer))
 
 

@@ -1,4 +1,4 @@
-"""How a client reaches its server: address, encryption, and gRPC's own settings."""
+"""Checks a client's settings, and holds its address, encryption and gRPC options."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # grpcio takes 4 MiB by default; 350,000 rows of three floats are more.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # After a restart of the server the next try comes within a second; grpcio's default grows to two minutes.
+    # After a restart of the server the next try is made within a second; grpcio waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # A dead peer is noticed, also below TCP's own quarter of an hour. Shorter times, or pings without a call, would
-    # make a server with default settings hang up (ENHANCE_YOUR_CALM).
+    # A dead peer is noticed before TCP does, after a quarter of an hour. With shorter times, or pings without a call,
+    # a server with default settings closes the connection (ENHANCE_YOUR_CALM).
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
-    # What may be sent again is decided in one place, `crossnet.serving.client.exchange`.
+    # `crossnet.serving.client.exchange` alone decides which calls are sent again.
     ("grpc.enable_retries", 0),
 )
 
-# A name may stand for several servers, such as the pods of a headless Service; grpcio's default stays with the first.
+# A name may have several servers, such as the pods of a headless Service; grpcio would use only the first.
 _BALANCED = re.compile(r"(dns|ipv4|ipv6):")
 _ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')
 
@@ -51,10 +51,10 @@ class Tls:
     """Encryption of a connection; each part is PEM content as bytes, or the path of a PEM file.
 
     Attributes:
-      ca: Certificates of who may sign the server's; None takes those of the system.
-      certificate: The client's own certificate chain, where the server asks for one (mTLS).
+      ca: Certificates of the authorities that may sign the server's; None takes those of the system.
+      certificate: The client's own certificate chain, where the server requires one (mTLS).
       key: The private key of `certificate`.
-      server_name: The name to expect in the server's certificate, where it is not that of the target.
+      server_name: The name in the server's certificate, where it differs from the target's.
     """
 
     ca: bytes | str | Path | None = None
@@ -63,11 +63,11 @@ class Tls:
     server_name: str | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Returns gRPC's form.
+        """Returns the credentials as gRPC takes them.
 
         Raises:
-          UsageError: A file cannot be read, a part is not what it should be, or only one of `certificate` and `key` is
-            given. gRPC would only say, at each call, that it cannot connect.
+          UsageError: A file cannot be read, a part is not valid PEM of its kind, or only one of `certificate` and `key`
+            is given. gRPC would only report, at each call, that it cannot connect.
         """
         if (self.certificate is None) != (self.key is None):
             raise UsageError("TLS needs `certificate` and `key` together, or neither. Received one of them.")
@@ -81,7 +81,7 @@ def _pem(source: bytes | str | Path | None) -> bytes | None:
     if source is None or isinstance(source, bytes):
         return source
     try:
-        return Path(source).read_bytes().removeprefix(codecs.BOM_UTF8)  # which gRPC cannot read
+        return Path(source).read_bytes().removeprefix(codecs.BOM_UTF8)  # gRPC cannot read it
     except OSError as error:
         raise UsageError(f"Cannot read the PEM file `{source}`: {error.strerror}.") from error
 
@@ -95,18 +95,18 @@ def _is_unicode(text: str) -> bool:
 
 
 class BaseClient:
-    """What the sync and the aio client have in common: all but the calls themselves.
+    """The settings and the state that the sync and the aio client share; they add the calls.
 
     Args:
       target: `host:port`, or `unix:/path` for a Unix socket. With `dns:///name:port`, or addresses after `ipv4:` or
-        `ipv6:`, calls take turns over all addresses.
+        `ipv6:`, calls are distributed over all addresses in turn.
       model_name: The model's name on the server.
-      version: Asks for this version only; None takes the one that the server gives by default, the newest.
+      version: Asks for this version only; None takes the server's default, the newest.
       label: Asks for the version with this label, such as "stable"; not together with `version`.
-      timeout_seconds: Deadline of each call as a whole, with retries and with all parts of a large batch.
+      timeout_seconds: Deadline of each call, including retries and all parts of a large batch.
       max_rows_per_call: A larger batch is sent in parts of this many rows.
-      max_in_flight: How many parts are on their way at once.
-      tls: Encryption; None speaks plain HTTP/2, as tensorflow_model_server does by default.
+      max_in_flight: How many parts are sent at the same time.
+      tls: Encryption; None uses plain HTTP/2, as tensorflow_model_server does by default.
       headers: Sent with each call, such as {"authorization": "Bearer ..."}.
 
     Raises:
@@ -165,15 +165,15 @@ class BaseClient:
             self._options.append(_ROUND_ROBIN)
         if tls and tls.server_name:
             self._options.append(("grpc.ssl_target_name_override", tls.server_name))
-        # gRPC wants header names in lower case.
+        # gRPC accepts header names in lower case only.
         self._headers = tuple((name.lower(), value) for name, value in (headers or {}).items())
         self._closed = False
         self._open()
 
     def _open(self) -> None:
-        """Opens the channel, or gets ready to."""
+        """Opens the channel, or prepares to open it at the first call."""
         raise NotImplementedError
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ValueError(f"This client of {self.target} is closed. Make another.")
+            raise ValueError(f"This client of {self.target} is closed. Make a new client.")

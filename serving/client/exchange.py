@@ -1,8 +1,9 @@
-"""What a client says and does, without the calls: the sync and the aio client are two drivers of these generators.
+"""Checks, sends, retries and reads a client's calls, as generators that do no input or output.
 
-A generator here yields what it wants done and is sent the outcome: an `Attempt` brings the answer's bytes or raises
-`grpc.RpcError`, a `Pause` waits, a list of generators runs at once and brings their results in order. So checks,
-deadlines, retries and the reading of answers are written, and tested, once.
+The sync and the aio client drive these generators. A generator yields the next step and is sent its outcome: an
+`Attempt` calls the server, with the answer's bytes or a `grpc.RpcError` as its outcome; a `Pause` waits; a list of
+generators runs them at the same time, with their results in order as its outcome. So checks, deadlines, retries and
+the reading of answers are written and tested once.
 """
 
 from __future__ import annotations
@@ -16,10 +17,18 @@ from typing import Any, NamedTuple, TypeVar
 import grpc
 import numpy as np
 
-from crossnet.serving.client.answers import Answers, Prediction, Timings, VersionStatus, parse, read_origin, read_status
+from crossnet.serving.client.answers import (
+    AnswerReader,
+    Prediction,
+    Timings,
+    VersionStatus,
+    parse,
+    read_origin,
+    read_status,
+)
 from crossnet.serving.client.deadline import Deadline, pause_before_retry
 from crossnet.serving.client.input_checks import fit_inputs
-from crossnet.serving.client.requests import Frames, predict_request
+from crossnet.serving.client.requests import RequestTemplates, predict_request
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.signature import ModelMetadata, Signature, read_metadata
@@ -41,10 +50,10 @@ METHODS = {
     "GetModelStatus": "/tensorflow.serving.ModelService/GetModelStatus",
 }
 
-_STATUS_TIMEOUT_SECONDS = 1.0  # one question of wait_ready()
-_REFRESH_TIMEOUT_SECONDS = 1.0  # looking again before inputs are called wrong
-_MOST_ROUNDS = 3  # sending parts of a batch again when the version changed in between
-_MOST_BYTES = 2**31 - 2**16  # of a message in protobuf, with room for names
+_STATUS_TIMEOUT_SECONDS = 1.0  # of one call of wait_ready()
+_REFRESH_TIMEOUT_SECONDS = 1.0  # of fetching the metadata again before inputs are rejected
+_MAX_ROUNDS = 3  # of sending parts of a batch again because the version changed
+_MAX_REQUEST_BYTES = 2**31 - 2**16  # of a protobuf message, with room for names
 
 T = TypeVar("T")
 
@@ -58,7 +67,7 @@ class Attempt(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """Time to let pass."""
+    """A wait before the next step."""
 
     seconds: float
 
@@ -66,17 +75,17 @@ class Pause(NamedTuple):
 Work = Generator[Any, Any, T]
 
 
-class Known(NamedTuple):
-    """What is known of the version that answers: its signatures, and the requests that they were checked against."""
+class CachedModel(NamedTuple):
+    """The version that answers: its signatures, and the templates of requests that were checked against them."""
 
     metadata: ModelMetadata
-    frames: Frames
+    templates: RequestTemplates
 
 
 class Exchange:
-    """Requests to one model on one server, and what is known about it.
+    """Makes the calls to one model on one server, and caches its metadata.
 
-    Safe to share between threads: what it knows of a version is replaced as a whole.
+    Safe to share between threads: the cached model is replaced as a whole.
 
     Args: As those of `crossnet.serving.client.connection.BaseClient`.
     """
@@ -103,19 +112,19 @@ class Exchange:
         self._spec_bytes = self._spec.SerializeToString()
         pinned = "" if version is None else f" version {version}"
         self._title = f"`{model_name}`{pinned}" + (f" label `{label}`" if label is not None else "")
-        self._known: Known | None = None
-        self._answers = Answers()
+        self._cached: CachedModel | None = None
+        self._answers = AnswerReader()
 
     def predict(self, inputs: Any, signature_name: str, timeout_seconds: float | None) -> Work[Prediction]:
         """Checks the inputs, sends them, and reads the answer."""
         deadline = self._deadline(timeout_seconds)
-        remembered = self._known
-        known = remembered or (yield from self._fetch(deadline))
+        cached = self._cached
+        model = cached or (yield from self._fetch(deadline))
         try:
-            return (yield from self._predict(inputs, known, signature_name, deadline))
+            return (yield from self._predict(inputs, model, signature_name, deadline))
         except (InvalidRequestError, FailedPreconditionError):
-            # What we know may be of a version that is gone.
-            changed = (yield from self._changed(remembered, deadline)) if remembered else None
+            # The cached metadata may be those of a version that is no longer served.
+            changed = (yield from self._fetch_changed(cached, deadline)) if cached else None
             if changed is None:
                 raise
         return (yield from self._predict(inputs, changed, signature_name, deadline))
@@ -152,7 +161,7 @@ class Exchange:
                 elif code is grpc.StatusCode.UNAVAILABLE:
                     reason, details = "", error.details() or ""
                     unreachable = details if not unreachable or tells_why(details) else unreachable
-                elif code is not grpc.StatusCode.DEADLINE_EXCEEDED:  # it says nothing new: the last reason holds
+                elif code is not grpc.StatusCode.DEADLINE_EXCEEDED:  # which says less than the reason before it
                     raise self._typed(error, deadline) from error
             pause = pause_before_retry(attempt, random.random())
             attempt += 1
@@ -175,10 +184,10 @@ class Exchange:
             grpc.StatusCode.DEADLINE_EXCEEDED,
         )
 
-    def _predict(self, inputs: Any, known: Known, signature_name: str, deadline: Deadline) -> Work[Prediction]:
+    def _predict(self, inputs: Any, model: CachedModel, signature_name: str, deadline: Deadline) -> Work[Prediction]:
         start = time.perf_counter()
-        payload = known.frames.fill(signature_name, inputs)
-        payloads = [payload] if payload else self._encode_inputs(inputs, known, signature_name)
+        payload = model.templates.fill(signature_name, inputs)
+        payloads = [payload] if payload else self._encode_inputs(inputs, model, signature_name)
         encoded = time.perf_counter()
         if len(payloads) == 1:
             answer = yield from self._call("Predict", payloads[0], deadline)
@@ -190,26 +199,26 @@ class Exchange:
             parts = [self._answers.read(answer) for answer in answers]
             outputs = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
             origin = parts[0][1]
-        if origin.version != known.metadata.version:
-            self._known = None
+        if origin.version != model.metadata.version:
+            self._cached = None
         timings = Timings(encoded - start, received - encoded, time.perf_counter() - received)
         return Prediction(outputs, origin.version, origin.signature_name or signature_name, timings)
 
-    def _encode_inputs(self, inputs: Any, known: Known, signature_name: str) -> list[bytes]:
-        """Checks inputs, and returns the requests that bring them."""
-        signature = known.metadata.signature(signature_name)
-        arrays = fit_inputs(inputs, signature, known.metadata.title)
+    def _encode_inputs(self, inputs: Any, model: CachedModel, signature_name: str) -> list[bytes]:
+        """Checks the inputs, and returns the requests that send them."""
+        signature = model.metadata.signature(signature_name)
+        arrays = fit_inputs(inputs, signature, model.metadata.title)
         parts = self._split(arrays, signature)
         if len(parts) == 1:
-            known.frames.learn(signature_name, inputs, self._model_spec(signature_name), arrays)
+            model.templates.remember(signature_name, inputs, self._model_spec(signature_name), arrays)
         return [self._encode(part, signature_name) for part in parts]
 
     def _call_parts(self, payloads: list[bytes], deadline: Deadline) -> Work[list[bytes]]:
-        """Sends the parts of a large batch at once, until all are answered by one version."""
+        """Sends the parts of a large batch at the same time, until one version has answered all of them."""
         answers = yield [self._call("Predict", payload, deadline) for payload in payloads]
         versions = [read_origin(answer).version for answer in answers]
         newest = versions[-1]
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             again = [i for i, version in enumerate(versions) if version != newest]
             if not again:
                 break
@@ -219,7 +228,10 @@ class Exchange:
             newest = versions[again[-1]]  # of the last reply: parts may have been answered in any order
         if len(set(versions)) == 1:
             return answers
-        raise ServerError(f"The server at {self._target} changed the version of {self._title} again and again.")
+        raise ServerError(
+            f"The server at {self._target} changed the version of {self._title} in {_MAX_ROUNDS + 1} tries. "
+            "Send the batch again, or ask for one version."
+        )
 
     def _split(self, arrays: dict[str, Array], signature: Signature) -> list[dict[str, Array]]:
         rows = len(next(iter(arrays.values()))) if signature.is_batched and arrays else 0
@@ -234,9 +246,9 @@ class Exchange:
         size = 0
         for array in arrays.values():
             size += array.nbytes
-        if size > _MOST_BYTES:
+        if size > _MAX_REQUEST_BYTES:
             raise InvalidRequestError(
-                f"A request of {size:,} bytes is more than a message can hold, 2 GiB. Lower `max_rows_per_call`, "
+                f"The request has {size:,} bytes; a message holds at most 2 GiB. Lower `max_rows_per_call`, "
                 f"which is {self._max_rows_per_call:,}, or send fewer rows."
             )
         return predict_request(self._model_spec(signature_name), arrays)
@@ -245,35 +257,35 @@ class Exchange:
         return self._spec_bytes + _signature_bytes(signature_name)
 
     def _call(self, method: str, payload: bytes, deadline: Deadline) -> Work[bytes]:
-        """Sends a request until it is answered; only UNAVAILABLE is worth another attempt."""
-        attempt, telling = 0, None
+        """Sends a request until it is answered; tries again only after UNAVAILABLE."""
+        attempt, clearest = 0, None
         while True:
             try:
                 return (yield Attempt(method, payload, deadline.left()))
             except grpc.RpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise self._typed(error, deadline) from error
-                # Of a host's addresses gRPC tells of the last one only: what says most is kept.
-                telling = error if telling is None or tells_why(error.details() or "") else telling
+                # For a host with several addresses gRPC reports the last one only: keep the clearest report.
+                clearest = error if clearest is None or tells_why(error.details() or "") else clearest
                 pause = pause_before_retry(attempt, random.random())
                 if pause >= deadline.left():
-                    raise self._typed(telling, deadline) from error
+                    raise self._typed(clearest, deadline) from error
             attempt += 1
             yield Pause(pause)
 
-    def _fetch(self, deadline: Deadline) -> Work[Known]:
+    def _fetch(self, deadline: Deadline) -> Work[CachedModel]:
         answer = yield from self._call("GetModelMetadata", self._metadata_request(), deadline)
-        known = Known(read_metadata(parse(messages.GetModelMetadataResponse, answer)), Frames())
-        self._known = known
-        return known
+        model = CachedModel(read_metadata(parse(messages.GetModelMetadataResponse, answer)), RequestTemplates())
+        self._cached = model
+        return model
 
-    def _changed(self, before: Known, deadline: Deadline) -> Work[Known | None]:
-        """Looks once more; returns None where nothing is new."""
+    def _fetch_changed(self, before: CachedModel, deadline: Deadline) -> Work[CachedModel | None]:
+        """Fetches the metadata again; returns None where they have not changed."""
         try:
-            known = yield from self._fetch(Deadline(min(deadline.left(), _REFRESH_TIMEOUT_SECONDS)))
+            model = yield from self._fetch(Deadline(min(deadline.left(), _REFRESH_TIMEOUT_SECONDS)))
         except ServingError:
             return None
-        return None if known.metadata == before.metadata else known
+        return None if model.metadata == before.metadata else model
 
     def _metadata_request(self) -> bytes:
         request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
@@ -294,5 +306,5 @@ class Exchange:
 
 @functools.lru_cache(256)
 def _signature_bytes(name: str) -> bytes:
-    """Returns the rest of a serialized ModelSpec."""
+    """Returns the field `signature_name` of a serialized ModelSpec."""
     return messages.ModelSpec(signature_name=name).SerializeToString()

@@ -1,12 +1,11 @@
-"""Checks inputs against a signature before they are sent, and casts where no value changes its meaning.
+"""Checks inputs against a signature before they are sent, and casts them safely.
 
-float64 and whole numbers become float32; floats become integers only when each is a whole number; text becomes UTF-8
-bytes. Nothing else is cast, single values are not repeated, and all that is wrong is said at once.
+float64 and whole numbers become float32; floats become integers only where each is a whole number; text becomes UTF-8
+bytes. Nothing else is cast, and single values are not repeated. One error lists everything that is wrong.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +13,11 @@ import numpy as np
 
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.signature import Signature, TensorSpec
+from crossnet.serving.protocol.suggestions import nearest
 from crossnet.serving.status import InvalidRequestError, shown
 
-_MOST_ROWS_NAMED = 5
-_EXACT_FLOATS = 2.0**53
+_MAX_ROWS_NAMED = 5
+_EXACT_FLOATS = 2.0**53  # float64 holds each whole number up to here
 
 Where = Callable[[int], str]
 
@@ -32,12 +32,12 @@ def fit_inputs(inputs: Any, signature: Signature, model: str, where: Where = _in
     Args:
       inputs: A mapping from name to values, a list of rows (one mapping from name to value each), or, where the
         signature has one input, its values alone.
-      signature: What the model takes.
-      model: The model as it is named in a sentence, such as "`rides` version 3".
-      where: Names a row in a message, given its position counted from 0.
+      signature: The inputs that the model takes.
+      model: The model as it is named in a message, such as "`rides` version 3".
+      where: Returns a row's name in a message, given its position from 0.
 
     Raises:
-      InvalidRequestError: Something does not fit; the message lists all of it.
+      InvalidRequestError: Inputs do not fit; the message lists everything that is wrong.
     """
     if not isinstance(inputs, Mapping):
         if isinstance(inputs, (list, tuple)) and inputs and all(isinstance(row, Mapping) for row in inputs):
@@ -86,7 +86,7 @@ def fit_values(values: Any, spec: TensorSpec, where: Where = _index) -> Array:
     elif values.dtype == dtype and not spec.is_text and _shape_fits(values.shape, spec.shape):
         return values
     if dtype is None:
-        raise ValueError(f"is of type {spec.type_name} in the model, which NumPy does not know.")
+        raise ValueError(f"is of type {spec.type_name} in the model, which NumPy does not have.")
     if not _shape_fits(values.shape, spec.shape):
         if not values.shape and spec.is_batched:
             raise ValueError(f"is a single value; expected one per row, shape {spec.shape_text}. Write it as a list.")
@@ -108,7 +108,7 @@ def _shape_fits(shape: tuple[int, ...], expected: tuple[int | None, ...] | None)
 
 
 def name_problems(given: Mapping[str, Any], signature: Signature) -> list[str]:
-    """Returns up to two sentences: which inputs are missing, and which are not the model's."""
+    """Returns up to two sentences: the inputs that are missing, and those that the model does not have."""
     if given.keys() == signature.inputs.keys():
         return []
     missing = [name for name in signature.inputs if name not in given and name not in signature.optional]
@@ -119,8 +119,8 @@ def name_problems(given: Mapping[str, Any], signature: Signature) -> list[str]:
     if extra:
         named = []
         for name in extra:
-            near = difflib.get_close_matches(str(name), missing or signature.inputs, n=1)
-            named.append(f"`{name}`" + (f" (did you mean `{near[0]}`?)" if near else ""))
+            near = nearest(str(name), missing or signature.inputs)
+            named.append(f"`{name}` (did you mean `{near}`?)" if near else f"`{name}`")
         problems.append(f"Extra: {', '.join(named)}.")
     return problems
 
@@ -131,33 +131,35 @@ def rows_to_columns(
     """Returns rows as columns.
 
     Raises:
-      InvalidRequestError: A row has not exactly the signature's inputs, or leaves out an input with a default that
-        another row has; the message names the first few such rows.
+      InvalidRequestError: A row does not have exactly the signature's inputs, or lacks an input with a default that
+        another row has; the message names the first such rows.
     """
     wrong = [(i, problems) for i, row in enumerate(rows) if (problems := name_problems(row, signature))]
     if not wrong and signature.optional:
         given = [name for name in signature.inputs if any(name in row for row in rows)]
         wrong = [
-            (i, [f"Missing: {', '.join(missing)}; an input with a default is left out of all rows or of none."])
+            (i, [f"Missing: {', '.join(missing)}; give an input with a default in all rows or in none."])
             for i, row in enumerate(rows)
             if (missing := [f"`{name}`" for name in given if name not in row])
         ]
     if wrong:
         named = []
-        for i, problems in wrong[:_MOST_ROWS_NAMED]:
+        for i, problems in wrong[:_MAX_ROWS_NAMED]:
             place = where(i) if where is not _index else _index(i).capitalize()
             named.append(f"{place} does not fit model {model}. {' '.join(problems)}")
-        if len(wrong) > _MOST_ROWS_NAMED:
-            named.append(f"Nor do {len(wrong) - _MOST_ROWS_NAMED} rows more.")
+        if len(wrong) > _MAX_ROWS_NAMED:
+            named.append(f"{len(wrong) - _MAX_ROWS_NAMED} more rows do not fit.")
         raise InvalidRequestError(" ".join(named))
     return {name: [row[name] for row in rows] for name in signature.inputs if name in rows[0]}
 
 
 def _to_array(values: Any, spec: TensorSpec, where: Where) -> Array:
     if isinstance(values, np.ma.MaskedArray):
-        raise ValueError('is a masked array. Fill the holes: `.filled(np.nan)` for numbers, `.filled("")` for text.')
+        raise ValueError(
+            'is a masked array. Fill its missing values: `.filled(np.nan)` for numbers, `.filled("")` for text.'
+        )
     try:
-        # As objects, so that NumPy does not turn [1, "a"] into text on its own.
+        # As objects, so that NumPy does not turn [1, "a"] into text.
         array = np.asarray(values, np.object_) if spec.is_text else np.asarray(values)
         return np.asarray(values, np.object_) if array.dtype.kind in "UST" else array
     except ValueError:
@@ -166,7 +168,7 @@ def _to_array(values: Any, spec: TensorSpec, where: Where) -> Array:
 
 
 def _odd_row(values: Any, spec: TensorSpec, where: Where) -> str:
-    """Names the first row that is not as long as the model expects or, where that may be anything, as the first."""
+    """Returns a phrase that names the first row whose length is not the model's or, where any is, the first row's."""
     lengths = [len(value) if isinstance(value, (list, tuple, np.ndarray)) else None for value in values]
     wanted = lengths[0] if spec.shape is None or len(spec.shape) > 1 else None
     if spec.shape is not None and len(spec.shape) > 1 and spec.shape[1] is not None:
@@ -186,7 +188,7 @@ def _to_text(values: Array, where: Where) -> Array:
                 flat[i] = value.encode()
             except UnicodeEncodeError:
                 raise ValueError(
-                    f"holds text that is no Unicode at {_place(values, i, where)}: {shown(repr(value))}."
+                    f"holds text that is not Unicode at {_place(values, i, where)}: {shown(repr(value))}."
                 ) from None
         elif not isinstance(value, bytes):
             hint = ' Write "" for missing text.' if value is None or value != value else ""
@@ -197,7 +199,7 @@ def _to_text(values: Array, where: Where) -> Array:
 
 
 def _to_number(values: Array, spec: TensorSpec, dtype: np.dtype[Any], where: Where) -> Array:
-    """Returns the values in another numeric type, if that changes none of them."""
+    """Returns the values in another numeric type; raises ValueError where that would change one."""
     if values.dtype.kind in "OUST":
         values = _numbers_of_objects(values, spec, where)
     source, target = values.dtype.kind, dtype.kind
@@ -216,7 +218,7 @@ def _to_number(values: Array, spec: TensorSpec, dtype: np.dtype[Any], where: Whe
         limits = np.iinfo(dtype)
         fits = (values >= limits.min) & (values <= limits.max)
         if source == "f":
-            # From 2^53 on a float64 may stand for another whole number than the one that was meant.
+            # From 2^53 on, float64 rounds whole numbers.
             fits &= (np.abs(values) < _EXACT_FLOATS) & (values == np.floor(values))
         if fits.all():
             return values.astype(dtype)
@@ -246,5 +248,5 @@ def _received(values: Array, position: int, where: Where, expected: str) -> str:
 
 
 def _place(values: Array, position: int, where: Where) -> str:
-    """Names the row in which the flat `position` of `values` lies."""
+    """Returns the name of the row that holds the flat `position` of `values`."""
     return where(position // max(1, values.size // len(values))) if values.shape else "its only value"

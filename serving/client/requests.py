@@ -1,7 +1,7 @@
-"""PredictRequests as bytes, put together around the arrays' own memory.
+"""Writes PredictRequests as bytes, without building a protobuf message.
 
-To fill a message and serialize it would copy large arrays three times; this copies them once. For one row it is the
-faster way too: all that stands around the values depends on names, types and shapes, and is remembered.
+A message would copy large arrays three times when it is filled and serialized; this copies them once. It is faster for
+one row too: the bytes around the values depend only on names, types and shapes, and are remembered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from crossnet.serving.protocol.varint import varint
 
 
 def _tag(message: Any, field: str) -> bytes:
-    """Returns what stands before a length-delimited field on the wire."""
+    """Returns the bytes before the length of a length-delimited field."""
     return varint(message.DESCRIPTOR.fields_by_name[field].number << 3 | 2)
 
 
@@ -28,8 +28,8 @@ _INPUTS = _tag(messages.PredictRequest, "inputs")
 _KEY = b"\x0a"  # field 1 of an entry of a map
 _VALUE = b"\x12"  # field 2
 
-_MOST_FRAMES = 256
-_MOST_FRAMED_BYTES = 2**16  # of one request; from there on the copies cost more than what a frame saves
+_MAX_TEMPLATES = 256
+_MAX_TEMPLATE_BYTES = 2**16  # of a request's values; above this, copying them costs more than a template saves
 
 
 def predict_request(model_spec: bytes, arrays: Mapping[str, Array]) -> bytes:
@@ -51,58 +51,58 @@ def predict_request(model_spec: bytes, arrays: Mapping[str, Array]) -> bytes:
     return b"".join(pieces)
 
 
-class Frames:
-    """Requests that differ from earlier ones in their values only, filled in without another check.
+class RequestTemplates:
+    """Fills in requests that differ from earlier ones only in their values, without checking them again.
 
-    Arrays with the names, types and shapes of arrays that passed the checks as they were pass them as they are. So this
-    holds for one version of a model. For any number of threads.
+    Arrays that passed the checks unchanged show that all arrays of these names, types and shapes pass them. That is
+    true for one version of a model, so each version has its own templates. Safe to share between threads.
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Any, ...], tuple[tuple[bytes, str], ...]] = {}
+        self._templates: dict[tuple[Any, ...], tuple[tuple[bytes, str], ...]] = {}
 
     def fill(self, signature: str, inputs: Any) -> bytes | None:
-        """Returns the serialized PredictRequest of some inputs; None where none like it was learned.
+        """Returns the serialized PredictRequest of some inputs; None where there is no template for it.
 
         Args:
           signature: The name of the signature.
-          inputs: As a client gets them.
+          inputs: As the caller of the client gave them.
         """
-        key = _frame_key(signature, inputs)
-        frame = self._known.get(key) if key else None
-        if frame is None:
+        key = _template_key(signature, inputs)
+        template = self._templates.get(key) if key else None
+        if template is None:
             return None
         pieces = []
-        for head, name in frame:
+        for head, name in template:
             pieces.append(head)
             pieces.append(inputs[name].tobytes())
         return b"".join(pieces)
 
-    def learn(self, signature: str, inputs: Any, model_spec: bytes, arrays: Mapping[str, Array]) -> None:
-        """Remembers what stands around the values of a request.
+    def remember(self, signature: str, inputs: Any, model_spec: bytes, arrays: Mapping[str, Array]) -> None:
+        """Keeps the template of a request, if its arrays are small numbers that were sent unchanged.
 
         Args:
           signature: The name of the signature.
-          inputs: As a client got them.
+          inputs: As the caller of the client gave them.
           model_spec: A serialized ModelSpec, which names the same signature.
-          arrays: What of the inputs was sent, in one request.
+          arrays: The inputs that were sent in one request.
         """
-        key = _frame_key(signature, inputs)
-        if key is None or not arrays or sum(array.nbytes for array in arrays.values()) > _MOST_FRAMED_BYTES:
+        key = _template_key(signature, inputs)
+        if key is None or not arrays or sum(array.nbytes for array in arrays.values()) > _MAX_TEMPLATE_BYTES:
             return
         if any(array is not inputs[name] or array.dtype.hasobject for name, array in arrays.items()):
             return
-        if len(self._known) >= _MOST_FRAMES:
-            self._known.clear()
-        lead, frame = _lead(model_spec), []
+        if len(self._templates) >= _MAX_TEMPLATES:
+            self._templates.clear()
+        lead, template = _lead(model_spec), []
         for name, array in arrays.items():
-            frame.append((lead + _numbers_entry(name, array.dtype.char, array.shape), name))
+            template.append((lead + _numbers_entry(name, array.dtype.char, array.shape), name))
             lead = b""
-        self._known[key] = tuple(frame)
+        self._templates[key] = tuple(template)
 
 
-def _frame_key(signature: str, inputs: Any) -> tuple[Any, ...] | None:
-    """Returns all that a request depends on but the values; None for what is no mapping from names to arrays."""
+def _template_key(signature: str, inputs: Any) -> tuple[Any, ...] | None:
+    """Returns everything that a request depends on except the values; None unless `inputs` is a dict of arrays."""
     if type(inputs) is not dict:
         return None
     key: list[Any] = [signature, *inputs]

@@ -1,4 +1,4 @@
-"""Calls TensorFlow Serving with blocking calls; needs grpc, protobuf and numpy alone."""
+"""Calls TensorFlow Serving with blocking calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PredictionClient(BaseClient):
             self._channel = grpc.insecure_channel(self.target, self._options)
         else:
             self._channel = grpc.secure_channel(self.target, self._credentials, self._options)
-        # Without serializers gRPC takes and gives bytes.
+        # Without serializers gRPC takes and returns bytes.
         self._methods = {name: self._channel.unary_unary(path) for name, path in METHODS.items()}
 
     def predict(
@@ -39,7 +39,7 @@ class PredictionClient(BaseClient):
           inputs: A mapping from feature name to its values, one per row; or a list of rows, each a mapping from name
             to value; or, where the signature has one input, its values alone. Values are arrays or lists.
           signature_name: One of the model's signatures.
-          timeout_seconds: Deadline of this call as a whole; None takes the client's.
+          timeout_seconds: Deadline of this call, including retries; None takes the client's.
 
         Raises:
           InvalidRequestError: The inputs do not fit the signature; all mistakes are listed.
@@ -56,15 +56,15 @@ class PredictionClient(BaseClient):
         return self._run(self._exchange.status(timeout_seconds))
 
     def wait_ready(self, timeout_seconds: float | None = None) -> None:
-        """Waits until the model is AVAILABLE, which says more than a port that answers.
+        """Waits until the model is AVAILABLE; a port that answers does not show that it is.
 
         Raises:
-          DeadlineError: It was not in time; the message tells a server that is not there from a model that is not.
+          DeadlineError: It was not available in time; the message says whether the server or the model was missing.
         """
         self._run(self._exchange.wait_ready(timeout_seconds))
 
     def close(self) -> None:
-        """Closes the channel; calls under way end with CancelledError."""
+        """Closes the channel; calls that still run end with CancelledError."""
         self._closed = True
         self._channel.close()
 

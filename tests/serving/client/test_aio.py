@@ -160,5 +160,7 @@ def test_aio_client_belongs_to_one_event_loop():
     with FakeServer(XS).running() as target:
         client = AsyncPredictionClient(target)
         asyncio.run(client.predict(ONE))
-        with pytest.raises(ValueError, match="belongs to the event loop of its first call. Make another for this loop"):
+        with pytest.raises(
+            ValueError, match="belongs to the event loop of its first call. Make a new client for this loop"
+        ):
             asyncio.run(client.predict(ONE))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from crossnet.serving.client.answers import Answers, Prediction, Timings, VersionStatus, parse, read_status
+from crossnet.serving.client.answers import AnswerReader, Prediction, Timings, VersionStatus, parse, read_status
 from crossnet.serving.protocol import messages
 from crossnet.serving.status import ServerError
 
@@ -41,14 +41,14 @@ def test_read_status_names_states_and_errors():
 def test_outputs_come_in_the_order_of_their_names_parsed_or_by_layout():
     values = {name: np.ones(2, np.float32) for name in "bdacfe"}
     message = answer(**values)
-    answers = Answers()
+    answers = AnswerReader()
     orders = [list(answers.read(message)[0]) for _ in range(20)]
     assert answers._layouts.find(message) is not None
     assert orders == [sorted(values)] * 20
 
 
 def test_parse_tells_bytes_that_are_no_message():
-    with pytest.raises(ServerError, match=r"no readable PredictResponse \(1 bytes\)"):
+    with pytest.raises(ServerError, match=r"answer of 1 bytes is not a PredictResponse. Check that"):
         parse(messages.PredictResponse, b"\xff")
 
 
@@ -74,7 +74,7 @@ FLOATS = hnp.arrays(np.float32, hnp.array_shapes(min_dims=0, max_dims=2, min_sid
 @settings(deadline=None)
 @given(outputs=st.dictionaries(st.text(min_size=1, max_size=8), FLOATS, min_size=1, max_size=3), data=st.data())
 def test_repeated_answers_are_read_as_the_first_one_is(outputs, data):
-    answers = Answers()
+    answers = AnswerReader()
     for _ in range(4):
         content = data.draw(st.booleans())
         drawn = {name: data.draw(hnp.arrays(np.float32, array.shape)) for name, array in outputs.items()}
@@ -89,7 +89,7 @@ def test_repeated_answers_are_read_as_the_first_one_is(outputs, data):
 
 def test_answer_of_another_version_is_never_taken_for_a_known_one(monkeypatch):
     values = np.float32([1.5, 2.5])
-    answers, parsed = Answers(), []
+    answers, parsed = AnswerReader(), []
     monkeypatch.setattr("crossnet.serving.client.answers.parse", lambda *given: parsed.append(1) or parse(*given))
     for version in (3, 3, 4, 4, 3):
         found, origin = answers.read(answer(version, prediction=values))

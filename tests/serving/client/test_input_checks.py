@@ -89,9 +89,9 @@ WRONG = {
     ),
     "a masked array": (
         {**GOOD, "miles": np.ma.masked_array([1.0, 2.0], [True, False])},
-        "`miles` is a masked array. Fill the holes: `.filled(np.nan)` for numbers",
+        "`miles` is a masked array. Fill its missing values: `.filled(np.nan)` for numbers",
     ),
-    "half a surrogate pair": ({**GOOD, "zone": ["a", "\ud800"]}, "`zone` holds text that is no Unicode at row 1"),
+    "half a surrogate pair": ({**GOOD, "zone": ["a", "\ud800"]}, "`zone` holds text that is not Unicode at row 1"),
     "an array for several inputs": (
         np.zeros((2, 3)),
         "given by name, as a mapping or a list of rows. Received ndarray; expected `age`: int64 [rows], "
@@ -142,7 +142,7 @@ def test_all_mistakes_are_told_at_once():
 
 
 def test_only_the_first_rows_that_do_not_fit_are_named():
-    with pytest.raises(InvalidRequestError, match=r"Row 4 does not fit .* Nor do 15 rows more\.$") as caught:
+    with pytest.raises(InvalidRequestError, match=r"Row 4 does not fit .* 15 more rows do not fit\.$") as caught:
         fit_inputs([{"age": 1}] * 20, RIDES, TITLE)
     assert "Row 5" not in str(caught.value)
 
@@ -188,7 +188,7 @@ def test_an_input_with_a_default_is_in_all_rows_or_in_none(order):
     signature = Signature("s", "", RIDES.inputs, OUTPUTS, optional=frozenset({"zone", "age"}))
     rows = [{"miles": 1.0}, {"miles": 2.0, "age": 3}][::order]
     row = "Row 0" if order == 1 else "Row 1"
-    sentence = f"{row} does not fit .*Missing: `age`; an input with a default is left out of all rows or of none."
+    sentence = f"{row} does not fit .*Missing: `age`; give an input with a default in all rows or in none."
     with pytest.raises(InvalidRequestError, match=sentence):
         fit_inputs(rows, signature, TITLE)
 
@@ -231,7 +231,7 @@ def test_nan_stays_nan():
         (np.array([2**63], np.uint64), INT64, f"holds {2**63} at row 0"),
         (np.array([1, 0]), BOOL, "holds int64; expected bool"),
         (np.array([1j]), FLOAT, "holds complex128; expected float32"),
-        ([1.0], 14, "is of type DT_BFLOAT16 in the model, which NumPy does not know"),
+        ([1.0], 14, "is of type DT_BFLOAT16 in the model, which NumPy does not have"),
         ([[1.0, 2.0], [3.0, "x"]], FLOAT, "holds 'x' at row 1; expected float32"),
     ],
 )

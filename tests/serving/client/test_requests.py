@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crossnet.serving.client import requests
-from crossnet.serving.client.requests import Frames, predict_request
+from crossnet.serving.client.requests import RequestTemplates, predict_request
 from crossnet.serving.protocol import messages
 
 ARRAYS = hnp.arrays(st.sampled_from([np.float32, np.int64]), hnp.array_shapes(max_dims=2, min_side=0, max_side=40))
@@ -41,14 +41,14 @@ SPEC = messages.ModelSpec(name="rides", signature_name="serving_default").Serial
 @settings(deadline=None)
 @given(arrays=st.dictionaries(st.text(max_size=20), ARRAYS, min_size=1, max_size=3), data=st.data())
 def test_filled_frame_is_the_request_that_would_be_written(arrays, data):
-    frames = Frames()
-    assert frames.fill("serving_default", arrays) is None
+    templates = RequestTemplates()
+    assert templates.fill("serving_default", arrays) is None
     signature_order = dict(sorted(arrays.items()))
-    frames.learn("serving_default", arrays, SPEC, signature_order)
+    templates.remember("serving_default", arrays, SPEC, signature_order)
     others = {name: data.draw(hnp.arrays(array.dtype, array.shape)) for name, array in arrays.items()}
-    assert frames.fill("serving_default", others) == predict_request(SPEC, dict(sorted(others.items())))
+    assert templates.fill("serving_default", others) == predict_request(SPEC, dict(sorted(others.items())))
     turned = {name: np.asfortranarray(array) for name, array in others.items()}
-    assert frames.fill("serving_default", turned) == frames.fill("serving_default", others)
+    assert templates.fill("serving_default", turned) == templates.fill("serving_default", others)
 
 
 X = np.zeros((2, 3), np.float32)
@@ -77,16 +77,16 @@ class Mapping(dict):
     ],
 )
 def test_frame_is_not_filled_with_anything_else(inputs):
-    frames = Frames()
-    frames.learn("serving_default", {"x": X}, SPEC, {"x": X})
-    assert frames.fill("serving_default", {"x": X}) is not None
-    assert frames.fill("other", {"x": X}) is None
-    assert frames.fill("serving_default", inputs) is None
+    templates = RequestTemplates()
+    templates.remember("serving_default", {"x": X}, SPEC, {"x": X})
+    assert templates.fill("serving_default", {"x": X}) is not None
+    assert templates.fill("other", {"x": X}) is None
+    assert templates.fill("serving_default", inputs) is None
 
 
 def test_frame_is_learned_only_of_numbers_that_were_sent_as_given(monkeypatch):
     text = np.array([b"north"], np.object_)
-    large = np.zeros(requests._MOST_FRAMED_BYTES // 4 + 1, np.float32)
+    large = np.zeros(requests._MAX_TEMPLATE_BYTES // 4 + 1, np.float32)
     for inputs, arrays in (
         ({"x": X.astype(np.float64)}, {"x": X}),
         ({"zone": text}, {"zone": text}),
@@ -94,13 +94,13 @@ def test_frame_is_learned_only_of_numbers_that_were_sent_as_given(monkeypatch):
         ({"x": large}, {"x": large}),
         ({}, {}),
     ):
-        frames = Frames()
-        frames.learn("serving_default", inputs, SPEC, arrays)
-        assert frames.fill("serving_default", inputs) is None
-    monkeypatch.setattr(requests, "_MOST_FRAMES", 3)
-    frames = Frames()
+        templates = RequestTemplates()
+        templates.remember("serving_default", inputs, SPEC, arrays)
+        assert templates.fill("serving_default", inputs) is None
+    monkeypatch.setattr(requests, "_MAX_TEMPLATES", 3)
+    templates = RequestTemplates()
     for rows in range(1, 9):
         inputs = {"x": np.zeros(rows, np.float32)}
-        frames.learn("serving_default", inputs, SPEC, inputs)
-        assert frames.fill("serving_default", inputs) is not None
-    assert len(frames._known) <= 3
+        templates.remember("serving_default", inputs, SPEC, inputs)
+        assert templates.fill("serving_default", inputs) is not None
+    assert len(templates._templates) <= 3

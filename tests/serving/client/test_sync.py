@@ -104,7 +104,7 @@ def test_deadline_may_be_switched_off(client):
 
 def test_closed_client_says_so(client):
     client.close()
-    with pytest.raises(ValueError, match="is closed. Make another."):
+    with pytest.raises(ValueError, match="is closed. Make a new client."):
         client.predict(ONE)
 
 
