@@ -5,6 +5,7 @@ Also the memory that they take as rows grow.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from crossnet.components.features import Feature
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.records.encoder import encode_examples, slices
+from crossnet.components.records.parser import parse_example
+from crossnet.components.records.tfrecord import read_records
 from crossnet.components.sources.formula import article_rows
 
 ROWS = 1_000_000
@@ -172,6 +175,27 @@ def _reading(folder: Path) -> Iterator[Row]:
         0.9,
         "TFRecordDataset.batch(10_000).map(parse_example)",
     )
+    yield _compare(
+        "read and parse, holes, integers and text, record by record",
+        _rate(lambda: ours(mixed, features), mixed.counts["train"]),
+        _rate(lambda: _one_by_one(mixed), LOOP_ROWS),
+        ">= 10",
+        10,
+        "records.parser, record by record",
+    )
+
+
+def _one_by_one(examples: Examples) -> None:
+    """Reads the first records with the parser that the mixed reader uses for records written in an unusual way."""
+    (path,) = examples.shards("train")
+    chunks = read_records(path, examples.compression)
+    records = (
+        data[start : start + size]
+        for data, offsets, lengths, _ in chunks
+        for start, size in zip(offsets.tolist(), lengths.tolist(), strict=True)
+    )
+    for record in itertools.islice(records, LOOP_ROWS):
+        parse_example(record)
 
 
 _CHILD = r"""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
-from crossnet.components.records.mixed_reader import walk_columns
+from crossnet.components.records.mixed_reader import read_mixed_records
 from crossnet.components.records.tfrecord import check_frames, check_header, read_chunks, split_frames, truncated
 from crossnet.components.records.uniform_reader import Column, Layout, find_layout
 from crossnet.components.records.wire_format import record_order
@@ -76,7 +76,7 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
     Args:
       compression: "" or "GZIP".
       types: Type by name of the columns.
-      strict: As in `walk_columns`.
+      strict: As in `read_mixed_records`.
 
     Raises:
       DataError: The file is truncated or damaged, or a record is no tf.train.Example.
@@ -102,7 +102,7 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
         if len(offsets):
             layout = None  # the file has other records too
             check_frames(path, rest, offsets, lengths, record)
-            yield walk_columns(rest, offsets, lengths, types, path=path, first_record=record, strict=strict)
+            yield read_mixed_records(rest, offsets, lengths, types, path=path, first_record=record, strict=strict)
             record += len(offsets)
             rest = rest[position:]
         if len(rest) >= HEADER_BYTES:  # a long record: read on without looking again

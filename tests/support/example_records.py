@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crossnet.components.records.mixed_reader import walk_columns
+from crossnet.components.records.mixed_reader import read_mixed_records
 from crossnet.components.records.tfrecord import split_frames
 from crossnet.components.records.wire_format import tagged
 from crossnet.serving.protocol.tfrecord import write_frame
@@ -16,10 +16,11 @@ def feature(name: bytes, kind: int, content: bytes) -> bytes:
     return tagged(0x0A, tagged(0x0A, name) + tagged(0x12, tagged(kind, content)))
 
 
-def walk(records: list[bytes], types: dict[str, str], strict: bool = False) -> dict[str, list[object]]:
+def read_rows(records: list[bytes], types: dict[str, str], strict: bool = False) -> dict[str, list[object]]:
+    """Returns the values by column and row, as `read_mixed_records` reads them from file `p`, from record 10 on."""
     data = b"".join(map(write_frame, records))
     offsets, lengths, _ = split_frames(data)
-    columns = walk_columns(data, offsets, lengths, types, path=Path("p"), first_record=10, strict=strict)
+    columns = read_mixed_records(data, offsets, lengths, types, path=Path("p"), first_record=10, strict=strict)
     result: dict[str, list[object]] = {}
     for name, column in columns.items():
         ends = np.ones(len(records), int) if column.lengths is None else column.lengths

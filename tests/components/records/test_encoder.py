@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crossnet.components.records.encoder import encode_examples, slices
-from crossnet.components.records.mixed_reader import walk_columns
+from crossnet.components.records.mixed_reader import read_mixed_records
 from crossnet.components.records.tfrecord import check_frames, split_frames
 from crossnet.components.records.wire_format import record_order
 
@@ -64,7 +64,7 @@ def tensorflow_bytes(batch: pa.RecordBatch, path: Path) -> bytes:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches())
-def test_encode_examples_writes_tensorflows_bytes_and_walk_columns_reads_them(
+def test_encode_examples_writes_tensorflows_bytes_and_read_mixed_records_reads_them(
     tmp_path: Path, batch: pa.RecordBatch
 ) -> None:
     data = bytes(encode_examples(batch).data)
@@ -75,7 +75,7 @@ def test_encode_examples_writes_tensorflows_bytes_and_walk_columns_reads_them(
     assert stop == len(data)
     check_frames(tmp_path, data, offsets, lengths, 0)
     types = {field.name: kind_of(field) for field in sorted(batch.schema, key=lambda field: record_order(field.name))}
-    columns = walk_columns(data, offsets, lengths, types, path=tmp_path, first_record=0)
+    columns = read_mixed_records(data, offsets, lengths, types, path=tmp_path, first_record=0)
     for name, column in columns.items():
         expected = [[] if v is None else v if isinstance(v, list) else [v] for v in batch.column(name).to_pylist()]
         sizes = column.lengths

@@ -1,4 +1,4 @@
-"""Records written in every way that protobuf allows, read by the parser and by the walk."""
+"""Records written in every way that protobuf allows, read by the parser and among others by the mixed reader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crossnet.components.errors import DataError
 from crossnet.components.records.parser import MalformedExampleError, parse_example
 from crossnet.components.records.wire_format import tagged
 from crossnet.serving.protocol.varint import varint
-from support.example_records import feature, walk
+from support.example_records import feature, read_rows
 
 FLOATS = tagged(0x0A, struct.pack("<2f", 1.5, 2.5))
 UNPACKED = b"\x0d" + struct.pack("<f", 1.5) + b"\x0d" + struct.pack("<f", 2.5)
@@ -55,7 +55,7 @@ def test_odd_records_are_read_as_tensorflow_reads_them(record: bytes, expected: 
     parsed = {name: feature.values for name, feature in parse_example(record).items() if feature.values}
     assert parsed == expected
     plain = tagged(0x0A, feature(b"a", 0x12, tagged(0x0A, struct.pack("<f", 9.0))))
-    rows = walk([plain, record, plain], {"a": "FLOAT", "i": "INT", "t": "BYTES"})
+    rows = read_rows([plain, record, plain], {"a": "FLOAT", "i": "INT", "t": "BYTES"})
     assert rows["a"] == [[9.0], expected.get("a", []), [9.0]]
     assert rows["i"] == [[], expected.get("i", []), []]
     assert rows["t"] == [[], expected.get("t", []), []]
@@ -69,9 +69,9 @@ def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
         try:
             expected = {name: f for name, f in parse_example(broken).items() if name in ("a", "i") and f.values}
         except MalformedExampleError:
-            with pytest.raises(DataError, match="p` record 10 is no tf.train.Example: "):
-                walk([broken], {"a": "FLOAT", "i": "INT"})
+            with pytest.raises(DataError, match="p` record 10 is not a tf.train.Example: "):
+                read_rows([broken], {"a": "FLOAT", "i": "INT"})
             continue
         if all(f.kind == {"a": "FLOAT", "i": "INT"}[name] for name, f in expected.items()):
-            rows = walk([broken], {"a": "FLOAT", "i": "INT"})
+            rows = read_rows([broken], {"a": "FLOAT", "i": "INT"})
             assert rows == {name: [expected[name].values if name in expected else []] for name in ("a", "i")}
