@@ -1,7 +1,7 @@
-"""ExampleGen: rows of any source become TFRecord shards of tf.train.Example, split into train and eval.
+"""Runs ExampleGen: writes a source's rows as TFRecord shards, by split.
 
-Rows stream through: a batch is read, told apart and written before the next is read. Parts of the source are read by
-several processes where that is asked for; the result is the same.
+Rows of any source become tf.train.Example records in train and eval. Each batch is read, split and written before the
+next is read. Several processes can read parts of the source (`num_workers`); the result is the same.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from crossnet.components.sources.time_split import BadTimeError, newest_cut, tim
 
 @dataclass
 class _Part:
-    """What one process made of its units: records by split, and where rows went."""
+    """The records that one process wrote of its units, by split, and the log of their rows."""
 
     spools: dict[str, Spool]
     log: RowLog
@@ -47,8 +47,8 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams) -> Examples
       Examples with counts by split.
 
     Raises:
-      DataError: The source cannot be read as it stands, or has no rows.
-      SettingsError: A setting names a column that is not there.
+      DataError: The source cannot be read, or has no rows.
+      SettingsError: A setting names a column that does not exist.
     """
     files = input_files(params)
     source = plan_source(files, params)
@@ -78,14 +78,17 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         total = sum(rows.values())
         if not total:
             where = ", ".join(f"`{path.name}`" for path in source.files[:3])
-            raise DataError(f"There are no rows in {where}, only a header or nothing. Expected at least two rows.")
+            raise DataError(
+                f"There are no rows in {where}, only a header or nothing. Expected at least two rows. Name files with "
+                "rows in `example_gen.input`."
+            )
         first = dict.fromkeys(SPLITS, 0)
         if splitter.by_order:
             rows["eval"] = num_eval_rows(total, params.eval_fraction)
             rows["train"] = first["eval"] = total - rows["eval"]
             spools["eval"] = spools["train"]
         compression = "GZIP" if params.compression == "gzip" else ""
-        for split in reversed(SPLITS):  # train last: it may use its spool up
+        for split in reversed(SPLITS):  # train last: writing it may consume its spool
             write_shards(
                 output_dir,
                 split,
@@ -139,7 +142,7 @@ def _parsed_time(text: str) -> float:
 
 
 def _checked_times(source: Source, unit: int) -> Iterator[pa.Array]:
-    """Yields the split column of a unit, after a look whether all of it are times."""
+    """Yields the split column of a unit, after checking that all values are times."""
     row = 0
     for key in source.read_keys(unit):
         try:
@@ -183,7 +186,7 @@ def _executor(num_jobs: int, params: ExampleGenParams) -> Iterator[Executor | No
 def _read_part(source: Source, splitter: Splitter, first: int, last: int, path: Path) -> _Part:
     """Writes the rows of some units to one spool per split."""
     log = RowLog(first, last)
-    with SpoolWriter(path.with_suffix(".train")) as train, SpoolWriter(path.with_suffix(".eval")) as held:
+    with SpoolWriter(path.with_suffix(".train")) as train, SpoolWriter(path.with_suffix(".eval")) as evaluation:
         for batch in source.read(first, last):
             try:
                 mask = splitter.is_eval(batch)
@@ -194,5 +197,5 @@ def _read_part(source: Source, splitter: Splitter, first: int, last: int, path: 
                 train.write(batch.rows)
                 continue
             train.write(batch.rows.filter(pa.array(~mask)))
-            held.write(batch.rows.filter(pa.array(mask)))
-    return _Part({"train": train.spool, "eval": held.spool}, log)
+            evaluation.write(batch.rows.filter(pa.array(mask)))
+    return _Part({"train": train.spool, "eval": evaluation.spool}, log)

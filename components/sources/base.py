@@ -1,7 +1,7 @@
-"""Declares what every source of rows has: named columns, and batches of rows.
+"""Declares what every source of rows has: columns and batches.
 
-A source is read in units (files, or blocks of synthetic rows), each by any process; the order of rows is the order of
-units and of rows in them.
+A source consists of units (files, or blocks of synthetic rows); any process may read any unit. The order of rows is
+the order of the units, and of the rows in each.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class SourceColumn(NamedTuple):
     """A column that is written.
 
     Attributes:
-      name: As a signature takes it, `[A-Za-z_][A-Za-z0-9_]*`.
-      source_name: As the source has it.
+      name: The feature's name, which a signature accepts: `[A-Za-z_][A-Za-z0-9_]*`.
+      source_name: The name in the source.
       type: "FLOAT", "INT" or "BYTES".
     """
 
@@ -33,11 +33,11 @@ class SourceColumn(NamedTuple):
 
 
 class SourceBatch(NamedTuple):
-    """Rows that stand together in one unit.
+    """Consecutive rows of one unit.
 
     Attributes:
       rows: The columns that are written, by `SourceColumn.name`: float32, int64, binary, or lists of these.
-      key: The split column as the source has it (text of a CSV cell), or None where none is wanted.
+      key: The split column as in the source (text of a CSV cell), or None where the split does not need one.
       unit: The number of the unit.
       first_row: The number of the first row in its unit, from 0.
     """
@@ -70,7 +70,7 @@ class Source(Protocol):
         """Yields the split column of a unit alone, in batches: numbers, or text in bytes."""
 
     def place(self, unit: int, row: int) -> str:
-        """Returns where a row stands, for people, such as "rides.csv:871"."""
+        """Returns the place of a row for messages, such as "rides.csv:871"."""
 
 
 def file_label(path: Path, files: Sequence[Path]) -> str:
@@ -91,10 +91,10 @@ class RetypedError(Exception):
 
 
 class NamedColumns(NamedTuple):
-    """The columns of a source as the settings want them.
+    """The columns of a source, named and used as the settings say.
 
     Attributes:
-      names: Feature's name by source name, for every column that is written.
+      names: The feature's name by source name, for every column that is written.
       label: Source name of the label.
       numeric, text: Source names of columns that are forced to a type.
       key: Source name of the split column, or "".
@@ -114,8 +114,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
       where: The header's place for messages, such as "rides.csv:1".
 
     Raises:
-      DataError: Two columns have one name, or the label is not there.
-      SettingsError: A setting names columns that are not there; all are listed.
+      DataError: Two columns have the same name, or the label is missing.
+      SettingsError: Settings name columns that do not exist; all of them are listed.
     """
     names = feature_names(header)
     if problem := repeated_headers(header, f"`{where}`") or shared_names(header, names, f"`{where}`"):
@@ -127,7 +127,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         for name in names:
             if name not in spelling:
                 near = did_you_mean(name, spelling)
-                problems.append(f"`example_gen.{setting}` names `{name}`, which is not there.{near}")
+                problems.append(f"`example_gen.{setting}` names `{name}`, which is not a column.{near}")
         return frozenset(spelling[name] for name in names if name in spelling)
 
     exclude, numeric, text = (resolve(n, getattr(params, n)) for n in ("exclude", "numeric", "text"))

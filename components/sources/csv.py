@@ -1,7 +1,8 @@
-"""CSV files as a source: any header, numeric and text columns, empty cells; in constant memory.
+"""Reads CSV files as a source, in constant memory.
 
-Arrow converts cells while it parses. What it does not take (a cell of another kind, a misshapen row) is looked at
-again, cell by cell, from there on, which either reads it or names its line.
+Any header is allowed; columns are numbers or text, cells may be empty. Arrow converts cells while it parses. Where it
+fails (a cell of another kind, a misshapen row), the rest of the file is read again as text and converted cell by cell,
+which either succeeds or names the line.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class CsvSource:
     Attributes:
       files: In the order in which they are read.
       widths: Columns in each file.
-      quoted: Whether a file may hold quotes; without them Arrow is quicker.
+      quoted: Whether each file may contain quotes; Arrow reads faster without them.
       named: The columns by use.
       kinds: How each column's cells are read, by source name.
     """
@@ -178,7 +179,7 @@ class CsvSource:
             first += size
 
     def read_cells(self, unit: int) -> Iterator[dict[str, pa.Array]]:
-        """Yields the cells of every column in use, as they stand, null where empty.
+        """Yields the cells of every column in use as bytes, null where empty.
 
         Raises:
           DataError: A row is misshapen.
@@ -199,7 +200,7 @@ class CsvSource:
             raise self._unreadable(unit, error) from None
 
     def _unreadable(self, unit: int, error: OSError) -> DataError:
-        return DataError(f"`{self.files[unit]}` cannot be read: {error}. Make the file again.")
+        return DataError(f"`{self.files[unit]}` cannot be read: {error}. Write the file again.")
 
     def _convert_all(self, cells: dict[str, pa.Array], unit: int, first_row: int) -> dict[str, pa.Array]:
         arrays: dict[str, pa.Array] = {}
@@ -220,11 +221,8 @@ class CsvSource:
             raise RetypedError(replace(self, kinds={**self.kinds, source: "FLOAT"})) from None
         except BadCellError as error:
             cell = error.cell.decode("utf-8", "backslashreplace")
-            remedy = (
-                "."
-                if source == self.named.label
-                else (", or name the column in `example_gen.text` or `example_gen.exclude`.")
-            )
+            is_label = source == self.named.label
+            remedy = "." if is_label else ", or name the column in `example_gen.text` or `example_gen.exclude`."
             raise DataError(
                 f"{self.place(unit, first_row + error.row)}: `{source}` is "
                 f"'{cell if len(cell) <= 60 else cell[:57] + '...'}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
@@ -239,13 +237,14 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
 
     Raises:
       DataError: A file is missing, empty or misshapen, or headers differ.
-      SettingsError: A setting names a column that is not there.
+      SettingsError: A setting names a column that does not exist.
     """
     headers = [read_header(path) for path in files]
     for path, header in zip(files, headers, strict=True):
         if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
             raise DataError(
-                f"`{path.name}:1` is one column, `{header[0]}`. Expected commas between cells: write it with commas."
+                f"`{path.name}:1` has one column, `{header[0]}`. Expected commas between cells. "
+                "Write the file with commas."
             )
     named = name_columns(headers[0], params, f"{files[0].name}:1")
     for path, header in zip(files, headers, strict=True):
@@ -284,7 +283,7 @@ def _classify(source: CsvSource) -> dict[str, str]:
 
 
 def _may_have_quotes(path: Path) -> bool:
-    """Returns whether a file holds a quote; a compressed one may."""
+    """Returns whether a file contains a quote; a compressed file counts as one that may."""
     if path.suffix in (".gz", ".bz2", ".zst", ".lz4"):
         return True
     with path.open("rb") as stream:

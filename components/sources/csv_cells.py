@@ -1,8 +1,8 @@
-"""Tells the kind of a CSV column, and converts its cells where Arrow's CSV reader cannot.
+"""Finds the kind of a CSV column and converts its cells.
 
-The rules for single cells are those of `crossnet.serving.protocol.cell_values`, which `predict` uses too; here they are
-applied to whole columns, by Arrow wherever that gives the same. `nan` and `inf` are numbers; whether they may be in the
-data is decided by ExampleValidator.
+The rules for single cells are those of `crossnet.serving.protocol.cell_values`, which `predict` uses too. Here they are
+applied to whole columns, by Arrow wherever its result is the same. `nan` and `inf` are numbers; ExampleValidator
+decides whether the data may contain them.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _PLAIN_NUMBER = r"^\s*-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 
 
 class BadCellError(Exception):
-    """A cell that its column's kind does not allow.
+    """A cell does not convert to its column's kind.
 
     Attributes:
-      row: Its place in the array.
+      row: Its index in the array.
       cell: Its bytes.
     """
 
@@ -67,9 +67,11 @@ def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
 
     Args:
       array: Its first non-empty cells (binary).
-      numeric: Whether the column is forced to be a number. Without cells it is text otherwise.
+      numeric: Whether the column is forced to be a number. A column without cells is text unless it is forced.
     """
-    if len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py():  # no need to look at each
+    if (
+        len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py()
+    ):  # most columns are decided here, by Arrow
         return "INT" if pc.all(pc.match_substring_regex(array, _PLAIN_INTEGER)).as_py() else "FLOAT"
     cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
     are_truths = bool(cells) and all(read_truth(cell) is not None for cell in cells)
@@ -120,7 +122,7 @@ def convert_cells(cells: pa.Array, kind: str) -> pa.Array:
     if kind == "INT":
         _each(cells, read_number)
         raise NotWholeError
-    if kind == "FLOAT":  # too large ones become infinite, as Arrow reads them
+    if kind == "FLOAT":  # numbers beyond float32 become infinite, as in Arrow
         return pa.array(_each(cells, read_number), pa.float64()).cast(pa.float32(), safe=False)
     if kind == "BOOL":
         return pa.array(_each(cells, read_truth), pa.bool_())
@@ -129,10 +131,10 @@ def convert_cells(cells: pa.Array, kind: str) -> pa.Array:
 
 
 def _each(cells: pa.Array, read: Callable[[str], Any]) -> list[Any]:
-    """Returns what `read` makes of each cell, None where it is missing.
+    """Returns the value that `read` returns for each cell, None where the cell is empty.
 
     Raises:
-      BadCellError: The first cell of which `read` makes None.
+      BadCellError: `read` returned None for this cell, the first such one.
     """
     values = []
     for row, cell in enumerate(cells.to_pylist()):

@@ -1,6 +1,7 @@
-"""Reads a CSV file serially, to say on which physical line something stands. Only done on demand.
+"""Finds the physical line of a row in a CSV file.
 
-Lines count from 1, the header's included; a blank line is no row; a quoted cell may hold line breaks.
+The file is read serially, and only when a message needs the line. Lines count from 1, the header's included; a blank
+line is not a row; a quoted cell may contain line breaks.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def _lifted_field_limit() -> Iterator[None]:
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yields (physical line of its start, cells) of each row, the header first."""
+    """Yields the physical line on which each row starts, and its cells; the header first."""
     with open_bytes(path) as stream, _lifted_field_limit():
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(text)
@@ -55,7 +56,7 @@ def read_header(path: Path) -> list[str]:
     """Returns the header's cells.
 
     Raises:
-      DataError: The file is empty, or not there.
+      DataError: The file is empty or missing.
     """
     if not path.is_file():
         raise DataError(f"`{path}` does not exist. Name an existing file or pattern in `example_gen.input`.")
@@ -65,7 +66,7 @@ def read_header(path: Path) -> list[str]:
                 raise DataError(f"`{path.name}:{line}`, the header, is not UTF-8. Save the file as UTF-8.")
             return cells
     except (OSError, EOFError) as error:
-        raise DataError(f"`{path}` cannot be read: {error}. Make the file again.") from None
+        raise DataError(f"`{path}` cannot be read: {error}. Write the file again.") from None
     raise DataError(f"`{path}` is empty. Expected a header line that names the columns, and rows below it.")
 
 
@@ -78,7 +79,7 @@ def _is_unicode(cell: str) -> bool:
 
 
 def misshapen_row(path: Path, num_columns: int) -> DataError | None:
-    """Returns the error for the first row with more or fewer cells than the header; None where there is none."""
+    """Returns the error for the first row with more or fewer cells than the header, or None."""
     for line, cells in read_rows(path):
         if len(cells) != num_columns:
             how = "short" if len(cells) < num_columns else "long"

@@ -1,4 +1,7 @@
-"""Which files are the input: a path, a glob, or a pattern with {SPAN} and {VERSION} as in TFX."""
+"""Finds the input files: a path, a glob, or a TFX pattern.
+
+A pattern contains {SPAN} and, if wanted, {VERSION}, as in TFX.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def input_files(params: ExampleGenParams) -> list[Path]:
         )
     files = sorted(Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
     if not files:
-        kind = "No file fits" if glob.has_magic(pattern) else "There is no file"
+        kind = "No file matches" if glob.has_magic(pattern) else "There is no file"
         raise DataError(f"{kind} `{pattern}`. Name an existing file or pattern in `example_gen.input`{_near(path)}.")
     return files
 
@@ -66,7 +69,7 @@ def _folder_files(root: str, folder: str) -> list[Path]:
 
 
 def _resolve(params: ExampleGenParams) -> str:
-    """Returns the pattern with its span and version filled in: those asked for, else the newest there are."""
+    """Returns the pattern with its span and version filled in: those that the settings name, else the newest."""
     pattern = params.input_pattern
     found = _matches(pattern)
     for name, asked in (("SPAN", params.span), ("VERSION", params.version)):
@@ -75,16 +78,16 @@ def _resolve(params: ExampleGenParams) -> str:
         numbers = sorted({values[name] for _, values in found})
         if not numbers:
             raise DataError(
-                f"No file fits `{pattern}`. Expected {{SPAN}} and {{VERSION}} to stand for digits; "
-                "check `example_gen.input_pattern`."
+                f"No file matches `{pattern}`. Expected digits where {{SPAN}} and {{VERSION}} are. "
+                "Fix `example_gen.input_pattern`."
             )
         number = numbers[-1] if asked is None else asked
         if number not in numbers:
             shown = ", ".join(map(str, numbers[-10:]))
             raise DataError(
                 f"There is no {name.lower()} {number} for `{pattern}`; there are: {shown}. "
-                f"Data of another {name.lower()} is never read in its place. Set `example_gen.{name.lower()}`, or none "
-                "for the newest."
+                f"Data of another {name.lower()} is never read in its place. Set `example_gen.{name.lower()}` to one "
+                "of these, or leave it out for the newest."
             )
         # A number may be written with leading zeros: take the text of the path.
         text = next(_texts(pattern, path)[name] for path, values in found if values[name] == number)
@@ -105,7 +108,7 @@ def _regex(pattern: str) -> str:
 
 
 def _glob_regex(text: str) -> str:
-    """Returns what `glob` finds for `text`, as a regular expression."""
+    """Returns a regular expression that matches what `glob` finds for `text`."""
     wild = {"*": "[^/]*", "?": "[^/]"}
     parts = re.split(r"(\*|\?|\[[^/\]]+\])", text)
     return "".join(
@@ -119,7 +122,7 @@ def _texts(pattern: str, path: str) -> dict[str, str]:
 
 
 def _matches(pattern: str) -> list[tuple[str, dict[str, int]]]:
-    """Returns the paths that fit, up to the last field's folder or file, and the numbers in each."""
+    """Returns the paths that match, up to the last field's folder or file, and the numbers in each."""
     found = []
     for path in glob.glob(_FIELD.sub("*", pattern)):
         if texts := _texts(pattern, path):

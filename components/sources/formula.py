@@ -1,6 +1,7 @@
-"""Synthetic rows whose truth is known: y = x0² + x0·x1 + x1·x2 + x2².
+"""Makes synthetic rows from a known formula.
 
-Each feature is one of 0, 1/200, ..., 199/200, drawn uniformly; features beyond the third are noise.
+The label is y = x0² + x0·x1 + x1·x2 + x2². Each feature is one of 0, 1/200, ..., 199/200, drawn uniformly; features
+beyond the third are noise.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def sharded_rows(
 ) -> Iterator[pa.RecordBatch]:
     """Yields rows of the sharded recipe, block by block; block `b` depends on the seed and `b` only.
 
-    So any number of processes or machines makes the same rows, more rows leave the earlier ones as they are, and so
-    do more features.
+    So any number of processes or machines makes the same rows, and neither more rows nor more features change the
+    earlier ones.
 
     Args:
       first_block, last_block: The blocks of `BLOCK_ROWS` rows to make, `last_block` not included; None: to the end.

@@ -1,4 +1,7 @@
-"""Parquet files as a source, row group by row group; numbers, text, booleans, times, and lists of these."""
+"""Reads Parquet files as a source, batch by batch.
+
+Columns hold numbers, text, booleans, times, or lists of these.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ class ParquetSource:
         """Yields the rows of some files.
 
         Raises:
-          DataError: A file is no Parquet file, or a value does not fit its column's type.
+          DataError: A file is not a Parquet file, or a value does not fit its column's type.
         """
         names, key = list(self.named.names.values()), self.named.key
         wanted = dict.fromkeys([*self.named.names, *([key] if key else [])])
@@ -92,11 +95,11 @@ class ParquetSource:
 
 
 def plan_parquet(files: Sequence[Path], params: ExampleGenParams) -> ParquetSource:
-    """Returns the source for Parquet files, after a look at their schemas.
+    """Returns the source for Parquet files, after reading their schemas.
 
     Raises:
-      DataError: A file is no Parquet file, schemas differ, or a column is of a type that has no place in a record.
-      SettingsError: A setting names a column that is not there.
+      DataError: A file is not a Parquet file, schemas differ, or a column has a type that a record cannot hold.
+      SettingsError: A setting names a column that does not exist.
     """
     schemas = [_schema(path) for path in files]
     first = schemas[0]
@@ -164,7 +167,7 @@ def key_cells(array: pa.Array) -> pa.Array:
     """Returns a column as text in bytes; null stays null.
 
     Raises:
-      DataError: Its values are lists or other nests.
+      DataError: Its values are lists or otherwise nested.
     """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -197,7 +200,7 @@ def _converts(array: pa.Array, kind: str) -> bool:
 
 
 def _feature_type(arrow_type: Any) -> str | None:
-    """Returns the type in which a column is written, or None where it has no place in a record."""
+    """Returns the type in which a column is written, or None where a record cannot hold it."""
     if is_list(arrow_type) or pa.types.is_fixed_size_list(arrow_type):
         inner = arrow_type.value_type
         return None if is_list(inner) or pa.types.is_fixed_size_list(inner) else _feature_type(inner)

@@ -1,4 +1,4 @@
-"""Which source the settings name."""
+"""Chooses the source that the settings name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from crossnet.components.sources.base import Source
 
 
 def plan_source(files: Sequence[Path], params: ExampleGenParams) -> Source:
-    """Returns the source of rows, after a look at its columns.
+    """Returns the source of rows, after reading its header or schema.
 
     Raises:
-      DataError: The files cannot be read as they stand.
-      SettingsError: A setting names a column that is not there.
+      DataError: The files cannot be read.
+      SettingsError: A setting names a column that does not exist.
     """
-    # Each is imported where it is needed: Parquet's reader, for one, is large.
+    # Imported on demand: Parquet's reader, for example, is large.
     if params.source == "csv":
         from crossnet.components.sources.csv import plan_csv
 

@@ -1,4 +1,6 @@
-"""Where a record comes from: kept at one bit per row, looked up only when a message needs it.
+"""Finds where a record comes from; keeps one bit per row.
+
+The place is looked up only when a message needs it.
 
 File structure:
   rows.bits    whether each row of the source, in order, is eval; absent for `order` and `folders`
@@ -23,7 +25,7 @@ _CHUNK_BYTES = 1 << 16
 
 
 class RowLog:
-    """Notes, while rows are written, how many each unit has and which are eval.
+    """Records, while rows are written, how many each unit has and which of them are eval.
 
     Args:
       first, last: The units.
@@ -35,7 +37,7 @@ class RowLog:
         self.bits = BitString()
 
     def add(self, unit: int, is_eval: NDArray[np.bool_]) -> None:
-        """Notes the next rows of a unit."""
+        """Records the next rows of a unit."""
         self.rows[unit] += len(is_eval)
         self.bits.add(is_eval)
 
@@ -64,12 +66,12 @@ class BitString:
         yield self._rest
 
     def packed(self) -> bytes:
-        """Returns the bytes, the last filled up with zeros."""
+        """Returns the bits as bytes; the last byte is padded with zeros."""
         return bytes(self._data) + np.packbits(self._rest).tobytes()
 
 
 def write_provenance(folder: Path, logs: list[RowLog], splitter: Splitter) -> list[int]:
-    """Writes where rows went, and returns the rows of each unit.
+    """Writes the split of each row, and returns the number of rows of each unit.
 
     Args:
       logs: Of all parts of the source, in order.

@@ -1,13 +1,13 @@
-"""Which rows are eval.
+"""Decides which rows are eval rows.
 
 order     the last ones, once the number of rows is known
 random    by the row's place in the source and the seed
 hash      by the row's content: equal rows are in one split
 key       by one column's content: no key is in two splits; rows without a key stay together
-time      from a moment on, or the newest share of the rows there are
+time      from a moment on, or the newest share of all rows
 folders   as given
 
-A row keeps its split when rows are appended, except where the rule is a share of the rows there are: `order`, and
+A row keeps its split when rows are appended, except where the rule is a share of all rows: `order`, and
 `time` without `split_time`.
 """
 
@@ -30,12 +30,12 @@ from crossnet.components.sources.time_split import time_values
 
 SPLITS = ("train", "eval")
 
-_MISSING = 0x6D697373696E67  # of a missing value; any number would do
+_MISSING = 0x6D697373696E67  # the hash of a missing value; any number would do
 
 
 @dataclass(frozen=True)
 class Splitter:
-    """Tells eval rows from train rows.
+    """Separates eval rows from train rows.
 
     Attributes:
       params: The rule.
@@ -49,7 +49,7 @@ class Splitter:
 
     @property
     def by_order(self) -> bool:
-        """Whether rows cannot be told apart before all are counted."""
+        """Whether the split of a row is known only when all rows are counted."""
         return self.params.split == "order"
 
     def is_eval(self, batch: SourceBatch) -> NDArray[np.bool_]:
@@ -87,7 +87,7 @@ def hash_rows(rows: pa.RecordBatch) -> Hashes:
 
 
 def hash_values(array: pa.Array) -> Hashes:
-    """Returns a number for each value: of equal numbers, int64 or float32, the same; of equal bytes, the same.
+    """Returns a uint64 for each value: the same for equal numbers, int64 or float32, and for equal bytes.
 
     So a row keeps its split when a later row turns an integer column into floats (below 2**24, where float32 is
     exact). A missing value has a number of its own.

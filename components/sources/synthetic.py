@@ -1,4 +1,7 @@
-"""The synthetic table as a source: the article's recipe is one unit, the sharded one a unit per seeded block."""
+"""Provides the synthetic table as a source.
+
+The article's recipe is one unit; the sharded recipe has a unit for each seeded block.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class SyntheticSource:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """None."""
+        """Empty: synthetic rows are not read from files."""
         return ()
 
     @property

@@ -1,6 +1,7 @@
-"""Existing TFRecord files of tf.train.Example as a source, compressed or not; they are written anew, in our layout.
+"""Reads existing TFRecord files of tf.train.Example as a source.
 
-Types come from the first records. A feature that first appears later is found, and reading starts again with it.
+The files may be compressed; their records are written again in this project's layout. Types come from the first
+records. Where a feature first appears later, reading starts again with it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class TFRecordSource:
         """Yields the records of some files.
 
         Raises:
-          DataError: A file is truncated or damaged, or a record is no tf.train.Example.
+          DataError: A file is truncated or damaged, or a record is not a tf.train.Example.
           RetypedError: A feature appears that the first records do not have.
         """
         names, key = list(self.named.names.values()), self.named.key
@@ -125,11 +126,11 @@ class TFRecordSource:
 
 
 def plan_tfrecord(files: Sequence[Path], params: ExampleGenParams) -> TFRecordSource:
-    """Returns the source for TFRecord files, after a look at the first records.
+    """Returns the source for TFRecord files, after reading the first records.
 
     Raises:
-      DataError: A file is truncated or damaged, holds no tf.train.Example, or has no label.
-      SettingsError: A setting names a feature that is not there.
+      DataError: A file is truncated or damaged, a record is not a tf.train.Example, or the label is missing.
+      SettingsError: A setting names a feature that does not exist.
     """
     types: dict[str, str] = {}
     seen = 0
@@ -143,19 +144,22 @@ def plan_tfrecord(files: Sequence[Path], params: ExampleGenParams) -> TFRecordSo
                     features = parse_example(data[start : start + size])
                 except MalformedExampleError as error:
                     raise DataError(
-                        f"`{path}` record {record:,} is no tf.train.Example: {error}. Expected TFRecord files whose "
-                        "records are serialized tf.train.Example messages."
+                        f"`{path}` record {record:,} is not a tf.train.Example: {error}. Expected TFRecord files whose "
+                        "records are serialized tf.train.Example messages. Name such files in `example_gen.input`."
                     ) from None
                 for name, feature in features.items():
                     if feature.values:
                         types.setdefault(name, feature.kind)
     if not types:
-        raise DataError(f"There are no records with features in `{files[0].name}`. Expected at least two.")
+        raise DataError(
+            f"There are no records with features in `{files[0].name}`. Expected at least two. "
+            "Name files with records in `example_gen.input`."
+        )
     return _plan(files, params, types)
 
 
 def compression_of(path: Path) -> str:
-    """Returns "GZIP" or "", by the file's first bytes."""
+    """Returns "GZIP" or "", according to the file's first bytes."""
     with path.open("rb") as stream:
         return "GZIP" if stream.read(2) == _GZIP_MAGIC else ""
 
@@ -167,6 +171,6 @@ def _plan(files: Sequence[Path], params: ExampleGenParams, types: Mapping[str, s
     if wrong:
         raise DataError(
             f"`{files[0].name}`: {', '.join(f'`{name}` is {types[name]}' for name in wrong)}. The type of a feature in "
-            "TFRecord files is what it is; take it out of `example_gen.numeric` and `example_gen.text`."
+            "TFRecord files cannot be changed. Take it out of `example_gen.numeric` and `example_gen.text`."
         )
     return TFRecordSource(params, tuple(files), tuple(map(compression_of, files)), named, types)

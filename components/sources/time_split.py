@@ -1,4 +1,7 @@
-"""Times for the `time` split, and the moment from which the newest share of the rows begins, in constant memory."""
+"""Converts times for the `time` split and finds where eval begins.
+
+The memory needed does not grow with the number of rows.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ _CHUNK_ROWS = 1 << 17
 
 
 class BadTimeError(Exception):
-    """A row has no time.
+    """A value is not a time.
 
     Attributes:
-      row: Its place in the array.
-      value: What stands there.
+      row: Its index in the array.
+      value: Its text.
     """
 
     def __init__(self, row: int, value: str):
@@ -38,7 +41,7 @@ def time_values(key: pa.Array) -> NDArray[np.float64]:
       key: Numbers, or text in bytes: numbers or ISO 8601.
 
     Raises:
-      BadTimeError: A value is missing or neither.
+      BadTimeError: A value is missing, or neither a number nor a time.
     """
     if key.null_count:
         raise BadTimeError(int(pc.index(key.is_null(), True).as_py()), "")
@@ -52,13 +55,13 @@ def time_values(key: pa.Array) -> NDArray[np.float64]:
 
 
 def newest_cut(batches: Iterable[pa.Array], fraction: float, spool: Path) -> float:
-    """Returns the moment from which on at least `fraction` of the rows are; the newest such moment.
+    """Returns the newest moment such that at least `fraction` of the rows are at or after it.
 
     The times are spooled to a file and searched digit by digit, so memory does not grow with rows.
 
     Args:
-      batches: The split column, or arrays of it in which all is well.
-      spool: A file to make.
+      batches: The split column, batch by batch; all values are valid times.
+      spool: Path of a temporary file to write.
     """
     with spool.open("wb") as stream:
         for batch in batches:

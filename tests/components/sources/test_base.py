@@ -48,7 +48,7 @@ def test_name_columns_says_all_that_is_wrong_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         name_columns(["a", "y"], params, "rides.csv:1")
     assert str(caught.value) == (
-        "`example_gen.split_column` names `b`, which is not there. `example_gen.exclude` names `y`, which is the "
+        "`example_gen.split_column` names `b`, which is not a column. `example_gen.exclude` names `y`, which is the "
         "label. `example_gen.numeric` and `example_gen.text` both name `a`. The columns of `rides.csv:1` are: `a`, `y`."
     )
 
@@ -58,7 +58,7 @@ def test_name_columns_names_the_nearest_label() -> None:
         name_columns(["miles", "fares"], ExampleGenParams(label="fare", exclude=("mile",)), "rides.csv:1")
     assert str(caught.value) == (
         "`rides.csv:1` has no column `fare`, the label. Did you mean `fares`? "
-        "`example_gen.exclude` names `mile`, which is not there. Did you mean `miles`? "
+        "`example_gen.exclude` names `mile`, which is not a column. Did you mean `miles`? "
         "The columns of `rides.csv:1` are: `miles`, `fares`. Name the label in `example_gen.label`."
     )
 

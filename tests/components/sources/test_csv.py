@@ -188,22 +188,25 @@ FAULTS = {
         "\n".join([*numbers(2000)[:1500], "1.5,2,3,4", *numbers(5)[1:]]),
         r"`rides.csv:1501` is a long row: it has 4 cells, the header has 3 columns",
     ),
-    "header only": ("a,y\n", r"There are no rows in `rides.csv`, only a header or nothing"),
+    "header only": (
+        "a,y\n",
+        r"There are no rows in `rides.csv`, only a header or nothing. Expected at least two rows. Name",
+    ),
     "empty file": ("", r"rides.csv` is empty. Expected a header line"),
     "blank lines only": ("\n\n", r"rides.csv` is empty. Expected a header line"),
     "no label column": (
         "miles,fair\n1,2\n",
         r"`rides.csv:1` has no column `y`, the label. The columns of `rides.csv:1` are: `miles`, `fair`. Name the",
     ),
-    "semicolons": ("a;y\n1;2\n", r"`rides.csv:1` is one column, `a;y`. Expected commas between cells"),
-    "header that is no UTF-8": (b"\xe9,y\n1,2\n", r"`rides.csv:1`, the header, is not UTF-8. Save the file as UTF-8"),
+    "semicolons": ("a;y\n1;2\n", r"`rides.csv:1` has one column, `a;y`. Expected commas between cells. Write the file"),
+    "header that is not UTF-8": (b"\xe9,y\n1,2\n", r"`rides.csv:1`, the header, is not UTF-8. Save the file as UTF-8"),
     "open quote": ('a,y\n"x,1\n2,3\n', r"`rides.csv:2` is a short row: it has 1 cells, the header has 2 columns"),
     "two columns of one name": ("a,a,y\n1,2,3\n", r"`rides.csv:1` has column `a` more than once"),
     "two columns that become one": (
         "a b,a_b,y\n1,2,3\n",
         r"`rides.csv:1`: columns `a b`, `a_b` become one name, `a_b`",
     ),
-    "text that is no UTF-8": (
+    "text that is not UTF-8": (
         b"a,y\nok,1\n\xff\xfe,2\n",
         r"`rides.csv:3`: `a` is '\\xff\\xfe', expected text in UTF-8",
     ),
@@ -234,7 +237,7 @@ def test_csv_refuses_files_with_other_columns_a_missing_file_and_a_broken_one(tm
     with pytest.raises(DataError, match=r"There is no file `.*c.csv`. Name an existing file.*holds: a.csv, b.csv"):
         make(tmp_path, source="csv", input=str(tmp_path / "c.csv"))
     (tmp_path / "d.csv.gz").write_bytes(b"a,y\n1,2\n")
-    with pytest.raises(PipelineError, match=r"d.csv.gz` cannot be read"):
+    with pytest.raises(PipelineError, match=r"d.csv.gz` cannot be read: .* Write the file again"):
         make(tmp_path, source="csv", input=str(tmp_path / "d.csv.gz"))
 
 
@@ -242,8 +245,8 @@ def test_csv_lists_all_unknown_columns_of_settings_at_once(tmp_path: Path) -> No
     with pytest.raises(SettingsError) as caught:
         make_csv(tmp_path, "miles,zone,y\n1,a,2\n", exclude=("mile",), text=("zones", "y"), numeric=("q",))
     sentence = str(caught.value)
-    assert "`example_gen.exclude` names `mile`, which is not there. Did you mean `miles`?" in sentence
-    assert "`example_gen.text` names `zones`, which is not there. Did you mean `zone`?" in sentence
-    assert "`example_gen.numeric` names `q`, which is not there" in sentence
+    assert "`example_gen.exclude` names `mile`, which is not a column. Did you mean `miles`?" in sentence
+    assert "`example_gen.text` names `zones`, which is not a column. Did you mean `zone`?" in sentence
+    assert "`example_gen.numeric` names `q`, which is not a column" in sentence
     assert "`example_gen.text` names `y`, the label, which must be a number" in sentence
     assert caught.value.exit_code == 2

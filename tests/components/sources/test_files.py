@@ -37,7 +37,7 @@ def test_input_files_says_what_is_there_when_there_is_no_such_file(tmp_path: Pat
     touch(tmp_path, "b.csv", "data/c.csv")
     with pytest.raises(DataError, match=r"There is no file `.*/a.csv`.*`example_gen.input`; `.*` holds: b.csv, data"):
         input_files(ExampleGenParams(source="csv", input=str(tmp_path / "a.csv")))
-    with pytest.raises(DataError, match=r"No file fits `.*/\*.parquet`"):
+    with pytest.raises(DataError, match=r"No file matches `.*/\*.parquet`"):
         input_files(ExampleGenParams(source="csv", input=str(tmp_path / "*.parquet")))
     with pytest.raises(DataError, match=r"data` is a folder. Name its files, such as `.*/data/\*`"):
         input_files(ExampleGenParams(source="csv", input=str(tmp_path / "data")))
@@ -81,9 +81,11 @@ def test_input_files_never_takes_another_span_for_a_missing_one(tmp_path: Path) 
         DataError, match=r"There is no span 3 for .* there are: 1, 2, 10. Data of another span is never"
     ):
         found(tmp_path, input_pattern=pattern, span=3)
-    with pytest.raises(DataError, match=r"There is no version 2 for .*span-2.* there are: 1, 3. "):
+    with pytest.raises(DataError, match=r"There is no version 2 for .*span-2.* there are: 1, 3. .* to one of these"):
         found(tmp_path, input_pattern=pattern, span=2, version=2)
-    with pytest.raises(DataError, match=r"No file fits `.*none-\{SPAN\}.csv`. Expected \{SPAN\} and \{VERSION\}"):
+    with pytest.raises(
+        DataError, match=r"No file matches `.*none-\{SPAN\}.csv`. Expected digits where \{SPAN\} and \{VERSION\} are"
+    ):
         found(tmp_path, input_pattern=str(tmp_path / "none-{SPAN}.csv"))
 
 

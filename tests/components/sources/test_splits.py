@@ -111,7 +111,7 @@ def test_time_split_names_the_row_without_a_time_and_a_split_time_that_is_none(t
 
 def test_split_column_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(
-        SettingsError, match=r"`example_gen.split_column` names `ids`, which is not there. Did you mean `id`"
+        SettingsError, match=r"`example_gen.split_column` names `ids`, which is not a column. Did you mean `id`"
     ):
         make_csv(tmp_path, "id,y\n1,1\n", split="key", split_column="ids")
 

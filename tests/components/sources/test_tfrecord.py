@@ -91,9 +91,9 @@ def test_tfrecord_names_file_and_record_of_a_truncated_file_and_a_corrupted_chec
     faulty(tmp_path, bytes(flipped), r"part-3.tfrecord` is damaged: the checksum \(CRC32C\) of the length of record 7 ")
 
 
-def test_tfrecord_refuses_records_that_are_no_examples_or_change_type_or_have_no_label(tmp_path: Path) -> None:
-    faulty(tmp_path, write_frame(b"hello"), r"part-3.tfrecord` record 0 is no tf.train.Example: ")
-    faulty(tmp_path, b"", r"There are no records with features in `part-3.tfrecord`")
+def test_tfrecord_refuses_records_that_are_not_examples_or_change_type_or_have_no_label(tmp_path: Path) -> None:
+    faulty(tmp_path, write_frame(b"hello"), r"part-3.tfrecord` record 0 is not a tf.train.Example: .* Name such files")
+    faulty(tmp_path, b"", r"There are no records with features in `part-3.tfrecord`. Expected at least two. Name files")
     faulty(
         tmp_path, b"a,y\n1,2\n" * 100, r"part-3.tfrecord` is damaged: the checksum \(CRC32C\) of the length of record 0"
     )
@@ -102,4 +102,10 @@ def test_tfrecord_refuses_records_that_are_no_examples_or_change_type_or_have_no
     faulty(tmp_path, (tmp_path / "old").read_bytes(), r"has no column `z`, the label", label="z")
     write(tmp_path / "old", [{"x": [1.0], "y": [b"a"]}] * 3)
     faulty(tmp_path, (tmp_path / "old").read_bytes(), r"`part-3.tfrecord` record 0: `y`, the label, is text")
-    faulty(tmp_path, (tmp_path / "old").read_bytes(), r"`x` is FLOAT.*The type of a feature", label="y", text=("x",))
+    faulty(
+        tmp_path,
+        (tmp_path / "old").read_bytes(),
+        r"`x` is FLOAT.*The type of a feature in TFRecord files cannot be changed. Take it out",
+        label="y",
+        text=("x",),
+    )
