@@ -1,8 +1,11 @@
-"""Errors a user can cause. Each reads as a small letter: what is wrong, received, expected, next step."""
+"""Defines the errors that a user can cause.
+
+Each message says what is wrong, what was received, what is expected and what to do next.
+"""
 
 
 class PipelineError(Exception):
-    """A failure explained in words; the command line prints it without a traceback.
+    """A failure that the command line explains in its message, without a traceback.
 
     Attributes:
       exit_code: What the process returns: 1 failed, 2 wrong usage, 3 the gate is closed.
@@ -18,7 +21,7 @@ class SettingsError(PipelineError):
 
 
 class DataError(PipelineError):
-    """Input data cannot be read as it stands; the message names `file:line` or the record's number."""
+    """Input data cannot be read; the message names `file:line` or the record's number."""
 
 
 class DataAnomalyError(PipelineError):
@@ -26,19 +29,19 @@ class DataAnomalyError(PipelineError):
 
 
 class MissingArtifactError(PipelineError):
-    """A finished artifact was expected on disk and is not there, or is of another type."""
+    """A finished artifact is missing on disk, or is of another type than expected."""
 
 
 class TrainingError(PipelineError):
-    """Training cannot start from what it was given, or stopped on a NaN or an exploding gradient."""
+    """Training cannot start, or stopped on a NaN or an exploding gradient."""
 
 
 class DivergedError(TrainingError):
-    """The loss is no longer finite, though the rows are: the gradient has exploded."""
+    """The loss is not finite although all rows are: the gradient has exploded."""
 
 
 class ExportError(PipelineError):
-    """A model does not export, load or answer as its schema promises."""
+    """A model cannot be exported or loaded, or does not answer as its schema promises."""
 
 
 class NotBlessedError(PipelineError):

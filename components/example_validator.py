@@ -1,8 +1,8 @@
-"""ExampleValidator: what is wrong with the data, before anything is learned from it.
+"""Runs ExampleValidator: finds what is wrong with the data before training.
 
-Against a schema inferred from this run's own data, only what is wrong with any table is an error: NaN, infinity, a
-missing label, an empty split. Types, presence, ranges, categories and the set of columns are judged where the schema
-was agreed on before: a reviewed file or the last blessed run's. Repeated rows, skew and drift are warnings unless a
+With a schema inferred from this run's own data, only faults of any table are errors: NaN, infinity, a missing label, an
+empty split. Types, presence, ranges, categories and the set of columns are checked where the schema was agreed on
+before: a reviewed file or the last blessed run's. Repeated rows, skew and drift are warnings unless a
 limit of `[example_validator]` is crossed.
 """
 
@@ -33,7 +33,7 @@ from crossnet.components.validation.repeats import RowHashes
 from crossnet.components.validation.row_rules import RowRule, RowScan, data_rules, hash_rows, schema_rules
 
 BATCH_ROWS = 65_536
-MOST_LISTED = 10
+MAX_LISTED = 10
 MEASURES = {
     "L-infinity": anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY,
     "Jensen-Shannon": anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE,
@@ -49,10 +49,10 @@ def validate_examples(
     params: ExampleValidatorParams,
     previous: Statistics | None = None,
 ) -> Anomalies:
-    """Writes all that is wrong with the data, errors first; the runner stops the run where there are errors.
+    """Writes all findings, errors first; the runner stops the run where one is an error.
 
     Args:
-      previous: Statistics of the last blessed run, to measure drift against; None: there is none.
+      previous: Statistics of the last blessed run, to measure drift against; None where no run was blessed.
     """
     by_split = {split: by_column(statistics.proto(split)) for split in examples.splits}
     proto = schema.proto()
@@ -81,7 +81,7 @@ def _check_statistics(
     previous: Statistics | None,
     params: ExampleValidatorParams,
 ) -> Iterator[Finding]:
-    """Yields what schema and statistics alone tell; `agreed` is None where the schema comes from this very data."""
+    """Yields the findings from schema and statistics; `agreed` is None where the schema comes from this run's data."""
     types = examples.column_types
     train, *others = examples.splits
     for split in examples.splits:
@@ -107,7 +107,7 @@ def _check_rows(
     params: ExampleValidatorParams,
     scratch: Path,
 ) -> Iterator[Finding]:
-    """Yields what takes a pass over the rows, which is made once; `scratch` is a folder to write to meanwhile."""
+    """Yields the findings of one pass over the rows; `scratch` is a folder for temporary files."""
     counts = {split: examples.counts[split] for split in examples.splits}
     key = _key_column(examples)
     with RowHashes(scratch / ".rows", counts) as table, RowHashes(scratch / ".keys", counts) as keys:
@@ -129,10 +129,10 @@ def _check_rows(
 
 
 def _key_column(examples: Examples) -> str:
-    """Returns the recorded column whose values must not be in two splits; "" where there is none.
+    """Returns the recorded column whose values must not be in two splits; "" where no such column exists.
 
-    ExampleGen splits by the key as the source spells it, so "7" and "07" may part, and the model sees one number. A
-    float is no key: two of them may be one as float32.
+    ExampleGen splits by the key as the source spells it, so "7" and "07" may be in different splits, although the
+    model sees one number. A float is not a key: two different ones may be equal as float32.
     """
     if examples.properties["split"] != "key":
         return ""
@@ -146,7 +146,7 @@ def _key_column(examples: Examples) -> str:
 def _row_rules(
     examples: Examples, statistics: ColumnsStatistics, agreed: schema_pb2.Schema | None
 ) -> Iterator[RowRule]:
-    """Yields the rules of every column that some rows may break, by what the statistics say."""
+    """Yields the rules of every column that some rows may break, according to the statistics."""
     for name, column in statistics.items():
         yield from data_rules(name, column, is_label=name == examples.label)
     if agreed is None:
@@ -161,7 +161,7 @@ def _row_rules(
 
 
 def _record(examples: Examples, finding: Finding) -> dict[str, Any]:
-    """Returns a finding as it stands in anomalies.json, with its place in the source."""
+    """Returns a finding as written to anomalies.json, with its place in the source."""
     first = "" if finding.first is None else locate(examples, *finding.first)
     return {
         "split": finding.split,
@@ -176,7 +176,7 @@ def _record(examples: Examples, finding: Finding) -> dict[str, Any]:
 
 
 def _proto(found: Sequence[tuple[Finding, dict[str, Any]]], schema: schema_pb2.Schema) -> anomalies_pb2.Anomalies:
-    """Returns one split's anomalies as TFX's ExampleValidator lays them out."""
+    """Returns one split's anomalies in the layout of TFX's ExampleValidator."""
     proto = anomalies_pb2.Anomalies(baseline=schema, anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
     for finding, record in found:
         info = proto.anomaly_info[finding.column] if finding.column else proto.dataset_anomaly_info
@@ -198,7 +198,7 @@ def _proto(found: Sequence[tuple[Finding, dict[str, Any]]], schema: schema_pb2.S
 
 
 def explain(anomalies: Anomalies) -> str:
-    """Returns the errors in words, or the warnings where there is no error; "" where there is neither.
+    """Returns the errors as sentences, else the warnings; "" where there are neither.
 
     For example: "2 anomalies in `eval`: `fare` is missing in 14 of 2,000 rows (first: rides.csv:871); `miles` reaches
     812.0, schema allows 0 to 200, in 1 of 2,000 rows (first: rides.csv:1204). Fix the source, or name a reviewed
@@ -212,8 +212,8 @@ def explain(anomalies: Anomalies) -> str:
     for split, group in itertools.groupby(chosen, key=lambda anomaly: anomaly["split"]):
         clauses = [anomaly["message"] for anomaly in group]
         found = counted(len(clauses), one, many) + (f" in `{split}`" if split else "")
-        more = f"; {len(clauses) - MOST_LISTED:,} more in anomalies.json" if len(clauses) > MOST_LISTED else ""
-        sentences.append(f"{found}: {'; '.join(clauses[:MOST_LISTED])}{more}.")
+        more = f"; {len(clauses) - MAX_LISTED:,} more in anomalies.json" if len(clauses) > MAX_LISTED else ""
+        sentences.append(f"{found}: {'; '.join(clauses[:MAX_LISTED])}{more}.")
     if severity == "error":
         remedies = {rule.remedy for rule in column_rules.RULES if rule.name in {anomaly["rule"] for anomaly in chosen}}
         sentences.append(f"Fix the source{''.join(f', or {remedy}' for remedy in sorted(remedies - {''}))}.")

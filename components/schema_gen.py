@@ -1,4 +1,4 @@
-"""SchemaGen: what the columns must look like, inferred from this run's data or taken from where it was agreed on."""
+"""Runs SchemaGen: infers the schema, or takes one agreed on before."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def infer_schema(
 ) -> Schema:
     """Writes the schema that this run's data is judged by.
 
-    That is the reviewed file where one is named, else the last blessed run's schema where the settings ask for it and
-    there is one, else what this run's own data looks like in all splits.
+    That is the reviewed file where one is named; else the last blessed run's schema where the settings ask for it and
+    such a run exists; else a schema inferred from all splits of this run's data.
 
     Returns:
       Counts: `columns`. Properties: `inferred`, and `source`: "data", "schema_file" or "last_blessed".
 
     Raises:
-      SettingsError: The reviewed file is not there.
+      SettingsError: The reviewed file does not exist.
       DataError: It does not parse, or does not name the label.
     """
     if params.schema_file:
@@ -53,7 +53,7 @@ def infer_schema(
             max_domain=params.max_domain,
         )
         source, text = "data", text_format.MessageToString(schema, as_utf8=True)
-    # A reviewed file is kept letter by letter, with its comments.
+    # A reviewed file is copied unchanged, with its comments.
     (output_dir / SCHEMA_FILE).write_text(text, encoding="utf-8")
     return Schema(
         output_dir,
@@ -93,7 +93,7 @@ def schema_of(
 
 
 def _describe_presence(feature: schema_pb2.Feature, splits: Sequence[statistics_pb2.CommonStatistics]) -> None:
-    """Says whether every row has a value, and how many."""
+    """Sets whether every row has a value, and how many."""
     filled = [common for common in splits if common.num_non_missing]
     if not filled:
         return
@@ -107,7 +107,7 @@ def _describe_presence(feature: schema_pb2.Feature, splits: Sequence[statistics_
 def _describe_texts(
     feature: schema_pb2.Feature, splits: Sequence[statistics_pb2.StringStatistics], max_domain: int
 ) -> None:
-    """Lists all values where they are few; the column stays open where they are many or no UTF-8."""
+    """Lists all values where they are few; the column stays open where they are many or not UTF-8."""
     values = {bucket.label for texts in splits for bucket in texts.rank_histogram.buckets}
     all_listed = all(len(texts.rank_histogram.buckets) == texts.unique for texts in splits)
     if values and all_listed and len(values) <= max_domain:
@@ -116,7 +116,7 @@ def _describe_texts(
 
 
 def _describe_numbers(feature: schema_pb2.Feature, splits: Sequence[statistics_pb2.NumericStatistics]) -> None:
-    """States the range of the finite values; NaN and infinity are never part of it."""
+    """Sets the range of the finite values; NaN and infinity are never part of it."""
     filled = [numbers for numbers in splits if any(len(histogram.buckets) for histogram in numbers.histograms)]
     low, high = (min((n.min for n in filled), default=None), max((n.max for n in filled), default=None))
     if feature.type == schema_pb2.FLOAT:
@@ -134,11 +134,13 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise SettingsError(
-            f"`schema_gen.schema_file` names `{path}`, which is no file. Expected a schema.pbtxt; a run writes one "
-            "into artifacts/schema_gen/, to be reviewed and kept beside your config file."
+            f"`schema_gen.schema_file` names `{path}`, which is not a file. Expected a schema.pbtxt. A run "
+            "writes one into artifacts/schema_gen/: review it and keep it beside your config file."
         ) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"`{path}` is no schema in text format: byte {error.start} is no UTF-8.") from None
+        raise DataError(
+            f"`{path}` is not a schema in text format: byte {error.start} is not UTF-8. Save the file as UTF-8."
+        ) from None
 
 
 def parse_schema(text: str, name: str, label: str) -> schema_pb2.Schema:
@@ -146,37 +148,38 @@ def parse_schema(text: str, name: str, label: str) -> schema_pb2.Schema:
 
     Args:
       text: A tensorflow_metadata Schema in protobuf's text format.
-      name: What to call it in an error, such as its path.
+      name: Its name in an error, such as its path.
       label: The column that this run predicts; the schema must mark it as its label.
 
     Raises:
-      DataError: It does not parse, or is no schema to judge data by; all that is wrong is listed.
+      DataError: It does not parse, or cannot be used to judge this run's data; all problems are listed.
     """
     try:
         schema = text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         reason = str(error).partition(" : ")[2] or str(error)
         raise DataError(
-            f"{name}:{error.GetLine()}: {reason.strip()} Expected a tensorflow_metadata Schema in text format."
+            f"{name}:{error.GetLine()}: {reason.strip()} Expected a tensorflow_metadata Schema in text "
+            "format. Fix the line."
         ) from None
     if problems := _problems(schema, label):
-        raise DataError(f"{name} cannot be used: {'; '.join(problems)}.")
+        raise DataError(f"{name} cannot be used: {'; '.join(problems)}. Fix the schema.")
     return schema
 
 
 def _problems(schema: schema_pb2.Schema, label: str) -> list[str]:
-    """Returns what keeps a well-formed schema from being used."""
+    """Returns the reasons why a well-formed schema cannot be used."""
     problems = []
     names = [feature.name for feature in schema.feature]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        problems.append(f"{_listed(repeated)} is there twice")
+        problems.append(f"{_listed(repeated)} occurs more than once")
     domains = {domain.name for domain in schema.string_domain}
     for feature in schema.feature:
         if feature.type not in (schema_pb2.FLOAT, schema_pb2.INT, schema_pb2.BYTES):
             received = schema_pb2.FeatureType.Name(feature.type)
             problems.append(f"`{feature.name}` has type {received}, expected FLOAT, INT or BYTES")
         if feature.domain and feature.domain not in domains:
-            problems.append(f"`{feature.name}` has domain '{feature.domain}', which no string_domain is named")
+            problems.append(f"`{feature.name}` has domain '{feature.domain}', which is not the name of a string_domain")
     current = (feature for feature in schema.feature if not is_retired(feature))
     labels = [feature.name for feature in current if SERVING in feature.not_in_environment]
     if labels != [label]:

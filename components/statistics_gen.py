@@ -1,4 +1,4 @@
-"""StatisticsGen: what each split's columns hold, in one pass over its shards and in bounded memory."""
+"""Runs StatisticsGen: summarises each split's columns, in one pass."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def generate_statistics(examples: Examples, *, output_dir: Path, params: Statist
     """
     types = examples.column_types
     for split in examples.splits:
-        total = _nothing(types, params)
+        total = _empty(types, params)
         for shard in examples.shards(split):
             part = shard_statistics(shard, examples.compression, types, params)
             for name, column in total.items():
@@ -46,15 +46,17 @@ def shard_statistics(
       path: The file.
       compression: "" or "GZIP".
       types: Type ("FLOAT", "INT", "BYTES") by name of the columns.
-      params: How much is kept.
+      params: The sizes of histograms and vocabularies.
     """
-    total = _nothing(types, params)
-    in_order = {name: types[name] for name in sorted(types, key=record_order)}  # as records hold them: read fastest
+    total = _empty(types, params)
+    in_order = {
+        name: types[name] for name in sorted(types, key=record_order)
+    }  # the order of features in a record is read fastest
     for columns in read_file(path, compression, in_order):
         for name, column in columns.items():
             total[name].update(column)
     return total
 
 
-def _nothing(types: Mapping[str, str], params: StatisticsGenParams) -> ShardStatistics:
+def _empty(types: Mapping[str, str], params: StatisticsGenParams) -> ShardStatistics:
     return {name: ColumnStatistics(name, type_name, params) for name, type_name in types.items()}

@@ -1,4 +1,7 @@
-"""What is known of one column: counts, moments, quantiles, frequent values; in one pass, mergeable over shards."""
+"""Collects the statistics of one column, mergeable over shards.
+
+These are counts, moments, quantiles and frequent values, all from one pass.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,22 @@ TYPES = {
     "INT": statistics_pb2.FeatureNameStatistics.INT,
     "BYTES": statistics_pb2.FeatureNameStatistics.STRING,
 }
-_MANY = 2**62
+_MORE_THAN_ANY = 2**62  # values in a row
 
 
 class ColumnStatistics:
-    """All that is counted of one column of one split.
+    """The statistics of one column of one split.
 
     Args:
       name: The column's name.
       type: "FLOAT", "INT" or "BYTES".
-      params: How much is kept.
+      params: The sizes of histograms and vocabularies.
     """
 
     def __init__(self, name: str, type: str, params: StatisticsGenParams) -> None:
         self.name, self.type, self.params = name, type, params
         self.num_rows = self.num_present = self.num_values = self.max_num_values = 0
-        self.min_num_values = _MANY
+        self.min_num_values = _MORE_THAN_ANY
         self.values = Texts(params.max_vocabulary) if type == "BYTES" else Numbers()
 
     def update(self, column: Column) -> None:
@@ -46,21 +49,21 @@ class ColumnStatistics:
             self.num_rows += len(column.lengths)
             self.num_present += len(counts)
         self.num_values += len(values)
-        self.min_num_values = min(self.min_num_values, int(counts.min(initial=_MANY)))
+        self.min_num_values = min(self.min_num_values, int(counts.min(initial=_MORE_THAN_ANY)))
         self.max_num_values = max(self.max_num_values, int(counts.max(initial=0)))
         self.values.update(values)
 
     def merge(self, other: ColumnStatistics) -> None:
-        """Adds all that `other` has seen; it must be about the same column."""
+        """Adds the statistics of `other`, which must be about the same column."""
         self.num_rows += other.num_rows
         self.num_present += other.num_present
         self.num_values += other.num_values
         self.min_num_values = min(self.min_num_values, other.min_num_values)
         self.max_num_values = max(self.max_num_values, other.max_num_values)
-        self.values.merge(other.values)  # type: ignore[arg-type]  # the same type by the rule above
+        self.values.merge(other.values)  # type: ignore[arg-type]  # the same column has the same type
 
     def proto(self) -> statistics_pb2.FeatureNameStatistics:
-        """Returns the column's statistics as TFDV lays them out."""
+        """Returns the column's statistics in the layout of TFDV."""
         statistics = statistics_pb2.FeatureNameStatistics(type=TYPES[self.type])
         statistics.path.step.append(self.name)
         if isinstance(self.values, Texts):
@@ -99,5 +102,5 @@ def common_of(statistics: statistics_pb2.FeatureNameStatistics) -> statistics_pb
 
 
 def custom_number(statistics: statistics_pb2.FeatureNameStatistics, name: str) -> float:
-    """Returns a custom statistic, 0 where it is not there."""
+    """Returns a custom statistic, or 0 where it is missing."""
     return next((custom.num for custom in statistics.custom_stats if custom.name == name), 0.0)

@@ -1,6 +1,6 @@
-"""Summaries of a column in bounded memory: one pass, mergeable over shards, deterministic.
+"""Summarises a column in bounded memory, in parts that can be merged.
 
-Each is exact for small input and says how far it may be off beyond that.
+Each summary takes one pass and is deterministic. It is exact for small input, and states its largest error for more.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Floats = NDArray[np.float64]
 
 
 class Points(NamedTuple):
-    """A weighted sample, sorted, without repeats; its step function stands for a column's ranks.
+    """A weighted sample, sorted, without repeats; its step function approximates a column's ranks.
 
     Attributes:
       values: float64 (points,), ascending.
-      weights: float64 (points,), rows that each point stands for.
+      weights: float64 (points,), rows that each point represents.
       rank_error: No rank read from these points is off by more than this many rows.
     """
 
@@ -50,7 +50,7 @@ class Points(NamedTuple):
         return self.values[np.minimum(index, len(self.values) - 1)]
 
     def merge(self, other: Points, size: int) -> Points:
-        """Returns both together, thinned to `size` points where there are more."""
+        """Returns both samples as one, thinned to `size` points where there are more."""
         values = np.concatenate([self.values, other.values])
         order = np.argsort(values, kind="stable")
         values = values[order]
@@ -119,16 +119,16 @@ class QuantileSketch:
         self._add(Points(picked[starts], weights, step / 2), 0)
 
     def merge(self, other: QuantileSketch) -> None:
-        """Adds all that `other` has seen."""
+        """Adds the values of `other`."""
         for level, points in enumerate(other._levels):
             if points is not None:
                 self._add(points, level)
 
     def _add(self, points: Points, level: int) -> None:
         """Puts a summary of `2 ** level` batches in its place, carrying as in binary addition."""
-        while level < len(self._levels) and (held := self._levels[level]) is not None:
+        while level < len(self._levels) and (equal_sized := self._levels[level]) is not None:
             self._levels[level] = None
-            points = held.merge(points, self.size)
+            points = equal_sized.merge(points, self.size)
             level += 1
         self._levels.extend([None] * (level + 1 - len(self._levels)))
         self._levels[level] = points
@@ -156,7 +156,7 @@ def hash_texts(values: Iterable[bytes]) -> Hashes:
 
 
 class UniqueSketch:
-    """How many distinct values there are: the `size` smallest hashes tell.
+    """Estimates the number of distinct values from the `size` smallest hashes.
 
     Exact up to `size` distinct values; beyond that the estimate's standard error is `1 / sqrt(size - 2)`, 1.6 %.
 
@@ -178,7 +178,7 @@ class UniqueSketch:
             self._smallest = ordered[first_of_each(ordered)][: self.size].copy()
 
     def merge(self, other: UniqueSketch) -> None:
-        """Adds all that `other` has seen."""
+        """Adds the values of `other`."""
         self.update(other._smallest)
 
     @property
@@ -191,13 +191,13 @@ class UniqueSketch:
 
 @dataclass
 class ValueCounts:
-    """How often each text occurs: exact for up to `2 * capacity` distinct values.
+    """Counts how often each text occurs: exactly for up to `2 * capacity` distinct values.
 
-    When there are more, the rare ones are forgotten, down to at most `capacity`. From then on a count may be too low,
-    by at most `count_error`; it is never too high.
+    Where there are more, the rare ones are forgotten, until at most `capacity` are left. From then on a count may
+    be too low, by at most `count_error`; it is never too high.
 
     Attributes:
-      capacity: Values that are kept when too many have come.
+      capacity: Values that are left after the rare ones are forgotten.
       counts: Rows by value.
       count_error: Rows that a count may be too low; 0 while nothing was forgotten.
     """
@@ -213,14 +213,14 @@ class ValueCounts:
         self._forget()
 
     def merge(self, other: ValueCounts) -> None:
-        """Adds all that `other` has seen."""
+        """Adds the values of `other`."""
         self.counts.update(other.counts)
         self.count_error += other.count_error
         self._forgotten.merge(other._forgotten)
         self._forget()
 
     def _forget(self) -> None:
-        """Drops every value that is no more frequent than the first one beyond `capacity`."""
+        """Drops every value that is not more frequent than the first one beyond `capacity`."""
         if len(self.counts) <= 2 * self.capacity:
             return
         limit = int(np.partition(np.fromiter(self.counts.values(), np.int64), -self.capacity - 1)[-self.capacity - 1])

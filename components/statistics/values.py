@@ -1,4 +1,4 @@
-"""The values of a column, summarised: moments and quantiles of numbers, frequent texts."""
+"""Summarises the values of a column: moments, quantiles, frequent texts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MIN_COUNTED_TEXTS = 100_000
 
 
 class Numbers:
-    """The values of a numeric column. All but the two counts of odd ones is about finite values only.
+    """The values of a numeric column; except for `num_nan` and `num_infinite`, of its finite values only.
 
     Attributes:
-      num_nan, num_infinite: Values that are no finite number.
+      num_nan, num_infinite: Values that are NaN, and values that are infinite.
       count: Finite values.
       mean, squares: Their mean and the sum of squared distances from it, float64.
       min, max: The extremes, exact.
@@ -68,7 +68,7 @@ class Numbers:
         self.distinct.update(hash_numbers(ordered))
 
     def merge(self, other: Numbers) -> None:
-        """Adds all that `other` has seen."""
+        """Adds the values of `other`."""
         self.num_nan += other.num_nan
         self.num_infinite += other.num_infinite
         self._add_moments(other.count, other.mean, other.squares)
@@ -163,14 +163,14 @@ class Texts:
         self.counts.update(texts)
 
     def merge(self, other: Texts) -> None:
-        """Adds all that `other` has seen."""
+        """Adds the values of `other`."""
         self.count += other.count
         self.num_bytes += other.num_bytes
         self.num_invalid += other.num_invalid
         self.counts.merge(other.counts)
 
     def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> None:
-        """Writes `string_stats`; values that are no UTF-8 are counted, not listed."""
+        """Writes `string_stats`; values that are not UTF-8 are counted, not listed."""
         texts = statistics.string_stats
         texts.unique = self.counts.unique
         texts.avg_length = self.num_bytes / self.count if self.count else 0.0
@@ -190,9 +190,10 @@ class Texts:
 
 
 def _num_invalid(texts: list[bytes]) -> int:
-    """Returns how many texts are no UTF-8."""
+    """Returns how many texts are not UTF-8."""
     try:
-        # All at once is some thirty times faster; a zero byte between them keeps two halves from making a whole.
+        # Decoding all at once is some thirty times faster. A zero byte between texts keeps two invalid ones from
+        # forming a valid character.
         b"\0".join(texts).decode("utf-8")
     except UnicodeDecodeError:
         return sum(not _is_utf8(text) for text in texts)

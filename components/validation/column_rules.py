@@ -1,4 +1,7 @@
-"""The rules of ExampleValidator that schema and statistics alone decide; those about rows are in `row_checks`."""
+"""Checks columns against schema and statistics, without reading rows.
+
+The rules that need rows are in `row_rules`.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ class Rule:
     """One thing that can be wrong with the data.
 
     Attributes:
-      name: As it stands in anomalies.json.
+      name: Its name in anomalies.json.
       reason: The nearest type of tensorflow_metadata's AnomalyInfo.
-      remedy: What to do when the source is right; "" where nothing else helps than to mend it.
+      remedy: What to do where the source is right; "" where only fixing the source helps.
     """
 
     name: str
@@ -75,20 +78,20 @@ _DISTANCES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One anomaly, before its place in the source is looked up.
+    """One anomaly, before its place in the source is found.
 
     Attributes:
-      split: The split; "" where it is about all of them.
-      column: The column; "" where it is about whole rows.
+      split: The split; "" for a finding about all splits.
+      column: The column; "" for a finding about whole rows.
       rule: The rule that is broken.
       severity: "error" or "warning".
       count: Rows that break it.
       rows: Rows in all.
-      text: What is wrong, as a clause without full stop.
-      first: Split and number of the first record that breaks it; None where no single record does.
+      text: What is wrong, as a clause without a full stop.
+      first: Split and number of the first record that breaks it; None where no single record breaks it.
       reason: As in `Rule`, where it depends on more than the rule; 0: the rule's.
       distance: What was measured, for skew and drift.
-      threshold: What it should not exceed.
+      threshold: The limit that `distance` exceeds.
     """
 
     split: str
@@ -110,7 +113,7 @@ def in_rows(count: int, rows: int) -> str:
 
 
 def check_empty(split: str, rows: int) -> Iterator[Finding]:
-    """A split must have rows."""
+    """Yields a finding where a split has no rows."""
     if not rows:
         yield Finding(split, "", EMPTY_SPLIT, ERROR, 0, 0, f"`{split}` has no rows")
 
@@ -118,7 +121,7 @@ def check_empty(split: str, rows: int) -> Iterator[Finding]:
 def check_columns(
     split: str, rows: int, features: Mapping[str, schema_pb2.Feature], types: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """The data must have the schema's columns, with the schema's types, and no others.
+    """Yields the columns that are missing, extra, or not of the schema's type.
 
     Args:
       split: The split.
@@ -138,12 +141,12 @@ def check_columns(
             continue
         if not fits(type_name, features[name]):
             expected = schema_pb2.FeatureType.Name(features[name].type)
-            text = f"`{name}` has type {type_name}, schema says {expected}, {in_rows(rows, rows)}"
+            text = f"`{name}` has type {type_name}, the schema expects {expected}, {in_rows(rows, rows)}"
             yield Finding(split, name, TYPE, ERROR, rows, rows, text, (split, 0))
 
 
 def fits(type_name: str, feature: schema_pb2.Feature) -> bool:
-    """Returns whether a column of this type may stand for a schema's; whole numbers may stand for any numbers."""
+    """Returns whether the schema allows a column of this type; INT is allowed where the schema has FLOAT."""
     expected = schema_pb2.FeatureType.Name(feature.type)
     return type_name == expected or (type_name, expected) == ("INT", "FLOAT")
 
@@ -151,7 +154,7 @@ def fits(type_name: str, feature: schema_pb2.Feature) -> bool:
 def check_label(
     split: str, rows: int, label: str, statistics: statistics_pb2.FeatureNameStatistics
 ) -> Iterator[Finding]:
-    """A label that never changes teaches nothing."""
+    """Yields a finding where all labels are equal: a model cannot learn from them."""
     numbers = statistics.num_stats
     values = int(numbers.common_stats.num_non_missing)
     if values > 1 and numbers.min == numbers.max and any(histogram.buckets for histogram in numbers.histograms):
@@ -162,7 +165,7 @@ def check_label(
 def check_skew(
     split: str, rows: int, train: ColumnsStatistics, other: ColumnsStatistics, params: ExampleValidatorParams
 ) -> Iterator[Finding]:
-    """Another split should look like train."""
+    """Yields the columns whose values differ from those of train."""
     limits = {"warn_skew": params.warn_skew, "max_skew": params.max_skew}
     yield from _check_distances(SKEW, split, rows, train, other, "differs from `train`", limits)
 
@@ -170,7 +173,7 @@ def check_skew(
 def check_drift(
     split: str, rows: int, previous: ColumnsStatistics, current: ColumnsStatistics, params: ExampleValidatorParams
 ) -> Iterator[Finding]:
-    """The data should look like the last blessed run's."""
+    """Yields the columns whose values differ from those of the last blessed run."""
     limits = {"warn_drift": params.warn_drift, "max_drift": params.max_drift}
     yield from _check_distances(DRIFT, split, rows, previous, current, "differs from the last blessed run", limits)
 
@@ -217,18 +220,18 @@ def _check_distances(
             )
 
 
-def check_duplicates(repeats: Repeats, rows: int, most: float | None) -> Iterator[Finding]:
-    """A row should not occur twice, in whatever split."""
+def check_duplicates(repeats: Repeats, rows: int, max_share: float | None) -> Iterator[Finding]:
+    """Yields a finding where rows occur more than once, in any splits."""
     if repeats.rows:
         text = f"{repeats.rows:,} of {rows:,} rows repeat an earlier row"
-        yield _share("", DUPLICATE_ROWS, repeats.rows, rows, text, repeats.first, "max_duplicate_fraction", most)
+        yield _share("", DUPLICATE_ROWS, repeats.rows, rows, text, repeats.first, "max_duplicate_fraction", max_share)
 
 
-def check_row_leakage(split: str, leaked: Repeats, rows: int, most: float | None) -> Iterator[Finding]:
-    """A row that the model has learned from says nothing when it is judged."""
+def check_row_leakage(split: str, leaked: Repeats, rows: int, max_share: float | None) -> Iterator[Finding]:
+    """Yields a finding where rows of another split also occur in train, so that they cannot judge the model."""
     if leaked.rows:
         text = f"{leaked.rows:,} of {rows:,} rows also occur in `train`"
-        yield _share(split, ROW_LEAKAGE, leaked.rows, rows, text, leaked.first, "max_leaked_fraction", most)
+        yield _share(split, ROW_LEAKAGE, leaked.rows, rows, text, leaked.first, "max_leaked_fraction", max_share)
 
 
 def _share(
@@ -239,16 +242,16 @@ def _share(
     text: str,
     first: tuple[str, int] | None,
     limit: str,
-    most: float | None,
+    max_share: float | None,
 ) -> Finding:
     """Returns a warning, or an error where a share is above its limit."""
-    if most is None or count <= most * rows:
+    if max_share is None or count <= max_share * rows:
         return Finding(split, "", rule, WARNING, count, rows, text, first)
-    return Finding(split, "", rule, ERROR, count, rows, f"{text}, more than {limit} {most:g} allows", first)
+    return Finding(split, "", rule, ERROR, count, rows, f"{text}, more than {limit} {max_share:g} allows", first)
 
 
 def check_key_leakage(split: str, column: str, leaked: Repeats, rows: int) -> Iterator[Finding]:
-    """Under a key split, all rows of a key belong to one split."""
+    """Yields a finding where, in a key split, rows of another split have a key that train has."""
     if leaked.rows:
         text = f"{leaked.rows:,} of {rows:,} rows have a `{column}` that also occurs in `train`"
         yield Finding(split, column, KEY_LEAKAGE, ERROR, leaked.rows, rows, text, leaked.first)

@@ -1,7 +1,8 @@
-"""How far two samples of a column are apart, and how far apart chance alone would put them.
+"""Measures how far apart two samples of a column are.
 
-Text: L-infinity, the largest difference between two shares of one value. Numbers: Jensen-Shannon divergence to base 2
-over bins that both samples share. Both lie in [0, 1]. A missing value counts as a value of its own.
+Text: L-infinity, the largest difference between the two shares of a value. Numbers: Jensen-Shannon divergence to base
+2 over bins that both samples share. Both are in [0, 1]. A missing value counts as a value of its own. Each distance
+comes with the distance that chance alone explains.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Distance(NamedTuple):
     Attributes:
       measure: "L-infinity" or "Jensen-Shannon".
       value: The distance, 0 to 1.
-      noise: What two samples of these sizes from one source do not exceed; a value below it says nothing.
+      noise: Two samples of these sizes from one source do not exceed it; a smaller value does not show a difference.
       detail: What the distance is about, such as a text column's value; "" for numbers.
     """
 
@@ -47,7 +48,7 @@ def distance(one: statistics_pb2.FeatureNameStatistics, other: statistics_pb2.Fe
 
 
 def _num_entries(statistics: statistics_pb2.FeatureNameStatistics) -> int:
-    """Returns values and missing ones together."""
+    """Returns the number of values, the missing ones included."""
     common = common_of(statistics)
     return int(common.tot_num_values + common.num_missing)
 
@@ -77,7 +78,7 @@ def _between_texts(
 
 
 def _counts(statistics: statistics_pb2.FeatureNameStatistics) -> tuple[dict[str | None, float], float]:
-    """Returns rows by value (None: missing), and how many rows a value that is not listed may have at most."""
+    """Returns rows by value (None: missing), and the most rows that a value that is not listed can have."""
     texts = statistics.string_stats
     counts: dict[str | None, float] = {bucket.label: bucket.sample_count for bucket in texts.rank_histogram.buckets}
     listed_all = len(counts) >= texts.unique
@@ -113,7 +114,7 @@ def _between_numbers(
 
 
 def points(statistics: statistics_pb2.FeatureNameStatistics) -> Points:
-    """Returns the weighted sample that StatisticsGen has recorded of a numeric column."""
+    """Returns the weighted sample of a numeric column that StatisticsGen recorded."""
     for custom in statistics.custom_stats:
         if custom.name == DISTRIBUTION:
             pairs = [(bucket.low_value, bucket.sample_count) for bucket in custom.histogram.buckets]
@@ -123,7 +124,7 @@ def points(statistics: statistics_pb2.FeatureNameStatistics) -> Points:
 
 
 def _shares(sample: Points, edges: Floats, statistics: statistics_pb2.FeatureNameStatistics) -> Floats:
-    """Returns rows between the edges, each bin with its upper edge, and missing rows last."""
+    """Returns the rows of each bin, which includes its upper edge, and the missing rows last."""
     ranks = np.concatenate([[0.0], sample.ranks(edges), [sample.total]])
     return np.append(np.diff(ranks), common_of(statistics).num_missing)
 

@@ -1,7 +1,8 @@
-"""Which rows were there before, told by their hashes: kept on disk, 8 bytes per row, and looked at in ranges.
+"""Finds rows that repeat earlier rows, by their hashes.
 
-Each range takes one pass over the file and holds `RANGE_ROWS` rows, or more where the table has more than `MOST_RANGES`
-times that, or where more rows are equal: those are looked at together.
+The hashes are kept on disk, 8 bytes per row, and compared range by range. Each range takes one pass over the file and
+holds about `RANGE_ROWS` rows: more where the table has more than `MAX_RANGES` times that, or where more rows than that
+are equal, since equal rows are compared in one range.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from crossnet.components.hashing import Hashes
 from crossnet.components.statistics.sketches import first_of_each
 
 RANGE_ROWS = 1 << 20
-MOST_RANGES = 64
+MAX_RANGES = 64
 CHUNK_ROWS = 1 << 18
 
 
 class Repeats(NamedTuple):
-    """Rows that were there before.
+    """Rows that repeat earlier ones.
 
     Attributes:
-      rows: How many.
-      first: Split and record of the first of them; None where there is none.
+      rows: Their number.
+      first: Split and record of the first of them; None where there are none.
     """
 
     rows: int = 0
@@ -34,10 +35,10 @@ class Repeats(NamedTuple):
 
 
 class RowHashes:
-    """Hashes of the rows of all splits, split after split, train first; a context that removes its file.
+    """Hashes of the rows of all splits, train first; a context manager, which removes its file.
 
     Args:
-      path: A file to write.
+      path: The file to write.
       counts: Rows by split, in the order in which they will be added.
     """
 
@@ -59,7 +60,7 @@ class RowHashes:
     def find_repeats(self) -> tuple[Repeats, dict[str, Repeats]]:
         """Returns the rows of the table that equal an earlier one, and by split those that also occur in train.
 
-        The former are all rows less the distinct ones; the latter are told of each split but train.
+        The former are all rows minus the distinct ones; the latter are counted for every split except train.
         """
         splits = list(self.counts)
         ends = np.cumsum(list(self.counts.values()))
@@ -94,7 +95,7 @@ class RowHashes:
 
     def _ranges(self, rows: int) -> Iterator[tuple[Hashes, NDArray[np.int64]]]:
         """Yields hashes and row numbers of about `RANGE_ROWS` rows at a time; equal hashes come together."""
-        number = min(MOST_RANGES, -(-rows // RANGE_ROWS))
+        number = min(MAX_RANGES, -(-rows // RANGE_ROWS))
         for index in range(number):
             low, high = (index << 64) // number, ((index + 1) << 64) // number - 1
             self._file.seek(0)

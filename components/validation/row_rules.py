@@ -1,4 +1,7 @@
-"""The rules of ExampleValidator about rows: statistics say whether one is broken, the rows say how often and where."""
+"""Checks rows: counts those that break a rule, and finds the first.
+
+The statistics show whether a rule is broken; the rows show how often and where.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from crossnet.components.validation.column_rules import (
 )
 
 Mask = NDArray[np.bool_]
-MOST_EXAMPLES = 3
+MAX_EXAMPLES = 3
 RANGE_REASONS = {  # (float, above)
     (True, True): AnomalyInfo.FLOAT_TYPE_BIG_FLOAT,
     (True, False): AnomalyInfo.FLOAT_TYPE_SMALL_FLOAT,
@@ -44,7 +47,8 @@ class RowRule(NamedTuple):
     Attributes:
       column: The column it looks at.
       rule: Its name and kind.
-      broken: From a column's values, (values,), to where the rule is broken, bool (values,); None: where it is missing.
+      broken: Takes a column's values, (values,), and returns where they break the rule, bool (values,). None: a row
+        breaks the rule where its value is missing.
       text: What is wrong, as the beginning of a clause.
       reason: As in `Finding`.
     """
@@ -57,7 +61,7 @@ class RowRule(NamedTuple):
 
 
 def data_rules(name: str, statistics: statistics_pb2.FeatureNameStatistics, *, is_label: bool) -> Iterator[RowRule]:
-    """Yields the rules broken that hold for every table: numbers are finite, and no label is missing."""
+    """Yields the broken ones of the rules for every table: numbers are finite, labels are not missing."""
     if statistics.HasField("num_stats"):
         if any(histogram.num_nan for histogram in statistics.num_stats.histograms):
             yield RowRule(name, NAN, np.isnan, f"`{name}` is NaN")
@@ -74,7 +78,7 @@ def schema_rules(
     *,
     is_label: bool,
 ) -> Iterator[RowRule]:
-    """Yields the rules broken that an agreed schema sets for a column."""
+    """Yields the broken ones of the rules that an agreed schema sets for a column."""
     common = common_of(statistics)
     rows = common.num_non_missing + common.num_missing
     presence = feature.presence
@@ -99,8 +103,8 @@ def _category_rules(
     if not new and all_listed:
         return
     legal = {value.encode() for value in vocabulary}
-    more = ", ..." if len(new) > MOST_EXAMPLES or not all_listed else ""
-    shown = f" ({', '.join(_quoted(value) for value in new[:MOST_EXAMPLES])}{more})" if new else ""
+    more = ", ..." if len(new) > MAX_EXAMPLES or not all_listed else ""
+    shown = f" ({', '.join(_quoted(value) for value in new[:MAX_EXAMPLES])}{more})" if new else ""
     yield RowRule(
         name,
         NEW_CATEGORY,
@@ -142,17 +146,17 @@ def _range_rules(feature: schema_pb2.Feature, numbers: statistics_pb2.NumericSta
 
 
 def _shown(bound: float | None) -> str:
-    """Returns a bound as a person writes it: 0, not 0.0, and 0.1, not 0.10000000149."""
+    """Returns a bound in its short form: 0, not 0.0, and 0.1, not 0.10000000149."""
     return str(bound) if isinstance(bound, int) else str(np.float32(bound)).removesuffix(".0")
 
 
 class RowScan:
-    """What a pass over the rows of one split finds.
+    """Counts the rows that break rules, in one pass over a split.
 
     Args:
       split: The split.
       rows: Its rows.
-      rules: What to look for.
+      rules: The rules to check.
     """
 
     def __init__(self, split: str, rows: int, rules: Sequence[RowRule]) -> None:
@@ -162,7 +166,7 @@ class RowScan:
         self._seen = 0
 
     def update(self, columns: Mapping[str, Column]) -> None:
-        """Looks at a batch of rows."""
+        """Checks a batch of rows."""
         for index, rule in enumerate(self.rules):
             broken = broken_rows(rule, columns[rule.column])
             if broken.any():
@@ -172,7 +176,7 @@ class RowScan:
         self._seen += num_rows(next(iter(columns.values())))
 
     def findings(self) -> Iterator[Finding]:
-        """Yields what was found."""
+        """Yields a finding for each rule that rows break."""
         for rule, count, first in zip(self.rules, self._counts, self._first, strict=True):
             if count:
                 text = f"{rule.text} {in_rows(count, self.rows)}"
@@ -202,8 +206,8 @@ def broken_rows(rule: RowRule, column: Column) -> Mask:
 def hash_rows(columns: Mapping[str, Column]) -> Hashes:
     """Returns one 64-bit hash per row, uint64 (rows,); equal rows, missing values included, have equal hashes.
 
-    Text is hashed by Python, differently in each process: the hashes are not to be kept. Two different rows of 10 M
-    share a hash with probability 3e-6.
+    Text is hashed by Python, differently in each process, so hashes must not be stored. Among 10 M different rows,
+    two share a hash with probability 3e-6.
     """
     hashes: Hashes | None = None
     for name in sorted(columns):
@@ -234,7 +238,7 @@ def _hash_lists(own: Hashes, lengths: NDArray[np.int64]) -> Hashes:
     mixed = mix(mix(own) ^ places.astype(np.uint64))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
     hashes = mix(sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64))
-    # One value is hashed as it is where no row of the batch has several.
+    # A single value has the same hash in a batch where no row has several values.
     single = lengths == 1
     hashes[single] = own[starts[single]]
     return hashes

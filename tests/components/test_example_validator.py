@@ -105,7 +105,7 @@ def test_a_planted_fault_is_found_with_its_column_rule_count_and_line(tmp_path, 
             lambda rows: [[*row[:2], str(n * 37 % 100) if n else "zone", row[3]] for n, row in enumerate(rows)],
             "zone",
             "type",
-            "`zone` has type INT, schema says BYTES, in all 80 rows",
+            "`zone` has type INT, the schema expects BYTES, in all 80 rows",
         ),
     ],
 )

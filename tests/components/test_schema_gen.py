@@ -91,19 +91,24 @@ def test_two_schemas_to_judge_by_are_refused():
 
 def test_a_reviewed_schema_that_is_not_there_is_named(tmp_path):
     missing = SchemaGenParams(schema_file=str(tmp_path / "schem.pbtxt"))
-    with pytest.raises(SettingsError, match=r"`schema_gen.schema_file` names `.*/schem.pbtxt`, which is no file"):
+    with pytest.raises(
+        SettingsError, match=r"`schema_gen.schema_file` names `.*/schem.pbtxt`, which is not a file. .* keep it beside"
+    ):
         csv_walk(tmp_path, as_csv(rides(10)), schema=missing)
 
 
 def test_a_schema_that_does_not_parse_is_named_with_its_line(tmp_path):
-    with pytest.raises(DataError, match=r"reviewed/schema.pbtxt:2: .*no field named \"nam\".* Expected a tensorflow"):
+    with pytest.raises(
+        DataError,
+        match=r"reviewed/schema.pbtxt:2: .*no field named \"nam\".* Expected a tensorflow_.* Fix the line",
+    ):
         csv_walk(tmp_path, as_csv(rides(10)), schema='feature { name: "a" type: INT }\nfeature { nam: "b" }\n')
 
 
-def test_a_schema_that_is_no_text_is_refused(tmp_path):
+def test_a_schema_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "schema.pbtxt"
     path.write_bytes(b"feature \xff")
-    with pytest.raises(DataError, match=r"`.*schema.pbtxt` is no schema in text format: byte 8 is no UTF-8"):
+    with pytest.raises(DataError, match=r"`.*schema.pbtxt` is not a schema in text format: byte 8 is not UTF-8. Save"):
         csv_walk(tmp_path, as_csv(rides(10)), schema=SchemaGenParams(schema_file=str(path)))
 
 
@@ -113,10 +118,10 @@ def test_all_that_is_wrong_with_a_schema_is_listed():
     with pytest.raises(DataError) as caught:
         parse_schema(text, "review.pbtxt", "y")
     assert str(caught.value) == (
-        "review.pbtxt cannot be used: `a` is there twice; `a` has type STRUCT, expected FLOAT, INT or BYTES; "
-        "`b` has type TYPE_UNKNOWN, expected FLOAT, INT or BYTES; `c` has domain 'zones', which no string_domain is "
-        'named; the label is the one feature with `not_in_environment: "SERVING"`; this run\'s `example_gen.label` is '
-        "`y`, the schema marks none."
+        "review.pbtxt cannot be used: `a` occurs more than once; `a` has type STRUCT, expected FLOAT, INT or BYTES; "
+        "`b` has type TYPE_UNKNOWN, expected FLOAT, INT or BYTES; `c` has domain 'zones', which is not the name "
+        'of a string_domain; the label is the one feature with `not_in_environment: "SERVING"`; this run\'s '
+        "`example_gen.label` is `y`, the schema marks none. Fix the schema."
     )
 
 

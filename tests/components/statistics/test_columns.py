@@ -82,7 +82,7 @@ def test_texts_give_figures_one_can_check_on_paper():
     assert custom_number(proto, COUNT_ERROR) == 0
 
 
-def test_texts_that_are_no_utf8_are_counted_and_not_listed():
+def test_texts_that_are_not_utf8_are_counted_and_not_listed():
     stats = statistics_of("BYTES", texts([b"ok", b"\xff", b"\xc3", b"\xbc", b"\xff"])).proto().string_stats
     assert (stats.invalid_utf8_count, stats.unique) == (4, 4)
     assert [bucket.label for bucket in stats.rank_histogram.buckets] == ["ok"]
