@@ -1,4 +1,4 @@
-"""`predict_rows` in one call, for tests of files of rows."""
+"""Calls `predict_rows` in one line, for tests of files of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains on a file with odd headers and predicts from the same file."""
+"""Trains on odd headers and predicts from the same file."""
 
 from __future__ import annotations
 
