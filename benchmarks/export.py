@@ -39,8 +39,8 @@ def rows() -> Iterator[Row]:
 
     for network, kind, settings, width in CASES:
         with tempfile.TemporaryDirectory() as folder:
-            gains = kind != "dense" or max(settings["units"]) <= by_feature.WIDEST_DENSE
-            with mock.patch.object(by_feature, "WIDEST_DENSE", 10**6):
+            gains = kind != "dense" or max(settings["units"]) <= by_feature.MAX_DENSE_WIDTH
+            with mock.patch.object(by_feature, "MAX_DENSE_WIDTH", 10**6):
                 ours = _Served(Path(folder, "ours"), kind, settings, width)
             with mock.patch("crossnet.components.networks.export.by_feature", return_value=None):
                 other = _Served(Path(folder, "keras"), kind, settings, width)

@@ -1,4 +1,4 @@
-"""Evaluator: judges every exported model and blesses the first good candidate.
+"""Judges every exported model and blesses the first good candidate.
 
 Models are asked through their serving signature, as clients ask them.
 

@@ -1,4 +1,4 @@
-"""InfraValidator: serves the champion and compares its answers with the Evaluator's.
+"""Serves the champion and compares its answers with the Evaluator's.
 
 What is served is the very folder that would be pushed. This is the one component that knows `serving`: it starts
 `tensorflow_model_server` where it is installed, else the embedded server, and asks through the same gRPC client that
@@ -66,11 +66,14 @@ def validate_infra(
       force: Without a champion, try the first candidate, because it will be pushed all the same.
 
     Raises:
-      ExportError: There is no model to try, or the server did not answer in time: nothing is known about the model.
+      ExportError: No model can be tried, or the server did not answer in time: nothing is known about the model.
     """
     kind = evaluation.champion or (next(iter(models)) if force else None)
     if kind is None:
-        raise ExportError("No model is blessed, so there is none to try in a server.")
+        raise ExportError(
+            "No model is blessed, so InfraValidator has nothing to try in a server. The Evaluator's verdict.json says "
+            'why. To push all the same: `crossnet run --force "REASON"`.'
+        )
     features, _ = read_schema(schema.proto())
     report = _Report(kind, params.server)
     try:

@@ -1,4 +1,4 @@
-"""Pusher: puts a blessed model where servers watch, by one rename, or not at all."""
+"""Puts a blessed model where servers watch, by one rename or not at all."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def push_model(
     """Copies the champion to `<serving_dir>/<model_name>/<version>/` and records it.
 
     The version is the time in seconds, or one above the highest number ever used there. It appears whole, by one
-    rename; `<version>.json` beside it says which model it is (servers skip names that are no integers). A model that
-    is there already is not pushed twice: its version is recorded again.
+    rename; `<version>.json` beside it says which model it is (servers skip names that are not whole numbers). A model
+    that is there already is not pushed twice: its version is recorded again.
 
     Args:
       evaluation: The verdict; names the champion.
@@ -122,7 +122,7 @@ def roll_back(folder: Path, reason: str = "") -> tuple[int, int | None]:
       reason: Why; kept in the version's record.
 
     Returns:
-      The version taken out, and the one that servers go back to (None: there is none).
+      The version taken out, and the one that servers go back to (None: to no version).
 
     Raises:
       PipelineError: Nothing is in service.

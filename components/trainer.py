@@ -1,4 +1,4 @@
-"""Trainer: trains one network on the train split and exports it."""
+"""Trains one network on the train split and exports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what a cross network has learned: its weights, multiplied out, are a polynomial in the features.
+"""Says what a cross network has learned, as a polynomial in the features.
 
 A cross layer computes `x0 * (W x + b) + x`, one degree more than x. So a cross network on numbers, with its
 normalisation before and after it, is a polynomial, and its coefficients, in the units of the table, say which products
@@ -18,8 +18,8 @@ import numpy as np
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.formats import product
+from crossnet.serving.protocol.dtypes import Array
 
-Array = np.ndarray[Any, Any]
 Polynomial = dict[tuple[int, ...], float]  # sorted places of the factors -> coefficient; () is the constant
 
 # The built-in synthetic label, by names of factors.
@@ -29,7 +29,7 @@ SYNTHETIC_TRUTH: Mapping[tuple[str, ...], float] = {
     ("x1", "x2"): 1.0,
     ("x2", "x2"): 1.0,
 }
-# More terms than this are no explanation, and take long.
+# More terms than this explain nothing, and take long.
 MAX_TERMS = 5_000
 # A formula shows the terms that matter more than this share of the largest, at the spread of the features.
 SHOWN_SHARE = 1e-3
@@ -70,7 +70,7 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
     network, preprocessing = exported.network, exported.preprocessing
     if network["kind"] not in ("cross_layer", "tfrs_cross"):
         return None
-    # Keras orders weights by depth: a parallel tower's first layer stands before the cross layers.
+    # Keras orders weights by depth: a parallel tower's first layer comes before the cross layers.
     weights = [
         weight.astype(np.float64)
         for weight, layer in zip(exported.weights, network["layers"], strict=True)

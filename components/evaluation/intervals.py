@@ -1,6 +1,6 @@
-"""How sure an RMSE is: the paired bootstrap for the whole split, paired t tests for slices.
+"""Computes confidence intervals of an RMSE and of the ratio of two.
 
-Why two ways. The whole split gets a percentile bootstrap: no assumption about errors, and the models are resampled
+Why in two ways. The whole split gets a percentile bootstrap: no assumption about errors, and the models are resampled
 together, row by row, so what they share cancels. A slice is judged beside many others, at 5 % / (number of tests);
 2,000 resamples cannot see such a tail, and 2,000 more per slice would cost what the answer is not worth. A t test of
 the paired differences of squared errors can: it needs five sums per slice, and squared errors make it cautious (at
@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from crossnet.serving.protocol.dtypes import Array
 
 # Fewer rows say too little about their own spread for any interval.
 MIN_ROWS = 20
-# Rows are dealt round-robin into at most so many groups, which are what is resampled: up to this many rows a group is
-# one row. Beyond, a group's sum stands for its rows: the spread of the mean is the same, memory and time stay constant.
+# Rows go in turn into at most so many groups, which are resampled: up to this many rows a group is one row. Above,
+# a group's sum represents its rows: the spread of the mean is the same, memory and time stay constant.
 MAX_GROUPS = 2048
 _REPLICATES_AT_ONCE = 256
 
@@ -86,7 +85,7 @@ def lower_bound(
     """Returns a one-sided lower confidence bound of the RMSE, or of its ratio to a reference's.
 
     For the ratio this inverts the paired t test of `a - q b`, with a and b the two models' squared errors in a row
-    (Fieller 1954): the bound is the smallest ratio, as sqrt(q), that the test does not refuse. Without a reference, let
+    (Fieller 1954): the bound is the smallest ratio, as sqrt(q), that the test does not reject. Without a reference, let
     `reference` be 1, `reference_square` 1 and `product` be `mean`: b is then the constant 1.
 
     Args:

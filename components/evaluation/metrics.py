@@ -1,8 +1,8 @@
-"""Metrics of several models over the same rows, in one pass, constant memory and float64.
+"""Computes metrics of several models over the same rows, in one pass.
 
-Labels and predictions are float32; their difference is taken in float64, where it is exact, summed pairwise within a
-batch (`numpy.sum`) and with Kahan's compensation across batches, so that an RMSE of 1e-7 on labels near 1 is measured
-and not rounded away.
+Memory is constant. Labels and predictions are float32; their difference is taken in float64, where it is exact, and
+summed pairwise within a batch (`numpy.sum`) and with Kahan's compensation across batches, so that an RMSE of 1e-7 on
+labels near 1 is measured and not rounded away.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from crossnet.serving.protocol.dtypes import Array
 
 # A float32 model cannot come closer to its labels than a few units in the last place of a typical label. Below this
 # many, two models are tied: 1e-7 against 1.2e-7 is rounding, not a regression.
@@ -25,7 +25,7 @@ _CHUNK = 1 << 16
 
 
 class CompensatedSum:
-    """A float64 array that forgets nothing when small numbers are added to it (Kahan 1965, as Neumaier 1974)."""
+    """A float64 sum that keeps the small numbers that are added to it (Kahan 1965, as Neumaier 1974)."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._total = np.zeros(shape)

@@ -1,4 +1,4 @@
-"""What the gate's rules read and what they say: scores in, results out."""
+"""Defines what the gate's rules read, scores, and return, results."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from crossnet.components.evaluation.metrics import ErrorSums
-
-Array = np.ndarray[Any, Any]
+from crossnet.serving.protocol.dtypes import Array
 
 
 @dataclass(frozen=True)
@@ -88,5 +85,5 @@ class RuleResult:
 
 
 def limit_text(value: float) -> str:
-    """Returns a limit as it was set, without the dust of binary fractions."""
+    """Returns a limit as it was set, without the last digits of its binary fraction."""
     return f"{value:.12g}"

@@ -1,4 +1,4 @@
-"""The rules of the gate, and what each decides in every state.
+"""Applies the gate's rules to a candidate on the whole eval split.
 
 Two principles:
 
@@ -23,7 +23,7 @@ Two principles:
 | label has one value | `max_rmse_ratio` fails, the ratio is not defined |
 | one row, or fewer than `intervals.MIN_ROWS` | no interval: `non_inferiority` fails, other rules decide on the value |
 | slice below max(`min_slice_rows`, `intervals.MIN_ROWS`) rows | reported, not judged |
-| slice without rows | no slice |
+| slice without rows | does not exist |
 | a candidate fails, a later one passes | the later one is champion; the failure stays in verdict.json |
 """
 
@@ -38,8 +38,7 @@ from crossnet.components.evaluation.intervals import MIN_ROWS, percentile_interv
 from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text
 from crossnet.components.formats import number, percent
 from crossnet.components.params.evaluator import EvaluatorParams
-
-Array = np.ndarray[Any, Any]
+from crossnet.serving.protocol.dtypes import Array
 
 
 def judge(

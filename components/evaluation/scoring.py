@@ -1,6 +1,7 @@
-"""Passes over Examples with exported models: every model sees a batch before the next batch is read.
+"""Scores exported models over recorded rows.
 
-Memory is constant: predictions go to disk as they come, everything else is sums.
+Every model sees a batch before the next batch is read. Memory is constant: predictions go to disk as they come,
+everything else is sums.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from crossnet.components.evaluation.slices import Cut, Slicer
 from crossnet.components.features import Feature
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.records.dataset import read_dataset
+from crossnet.serving.protocol.dtypes import Array
 
-log = logging.getLogger(__name__)
-Array = np.ndarray[Any, Any]
+LOGGER = logging.getLogger(__name__)
 
 
 class Predictor(Protocol):
@@ -50,7 +51,7 @@ class MeanPredictor:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """The model in service: an answer it cannot give is NaN, to be judged, and no failure of the evaluation."""
+    """The model in service; where it does not answer, its predictions are NaN, and the rules judge them."""
 
     model: ServingSession
 
@@ -59,7 +60,7 @@ class ServedModel:
         try:
             return self.model.predict(features)
         except ExportError as error:
-            log.warning("the model in service does not answer: %s", error)
+            LOGGER.warning("the model in service does not answer: %s", error)
             return np.full(len(next(iter(features.values()))), np.nan, np.float32)
 
 

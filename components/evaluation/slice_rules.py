@@ -1,6 +1,6 @@
-"""Applies the gate's rules to every slice, with the family-wise error under control.
+"""Applies the gate's rules to a candidate on every slice.
 
-`crossnet.components.evaluation.rules` holds the decisions.
+The family-wise error is under control. `crossnet.components.evaluation.rules` holds the decisions.
 """
 
 from __future__ import annotations

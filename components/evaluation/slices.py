@@ -1,12 +1,12 @@
-"""Groups of rows that are judged on their own, such as `[["species"], ["x0:quartile"], ["species", "island"]]`.
+"""Groups rows into slices that are judged on their own.
 
-A slice is a combination of values: of a column as it is, or of a numeric column cut at the quantiles of the eval split
-(`x0:quartile`, `x0:decile`). A missing value is a value, `(missing)`. A combination without rows is no slice.
+`[["species"], ["x0:quartile"], ["species", "island"]]` names three kinds of slices. A slice is a combination of values:
+of a column as it is, or of a numeric column cut at the quantiles of the eval split (`x0:quartile`, `x0:decile`). A
+missing value is a value, `(missing)`. A combination without rows does not count.
 """
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ import numpy as np
 
 from crossnet.components.errors import SettingsError
 from crossnet.components.features import Feature
-
-Array = np.ndarray[Any, Any]
+from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 BINS = {"quartile": 4, "decile": 10}
 MISSING = "(missing)"
@@ -51,9 +51,8 @@ def parse_slices(slices: Sequence[Sequence[str]], columns: Mapping[str, Feature]
             if not column and name not in columns:
                 column, bins = bins, ""
             if column not in columns:
-                near = difflib.get_close_matches(column, columns, 1)
-                hint = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(sorted(columns))}."
-                problems.append(f"`evaluator.slices` names the unknown column `{column}`. {hint}")
+                hint = did_you_mean(column, columns) or f" There are: {', '.join(sorted(columns))}."
+                problems.append(f"`evaluator.slices` names the unknown column `{column}`.{hint}")
             elif bins and bins not in BINS:
                 problems.append(
                     f"`evaluator.slices` cuts `{name}`. Expected `{column}:{f'` or `{column}:'.join(BINS)}`."
@@ -68,7 +67,7 @@ def parse_slices(slices: Sequence[Sequence[str]], columns: Mapping[str, Feature]
 
 
 class Slicer:
-    """Deals the rows of a batch to slices.
+    """Assigns the rows of a batch to slices.
 
     Args:
       keys: From `parse_slices`.

@@ -1,4 +1,4 @@
-"""The verdict: verdict.json for machines and for the record, one screen of text for people.
+"""Writes the verdict, as JSON and as one screen of text.
 
 File structure of verdict.json:
   blessed, champion, baseline    the run's verdict

@@ -1,9 +1,9 @@
-"""A trained network as its export computes it: feature by feature, `[width, batch]`, with its weights as constants.
+"""Computes a trained network feature by feature, as its export does.
 
-Columns come to a server as vectors. Put side by side, `[batch, width]`, as Keras wants them, they cost more to stack,
-and biases more to add, than the arithmetic itself; one below the other, the weights stand on the left, `W^T x`. With
-three features a cross network takes half the CPU of Keras' graph at one row, and under half at 1,000
-(benchmarks/export.py). The numbers are the same but for the order of sums.
+Columns come to a server as vectors. To stack them as `[batch, width]`, as Keras wants them, and to add biases to that
+costs more than the arithmetic itself. Here they are stacked as `[width, batch]` and multiplied from the left, `W^T x`,
+with the weights as constants. With three features a cross network takes half the CPU of Keras' graph at one row, and
+under half at 1,000 (benchmarks/export.py). The numbers are the same but for the order of sums.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import tf_keras
 
 from crossnet.components.networks.layers import CrossLayer, Embeddings
 
-# Above, the matrix product with a fused bias and activation, which needs `[batch, width]`, saves more at 1,000 rows
-# than this does at one.
-WIDEST_DENSE = 256
-# A larger weight is read from its variable, which stands in the model in any case, for warm starts.
-LARGEST_CONSTANT_BYTES = 2**18
+# Above this width, the matrix product with a fused bias and activation, which needs `[batch, width]`, saves more at
+# 1,000 rows than this module does at one.
+MAX_DENSE_WIDTH = 256
+# A larger weight is read from its variable, which the model holds in any case, for warm starts.
+MAX_CONSTANT_BYTES = 2**18
 _ACROSS_FEATURES = ("softmax", "log_softmax")
 
 
 def by_feature(network: tf_keras.Model) -> tf_keras.Model | None:
-    """Returns the same network for inputs by feature; None where Keras computes it faster, or it is not known how.
+    """Returns the same network for inputs by feature; None where Keras computes it faster, or a layer has no rule here.
 
     The reference, `tfrs.layers.dcn.Cross`, is left alone: it is exported as its library computes it.
 
@@ -35,7 +35,7 @@ def by_feature(network: tf_keras.Model) -> tf_keras.Model | None:
     Returns:
       A model of numbers `[numbers, batch]` and ids `[texts, batch]`, as the network takes them, to `[1, batch]`.
     """
-    if not all(isinstance(layer, tf_keras.layers.InputLayer) or _gains(layer) for layer in network.layers):
+    if not all(isinstance(layer, tf_keras.layers.InputLayer) or _is_faster(layer) for layer in network.layers):
         return None
     inputs = [
         tf_keras.Input(batch_shape=(tensor.shape[1], None), dtype=tensor.dtype, name=tensor.name)
@@ -44,10 +44,10 @@ def by_feature(network: tf_keras.Model) -> tf_keras.Model | None:
     return tf_keras.models.clone_model(network, input_tensors=inputs, clone_function=_ByFeature)
 
 
-def _gains(layer: tf_keras.layers.Layer) -> bool:
+def _is_faster(layer: tf_keras.layers.Layer) -> bool:
     if type(layer) not in _RULES or _activation(layer).__name__ in _ACROSS_FEATURES:
         return False
-    return not isinstance(layer, tf_keras.layers.Dense) or max(layer.kernel.shape) <= WIDEST_DENSE
+    return not isinstance(layer, tf_keras.layers.Dense) or max(layer.kernel.shape) <= MAX_DENSE_WIDTH
 
 
 def _activation(layer: Any) -> Any:
@@ -98,7 +98,7 @@ def _concatenate(layer: tf_keras.layers.Concatenate, parts: Sequence[tf.Tensor])
 
 def _constant(weight: tf.Variable) -> tf.Tensor:
     """Returns a weight as a constant of the graph: each read of a variable costs as much as a small product."""
-    if weight.shape.num_elements() * weight.dtype.size > LARGEST_CONSTANT_BYTES:
+    if weight.shape.num_elements() * weight.dtype.size > MAX_CONSTANT_BYTES:
         return tf.convert_to_tensor(weight)
     with tf.init_scope():  # where the variable has a value; the graph that is being traced has none
         value = weight.numpy()

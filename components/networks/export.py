@@ -1,4 +1,7 @@
-"""Writes the SavedModel that is judged, checked and pushed: a bare `tf.Module`, nothing of Keras in it."""
+"""Writes the SavedModel that is judged, checked and pushed.
+
+It is a bare `tf.Module`, without Keras.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from crossnet.components.networks.preprocessing import Preprocessing, Transform,
 TRAINING_FILE = "assets.extra/training.json"
 REGRESS_METHOD = "tensorflow/serving/regress"
 
-# What TensorFlow numbers by all that the process has made before, in saved_model.pb as text.
+# Names in saved_model.pb, as text, that TensorFlow numbers by all that the process has made before.
 TRACED = re.compile(r"(__inference_\w*?_)(\d+)\b")
 CAPTURE = re.compile(r'(key: "_user_specified_name"\s+value {\s+s: ")(\d+)(?=")')
 INITIALIZER = re.compile(r"\b(key_value_init)(\d+)")
@@ -29,7 +32,7 @@ TABLE = re.compile(r'(key: "shared_name"\s+value {\s+s: ")(\d+)(?=")')
 
 
 class ServingModule(tf.Module):
-    """What the SavedModel tracks: the trained weights and the lookup tables."""
+    """Holds what the SavedModel must track: the trained weights and the lookup tables."""
 
     def __init__(self, network: tf_keras.Model, transform: Transform) -> None:
         super().__init__(name="serving")
@@ -40,7 +43,7 @@ class ServingModule(tf.Module):
 def export_model(
     network: tf_keras.Model, transform: Transform, folder: Path, *, description: Mapping[str, Any]
 ) -> None:
-    """Writes a SavedModel with the three signatures of a model server, and what a warm start needs to know.
+    """Writes a SavedModel with the three signatures of a model server, and the facts that a warm start needs.
 
     Signatures:
       serving_default: a tensor `[batch]` per feature, of `Feature.dtype`, to `prediction` float32 `[batch]`.
@@ -141,11 +144,10 @@ def _parsing(feature: Feature) -> Any:
 
 
 def _arguments(names: Iterable[str]) -> dict[str, str]:
-    """Returns each feature's name by the argument that TensorFlow traces: no word of Python, no leading `_`."""
+    """Returns each feature's name by the argument that TensorFlow traces: not a keyword, without a leading `_`."""
     arguments: dict[str, str] = {}
-    for name in sorted(
-        names, key=_is_traceable, reverse=True
-    ):  # a name that is fine is never taken by another's stand-in
+    # Names that can be traced come first, so that no other name's argument takes one of them.
+    for name in sorted(names, key=_is_traceable, reverse=True):
         argument = name if _is_traceable(name) else f"x{name}" if name.startswith("_") else f"{name}_"
         while argument in arguments:
             argument += "_"

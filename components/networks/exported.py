@@ -19,7 +19,7 @@ from crossnet.components.networks.preprocessing import Preprocessing
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """What a SavedModel of ours says about its training.
+    """A SavedModel that this pipeline exported, as its training left it.
 
     Attributes:
       path: The SavedModel.
@@ -38,7 +38,7 @@ def read_exported(path: Path) -> ExportedModel:
     """Reads a Model artifact, or a SavedModel such as a version in service.
 
     Raises:
-      TrainingError: It is none, or was not exported by this pipeline.
+      TrainingError: The folder holds no SavedModel that this pipeline exported.
     """
     folder = path / SERVING_FOLDER if (path / SERVING_FOLDER).is_dir() else path
     if not (folder / TRAINING_FILE).is_file():

@@ -1,4 +1,4 @@
-"""`CrossLayer`, the cross layer of DCN-v2, and `Embeddings` for text features."""
+"""Defines `CrossLayer`, the cross layer of DCN-v2, and `Embeddings` of text features."""
 
 from __future__ import annotations
 

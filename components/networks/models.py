@@ -1,9 +1,8 @@
-"""Builds the networks: of `CrossLayer`, of `tfrs.layers.dcn.Cross` and of Dense layers."""
+"""Builds networks of `CrossLayer`, of `tfrs.layers.dcn.Cross` and of Dense layers."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from crossnet.components.errors import TrainingError
 from crossnet.components.networks.layers import CrossLayer, Embeddings, projection_problem
 from crossnet.components.networks.tfrs_cross import tfrs_cross_class, tfrs_problem
 from crossnet.components.params.networks import MODEL_KINDS, Architecture, CrossLayerParams, DenseParams
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 
 def build_network(
@@ -127,8 +127,9 @@ def check_architecture(kind: str, architecture: Architecture, width: int) -> Non
       TrainingError: With every problem in one message.
     """
     if kind not in MODEL_KINDS:
-        near = difflib.get_close_matches(kind, MODEL_KINDS, n=1, cutoff=0.0)[0]
-        raise TrainingError(f"Unknown model kind '{kind}'. Did you mean '{near}'? There are: {', '.join(MODEL_KINDS)}.")
+        raise TrainingError(
+            f"Unknown model kind `{kind}`.{did_you_mean(kind, MODEL_KINDS)} There are: {', '.join(MODEL_KINDS)}."
+        )
     if problem := tfrs_problem([kind]):
         raise TrainingError(problem)
     expected = DenseParams if kind == "dense" else CrossLayerParams

@@ -1,7 +1,8 @@
-"""What happens to a row before the network sees it: one description, used in training and inside the export.
+"""Turns columns into the network's inputs, in training and inside the export.
 
-It is fixed by Schema and by the Statistics of the train split, holds constants only (no trainable weights), and is
-written beside the exported model, so that a warm start sees rows exactly as the model before it did.
+One description, `Preprocessing`, serves both. It is fixed by Schema and by the Statistics of the train split, holds
+constants only (no trainable weights), and is written beside the exported model, so that a warm start sees rows exactly
+as the model before it did.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 MAX_EMBEDDING_DIM = 16
 # A label in [-10, 10] with at least this spread is of the network's own size: normalising it would only cost precision.
-LABEL_LIMIT, LABEL_SPREAD = 10.0, 0.1
+MAX_LABEL, MIN_LABEL_SPREAD = 10.0, 0.1
 # The largest size of a train value that "auto" leaves to a feature. Cross layers multiply features: a rare value of 30
 # standard deviations would make a rare product of 900, whose gradients drown those of all other rows.
-LARGEST_INPUT = 5.0
+MAX_INPUT = 5.0
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ def make_preprocessing(
 def label_scaling(numbers: statistics_pb2.NumericStatistics, normalize: str) -> tuple[float, float]:
     """Returns the mean and scale by which the label is normalised; 0 and 1 where it is not."""
     usable = math.isfinite(numbers.std_dev) and numbers.std_dev > 0
-    own_size = max(abs(numbers.min), abs(numbers.max)) <= LABEL_LIMIT and numbers.std_dev >= LABEL_SPREAD
+    own_size = max(abs(numbers.min), abs(numbers.max)) <= MAX_LABEL and numbers.std_dev >= MIN_LABEL_SPREAD
     if not usable or normalize == "none" or (normalize == "auto" and own_size):
         return 0.0, 1.0
     return numbers.mean, numbers.std_dev
@@ -242,7 +243,7 @@ def _scaling(column: statistics_pb2.FeatureNameStatistics, normalize: str) -> tu
     # Adam most of its updates.
     scale = numbers.std_dev
     if normalize == "auto":
-        scale = max(scale, (numbers.max - mean) / LARGEST_INPUT, (mean - numbers.min) / LARGEST_INPUT)
+        scale = max(scale, (numbers.max - mean) / MAX_INPUT, (mean - numbers.min) / MAX_INPUT)
     return mean, scale if math.isfinite(scale) and scale > 0 else 1.0, mean
 
 

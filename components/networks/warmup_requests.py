@@ -1,4 +1,4 @@
-"""The requests that a model server replays before a new version takes traffic."""
+"""Writes the requests that a server replays before a version takes traffic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from crossnet.components.features import Feature
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-SINGLE_ROWS = 10
+MAX_SINGLE_ROWS = 10
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -21,8 +21,8 @@ Columns = Mapping[str, npt.NDArray[Any]]
 def write_warmup_requests(folder: Path, features: Sequence[Feature], columns: Columns, *, model_name: str) -> None:
     """Writes `assets.extra/tf_serving_warmup_requests`: a TFRecord file of PredictionLogs.
 
-    Up to `SINGLE_ROWS` rows are asked for one by one, then all rows in one Predict call, all as serialized Examples,
-    and all in a Regress call: the calls that clients make, each traced once by the server.
+    Up to `MAX_SINGLE_ROWS` rows are asked for one by one, then all rows in one Predict call, all as serialized
+    Examples, and all in a Regress call: the calls that clients make, each traced once by the server.
 
     Args:
       folder: The SavedModel.
@@ -34,7 +34,7 @@ def write_warmup_requests(folder: Path, features: Sequence[Feature], columns: Co
 
     rows = len(next(iter(columns.values())))
     logs = []
-    for first, last in [*((i, i + 1) for i in range(min(rows, SINGLE_ROWS))), (0, rows)]:
+    for first, last in [*((i, i + 1) for i in range(min(rows, MAX_SINGLE_ROWS))), (0, rows)]:
         log = prediction_log_pb2.PredictionLog()
         request = log.predict_log.request
         request.model_spec.name = model_name

@@ -1,4 +1,4 @@
-"""Writes and reads checkpoints: all that a killed training needs to go on unchanged."""
+"""Writes and reads checkpoints, from which a killed training goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: many updates in one call of TensorFlow."""
+"""Runs many updates in one call of TensorFlow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class EpochLoop:
         label = tf.TensorSpec([None], network.output.dtype)
         self._updates = tf.function(self._run_updates, reduce_retracing=True)
         self._squares = tf.function(self._sum_of_squares, input_signature=[inputs, label])
-        self._held: tuple[Rows, list[Any]] | None = None
+        self._cached: tuple[Rows, list[Any]] | None = None
 
     def run(
         self, rows: Rows, step_sizes: npt.NDArray[np.float64], order: npt.NDArray[np.int64] | None = None
@@ -69,16 +69,16 @@ class EpochLoop:
             return sum(float(self._squares(*part)) for part in self._tensors(rows, None, EVALUATION_ROWS)) / len(rows)
 
     def _tensors(self, rows: Rows, order: npt.NDArray[np.int64] | None, batch: int = 0) -> Any:
-        """Yields inputs and label; keeps the tensors of rows that are in memory and in order: they never change."""
+        """Yields inputs and label; caches those of rows that are in memory and in order: they never change."""
         chunks = rows.chunks(batch or self.batch_size, order)
         if order is not None or batch or len(rows) > rows.chunk:
             return (([tf.constant(part) for part in inputs], tf.constant(label)) for _, inputs, label in chunks)
-        if self._held is None or self._held[0] is not rows:
-            self._held = (
+        if self._cached is None or self._cached[0] is not rows:
+            self._cached = (
                 rows,
                 [([tf.constant(part) for part in inputs], tf.constant(label)) for _, inputs, label in chunks],
             )
-        return self._held[1]
+        return self._cached[1]
 
     def _batched(self, inputs: Sequence[tf.Tensor], label: tf.Tensor) -> Iterator[tuple[list[tf.Tensor], tf.Tensor]]:
         """Yields the full batches as tensors `[batches, batch, ...]`, then the smaller last one, if there is one.

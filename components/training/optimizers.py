@@ -1,8 +1,9 @@
-"""Keras' optimizers as TensorFlow's fused kernels: the same updates, one op per weight.
+"""Updates weights as Keras' optimizers do, with one op per weight.
 
-Formulas and constants are those of `tf_keras.optimizers` (Adam, Adagrad, SGD, RMSprop) with default arguments, Adam's
-decays and epsilon apart; a test compares each with Keras. What differs by step only, Adam's correction of its first
-steps, is part of the step size and computed beforehand, so that an update costs as few ops as possible.
+The ops are TensorFlow's fused kernels. Formulas and constants are those of `tf_keras.optimizers` (Adam, Adagrad, SGD,
+RMSprop) with default arguments, Adam's decays and epsilon apart; a test compares each with Keras. What differs by step
+only, Adam's correction of its first steps, is part of the step size and computed beforehand, so that an update costs as
+few ops as possible.
 """
 
 from __future__ import annotations

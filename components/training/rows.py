@@ -1,4 +1,7 @@
-"""A split's rows as the network sees them: arrays in memory, or on disk where they do not fit."""
+"""Reads a split's rows as the network sees them.
+
+They are arrays in memory, or on disk where they do not fit.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ class Rows:
         step = max(1, self.chunk // batch_size) * batch_size
         starts = range(0, len(self), step)
         streams = self.chunk < len(self)
-        # A slice of a mapped file is only a promise to read it; a copy does.
+        # A slice of a mapped file is read when it is used; a copy reads it here, in this thread.
         fetch = np.array if streams and order is None else np.asarray
 
         def read(first: int) -> Chunk:
@@ -77,7 +80,7 @@ def read_rows(
 ) -> Iterator[Rows]:
     """Reads and preprocesses a split once.
 
-    Up to `cache_mib` MiB the rows are held in memory. Above, they are written to a file below `scratch`, which is gone
+    Up to `cache_mib` MiB the rows are kept in memory. Above, they are written to a file below `scratch`, which is gone
     when the context ends, and mapped: batches come from there, in any order, and are the same.
     """
     preprocessing = transform.preprocessing

@@ -1,4 +1,4 @@
-"""Learning rates by update."""
+"""Computes the learning rate of each update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gives the embeddings that no train row used a value to answer with."""
+"""Fills the embeddings of values that no train row has."""
 
 from __future__ import annotations
 

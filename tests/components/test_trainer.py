@@ -203,7 +203,7 @@ def test_settings_that_do_not_fit_are_refused_before_training(
 
 
 def test_unknown_kind_and_a_rank_too_high_are_refused_before_training(article: Any, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="Unknown model kind 'denes'. Did you mean 'dense'?"):
+    with pytest.raises(TrainingError, match=r"Unknown model kind `denes`\. Did you mean `dense`\?"):
         train(article, tmp_path, "denes")
     with pytest.raises(TrainingError, match="`projection_dim` must be at most half the features' width"):
         train(article, tmp_path, architecture=CrossLayerParams(projection_dim=2))

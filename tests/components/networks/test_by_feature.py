@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from crossnet.components.networks import by_feature as module
-from crossnet.components.networks.by_feature import WIDEST_DENSE, by_feature
+from crossnet.components.networks.by_feature import MAX_DENSE_WIDTH, by_feature
 from crossnet.components.networks.layers import CrossLayer
 from crossnet.components.networks.models import build_network, initialize
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
@@ -61,7 +61,7 @@ def check(made: tf_keras.Model, num_numbers: int = 3, tables: Any = ()) -> None:
         ("cross_layer", CrossLayerParams(num_layers=2, structure="stacked", deep_units=(4, 3))),
         ("cross_layer", CrossLayerParams(num_layers=2, structure="parallel", deep_units=(4, 3))),
         ("dense", DenseParams()),
-        ("dense", DenseParams(units=(WIDEST_DENSE, 5), activation="gelu")),
+        ("dense", DenseParams(units=(MAX_DENSE_WIDTH, 5), activation="gelu")),
     ],
 )
 def test_network_gives_by_feature_what_keras_gives_by_row(
@@ -92,7 +92,7 @@ def test_each_activation_of_keras_is_the_same_by_feature_or_left_to_keras(name: 
 
 def test_reference_and_wide_dense_networks_are_left_to_their_libraries() -> None:
     assert by_feature(network("tfrs_cross", CrossLayerParams())) is None
-    assert by_feature(network("dense", DenseParams(units=(WIDEST_DENSE + 1,)))) is None
+    assert by_feature(network("dense", DenseParams(units=(MAX_DENSE_WIDTH + 1,)))) is None
 
 
 def test_small_weights_are_constants_and_large_ones_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_small_weights_are_constants_and_large_ones_are_read(monkeypatch: pytest
         return sum(op.type in ("ReadVariableOp", "ResourceGather") for op in graph.get_operations())
 
     assert reads() == 0
-    monkeypatch.setattr(module, "LARGEST_CONSTANT_BYTES", 5000 * 2 * 4 - 1)
+    monkeypatch.setattr(module, "MAX_CONSTANT_BYTES", 5000 * 2 * 4 - 1)
     assert reads() == 1
     check(made, 3, [(5000, 2)])
 

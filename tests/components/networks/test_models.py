@@ -73,7 +73,9 @@ def test_initialize_gives_the_same_weights_for_a_seed_whatever_was_drawn_before(
 
 
 def test_unknown_kind_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(TrainingError, match="Unknown model kind 'cros_layer'. Did you mean 'cross_layer'?"):
+    with pytest.raises(
+        TrainingError, match=r"Unknown model kind `cros_layer`\. Did you mean `cross_layer`\? There are: cross_layer, "
+    ):
         build_network("cros_layer", CrossLayerParams(), num_numbers=3)
 
 

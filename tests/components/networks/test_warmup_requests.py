@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from crossnet.components.features import Feature
-from crossnet.components.networks.warmup_requests import SINGLE_ROWS, WARMUP_FILE, write_warmup_requests
+from crossnet.components.networks.warmup_requests import MAX_SINGLE_ROWS, WARMUP_FILE, write_warmup_requests
 
 FEATURES = (
     Feature("a", "FLOAT"),
@@ -36,7 +36,7 @@ def test_warmup_file_holds_every_kind_of_call(tmp_path: Path) -> None:
     sizes = [
         r.inputs["a"].tensor_shape.dim[0].size for r in predicts if r.model_spec.signature_name == "serving_default"
     ]
-    assert sizes == [1] * SINGLE_ROWS + [12]
+    assert sizes == [1] * MAX_SINGLE_ROWS + [12]
     assert [r.model_spec.signature_name for r in predicts][-1] == "serving_examples"
     assert len(logs[-1].regress_log.request.input.example_list.examples) == 12
     names = {r.model_spec.name for r in predicts} | {logs[-1].regress_log.request.model_spec.name}
