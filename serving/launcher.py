@@ -1,7 +1,7 @@
-"""Starts a server: tensorflow_model_server where it is installed, the embedded one elsewhere, or docker's.
+"""Starts a server: tensorflow_model_server, the embedded server, or a Docker container.
 
-`running_server` lends one to a test or to InfraValidator; `serve` is the work of `crossnet serve`. The real server gets
-its flags as `--name=value`, the only form it reads, and the configuration files of
+`running_server` runs one for a test or for InfraValidator; `serve` is the work of `crossnet serve`.
+tensorflow_model_server gets its flags as `--name=value`, the only form that it reads, and the configuration files of
 `crossnet.serving.config.deployment`.
 """
 
@@ -25,7 +25,7 @@ from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
 BINARY = "tensorflow_model_server"
-_SIGNAL_SECONDS = 0.1  # how late a signal may be noticed
+_POLL_SECONDS = 0.1  # between two looks at a process or a port
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def require_binary() -> Path:
     """Returns the tensorflow_model_server on PATH.
 
     Raises:
-      UsageError: There is none.
+      UsageError: It is not there.
     """
     binary = find_binary()
     if binary is None:
@@ -65,19 +65,19 @@ def require_binary() -> Path:
 def running_server(
     base_path: Path, model_name: str, *, server: str = "auto", timeout_seconds: float = 60.0
 ) -> Iterator[RunningServer]:
-    """Lends a server that serves one model, on an address nobody else uses.
+    """Runs a server of one model inside the block, on an address of its own.
 
     Args:
       base_path: The folder of the model's versions.
       model_name: What clients call the model.
-      server: "auto" takes tensorflow_model_server where it is installed; "binary" or "embedded" say which.
-      timeout_seconds: How long the model may take to be available.
+      server: "binary", "embedded", or "auto": tensorflow_model_server where it is installed, else the embedded server.
+      timeout_seconds: How long to wait for the model to be available.
 
     Yields:
       The server's address and kind. The embedded one runs in this process.
 
     Raises:
-      ServingError: The model does not load, or not in time; the message has the server's own words.
+      ServingError: The model is not loaded in time; the message has the server's own report.
     """
     if server == "embedded" or (server == "auto" and find_binary() is None):
         from crossnet.serving.server import Server
@@ -93,7 +93,7 @@ def running_server(
             embedded.stop(grace_seconds=5.0)
         return
     binary = require_binary()
-    # A socket, not a port: the real server takes no free port of its own choice.
+    # A socket, not a port: tensorflow_model_server cannot choose a free port.
     with tempfile.TemporaryDirectory(prefix="crossnet-") as folder:
         target = f"unix:{folder}/socket"
         command = [
@@ -124,14 +124,14 @@ def wait_available(
     """Waits until each model is AVAILABLE at `target`.
 
     Args:
-      process: The server; when it ends, so does the wait.
+      process: The server; the wait ends when it ends.
       target: Its address, without TLS.
       models: Names of the models.
       timeout_seconds: How long to wait; None waits as long as the process lives.
-      log_file: Where it writes its log, for the error.
+      log_file: The server's log, which the error quotes.
 
     Raises:
-      ServingError: The process ended, or the time is up.
+      ServingError: The process ended, or the time has passed.
     """
     from crossnet.serving.client import PredictionClient
 
@@ -145,27 +145,27 @@ def wait_available(
                 except (DeadlineError, UnavailableError) as error:
                     if process.poll() is not None:
                         raise ServingError(
-                            f"{BINARY} ended with {process.returncode} before `{model}` was available. "
-                            f"{_last_words(log_file)}"
+                            f"{BINARY} ended with exit code {process.returncode} before `{model}` was available. "
+                            f"{_log_report(log_file)}"
                         ) from error
                     if deadline is not None and time.monotonic() > deadline:
                         raise DeadlineError(
                             f"`{model}` was not available at {target} within {timeout_seconds:g} s. "
-                            f"{_last_words(log_file)}"
+                            f"{_log_report(log_file)}"
                         ) from error
 
 
-def _last_words(log_file: Path | None) -> str:
-    """Returns the sentence with which the real server gives up, or the end of its log."""
+def _log_report(log_file: Path | None) -> str:
+    """Returns the server's reason for ending, or the end of its log."""
     if log_file is None:
-        return "Its own messages stand above."
+        return "See its messages above."
     lines = log_file.read_text(errors="replace").strip().splitlines()
     failures = [line for line in lines if line.startswith("Failed to start server")]
-    return f"It said: {' / '.join(failures or lines[-3:])}" if lines else "It said nothing."
+    return f"Its log: {' / '.join(failures or lines[-3:])}" if lines else "Its log is empty."
 
 
 def end_process(process: subprocess.Popen[bytes], grace_seconds: float = 10.0) -> None:
-    """Ends a server, kindly at first."""
+    """Ends a server with SIGTERM, and with SIGKILL after `grace_seconds`."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -176,16 +176,16 @@ def end_process(process: subprocess.Popen[bytes], grace_seconds: float = 10.0) -
 
 
 def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
-    """Serves until a signal comes.
+    """Serves until SIGTERM or SIGINT is received.
 
     Args:
       arguments: Flags of tensorflow_model_server, and `--host`. Without model flags every model under
-        `<root>/serving_models` is served, also those that come later; with `--model_name` alone that one of them.
+        `<root>/serving_models` is served, also those added later; with `--model_name` alone, that one of them.
       root: The pipeline's root; the configuration files are written to `<root>/serving`.
       server: "auto", "embedded", "binary" or "docker".
 
     Returns:
-      The exit code: 0 stopped by a signal, 1 the start failed, 2 wrong usage.
+      The exit code: 0 stopped by a signal, 1 failed, 2 wrong usage.
     """
     if server == "auto":
         server = "embedded" if find_binary() is None else "binary"
@@ -207,7 +207,7 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
 
 
 def _serve_process(deployment: Deployment, server: str, stopping: threading.Event) -> int:
-    """Runs the real server as a child, and passes signals on to it."""
+    """Runs tensorflow_model_server or Docker as a child process, and passes signals on to it."""
     if server == "docker":
         if shutil.which("docker") is None:
             raise ServingError("`docker` is not on PATH. Install it, or use `--server=embedded` instead.")
@@ -224,15 +224,15 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
 
     with deployment.following_models(), _on_signals(pass_on):
         try:
-            if stopping.is_set():  # a signal that came before there was a process
+            if stopping.is_set():  # a signal was received before the process existed
                 process.terminate()
             _wait_open(process, deployment, deployment.target(server), stopping)
             if not stopping.is_set():
                 sys.stderr.write(f"serving {', '.join(deployment.models)} at {deployment.target(server)} ({server})\n")
                 sys.stderr.flush()
             while process.poll() is None:
-                # Not `process.wait()`: a signal that comes just before its system call would not interrupt it.
-                time.sleep(_SIGNAL_SECONDS)
+                # Not `process.wait()`: a signal received just before its system call would not interrupt it.
+                time.sleep(_POLL_SECONDS)
         finally:
             end_process(process)
     return 0 if stopping.is_set() or process.returncode == 0 else 1
@@ -241,10 +241,10 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
 def _wait_open(
     process: subprocess.Popen[bytes], deployment: Deployment, target: str, stopping: threading.Event
 ) -> None:
-    """Returns when the server is ready, or was told to stop.
+    """Returns when the server is ready, or `stopping` is set.
 
-    With TLS, whose certificates are the clients' affair, the open port is the sign: it opens only when every model is
-    available. Without TLS each model is asked for.
+    Without TLS the server is asked for each model. With TLS this process has no client certificate, so it waits for the
+    port, which opens when every model is available.
     """
     try:
         if not deployment.has_tls:
@@ -253,8 +253,10 @@ def _wait_open(
         while process.poll() is None:
             if _is_open(target):
                 return
-            time.sleep(0.1)
-        raise ServingError(f"The server ended with {process.returncode} before its port opened.")
+            time.sleep(_POLL_SECONDS)
+        raise ServingError(
+            f"The server ended with exit code {process.returncode} before its port opened. See its messages above."
+        )
     except ServingError:
         if not stopping.is_set():
             raise

@@ -1,7 +1,7 @@
-"""Answers from a SavedModel on disk, without a server: the surface of `crossnet.serving.client`, in this process.
+"""Answers requests from a SavedModel on disk, without a server.
 
-The model is loaded and called as the embedded server does it, so a model that only works in Python fails here as it
-would there. The one module on the client's side that imports TensorFlow.
+`OfflineModel` has the methods of `crossnet.serving.client.PredictionClient`. It loads and calls the model as the
+embedded server does, so a model that works only in Python fails here too. TensorFlow is imported when one is made.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerEr
 
 
 def find_saved_model(folder: Path) -> Path:
-    """Returns the folder with `saved_model.pb`.
+    """Returns the folder that holds `saved_model.pb`.
 
     Args:
-      folder: That folder itself; or one whose children are versions, of which the newest is taken; or a Model artifact.
+      folder: That folder; or the folder of a model's versions, of which the newest is taken; or a Model artifact.
 
     Raises:
       NotFoundError: There is no SavedModel.
     """
     newest_first = [path for _, path in sorted((list_versions(folder) or {}).items(), reverse=True)]
     for candidate in (folder, *newest_first, folder / "Format-Serving"):
-        if os.path.isfile(candidate / "saved_model.pb"):  # False also where it may not be looked at
+        if os.path.isfile(candidate / "saved_model.pb"):  # False also where access is denied
             return candidate
     raise NotFoundError(
         f"There is no SavedModel in `{folder}`. Expected `saved_model.pb` there, in a version's folder below it, or in "
@@ -43,11 +43,11 @@ def find_saved_model(folder: Path) -> Path:
 
 
 class OfflineModel:
-    """A loaded SavedModel.
+    """A loaded SavedModel; use it in a `with` block, or call `close()`.
 
     Args:
       folder: See `find_saved_model`.
-      model_name: The name used in messages.
+      model_name: The name in messages.
 
     Raises:
       NotFoundError: There is no SavedModel.
@@ -55,7 +55,7 @@ class OfflineModel:
     """
 
     def __init__(self, folder: Path, *, model_name: str = "crossnet") -> None:
-        path = find_saved_model(folder)  # told without waiting for TensorFlow
+        path = find_saved_model(folder)  # before TensorFlow is imported, which takes seconds
         import_tensorflow()
         import tensorflow as tf
 
@@ -77,7 +77,7 @@ class OfflineModel:
         )
 
     def predict(self, inputs: Any, *, signature_name: str = "serving_default") -> Prediction:
-        """As `PredictionClient.predict`; the version is 0 where the folder's name is no number.
+        """As `PredictionClient.predict`; the version is 0 where the folder's name is not a number.
 
         Raises:
           InvalidRequestError: The inputs do not fit, or the model refuses them.

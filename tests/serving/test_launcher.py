@@ -101,9 +101,7 @@ def test_running_server_starts_the_binary_on_a_socket_and_ends_it(binary, tmp_pa
 
 def test_running_server_repeats_the_binarys_own_words_when_it_fails(binary, tmp_path, monkeypatch):
     monkeypatch.setenv("FAIL", "1")
-    sentence = (
-        r"tensorflow_model_server ended with 255 before `rides` was available\. It said: Failed to start server\. "
-    )
+    sentence = r"tensorflow_model_server ended with exit code 255 before `rides` was available\. Its log: Failed to start server\. "
     with (
         pytest.raises(ServingError, match=sentence),
         running_server(tmp_path, "rides", server="binary", timeout_seconds=30),
@@ -212,7 +210,10 @@ def test_serve_exits_with_one_when_the_binary_does(binary, tmp_path, monkeypatch
     monkeypatch.setenv("FAIL", "1")
     _push(tmp_path)
     process = _start(tmp_path, "binary")
-    assert "tensorflow_model_server ended with 255 before `rides` was available" in process.communicate(timeout=30)[1]
+    assert (
+        "tensorflow_model_server ended with exit code 255 before `rides` was available"
+        in process.communicate(timeout=30)[1]
+    )
     assert process.returncode == 1
 
 
