@@ -1,3 +1,5 @@
+"""Servers are started, waited for, and ended: the binary, the embedded one, and what `crossnet serve` does."""
+
 from __future__ import annotations
 
 import os
@@ -9,16 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-from google.protobuf import text_format
 
 from crossnet.serving.client import PredictionClient
-from crossnet.serving.config.deployment import DOCKER_IMAGE, Deployment
-from crossnet.serving.config.messages import BatchingParameters, MonitoringConfig, model_server_config
 from crossnet.serving.launcher import find_binary, running_server, serve
 from crossnet.serving.status import ServingError
 from support import REPOSITORY
 from support.serving_fixtures import wait_until
-from support.serving_models import save_model
+from support.serving_models import push_empty_model, save_model
 
 STAND_IN = REPOSITORY / "tests" / "support" / "standin_model_server.py"
 # A line on stdin sends SIGTERM to another thread than the main one: Python's handler then runs only when the main
@@ -69,13 +68,6 @@ def _alive(pid):
     return True
 
 
-def _push(root, model="rides", version="3"):
-    """A pushed model, as far as a server that does not load it can tell."""
-    folder = root / "serving_models" / model / version
-    folder.mkdir(parents=True)
-    (folder / "saved_model.pb").write_bytes(b"")
-
-
 def test_find_binary_looks_on_path(binary):
     assert find_binary() == binary.parent / "bin" / "tensorflow_model_server"
 
@@ -101,7 +93,7 @@ def test_running_server_starts_the_binary_on_a_socket_and_ends_it(binary, tmp_pa
 
 def test_running_server_repeats_the_binarys_own_words_when_it_fails(binary, tmp_path, monkeypatch):
     monkeypatch.setenv("FAIL", "1")
-    sentence = r"tensorflow_model_server ended with exit code 255 before `rides` was available\. Its log: Failed to start server\. "
+    sentence = r"ended with exit code 255 before `rides` was available\. Its log: Failed to start server\. "
     with (
         pytest.raises(ServingError, match=sentence),
         running_server(tmp_path, "rides", server="binary", timeout_seconds=30),
@@ -124,7 +116,7 @@ def test_running_server_gives_up_in_time(no_binary, tmp_path):
 
 
 def test_serve_says_that_there_is_no_binary(no_binary, tmp_path, capsys):
-    _push(tmp_path)
+    push_empty_model(tmp_path)
     assert serve([], root=tmp_path, server="binary") == 2
     assert "`tensorflow_model_server` is not on PATH. Install it, or use `--server=embedded`" in capsys.readouterr().err
 
@@ -156,7 +148,7 @@ def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary
         assert process.stderr.readline().startswith(
             f"Nothing is pushed to `{root}/serving_models` yet; waiting for it."
         )
-        _push(root, "rides")
+        push_empty_model(root, "rides")
         assert process.stderr.readline() == (
             "`--host` is not passed on: tensorflow_model_server listens on every address of this machine.\n"
         )
@@ -178,7 +170,7 @@ def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary
 
 
 def test_serve_notices_a_signal_that_interrupts_nothing(binary, tmp_path):
-    _push(tmp_path)
+    push_empty_model(tmp_path)
     with tempfile.TemporaryDirectory() as folder:
         process = _start(tmp_path, "binary", "--port=0", f"--grpc_socket_path={folder}/s")
         assert process.stderr.readline().startswith("serving rides at ")
@@ -190,7 +182,7 @@ def test_serve_notices_a_signal_that_interrupts_nothing(binary, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_hears_a_signal_while_it_imports_tensorflow(no_binary, tmp_path, monkeypatch, number):
-    _push(tmp_path)
+    push_empty_model(tmp_path)
     (tmp_path / "tensorflow.py").write_text(
         "import logging as get, pathlib, time\n"
         f"pathlib.Path({str(tmp_path / 'importing')!r}).touch()\n"
@@ -208,7 +200,7 @@ def test_serve_hears_a_signal_while_it_imports_tensorflow(no_binary, tmp_path, m
 
 def test_serve_exits_with_one_when_the_binary_does(binary, tmp_path, monkeypatch):
     monkeypatch.setenv("FAIL", "1")
-    _push(tmp_path)
+    push_empty_model(tmp_path)
     process = _start(tmp_path, "binary")
     assert (
         "tensorflow_model_server ended with exit code 255 before `rides` was available"
@@ -236,84 +228,11 @@ def test_serve_runs_the_embedded_server_and_drains_on_sigterm(no_binary, tmp_pat
     assert _wait_ended(process) == 0
 
 
-def test_deployment_writes_files_that_parse_as_the_protos_they_are(tmp_path):
-    _push(tmp_path, 'a "quoted" name')
-    _push(tmp_path, "rides")
-    (tmp_path / "serving_models" / ".tmp-3").mkdir()
-    deployment = Deployment(["--enable_batching=true"], root=tmp_path)
-    assert deployment.wait_for_models(lambda: True)
-    assert deployment.models == ['a "quoted" name', "rides"]
-    deployment.binary_flags()
-    folder = tmp_path / "serving"
-    listed = text_format.Parse((folder / "models.config").read_text(), model_server_config()).model_config_list.config
-    assert [(m.name, m.base_path, m.model_platform) for m in listed] == [
-        (name, f"{tmp_path}/serving_models/{name}", "tensorflow") for name in deployment.models
-    ]
-    text_format.Parse((folder / "monitoring.config").read_text(), MonitoringConfig())
-    text_format.Parse((folder / "batching.config").read_text(), BatchingParameters())
-
-
-def test_deployment_adds_a_model_that_is_pushed_later(tmp_path, monkeypatch):
-    monkeypatch.setattr("crossnet.serving.config.deployment._POLL_SECONDS", 0.01)
-    _push(tmp_path, "rides")
-    deployment = Deployment([], root=tmp_path)
-    deployment.wait_for_models(lambda: True)
-    with deployment.following_models():
-        _push(tmp_path, "tips")
-        wait_until(lambda: 'name: "tips"' in (tmp_path / "serving" / "models.config").read_text())
-
-
-def test_deployment_goes_on_after_a_write_that_failed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("crossnet.serving.config.deployment._POLL_SECONDS", 0.01)
-    _push(tmp_path, "rides")
-    deployment = Deployment([], root=tmp_path)
-    deployment.wait_for_models(lambda: True)
-    with deployment.following_models():
-        (tmp_path / "serving").rename(tmp_path / "away")
-        (tmp_path / "serving").touch()  # a file where the folder was
-        _push(tmp_path, "tips")
-        said = ""
-
-        def has_said():
-            nonlocal said
-            said += capsys.readouterr().err
-            return "Cannot look for models that are pushed later: " in said
-
-        wait_until(has_said)
-        (tmp_path / "serving").unlink()
-        wait_until(lambda: (tmp_path / "serving" / "models.config").exists())
-    assert 'name: "tips"' in (tmp_path / "serving" / "models.config").read_text()
-    assert said.count("Cannot look") == 1
-
-
-def test_docker_fetches_what_has_a_scheme_and_publishes_on_ipv6(tmp_path):
-    deployment = Deployment(["--model_base_path=gs://bucket/rides", "--host=::1"], root=tmp_path)
-    command = deployment.docker_command()
-    assert "--publish=[::1]:8500:8500" in command
-    assert "--model_base_path=gs://bucket/rides" in command
-    assert not [part for part in command if part.startswith("--volume") and "bucket" in part]
-
-
-def test_deployment_takes_the_users_model_flags_as_they_are(tmp_path):
-    deployment = Deployment(["--model_base_path=/m/rides", "--model_name=rides", "--port=9"], root=tmp_path)
-    assert deployment.models == ["rides"]
-    assert deployment.embedded_flags() == ["--model_base_path=/m/rides", "--model_name=rides", "--port=9"]
-    assert deployment.target("binary") == "localhost:9"
-
-
 def test_serve_tells_a_wrong_config_file_as_the_real_server_does(no_binary, tmp_path, capsys):
     (tmp_path / "models.config").write_text("model_config_list { oops }")
     assert serve([f"--model_config_file={tmp_path}/models.config"], root=tmp_path) == 1
     said = capsys.readouterr().err
     assert said.startswith("Failed to start server. Error: INVALID_ARGUMENT: Error parsing text-format tensorflow")
-
-
-def test_deployment_takes_a_model_name_alone_as_a_model_under_the_root(tmp_path):
-    deployment = Deployment(["--model_name=tips"], root=tmp_path)
-    assert deployment.models == ["tips"]
-    path = f"--model_base_path={tmp_path}/serving_models/tips"
-    assert deployment.embedded_flags() == ["--model_name=tips", path]
-    assert path in deployment.binary_flags()
 
 
 @pytest.mark.parametrize("name", ["../crossnet", ".hidden", "a/b"])
@@ -322,56 +241,10 @@ def test_model_name_alone_must_be_a_folder_under_the_root(no_binary, tmp_path, c
     assert f"`--model_name={name}` alone is a folder of `{tmp_path}/serving_models`" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("host", "server", "target"),
-    [
-        ("10.0.0.7", "docker", "10.0.0.7:8500"),
-        ("::1", "docker", "[::1]:8500"),
-        ("0.0.0.0", "docker", "localhost:8500"),
-        ("10.0.0.7", "binary", "localhost:8500"),  # it listens on every address
-    ],
-)
-def test_server_is_asked_where_it_listens(tmp_path, host, server, target):
-    assert Deployment([f"--host={host}"], root=tmp_path).target(server) == target
-
-
-def test_deployment_mounts_what_docker_needs_read_only(tmp_path):
-    config = tmp_path / "config" / "models.config"
-    config.parent.mkdir()
-    config.write_text('model_config_list { config { name: "a" base_path: "/m/a" model_platform: "tensorflow" } }')
-    deployment = Deployment([f"--model_config_file={config}", "--host=0.0.0.0", "--rest_api_port=0"], root=tmp_path)
-    command = deployment.docker_command()
-    assert command[:4] == ["docker", "run", "--rm", "--init"]
-    assert [part for part in command if part.startswith("--publish")] == ["--publish=0.0.0.0:8500:8500"]
-    assert [part for part in command if part.startswith("--volume")] == [
-        "--volume=/m/a:/m/a:ro", f"--volume={tmp_path}/config:{tmp_path}/config:ro",
-        f"--volume={tmp_path}/serving:{tmp_path}/serving:ro",
-    ]  # fmt: skip
-    assert command[command.index(DOCKER_IMAGE) + 1] == "--port=8500"
-    assert not any(part.startswith("--host") for part in command)
-
-
-def test_deployment_refuses_a_socket_inside_a_container(tmp_path):
-    _push(tmp_path)
-    deployment = Deployment(["--grpc_socket_path=/tmp/s"], root=tmp_path)
-    deployment.wait_for_models(lambda: True)
-    with pytest.raises(ServingError, match="would lie inside the container"):
-        deployment.docker_command()
-
-
-def test_deployment_gives_the_real_server_whole_paths(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    flags = Deployment(["--model_base_path=models/rides", "--ssl_config_file=tls.cfg"], root=tmp_path).binary_flags()
-    assert f"--model_base_path={tmp_path}/models/rides" in flags
-    assert f"--ssl_config_file={tmp_path}/tls.cfg" in flags
-    far = Deployment(["--model_base_path=s3://models/rides"], root=tmp_path).binary_flags()
-    assert "--model_base_path=s3://models/rides" in far
-
-
 def test_serve_waits_for_a_socket_with_tls(binary, tmp_path):
     config = tmp_path / "tls.cfg"
     config.write_text("")
-    _push(tmp_path)
+    push_empty_model(tmp_path)
     with tempfile.TemporaryDirectory() as folder:
         process = _start(
             tmp_path, "binary", "--port=0", f"--grpc_socket_path={folder}/s", f"--ssl_config_file={config}"

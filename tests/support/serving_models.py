@@ -113,3 +113,10 @@ def save_demo(folder: Path) -> Path:
     save_model(folder / "1")
     save_model(folder / "00000007", scale=10.0)
     return folder
+
+
+def push_empty_model(root: Path, model: str = "rides", version: str = "3") -> None:
+    """Makes the folder of a pushed model, enough for a server that does not load it."""
+    folder = root / "serving_models" / model / version
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"")

@@ -1,0 +1,131 @@
+"""The flags and files with which a server is started, for each kind of server."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf import text_format
+
+from crossnet.serving.config.deployment import DOCKER_IMAGE, Deployment
+from crossnet.serving.config.messages import BatchingParameters, MonitoringConfig, model_server_config
+from crossnet.serving.status import ServingError
+from support.serving_fixtures import wait_until
+from support.serving_models import push_empty_model
+
+
+def test_deployment_writes_files_that_parse_as_the_protos_they_are(tmp_path):
+    push_empty_model(tmp_path, 'a "quoted" name')
+    push_empty_model(tmp_path, "rides")
+    (tmp_path / "serving_models" / ".tmp-3").mkdir()
+    deployment = Deployment(["--enable_batching=true"], root=tmp_path)
+    assert deployment.wait_for_models(lambda: True)
+    assert deployment.models == ['a "quoted" name', "rides"]
+    deployment.binary_flags()
+    folder = tmp_path / "serving"
+    listed = text_format.Parse((folder / "models.config").read_text(), model_server_config()).model_config_list.config
+    assert [(m.name, m.base_path, m.model_platform) for m in listed] == [
+        (name, f"{tmp_path}/serving_models/{name}", "tensorflow") for name in deployment.models
+    ]
+    text_format.Parse((folder / "monitoring.config").read_text(), MonitoringConfig())
+    text_format.Parse((folder / "batching.config").read_text(), BatchingParameters())
+
+
+def test_deployment_adds_a_model_that_is_pushed_later(tmp_path, monkeypatch):
+    monkeypatch.setattr("crossnet.serving.config.deployment._POLL_SECONDS", 0.01)
+    push_empty_model(tmp_path, "rides")
+    deployment = Deployment([], root=tmp_path)
+    deployment.wait_for_models(lambda: True)
+    with deployment.following_models():
+        push_empty_model(tmp_path, "tips")
+        wait_until(lambda: 'name: "tips"' in (tmp_path / "serving" / "models.config").read_text())
+
+
+def test_deployment_goes_on_after_a_write_that_failed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("crossnet.serving.config.deployment._POLL_SECONDS", 0.01)
+    push_empty_model(tmp_path, "rides")
+    deployment = Deployment([], root=tmp_path)
+    deployment.wait_for_models(lambda: True)
+    with deployment.following_models():
+        (tmp_path / "serving").rename(tmp_path / "away")
+        (tmp_path / "serving").touch()  # a file where the folder was
+        push_empty_model(tmp_path, "tips")
+        said = ""
+
+        def has_said():
+            nonlocal said
+            said += capsys.readouterr().err
+            return "Cannot look for models that are pushed later: " in said
+
+        wait_until(has_said)
+        (tmp_path / "serving").unlink()
+        wait_until(lambda: (tmp_path / "serving" / "models.config").exists())
+    assert 'name: "tips"' in (tmp_path / "serving" / "models.config").read_text()
+    assert said.count("Cannot look") == 1
+
+
+def test_docker_fetches_what_has_a_scheme_and_publishes_on_ipv6(tmp_path):
+    deployment = Deployment(["--model_base_path=gs://bucket/rides", "--host=::1"], root=tmp_path)
+    command = deployment.docker_command()
+    assert "--publish=[::1]:8500:8500" in command
+    assert "--model_base_path=gs://bucket/rides" in command
+    assert not [part for part in command if part.startswith("--volume") and "bucket" in part]
+
+
+def test_deployment_takes_the_users_model_flags_as_they_are(tmp_path):
+    deployment = Deployment(["--model_base_path=/m/rides", "--model_name=rides", "--port=9"], root=tmp_path)
+    assert deployment.models == ["rides"]
+    assert deployment.embedded_flags() == ["--model_base_path=/m/rides", "--model_name=rides", "--port=9"]
+    assert deployment.target("binary") == "localhost:9"
+
+
+def test_deployment_takes_a_model_name_alone_as_a_model_under_the_root(tmp_path):
+    deployment = Deployment(["--model_name=tips"], root=tmp_path)
+    assert deployment.models == ["tips"]
+    path = f"--model_base_path={tmp_path}/serving_models/tips"
+    assert deployment.embedded_flags() == ["--model_name=tips", path]
+    assert path in deployment.binary_flags()
+
+
+@pytest.mark.parametrize(
+    ("host", "server", "target"),
+    [
+        ("10.0.0.7", "docker", "10.0.0.7:8500"),
+        ("::1", "docker", "[::1]:8500"),
+        ("0.0.0.0", "docker", "localhost:8500"),
+        ("10.0.0.7", "binary", "localhost:8500"),  # it listens on every address
+    ],
+)
+def test_server_is_asked_where_it_listens(tmp_path, host, server, target):
+    assert Deployment([f"--host={host}"], root=tmp_path).target(server) == target
+
+
+def test_deployment_mounts_what_docker_needs_read_only(tmp_path):
+    config = tmp_path / "config" / "models.config"
+    config.parent.mkdir()
+    config.write_text('model_config_list { config { name: "a" base_path: "/m/a" model_platform: "tensorflow" } }')
+    deployment = Deployment([f"--model_config_file={config}", "--host=0.0.0.0", "--rest_api_port=0"], root=tmp_path)
+    command = deployment.docker_command()
+    assert command[:4] == ["docker", "run", "--rm", "--init"]
+    assert [part for part in command if part.startswith("--publish")] == ["--publish=0.0.0.0:8500:8500"]
+    assert [part for part in command if part.startswith("--volume")] == [
+        "--volume=/m/a:/m/a:ro", f"--volume={tmp_path}/config:{tmp_path}/config:ro",
+        f"--volume={tmp_path}/serving:{tmp_path}/serving:ro",
+    ]  # fmt: skip
+    assert command[command.index(DOCKER_IMAGE) + 1] == "--port=8500"
+    assert not any(part.startswith("--host") for part in command)
+
+
+def test_deployment_refuses_a_socket_inside_a_container(tmp_path):
+    push_empty_model(tmp_path)
+    deployment = Deployment(["--grpc_socket_path=/tmp/s"], root=tmp_path)
+    deployment.wait_for_models(lambda: True)
+    with pytest.raises(ServingError, match="would lie inside the container"):
+        deployment.docker_command()
+
+
+def test_deployment_gives_the_real_server_whole_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flags = Deployment(["--model_base_path=models/rides", "--ssl_config_file=tls.cfg"], root=tmp_path).binary_flags()
+    assert f"--model_base_path={tmp_path}/models/rides" in flags
+    assert f"--ssl_config_file={tmp_path}/tls.cfg" in flags
+    far = Deployment(["--model_base_path=s3://models/rides"], root=tmp_path).binary_flags()
+    assert "--model_base_path=s3://models/rides" in far
