@@ -167,10 +167,12 @@ def test_value_that_does_not_exist_is_a_dash(store, shown):
     assert lines[-1].split() == ["dense", "1,234", "-", "45,231"]
 
 
-def test_tables_keep_long_lines_whole_where_there_is_no_terminal(store, shown):
+def test_tables_cut_nothing_where_there_is_no_terminal(store, shown):
     name = "n" * 150
     lines = shown(screen.print_runs, [RunRecord(run=name, exit_code=1)], store)
     assert lines[-1].split() == [name, "1"]
+    longer = shown(screen.print_runs, [RunRecord(run="n" * 250, verdict="BLESSED")], store)
+    assert "".join(longer[1:]).count("n") == 250  # on several lines
 
 
 # counting, print_findings
