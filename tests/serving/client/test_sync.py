@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from crossnet.serving.client import PredictionClient
 from crossnet.serving.status import CancelledError, DeadlineError, NotFoundError, ServerError, UnavailableError
 from support import REPOSITORY
 from support.fake_server import XS, FakeServer
+from support.wheel import UV, build_wheel
 
 ONE = {"x0": [0.5], "x1": [1.0], "x2": [1.5]}
 
@@ -241,26 +241,19 @@ def test_client_imports_grpc_protobuf_and_numpy_only():
 
 @pytest.mark.slow
 def test_client_works_on_a_machine_with_nothing_but_grpc_protobuf_and_numpy(tmp_path):
-    uv = shutil.which("uv") or str(REPOSITORY / ".tools/bin/uv")
     versions = [f"{name}=={importlib.metadata.version(name)}" for name in ("grpcio", "protobuf", "numpy")]
-    source = tmp_path / "source"
-    for name in ("crossnet", "pipeline", "components", "serving"):
-        shutil.copytree(REPOSITORY / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, source)
 
     def run(*command):
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=600)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    run(uv, "build", "-q", "--wheel", "-o", str(tmp_path / "dist"), "-p", sys.executable, str(source))
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    wheel = build_wheel(tmp_path)
     assert wheel.stat().st_size < 1_000_000
-    run(uv, "venv", "-q", "-p", sys.executable, str(tmp_path / "venv"))
+    run(UV, "venv", "-q", "-p", sys.executable, str(tmp_path / "venv"))
     python = str(tmp_path / "venv/bin/python")
-    run(uv, "pip", "install", "-q", "-p", python, *versions)
-    run(uv, "pip", "install", "-q", "-p", python, "--no-deps", str(wheel))
+    run(UV, "pip", "install", "-q", "-p", python, *versions)
+    run(UV, "pip", "install", "-q", "-p", python, "--no-deps", str(wheel))
     size = sum(file.stat().st_size for file in (tmp_path / "venv").rglob("*") if file.is_file())
     assert size < 100_000_000
     code = (
