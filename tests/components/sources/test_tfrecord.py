@@ -98,7 +98,7 @@ def test_tfrecord_refuses_records_that_are_not_examples_or_change_type_or_have_n
         tmp_path, b"a,y\n1,2\n" * 100, r"part-3.tfrecord` is damaged: the checksum \(CRC32C\) of the length of record 0"
     )
     write(tmp_path / "old", [{"x": [1.0], "y": [1.0]}, {"x": [b"a"], "y": [1.0]}])
-    faulty(tmp_path, (tmp_path / "old").read_bytes(), r"record 1: `x` is BYTES, in the records before it is FLOAT")
+    faulty(tmp_path, (tmp_path / "old").read_bytes(), r"record 1: `x` is BYTES, but FLOAT in the records before it")
     faulty(tmp_path, (tmp_path / "old").read_bytes(), r"has no column `z`, the label", label="z")
     write(tmp_path / "old", [{"x": [1.0], "y": [b"a"]}] * 3)
     faulty(tmp_path, (tmp_path / "old").read_bytes(), r"`part-3.tfrecord` record 0: `y`, the label, is text")
