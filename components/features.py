@@ -1,4 +1,4 @@
-"""What a Schema says about each column, in the form that readers, models and the gate need."""
+"""Reads the features and the label from a Schema."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Feature:
     def dtype(self) -> str:
         """Type of the model's input: "string", "int64" or "float32".
 
-        An integer column with holes is float32, because NaN stands for the hole.
+        An integer column with missing values is float32, because NaN marks them.
         """
         if self.is_text:
             return "string"
@@ -44,7 +44,7 @@ class Feature:
 
 
 def is_retired(column: schema_pb2.Feature) -> bool:
-    """Whether a schema's column is DEPRECATED or DISABLED: it may be in the data, and nothing is made of it."""
+    """Whether a schema's column is DEPRECATED or DISABLED: it may be in the data, and is ignored."""
     from tensorflow_metadata.proto.v0 import schema_pb2
 
     return column.lifecycle_stage in (schema_pb2.DEPRECATED, schema_pb2.DISABLED)

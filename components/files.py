@@ -1,4 +1,4 @@
-"""JSON files and checksums of folders."""
+"""Reads and writes JSON files, and checks names and checksums of folders."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def json_value(value: Any) -> Any:
 
 
 def is_folder_name(name: str) -> bool:
-    """Whether `name` is plain, as `FOLDER_NAME` says."""
+    """Whether `name` has the form that `FOLDER_NAME` describes."""
     return _FOLDER_NAME.fullmatch(name) is not None and len(name) <= MAX_FOLDER_LETTERS
 
 

@@ -1,4 +1,4 @@
-"""One hash of 64-bit numbers, for splits, for repeated rows and for counts of distinct values."""
+"""Hashes 64-bit numbers, for splits, repeated rows and distinct values."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM that are not lost.
+"""Remembers Ctrl-C and SIGTERM, so that a run stops.
 
-Python raises in a signal handler, wherever it is just then. Inside a `__del__`, of which TensorFlow has many, it prints
-that exception and goes on; so a run would finish, and push, after it was told to stop. What works for long, or cannot
-be undone, calls `check`.
+A signal handler raises wherever Python is at that moment. Inside a `__del__`, of which TensorFlow has many, Python
+prints the exception and goes on; so a run would finish, and push, after it was told to stop. Code that runs long, or
+that cannot be undone, calls `check`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def noticed() -> Iterator[None]:
         yield
         return
     _received = None
-    # What a shell lets a command in the background ignore stays ignored.
+    # A shell starts a command in the background with SIGINT ignored: it stays ignored.
     numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) not in (signal.SIG_IGN, None)]
     before = {number: signal.signal(number, _note) for number in numbers}
     try:

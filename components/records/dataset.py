@@ -1,7 +1,7 @@
-"""The one reader of Examples, for statistics, training and evaluation: batch first, then parse.
+"""Reads an Examples artifact as batches of columns.
 
-It needs no TensorFlow. Checksums of every record are checked. What training adds, rows held in memory or mapped and
-shuffled by a seed, is in `rows.py` and `fit.py`.
+Statistics, training and evaluation all read with it. It does not import TensorFlow. It checks the checksums of every
+record. Training keeps rows in memory and shuffles them in `crossnet.components.training.rows`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
 from crossnet.components.records.mixed_reader import read_mixed_records
 from crossnet.components.records.tfrecord import check_frames, check_header, read_chunks, split_frames, truncated
-from crossnet.components.records.uniform_reader import Column, Layout, find_layout
+from crossnet.components.records.uniform_reader import Column, RecordTemplate, find_template
 from crossnet.components.records.wire_format import record_order
 from crossnet.serving.protocol.tfrecord import HEADER_BYTES
 
@@ -37,14 +37,17 @@ def read_columns(
       columns: Names of the columns to yield; None: all.
 
     Raises:
-      DataError: A file is truncated or damaged, or a record is no tf.train.Example.
+      DataError: A file is truncated or damaged, or a record is not a tf.train.Example.
     """
     # In the order in which records hold them.
     columns_by_name = examples.column_types
     types = {name: columns_by_name[name] for name in sorted(columns_by_name, key=record_order)}
     wanted = list(types) if columns is None else list(columns)
     if missing := [name for name in wanted if name not in types]:
-        raise DataError(f"No column {_names(missing)} in `{examples.path}`. There are: {_names(types)}.")
+        raise DataError(
+            f"`{examples.path}` has no column {_names(missing)}. Its columns: {_names(types)}. Use the schema that was "
+            "made for these Examples."
+        )
     chunks = (
         {name: chunk[name] for name in wanted}
         for path in examples.shards(split)
@@ -58,8 +61,8 @@ def read_dataset(
 ) -> Iterator[Batch]:
     """Yields batches in the form of a model's input.
 
-    Numbers are float32 or int64 as `Feature.dtype` says, a hole is NaN (float32) or b"" (text, dtype object); the
-    label is float32 (rows,).
+    Numbers are float32 or int64, as `Feature.dtype` says. A missing value is NaN (float32) or b"" (text, dtype object).
+    The label is float32 (rows,).
 
     Raises:
       DataError: As `read_columns`; or a feature has several values in a row, or is missing where it is required.
@@ -76,12 +79,13 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
     Args:
       compression: "" or "GZIP".
       types: Type by name of the columns.
-      strict: As in `read_mixed_records`.
+      strict: Whether features that are not in `types` are an error.
 
     Raises:
-      DataError: The file is truncated or damaged, or a record is no tf.train.Example.
+      DataError: The file is truncated or damaged, or a record is not a tf.train.Example.
+      UnknownFeatureError: `strict`, and a record has another feature.
     """
-    layout: Layout | None = None
+    template: RecordTemplate | None = None
     rest, record, needed = b"", 0, HEADER_BYTES
     for chunk in read_chunks(path, compression):
         rest = rest + chunk if rest else chunk
@@ -91,16 +95,16 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
         if record == 0:
             size = check_header(path, rest, 0, 0)
             if len(rest) >= HEADER_BYTES + size + 4:
-                layout = find_layout(rest[HEADER_BYTES : HEADER_BYTES + size], types)
-        if layout is not None and (rows := len(rest) // layout.size):
-            columns = layout.columns(rest, rows)
+                template = find_template(rest[HEADER_BYTES : HEADER_BYTES + size], types)
+        if template is not None and (rows := len(rest) // template.size):
+            columns = template.columns(rest, rows)
             if columns is not None:
                 yield columns
                 record += rows
-                rest = rest[rows * layout.size :]
+                rest = rest[rows * template.size :]
         offsets, lengths, position = split_frames(rest)
         if len(offsets):
-            layout = None  # the file has other records too
+            template = None  # the file has other records too
             check_frames(path, rest, offsets, lengths, record)
             yield read_mixed_records(rest, offsets, lengths, types, path=path, first_record=record, strict=strict)
             record += len(offsets)
@@ -126,8 +130,8 @@ def _model_input(name: str, dtype: str, column: Column) -> NDArray[Any]:
     if dtype == "int64":
         if column.present is not None:
             raise DataError(
-                f"`{name}` is missing in {int((~column.present).sum()):,} rows, but the schema says that it is always "
-                "there. Let the schema allow it, or fill the gaps in the source."
+                f"`{name}` is missing in {int((~column.present).sum()):,} rows, but the schema requires it in every "
+                "row. Let the schema allow missing values, or fill the gaps in the source."
             )
         return column.values
     values = column.values.astype(np.float32, copy=False)

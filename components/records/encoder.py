@@ -1,11 +1,11 @@
-"""Columns become framed tf.train.Example records without a Python loop per row.
+"""Writes columns as framed tf.train.Example records, without a loop over rows.
 
-Numbers, one per row: rows are grouped by layout (which values are present, how many bytes each integer takes); a
-group is its template, repeated, with values written into it as arrays. Everything else (text, several values per row,
-very many layouts) is put together from pieces, column by column, by Arrow.
+Where each row has at most one number per column, rows are grouped by layout: which values are present, and how many
+bytes each integer takes. All rows of a group are copies of one template, into which the values are written as arrays.
+All other columns (text, several values per row, very many layouts) go to `crossnet.components.records.mixed_encoder`.
 
 The bytes equal those of `tf.train.Example(...).SerializeToString(deterministic=True)` in `tf.io.TFRecordWriter`: keys
-sorted, numbers packed. A null is a key that is absent; an empty list is a key with an empty list.
+sorted, numbers packed. A null value is an absent key; an empty list is a key with an empty list.
 
 Source: tensorflow/core/example/{example,feature}.proto; protobuf.dev/programming-guides/encoding.
 """
@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crossnet.components.records.mixed_encoder import piece_records
+from crossnet.components.records.mixed_encoder import encode_mixed
 from crossnet.components.records.tfrecord import add_uint32_crcs, crc_table, number_view
 from crossnet.components.records.wire_format import (
     FEATURE_TAGS,
@@ -33,7 +33,7 @@ from crossnet.components.records.wire_format import (
 )
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, write_frame
 
-_MAX_LAYOUTS = 64  # beyond it, groups are too small to pay
+_MAX_LAYOUTS = 64  # beyond it, groups are too small to be worth it
 _SLICE_ROWS = 1 << 14
 _SLICE_BYTES = 8 << 20
 
@@ -42,8 +42,8 @@ class EncodedRecords(NamedTuple):
     """Framed records.
 
     Attributes:
-      data: Their bytes, as they stand in a file.
-      rows: How many.
+      data: Their bytes, as in a file.
+      rows: The number of records.
     """
 
     data: memoryview
@@ -51,8 +51,8 @@ class EncodedRecords(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Slot:
-    """Where a template takes a value: the column's place in the batch, offset in the frame, width in bytes."""
+class _Placeholder:
+    """Where a template takes a value: the column's index in the batch, offset in the frame, width in bytes."""
 
     column: int
     offset: int
@@ -81,7 +81,7 @@ def encode_examples(batch: pa.RecordBatch) -> EncodedRecords:
         layouts = _layouts(batch, types)
         if layouts is not None:
             return EncodedRecords(_encode_by_template(batch, types, *layouts), batch.num_rows)
-    return EncodedRecords(piece_records(batch, types), batch.num_rows)
+    return EncodedRecords(encode_mixed(batch, types), batch.num_rows)
 
 
 def _layouts(batch: pa.RecordBatch, types: list[str]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]] | None:
@@ -115,19 +115,21 @@ def _layouts(batch: pa.RecordBatch, types: list[str]) -> tuple[NDArray[np.int64]
     return inverse, states[:, first].T.astype(np.int64)
 
 
-def _template(names: list[str], types: list[str], layout: NDArray[np.int64]) -> tuple[bytes, list[_Slot]]:
+def _template(names: list[str], types: list[str], layout: NDArray[np.int64]) -> tuple[bytes, list[_Placeholder]]:
     """Returns a framed record with zeros for values (its data checksum is that of zeros), and where values go."""
-    features, slots = b"", []
+    features, placeholders = b"", []
     for index, width in enumerate(layout.tolist()):
         if width == 0:
             continue
         packed = tagged(0x0A, bytes(width))
         feature = tagged(FEATURE_TAGS[types[index]], packed)
         features += tagged(0x0A, tagged(0x0A, names[index].encode()) + tagged(0x12, feature))
-        slots.append(_Slot(index, len(features) - width, width))
+        placeholders.append(_Placeholder(index, len(features) - width, width))
     record = tagged(0x0A, features)
     shift = HEADER_BYTES + len(record) - len(features)
-    return write_frame(record), [_Slot(slot.column, slot.offset + shift, slot.width) for slot in slots]
+    return write_frame(record), [
+        _Placeholder(placeholder.column, placeholder.offset + shift, placeholder.width) for placeholder in placeholders
+    ]
 
 
 def _encode_by_template(
@@ -141,15 +143,15 @@ def _encode_by_template(
     sizes = np.array([len(template) for template, _ in templates])[groups]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     data = np.empty(int(offsets[-1]), np.uint8)
-    for number, (template, slots) in enumerate(templates):
+    for number, (template, placeholders) in enumerate(templates):
         rows = np.flatnonzero(groups == number)
-        filled = _fill(template, slots, [column[rows] for column in columns], types, len(rows))
+        filled = _fill(template, placeholders, [column[rows] for column in columns], types, len(rows))
         data[offsets[rows][:, None] + np.arange(len(template))] = filled
     return data.data
 
 
 def _fill(
-    template: bytes, slots: list[_Slot], columns: list[NDArray[Any]], types: list[str], rows: int
+    template: bytes, placeholders: list[_Placeholder], columns: list[NDArray[Any]], types: list[str], rows: int
 ) -> NDArray[np.uint8]:
     """Returns uint8 (rows, template bytes): the template with each row's values and its data checksum."""
     size = len(template)
@@ -157,18 +159,18 @@ def _fill(
     records = np.empty((rows, size), np.uint8)
     records[:] = np.frombuffer(template, np.uint8)
     crcs = np.full(rows, google_crc32c.value(template[HEADER_BYTES:data_end]), np.uint32)
-    for slot in slots:
-        values = np.ascontiguousarray(columns[slot.column])
-        if types[slot.column] == "FLOAT":
-            number_view(records, slot.offset, "<f4")[:] = values
-            add_uint32_crcs(crcs, values.view("<u4"), data_end - slot.offset - 4)
+    for placeholder in placeholders:
+        values = np.ascontiguousarray(columns[placeholder.column])
+        if types[placeholder.column] == "FLOAT":
+            number_view(records, placeholder.offset, "<f4")[:] = values
+            add_uint32_crcs(crcs, values.view("<u4"), data_end - placeholder.offset - 4)
             continue
         unsigned = values.view(np.uint64)
-        for place in range(slot.width):
+        for place in range(placeholder.width):
             digit = (unsigned >> np.uint64(7 * place)).astype(np.uint8) & np.uint8(0x7F)
-            if place < slot.width - 1:
+            if place < placeholder.width - 1:
                 digit |= np.uint8(0x80)
-            records[:, slot.offset + place] = digit
-            crcs ^= np.take(crc_table(1, data_end - slot.offset - place - 1), digit, mode="clip")
+            records[:, placeholder.offset + place] = digit
+            crcs ^= np.take(crc_table(1, data_end - placeholder.offset - place - 1), digit, mode="clip")
     number_view(records, data_end, "<u4")[:] = mask_crc(crcs)
     return records

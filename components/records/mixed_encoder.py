@@ -1,4 +1,8 @@
-"""Records of any shape, put together from pieces: a header and the values, column by column, joined by Arrow."""
+"""Writes records with text, missing values or several values per row.
+
+Each column gives two pieces of every row: the header of its map entry, and its values. Arrow joins the pieces of all
+columns row by row.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ class _Ragged(NamedTuple):
         return pa.Array.from_buffers(pa.large_binary(), len(self.offsets) - 1, buffers)
 
 
-def piece_records(batch: pa.RecordBatch, types: list[str]) -> memoryview:
+def encode_mixed(batch: pa.RecordBatch, types: list[str]) -> memoryview:
     """Returns the rows of `batch`, whose columns are sorted by name, as framed records."""
     rows = batch.num_rows
     pieces: list[_Ragged] = []
@@ -55,7 +59,7 @@ def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
     """Returns one column's map entries as pieces: header, then values; both empty where the value is missing."""
     rows = len(array)
     if kind == "FLOAT" and rows > 1 and not array.null_count and not is_list(array.type):
-        head = _column_pieces(key, array.slice(0, 1), kind)[0].data  # the same bytes stand before each row's value
+        head = _column_pieces(key, array.slice(0, 1), kind)[0].data  # each row has the same bytes before its value
         entries = np.empty((rows, len(head) + 4), np.uint8)
         entries[:, :-4] = head
         entries[:, -4:] = number_values(array).view(np.uint8).reshape(rows, 4)

@@ -1,6 +1,7 @@
-"""Parses one tf.train.Example as protobuf allows it to be written: any order, packed or not, unknown fields.
+"""Parses one tf.train.Example, in any form that protobuf allows.
 
-Slow and complete; the quick readers hand over what they do not know.
+That is: features in any order, numbers packed or not, unknown fields. It is slow and complete; the readers of many
+records call it for records written in an unusual way.
 
 Source: tensorflow/core/example/{example,feature}.proto; protobuf.dev/programming-guides/encoding.
 """
@@ -19,7 +20,7 @@ _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
 class MalformedExampleError(ValueError):
-    """The bytes are no tf.train.Example."""
+    """The bytes are not a tf.train.Example."""
 
 
 @dataclass
@@ -29,7 +30,7 @@ class ParsedFeature:
     Attributes:
       kind: "FLOAT", "INT" or "BYTES"; "" where no list is set.
       values: Its values.
-      start, stop: Where the bytes of the packed values stand in the record (numbers only).
+      start, stop: Where the bytes of the packed values begin and end in the record (numbers only).
       packed: Whether numbers are in one packed field.
     """
 
@@ -44,7 +45,7 @@ def parse_example(record: bytes) -> dict[str, ParsedFeature]:
     """Returns the features of a serialized tf.train.Example by name.
 
     Raises:
-      MalformedExampleError: The bytes are no tf.train.Example.
+      MalformedExampleError: The bytes are not a tf.train.Example.
     """
     features: dict[str, ParsedFeature] = {}
     try:
@@ -102,7 +103,7 @@ def _parse_feature(data: bytes, start: int, stop: int) -> ParsedFeature:
         if field not in _KINDS:
             continue
         _expect(wire)
-        if feature.kind != _KINDS[field]:  # the last list of a oneof holds; equal ones are merged
+        if feature.kind != _KINDS[field]:  # of a oneof, the last list wins; lists of one kind are merged
             feature = ParsedFeature(_KINDS[field], [])
         for _, value_wire, c, d in _fields(data, a, b, wanted=1):
             feature.packed = value_wire == _LENGTH and not feature.values

@@ -1,8 +1,8 @@
-"""Spools records of each split while rows stream by, and cuts them into shards at the end.
+"""Writes records to spools while rows are read, then to shards.
 
-How many rows a shard gets is known only when all rows are counted. TFRecord files can be cut and joined between
-records, so workers write spools, and a shard is a range of rows of the spools, in order: equal for any number of
-workers. A spool that is a whole shard is just renamed.
+The number of rows in a shard is known only when all rows are counted. So workers write spools, and each shard is a
+range of rows of all spools, in order, because TFRecord files can be cut and joined between records. The shards are
+equal for any number of workers. A spool that is a whole shard is renamed, not copied.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Spool:
 
     Attributes:
       path: The file.
-      blocks: (rows, bytes) of each write, by which a row is found.
+      blocks: The numbers of rows and of bytes of each write, to find a row.
     """
 
     path: Path
@@ -99,10 +99,10 @@ def write_shards(
     compression: str,
     executor: Executor | None = None,
 ) -> None:
-    """Writes rows `first_row` up to, not including, `last_row` of the spools, as one run of rows, to shards.
+    """Writes rows `first_row` up to, not including, `last_row` of the spools, one after the other, to shards.
 
-    Shards differ by at most one row. A spool whose first rows are a whole shard becomes that shard, its other rows are
-    lost: what else needs them is written before.
+    The sizes of shards differ by at most one row. A spool whose first rows are a whole shard becomes that shard, and
+    its other rows are lost: write the splits that need them first.
 
     Args:
       folder: The Examples folder.
@@ -131,7 +131,7 @@ def write_shards(
 
 
 def _ranges(spools: list[Spool], first_row: int, last_row: int) -> list[_Range]:
-    """Returns where the bytes of a run of rows stand."""
+    """Returns where the bytes of a range of rows are."""
     ranges, start = [], 0
     for spool in spools:
         a, b = max(first_row - start, 0), min(last_row - start, spool.rows)

@@ -30,7 +30,7 @@ Bytes = NDArray[np.uint8]
 
 @functools.lru_cache(maxsize=128)
 def crc_table(width: int, following: int) -> NDArray[np.uint32]:
-    """Returns what a little-endian number of `width` (1 or 2) bytes, with `following` bytes behind, adds to a CRC32C.
+    """Returns what a little-endian number of `width` (1 or 2) bytes, with `following` bytes after it, adds to a CRC32C.
 
     Returns:
       uint32 (256 ** width,): entry `v` is the XOR difference that `v` makes, compared with zero in its place.
@@ -46,12 +46,12 @@ def crc_table(width: int, following: int) -> NDArray[np.uint32]:
 def add_uint32_crcs(crcs: NDArray[np.uint32], numbers: NDArray[np.uint32], following: int) -> None:
     """Adds, in place, what a 4-byte little-endian number in each record, `following` bytes before its end, adds."""
     low, high = numbers & np.uint32(0xFFFF), numbers >> np.uint32(16)
-    for half, behind in ((low, following + 2), (high, following)):
-        crcs ^= np.take(crc_table(2, behind), half, mode="clip")  # clip: no check of bounds, which 16 bits keep
+    for half, after in ((low, following + 2), (high, following)):
+        crcs ^= np.take(crc_table(2, after), half, mode="clip")  # 16 bits are always in bounds: no check
 
 
 def length_crcs(lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Returns the masked CRC32C of each record length as it stands in the header."""
+    """Returns the masked CRC32C of each record length, as in the header."""
     halves = np.ascontiguousarray(lengths, "<u8").view("<u2").reshape(-1, 4)
     crcs = np.full(len(lengths), google_crc32c.value(bytes(8)), np.uint32)
     for place in range(4 if lengths.max(initial=0) > 0xFFFF else 1):
@@ -99,14 +99,14 @@ def truncated(path: Path, record: int) -> DataError:
     """Returns the error for a file that ends inside a record."""
     return DataError(
         f"`{path}` ends in the middle of record {record:,}: the file is truncated. "
-        "Copy or make it again; the records before it are whole."
+        "Copy or make the file again; the records before it are whole."
     )
 
 
 def corrupted(path: Path, record: int, part: str) -> DataError:
-    """Returns the error for a record whose checksum does not fit."""
+    """Returns the error for a record whose checksum is wrong."""
     return DataError(
-        f"`{path}` is damaged: the checksum (CRC32C) of the {part} of record {record:,} does not fit. "
+        f"`{path}` is damaged: the checksum (CRC32C) of the {part} of record {record:,} is wrong. "
         "Expected TFRecord data, as written by tf.io.TFRecordWriter. Copy or make the file again, "
         "and check whether it is compressed."
     )
@@ -136,7 +136,7 @@ def frame_start(data: bytes, record: int, records: int) -> int:
     """Returns where record number `record` begins in `data`, which is `records` whole records."""
     if len(data) % records == 0:
         lengths = np.frombuffer(data, np.uint8).reshape(records, -1)[:, :8]
-        if (lengths == lengths[0]).all():  # each begins where the one before ends
+        if (lengths == lengths[0]).all():  # all records have one length
             return record * (len(data) // records)
     position = 0
     unpack = struct.Struct("<Q").unpack_from
@@ -146,10 +146,10 @@ def frame_start(data: bytes, record: int, records: int) -> int:
 
 
 def check_header(path: Path, data: bytes, position: int, record: int) -> int:
-    """Returns the length of the record that begins at `position`, of which the header is there.
+    """Returns the length of the record that begins at `position`, where its whole header is.
 
     Raises:
-      DataError: Its checksum does not fit.
+      DataError: Its checksum is wrong.
     """
     try:
         return read_header(data[position : position + HEADER_BYTES])
@@ -163,7 +163,7 @@ def check_frames(
     """Checks both checksums of each record.
 
     Raises:
-      DataError: One does not fit; it names the record's number in the file, from 0.
+      DataError: One is wrong; it names the record's number in the file, from 0.
     """
     if not len(offsets):
         return

@@ -1,4 +1,4 @@
-"""How a tf.train.Example is written: tags, varints, the order of features; and which Arrow columns hold what.
+"""States how a tf.train.Example is written: types, tags, lengths, order.
 
 Source: tensorflow/core/example/{example,feature}.proto; protobuf.dev/programming-guides/encoding.
 """
@@ -17,7 +17,7 @@ FEATURE_TAGS = {"BYTES": 0x0A, "FLOAT": 0x12, "INT": 0x1A}  # fields 1, 2, 3 of 
 
 
 def feature_type(arrow_type: Any) -> str:
-    """Returns "FLOAT", "INT" or "BYTES" for an Arrow column as the encoder takes it."""
+    """Returns "FLOAT", "INT" or "BYTES" for an Arrow column that the encoder takes."""
     value_type = arrow_type.value_type if is_list(arrow_type) else arrow_type
     if pa.types.is_float32(value_type):
         return "FLOAT"
@@ -32,13 +32,13 @@ def is_list(arrow_type: Any) -> bool:
 def record_order(name: str) -> list[int]:
     """Returns the sort key of a feature's name in a record.
 
-    Protobuf's Python runtime sorts by bytes, and puts a name before its own beginning: `x10` stands before `x1`.
+    Protobuf's Python runtime sorts by bytes, and puts a name before its own beginning: `x10` comes before `x1`.
     """
     return [*name.encode(), 256]
 
 
 def number_values(array: pa.Array) -> NDArray[Any]:
-    """Returns the values of a float32 or int64 column; null slots hold anything."""
+    """Returns the values of a float32 or int64 column; where one is null, any number."""
     dtype = "<f4" if pa.types.is_float32(array.type) else "<i8"
     return np.frombuffer(array.buffers()[1] or b"", dtype, len(array) + array.offset)[array.offset :]
 

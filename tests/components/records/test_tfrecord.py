@@ -87,7 +87,7 @@ def test_read_records_names_the_damaged_record(tmp_path: Path, byte: int, part: 
     data = bytearray(write_frame(b"x" * 20) * 3)
     data[36 + byte] ^= 1
     (tmp_path / "records").write_bytes(data)
-    with pytest.raises(DataError, match=rf"the checksum \(CRC32C\) of the {part} of record 1 does not fit"):
+    with pytest.raises(DataError, match=rf"the checksum \(CRC32C\) of the {part} of record 1 is wrong"):
         records_of(tmp_path / "records")
 
 
