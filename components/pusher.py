@@ -1,4 +1,4 @@
-"""Puts a blessed model where servers watch, by one rename or not at all."""
+"""Puts a blessed model where servers watch, by one rename."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what a cross network has learned, as a polynomial in the features.
+"""Says what a cross network has learned, as a polynomial of features.
 
 A cross layer computes `x0 * (W x + b) + x`, one degree more than x. So a cross network on numbers, with its
 normalisation before and after it, is a polynomial, and its coefficients, in the units of the table, say which products

@@ -1,4 +1,7 @@
-"""Runs an exported SavedModel the way tensorflow_model_server does: restored into a session, called by signature."""
+"""Runs an exported SavedModel as tensorflow_model_server does.
+
+It is restored into a session and called by its signature.
+"""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Checkpoints:
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise TrainingError(f"The checkpoint `{path}` cannot be read ({error}). {advice}") from None
         if difference := differences(found["identity"], json.loads(json.dumps(self.identity))):
-            raise TrainingError(f"The checkpoint `{path}` is of another training: {difference}. {advice}")
+            raise TrainingError(f"The checkpoint `{path}` comes from another training: {difference}. {advice}")
         return Checkpoint(found["state"], arrays)
 
 

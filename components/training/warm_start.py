@@ -31,7 +31,7 @@ def continue_preprocessing(exported: ExportedModel, new: Preprocessing) -> Prepr
 
     if difference := differences(columns(old), columns(new)):
         raise TrainingError(
-            f"Cannot start from `{exported.path}`: its features are others: {difference}. Train from the start "
+            f"Cannot start from `{exported.path}`: its features differ: {difference}. Train from the start "
             "(`trainer.warm_start` none), or give it a schema with the same features."
         )
     after = {column.name: column.vocabulary for column in new.texts}  # the columns may come in another order
@@ -54,7 +54,7 @@ def load_weights(exported: ExportedModel, network: tf_keras.Model, description: 
 
     if difference := differences(architecture(exported.network), architecture(description)):
         raise TrainingError(
-            f"Cannot start from `{exported.path}`: it is of another architecture: {difference}. Train from the start "
+            f"Cannot start from `{exported.path}`: its architecture differs: {difference}. Train from the start "
             "(`trainer.warm_start` none), or set the same architecture."
         )
     for variable, weight in zip(network.trainable_variables, exported.weights, strict=True):

@@ -120,7 +120,7 @@ def test_trainer_goes_on_from_a_checkpoint_of_its_own(article: Any, tmp_path: Pa
 
 def test_trainer_refuses_a_checkpoint_of_another_architecture(article: Any, tmp_path: Path) -> None:
     train(article, tmp_path / "1", checkpoint_every=1, checkpoint_dir=tmp_path / "checkpoints")
-    with pytest.raises(TrainingError, match="is of another training: `num_layers` is 1 there, 2 here"):
+    with pytest.raises(TrainingError, match="comes from another training: `num_layers` is 1 there, 2 here"):
         train(
             article,
             tmp_path / "2",
@@ -146,7 +146,7 @@ def test_trainer_refuses_a_checkpoint_of_as_many_other_rows(article: Any, tmp_pa
     table["y"][199] += 1e-3
     others = (make_artifacts(tmp_path / "others", *cut(table))[0], *article[1:])
     train(article, tmp_path / "1", checkpoint_every=1, checkpoint_dir=tmp_path / "checkpoints")
-    with pytest.raises(TrainingError, match=r"is of another training: `examples` is .* there, .* here\. Remove"):
+    with pytest.raises(TrainingError, match=r"comes from another training: `examples` is .* there, .* here\. Remove"):
         train(others, tmp_path / "2", checkpoint_dir=tmp_path / "checkpoints")
 
 
@@ -173,9 +173,9 @@ def test_warm_start_keeps_the_vocabulary_and_learns_new_tokens(tmp_path: Path) -
 
 def test_warm_start_refuses_other_architectures_features_and_folders(article: Any, mixed: Any, tmp_path: Path) -> None:
     before = train(article, tmp_path / "1")
-    with pytest.raises(TrainingError, match='of another architecture: `kind` is "cross_layer" there, "dense" here'):
+    with pytest.raises(TrainingError, match='its architecture differs: `kind` is "cross_layer" there, "dense" here'):
         train(article, tmp_path / "2", "dense", warm_start=before.path)
-    with pytest.raises(TrainingError, match='its features are others: .*`x0` is "FLOAT" there, null here'):
+    with pytest.raises(TrainingError, match='its features differ: .*`x0` is "FLOAT" there, null here'):
         train(mixed, tmp_path / "3", warm_start=before.path)
     with pytest.raises(TrainingError, match="Cannot start from .*it has no assets.extra/training.json"):
         train(article, tmp_path / "4", warm_start=tmp_path)

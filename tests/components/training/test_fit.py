@@ -119,7 +119,7 @@ def test_fit_goes_on_after_a_kill_as_if_it_had_not_happened(settings: Any, tmp_p
 def test_fit_refuses_a_checkpoint_of_another_training(tmp_path: Path) -> None:
     params = dataclasses.replace(PARAMS, checkpoint_every=1)
     train(params, checkpoints=Checkpoints(tmp_path, {"kind": "dense", "units": [3]}))
-    with pytest.raises(TrainingError, match='is of another training: `kind` is "dense" there, "cross_layer" here'):
+    with pytest.raises(TrainingError, match='comes from another training: `kind` is "dense" there, "cross_layer" here'):
         train(params, checkpoints=Checkpoints(tmp_path, {"kind": "cross_layer", "units": [3]}))
 
 

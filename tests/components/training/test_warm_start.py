@@ -70,7 +70,7 @@ def test_other_features_are_refused(change: dict[str, Any], difference: str, tmp
     with pytest.raises(TrainingError) as raised:
         continue_preprocessing(exported(tmp_path), dataclasses.replace(OLD, **change))
     assert str(raised.value) == (
-        f"Cannot start from `{tmp_path}`: its features are others: {difference}. Train from the start "
+        f"Cannot start from `{tmp_path}`: its features differ: {difference}. Train from the start "
         "(`trainer.warm_start` none), or give it a schema with the same features."
     )
 
@@ -93,7 +93,7 @@ def test_another_architecture_is_refused_with_what_differs(tmp_path: Path) -> No
     with pytest.raises(TrainingError) as raised:
         load_weights(exported(tmp_path), made, description)
     assert str(raised.value) == (
-        f"Cannot start from `{tmp_path}`: it is of another architecture: `num_layers` is 1 there, 2 here; "
+        f"Cannot start from `{tmp_path}`: its architecture differs: `num_layers` is 1 there, 2 here; "
         "`diag_scale` is 0.0 there, 0.5 here. Train from the start (`trainer.warm_start` none), or set the same "
         "architecture."
     )
