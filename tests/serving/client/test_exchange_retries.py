@@ -1,0 +1,72 @@
+"""When a client tries a call again, and when it gives up."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from crossnet.serving.status import (
+    DeadlineError,
+    UnavailableError,
+    UsageError,
+)
+from support.client_wire import ONE, Wire, fail
+
+
+@pytest.fixture
+def wire(monkeypatch):
+    return Wire(monkeypatch)
+
+
+def test_unavailable_is_tried_again_with_growing_pauses(wire):
+    fail(wire, None, *[grpc.StatusCode.UNAVAILABLE] * 4)
+    assert wire.predict(ONE).values.tolist() == [0.5]
+    assert wire.server.calls == ["GetModelMetadata"] + ["Predict"] * 5
+    for pause, longest in zip(wire.pauses, [0.05, 0.1, 0.2, 0.4], strict=True):
+        assert longest / 2 <= pause <= longest
+
+
+@pytest.mark.parametrize(
+    "code", [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE)]
+)
+def test_nothing_but_unavailable_is_tried_again(wire, code):
+    fail(wire, None, code)
+    with pytest.raises(Exception, match="words") as caught:
+        wire.predict(ONE)
+    assert caught.value.code is code
+    assert wire.server.calls == ["GetModelMetadata", "Predict"]
+
+
+def test_retries_end_before_the_deadline(wire):
+    fail(wire, None, *[grpc.StatusCode.UNAVAILABLE] * 100)
+    with pytest.raises(
+        UnavailableError, match=r"was not available within 3 s: words\. Start one with `crossnet serve`"
+    ):
+        wire.predict(ONE, timeout_seconds=3)
+    assert 2.0 < wire.now < 3.0
+
+
+def test_every_attempt_may_take_only_what_is_left_of_the_deadline(wire):
+    fail(wire, None, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAVAILABLE)
+    wire.predict(ONE, timeout_seconds=3)
+    left = [attempt.seconds for attempt in wire.attempts]
+    assert left[0] == left[1] == 3
+    assert left[3] == pytest.approx(3 - sum(wire.pauses))
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
+def test_deadline_must_be_above_zero(wire, seconds):
+    with pytest.raises(UsageError, match=f"A timeout must be above zero seconds; received {seconds}"):
+        wire.predict(ONE, timeout_seconds=seconds)
+
+
+def test_of_a_hosts_addresses_the_one_that_says_why_is_told(wire):
+    refused = "last error: ipv6:[::1]:1: Connection refused"
+    wire.server.faults += [(grpc.StatusCode.UNAVAILABLE, "ipv4:127.0.0.1:1: CERTIFICATE_VERIFY_FAILED")]
+    wire.server.faults += [(grpc.StatusCode.UNAVAILABLE, refused)] * 200
+    with pytest.raises(UnavailableError, match="CERTIFICATE_VERIFY_FAILED.* not signed by an authority"):
+        wire.run(wire.exchange.metadata(3))
+    wire.server.faults = [(grpc.StatusCode.UNAVAILABLE, "ipv4:127.0.0.1:1: CERTIFICATE_VERIFY_FAILED")]
+    wire.server.faults += [(grpc.StatusCode.UNAVAILABLE, refused)] * 200
+    with pytest.raises(DeadlineError, match="CERTIFICATE_VERIFY_FAILED.* not signed by an authority"):
+        wire.run(wire.exchange.wait_ready(3))
