@@ -67,7 +67,7 @@ def _between_texts(
         count_b = min(unlisted_b, (a or 0) * rows_b / rows_a) if b is None else b
         share = (count_a + count_b) / (rows_a + rows_b)
         deviation = math.sqrt(share * (1 - share) * (1 / rows_a + 1 / rows_b))
-        # Counts are whole numbers, hence one row more than the normal distribution says.
+        # Counts are whole numbers: one row more than the normal distribution allows.
         noise = DEVIATIONS * deviation + 1 / min(rows_a, rows_b)
         gap = abs(count_a / rows_a - count_b / rows_b)
         found.append((gap > noise, gap, noise, value))
@@ -107,7 +107,7 @@ def _between_numbers(
         return Distance("Jensen-Shannon", value, 0.0)
     # Of two samples from one source, 8 JS / (1/a + 1/b), in nats, is chi-square distributed over the bins.
     chance = chi_square(DEVIATIONS, degrees) * (1 / rows_a + 1 / rows_b) / 8 / math.log(2)
-    # Ranks may be off where the sketch is not exact; a bin's share then by twice that. Square roots of JS add up.
+    # Where the sketch is not exact, ranks have an error, and a bin's share twice that. Square roots of JS add up.
     off = 2 * (a.rank_error / rows_a + b.rank_error / rows_b)
     sketch = float(np.sum(off**2 / (shares_a + shares_b)[used])) / 4 / math.log(2)
     return Distance("Jensen-Shannon", value, (math.sqrt(chance) + math.sqrt(sketch)) ** 2)

@@ -45,7 +45,7 @@ class RowRule(NamedTuple):
     """A rule that some rows break, or may break.
 
     Attributes:
-      column: The column it looks at.
+      column: The column that it checks.
       rule: Its name and kind.
       broken: Takes a column's values, (values,), and returns where they break the rule, bool (values,). None: a row
         breaks the rule where its value is missing.

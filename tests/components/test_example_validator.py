@@ -137,7 +137,7 @@ def test_rows_that_break_a_rule_are_counted(tmp_path):
     assert [reason.type for reason in reasons] == [AnomalyInfo.FLOAT_TYPE_BIG_FLOAT]
 
 
-def test_missing_values_up_to_the_agreed_share_are_no_anomaly(tmp_path):
+def test_missing_values_up_to_the_agreed_share_are_not_anomalies(tmp_path):
     rows = rides()
     for number in (81, 82):
         rows[number][1] = ""

@@ -1,4 +1,4 @@
-"""ExampleGen, by Arrow, and `predict` read a column as the rules for single cells say."""
+"""Tests that ExampleGen and `predict` convert cells by the same rules."""
 
 from __future__ import annotations
 

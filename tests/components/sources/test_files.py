@@ -89,18 +89,6 @@ def test_input_files_never_takes_another_span_for_a_missing_one(tmp_path: Path) 
         found(tmp_path, input_pattern=str(tmp_path / "none-{SPAN}.csv"))
 
 
-def test_example_gen_params_say_what_does_not_fit_together() -> None:
-    assert ExampleGenParams().problems() == []
-    assert ExampleGenParams(source="csv", input="a.csv", split="key", split_column="id").problems() == []
-    problems = ExampleGenParams(source="csv", split="key", split_time="2026-01-01").problems()
-    assert len(problems) == 3
-    assert "`source` 'csv' needs `input` or `input_pattern`, one of them." in problems[0]
-    assert problems[1] == "`split` 'key' needs `split_column`, the column to split by."
-    assert "`split_time` is for `split` 'time'" in problems[2]
-    assert "holds train/ and eval/" in ExampleGenParams(split="folders").problems()[0]
-    assert "`split_column` is for" in ExampleGenParams(split_column="x0").problems()[0]
-
-
 def test_input_pattern_takes_every_wildcard_of_a_glob(tmp_path: Path) -> None:
     touch(tmp_path, "a1/span-1/x.csv", "a2/span-1/y.csv", "b1/span-1/z.csv")
     for wild in ("a?", "a*", "[ac][0-9]", "[!b]*"):

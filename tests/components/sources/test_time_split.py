@@ -47,7 +47,7 @@ def test_newest_cut_of_many_times_needs_no_sorting(tmp_path: Path) -> None:
     assert (times >= cut).sum() == 30_000
 
 
-def test_time_values_name_the_row_that_is_no_text() -> None:
+def test_time_values_name_the_row_that_is_not_text() -> None:
     with pytest.raises(BadTimeError) as caught:
         time_values(pa.array([b"2026-01-01", b"\\x", b"20\xff"]))
     assert caught.value.args == (2, "20\\xff")

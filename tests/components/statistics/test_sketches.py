@@ -22,7 +22,7 @@ def quantile_sketch(values, batch_rows=65_536, size=4096):
 
 
 def worst_rank_error(points, values):
-    """The largest difference, in rows, between a rank the points tell and the true one, at every distinct value."""
+    """The largest difference, in rows, between the rank of a distinct value read from the points and its true rank."""
     ordered = np.sort(values).astype(np.float64)
     at = np.unique(np.concatenate([ordered, points.values]))
     return np.abs(points.ranks(at) - np.searchsorted(ordered, at, side="right")).max()

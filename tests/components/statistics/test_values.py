@@ -50,7 +50,7 @@ def filled(summary, settings):
 
 
 def test_numbers_count_zeros_of_both_signs_as_one_value():
-    summary = numbers_of([0.0, -0.0, 3.0], [-0.0])
+    summary = numbers_of([-0.0, 3.0], [0.0, -0.0])
     assert (summary.zeros, summary.count, summary.distinct.estimate) == (3, 4, 2)
     assert math.copysign(1, summary.min) == 1
 
@@ -74,6 +74,12 @@ def test_merge_with_an_empty_summary_changes_nothing(empty_first):
     merged, added = (other, one) if empty_first else (one, other)
     merged.merge(added)
     assert filled(merged, 4) == expected
+
+
+def test_merge_of_two_empty_summaries_is_empty():
+    summary = numbers_of([])
+    summary.merge(numbers_of([math.nan]))
+    assert (summary.count, summary.mean, summary.num_nan) == (0, 0.0, 1)
 
 
 def test_merge_adds_the_counts_of_nan_and_infinity():

@@ -98,7 +98,7 @@ def test_check_drift_leaves_columns_that_were_not_there_before():
     assert finding.reason == anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH
 
 
-def test_shares_at_their_limit_are_no_error():
+def test_shares_at_their_limit_are_not_errors():
     (at,) = column_rules.check_duplicates(Repeats(5, ("train", 3)), 100, 0.05)
     (above,) = column_rules.check_duplicates(Repeats(6, ("train", 3)), 100, 0.05)
     assert (at.severity, above.severity) == ("warning", "error")

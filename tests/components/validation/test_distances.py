@@ -109,14 +109,14 @@ def test_chance_does_not_pass_for_a_distance(kind, few, many):
 
 
 @pytest.mark.parametrize(("few", "shift"), [(34, 2.0), (1000, 1.0)])
-def test_a_shift_is_no_chance_even_in_34_rows(few, shift):
+def test_a_shift_is_not_taken_for_chance_even_in_34_rows(few, shift):
     rng = np.random.default_rng(8)
     for _ in range(20):
         found = distance(statistics_of(rng.normal(shift, size=few)), statistics_of(rng.normal(size=few * 9)))
         assert found.value > max(0.1, found.noise)
 
 
-def test_the_sketch_s_own_error_is_no_distance_either():
+def test_the_error_of_the_sketch_is_not_taken_for_a_distance():
     values = np.random.default_rng(9).normal(size=600_000).astype(np.float32)
     parts = [ColumnStatistics("c", "FLOAT", StatisticsGenParams()) for _ in range(2)]
     for piece in np.array_split(values, 10):

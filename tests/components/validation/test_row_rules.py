@@ -73,7 +73,7 @@ def test_new_categories_are_found_also_where_the_statistics_list_only_the_freque
     assert rules_of("BYTES", column, "", ("a", "b", "x")) == []
 
 
-def test_a_value_that_is_no_text_is_a_new_category():
+def test_a_value_that_is_not_text_is_a_new_category():
     column = texts([b"a", b"\xff"])
     (rule,) = rules_of("BYTES", column, "", ("a",))
     assert broken(rule, column) == [1]
