@@ -1,4 +1,7 @@
-"""Adds a model's predictions to the rows of a file, batch by batch: the work of `crossnet predict`."""
+"""Adds a model's predictions to the rows of a file.
+
+This is the work of `crossnet predict`. Rows are read, sent and written in batches, so a file may be of any size.
+"""
 
 from __future__ import annotations
 

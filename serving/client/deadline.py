@@ -1,4 +1,4 @@
-"""Computes the time left for a call, and the pause before a retry."""
+"""Computes the time left for a call and the pause between attempts."""
 
 from __future__ import annotations
 

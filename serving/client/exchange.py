@@ -1,14 +1,12 @@
-"""Checks, sends, retries and reads a client's calls, as generators that do no input or output.
+"""Decides what a client sends, retries and reads, without a network.
 
-The sync and the aio client drive these generators. A generator yields the next step and is sent its outcome: an
-`Attempt` calls the server, with the answer's bytes or a `grpc.RpcError` as its outcome; a `Pause` waits; a list of
-generators runs them at the same time, with their results in order as its outcome. So checks, deadlines, retries and
-the reading of answers are written and tested once.
+The sync and the aio client drive these generators. A generator yields the next step and is sent its outcome: of an
+`Attempt`, the answer's bytes or a `grpc.RpcError`; of a list of generators, which run at the same time, their results
+in order. So checks, deadlines, retries and the reading of answers are written and tested once.
 """
 
 from __future__ import annotations
 
-import functools
 import random
 import time
 from collections.abc import Generator
@@ -28,7 +26,7 @@ from crossnet.serving.client.answers import (
 )
 from crossnet.serving.client.deadline import Deadline, pause_before_retry
 from crossnet.serving.client.input_checks import fit_inputs
-from crossnet.serving.client.requests import RequestTemplates, predict_request
+from crossnet.serving.client.requests import RequestTemplates, predict_request, signature_field
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.signature import ModelMetadata, Signature, read_metadata
@@ -151,9 +149,7 @@ class Exchange:
                         seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
                         yield Attempt("GetModelMetadata", self._metadata_request(), seconds)
                     return
-                reason = "; ".join(
-                    f"version {v.version} is {v.state} {v.error_message}".rstrip() for v in versions
-                )  # fmt: skip
+                reason = "; ".join(f"version {v.version} is {v.state} {v.error_message}".rstrip() for v in versions)
             except grpc.RpcError as error:
                 code = error.code()
                 if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
@@ -254,7 +250,7 @@ class Exchange:
         return predict_request(self._model_spec(signature_name), arrays)
 
     def _model_spec(self, signature_name: str) -> bytes:
-        return self._spec_bytes + _signature_bytes(signature_name)
+        return self._spec_bytes + signature_field(signature_name)
 
     def _call(self, method: str, payload: bytes, deadline: Deadline) -> Work[bytes]:
         """Sends a request until it is answered; tries again only after UNAVAILABLE."""
@@ -302,9 +298,3 @@ class Exchange:
 
     def _typed(self, error: grpc.RpcError, deadline: Deadline) -> ServingError:
         return error_from_rpc(error, target=self._target, model=self._title, seconds=deadline.seconds)
-
-
-@functools.lru_cache(256)
-def _signature_bytes(name: str) -> bytes:
-    """Returns the field `signature_name` of a serialized ModelSpec."""
-    return messages.ModelSpec(signature_name=name).SerializeToString()

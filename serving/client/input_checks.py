@@ -1,4 +1,4 @@
-"""Checks inputs against a signature before they are sent, and casts them safely.
+"""Checks inputs against a signature, and casts them to its types.
 
 float64 and whole numbers become float32; floats become integers only where each is a whole number; text becomes UTF-8
 bytes. Nothing else is cast, and single values are not repeated. One error lists everything that is wrong.

@@ -101,6 +101,12 @@ class RequestTemplates:
         self._templates[key] = tuple(template)
 
 
+@functools.lru_cache(256)
+def signature_field(name: str) -> bytes:
+    """Returns the field `signature_name` of a serialized ModelSpec, to be put after its other fields."""
+    return messages.ModelSpec(signature_name=name).SerializeToString()
+
+
 def _template_key(signature: str, inputs: Any) -> tuple[Any, ...] | None:
     """Returns everything that a request depends on except the values; None unless `inputs` is a dict of arrays."""
     if type(inputs) is not dict:

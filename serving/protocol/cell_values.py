@@ -1,4 +1,4 @@
-"""Reads the text of a cell as a number, a truth value or a time.
+"""Reads a cell as a number, a truth value or a time.
 
 ExampleGen and `predict` share these rules, so that a cell means the same in training and in a request. Only the empty
 cell is missing. Blanks around a number, a truth value or a time are left out; in text they count.

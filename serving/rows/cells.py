@@ -1,4 +1,4 @@
-"""Reads cells of a CSV and values of JSON as the types of a model's features.
+"""Reads cells and JSON values as the types of a model's features.
 
 The rules are those of `crossnet.serving.protocol.cell_values`, which ExampleGen uses too, so that the file which a
 model was trained on can be sent to it.

@@ -1,4 +1,4 @@
-"""Turns the rows of a file into the inputs of a model's signature."""
+"""Turns rows of a file into the inputs of a signature."""
 
 from __future__ import annotations
 

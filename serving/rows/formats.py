@@ -1,4 +1,4 @@
-"""Chooses the reader for a file of rows: JSON lines, CSV or TFRecord.
+"""Chooses the reader for JSON lines, CSV or TFRecord.
 
 A reader yields rows with their places. Its writer takes them back in batches with the model's outputs, and writes the
 rows unchanged, in their order, with the outputs added.

@@ -1,4 +1,4 @@
-"""Opens the files, pipes and devices that rows are read from and written to."""
+"""Opens the files, pipes and devices that hold rows."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""A SavedModel on disk answers as the server does."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Answers become arrays, versions and origins, with and without parsing."""
+
 from __future__ import annotations
 
 import numpy as np

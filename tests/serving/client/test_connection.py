@@ -1,3 +1,5 @@
+"""Settings of a client are checked before a call, and reach gRPC."""
+
 from __future__ import annotations
 
 import inspect

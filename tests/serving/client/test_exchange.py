@@ -1,4 +1,4 @@
-"""The requests that a client sends, what it remembers, and how it reads answers."""
+"""A client sends checked requests, caches the signature, and reads answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a client asks for the state of a model, and waits for it."""
+"""A client asks for the state of a model, and waits for it."""
 
 from __future__ import annotations
 

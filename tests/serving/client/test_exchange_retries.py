@@ -1,4 +1,4 @@
-"""When a client tries a call again, and when it gives up."""
+"""A client tries a call again after UNAVAILABLE alone, and gives up in time."""
 
 from __future__ import annotations
 

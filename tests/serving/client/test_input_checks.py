@@ -1,3 +1,5 @@
+"""Inputs are cast where that is safe, and all that do not fit are named."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Requests as bytes are those of the official messages, also from a template."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crossnet.serving.client import requests
-from crossnet.serving.client.requests import RequestTemplates, predict_request
+from crossnet.serving.client.requests import RequestTemplates, predict_request, signature_field
 from crossnet.serving.protocol import messages
 
 ARRAYS = hnp.arrays(st.sampled_from([np.float32, np.int64]), hnp.array_shapes(max_dims=2, min_side=0, max_side=40))
@@ -104,3 +106,9 @@ def test_frame_is_learned_only_of_numbers_that_were_sent_as_given(monkeypatch):
         templates.remember("serving_default", inputs, SPEC, inputs)
         assert templates.fill("serving_default", inputs) is not None
     assert len(templates._templates) <= 3
+
+
+def test_signature_field_completes_a_serialized_model_spec():
+    name = messages.ModelSpec(name="rides").SerializeToString()
+    spec = messages.ModelSpec.FromString(name + signature_field("regress"))
+    assert (spec.name, spec.signature_name) == ("rides", "regress")
