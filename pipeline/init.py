@@ -118,9 +118,6 @@ def write_config(file: Path, profile: CsvProfile, output: Path) -> str:
     """
     if output.exists():
         raise SettingsError(f"`{output}` exists already. Name another file with --output, or remove it.")
-    path = file.absolute()
-    folder = output.absolute().parent
-    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
     few = profile.rows < FEW_ROWS
     limit = float(f"{profile.label_std / 2:.2g}") if profile.label_std else 1.0
     columns = "\n".join(
@@ -133,7 +130,7 @@ models = ["cross_layer", "tfrs_cross", "dense"]   # candidates in order of prefe
 
 [example_gen]
 source = "csv"
-{_line("input", str(shown))}   # relative to this file; a glob such as "rides/*.csv" is fine
+{_line("input", _input_path(file, output))}   # relative to this file; a glob such as "rides/*.csv" is fine
 {_line("label", profile.label)}
 # The other columns, as read from the first {counted(profile.rows, "row")}:
 {columns}
@@ -166,6 +163,12 @@ min_improvement = 0.0   # share by which RMSE must be below the baseline's
             f"Cannot write `{output}`: {error.strerror}. Create its folder, or name another file with --output."
         ) from None
     return text
+
+
+def _input_path(file: Path, output: Path) -> str:
+    """Returns the path of `file`, relative to the folder of `output` where it is in there."""
+    path, folder = file.absolute(), output.absolute().parent
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 def _line(key: str, value: object) -> str:

@@ -231,8 +231,8 @@ def test_serve_runs_the_embedded_server_and_drains_on_sigterm(no_binary, tmp_pat
 def test_serve_tells_a_wrong_config_file_as_the_real_server_does(no_binary, tmp_path, capsys):
     (tmp_path / "models.config").write_text("model_config_list { oops }")
     assert serve([f"--model_config_file={tmp_path}/models.config"], root=tmp_path) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("Failed to start server. Error: INVALID_ARGUMENT: Error parsing text-format tensorflow")
+    printed = capsys.readouterr().err
+    assert printed.startswith("Failed to start server. Error: INVALID_ARGUMENT: Error parsing text-format tensorflow")
 
 
 @pytest.mark.parametrize("name", ["../crossnet", ".hidden", "a/b"])

@@ -19,6 +19,13 @@ def make_parquet(tmp_path: Path, columns: dict[str, Any], **settings: Any) -> An
     return make(tmp_path, source="parquet", input=str(tmp_path / "rides.parquet"), **settings)
 
 
+def test_parquet_names_features_by_the_rule_for_headers(tmp_path: Path) -> None:
+    examples = make_parquet(tmp_path, {"": [1, 2], " x1": [3, 4], "größe": [5, 6], " y": [0.5, 1.5]}, label="y")
+    assert all_rows(examples)[0] == {"column_1": 1, "x1": 3, "gr__e": 5, "y": 0.5}
+    with pytest.raises(DataError, match="`rides.parquet`: columns `a b`, `a_b` become one name, `a_b`"):
+        make_parquet(tmp_path, {"a b": [1, 2], "a_b": [3, 4], "y": [0.5, 1.5]})
+
+
 def test_parquet_stores_every_plain_type(tmp_path: Path) -> None:
     utc = datetime.UTC
     examples = make_parquet(

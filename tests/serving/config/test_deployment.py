@@ -48,18 +48,18 @@ def test_deployment_goes_on_after_a_write_that_failed(tmp_path, monkeypatch, cap
         (tmp_path / "serving").rename(tmp_path / "away")
         (tmp_path / "serving").touch()  # a file where the folder was
         push_empty_model(tmp_path, "tips")
-        said = ""
+        printed = ""
 
-        def has_said():
-            nonlocal said
-            said += capsys.readouterr().err
-            return "Cannot look for models that are pushed later: " in said
+        def has_printed():
+            nonlocal printed
+            printed += capsys.readouterr().err
+            return "Cannot look for models that are pushed later: " in printed
 
-        wait_until(has_said)
+        wait_until(has_printed)
         (tmp_path / "serving").unlink()
         wait_until(lambda: (tmp_path / "serving" / "models.config").exists())
     assert 'name: "tips"' in (tmp_path / "serving" / "models.config").read_text()
-    assert said.count("Cannot look") == 1
+    assert printed.count("Cannot look") == 1
 
 
 def test_docker_fetches_what_has_a_scheme_and_publishes_on_ipv6(tmp_path):
