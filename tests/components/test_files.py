@@ -1,8 +1,16 @@
 import json
 
 import numpy as np
+import pytest
 
-from crossnet.components.files import folder_checksum, json_value, read_json, write_json
+from crossnet.components.files import (
+    MAX_FOLDER_LETTERS,
+    folder_checksum,
+    is_folder_name,
+    json_value,
+    read_json,
+    write_json,
+)
 
 
 def test_json_value_writes_what_json_has_no_word_for():
@@ -28,3 +36,13 @@ def test_folder_checksum_is_of_names_and_contents(tmp_path):
     assert folder_checksum(tmp_path / "two") != checksum
     (tmp_path / "one" / "inside" / "file").rename(tmp_path / "one" / "file")
     assert folder_checksum(tmp_path / "one") != checksum
+
+
+@pytest.mark.parametrize("name", ["a", "7", "rides_2-v1.0", "a" * MAX_FOLDER_LETTERS])
+def test_a_plain_name_is_a_folder_name(name):
+    assert is_folder_name(name)
+
+
+@pytest.mark.parametrize("name", ["", ".a", "-a", "_a", "a/b", "a b", "é", "a\n", "a" * (MAX_FOLDER_LETTERS + 1)])
+def test_any_other_name_is_not_a_folder_name(name):
+    assert not is_folder_name(name)

@@ -116,10 +116,19 @@ def test_records_read_one_by_one_keep_their_place(several: bool) -> None:
     assert rows == {"a": [[1], [2, *more], [3], [], [6]], "t": [[], [], [b"late"], [], []]}
 
 
+def test_what_was_read_of_an_unusual_record_is_forgotten() -> None:
+    """A name twice: the last holds, here a list without values, or of fewer values than the first."""
+    nothing = feature(b"a", 0x12, b"")
+    records = [tagged(0x0A, content) for content in (number(1), number(5) + nothing, number(3))]
+    assert read_rows(records, {"a": "FLOAT"}) == {"a": [[1], [], [3]]}
+    contents = (numbers(1, 2), numbers(5, 6, 7) + number(8), numbers(3, 4))
+    assert read_rows([tagged(0x0A, content) for content in contents], {"a": "FLOAT"}) == {"a": [[1, 2], [8], [3, 4]]}
+
+
 def test_unknown_features_are_ignored_unless_strict_and_without_values_always() -> None:
     known, empty, unknown = number(1), feature(b"y", 0x12, b""), text(b"x", name=b"z")
     records = [tagged(0x0A, content) for content in (known + unknown, empty + known)]
-    assert read_rows(records, {"a": "FLOAT"}) == {"a": [[1], [1]]}
+    assert read(known + unknown, empty + known, a="FLOAT")["a"].values.tolist() == [1, 1]
     assert read_rows(records[1:], {"a": "FLOAT"}, strict=True) == {"a": [[1]]}
     with pytest.raises(UnknownFeatureError) as caught:
         read_rows(records, {"a": "FLOAT"}, strict=True)
