@@ -1,7 +1,4 @@
-"""Runs an exported SavedModel as tensorflow_model_server does.
-
-It is restored into a session and called by its signature.
-"""
+"""Runs an exported SavedModel as tensorflow_model_server does."""
 
 from __future__ import annotations
 
@@ -13,17 +10,18 @@ from typing import Any, Self
 import numpy as np
 
 from crossnet.components.errors import ExportError
+from crossnet.serving.protocol.session import SavedModelSession
 
 SIGNATURE = "serving_default"
 OUTPUT = "prediction"
 
 
 class ServingSession:
-    """A SavedModel's `serving_default` signature, open for calls.
+    """The `serving_default` signature of a SavedModel, open for calls.
 
     The server restores a SavedModel into a session and runs the tensors that a signature names. Some exports load in
-    Python as objects and fail there, so this loads them as the server does. It is also the fastest way: nothing is
-    traced.
+    Python as objects and fail there, so this loads them as the server does. It is also the fastest way, because nothing
+    is traced.
 
     Args:
       path: The SavedModel's folder.
@@ -32,39 +30,35 @@ class ServingSession:
       inputs: Type of each named input: "float32", "int64" or "string".
 
     Raises:
-      ExportError: It does not load, or it has no `serving_default` with the output `prediction`.
+      ExportError: It does not load, or it does not have a `serving_default` with the output `prediction`.
     """
 
     def __init__(self, path: Path) -> None:
         import tensorflow as tf
 
         self.path = path
-        graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph)
         try:
-            with graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
+            self._model = SavedModelSession(path)
         except (OSError, RuntimeError, ValueError, KeyError, tf.errors.OpError) as error:
-            self.close()
             first = (str(error).splitlines() or [""])[0].rstrip(".")
             raise ExportError(
                 f"`{path}` does not load as tensorflow_model_server loads it: {type(error).__name__}: {first}. "
                 "Expected a SavedModel with the tag `serve`. Export it again with `crossnet run`."
             ) from error
-        signatures = meta_graph.signature_def
+        signatures = self._model.signatures
         if SIGNATURE not in signatures or OUTPUT not in signatures[SIGNATURE].outputs:
             self.close()
             found = ", ".join(f"{name} -> {', '.join(signatures[name].outputs)}" for name in sorted(signatures))
             raise ExportError(
-                f"`{path}` has no signature `{SIGNATURE}` with the output `{OUTPUT}`. Received: {found or 'none'}. "
-                "Export it again with `crossnet run`."
+                f"`{path}` does not have the signature `{SIGNATURE}` with the output `{OUTPUT}`. Received: "
+                f"{found or 'none'}. Export it again with `crossnet run`."
             )
         signature = signatures[SIGNATURE]
         self.inputs: dict[str, str] = {
-            name: tf.dtypes.as_dtype(tensor.dtype).name for name, tensor in sorted(signature.inputs.items())
+            name: tf.dtypes.as_dtype(number).name for name, (_, number) in signature.inputs.items()
         }
-        self._feeds = {name: signature.inputs[name].name for name in self.inputs}
-        self._fetch = signature.outputs[OUTPUT].name
+        self._dtypes = dict(zip(signature.inputs, signature.dtypes, strict=True))
+        self._call = self._model.prepare(signature, (OUTPUT,))
 
     def predict(self, features: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
         """Returns the predictions, float32 (rows,).
@@ -73,13 +67,13 @@ class ServingSession:
           features: At least the inputs of the signature, each (rows,), in the form of `read_dataset`.
 
         Raises:
-          ExportError: It fails, or the answer is not one float32 per row.
+          ExportError: The call fails, or the answer is not one float32 per row.
         """
         import tensorflow as tf
 
         rows = len(next(iter(features.values())))
         try:
-            values = self._session.run(self._fetch, {tensor: features[name] for name, tensor in self._feeds.items()})
+            values = self._call([np.asarray(features[name], dtype) for name, dtype in self._dtypes.items()])[OUTPUT]
         except tf.errors.OpError as error:
             first = (error.message.splitlines() or [""])[0].rstrip(".")
             raise ExportError(
@@ -91,11 +85,11 @@ class ServingSession:
                 f"`{self.path}` answers {rows} rows with {values.dtype} {values.shape}, expected float32 ({rows},). "
                 "Export it again with `crossnet run`."
             )
-        return np.asarray(values)
+        return values
 
     def close(self) -> None:
         """Frees the session."""
-        self._session.close()
+        self._model.close()
 
     def __enter__(self) -> Self:
         return self

@@ -21,10 +21,10 @@ from crossnet.serving.protocol.dtypes import (
     DT_STRING,
     LARGEST_INT64,
     NUMBERS,
-    TYPES,
     Array,
     as_bytes,
     listed_values,
+    tensorflow_numpy_type,
 )
 from crossnet.serving.protocol.varint import read_varint, varint
 
@@ -39,25 +39,10 @@ _VARINTS = {3: 7, 4: 7, 5: 7, 6: 7, 17: 7, 9: 10, 22: 16, 23: 17}
 _CONTENT_FIELD = 4
 
 
-def numpy_type(data_type: int) -> np.dtype[Any] | None:
-    """Returns NumPy's type for a DataType; None for one that cannot be sent. Text is `object`, of bytes."""
-    known = TYPES.get(data_type)
-    if known is None and data_type == DT_BFLOAT16:
-        return np.dtype(_bfloat16())
-    return known[0] if known else None
-
-
 def data_type_of(array: Array) -> int:
     """Returns the DataType number of an array."""
     number = NUMBERS.get(array.dtype)
     return DT_BFLOAT16 if number is None and array.dtype.name == "bfloat16" else number or 0
-
-
-@lru_cache(maxsize=1)
-def _bfloat16() -> Any:
-    import tensorflow as tf
-
-    return tf.bfloat16.as_numpy_dtype
 
 
 def read_tensor(tensor: Any, alias: str) -> Array:
@@ -70,7 +55,7 @@ def read_tensor(tensor: Any, alias: str) -> Array:
     Raises:
       ServingError: INVALID_ARGUMENT `tensor parsing error: ALIAS`, in each case in which TensorFlow cannot read it.
     """
-    dtype = numpy_type(tensor.dtype)
+    dtype = tensorflow_numpy_type(tensor.dtype)
     content = tensor.tensor_content
     dims = tensor.tensor_shape.dim
     is_vector = content and len(dims) == 1 and dtype is not None and tensor.dtype != DT_STRING

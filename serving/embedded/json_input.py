@@ -16,10 +16,9 @@ from typing import Any
 import grpc
 import numpy as np
 
-from crossnet.serving.embedded.codec import numpy_type
-from crossnet.serving.embedded.model import Signature
 from crossnet.serving.protocol.codes import invalid, status_of
-from crossnet.serving.protocol.dtypes import DT_STRING, Array
+from crossnet.serving.protocol.dtypes import DT_STRING, Array, tensorflow_numpy_type
+from crossnet.serving.protocol.session import GraphSignature
 from crossnet.serving.status import ServingError
 
 _MOST_DIMENSIONS = 63  # NumPy has 64, of which the rows are one
@@ -70,7 +69,7 @@ def read_body(body: bytes) -> dict[str, Any]:
     return document
 
 
-def read_inputs(document: Mapping[str, Any], signature: Signature) -> tuple[list[Array], bool]:
+def read_inputs(document: Mapping[str, Any], signature: GraphSignature) -> tuple[list[Array], bool]:
     """Returns the arrays in the order of `signature.inputs`, and whether they came row by row.
 
     Raises:
@@ -94,7 +93,7 @@ def read_inputs(document: Mapping[str, Any], signature: Signature) -> tuple[list
     return _read_rows(instances, signature), True
 
 
-def _read_columns(given: Any, signature: Signature) -> list[Array]:
+def _read_columns(given: Any, signature: GraphSignature) -> list[Array]:
     if not isinstance(given, dict) or _is_base64(given):
         if len(signature.inputs) > 1:
             raise invalid(
@@ -109,7 +108,7 @@ def _read_columns(given: Any, signature: Signature) -> list[Array]:
     return [_read_array(given[name], data_type) for name, (_, data_type) in signature.inputs.items()]
 
 
-def _read_rows(instances: list[Any], signature: Signature) -> list[Array]:
+def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
     named = isinstance(instances[0], dict) and not _is_base64(instances[0])
     if not isinstance(instances[0], dict) and len(signature.inputs) > 1:
         raise invalid(
@@ -139,7 +138,7 @@ def _read_rows(instances: list[Any], signature: Signature) -> list[Array]:
     return [np.stack(arrays) for arrays in rows.values()]
 
 
-def _add_row(item: Any, name: str, signature: Signature, rows: dict[str, list[Array]]) -> None:
+def _add_row(item: Any, name: str, signature: GraphSignature, rows: dict[str, list[Array]]) -> None:
     if name not in signature.inputs:
         raise invalid(f"JSON object: does not have named input: {name}")
     array = _read_array(item, signature.inputs[name][1])
@@ -182,7 +181,7 @@ def _read_array(given: Any, data_type: int) -> Array:
             fill(element, level + 1)
 
     fill(given, 0)
-    dtype = numpy_type(data_type)
+    dtype = tensorflow_numpy_type(data_type)
     if data_type == DT_STRING:
         array = np.empty(len(values), np.object_)
         array[:] = values

@@ -16,10 +16,11 @@ from tensorflow_serving.apis import predict_pb2
 
 from crossnet.serving.config.versions import requested
 from crossnet.serving.embedded.codec import read_tensor
-from crossnet.serving.embedded.model import DEFAULT_SIGNATURE, LoadedModel, Signature
+from crossnet.serving.embedded.model import DEFAULT_SIGNATURE, LoadedModel
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.known_messages import Layout, Layouts, Values
+from crossnet.serving.protocol.session import GraphSignature
 from crossnet.serving.status import ServingError
 
 REGRESS_METHOD = "tensorflow/serving/regress"
@@ -103,22 +104,22 @@ def predict_alike(model: LoadedModel, layout: Layout[Question], message: bytes) 
       layout: The message's.
       message: A serialized PredictRequest.
     """
-    plan = model.plans.get(layout)
+    plan = model.checked_requests.get(layout)
     if plan is None:
         signature, arrays, outputs = _checked(model, layout.said.request, layout.arrays(message))
         if len(arrays) != len(layout.values):  # the signature has defaults, which stand in no message
             return signature.name, model.run(signature, arrays, outputs)
         values = tuple(layout.values[alias] for alias in signature.inputs)
         plan = Plan(signature.name, values, model.prepare(signature, outputs))
-        if len(model.plans) >= _MOST_PLANS:
-            model.plans.clear()
-        model.plans[layout] = plan
+        if len(model.checked_requests) >= _MOST_PLANS:
+            model.checked_requests.clear()
+        model.checked_requests[layout] = plan
     return plan.signature_name, plan.run([values.view(message) for values in plan.values])
 
 
 def _checked(
     model: LoadedModel, request: Any, inputs: Mapping[str, Any]
-) -> tuple[Signature, list[Array], tuple[str, ...]]:
+) -> tuple[GraphSignature, list[Array], tuple[str, ...]]:
     """Returns the signature that a request names, its inputs in the graph's order, and the outputs it asks for.
 
     Args:
@@ -136,19 +137,21 @@ def _checked(
     return signature, arrays, outputs
 
 
-def run(model: LoadedModel, signature: Signature, inputs: list[Array], outputs: tuple[str, ...]) -> dict[str, Array]:
+def run(
+    model: LoadedModel, signature: GraphSignature, inputs: list[Array], outputs: tuple[str, ...]
+) -> dict[str, Array]:
     """Runs the signature; types must match exactly, shapes are the graph's own affair."""
     _check_types(signature, inputs)
     return model.run(signature, inputs, outputs)
 
 
-def _check_types(signature: Signature, inputs: list[Array]) -> None:
+def _check_types(signature: GraphSignature, inputs: list[Array]) -> None:
     for array, expected in zip(inputs, signature.dtypes, strict=True):
         if array.dtype is not expected and array.dtype != expected and expected is not None:
             raise invalid(f"Type mismatch: actual {_word(array.dtype)} vs. expect {_word(expected)}")
 
 
-def _read_inputs(signature: Signature, given: Any) -> list[Array]:
+def _read_inputs(signature: GraphSignature, given: Any) -> list[Array]:
     defaults = signature.definition.defaults
     if len(given) > len(signature.inputs) or (len(given) < len(signature.inputs) and not defaults):
         sent, required = set(given), set(signature.inputs)
@@ -179,7 +182,7 @@ def _read_inputs(signature: Signature, given: Any) -> list[Array]:
     return arrays
 
 
-def _chosen_outputs(signature: Signature, output_filter: Iterable[str]) -> tuple[str, ...]:
+def _chosen_outputs(signature: GraphSignature, output_filter: Iterable[str]) -> tuple[str, ...]:
     chosen: list[str] = []
     for alias in output_filter:
         if alias not in signature.outputs:

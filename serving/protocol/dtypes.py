@@ -5,6 +5,7 @@ Source: tensorflow/core/framework/types.proto, tensor.proto and tensor.cc.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,28 @@ TYPES: dict[int, tuple[np.dtype[Any], str]] = {
     23: (np.dtype(np.uint64), "uint64_val"),
 }
 NUMBERS = {numpy: number for number, (numpy, _) in TYPES.items()}
+_MAX_LISTED = 64  # values that are read faster as a list than as an array
 
-_FEW = 64  # values
+
+def numpy_type(number: int) -> np.dtype[Any] | None:
+    """Returns NumPy's type for a DataType number; None where NumPy has none. Text is `object`, of bytes."""
+    known = TYPES.get(number)
+    return known[0] if known else None
+
+
+def tensorflow_numpy_type(number: int) -> np.dtype[Any] | None:
+    """Returns the same as `numpy_type`, and TensorFlow's own type for bfloat16, for which it imports TensorFlow."""
+    known = TYPES.get(number)
+    if known is None and number == DT_BFLOAT16:
+        return np.dtype(_bfloat16())
+    return known[0] if known else None
+
+
+@lru_cache(maxsize=1)
+def _bfloat16() -> Any:
+    import tensorflow as tf
+
+    return tf.bfloat16.as_numpy_dtype
 
 
 def listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
@@ -61,8 +82,7 @@ def listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
         return parts[: len(parts) // 2 * 2].view(dtype)
     if dtype.kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
         return np.array(listed, np.int32).astype(dtype)
-    # A short one is read faster as a list, a long one by its own conversion.
-    return np.array(listed[:] if len(listed) < _FEW else listed, dtype)
+    return np.array(listed[:] if len(listed) < _MAX_LISTED else listed, dtype)
 
 
 def as_bytes(value: bytes | str) -> bytes:

@@ -11,6 +11,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from crossnet.serving.protocol import messages, tensors
+from crossnet.serving.protocol.dtypes import numpy_type
 from crossnet.serving.status import InvalidRequestError, ServerError
 
 
@@ -29,7 +30,7 @@ class TensorSpec:
     @cached_property
     def dtype(self) -> np.dtype[Any] | None:
         """NumPy's type, `object` (of bytes) for text; None where NumPy has none."""
-        return tensors.numpy_type(self.data_type)
+        return numpy_type(self.data_type)
 
     @cached_property
     def is_text(self) -> bool:

@@ -14,19 +14,13 @@ from typing import Any
 import numpy as np
 
 from crossnet.serving.protocol import messages
-from crossnet.serving.protocol.dtypes import NUMBERS, TYPES, Array, listed_values
+from crossnet.serving.protocol.dtypes import NUMBERS, TYPES, Array, listed_values, numpy_type
 from crossnet.serving.protocol.varint import varint
 from crossnet.serving.status import ServerError
 
 _LARGE_BYTES = 2**16
 _MOST_REPEATED_BYTES = 2**31  # of an answer that says its values in short
 _TYPE_NAMES = {number: name for name, number in messages.DATA_TYPES.items()}
-
-
-def numpy_type(number: int) -> np.dtype[Any] | None:
-    """Returns NumPy's type for a DataType number; None where NumPy has none. Text is `object`, of bytes."""
-    known = TYPES.get(number)
-    return known[0] if known else None
 
 
 def type_name(number: int) -> str:

@@ -53,8 +53,8 @@ def test_session_refuses_a_saved_model_without_its_weights(tmp_path):
 
 def test_session_refuses_another_output_name_and_lists_what_there_is(tmp_path):
     path = export(tmp_path / "m", FEATURES, truth, output="output_0")
-    with pytest.raises(ExportError, match=r"no signature `serving_default` with the output `prediction`\. Received: "
-                                          r".*serving_default -> output_0"):  # fmt: skip
+    with pytest.raises(ExportError, match=r"not have the signature `serving_default` with the output `prediction`\. "
+                                          r"Received: .*serving_default -> output_0"):  # fmt: skip
         ServingSession(path)
 
 

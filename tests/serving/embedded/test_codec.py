@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from crossnet.serving.embedded.codec import numpy_type, read_tensor, write_predict_response, write_tensor
+from crossnet.serving.embedded.codec import read_tensor, write_predict_response, write_tensor
+from crossnet.serving.protocol.dtypes import tensorflow_numpy_type
 from crossnet.serving.status import ServingError
 
 KINDS = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -71,7 +72,7 @@ def test_text_goes_both_ways(as_content):
 
 def test_bfloat16_goes_both_ways():
     array = np.array([1.5, -2.0, np.inf], tf.bfloat16.as_numpy_dtype)
-    assert numpy_type(14) == array.dtype
+    assert tensorflow_numpy_type(14) == array.dtype
     message = tensor_pb2.TensorProto.FromString(write_tensor(array))
     _equal(tf.make_ndarray(message), array)
     _equal(read_tensor(message, "x"), array)

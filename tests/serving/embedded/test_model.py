@@ -223,9 +223,9 @@ def test_each_model_has_plans_of_its_own_and_forgets_them_when_it_closes(path, t
     old, new = load(path), load(save_model(tmp_path / "2", scale=10.0))
     for model, expected in ((old, [3.5, 6.5]), (new, [10.5, 20.5]), (old, [3.5, 6.5])):
         assert predictor.predict_alike(model, layout, message)[1]["prediction"].tolist() == expected
-        assert list(model.plans) == [layout]
+        assert list(model.checked_requests) == [layout]
     new.close()
-    assert not new.plans
+    assert not new.checked_requests
 
 
 def test_plans_have_a_bound(path, load, monkeypatch):
@@ -235,7 +235,7 @@ def test_plans_have_a_bound(path, load, monkeypatch):
         assert predictor.predict_alike(model, predictor.question_layouts().layout_of(message, ROW), message)[1][
             "prediction"
         ].tolist() == [3.5, 6.5]
-        assert len(model.plans) <= 2
+        assert len(model.checked_requests) <= 2
 
 
 def test_inputs_of_a_known_layout_come_in_the_graphs_order(tmp_path, load):

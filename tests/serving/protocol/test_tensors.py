@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crossnet.serving.protocol import messages
-from crossnet.serving.protocol.tensors import content_of, numpy_type, read_tensor, type_name, write_tensor
+from crossnet.serving.protocol.dtypes import numpy_type
+from crossnet.serving.protocol.tensors import content_of, read_tensor, type_name, write_tensor
 from crossnet.serving.status import ServerError
 
 DTYPES = [
