@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import Array
-from crossnet.serving.protocol.known_messages import Layouts
+from crossnet.serving.protocol.message_templates import TemplateCache
 from crossnet.serving.protocol.tensors import read_tensor
 from crossnet.serving.status import ServerError
 
@@ -100,7 +100,7 @@ class AnswerReader:
 
     def __init__(self) -> None:
         field = messages.PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
-        self._layouts: Layouts[Origin] = Layouts(field, _outputs, _origin)
+        self._templates: TemplateCache[Origin] = TemplateCache(field, _outputs, _origin)
 
     def read(self, answer: bytes) -> tuple[dict[str, Array], Origin]:
         """Returns the outputs in a serialized PredictResponse, as arrays of their own, and their origin.
@@ -108,12 +108,12 @@ class AnswerReader:
         Raises:
           ServerError: It cannot be read.
         """
-        layout = self._layouts.find(answer)
-        if layout is not None:
-            return {name: values.view(answer).copy() for name, values in layout.values.items()}, layout.said
+        template = self._templates.find(answer)
+        if template is not None:
+            return {name: place.view(answer).copy() for name, place in template.tensors.items()}, template.header
         response = parse(messages.PredictResponse, answer)
         outputs = _outputs(response)
-        self._layouts.learn(answer, response)
+        self._templates.remember(answer, response)
         return outputs, _origin(response)
 
 

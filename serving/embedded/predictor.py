@@ -19,25 +19,25 @@ from crossnet.serving.embedded.codec import read_tensor
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE, LoadedModel
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.dtypes import Array
-from crossnet.serving.protocol.known_messages import Layout, Layouts, Values
+from crossnet.serving.protocol.message_templates import MessageTemplate, TemplateCache, TensorPlace
 from crossnet.serving.protocol.session import GraphSignature
 from crossnet.serving.status import ServingError
 
 REGRESS_METHOD = "tensorflow/serving/regress"
 _FLOAT = np.dtype(np.float32)
-_MOST_PLANS = 64  # of one model, each with its callable; layouts come and go
+_MAX_CHECKED = 64  # of one model; each keeps a callable, and templates come and go
 # C++'s words for types, as TensorFlow's own message has them.
 _TYPE_WORDS = {
     "float32": "float", "float64": "double", "float16": "half", "object": "string", "complex64": "complex64",
 }  # fmt: skip
 
 
-class Question(NamedTuple):
-    """What a PredictRequest says besides its values.
+class RequestHeader(NamedTuple):
+    """A PredictRequest without its values.
 
     Attributes:
       request: The parsed request, without them.
-      target: The model's name, version and label, as `versions.requested` has them.
+      target: The model's name, version and label, as `versions.requested` returns them.
     """
 
     request: Any
@@ -45,17 +45,17 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A request that was checked against a model, but for its values.
+class CheckedRequest:
+    """A template that was checked against a model, so that only the values of its requests are new.
 
     Attributes:
       signature_name: The resolved name of the signature that it names.
-      values: Where the graph's inputs stand in the message, in the graph's order.
+      places: The places of the graph's inputs in the message, in the graph's order.
       run: Computes the outputs by alias from these inputs.
     """
 
     signature_name: str
-    values: tuple[Values, ...]
+    places: tuple[TensorPlace, ...]
     run: Callable[[Sequence[Array]], dict[str, Array]]
 
 
@@ -77,44 +77,46 @@ def predict(model: LoadedModel, request: Any) -> tuple[str, dict[str, Array]]:
     return signature.name, model.run(signature, arrays, outputs)
 
 
-def question_layouts() -> Layouts[Question]:
-    """Returns room for the layouts of PredictRequests."""
+def request_templates() -> TemplateCache[RequestHeader]:
+    """Returns an empty cache for templates of PredictRequests."""
     field = predict_pb2.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].number
-    return Layouts(field, _arrays, _question)
+    return TemplateCache(field, _arrays, _header)
 
 
 def _arrays(request: Any) -> dict[str, Array]:
     return {alias: read_tensor(tensor, alias) for alias, tensor in request.inputs.items()}
 
 
-def _question(request: Any) -> Question:
+def _header(request: Any) -> RequestHeader:
     bare = type(request)()
     bare.CopyFrom(request)
     for tensor in bare.inputs.values():
         for name in ("tensor_content", "float_val", "double_val"):
             tensor.ClearField(name)
-    return Question(bare, requested(request))
+    return RequestHeader(bare, requested(request))
 
 
-def predict_alike(model: LoadedModel, layout: Layout[Question], message: bytes) -> tuple[str, dict[str, Array]]:
-    """Answers a PredictRequest of a known layout as `predict` does; each model checks a layout once.
+def predict_from_template(
+    model: LoadedModel, template: MessageTemplate[RequestHeader], message: bytes
+) -> tuple[str, dict[str, Array]]:
+    """Answers a PredictRequest that matches a template, as `predict` does; each model checks a template once.
 
     Args:
-      model: The version that the layout's ModelSpec names.
-      layout: The message's.
+      model: The version that the template's ModelSpec names.
+      template: The template that the message matches.
       message: A serialized PredictRequest.
     """
-    plan = model.checked_requests.get(layout)
-    if plan is None:
-        signature, arrays, outputs = _checked(model, layout.said.request, layout.arrays(message))
-        if len(arrays) != len(layout.values):  # the signature has defaults, which stand in no message
+    checked = model.checked_requests.get(template)
+    if checked is None:
+        signature, arrays, outputs = _checked(model, template.header.request, template.arrays(message))
+        if len(arrays) != len(template.tensors):  # the signature has defaults, which are not in the message
             return signature.name, model.run(signature, arrays, outputs)
-        values = tuple(layout.values[alias] for alias in signature.inputs)
-        plan = Plan(signature.name, values, model.prepare(signature, outputs))
-        if len(model.checked_requests) >= _MOST_PLANS:
+        places = tuple(template.tensors[alias] for alias in signature.inputs)
+        checked = CheckedRequest(signature.name, places, model.prepare(signature, outputs))
+        if len(model.checked_requests) >= _MAX_CHECKED:
             model.checked_requests.clear()
-        model.checked_requests[layout] = plan
-    return plan.signature_name, plan.run([values.view(message) for values in plan.values])
+        model.checked_requests[template] = checked
+    return checked.signature_name, checked.run([place.view(message) for place in checked.places])
 
 
 def _checked(
@@ -140,7 +142,7 @@ def _checked(
 def run(
     model: LoadedModel, signature: GraphSignature, inputs: list[Array], outputs: tuple[str, ...]
 ) -> dict[str, Array]:
-    """Runs the signature; types must match exactly, shapes are the graph's own affair."""
+    """Runs the signature; types must match exactly, the graph alone checks shapes."""
     _check_types(signature, inputs)
     return model.run(signature, inputs, outputs)
 

@@ -89,7 +89,7 @@ class Servicer:
         self.running = Turns(max_running)
         self._as_content = as_content
         self._reload = reload
-        self._layouts = predictor.question_layouts()
+        self._templates = predictor.request_templates()
         self._is_ending = False
         self._turned_away = 0  # calls, since the server ends
 
@@ -147,19 +147,19 @@ class Servicer:
         return answer
 
     def _predict(self, message: bytes, context: Any) -> bytes:
-        layout = self._layouts.find(message)
-        if layout is None:
+        template = self._templates.find(message)
+        if template is None:
             request = predict_pb2.PredictRequest.FromString(message)
             name, version, label = requested(request)
-            self._layouts.learn(message, request)
+            self._templates.remember(message, request)
         else:
-            name, version, label = layout.said.target
+            name, version, label = template.header.target
         with self.running, self._manager.use(name, version, label) as (number, model):
             _check_deadline(context)
-            if layout is None:
+            if template is None:
                 signature, outputs = predictor.predict(model, request)
             else:
-                signature, outputs = predictor.predict_alike(model, layout, message)
+                signature, outputs = predictor.predict_from_template(model, template, message)
         return write_predict_response(outputs, _model_spec(name, number, signature), as_content=self._as_content)
 
     def _regress(self, message: bytes, context: Any) -> bytes:

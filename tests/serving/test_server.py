@@ -353,7 +353,7 @@ def test_server_answers_beside_a_thousand_open_streams(server, stubs):
 
 def test_server_shows_no_traceback_when_it_has_a_bug(server, stubs, monkeypatch, caplog):
     monkeypatch.setattr("crossnet.serving.embedded.predictor.predict", lambda *_: 1 / 0)
-    monkeypatch.setattr("crossnet.serving.embedded.predictor.predict_alike", lambda *_: 1 / 0)
+    monkeypatch.setattr("crossnet.serving.embedded.predictor.predict_from_template", lambda *_: 1 / 0)
     code, message = failure(stubs.predict, predict_request(x0=[1.0], x1=[2.0]))
     assert (code, message) == (CODE.INTERNAL, "ZeroDivisionError in the server; its log has the details.")
     assert "Traceback" in caplog.text

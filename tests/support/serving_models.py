@@ -55,14 +55,15 @@ def save_model(path: Path, *, scale: float = 1.0, warmup: list[Any] | None = Non
             "regress": module.regress.get_concrete_function(),
         },
     )
-    _set_method_name(unfinished, "regress", "tensorflow/serving/regress")
+    set_method_name(unfinished, "regress", "tensorflow/serving/regress")
     if warmup is not None:
         write_warmup(unfinished, warmup)
     unfinished.rename(path)
     return path
 
 
-def _set_method_name(path: Path, signature: str, method: str) -> None:
+def set_method_name(path: Path, signature: str, method: str) -> None:
+    """Changes the method that a signature of a saved model says it is for."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     file = path / "saved_model.pb"

@@ -15,9 +15,9 @@ from tensorflow_serving.apis import predict_pb2
 
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded.codec import read_tensor
-from crossnet.serving.embedded.predictor import question_layouts
-from crossnet.serving.protocol import known_messages
-from crossnet.serving.protocol.known_messages import Layouts
+from crossnet.serving.embedded.predictor import request_templates
+from crossnet.serving.protocol import message_templates
+from crossnet.serving.protocol.message_templates import TemplateCache
 from crossnet.serving.server import Server
 from support.serving_fixtures import failure, predict_request, stubs_on
 from support.serving_models import save_model
@@ -50,8 +50,8 @@ def parsed(message):
     return request, {alias: read_tensor(tensor, alias) for alias, tensor in request.inputs.items()}
 
 
-def layout_of(message, request):
-    return question_layouts().layout_of(message, request)
+def template_of(message, request):
+    return request_templates().template_of(message, request)
 
 
 def assert_equal(found, expected):
@@ -68,38 +68,38 @@ def test_a_request_with_other_values_is_read_as_parsing_reads_it(arrays, data):
         name for name, array in arrays.items() if array.dtype in ("float32", "float64") and data.draw(st.booleans())
     ]
     message = serialized(arrays, packed=packed)
-    layout = layout_of(message, parsed(message)[0])
+    template = template_of(message, parsed(message)[0])
     others = {name: data.draw(hnp.arrays(array.dtype, array.shape)) for name, array in arrays.items()}
     other = serialized(others, packed=packed)
     assert len(other) == len(message)
-    assert layout.fits(other)
-    assert_equal(layout.arrays(other), parsed(other)[1])
+    assert template.matches(other)
+    assert_equal(template.arrays(other), parsed(other)[1])
     bare = predict_pb2.PredictRequest.FromString(message)
-    assert layout.said.request.model_spec == bare.model_spec
-    assert layout.said.target == ("rides", None, "")
-    assert layout.said.request.inputs.keys() == bare.inputs.keys()
+    assert template.header.request.model_spec == bare.model_spec
+    assert template.header.target == ("rides", None, "")
+    assert template.header.request.inputs.keys() == bare.inputs.keys()
 
 
 def test_no_changed_byte_is_read_differently_from_parsing():
     arrays = {"a": np.arange(3, dtype=np.float32), "b": np.ones((2, 2), np.int16), "c": np.float64(2)}
     message = serialized(arrays, packed=["c"])
-    layout = layout_of(message, parsed(message)[0])
-    assert sum(len(content) for _, _, content in layout.fixed) == len(message) - 12 - 8 - 8
+    template = template_of(message, parsed(message)[0])
+    assert sum(len(content) for _, _, content in template.fixed) == len(message) - 12 - 8 - 8
     values = sum(array.nbytes for array in arrays.values())
     fits = 0
     for position in range(len(message)):
         for bit in range(8):
             changed = bytearray(message)
             changed[position] ^= 1 << bit
-            if layout.fits(bytes(changed)):
+            if template.matches(bytes(changed)):
                 fits += 1
-                assert_equal(layout.arrays(bytes(changed)), parsed(bytes(changed))[1])
+                assert_equal(template.arrays(bytes(changed)), parsed(bytes(changed))[1])
     assert fits == 8 * values  # the values' own bits, and no other
 
 
 def test_values_are_views_of_the_message():
     message = serialized({"x": np.arange(4, dtype=np.float32).reshape(2, 2)})
-    (array,) = layout_of(message, parsed(message)[0]).arrays(message).values()
+    (array,) = template_of(message, parsed(message)[0]).arrays(message).values()
     assert np.shares_memory(array, np.frombuffer(message, np.uint8))
 
 
@@ -133,54 +133,54 @@ CONTENT, PACKED, UNPACKED = b"\x22\x04abcd", b"\x2a\x04abcd", b"\x2dabcd"
         pytest.param(b"\x1a\x01y" * 9000 + serialized({"x": np.ones(1, np.float32)}), id="much beside the values"),
     ],
 )
-def test_other_requests_have_no_layout(message):
+def test_other_requests_have_no_template(message):
     request = predict_pb2.PredictRequest.FromString(message)
-    assert layout_of(message, request) is None
+    assert template_of(message, request) is None
 
 
-def test_the_hand_written_request_has_a_layout_where_nothing_is_wrong_with_it():
+def test_the_hand_written_request_has_a_template_where_nothing_is_wrong_with_it():
     for values in (CONTENT, PACKED):
         message = SPEC + entry(b"x", FLOAT + values)
-        found = layout_of(message, predict_pb2.PredictRequest.FromString(message)).arrays(message)
+        found = template_of(message, predict_pb2.PredictRequest.FromString(message)).arrays(message)
         assert_equal(found, {"x": np.frombuffer(b"abcd", np.float32)})
 
 
 def test_what_repeats_is_learned_and_what_is_kept_has_bounds(monkeypatch):
-    monkeypatch.setattr(known_messages, "_MOST_LENGTHS", 3)
-    known = question_layouts()
+    monkeypatch.setattr(message_templates, "_MAX_LENGTHS", 3)
+    known = request_templates()
 
     def ask(size, model="rides"):
         message = serialized({"x": np.ones(size, np.float32)}, model=model)
         found = known.find(message)
         if found is None:
-            known.learn(message, predict_pb2.PredictRequest.FromString(message))
+            known.remember(message, predict_pb2.PredictRequest.FromString(message))
         return found
 
     assert [ask(1) is not None for _ in range(3)] == [False, True, True]
     for size in range(2, 7):
-        for _ in range(known_messages._LEARN_EVERY + 1):
+        for _ in range(message_templates._REMEMBER_EVERY + 1):
             found = ask(size)
         assert found
-    assert len(known._known) == 3
+    assert len(known._templates) == 3
     assert ask(1) is None  # the oldest gave way
     for number in range(12):
-        for _ in range(known_messages._LEARN_EVERY + 1):
+        for _ in range(message_templates._REMEMBER_EVERY + 1):
             found = ask(6, model=f"m{number:04}")
-        assert found.said.request.model_spec.name == f"m{number:04}"
-    assert max(len(kept) for kept in known._known.values()) == known_messages._MOST_PER_LENGTH
+        assert found.header.request.model_spec.name == f"m{number:04}"
+    assert max(len(kept) for kept in known._templates.values()) == message_templates._MAX_PER_LENGTH
 
 
-def test_layouts_are_learned_by_any_number_of_threads(monkeypatch):
-    monkeypatch.setattr(known_messages, "_MOST_LENGTHS", 16)
-    monkeypatch.setattr(known_messages, "_LEARN_EVERY", 1)
-    known, errors = question_layouts(), []
+def test_templates_are_learned_by_any_number_of_threads(monkeypatch):
+    monkeypatch.setattr(message_templates, "_MAX_LENGTHS", 16)
+    monkeypatch.setattr(message_templates, "_REMEMBER_EVERY", 1)
+    known, errors = request_templates(), []
     messages = [serialized({"x": np.ones(size, np.float32)}) for size in range(1, 60)]
     parsed = [predict_pb2.PredictRequest.FromString(message) for message in messages]
 
     def work(seed):
         try:
             for i in np.random.default_rng(seed).integers(0, len(messages), 3000):
-                known.learn(messages[i], parsed[i])
+                known.remember(messages[i], parsed[i])
         except RuntimeError as error:
             errors.append(error)
 
@@ -195,7 +195,7 @@ def test_layouts_are_learned_by_any_number_of_threads(monkeypatch):
     finally:
         sys.setswitchinterval(interval)
     assert not errors
-    assert len(known._known) == 16
+    assert len(known._templates) == 16
 
 
 @pytest.fixture(scope="module")
@@ -208,8 +208,8 @@ def stubs(tmp_path_factory):
 
 
 def test_a_server_gives_each_repeated_request_its_own_answer(stubs, monkeypatch):
-    parsed, learn = [], Layouts.learn
-    monkeypatch.setattr(Layouts, "learn", lambda *arguments: parsed.append(learn(*arguments)))
+    parsed, remember = [], TemplateCache.remember
+    monkeypatch.setattr(TemplateCache, "remember", lambda *arguments: parsed.append(remember(*arguments)))
     random = np.random.default_rng(0)
     for rows in (2, 5):
         for _ in range(30):
@@ -235,7 +235,7 @@ def test_a_server_gives_each_repeated_request_its_own_answer(stubs, monkeypatch)
     ],
 )  # fmt: skip
 def test_a_wrong_request_is_answered_alike_however_often_it_comes(stubs, request_, code, words):
-    answers = {failure(stubs.predict, request_) for _ in range(known_messages._LEARN_EVERY + 3)}
+    answers = {failure(stubs.predict, request_) for _ in range(message_templates._REMEMBER_EVERY + 3)}
     assert len(answers) == 1
     ((found, message),) = answers
     assert found is code
