@@ -11,9 +11,9 @@ import grpc
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.status import ServingError
 
-_LARGEST_MESSAGE = 2**31 - 1
-_LONGEST_SOCKET = 107  # Linux: sun_path without its NUL
-_MOST_CALLS = 2048  # those that have only opened a stream included; what computes at once is far less
+_MAX_MESSAGE_BYTES = 2**31 - 1
+_MAX_SOCKET_BYTES = 107  # Linux: sun_path without its NUL
+_MAX_CALLS = 2048  # those that have only opened a stream included; what computes at once is far less
 
 
 def open_server(
@@ -35,11 +35,11 @@ def open_server(
         threads,
         options=[
             ("grpc.so_reuseport", 0),  # a port in use is an error, not shared in silence
-            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-            ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
             *_channel_arguments(flags.grpc_channel_arguments),
         ],
-        maximum_concurrent_rpcs=_MOST_CALLS,
+        maximum_concurrent_rpcs=_MAX_CALLS,
     )
     server.add_generic_rpc_handlers(tuple(handlers))
     port = None
@@ -62,7 +62,7 @@ def _bind(server: Any, address: str, credentials: Any) -> int:
         return int(server.add_secure_port(address, credentials))
     except (RuntimeError, ValueError) as error:
         if address.startswith("unix:"):
-            advice = f"Give a `--grpc_socket_path` of at most {_LONGEST_SOCKET} bytes, in a folder that is there."
+            advice = f"Give a `--grpc_socket_path` of at most {_MAX_SOCKET_BYTES} bytes, in a folder that is there."
         else:
             advice = "Stop what listens there or give another `--port` (0 takes a free one)."
         raise ServingError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,6 +14,8 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
+
+from support.serving_models import save_demo, save_graph
 
 
 class Stubs:
@@ -38,6 +41,62 @@ def stubs_on(target: str, **options: Any):
         yield stubs
     finally:
         stubs.channel.close()
+
+
+@contextmanager
+def contract_server(folder: Path):
+    """Runs a server with the models `demo`, `types` and `matrix`, which it saves in a folder.
+
+    `demo` is `save_demo`'s, with the label "stable" on version 1; `types` gives a tensor of each type back; `matrix`
+    multiplies rows of 3 with ones, and doubles them.
+    """
+    import tensorflow as tf
+
+    from crossnet.serving.config.flags import ServerFlags
+    from crossnet.serving.server import Server
+
+    save_demo(folder / "demo")
+    types = {"f": tf.float32, "d": tf.float64, "i": tf.int32, "l": tf.int64, "b": tf.bool, "s": tf.string, "h": tf.half,
+             "u": tf.uint8, "c": tf.complex64, "w": tf.bfloat16}  # fmt: skip
+    save_graph(
+        folder / "types" / "1",
+        lambda **given: {f"{name}_out": tf.identity(tensor) for name, tensor in given.items()},
+        **{name: (kind, None) for name, kind in types.items()},
+    )
+    save_graph(
+        folder / "matrix" / "1", lambda x: {"y": tf.matmul(x, tf.ones([3, 1])), "z": x * 2.0}, x=(tf.float32, None)
+    )
+    config = folder / "models.config"
+    config.write_text(all_versions(folder, "demo", "types", "matrix", labels={"demo": {"stable": 1}}))
+    flags = ServerFlags(
+        port=0,
+        model_config_file=str(config),
+        allow_version_labels_for_unavailable_models=True,
+        max_num_load_retries=0,
+    )
+    with Server(flags) as server:
+        yield server
+
+
+def all_versions(folder: Path, *names: str, labels: Any = None) -> str:
+    """A model config file that serves every version of some models.
+
+    Args:
+      folder: Where the models are.
+      names: Their names, which are their folders' names.
+      labels: Model -> label -> version.
+    """
+    entries = [
+        f'config {{ name: "{name}" base_path: "{folder}/{name}" model_platform: "tensorflow" '
+        "model_version_policy { all {} }"
+        + "".join(
+            f' version_labels {{ key: "{label}" value: {version} }}'
+            for label, version in (labels or {}).get(name, {}).items()
+        )
+        + "}"
+        for name in names
+    ]
+    return f"model_config_list {{{' '.join(entries)}}}"
 
 
 def predict_request(model: str = "demo", signature: str = "", version: int | None = None, **inputs: Any) -> Any:

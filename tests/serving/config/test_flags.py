@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from crossnet.serving.config.flags import KNOWN_FLAGS, ServerFlags, parse_flags
-from crossnet.serving.server_command import main
 from crossnet.serving.status import UsageError
-from support import REPOSITORY
 
 BASE = "--model_base_path=/m"
 # The flags of tensorflow/serving model_servers/main.cc.
@@ -118,37 +113,3 @@ def test_flags_list_every_mistake_at_once():
     with pytest.raises(UsageError) as error:
         parse_flags(["--port=x", "--mixed_precision=a", "--rest_api_port=-1"])
     assert len(str(error.value).split("\n")) == 4  # and there is nothing to serve
-
-
-def test_main_exits_with_two_on_wrong_usage(capsys):
-    assert main([]) == 2
-    assert (
-        capsys.readouterr().err == "Nothing to serve. Give `--model_base_path=FOLDER` or `--model_config_file=FILE`.\n"
-    )
-
-
-def test_main_exits_with_one_when_the_start_fails(tmp_path, capsys):
-    import signal
-
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    try:
-        config = tmp_path / "models.config"
-        config.write_text("model_config_list { oops }")
-        assert main([f"--model_config_file={config}", "--port=0"]) == 1
-    finally:
-        for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
-            signal.signal(number, handler)
-    said = capsys.readouterr().err
-    assert said.startswith("Failed to start server. Error: INVALID_ARGUMENT: ")
-    assert "Error parsing text-format tensorflow.serving.ModelServerConfig" in said
-
-
-def test_version_prints_two_lines_and_imports_no_tensorflow():
-    code = (
-        "import sys; from crossnet.serving.server_command import main; "
-        "sys.exit(main(['--version']) or 'tensorflow' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    first, second = done.stdout.splitlines()
-    assert first.startswith("TensorFlow ModelServer: embedded-")
-    assert second.startswith("TensorFlow Library: 2.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from crossnet.serving.config.versions import ModelConfig, VersionPolicy, list_versions
+from crossnet.serving.config.versions import ModelConfig, VersionPolicy
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.states import State
 from crossnet.serving.status import ServingError
@@ -104,33 +104,6 @@ def served(manager, name="rides", **spec):
 
 def states(manager, name="rides"):
     return {version.number: version.state for version in manager.versions(name)}
-
-
-def test_list_versions_takes_integers_with_a_model_in_them(base):
-    put(base, "00000123")
-    put(base, 7)
-    for name in ("7.rolled_back", "v8", ".tmp-9", "１２"):
-        (base / name).mkdir()
-        (base / name / "saved_model.pb").touch()
-    (base / "10").mkdir()  # half-written: its saved_model.pb comes last
-    (base / "11").touch()
-    (base / ("9" * 30)).mkdir()
-    (base / ("9" * 30) / "saved_model.pb").touch()
-    assert sorted(list_versions(base)) == [7, 123]
-    assert list_versions(base / "nope") is None
-
-
-@pytest.mark.parametrize(
-    ("policy", "chosen"),
-    [
-        (VersionPolicy(), [3]),
-        (VersionPolicy("latest", num_versions=2), [2, 3]),
-        (VersionPolicy("all"), [1, 2, 3]),
-        (VersionPolicy("specific", versions=(1, 9)), [1]),
-    ],
-)
-def test_policy_chooses_versions(tmp_path, policy, chosen):
-    assert sorted(policy.choose(dict.fromkeys((1, 2, 3), tmp_path))) == chosen
 
 
 def test_manager_serves_the_newest_and_swaps_to_a_newer_one(manage, base, loader):
@@ -235,27 +208,6 @@ def test_manager_says_when_the_base_path_is_no_folder(manage, base, caplog):
     manage(ModelConfig("rides", base), ModelConfig("long", base / ("n" * 300)))
     wait_until(lambda: f"Model `rides` waits: `{base}` is no folder that can be read" in caplog.text)
     wait_until(lambda: f"Model `long` waits: `{base}/{'n' * 300}` is not there" in caplog.text)
-
-
-def test_version_that_cannot_be_read_does_not_hide_the_others(base, monkeypatch):
-    put(base, 1)
-    put(base, 2)
-    real = Path.is_file
-
-    def is_file(path):
-        if path.parent.name == "2":
-            raise PermissionError(13, "Permission denied")
-        return real(path)
-
-    monkeypatch.setattr(Path, "is_file", is_file)
-    assert list_versions(base) == {1: base / "1"}
-
-
-def test_version_that_cannot_be_looked_at_for_a_moment_does_not_make_the_others_all_there_is(base, monkeypatch):
-    put(base, 1)
-    put(base, 2)
-    monkeypatch.setattr(Path, "is_file", lambda path: (_ for _ in ()).throw(OSError(116, "Stale file handle")))
-    assert list_versions(base) is None  # what is loaded stays
 
 
 def test_manager_says_once_that_it_waits(manage, base, caplog):

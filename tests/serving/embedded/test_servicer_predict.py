@@ -1,4 +1,4 @@
-"""The contract over gRPC: each row of it, asked with the official stubs."""
+"""Predict over gRPC, asked with the official stubs: each row of the contract."""
 
 from __future__ import annotations
 
@@ -8,78 +8,16 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    inference_pb2,
-    regression_pb2,
-)
 
-from crossnet.serving.config.flags import ServerFlags
-from crossnet.serving.embedded.health import HealthCheckRequest, HealthCheckResponse
-from crossnet.serving.server import Server
-from support.serving_fixtures import failure, predict_request, stubs_on, versions_of
-from support.serving_models import save_demo, save_graph
+from support.serving_fixtures import contract_server, failure, predict_request, stubs_on
 
 CODE = grpc.StatusCode
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return save_demo(tmp_path_factory.mktemp("models") / "demo")
-
-
-@pytest.fixture(scope="module")
-def graphs(tmp_path_factory):
-    """Models of TensorFlow 1: one of every type, a matrix, one with a default and a slow one."""
-    folder = tmp_path_factory.mktemp("graphs")
-    types = {"f": tf.float32, "d": tf.float64, "i": tf.int32, "l": tf.int64, "b": tf.bool, "s": tf.string, "h": tf.half,
-             "u": tf.uint8, "c": tf.complex64, "w": tf.bfloat16}  # fmt: skip
-    save_graph(
-        folder / "types" / "1",
-        lambda **given: {f"{name}_out": tf.identity(tensor) for name, tensor in given.items()},
-        **{name: (kind, None) for name, kind in types.items()},
-    )
-    save_graph(
-        folder / "matrix" / "1", lambda x: {"y": tf.matmul(x, tf.ones([3, 1])), "z": x * 2.0}, x=(tf.float32, None)
-    )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def server(base, graphs, tmp_path_factory):
-    config = tmp_path_factory.mktemp("config") / "models.config"
-    entries = {"demo": base, "types": graphs / "types", "matrix": graphs / "matrix"}
-    config.write_text(
-        "model_config_list {"
-        + "".join(
-            f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" '
-            + "model_version_policy { all {} }"
-            + (' version_labels { key: "stable" value: 1 }' if name == "demo" else "")
-            + "}"
-            for name, path in entries.items()
-        )
-        + "}"
-    )
-    flags = ServerFlags(
-        port=0,
-        model_config_file=str(config),
-        allow_version_labels_for_unavailable_models=True,
-        enable_grpc_healthcheck_service=True,
-        max_num_load_retries=0,
-    )
-    with Server(flags) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stubs(server):
-    with stubs_on(f"127.0.0.1:{server.port}") as stubs:
+def stubs(tmp_path_factory):
+    with contract_server(tmp_path_factory.mktemp("models")) as server, stubs_on(f"127.0.0.1:{server.port}") as stubs:
         yield stubs
-
-
-# ---- Predict ----
 
 
 @pytest.mark.parametrize("rows", [1, 2, 1000])
@@ -171,13 +109,6 @@ def test_predict_repeats_the_last_value_fills_with_zeros_and_drops_the_excess(st
 def test_predict_answers_an_empty_batch(stubs):
     tensor = stubs.predict(predict_request("matrix", x=np.zeros((0, 3), np.float32))).outputs["y"]
     assert [dim.size for dim in tensor.tensor_shape.dim] == [0, 1]
-
-
-def test_predict_computes_only_the_filtered_outputs(stubs):
-    request = predict_request("matrix", x=np.ones((2, 3), np.float32))
-    assert sorted(stubs.predict(request).outputs) == ["y", "z"]
-    request.output_filter.append("z")
-    assert sorted(stubs.predict(request).outputs) == ["z"]
 
 
 def _without_spec(request):
@@ -310,13 +241,7 @@ def test_predict_ends_at_the_deadline_and_does_not_run_after_it(stubs, monkeypat
     assert ran == []
 
 
-def test_predict_takes_and_gives_messages_above_four_mebibytes(stubs):
-    x0 = np.ones(1_500_000, np.float32)
-    tensor = stubs.predict(predict_request(version=1, x0=x0, x1=x0)).outputs["prediction"]
-    assert np.array(tensor.float_val, np.float32).sum() == 3_000_000
-
-
-def test_server_survives_a_truncated_message(server, stubs):
+def test_server_survives_a_truncated_message(stubs):
     raw = stubs.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
     whole = predict_request(x0=[1.0], x1=[2.0]).SerializeToString()
     for damaged in (whole[:-3], b"\xff" * 40):
@@ -327,151 +252,9 @@ def test_server_survives_a_truncated_message(server, stubs):
     assert stubs.predict(predict_request(x0=[1.0], x1=[2.0])).outputs["prediction"].float_val[0] == 12.0
 
 
-def test_server_answers_beside_a_thousand_open_streams(server, stubs):
-    def never():
-        gate.wait()
-        return
-        yield
-
-    gate = threading.Event()
-    with stubs_on(f"127.0.0.1:{server.port}", options=[("grpc.use_local_subchannel_pool", 1)]) as hog:
-        path = "/tensorflow.serving.PredictionService/Predict"
-        # A stream that is opened and never sends its request.
-        stream = hog.channel.stream_unary(path)
-        calls = [stream.future(iter(never()), timeout=60) for _ in range(50)]
-        burst = [
-            hog.prediction.Predict.future(predict_request(x0=[1.0], x1=[2.0]), timeout=60) for _ in range(1000)
-        ]  # fmt: skip
-        assert stubs.predict(predict_request(x0=[1.0], x1=[2.0])).model_spec.version.value == 7
-        codes = {call.code() for call in burst}
-        assert codes <= {CODE.OK, CODE.RESOURCE_EXHAUSTED}
-        gate.set()
-        for call in calls:
-            call.cancel()
-    assert stubs.predict(predict_request(x0=[1.0], x1=[2.0])).model_spec.version.value == 7
-
-
-def test_server_shows_no_traceback_when_it_has_a_bug(server, stubs, monkeypatch, caplog):
+def test_server_shows_no_traceback_when_it_has_a_bug(stubs, monkeypatch, caplog):
     monkeypatch.setattr("crossnet.serving.embedded.predictor.predict", lambda *_: 1 / 0)
     monkeypatch.setattr("crossnet.serving.embedded.predictor.predict_from_template", lambda *_: 1 / 0)
     code, message = failure(stubs.predict, predict_request(x0=[1.0], x1=[2.0]))
     assert (code, message) == (CODE.INTERNAL, "ZeroDivisionError in the server; its log has the details.")
     assert "Traceback" in caplog.text
-
-
-# ---- Regress and what is left out ----
-
-
-def _regression(signature="regress"):
-    request = regression_pb2.RegressionRequest()
-    request.model_spec.name = "demo"
-    request.model_spec.version.value = 1
-    request.model_spec.signature_name = signature
-    for value in (1.0, 2.0):
-        features = request.input.example_list.examples.add().features.feature
-        features["x0"].float_list.value.append(value)
-        features["x1"].float_list.value.append(0.5)
-    return request
-
-
-def test_regress_answers_one_value_per_example(stubs):
-    response = stubs.prediction.Regress(_regression(), timeout=20)
-    assert [regression.value for regression in response.result.regressions] == [1.5, 2.5]
-    assert (response.model_spec.version.value, response.model_spec.signature_name) == (1, "regress")
-
-
-def test_regress_merges_the_context_into_each_example(stubs):
-    request = _regression()
-    listed = request.input.example_list_with_context
-    listed.context.features.feature["x1"].float_list.value.append(4.0)
-    listed.examples.add().features.feature["x0"].float_list.value.append(1.0)
-    response = stubs.prediction.Regress(request, timeout=20)
-    assert [regression.value for regression in response.result.regressions] == [5.0]
-
-
-def test_regress_refuses_with_the_contracts_words(stubs):
-    assert failure(stubs.prediction.Regress, _regression("S")) == (
-        CODE.INVALID_ARGUMENT, "No signature was found with the name: S"
-    )  # fmt: skip
-    code, message = failure(stubs.prediction.Regress, _regression(""))
-    assert code == CODE.INVALID_ARGUMENT
-    assert message.startswith("Expected regression signature method_name to be tensorflow/serving/regress. Was: ")
-    empty = _regression()
-    empty.input.Clear()
-    assert failure(stubs.prediction.Regress, empty) == (CODE.INVALID_ARGUMENT, "Input is empty.")
-
-
-def test_what_is_left_out_says_so(stubs):
-    for method, request in (
-        ("Classify", classification_pb2.ClassificationRequest()),
-        ("MultiInference", inference_pb2.MultiInferenceRequest()),
-    ):
-        assert failure(getattr(stubs.prediction, method), request) == (
-            CODE.UNIMPLEMENTED,
-            f"{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server.",
-        )
-
-
-# ---- Status and metadata ----
-
-
-def test_status_lists_versions_the_newest_first(stubs):
-    assert [(s.version, s.state, s.status.error_code) for s in versions_of(stubs)] == [(7, 30, 0), (1, 30, 0)]
-    assert [s.version for s in versions_of(stubs, version=1)] == [1]
-    assert [s.version for s in versions_of(stubs, label="ignored")] == [7, 1]
-
-
-def test_status_refuses_with_the_contracts_words(stubs):
-    assert failure(versions_of, stubs, "nope") == (CODE.NOT_FOUND, "Could not find any versions of model nope")
-    assert failure(versions_of, stubs, version=3) == (CODE.NOT_FOUND, "Could not find version 3 of model demo")
-    request = get_model_status_pb2.GetModelStatusRequest()
-    assert failure(stubs.model.GetModelStatus, request) == (CODE.INVALID_ARGUMENT, "Missing ModelSpec")
-
-
-def test_metadata_holds_every_signature_as_in_the_saved_model(stubs, base):
-    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-    request.model_spec.name = "demo"
-    response = stubs.prediction.GetModelMetadata(request, timeout=20)
-    signatures = get_model_metadata_pb2.SignatureDefMap()
-    assert response.metadata["signature_def"].Unpack(signatures)
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved = saved_model_pb2.SavedModel.FromString((base / "1" / "saved_model.pb").read_bytes())
-    expected = saved.meta_graphs[0].signature_def
-    assert sorted(signatures.signature_def) == [
-        "__saved_model_init_op",
-        "regress",
-        "serving_default",
-        "serving_examples",
-    ]
-    assert dict(signatures.signature_def) == dict(expected)
-    assert (response.model_spec.version.value, response.model_spec.signature_name) == (7, "")
-
-
-def test_metadata_refuses_with_the_contracts_words(stubs):
-    request = get_model_metadata_pb2.GetModelMetadataRequest()
-    ask = stubs.prediction.GetModelMetadata
-    assert failure(ask, request) == (CODE.INVALID_ARGUMENT, "Missing ModelSpec")
-    request.model_spec.name = "demo"
-    assert failure(ask, request) == (
-        CODE.INVALID_ARGUMENT, "GetModelMetadataRequest must specify at least one metadata_field"
-    )  # fmt: skip
-    request.metadata_field.append("X")
-    assert failure(ask, request) == (CODE.INVALID_ARGUMENT, "Metadata field X is not supported")
-    request.metadata_field[:] = ["signature_def"]
-    request.model_spec.name = "nope"
-    assert failure(ask, request) == (CODE.NOT_FOUND, "Servable not found for request: Latest(nope)")
-
-
-# ---- Health ----
-
-
-def test_health_knows_the_bare_names(stubs):
-    check = stubs.channel.unary_unary(
-        "/grpc.health.v1.Health/Check",
-        request_serializer=HealthCheckRequest.SerializeToString,
-        response_deserializer=HealthCheckResponse.FromString,
-    )
-    for name in ("", "ModelService", "PredictionService"):
-        assert check(HealthCheckRequest(service=name), timeout=20).status == 1
-    assert failure(check, HealthCheckRequest(service="tensorflow.serving.ModelService"))[0] == CODE.NOT_FOUND
