@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossnet.pipeline.config import load_config
+from crossnet.components.files import write_json
+from crossnet.pipeline.config import load_config, to_toml
 from crossnet.pipeline.report.pages import write_index, write_report
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
@@ -82,4 +83,34 @@ def _make_runs(folder: Path) -> Store:
     run(FAILED, "text.csv")
     run(PARTIAL, "good.csv", until="schema_gen")
     write_index(store)
+    return store
+
+
+def make_bare_run(root: Path) -> Store:
+    """Returns a root with one run, "bare", of the default config whose artifacts are gone."""
+    store = Store(root)
+    folder = store.new_run("bare")
+    (folder / "config.toml").write_text(to_toml(load_config()))
+    metrics = {"num_parameters": 16, "train_rmse": 1e-7, "eval_rmse": 1e-7}
+    facts = {
+        "run": "bare",
+        "verdict": "BLESSED",
+        "champion": "cross_layer",
+        "pushed_version": None,
+        "exit_code": 0,
+        "reasons": [],
+        "error": None,
+        "warnings": [],
+        "models": dict.fromkeys(("cross_layer", "tfrs_cross", "dense"), metrics),
+        "steps": {
+            name: {"status": "ran", "seconds": 1.0, "artifact": f"artifacts/{name}/f1", "fingerprint": "f1"}
+            for name in ("example_gen", "evaluator")
+        },
+        "graph": {"example_gen": [], "evaluator": ["example_gen"]},
+        "started": "2026-01-02T03:04:05+00:00",
+        "finished": "2026-01-02T03:05:05+00:00",
+        "complete": True,
+        "versions": {"numpy": "2.0"},
+    }
+    write_json(folder / "run.json", facts)
     return store
