@@ -74,11 +74,11 @@ endef
 .venv/.run: requirements.lock pyproject.toml .venv/bin/python | same-python $(UV)
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps -e .
-	@$(V)/python -m compileall -q crossnet
+	@$(V)/python -m compileall -q crossnet components pipeline serving
 	@touch $@
 
 .venv/.dev: requirements-dev.lock pyproject.toml .venv/bin/python | same-python $(UV)
 	@$(UV) pip sync -q -p $(V)/python --compile-bytecode --require-hashes requirements-dev.lock
 	@$(INSTALL) --no-deps -e .
-	@$(V)/python -m compileall -q crossnet
+	@$(V)/python -m compileall -q crossnet components pipeline serving
 	@touch $@ .venv/.run

@@ -1,4 +1,4 @@
-"""Reads the start of a CSV file and writes a commented config for it."""
+"""Reads the start of a CSV file and writes a config for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads TFRecord files in chunks, and computes the checksums of many records at once.
+"""Reads TFRecord files in chunks, and checks many records at once.
 
 The format of one record is in `crossnet.serving.protocol.tfrecord`.
 

@@ -12,31 +12,18 @@ from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
+from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.serving.protocol.header_names import feature_names, repeated_headers, shared_names, spellings
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 
-class SourceColumn(NamedTuple):
-    """A column that is written.
-
-    Attributes:
-      name: The feature's name, which a signature accepts: `[A-Za-z_][A-Za-z0-9_]*`.
-      source_name: The name in the source.
-      type: "FLOAT", "INT" or "BYTES".
-    """
-
-    name: str
-    source_name: str
-    type: str
-
-
 class SourceBatch(NamedTuple):
     """Consecutive rows of one unit.
 
     Attributes:
-      rows: The columns that are written, by `SourceColumn.name`: float32, int64, binary, or lists of these.
+      rows: The columns that are written, by `ExampleColumn.name`: float32, int64, binary, or lists of these.
       key: The split column as in the source (text of a CSV cell), or None where the split does not need one.
       unit: The number of the unit.
       first_row: The number of the first row in its unit, from 0.
@@ -52,7 +39,7 @@ class Source(Protocol):
     """Where rows come from. It is sent to worker processes, so it holds settings and paths, no open files."""
 
     @property
-    def columns(self) -> tuple[SourceColumn, ...]:
+    def columns(self) -> tuple[ExampleColumn, ...]:
         """The columns that are written."""
 
     @property

@@ -16,13 +16,13 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import (
     NamedColumns,
     RetypedError,
     SourceBatch,
-    SourceColumn,
     file_label,
     name_columns,
 )
@@ -63,9 +63,9 @@ class CsvSource:
     kinds: Mapping[str, str]
 
     @property
-    def columns(self) -> tuple[SourceColumn, ...]:
+    def columns(self) -> tuple[ExampleColumn, ...]:
         """The columns that are written; the label is FLOAT."""
-        return tuple(SourceColumn(name, source, self._type(source)) for source, name in self.named.names.items())
+        return tuple(ExampleColumn(name, source, self._type(source)) for source, name in self.named.names.items())
 
     @property
     def sizes(self) -> list[int]:

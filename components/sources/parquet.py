@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.wire_format import is_list
-from crossnet.components.sources.base import NamedColumns, SourceBatch, SourceColumn, file_label, name_columns
+from crossnet.components.sources.base import NamedColumns, SourceBatch, file_label, name_columns
 
 _BATCH_ROWS = 1 << 16
 _STORED = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}
@@ -39,9 +40,9 @@ class ParquetSource:
     types: Mapping[str, str]
 
     @property
-    def columns(self) -> tuple[SourceColumn, ...]:
+    def columns(self) -> tuple[ExampleColumn, ...]:
         """The columns that are written; the label is FLOAT."""
-        return tuple(SourceColumn(name, source, self.types[source]) for source, name in self.named.names.items())
+        return tuple(ExampleColumn(name, source, self.types[source]) for source, name in self.named.names.items())
 
     @property
     def sizes(self) -> list[int]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import NamedColumns, SourceBatch, SourceColumn, name_columns
+from crossnet.components.sources.base import NamedColumns, SourceBatch, name_columns
 from crossnet.components.sources.formula import BLOCK_ROWS, article_rows, column_names, num_blocks, sharded_rows
 
 
@@ -27,9 +28,9 @@ class SyntheticSource:
         return name_columns(column_names(self.params.num_features), self.params, "the synthetic table")
 
     @property
-    def columns(self) -> tuple[SourceColumn, ...]:
+    def columns(self) -> tuple[ExampleColumn, ...]:
         """x0, x1, ... and y, all FLOAT."""
-        return tuple(SourceColumn(name, source, "FLOAT") for source, name in self._named.names.items())
+        return tuple(ExampleColumn(name, source, "FLOAT") for source, name in self._named.names.items())
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_file
@@ -24,7 +25,6 @@ from crossnet.components.sources.base import (
     NamedColumns,
     RetypedError,
     SourceBatch,
-    SourceColumn,
     file_label,
     name_columns,
 )
@@ -52,9 +52,9 @@ class TFRecordSource:
     types: Mapping[str, str]
 
     @property
-    def columns(self) -> tuple[SourceColumn, ...]:
+    def columns(self) -> tuple[ExampleColumn, ...]:
         """The columns that are written; the label is FLOAT."""
-        return tuple(SourceColumn(name, source, self._type(source)) for source, name in self.named.names.items())
+        return tuple(ExampleColumn(name, source, self._type(source)) for source, name in self.named.names.items())
 
     @property
     def sizes(self) -> list[int]:

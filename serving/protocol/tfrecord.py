@@ -1,4 +1,4 @@
-"""Writes and reads one TFRecord frame: a record with its length and checksums.
+"""Writes and reads TFRecord frames: records with length and checksums.
 
     uint64 length | uint32 masked CRC32C of the length | length bytes | uint32 masked CRC32C of the bytes
 
