@@ -12,6 +12,7 @@ from crossnet.serving.rows.cells import missing, read_cell, read_json
 
 FLOAT = TensorSpec(DATA_TYPES["DT_FLOAT"], (None,))
 INT = TensorSpec(DATA_TYPES["DT_INT64"], (None,))
+UNSIGNED = TensorSpec(DATA_TYPES["DT_UINT64"], (None,))
 BOOL = TensorSpec(DATA_TYPES["DT_BOOL"], (None,))
 TEXT = TensorSpec(DATA_TYPES["DT_STRING"], (None,))
 
@@ -28,6 +29,7 @@ TEXT = TensorSpec(DATA_TYPES["DT_STRING"], (None,))
         ("9007199254740993", INT, 9_007_199_254_740_993),
         ("9007199254740993\x1c", INT, 9_007_199_254_740_993),
         ("3.0", INT, 3),
+        ("3.0", UNSIGNED, 3),
         ("3.5", INT, 3.5),
         ("inf", INT, math.inf),
         (" FALSE", INT, 0),

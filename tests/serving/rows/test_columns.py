@@ -80,6 +80,7 @@ def test_two_spellings_of_one_feature_are_an_error(kind, content):
 
 def test_two_spellings_of_a_column_that_is_ignored_are_not_an_error():
     assert built("x0,a b,a_b\n1,2,3\n", "csv", {"x0": FLOAT}, ignore_extra=True) == {"x0": [1]}
+    assert built("x0,,column_2\n1,2,3\n", "csv", {"x0": FLOAT}, ignore_extra=True) == {"x0": [1]}
 
 
 @pytest.mark.parametrize(
