@@ -1,8 +1,10 @@
 """Checks that CI, the hooks and `make` run the same commands."""
 
+import json
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -31,7 +33,7 @@ def recipe(target):
 
 
 def run(*command, **environment):
-    kept = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "PYTHON"}
+    kept = {name: value for name, value in os.environ.items() if not re.search("MAKE|^PYTHON$|COVERAGE|^COV_", name)}
     return subprocess.run(
         command, cwd=REPOSITORY, env={**kept, **environment}, capture_output=True, text=True, timeout=60
     )
@@ -87,6 +89,23 @@ def test_hooks_run_what_make_lint_runs():
     assert entries.pop() == "git diff --check HEAD"
     linted = [re.sub(r" (--check|\.)(?= |$)", "", line) for line in recipe("lint")]
     assert entries == [line.replace("$(V)", ".venv/bin") for line in linted]
+
+
+def test_coverage_counts_the_files_behind_the_links(tmp_path):
+    def coverage(*command):
+        return run(sys.executable, "-m", "coverage", *command, COVERAGE_FILE=str(tmp_path / "data"))
+
+    assert coverage("run", "-m", "crossnet", "--help").returncode == 0
+    assert coverage("combine").returncode == 0
+    report = tmp_path / "report.json"
+    done = coverage("json", "-o", str(report))
+    assert done.returncode == 2  # one command reaches less than the floor
+    assert "is less than fail-under=90" in done.stdout
+    files = json.loads(report.read_text())["files"]
+    assert files["pipeline/cli/__init__.py"]["summary"]["percent_covered"] > 0
+    assert files["components/trainer.py"]["summary"]["percent_covered"] == 0  # not imported, and counted
+    assert {name.partition("/")[0] for name in files} == {"components", "crossnet", "pipeline", "serving"}
+    assert not [name for name in files if name.startswith(("crossnet/pipeline", "crossnet/components"))]
 
 
 def test_make_help_has_a_line_for_each_target():
