@@ -118,7 +118,7 @@ def _runs(constant: NDArray[np.bool_]) -> list[tuple[int, str]]:
     offset, size = 0, len(constant)
     while offset < size:
         for width in (8, 4, 2, 1):
-            if offset + width <= size and constant[offset : offset + width].all():
+            if constant[offset : offset + width].all():  # never beyond the end: the last bytes vary
                 runs.append((offset, f"<u{width}"))
                 offset += width
                 break

@@ -59,10 +59,12 @@ def test_integers_of_every_width_are_read(whole: int) -> None:
     assert columns["i"].values.tolist() == [whole]
 
 
-def test_no_byte_of_a_record_can_change_unseen() -> None:
-    template = find_template(record(1.5, 300), TYPES)
+@pytest.mark.parametrize("whole", [5, 300, 70_000])  # of one, two and three bytes
+def test_no_byte_of_a_record_can_change_unseen(whole: int) -> None:
+    template = find_template(record(1.5, whole), TYPES)
     assert template is not None
-    data = b"".join(write_frame(record(n / 2, 200 + n)) for n in range(3))
+    data = b"".join(write_frame(record(n / 2, whole + n)) for n in range(3))
+    assert template.columns(data, 3) is not None
     for place in range(template.size):
         changed = bytearray(data)
         changed[template.size + place] ^= 1
