@@ -23,7 +23,7 @@ def integers(*values: int) -> bytes:
 
 
 def record(number: float, whole: int) -> bytes:
-    return tagged(0x0A, floats(number) + integers(whole))
+    return tagged(0x0A, integers(whole) + floats(number))
 
 
 def test_records_that_differ_in_their_numbers_are_read() -> None:
