@@ -139,24 +139,21 @@ class TemplateCache(Generic[T]):
         places, fixed, end = {}, [], 0
         try:
             arrays = self._read_tensors(parsed)
-            firsts = dict(_first_bytes(message, self._field, arrays))
-            if not firsts or len(firsts) != len(arrays):
-                return None
-            for name, first in sorted(firsts.items(), key=lambda item: item[1]):
+            for name, first in _first_bytes(message, self._field, arrays):
                 array = arrays[name]
                 places[name] = TensorPlace(array.dtype, array.shape, array.size, first)
                 fixed.append((end, first, message[end:first]))
                 end = first + array.nbytes
             fixed.append((end, len(message), message[end:]))
-            if sum(len(content) for _, _, content in fixed) > _MAX_FIXED_BYTES:
+            if not places or sum(len(content) for _, _, content in fixed) > _MAX_FIXED_BYTES:
                 return None
             return MessageTemplate(self._read_header(parsed), tuple(fixed), dict(sorted(places.items())))
-        except (IndexError, ValueError, ServingError):
+        except (ValueError, ServingError):
             return None
 
 
 def _first_bytes(message: bytes, field: int, arrays: Mapping[str, Array]) -> Iterator[tuple[str, int]]:
-    """Yields each tensor's name and the position of the first byte of its values.
+    """Yields each tensor's name and the position of the first byte of its values, in the order of the message.
 
     Raises:
       ValueError: A tensor occurs twice or has no name, or its values are not one run of bytes.
@@ -177,7 +174,7 @@ def _first_bytes(message: bytes, field: int, arrays: Mapping[str, Array]) -> Ite
             raise ValueError
         found.add(name)
         _, first, end = runs[0]
-        if end - first != array.nbytes:  # fewer values than the shape: the last one is repeated; more: the rest is left
+        if end - first != array.nbytes:  # the last of too few values is repeated, and values beyond the shape are left
             raise ValueError
         yield name, first
 

@@ -82,7 +82,7 @@ def test_a_request_with_other_values_is_read_as_parsing_reads_it(arrays, data):
 
 def test_no_changed_byte_is_read_differently_from_parsing():
     arrays = {"a": np.arange(3, dtype=np.float32), "b": np.ones((2, 2), np.int16), "c": np.float64(2)}
-    message = serialized(arrays, packed=["c"])
+    message = serialized(arrays, packed=["c"]) + b"\x1a\x01y"  # the output_filter comes after the last values
     template = template_of(message, parsed(message)[0])
     assert sum(len(content) for _, _, content in template.fixed) == len(message) - 12 - 8 - 8
     values = sum(array.nbytes for array in arrays.values())
@@ -111,6 +111,9 @@ def entry(alias, tensor):
 
 SPEC = b"\x0a\x07\x0a\x05rides"
 FLOAT = b"\x08\x01\x12\x04\x12\x02\x08\x01"  # one float; its value follows
+TWO_FLOATS = b"\x08\x01\x12\x04\x12\x02\x08\x02"
+NO_FLOAT = b"\x08\x01\x12\x04\x12\x02\x08\x00"
+TEXT = b"\x08\x07\x12\x04\x12\x02\x08\x01"  # one text
 CONTENT, PACKED, UNPACKED = b"\x22\x04abcd", b"\x2a\x04abcd", b"\x2dabcd"
 
 
@@ -129,6 +132,13 @@ CONTENT, PACKED, UNPACKED = b"\x22\x04abcd", b"\x2a\x04abcd", b"\x2dabcd"
         pytest.param(SPEC + entry(b"x", FLOAT), id="implied value"),
         pytest.param(SPEC + entry(b"x", FLOAT + PACKED + b"\x2a\x04efgh"), id="too many values"),
         pytest.param(SPEC + entry(b"x", FLOAT + b"\x22\x03abc"), id="too few bytes"),
+        pytest.param(SPEC + entry(b"x", TWO_FLOATS + PACKED), id="fewer values than the shape"),
+        pytest.param(SPEC + entry(b"x", TWO_FLOATS + PACKED) + entry(b"y", FLOAT + PACKED), id="fewer, not at the end"),
+        pytest.param(SPEC + entry(b"x", FLOAT + b"\x2a\x08abcdefgh"), id="more values than the shape"),
+        pytest.param(SPEC + entry(b"x", NO_FLOAT + b"\x22\x00"), id="no value, written as content"),
+        pytest.param(SPEC + entry(b"x", TEXT + b"\x22\x08\x07abcdefg"), id="text as content, as long as a pointer"),
+        pytest.param(SPEC + entry(b"x", TWO_FLOATS + b"\x32\x08abcdefgh"), id="values of another type"),
+        pytest.param(SPEC + entry(b"x", FLOAT + CONTENT + UNPACKED), id="content and a value"),
         pytest.param(SPEC + b"\x12\x10\x12\x0e" + FLOAT + CONTENT, id="no name"),
         pytest.param(b"\x1a\x01y" * 9000 + serialized({"x": np.ones(1, np.float32)}), id="much beside the values"),
     ],
@@ -145,7 +155,7 @@ def test_the_hand_written_request_has_a_template_where_nothing_is_wrong_with_it(
         assert_equal(found, {"x": np.frombuffer(b"abcd", np.float32)})
 
 
-def test_what_repeats_is_learned_and_what_is_kept_has_bounds(monkeypatch):
+def test_what_repeats_is_remembered_within_bounds(monkeypatch):
     monkeypatch.setattr(message_templates, "_MAX_LENGTHS", 3)
     known = request_templates()
 
@@ -170,7 +180,22 @@ def test_what_repeats_is_learned_and_what_is_kept_has_bounds(monkeypatch):
     assert max(len(kept) for kept in known._templates.values()) == message_templates._MAX_PER_LENGTH
 
 
-def test_templates_are_learned_by_any_number_of_threads(monkeypatch):
+def test_only_some_of_the_messages_that_match_nothing_are_remembered():
+    cache = request_templates()
+    for size in range(1, 2 * message_templates._REMEMBER_EVERY + 1):
+        message = serialized({"x": np.ones(size, np.float32)})
+        cache.remember(message, predict_pb2.PredictRequest.FromString(message))
+    assert len(cache._templates) == 2
+
+
+def test_tensors_come_in_the_order_of_their_names():
+    message = SPEC + entry(b"b", FLOAT + CONTENT) + entry(b"c", FLOAT + PACKED) + entry(b"a", FLOAT + CONTENT)
+    found = template_of(message, predict_pb2.PredictRequest.FromString(message))
+    assert list(found.arrays(message)) == ["a", "b", "c"]
+    assert found.tensors["b"].first < found.tensors["c"].first < found.tensors["a"].first
+
+
+def test_templates_are_remembered_by_any_number_of_threads(monkeypatch):
     monkeypatch.setattr(message_templates, "_MAX_LENGTHS", 16)
     monkeypatch.setattr(message_templates, "_REMEMBER_EVERY", 1)
     known, errors = request_templates(), []
@@ -234,7 +259,7 @@ def test_a_server_gives_each_repeated_request_its_own_answer(stubs, monkeypatch)
         (predict_request(version=9, x0=[1.0, 2.0], x1=[1.0, 2.0]), grpc.StatusCode.NOT_FOUND, "9"),
     ],
 )  # fmt: skip
-def test_a_wrong_request_is_answered_alike_however_often_it_comes(stubs, request_, code, words):
+def test_a_wrong_request_is_answered_the_same_however_often_it_comes(stubs, request_, code, words):
     answers = {failure(stubs.predict, request_) for _ in range(message_templates._REMEMBER_EVERY + 3)}
     assert len(answers) == 1
     ((found, message),) = answers
