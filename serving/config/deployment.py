@@ -1,4 +1,4 @@
-"""What `crossnet serve` hands to a server: its flags, and the configuration files in `<root>/serving`."""
+"""Prepares the flags and configuration files that `crossnet serve` gives a server."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from crossnet.serving.status import ServingError, UsageError
 
 DOCKER_IMAGE = "tensorflow/serving:2.21.0"  # the release of the TensorFlow that exports the models
 _POLL_SECONDS = 2
-_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # which are no address to call
+_WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # a server listens on them, but a client cannot call them
 
-# What `<root>/serving` gets copies of; the same files serve docker compose and Kubernetes.
-_SHIPPED = Path(__file__).parents[1] / "deploy" / "config"
+# Copied to `<root>/serving`; docker compose and Kubernetes use the same files.
+_CONFIG_TEMPLATES = Path(__file__).parents[1] / "deploy" / "config"
 
 
 class Deployment:
     """The flags and files of one server.
 
     Args:
-      arguments: What the user gave, as `--name=value`. A `--model_name` alone is that model under the root.
+      arguments: The user's flags, as `--name=value`. `--model_name` without a path means that model under the root.
       root: The pipeline's root, absolute.
 
     Attributes:
@@ -34,7 +34,7 @@ class Deployment:
 
     Raises:
       UsageError: A flag is unknown or not written as `--name=value`.
-      ServingError: A config file is wrong.
+      ServingError: A config file cannot be read or has an error.
     """
 
     def __init__(self, arguments: Sequence[str], *, root: Path) -> None:
@@ -44,8 +44,8 @@ class Deployment:
         if name and not {"model_base_path", "model_config_file"} & self._given.keys():
             if "/" in name or name.startswith("."):
                 raise UsageError(
-                    f"`--model_name={name}` alone is a folder of `{self._serving_dir}`, which that cannot be. Give "
-                    "`--model_base_path` too."
+                    f"`--model_name={name}` is not the name of a folder in `{self._serving_dir}`: it contains `/` or "
+                    "begins with a dot. Give `--model_base_path` too."
                 )
             self._given["model_base_path"] = str(self._serving_dir / name)
         self._folder = root / "serving"
@@ -68,45 +68,45 @@ class Deployment:
 
     @property
     def host(self) -> str:
-        """The address to listen on, where the user gave one."""
+        """The address to listen on; empty when the user did not give one."""
         return self._given.get(EXTRA_FLAG, "")
 
     @property
     def has_tls(self) -> bool:
-        """Whether the gRPC port speaks TLS."""
+        """Whether the gRPC port uses TLS."""
         return bool(self._given.get("ssl_config_file"))
 
     def target(self, server: str) -> str:
-        """Returns the gRPC address of a "binary" or "docker" server as a client on this machine takes it."""
+        """Returns the gRPC address at which a client on this machine reaches a "binary" or "docker" server."""
         port = self._given.get("port", "8500")
         if port == "0" and (path := self._given.get("grpc_socket_path")):
             return f"unix:{path}"
-        host = self.host if server == "docker" and self.host not in _EVERY_ADDRESS else "localhost"
+        host = self.host if server == "docker" and self.host not in _WILDCARD_ADDRESSES else "localhost"
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def wait_for_models(self, give_up: Callable[[], bool]) -> bool:
-        """Waits until there is something to serve, and says so once.
+        """Waits until there is a model to serve; prints once that it waits.
 
         Returns:
-          False after `give_up`.
+          Whether there is a model; False after `give_up` returned True.
         """
         if not self._follows:
             return True
-        said = False
+        announced = False
         while not (self.models or self._find_models()):
             if give_up():
                 return False
-            if not said:
+            if not announced:
                 sys.stderr.write(
-                    f"Nothing is pushed to `{self._serving_dir}` yet; waiting for it. `crossnet run` pushes a model "
+                    f"There is no model in `{self._serving_dir}` yet; waiting for one. `crossnet run` pushes a model "
                     "that passes its gate.\n"
                 )
-                said = True
+                announced = True
             threading.Event().wait(0.2)
         return True
 
     def _find_models(self) -> bool:
-        """Looks for models and writes the config file; returns whether there is any."""
+        """Looks for models and writes the config file; returns whether it found a model."""
         found = sorted(
             folder.name
             for folder in (self._serving_dir.iterdir() if self._serving_dir.is_dir() else ())
@@ -114,27 +114,27 @@ class Deployment:
         )
         if found and found != self.models:
             self._write("models.config", model_config(self._serving_dir, found))
-            self.models = found  # only now: what could not be written is written at the next look
+            self.models = found  # after the write: if the write fails, the next call tries again
         return bool(found)
 
     @contextmanager
     def following_models(self) -> Iterator[None]:
-        """Keeps the config file as long as the block runs: a model that is pushed first later is served too."""
+        """Updates the config file while the block runs, so that models that are pushed later are served too."""
         if not self._follows:
             yield
             return
         ended = threading.Event()
 
         def follow() -> None:
-            said = ""
+            last_error = ""
             while not ended.wait(_POLL_SECONDS):
                 try:
                     self._find_models()
-                    said = ""
+                    last_error = ""
                 except OSError as error:
-                    if said != str(error):
-                        said = str(error)
-                        sys.stderr.write(f"Cannot look for models that are pushed later: {said}. It is tried again.\n")
+                    if last_error != str(error):
+                        last_error = str(error)
+                        sys.stderr.write(f"Cannot look for models that are pushed later: {error}. Trying again.\n")
 
         thread = threading.Thread(target=follow, name="model-folders", daemon=True)
         thread.start()
@@ -154,7 +154,7 @@ class Deployment:
         return path
 
     def _copy(self, name: str) -> str:
-        return str(self._write(name, (_SHIPPED / name).read_text(encoding="utf-8")))
+        return str(self._write(name, (_CONFIG_TEMPLATES / name).read_text(encoding="utf-8")))
 
     def _model_flags(self) -> dict[str, str]:
         if not self._follows:
@@ -169,7 +169,7 @@ class Deployment:
         return _as_arguments({**self._model_flags(), **self._given})
 
     def binary_flags(self) -> list[str]:
-        """Returns the arguments of tensorflow_model_server: REST and Prometheus are on, where nothing else is said."""
+        """Returns the arguments of tensorflow_model_server; REST and Prometheus are on by default."""
         flags = {
             "port": "8500",
             "rest_api_port": "8501",
@@ -182,21 +182,21 @@ class Deployment:
         flags.pop(EXTRA_FLAG, None)
         for name, value in flags.items():
             if (name == "model_base_path" or name.endswith("_file")) and value and "://" not in value:
-                flags[name] = str(Path(value).absolute())  # the real server refuses relative ones
+                flags[name] = str(Path(value).absolute())  # the real server rejects relative paths
         return _as_arguments(flags)
 
     def docker_command(self) -> list[str]:
-        """Returns `docker run ...`; folders have the same names inside, and are mounted read-only.
+        """Returns a `docker run` command that mounts each folder read-only under its own path.
 
         The ports are published on loopback, or on `--host`.
 
         Raises:
-          ServingError: A socket is asked for, which would lie inside the container.
+          ServingError: `--grpc_socket_path` is set; the socket would be inside the container.
         """
         arguments = self.binary_flags()
         flags = split_flags(arguments)
         if flags.get("grpc_socket_path"):
-            raise ServingError("`--grpc_socket_path` would lie inside the container. Use `--port` with docker.")
+            raise ServingError("`--grpc_socket_path` would be inside the container. Use `--port` with docker.")
         folders = {
             str(Path(value).absolute().parent) for name, value in flags.items() if value and name.endswith("_file")
         }
@@ -205,7 +205,7 @@ class Deployment:
         command = ["docker", "run", "--rm", "--init", "--entrypoint=tensorflow_model_server"]
         host = f"[{self.host}]" if ":" in self.host else self.host or "127.0.0.1"
         command += [f"--publish={host}:{port}:{port}" for port in ports]
-        # What has a scheme, such as gs://, the server fetches itself.
+        # The server itself fetches paths with a scheme, such as gs://.
         command += [f"--volume={folder}:{folder}:ro" for folder in sorted(folders) if "://" not in folder]
         return [*command, DOCKER_IMAGE, *arguments]
 

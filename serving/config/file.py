@@ -1,4 +1,4 @@
-"""The model config file of a running server: read at the start, and again whenever it has changed."""
+"""Reads the model config file and reloads it when it changes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from crossnet.serving.config.messages import model_server_config, read_config
 from crossnet.serving.config.versions import ModelConfig, model_configs
 from crossnet.serving.status import ServingError
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 class ConfigFile:
-    """A list of models in a file.
+    """A list of models in a file that may change while the server runs.
 
     Args:
       path: `--model_config_file`.
-      reload: Puts another list into service, and returns whether its models answer; it gives up when its second
-        argument, asked now and then, says that the list is no longer wanted.
+      reload: Serves the given list and returns whether its models are available. It calls its second argument while
+        it waits, and stops waiting when that returns False because the file has changed again.
     """
 
     def __init__(self, path: str, reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool]) -> None:
@@ -39,14 +39,15 @@ class ConfigFile:
         """Returns the models.
 
         Raises:
-          ServingError: The file is not there, or no list of models; it may be empty only until it has held a list.
+          ServingError: The file is missing, does not parse or has another kind of config, or it is empty after it had
+            a list.
         """
-        self._read_content = self._content()  # before it is parsed: a later change is noticed
+        self._read_content = self._content()  # read before parsing, so that `_poll` notices a change made in between
         message = read_config(self._path, model_server_config())
         kind = message.WhichOneof("config")
         if kind == "custom_model_config":
             raise ServingError("custom_model_config is not supported.", grpc.StatusCode.UNIMPLEMENTED)
-        if kind is None and self._has_list:  # a file that is being written anew is empty for a moment
+        if kind is None and self._has_list:  # a file that is being rewritten is empty for a moment
             raise ServingError(
                 "Cannot transition to requested config. It is only legal to transition from one ModelConfigList to "
                 "another.",
@@ -56,32 +57,34 @@ class ConfigFile:
         return model_configs(message.model_config_list)
 
     def watch(self, poll_seconds: float) -> None:
-        """Puts each later content of the file into service; one that is wrong is logged, and what was stays.
+        """Reloads the file whenever its content changes; logs an invalid file and keeps the previous models.
 
         Args:
-          poll_seconds: How often it is looked at.
+          poll_seconds: Time between two checks, in seconds.
         """
         self._poll_seconds = poll_seconds
         self._poller.start()
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Stops watching the file."""
         self._stopping.set()
         if self._poller.ident:
             self._poller.join()
 
     def _poll(self) -> None:
         while not self._stopping.wait(self._poll_seconds):
-            if self._is(self._read_content):
+            if self._has_content(self._read_content):
                 continue
             try:
-                wanted = partial(self._is, self._content())  # another change ends the wait: it may mend this one
+                wanted = partial(
+                    self._has_content, self._content()
+                )  # a further change ends the wait: it may correct this one
                 if self._reload(self.read(), wanted):
-                    log.info("%s is in service.", self._path)
+                    LOGGER.info("%s was reloaded; its models are available.", self._path)
             except ServingError as error:
-                log.error("%s was changed and is not in service as it stands: %s", self._path, error)
+                LOGGER.error("Cannot serve the models of the changed %s: %s", self._path, error)
 
-    def _is(self, content: bytes | None) -> bool:
+    def _has_content(self, content: bytes | None) -> bool:
         return self._content() == content
 
     def _content(self) -> bytes | None:

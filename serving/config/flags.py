@@ -1,8 +1,8 @@
-"""The flags of tensorflow_model_server, and what the embedded server makes of each.
+"""Parses the flags of tensorflow_model_server for the embedded server.
 
-Syntax is the real one's: `--name=value`, booleans also bare. A flag is given (it works), harmless (accepted, without
-effect here, and nobody would notice), said (accepted; a sentence on stderr tells what is missing here) or refused (the
-server does not start, because someone relies on it). Source: tensorflow/serving model_servers/main.cc and server.h.
+The syntax is the same: `--name=value`, booleans also without a value. The embedded server supports a flag; ignores it,
+when the difference cannot be noticed; warns that it has no effect; or rejects it and does not start, when the user
+relies on it. Source: tensorflow/serving model_servers/main.cc and server.h.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 from crossnet.serving.protocol.suggestions import did_you_mean
 from crossnet.serving.status import UsageError
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
-_REAL = "Use the real server for it: `crossnet serve --server=binary` or `--server=docker`."
+_USE_REAL_SERVER = "Use the real server for it: `crossnet serve --server=binary` or `--server=docker`."
 
 
 @dataclass(frozen=True)
 class ServerFlags:
-    """Settings of the server; names and defaults are tensorflow_model_server's. Flags without effect are not listed.
+    """Settings of the server; names and defaults are tensorflow_model_server's. Flags without effect are left out.
 
-    `port=0` without a socket path takes a free port, where the real server refuses to start.
+    `port=0` without a socket path takes a free port; the real server does not start then.
     """
 
     port: int = 8500
@@ -57,10 +57,10 @@ class ServerFlags:
     host: str = "127.0.0.1"
 
 
-_GIVEN = {field.name: field for field in dataclasses.fields(ServerFlags)}
+_SUPPORTED = {field.name: field for field in dataclasses.fields(ServerFlags)}
 EXTRA_FLAG = "host"  # the one that the real server does not have
 
-_HARMLESS = frozenset(
+_IGNORED = frozenset(
     {
         "num_load_threads", "num_unload_threads", "per_process_gpu_memory_fraction",
         "flush_filesystem_caches", "remove_unused_fields_from_bundle_metagraph", "enable_signature_method_name_check",
@@ -68,34 +68,35 @@ _HARMLESS = frozenset(
     }
 )  # fmt: skip
 
-# Name -> what is missing here, said when the flag is set to something else than its default.
-_SAID = {
+# Name -> what the embedded server lacks; logged when the flag is set.
+_WARNINGS = {
     "monitoring_config_file": "The embedded server has no Prometheus metrics",
     "enable_batching": "The embedded server does not batch requests; send more rows per request",
     "batching_parameters_file": "The embedded server does not batch requests; send more rows per request",
     "prefer_tflite_model": "The embedded server does not run TFLite models and serves the SavedModel",
-    "tensorflow_session_config_file": "The embedded server takes no session config",
+    "tensorflow_session_config_file": "The embedded server does not read a session config",
 }
-_REFUSED = {
+_REJECTED = {
     "use_alts_credentials": "The embedded server has no ALTS; without it connections would be plain",
     "platform_config_file": "The embedded server has one platform, tensorflow, with its own settings",
     "enable_per_model_batching_parameters": "The embedded server does not batch requests",
     "thread_pool_factory_config_file": "The embedded server has no thread pool factories",
     "mixed_precision": "The embedded server computes in the model's own precision",
-    "skip_initialize_tpu": "The embedded server knows no TPU",
+    "skip_initialize_tpu": "The embedded server does not support TPUs",
     "xla_cpu_compilation_enabled": "The embedded server does not compile with XLA",
     "xla_gpu_compilation_enabled": "The embedded server does not compile with XLA",
 }
-_LARGEST_NUMBER = 1e9  # seconds; the clock of a wait ends somewhat later
-_OFF = frozenset({"", "false", "0"})
-KNOWN_FLAGS = frozenset(_GIVEN) | _HARMLESS | frozenset(_SAID) | frozenset(_REFUSED)
+_MAX_SECONDS = 1e9  # Python's waits overflow above `threading.TIMEOUT_MAX`, about 9e9
+_FALSE_VALUES = frozenset({"", "false", "0"})
+KNOWN_FLAGS = frozenset(_SUPPORTED) | _IGNORED | frozenset(_WARNINGS) | frozenset(_REJECTED)
 
 
 def split_flags(arguments: Sequence[str]) -> dict[str, str]:
     """Returns name -> value of `--name=value` arguments, in order; a bare `--name` is "true".
 
     Raises:
-      UsageError: Something is not a flag, or none that exists. Lists all of them, with the nearest known name.
+      UsageError: An argument is not a flag, or the flag does not exist. The message lists every such argument, with the
+        nearest known name.
     """
     flags: dict[str, str] = {}
     problems = []
@@ -123,26 +124,26 @@ def parse_flags(arguments: Sequence[str]) -> ServerFlags:
     """Reads the server's arguments.
 
     Args:
-      arguments: What stands after the command, such as `["--port=8500", "--model_base_path=/models/rides"]`.
+      arguments: The arguments after the command, such as `["--port=8500", "--model_base_path=/models/rides"]`.
 
     Raises:
-      UsageError: Flags are unknown, have values of the wrong type, do not go together or are refused here.
+      UsageError: A flag is unknown, has an invalid value, conflicts with another one or is not supported here.
     """
     flags = split_flags(arguments)
     problems: list[str] = []
     values: dict[str, Any] = {}
     for name, text in flags.items():
-        if name in _GIVEN:
+        if name in _SUPPORTED:
             try:
-                values[name] = _convert(type(_GIVEN[name].default), text)
+                values[name] = _convert(type(_SUPPORTED[name].default), text)
             except ValueError as error:
                 problems.append(f"`--{name}={text}`: {error}.")
-        elif name in _REFUSED and text.lower() not in _OFF:
-            problems.append(f"`--{name}={text}` is refused. {_REFUSED[name]}. {_REAL}")
-        elif name in _SAID and text.lower() not in _OFF:
-            log.warning("`--%s` has no effect here. %s. %s", name, _SAID[name], _REAL)
+        elif name in _REJECTED and text.lower() not in _FALSE_VALUES:
+            problems.append(f"`--{name}={text}` is not supported. {_REJECTED[name]}. {_USE_REAL_SERVER}")
+        elif name in _WARNINGS and text.lower() not in _FALSE_VALUES:
+            LOGGER.warning("`--%s` has no effect here. %s. %s", name, _WARNINGS[name], _USE_REAL_SERVER)
     settings = ServerFlags(**values)
-    problems.extend(_disagreements(settings, flags))
+    problems.extend(_problems_with(settings, flags))
     if problems:
         raise UsageError("\n".join(problems))
     return settings
@@ -160,16 +161,16 @@ def _convert(kind: type, text: str) -> Any:
     try:
         if kind is int:
             return int(text)
-        if abs(number := float(text)) <= _LARGEST_NUMBER:  # NaN is not
+        if abs(number := float(text)) <= _MAX_SECONDS:  # False for NaN
             return number
         raise ValueError
     except ValueError:
-        expected = "a whole number" if kind is int else f"a number of at most {_LARGEST_NUMBER:g}"
+        expected = "a whole number" if kind is int else f"a number of at most {_MAX_SECONDS:g}"
         raise ValueError(f"expected {expected}") from None
 
 
-def _disagreements(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
-    """Returns a sentence for each flag that is out of range or does not go with another."""
+def _problems_with(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
+    """Returns a sentence for each flag that is out of range or conflicts with another."""
     if settings.version:
         return []
     problems = []
@@ -184,7 +185,7 @@ def _disagreements(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
             problems.append(f"`--{name}={value}`: expected 0 or more.")
     if not settings.model_base_path and not settings.model_config_file:
         problems.append("Nothing to serve. Give `--model_base_path=FOLDER` or `--model_config_file=FILE`.")
-    if flags.get("batching_parameters_file") and flags.get("enable_batching", "false").lower() in _OFF:
+    if flags.get("batching_parameters_file") and flags.get("enable_batching", "false").lower() in _FALSE_VALUES:
         problems.append("--batching_parameters_file is set without setting --enable_batching to true.")
     parallelism = [settings.tensorflow_session_parallelism, settings.tensorflow_intra_op_parallelism]
     if all([*parallelism, settings.tensorflow_inter_op_parallelism]):

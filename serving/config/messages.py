@@ -1,7 +1,7 @@
-"""The configuration files of tensorflow_model_server: text-format protos.
+"""Reads the text-format configuration files of tensorflow_model_server.
 
 tensorflow-serving-api ships `ModelServerConfig` only; the other messages are declared here, with the official names and
-types, in a pool of their own. Sources: tensorflow/serving config/{ssl_config,monitoring_config}.proto,
+types, in a separate descriptor pool. Sources: tensorflow/serving config/{ssl_config,monitoring_config}.proto,
 servables/tensorflow/session_bundle_config.proto.
 """
 
@@ -60,7 +60,7 @@ def read_config(path: str | Path, message: Any) -> Any:
     """Returns `message`, filled from a text-format file.
 
     Raises:
-      ServingError: The file is not there, or does not parse; with the real server's words.
+      ServingError: The file cannot be read or does not parse; a parse error has the real server's text.
     """
     kind = message.DESCRIPTOR.full_name
     try:
@@ -74,20 +74,20 @@ def read_config(path: str | Path, message: Any) -> Any:
 
 
 def server_credentials(path: str | Path) -> Any:
-    """Returns the grpc server credentials of an `--ssl_config_file`, which holds PEM texts, not paths.
+    """Returns the gRPC server credentials from an `--ssl_config_file`, which contains PEM texts, not paths.
 
     Raises:
-      ServingError: The file does not parse, or lacks the key or the certificate, or one is not what it should be.
+      ServingError: The file does not parse, a required field is missing, or a field is not a valid PEM text.
     """
     config = read_config(path, SSLConfig())
     missing = [name for name in ("server_key", "server_cert") if not getattr(config, name)]
     if config.client_verify and not config.custom_ca:
         missing.append("custom_ca (needed for client_verify)")
     if missing:
-        raise invalid(f"{path} lacks {', '.join(missing)}. It takes the PEM texts themselves, not the names of files.")
+        raise invalid(f"{path} lacks {', '.join(missing)}. Give the PEM texts themselves, not file names.")
     for name in ("server_key", "server_cert", "custom_ca"):
         if (text := getattr(config, name)) and "-----BEGIN" not in text:
-            raise invalid(f"{path}: `{name}` is no PEM text. It takes the text itself, not the name of a file.")
+            raise invalid(f"{path}: `{name}` is not a PEM text. Give the text itself, not a file name.")
     ca, certificate, key = config.custom_ca.encode() or None, config.server_cert.encode(), config.server_key.encode()
     if problems := pem_problems(ca, certificate, key, names=SERVER_NAMES):
         raise invalid(f"{path}: {' '.join(problems)}")

@@ -1,4 +1,4 @@
-"""Which versions of a model should be served: its config, its policy, and the folders under its base path.
+"""Finds the versions of a model on disk and chooses those to serve.
 
 Source: tensorflow/serving sources/storage_path/file_system_storage_path_source.cc.
 """
@@ -25,12 +25,12 @@ _ABSOLUTE = re.compile(r"(/|[a-zA-Z][a-zA-Z0-9+.-]*://)")
 
 @dataclass(frozen=True)
 class VersionPolicy:
-    """Which of the versions on disk are served.
+    """The rule that chooses which versions on disk are served.
 
     Attributes:
       kind: "latest", "specific" or "all".
-      num_versions: How many of the highest; for "latest".
-      versions: Which; for "specific".
+      num_versions: For "latest": the number of highest versions to serve.
+      versions: For "specific": the versions to serve.
     """
 
     kind: str = "latest"
@@ -38,7 +38,7 @@ class VersionPolicy:
     versions: tuple[int, ...] = ()
 
     def choose(self, found: Mapping[int, Path]) -> dict[int, Path]:
-        """Returns those of the `found` versions that should be served. Asked for and absent is no error."""
+        """Returns the `found` versions that should be served; a requested version that is absent is left out."""
         if self.kind == "all":
             return dict(found)
         if self.kind == "specific":
@@ -51,7 +51,7 @@ class ModelConfig:
     """One entry of a ModelServerConfig.
 
     Attributes:
-      name: What clients call the model.
+      name: The name that requests use.
       base_path: The folder that holds one folder per version.
       platform: Only "tensorflow" is served.
       policy: Which versions are served.
@@ -66,11 +66,11 @@ class ModelConfig:
 
 
 def list_versions(base_path: Path) -> dict[int, Path] | None:
-    """Returns the versions under a base path, or None where that folder is not there or cannot be read.
+    """Returns the versions under a base path, or None if that folder does not exist or cannot be read.
 
     A version is a folder whose name is an integer, leading zeros allowed, with a `saved_model.pb` in it. The real
     server takes the folder as soon as it appears, fails to load it and tries again a minute later; waiting for the
-    file gives the same in the end, sooner and without an error.
+    file has the same result, sooner and without an error.
     """
     found = {}
     try:
@@ -80,29 +80,31 @@ def list_versions(base_path: Path) -> dict[int, Path] | None:
                 found[int(folder.name)] = folder
     except OSError:
         return None
-    return found if base_path.is_dir() else None  # it went while it was read: its versions only seemed to be gone
+    return found if base_path.is_dir() else None  # None if it was removed while it was read
 
 
 def _has_model(folder: Path) -> bool:
     try:
         return any((folder / name).is_file() for name in _MODEL_FILES)
-    except PermissionError:  # not ours to read; the others under its base path may be
+    except PermissionError:  # other versions under the base path may be readable
         return False
 
 
 def why_nothing_to_serve(base_path: Path, found: Mapping[int, Path] | None) -> str:
-    """Returns a sentence on a base path, given what `list_versions` found there, without a version that is wanted."""
+    """Returns a sentence on why a base path has no version to serve, given the result of `list_versions` for it."""
     if found is not None:
-        return f"`{base_path}` has no version to serve: no folder named by an integer with a saved_model.pb."
-    wrong = "is no folder that can be read" if os.path.exists(base_path) else "is not there"
-    return f"`{base_path}` {wrong}; what is loaded stays, and it is looked for again."
+        return (
+            f"`{base_path}` has no version to serve. Expected a folder whose name is an integer, with a saved_model.pb."
+        )
+    wrong = "is not a readable folder" if os.path.exists(base_path) else "does not exist"
+    return f"`{base_path}` {wrong}. Loaded versions are still served, and the server looks again."
 
 
 def requested(request: Any) -> tuple[str, int | None, str]:
     """Returns name, version and label of a request's ModelSpec.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, there is none.
+      ServingError: INVALID_ARGUMENT; the request has no ModelSpec.
     """
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
@@ -116,10 +118,10 @@ def requested(request: Any) -> tuple[str, int | None, str]:
 
 
 def model_configs(message: Any) -> list[ModelConfig]:
-    """Returns what a ModelConfigList asks for.
+    """Returns the models of a ModelConfigList.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, with the real server's words, for a list that cannot be served.
+      ServingError: INVALID_ARGUMENT, with the real server's text: the list cannot be served.
     """
     configs: dict[str, ModelConfig] = {}
     for entry in message.config:
@@ -130,7 +132,7 @@ def model_configs(message: Any) -> list[ModelConfig]:
                 f"Expected model {entry.name} to have an absolute path or URI; got base_path()={entry.base_path}"
             )
         if "\0" in entry.base_path:
-            raise invalid(f"Model {entry.name} has a base path with a NUL byte, which no folder has.")
+            raise invalid(f"Model {entry.name} has a base path with a NUL byte. Expected the path of a folder.")
         if "://" in entry.base_path:
             raise ServingError(
                 f"Model {entry.name} is at {entry.base_path}: the embedded server reads folders of this machine only.",

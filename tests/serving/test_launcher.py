@@ -146,7 +146,7 @@ def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary
     with tempfile.TemporaryDirectory() as folder:
         process = _start(root, "auto", "--port=0", f"--grpc_socket_path={folder}/s", "--enable_batching", "--host=::1")
         assert process.stderr.readline().startswith(
-            f"Nothing is pushed to `{root}/serving_models` yet; waiting for it."
+            f"There is no model in `{root}/serving_models` yet; waiting for one."
         )
         push_empty_model(root, "rides")
         assert process.stderr.readline() == (
@@ -238,7 +238,9 @@ def test_serve_tells_a_wrong_config_file_as_the_real_server_does(no_binary, tmp_
 @pytest.mark.parametrize("name", ["../crossnet", ".hidden", "a/b"])
 def test_model_name_alone_must_be_a_folder_under_the_root(no_binary, tmp_path, capsys, name):
     assert serve([f"--model_name={name}"], root=tmp_path) == 2
-    assert f"`--model_name={name}` alone is a folder of `{tmp_path}/serving_models`" in capsys.readouterr().err
+    assert (
+        f"`--model_name={name}` is not the name of a folder in `{tmp_path}/serving_models`" in capsys.readouterr().err
+    )
 
 
 def test_serve_waits_for_a_socket_with_tls(binary, tmp_path):

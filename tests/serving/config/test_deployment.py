@@ -1,4 +1,4 @@
-"""The flags and files with which a server is started, for each kind of server."""
+"""Tests the flags and files with which each kind of server is started."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_deployment_refuses_a_socket_inside_a_container(tmp_path):
     push_empty_model(tmp_path)
     deployment = Deployment(["--grpc_socket_path=/tmp/s"], root=tmp_path)
     deployment.wait_for_models(lambda: True)
-    with pytest.raises(ServingError, match="would lie inside the container"):
+    with pytest.raises(ServingError, match="would be inside the container"):
         deployment.docker_command()
 
 

@@ -1,4 +1,4 @@
-"""The model config file while a server runs: read, watched, and never half in service."""
+"""Tests that a model config file is read, watched and reloaded as a whole."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def watched(path):
-    """A file under watch, and the lists of names that were put into service since."""
+    """A file under watch, and the lists of names that were reloaded since."""
     lists: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
 
     def reload(configs, wanted):
@@ -59,18 +59,18 @@ def test_a_file_that_cannot_be_served_is_refused(path):
         file.read()
 
 
-def test_each_change_is_put_into_service_once(path, watched):
+def test_each_change_is_reloaded_once(path, watched):
     time.sleep(5 * POLL_SECONDS)
-    assert watched.empty()  # the file as it was read is in service already
+    assert watched.empty()  # the content that `read` returned is not reloaded
     path.write_text(content("rides", "tips"))
     assert watched.get(timeout=10) == ["rides", "tips"]
     time.sleep(5 * POLL_SECONDS)
     assert watched.empty()
 
 
-def test_a_wrong_change_is_logged_and_the_next_one_mends_it(path, watched, caplog):
+def test_an_invalid_change_is_logged_and_the_next_one_is_reloaded(path, watched, caplog):
     path.write_text("model_config_list { config { nome: ")
-    wait_until(lambda: f"{path} was changed and is not in service as it stands" in caplog.text)
+    wait_until(lambda: f"Cannot serve the models of the changed {path}: " in caplog.text)
     assert watched.empty()
     path.write_text(content("tips"))
     assert watched.get(timeout=10) == ["tips"]

@@ -48,7 +48,7 @@ def test_flags_are_read_with_their_types():
 @pytest.mark.parametrize(
     "flag", ["num_load_threads=2", "enable_profiler=true", "flush_filesystem_caches", "num_tflite_pools=1"]
 )
-def test_harmless_flags_are_accepted_in_silence(flag, caplog):
+def test_ignored_flags_are_accepted_without_a_warning(flag, caplog):
     assert parse_flags([BASE, f"--{flag}"]) == ServerFlags(model_base_path="/m")
     assert caplog.text == ""
 
@@ -62,10 +62,10 @@ def test_harmless_flags_are_accepted_in_silence(flag, caplog):
         ),
         (["--monitoring_config_file=/f"], "The embedded server has no Prometheus metrics. Use the real server for it"),
         (["--prefer_tflite_model=true"], "does not run TFLite models and serves the SavedModel"),
-        (["--tensorflow_session_config_file=/f"], "takes no session config"),
+        (["--tensorflow_session_config_file=/f"], "does not read a session config"),
     ],
 )
-def test_flags_that_someone_would_miss_are_answered_in_words(flags, sentence, caplog):
+def test_flags_without_effect_are_logged_as_a_warning(flags, sentence, caplog):
     assert parse_flags([BASE, *flags]) == ServerFlags(model_base_path="/m")
     assert sentence in caplog.text
     caplog.clear()
@@ -86,9 +86,9 @@ def test_flags_that_someone_would_miss_are_answered_in_words(flags, sentence, ca
         (["--port=70000"], "`--port=70000`: expected a port, 0 to 65535."),
         (["--enable_model_warmup=maybe"], "`--enable_model_warmup=maybe`: expected `true` or `false`."),
         (["--max_num_load_retries=-1"], "`--max_num_load_retries=-1`: expected 0 or more."),
-        (["--use_alts_credentials=true"], "`--use_alts_credentials=true` is refused. The embedded server has no ALTS"),
-        (["--platform_config_file=/f"], "`--platform_config_file=/f` is refused."),
-        (["--mixed_precision=bfloat16"], "is refused. The embedded server computes in the model's own precision."),
+        (["--use_alts_credentials=true"], "`--use_alts_credentials=true` is not supported. The embedded server has"),
+        (["--platform_config_file=/f"], "`--platform_config_file=/f` is not supported."),
+        (["--mixed_precision=bfloat16"], "is not supported. The embedded server computes in the model's own"),
         (["--batching_parameters_file=/f"], "--batching_parameters_file is set without setting --enable_batching"),
         (
             ["--tensorflow_session_parallelism=1", "--tensorflow_intra_op_parallelism=1",
@@ -97,14 +97,14 @@ def test_flags_that_someone_would_miss_are_answered_in_words(flags, sentence, ca
         ),
     ],
 )  # fmt: skip
-def test_flags_that_cannot_be_are_refused_in_words(arguments, sentence):
+def test_invalid_flags_are_rejected(arguments, sentence):
     with pytest.raises(UsageError) as error:
         parse_flags([BASE, *arguments])
     assert sentence in str(error.value)
     assert error.value.exit_code == 2
 
 
-def test_flags_off_are_never_refused():
+def test_unsupported_flags_that_are_off_are_accepted():
     off = ["--use_alts_credentials=false", "--mixed_precision=", "--xla_cpu_compilation_enabled=false"]
     assert parse_flags([BASE, *off]) == ServerFlags(model_base_path="/m")
 

@@ -27,8 +27,11 @@ def test_read_config_says_what_is_wrong_with_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "lacks server_key, server_cert. It takes the PEM texts themselves, not the names of files."),
-        ('server_key: "/etc/key.pem" server_cert: "/etc/cert.pem"', "`server_key` is no PEM text."),
+        ("", "lacks server_key, server_cert. Give the PEM texts themselves, not file names."),
+        (
+            'server_key: "/etc/key.pem" server_cert: "/etc/cert.pem"',
+            "`server_key` is not a PEM text. Give the text itself, not a file name.",
+        ),
         ('server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true', "lacks custom_ca"),
         ('server_key: "-----BEGIN" server_cert: "-----BEGIN"', "`server_cert` holds no certificate in PEM."),
     ],

@@ -1,4 +1,4 @@
-"""Version folders, policies, and the lists of models in a config."""
+"""Tests version folders, policies, and the lists of models in a config."""
 
 from __future__ import annotations
 
@@ -137,14 +137,14 @@ def test_model_configs_refuses_a_name_that_is_listed_twice():
 
 def test_why_nothing_to_serve_tells_the_cases_apart(base):
     assert why_nothing_to_serve(base, list_versions(base)) == (
-        f"`{base}` has no version to serve: no folder named by an integer with a saved_model.pb."
+        f"`{base}` has no version to serve. Expected a folder whose name is an integer, with a saved_model.pb."
     )
     (base / "file").touch()
     assert why_nothing_to_serve(base / "file", None) == (
-        f"`{base}/file` is no folder that can be read; what is loaded stays, and it is looked for again."
+        f"`{base}/file` is not a readable folder. Loaded versions are still served, and the server looks again."
     )
     assert why_nothing_to_serve(base / "nope", list_versions(base / "nope")) == (
-        f"`{base}/nope` is not there; what is loaded stays, and it is looked for again."
+        f"`{base}/nope` does not exist. Loaded versions are still served, and the server looks again."
     )
 
 

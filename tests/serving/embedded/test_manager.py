@@ -194,7 +194,7 @@ def test_manager_unloads_when_all_version_folders_vanish_but_not_with_the_base_p
     manager = manage(ModelConfig("rides", base))
     wait_until(lambda: served(manager) == 1)
     base.rename(base.with_name("elsewhere"))
-    wait_until(lambda: manager._entries["rides"].said.endswith("it is looked for again."))
+    wait_until(lambda: manager._entries["rides"].said.endswith("the server looks again."))
     assert served(manager) == 1
     base.with_name("elsewhere").rename(base)
     remove(base, 1)
@@ -206,8 +206,8 @@ def test_manager_says_when_the_base_path_is_no_folder(manage, base, caplog):
     base.rmdir()
     base.touch()
     manage(ModelConfig("rides", base), ModelConfig("long", base / ("n" * 300)))
-    wait_until(lambda: f"Model `rides` waits: `{base}` is no folder that can be read" in caplog.text)
-    wait_until(lambda: f"Model `long` waits: `{base}/{'n' * 300}` is not there" in caplog.text)
+    wait_until(lambda: f"Model `rides` waits: `{base}` is not a readable folder" in caplog.text)
+    wait_until(lambda: f"Model `long` waits: `{base}/{'n' * 300}` does not exist" in caplog.text)
 
 
 def test_manager_says_once_that_it_waits(manage, base, caplog):

@@ -88,7 +88,7 @@ def test_reload_refuses_with_the_contracts_words_and_keeps_the_old_list(running,
          "Illegal to change a model's platform. For model rides platform was tensorflow and new platform requested is "
          "other"),
         (lambda: _reload(stubs, rides="/a\0b"), CODE.INVALID_ARGUMENT,
-         "Model rides has a base path with a NUL byte, which no folder has."),
+         "Model rides has a base path with a NUL byte. Expected the path of a folder."),
         (lambda: _reload(stubs, platform="", rides=folder / "rides"), CODE.INVALID_ARGUMENT,
          "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform."),
         (lambda: stubs.model.HandleReloadConfigRequest(twice), CODE.INVALID_ARGUMENT,
@@ -135,7 +135,7 @@ def _versions(stubs, name, state):
 def test_config_file_is_read_again_and_a_bad_one_changes_nothing(running, folder, caplog):
     config, stubs = running
     config.write_text("model_config_list { config {")
-    wait_until(lambda: "is not in service as it stands: " in caplog.text)
+    wait_until(lambda: "Cannot serve the models of the changed " in caplog.text)
     assert _answers(stubs, "rides") == 1.5
     config.write_text(_config(rides=folder / "rides", tips=folder / "tips"))
     wait_until(lambda: _answers(stubs, "tips") == 5.5)
