@@ -1,4 +1,4 @@
-"""Which gRPC code, HTTP status and words an error becomes: the one place where an exception turns into an answer."""
+"""Converts exceptions to gRPC codes, HTTP statuses and messages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from google.protobuf.message import DecodeError
 
 from crossnet.serving.status import ServingError
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
-_BY_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
-_LONGEST_MESSAGE = 1024
+_CODES_BY_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+_MAX_MESSAGE_BYTES = 1024
 
 # tensorflow/serving util/net_http and model_servers/http_server.cc; every other code is 500.
 _HTTP_STATUS: dict[grpc.StatusCode, int] = {
@@ -33,12 +33,12 @@ _HTTP_STATUS: dict[grpc.StatusCode, int] = {
 
 
 def invalid(message: str) -> ServingError:
-    """Returns an INVALID_ARGUMENT, the code for nearly everything a request can get wrong."""
+    """Returns an error with code INVALID_ARGUMENT, the code of nearly every mistake in a request."""
     return ServingError(message, grpc.StatusCode.INVALID_ARGUMENT)
 
 
 def failed_to_start(error: ServingError) -> ServingError:
-    """Returns an error in the real server's words for a start that fails."""
+    """Returns an error of the same kind and code, with the real server's message for a failed start."""
     code, message = status_of(error)
     return type(error)(f"Failed to start server. Error: {code.name}: {message}", error.code)
 
@@ -46,30 +46,33 @@ def failed_to_start(error: ServingError) -> ServingError:
 def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     """Returns the code and the message that a client gets for `error`.
 
-    TensorFlow's codes are gRPC's, number by number, and pass through. A request that does not parse is INTERNAL, as in
-    gRPC's C++ server. What nobody foresaw is INTERNAL too, never UNKNOWN; its traceback goes to the log, not out.
+    TensorFlow's error codes have the same numbers as gRPC's and are kept. A request that does not parse is INTERNAL, as
+    in gRPC's C++ server. An unexpected error is INTERNAL too, never UNKNOWN; its traceback is logged, not sent.
     """
     if isinstance(error, ServingError):
         return error.code or grpc.StatusCode.INTERNAL, str(error)
     number = getattr(error, "error_code", None)
-    if isinstance(number, int) and number in _BY_NUMBER:
-        return _BY_NUMBER[number], str(getattr(error, "message", error))
+    if isinstance(number, int) and number in _CODES_BY_NUMBER:
+        return _CODES_BY_NUMBER[number], str(getattr(error, "message", error))
     if isinstance(error, DecodeError):
-        return grpc.StatusCode.INTERNAL, "The request does not parse: it is truncated or another message."
+        return grpc.StatusCode.INTERNAL, "The request does not parse: it is truncated or has another message type."
     if isinstance(error, MemoryError):
-        return grpc.StatusCode.RESOURCE_EXHAUSTED, "The server has not enough memory for this request."
-    log.error("A request failed in a way that is a bug of the server.", exc_info=error)
+        return (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "The server does not have enough memory for this request. Send fewer rows at once.",
+        )
+    LOGGER.error("A request failed because of a bug in the server.", exc_info=error)
     return grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the server; its log has the details."
 
 
 def grpc_message(message: str) -> str:
     """Returns `message` cut at 1024 bytes, as TensorFlow Serving does (model_servers/grpc_status_util.cc)."""
     encoded = message.encode()
-    if len(encoded) <= _LONGEST_MESSAGE:
+    if len(encoded) <= _MAX_MESSAGE_BYTES:
         return message
-    return encoded[:_LONGEST_MESSAGE].decode(errors="ignore") + "...TRUNCATED"
+    return encoded[:_MAX_MESSAGE_BYTES].decode(errors="ignore") + "...TRUNCATED"
 
 
 def http_status(code: grpc.StatusCode) -> int:
-    """Returns the HTTP status that stands for a gRPC code on the REST port."""
+    """Returns the HTTP status of a gRPC code on the REST port."""
     return _HTTP_STATUS.get(code, 500)

@@ -1,7 +1,7 @@
 """Builds protobuf message classes from declarations written as text.
 
 Protobuf refuses two definitions of one name in one descriptor pool, and TensorFlow registers its own messages in the
-default pool. So each call builds a pool of its own: the classes work before, after and without TensorFlow's import.
+default pool. So each call builds a separate pool: the classes work before, after and without an import of TensorFlow.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ def message_classes(
     Args:
       messages: Full name of a message -> its fields, written as in a .proto file (proto3): `"string name = 1"`,
         `"repeated int64 sizes = 6"`. `"map TensorInfo inputs = 1"` is a map with text keys, and
-        `"oneof kind BytesList bytes_list = 1"` a member of the oneof `kind`. A type is a scalar or a declared message
-        or enum; one without a package belongs to the package of the message. In full names, packages are written in
-        lower case and messages are not, so that `tensorflow.TensorShapeProto.Dim` is a message in a message.
+        `"oneof kind BytesList bytes_list = 1"` is a member of the oneof `kind`. A type is a scalar or a declared
+        message or enum; one without a package belongs to the package of the message. In full names, packages are
+        written in lower case and messages are not, so that `tensorflow.TensorShapeProto.Dim` is a message in a
+        message.
       enums: Full name of an enum -> its values' names and numbers.
     """
     files = _Files(messages, enums or {})
@@ -77,7 +78,7 @@ class _Files:
         return self.files[outer]
 
     def _message(self, name: str) -> descriptor_pb2.DescriptorProto:
-        """Returns a message, which its first mention creates."""
+        """Returns the message of a full name, created at the first call."""
         if name not in self._messages:
             parent = self._parent(name)
             siblings = parent.nested_type if isinstance(parent, descriptor_pb2.DescriptorProto) else parent.message_type
@@ -123,7 +124,7 @@ class _Files:
 
 
 def _package(name: str) -> str:
-    """Returns the package of a full name: its parts before the first that is not in lower case."""
+    """Returns the package of a full name: its parts before the first one that is not in lower case."""
     parts = name.split(".")
     return ".".join(parts[: next(i for i, part in enumerate(parts) if not part.islower())])
 

@@ -1,6 +1,6 @@
-"""TensorFlow's types beside NumPy's, and where a TensorProto lists their values: one table for server and client.
+"""Maps TensorFlow's data types to NumPy's and reads listed values.
 
-Source: tensorflow/core/framework/types.proto, tensor.proto and tensor.cc.
+Server and client share the table. Source: tensorflow/core/framework/types.proto, tensor.proto and tensor.cc.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ DT_HALF = 19
 
 LARGEST_INT64 = 2**63 - 1  # also the largest version
 
-# DataType number -> (NumPy's type, the typed field that may hold its values). Text is `object`, of bytes. bfloat16 has
-# no place here: NumPy knows it only where TensorFlow is.
+# DataType number -> (NumPy type, typed field of a TensorProto that may hold its values). Text is `object`, holding
+# bytes. bfloat16 is not listed: NumPy has it only with TensorFlow.
 TYPES: dict[int, tuple[np.dtype[Any], str]] = {
     1: (np.dtype(np.float32), "float_val"),
     2: (np.dtype(np.float64), "double_val"),
@@ -39,17 +39,17 @@ TYPES: dict[int, tuple[np.dtype[Any], str]] = {
     23: (np.dtype(np.uint64), "uint64_val"),
 }
 NUMBERS = {numpy: number for number, (numpy, _) in TYPES.items()}
-_MAX_LISTED = 64  # values that are read faster as a list than as an array
+_MAX_LISTED = 64  # fewer values than this are read faster as a list than as an array
 
 
 def numpy_type(number: int) -> np.dtype[Any] | None:
-    """Returns NumPy's type for a DataType number; None where NumPy has none. Text is `object`, of bytes."""
+    """Returns the NumPy type of a DataType number, None if there is none; `object`, holding bytes, for text."""
     known = TYPES.get(number)
     return known[0] if known else None
 
 
 def tensorflow_numpy_type(number: int) -> np.dtype[Any] | None:
-    """Returns the same as `numpy_type`, and TensorFlow's own type for bfloat16, for which it imports TensorFlow."""
+    """Returns the same as `numpy_type`, but for bfloat16 the type from TensorFlow, which it imports then."""
     known = TYPES.get(number)
     if known is None and number == DT_BFLOAT16:
         return np.dtype(_bfloat16())
@@ -64,20 +64,20 @@ def _bfloat16() -> Any:
 
 
 def listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
-    """Returns the values in the typed field of a TensorProto, shape `[number of values]`, as many as it lists.
+    """Returns all values in the typed field of a TensorProto, shape `[number of values]`.
 
     Args:
-      tensor: Of a type in the table, or bfloat16.
-      dtype: NumPy's type for it.
+      tensor: A TensorProto of a type in `TYPES`, or of bfloat16.
+      dtype: Its NumPy type.
     """
-    if tensor.dtype in (DT_HALF, DT_BFLOAT16):  # the bits of each value, as integers
+    if tensor.dtype in (DT_HALF, DT_BFLOAT16):  # `half_val` holds the bits of each value as an integer
         return np.array(tensor.half_val, np.int32).astype(np.uint16).view(dtype)
     listed = getattr(tensor, TYPES[tensor.dtype][1])
     if dtype.kind == "O":
         values = np.empty(len(listed), np.object_)
         values[:] = listed
         return values
-    if dtype.kind == "c":  # real and imaginary parts in turn
+    if dtype.kind == "c":  # real and imaginary parts alternate
         parts = np.array(listed, np.float32 if dtype == np.complex64 else np.float64)
         return parts[: len(parts) // 2 * 2].view(dtype)
     if dtype.kind in "iu" and dtype.itemsize < 4:  # int_val is wider than the type
@@ -86,5 +86,5 @@ def listed_values(tensor: Any, dtype: np.dtype[Any]) -> Array:
 
 
 def as_bytes(value: bytes | str) -> bytes:
-    """Returns text as TensorFlow holds it."""
+    """Returns text as bytes, TensorFlow's form, encoded as UTF-8."""
     return value.encode() if isinstance(value, str) else value

@@ -1,8 +1,8 @@
-"""The messages a client needs, with TensorFlow Serving's own names and field numbers, in a private descriptor pool.
+"""Declares TensorFlow Serving's messages, so that a client works without TensorFlow.
 
 The official Python messages come with all of TensorFlow. These are the same on the wire (a test compares each field
 with the official descriptor, and bytes in both directions). Protobuf refuses two definitions of one name in one pool,
-so they live in a pool of their own: TensorFlow may be imported before, after, or not be installed at all. Fields that
+so these have a separate pool: TensorFlow may be imported before, after, or not be installed at all. Fields that
 are not listed here survive a round trip as unknown fields.
 
 Source: tensorflow/serving `apis/*.proto`; tensorflow/tensorflow `core/framework`, `core/protobuf`, `core/example`.
@@ -14,8 +14,8 @@ from typing import Any
 
 from crossnet.serving.protocol.descriptors import message_classes
 
-# Each entry is a message's full name and its fields as they stand in a .proto file. Types without a package are those
-# of the same package, except for the scalars.
+# Each entry is a message's full name and its fields as written in a .proto file. A type without a package is a scalar
+# or belongs to the same package.
 _MESSAGES: dict[str, tuple[str, ...]] = {
     "google.protobuf.Any": ("string type_url = 1", "bytes value = 2"),
     "google.protobuf.Int64Value": ("int64 value = 1",),

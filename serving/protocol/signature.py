@@ -1,4 +1,4 @@
-"""What a served model takes and gives: the answer of GetModelMetadata as plain objects."""
+"""Reads a model's signatures from a GetModelMetadata response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TensorSpec:
 
     Attributes:
       data_type: TensorFlow's DataType number.
-      shape: Size of each dimension, None where any size fits; None as a whole where the rank is open.
+      shape: Size of each dimension, None where any size fits; None instead of a tuple if the rank is unknown.
     """
 
     data_type: int
@@ -44,12 +44,12 @@ class TensorSpec:
 
     @property
     def type_name(self) -> str:
-        """The type in words: "float32", "text" and so on."""
+        """Name of the type for a message, such as "float32" or "text"."""
         return tensors.type_name(self.data_type)
 
     @property
     def shape_text(self) -> str:
-        """The shape in words, such as "[rows, 3]"."""
+        """The shape for a message, such as "[rows, 3]"."""
         if self.shape is None:
             return "of any rank"
         sizes = ["any" if size is None else str(size) for size in self.shape]
@@ -81,14 +81,14 @@ class Signature:
 
     @cached_property
     def is_batched(self) -> bool:
-        """Whether rows can be sent in several requests and the answers be put together again."""
+        """Whether rows can be split over several requests and the answers concatenated."""
         specs = [*self.inputs.values(), *self.outputs.values()]
         return bool(self.inputs) and all(spec.is_batched for spec in specs)
 
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """The signatures of the version that a server answers with."""
+    """The signatures of the model version that answers requests."""
 
     model_name: str
     version: int
@@ -96,14 +96,14 @@ class ModelMetadata:
 
     @cached_property
     def title(self) -> str:
-        """The model as it is named in a sentence."""
+        """The model and its version for a message."""
         return f"`{self.model_name}` version {self.version}"
 
     def signature(self, name: str) -> Signature:
         """Returns one signature.
 
         Raises:
-          InvalidRequestError: There is none of this name.
+          InvalidRequestError: The model has no signature of this name.
         """
         if name not in self.signatures:
             known = ", ".join(f"`{known}`" for known in sorted(self.signatures))
@@ -115,12 +115,12 @@ def read_metadata(response: Any) -> ModelMetadata:
     """Returns the content of a GetModelMetadataResponse.
 
     Raises:
-      ServerError: It holds no readable signatures.
+      ServerError: Its signatures cannot be parsed.
     """
     try:
         found = messages.SignatureDefMap.FromString(response.metadata["signature_def"].value)
     except DecodeError as error:
-        raise ServerError("The server's metadata holds signatures that cannot be read.") from error
+        raise ServerError("The server's metadata has signatures that cannot be read.") from error
     return ModelMetadata(
         model_name=response.model_spec.name,
         version=response.model_spec.version.value,
@@ -129,9 +129,9 @@ def read_metadata(response: Any) -> ModelMetadata:
 
 
 def read_signatures(definitions: Mapping[str, Any]) -> dict[str, Signature]:
-    """Returns the callable signatures among some SignatureDefs, sorted by name.
+    """Returns the callable signatures of a SignatureDef map, sorted by name.
 
-    `__saved_model_init_op` and its like, which TensorFlow adds for itself, have no inputs and are left out.
+    Signatures that TensorFlow adds for itself, such as `__saved_model_init_op`, have no inputs and are left out.
     """
     return {
         name: Signature(

@@ -1,26 +1,26 @@
-"""Finds the known name that a mistyped one is nearest to."""
+"""Finds the known name that is nearest to a mistyped name."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-# Below this likeness (0 to 1) a suggestion confuses more than it helps.
-_MIN_LIKENESS = 0.5
+# Below this similarity (0 to 1), a suggestion confuses more than it helps.
+_MIN_SIMILARITY = 0.5
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name nearest to `name`; None where none is like it."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=_MIN_LIKENESS)
+    """Returns the known name nearest to `name`; None if no known name is similar."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=_MIN_SIMILARITY)
     return found[0] if found else None
 
 
 def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "", quote: str = "`") -> str:
-    """Returns " Did you mean `x`?", with a blank in front, or "" where no known name is like `name`.
+    """Returns " Did you mean `x`?", with a leading space, or "" if no known name is similar to `name`.
 
     Args:
       name: As it was received.
-      known: The names that would be right.
+      known: The valid names.
       prefix: Put before the suggested name, such as `--`.
       quote: Put around it: "`" for names, "'" for values.
     """

@@ -24,7 +24,7 @@ def mask_crc(crc: int) -> int: ...
 @overload
 def mask_crc(crc: NDArray[np.uint32]) -> NDArray[np.uint32]: ...
 def mask_crc(crc: Any) -> Any:
-    """Returns the masked form in which TFRecord stores a CRC32C; of an array (uint32), that of each."""
+    """Returns the masked form in which TFRecord stores a CRC32C; for a uint32 array, that of each element."""
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 

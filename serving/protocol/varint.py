@@ -1,7 +1,7 @@
 """Writes and reads protobuf's variable-length integers (varints).
 
-Seven bits per byte, the lowest first; the high bit says that another byte follows. Protobuf's own functions for that
-are private. Source: protobuf.dev/programming-guides/encoding.
+Each byte has seven bits, the lowest first; its high bit says whether another byte follows. Protobuf's own functions for
+this are private. Source: protobuf.dev/programming-guides/encoding.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ _MAX_BYTES = 10  # of 64 bits
 
 
 def varint(number: int) -> bytes:
-    """Returns a number of at least 0 as protobuf writes it."""
+    """Returns the encoding of a number of at least 0."""
     encoded = bytearray()
     while number > 127:
         encoded.append(number & 127 | 128)

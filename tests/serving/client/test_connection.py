@@ -151,10 +151,13 @@ def encrypted(key):
 @pytest.mark.parametrize(
     ("tls", "sentence"),
     [
-        (lambda cert, key: Tls(b"no certificate"), "`ca` holds no certificate in PEM."),
-        (lambda cert, key: Tls(key), "`ca` holds no certificate in PEM."),
-        (lambda cert, key: Tls(key, key, cert), "`ca` holds .* PEM. `certificate` holds no certificate in PEM."),
-        (lambda cert, key: Tls(cert, cert, cert), "`key` holds no private key in PEM."),
+        (lambda cert, key: Tls(b"no certificate"), "`ca` does not contain a certificate in PEM format."),
+        (lambda cert, key: Tls(key), "`ca` does not contain a certificate in PEM format."),
+        (
+            lambda cert, key: Tls(key, key, cert),
+            "`ca` does not .* PEM format. `certificate` does not contain a certificate in PEM format.",
+        ),
+        (lambda cert, key: Tls(cert, cert, cert), "`key` does not contain a private key in PEM format."),
         (lambda cert, key: Tls(cert, cert, encrypted(key)), "`key` is encrypted, which gRPC cannot read"),
         (lambda cert, key: Tls(cert, cert, self_signed("other")[0]), "`key` is not the key of `certificate`."),
     ],

@@ -33,7 +33,10 @@ def test_read_config_says_what_is_wrong_with_the_file(tmp_path):
             "`server_key` is not a PEM text. Give the text itself, not a file name.",
         ),
         ('server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true', "lacks custom_ca"),
-        ('server_key: "-----BEGIN" server_cert: "-----BEGIN"', "`server_cert` holds no certificate in PEM."),
+        (
+            'server_key: "-----BEGIN" server_cert: "-----BEGIN"',
+            "`server_cert` does not contain a certificate in PEM format.",
+        ),
     ],
 )
 def test_server_credentials_says_what_is_missing(tmp_path, text, sentence):

@@ -247,7 +247,7 @@ def test_server_survives_a_truncated_message(stubs):
     for damaged in (whole[:-3], b"\xff" * 40):
         code, message = failure(raw, damaged, timeout=20)
         assert (code, message) == (
-            CODE.INTERNAL, "The request does not parse: it is truncated or another message."
+            CODE.INTERNAL, "The request does not parse: it is truncated or has another message type."
         )  # fmt: skip
     assert stubs.predict(predict_request(x0=[1.0], x1=[2.0])).outputs["prediction"].float_val[0] == 12.0
 

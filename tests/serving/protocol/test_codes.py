@@ -1,4 +1,4 @@
-"""Codes, HTTP statuses and words of errors."""
+"""Tests the codes, HTTP statuses and messages of errors."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def test_status_of_a_request_that_does_not_parse_is_internal_as_in_the_real_serv
         predict_pb2.PredictRequest.FromString(b"\xff")
     assert status_of(error.value) == (
         CODE.INTERNAL,
-        "The request does not parse: it is truncated or another message.",
+        "The request does not parse: it is truncated or has another message type.",
     )
 
 
 def test_status_of_too_little_memory_is_resource_exhausted():
     assert status_of(MemoryError()) == (
         CODE.RESOURCE_EXHAUSTED,
-        "The server has not enough memory for this request.",
+        "The server does not have enough memory for this request. Send fewer rows at once.",
     )
 
 
@@ -79,7 +79,7 @@ def test_status_of_a_bug_is_internal_and_its_traceback_goes_to_the_log_alone(cap
         assert "secret" in caplog.text
 
 
-def test_a_start_that_fails_is_told_in_the_real_servers_words_and_keeps_its_kind():
+def test_a_failed_start_has_the_real_servers_message_and_keeps_its_kind():
     found = failed_to_start(DeadlineError("too late", CODE.DEADLINE_EXCEEDED))
     assert type(found) is DeadlineError
     assert (str(found), found.code) == (

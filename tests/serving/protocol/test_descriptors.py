@@ -1,4 +1,4 @@
-"""Message classes from declarations, against the official classes of the same names."""
+"""Tests message classes built from declarations against the official classes."""
 
 from __future__ import annotations
 

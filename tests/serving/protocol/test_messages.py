@@ -1,4 +1,4 @@
-"""Our messages against the official ones: names, numbers and types, and bytes in both directions."""
+"""Tests our messages against the official ones: names, numbers, types, and bytes in both directions."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def fill(message, content):
 @pytest.mark.parametrize("name", TOP_LEVEL)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_messages_are_read_alike_in_both_directions(name, data):
+def test_messages_are_read_equally_in_both_directions(name, data):
     ours, theirs = messages.message_class(name), official(name)
     content = data.draw(contents(ours.DESCRIPTOR, depth=3))
     written = fill(ours(), content).SerializeToString(deterministic=True)

@@ -1,4 +1,4 @@
-"""What is looked for in PEM texts before gRPC gets them; what gRPC takes must pass."""
+"""Tests the checks of PEM texts; every text that gRPC accepts must pass."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_kind_of_key_passes_with_its_certificate(key):
     ],
     ids=["CRLF", "comments", "a chain", "a broken certificate after it", "umlauts"],
 )
-def test_what_may_stand_around_a_certificate_passes(change):
+def test_text_around_a_certificate_passes(change):
     assert pem_problems(change(certificate(EC)), change(certificate(EC)), private_pem(EC), names=CLIENT_NAMES) == []
 
 
@@ -44,11 +44,11 @@ def test_old_form_of_a_key_passes():
 
 
 @pytest.mark.parametrize(("own", "other"), [(EC, ec.generate_private_key(ec.SECP256R1())), (RSA, EC), (ED, RSA)])
-def test_key_of_another_certificate_is_told(own, other):
+def test_key_of_another_certificate_is_reported(own, other):
     expected = ["`server_key` is not the key of `server_cert`."]
     assert pem_problems(None, certificate(own), private_pem(other), names=SERVER_NAMES) == expected
 
 
-def test_der_is_no_pem():
+def test_der_is_not_pem():
     der = EC.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    assert pem_problems(der, None, None, names=CLIENT_NAMES) == ["`ca` holds no certificate in PEM."]
+    assert pem_problems(der, None, None, names=CLIENT_NAMES) == ["`ca` does not contain a certificate in PEM format."]

@@ -40,7 +40,7 @@ def test_metadata_holds_the_signatures_as_plain_objects():
     }
 
 
-def test_unknown_signature_is_told_with_those_there_are():
+def test_unknown_signature_is_reported_with_the_known_ones():
     metadata = read_metadata(response(b=signature_definition(RIDES, OUTPUT), a=signature_definition(RIDES, OUTPUT)))
     with pytest.raises(InvalidRequestError, match=r"`rides` version 7 has no signature `c`\. It has: `a`, `b`\."):
         metadata.signature("c")
@@ -62,7 +62,7 @@ def test_unknown_rank_is_any_shape():
     assert read_signatures({"s": definition})["s"].inputs["x"].shape is None
 
 
-def test_metadata_that_cannot_be_read_is_told():
+def test_metadata_that_cannot_be_read_is_reported():
     answer = response()
     answer.metadata["signature_def"].value = b"\xff\xff"
     with pytest.raises(ServerError, match="signatures that cannot be read"):

@@ -13,11 +13,11 @@ from crossnet.serving.protocol.suggestions import did_you_mean, nearest
         ("", ["fare"], ""),
     ],
 )
-def test_a_name_that_is_alike_is_suggested_and_no_other(name, known, sentence):
+def test_only_a_similar_name_is_suggested(name, known, sentence):
     assert did_you_mean(name, known) == sentence
 
 
-def test_a_prefix_stands_before_the_suggestion():
+def test_a_prefix_is_put_before_the_suggestion():
     assert did_you_mean("prot", ["port", "host"], prefix="--") == " Did you mean `--port`?"
 
 
@@ -25,6 +25,6 @@ def test_a_value_is_quoted_as_asked():
     assert did_you_mean("adm", ["adam", "sgd"], quote="'") == " Did you mean 'adam'?"
 
 
-def test_nearest_takes_the_most_alike():
+def test_nearest_takes_the_most_similar():
     assert nearest("miles", ["mile", "miless", "smiles"]) in ("miless", "smiles")
     assert nearest("abc", ["xyz"]) is None

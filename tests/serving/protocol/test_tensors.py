@@ -1,4 +1,4 @@
-"""Arrays to TensorProtos and back, against TensorFlow's own functions."""
+"""Tests the conversion of arrays to TensorProtos and back against TensorFlow's own functions."""
 
 from __future__ import annotations
 
@@ -108,23 +108,23 @@ def shaped(dtype, sizes, **values):
 @pytest.mark.parametrize(
     ("tensor", "sentence"),
     [
-        (shaped(14, [1]), "a tensor of type DT_BFLOAT16, which NumPy does not know"),
+        (shaped(14, [1]), "a tensor of type DT_BFLOAT16, which NumPy does not have"),
         (shaped(77, [1]), "a tensor of type DataType 77"),
-        (shaped(1, [-1]), r"a tensor without a shape; received \[-1\]"),
-        (shaped(1, [2], tensor_content=b"123"), r"3 bytes of float32, which is not shape \[2\]"),
+        (shaped(1, [-1]), r"a tensor of unknown shape; received \[-1\]"),
+        (shaped(1, [2], tensor_content=b"123"), r"3 bytes of float32, not shape \[2\]"),
         (shaped(7, [1], tensor_content=b"123"), "3 bytes of text"),
-        (shaped(1, [1] * 65, float_val=[1]), "a tensor that NumPy cannot"),
-        (shaped(1, [1] * 65, tensor_content=b"1234"), "a tensor that NumPy cannot"),
-        (shaped(1, [0, 2**62, 2**62]), "a tensor that NumPy cannot"),
-        (shaped(1, [2**30, 2**30]), "claims shape .* and holds 0 values"),
+        (shaped(1, [1] * 65, float_val=[1]), "a tensor that NumPy cannot hold"),
+        (shaped(1, [1] * 65, tensor_content=b"1234"), "a tensor that NumPy cannot hold"),
+        (shaped(1, [0, 2**62, 2**62]), "a tensor that NumPy cannot hold"),
+        (shaped(1, [2**30, 2**30]), "a tensor of shape .* with only 0 values"),
     ],
 )
-def test_read_tensor_refuses_what_is_no_tensor(tensor, sentence):
+def test_read_tensor_rejects_invalid_tensors(tensor, sentence):
     with pytest.raises(ServerError, match=sentence):
         read_tensor(tensor)
 
 
-def test_content_of_a_large_array_is_no_copy():
+def test_content_of_a_large_array_is_not_a_copy():
     array = np.zeros(100_000, np.float32)
     content = content_of(array)
     assert isinstance(content, memoryview)
