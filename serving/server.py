@@ -161,7 +161,7 @@ class Server:
             if self._health:
                 self._health.stop()
             if self._server and self._servicer:
-                self._servicer.turn_away()
+                self._servicer.reject_calls()
             ended = self._server.stop(grace_seconds) if self._server else None  # both close at once
             if self._rest:
                 self._rest.stop(grace_seconds)

@@ -1,1 +1,1 @@
-"""Answers as tensorflow_model_server does, from this process."""
+"""Answers requests as tensorflow_model_server does, from this process."""

@@ -1,12 +1,13 @@
-"""The threads that take gRPC's calls: as few as there are cores, and never all of them held up.
+"""Runs gRPC's calls in few threads, and adds threads while calls block.
 
 Only one thread at a time runs Python. With a thread for every call in flight, as a `ThreadPoolExecutor` makes them,
-each gives the interpreter's lock up while its graph runs and then queues for it: with many small calls in flight that
-costs more than the calls themselves (benchmarks/serving.py). So further calls wait in a queue instead.
+each releases the interpreter's lock while its graph runs and then queues for it: with many small calls in flight that
+costs more than the calls themselves (benchmarks/serving.py). So there are as many threads as cores, and further calls
+wait in a queue.
 
-A call may hold its thread and compute nothing: its request has not arrived yet, it waits for its turn, or it watches
-the server's health. And a large batch computes for long, outside Python. So for each call that has held its thread for
-`_PATIENCE_SECONDS` another thread stands in, and while calls wait still, twice as many.
+A call may block its thread and compute nothing: its request has not arrived yet, it waits for the semaphore, or it
+watches the server's health. And a large batch computes for long, outside Python. So each call that has kept its thread
+for `_PATIENCE_SECONDS` gets another thread added, and two while calls are still waiting.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from concurrent import futures
 from queue import SimpleQueue
 from typing import Any
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 0.01
 _REST_SECONDS = 1.0
@@ -33,17 +34,19 @@ class CallThreads(futures.Executor):
     """Runs calls, in the order in which they come.
 
     Args:
-      count: How many threads there are while no call holds one up.
+      count: The number of threads while no call blocks one.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._calls: deque[_Call | None] = deque()  # that wait for a thread
-        self._idle: list[SimpleQueue[_Call | None]] = []  # of each thread without a call, the last one to end it last
+        self._calls: deque[_Call | None] = deque()  # that no thread has taken yet
+        self._idle: list[
+            SimpleQueue[_Call | None]
+        ] = []  # of each thread without a call; the thread that was busy last comes last
         self._starts: dict[int, float] = {}  # by thread: when its call began; infinity between calls
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
-        self._leaving = 0  # threads that are told to end and have not heard it yet
+        self._leaving = 0  # threads that were told to end and have not ended yet
         self._is_watched = False
         self._has_calls = threading.Event()
         self._is_shut_down = False
@@ -61,8 +64,8 @@ class CallThreads(futures.Executor):
         with self._lock:
             if self._is_shut_down:
                 raise RuntimeError("These threads are shut down.")
-            waits = not self._hand_out((future, lambda: fn(*args, **kwargs)))
-        if waits and not self._is_watched:
+            is_queued = not self._hand_out((future, lambda: fn(*args, **kwargs)))
+        if is_queued and not self._is_watched:
             self._is_watched = True
             self._has_calls.set()
         return future
@@ -89,10 +92,10 @@ class CallThreads(futures.Executor):
                 thread.join()
 
     def _add(self, count: int) -> None:
-        """Starts threads; called with the lock held, but for the first.
+        """Starts threads. Called with the lock held, except by `__init__`.
 
         Raises:
-          RuntimeError: The system gives no more.
+          RuntimeError: The system gives no further thread.
         """
         for _ in range(count):
             thread = threading.Thread(target=self._work, name="call", daemon=True)
@@ -102,7 +105,7 @@ class CallThreads(futures.Executor):
     def _hand_out(self, call: _Call | None) -> bool:
         """Gives a call to a thread, or None to end it; returns whether one was idle. Called with the lock held.
 
-        The thread that was busy last is taken: what a call needs is still in its processor's caches.
+        The thread that was busy last is taken, because what a call needs is still in the caches of its processor.
         """
         if self._idle:
             self._idle.pop().put(call)
@@ -128,7 +131,7 @@ class CallThreads(futures.Executor):
                     future.set_result(work())
                 except BaseException as error:
                     future.set_exception(error)
-            del call, future, work  # a request's bytes need not wait for the next one
+            del call, future, work  # frees the request's bytes before the next call comes
             self._starts[thread] = math.inf
         with self._lock:
             self._leaving -= 1
@@ -136,13 +139,13 @@ class CallThreads(futures.Executor):
             self._threads.discard(threading.current_thread())
 
     def _watch(self) -> None:
-        """Adds and ends threads; sleeps while no call waits and no thread is too many."""
+        """Adds and ends threads; sleeps while no call waits and there are no surplus threads."""
         while not self._is_shut_down:
             if not self._calls and self._surplus() <= 0:
                 self._has_calls.clear()
                 self._is_watched = False
                 if not self._calls and not self._is_shut_down:
-                    # Now and then also without a call: threads of calls that have ended since are too many.
+                    # Wakes also without a call: threads of calls that have ended since then are surplus.
                     self._has_calls.wait(_REST_SECONDS if len(self._threads) > self._count else None)
             time.sleep(_PATIENCE_SECONDS)
             with self._lock:
@@ -150,10 +153,10 @@ class CallThreads(futures.Executor):
                     self._adjust()
 
     def _surplus(self, *, waiting: int = 0) -> int:
-        """Returns how many threads are too many; below zero, how many are wanted while so many calls wait."""
+        """Returns the number of surplus threads; below zero, the number of missing ones while calls are waiting."""
         latest = time.monotonic() - _PATIENCE_SECONDS
-        held = sum(start <= latest for start in list(self._starts.values()))
-        return len(self._threads) - self._leaving - self._count - (2 * held if waiting else held)
+        blocked = sum(start <= latest for start in list(self._starts.values()))
+        return len(self._threads) - self._leaving - self._count - (2 * blocked if waiting else blocked)
 
     def _adjust(self) -> None:
         waiting = sum(call is not None for call in self._calls)
@@ -161,8 +164,8 @@ class CallThreads(futures.Executor):
         try:
             self._add(min(max(0, waiting), max(0, -surplus)))
         except RuntimeError as error:
-            log.warning("No further thread for %d waiting calls: %s.", waiting, error)
-        for _ in range(-(-max(0, surplus) // 8)):  # not at once: calls that hold their threads often come in a row
+            LOGGER.warning("The system gives no further thread for %d waiting calls: %s.", waiting, error)
+        for _ in range(-(-max(0, surplus) // 8)):  # not all at once: calls that block their threads often come in a row
             self._leaving += 1
             if self._idle:
                 self._idle.pop(0).put(None)  # the one that has been idle longest

@@ -1,9 +1,9 @@
-"""TensorProto to NumPy and back, on the server's side.
+"""Reads the tensors of requests and writes those of answers.
 
-In: `tensor_content` is viewed, not copied; the typed `*_val` fields are read by the rules of TensorFlow's
-`Tensor::FromProto` (core/framework/tensor.cc). Out: always typed fields, as tensorflow_model_server writes them,
-because many clients read `float_val` and nothing else. Protobuf's Python API fills such a field value by value; here
-the array's own bytes become the packed field, spliced between hand-written tags.
+In requests, `tensor_content` is viewed, not copied, and the typed `*_val` fields are read by the rules of TensorFlow's
+`Tensor::FromProto` (core/framework/tensor.cc). Answers always have typed fields, as tensorflow_model_server writes
+them, because many clients read `float_val` only. Protobuf's Python API fills such a field value by value; here the
+array's own bytes become the packed field, between tags that are written by hand.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from crossnet.serving.protocol.dtypes import (
 )
 from crossnet.serving.protocol.varint import read_varint, varint
 
-_MOST_DIMENSIONS = 254
-# A few bytes may claim a huge tensor whose last value repeats. The real server would try to allocate it.
-_MOST_IMPLIED_BYTES = 2**28
+_MAX_DIMENSIONS = 254
+# A few bytes may describe a huge tensor whose last value is repeated. The real server would try to allocate it.
+_MAX_IMPLIED_BYTES = 2**28
 
 # Fields whose packed form is the array's own little-endian bytes: field number.
 _SPLICED = {1: 5, 2: 6, 8: 9, 10: 11, 18: 12}
@@ -53,21 +53,21 @@ def read_tensor(tensor: Any, alias: str) -> Array:
       alias: The input's name, for the error.
 
     Raises:
-      ServingError: INVALID_ARGUMENT `tensor parsing error: ALIAS`, in each case in which TensorFlow cannot read it.
+      ServingError: INVALID_ARGUMENT `tensor parsing error: ALIAS`, wherever TensorFlow cannot read the tensor.
     """
     dtype = tensorflow_numpy_type(tensor.dtype)
     content = tensor.tensor_content
     dims = tensor.tensor_shape.dim
     is_vector = content and len(dims) == 1 and dtype is not None and tensor.dtype != DT_STRING
     if is_vector and len(content) == dims[0].size * dtype.itemsize:  # type: ignore[union-attr]
-        return np.frombuffer(content, dtype)  # the way of nearly every request, without the questions below
+        return np.frombuffer(content, dtype)  # nearly every request takes this path, without the checks below
     shape = tuple([dim.size for dim in dims])
     size = math.prod(shape)
     if (
         dtype is None
         or size < 0
         or size > LARGEST_INT64
-        or len(shape) > _MOST_DIMENSIONS
+        or len(shape) > _MAX_DIMENSIONS
         or tensor.tensor_shape.unknown_rank
         or any(dim < 0 for dim in shape)
     ):
@@ -83,7 +83,7 @@ def read_tensor(tensor: Any, alias: str) -> Array:
         values = values[:size]
     elif len(values) < size:
         last_bytes = len(values[-1]) if tensor.dtype == DT_STRING and len(values) else 0
-        if size * (dtype.itemsize + last_bytes) > _MOST_IMPLIED_BYTES:  # TensorFlow copies text for each element
+        if size * (dtype.itemsize + last_bytes) > _MAX_IMPLIED_BYTES:  # TensorFlow copies text for each element
             raise invalid(f"tensor parsing error: {alias}")
         filled = np.full(size, values[-1] if len(values) else b"" if tensor.dtype == DT_STRING else 0, dtype)
         filled[: len(values)] = values
@@ -94,7 +94,7 @@ def read_tensor(tensor: Any, alias: str) -> Array:
 def _shaped(values: Array, shape: tuple[int, ...], alias: str) -> Array:
     try:
         return values.reshape(shape)
-    except ValueError:  # NumPy ends at 64 dimensions, and counts what [0, 2**62, 2**62] would hold without the 0
+    except ValueError:  # NumPy has at most 64 dimensions, and rejects [0, 2**62, 2**62], which has no values
         raise invalid(f"tensor parsing error: {alias}") from None
 
 
@@ -167,7 +167,7 @@ def _field(number: int, value: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _output_head(alias: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes | None:
-    """Returns an entry of `outputs` up to its values; None where these are not the array's own bytes, or none."""
+    """Returns an entry of `outputs` up to its values; None where it is empty or has other bytes."""
     number = NUMBERS.get(dtype, 0)
     size = math.prod(shape) * dtype.itemsize
     if number not in _SPLICED or not size:
@@ -193,7 +193,7 @@ def write_predict_response(outputs: dict[str, Array], model_spec: bytes, *, as_c
     entries: list[bytes] = []
     for alias, array in outputs.items():
         head = None if as_content else _output_head(alias, array.dtype, array.shape)
-        if head is not None:  # the way of nearly every answer: what stands before the values is remembered
+        if head is not None:  # nearly every answer takes this path: the bytes before the values are cached
             entries += (head, array.tobytes())
         else:
             tensor = write_tensor(array, as_content=as_content)

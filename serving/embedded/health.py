@@ -1,6 +1,7 @@
-"""`grpc.health.v1.Health`, behind `--enable_grpc_healthcheck_service`.
+"""Answers health checks, behind `--enable_grpc_healthcheck_service`.
 
-The names it knows are the real server's: "", "ModelService" and "PredictionService", not the services' full names.
+The service is `grpc.health.v1.Health`. The names it knows are the real server's: "", "ModelService" and
+"PredictionService", not the services' full names.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ HealthCheckResponse = _MESSAGES["grpc.health.v1.HealthCheckResponse"]
 
 
 class Health:
-    """Says SERVING from the start, because the port opens only when every model answers, until `stop`."""
+    """Answers SERVING until `stop`; the port opens only when every model is available."""
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Says NOT_SERVING from now on, so that balancers send nothing new while the server drains."""
+        """Answers NOT_SERVING from now on, so that load balancers send no new calls while the server drains."""
         self._stopped.set()
 
     def handler(self) -> Any:

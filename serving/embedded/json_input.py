@@ -1,8 +1,9 @@
-"""JSON to arrays, by the rules and with the words of TensorFlow Serving's REST API.
+"""Reads the inputs of REST requests from JSON.
 
-Row format: `{"instances": [...]}` -> `{"predictions": [...]}`, one entry per row. Column format: `{"inputs": ...}` ->
-`{"outputs": ...}`, one entry per tensor. NaN and Infinity stand bare in both directions, which is not JSON, but what
-the real server reads and writes. Source: tensorflow/serving util/json_tensor.cc.
+Rules and error messages are those of TensorFlow Serving's REST API. Row format: `{"instances": [...]}` ->
+`{"predictions": [...]}`, one entry per row. Column format: `{"inputs": ...}` -> `{"outputs": ...}`, one entry per
+tensor. NaN and Infinity are written bare in both directions: that is not JSON, but the real server reads and writes it.
+Source: tensorflow/serving util/json_tensor.cc.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from crossnet.serving.protocol.dtypes import DT_STRING, Array, tensorflow_numpy_
 from crossnet.serving.protocol.session import GraphSignature
 from crossnet.serving.status import ServingError
 
-_MOST_DIMENSIONS = 63  # NumPy has 64, of which the rows are one
+_MAX_DIMENSIONS = 63  # NumPy has 64, of which the rows are one
 
 _TYPE_WORDS = {bool: "True", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
-# DataType -> (its word, least and greatest whole number it takes). A float takes those it holds exactly.
-_WHOLE: dict[int, tuple[str, int, int]] = {
+# DataType -> (its word, least and greatest integer it takes). A float takes the integers that it represents exactly.
+_INTEGERS: dict[int, tuple[str, int, int]] = {
     1: ("float", -(2**24 - 1), 2**24 - 1),
     2: ("double", -(2**53 - 1), 2**53 - 1),
     3: ("int32", -(2**31), 2**31 - 1),
@@ -38,14 +39,14 @@ _WHOLE: dict[int, tuple[str, int, int]] = {
 }
 _DT_BOOL = 10
 _FLOATS = (1, 2)
-_LARGEST_FLOAT = float(np.finfo(np.float32).max)
+_MAX_FLOAT = float(np.finfo(np.float32).max)
 
 
 def read_body(body: bytes) -> dict[str, Any]:
     """Returns the JSON object of a request.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, it is none.
+      ServingError: INVALID_ARGUMENT, the body is not a JSON object.
     """
     if not body:
         raise invalid("JSON Parse error: The document is empty")
@@ -58,7 +59,7 @@ def read_body(body: bytes) -> dict[str, Any]:
     if b"\\u" in body:
         try:
             json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError:  # half of a pair, which Python reads and no text holds
+        except UnicodeEncodeError:  # half of a surrogate pair: Python reads it, but it cannot be encoded
             raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
     if not isinstance(document, dict):
         raise invalid(f"JSON Value: {_text(document)} Is not object")
@@ -151,15 +152,15 @@ def _add_row(item: Any, name: str, signature: GraphSignature, rows: dict[str, li
 
 
 def _read_array(given: Any, data_type: int) -> Array:
-    """Returns nested lists as an array; the first element of each list tells the shape, and all must agree."""
+    """Returns nested lists as an array. The first element of each list gives the shape, which all must have."""
     shape, inner = [], given
     while isinstance(inner, list):
         shape.append(len(inner))
         if not inner:
             break
         inner = inner[0]
-    if len(shape) > _MOST_DIMENSIONS:
-        raise invalid(f"JSON Value: {_text(given)} has {len(shape)} dimensions, expected at most {_MOST_DIMENSIONS}")
+    if len(shape) > _MAX_DIMENSIONS:
+        raise invalid(f"JSON Value: {_text(given)} has {len(shape)} dimensions, expected at most {_MAX_DIMENSIONS}")
     values: list[Any] = []
 
     def fill(part: Any, level: int) -> None:
@@ -202,17 +203,17 @@ def _read_value(value: Any, data_type: int) -> Any:
         if isinstance(value, bool):
             return value
         raise _type_error(value, "bool")
-    if data_type not in _WHOLE:
+    if data_type not in _INTEGERS:
         raise ServingError(
             f"Conversion of JSON Value: {_text(value)} to type: DataType {data_type}", grpc.StatusCode.UNIMPLEMENTED
         )
-    word, least, greatest = _WHOLE[data_type]
+    word, least, greatest = _INTEGERS[data_type]
     kind = type(value)
     if kind is int:
         if least <= value <= greatest:
             return value
     elif kind is float and data_type in _FLOATS:
-        if data_type == 2 or not np.isfinite(value) or abs(value) <= _LARGEST_FLOAT:
+        if data_type == 2 or not np.isfinite(value) or abs(value) <= _MAX_FLOAT:
             return value
     else:
         raise _type_error(value, word)

@@ -1,4 +1,7 @@
-"""Arrays to JSON, by the rules of TensorFlow Serving's REST API. Source: util/json_tensor.cc."""
+"""Writes the outputs of REST answers as JSON.
+
+The format is that of TensorFlow Serving's REST API. Source: tensorflow/serving util/json_tensor.cc.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
     """Returns the JSON of an answer, in the format in which the request came.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, the outputs are not rows of one batch.
+      ServingError: INVALID_ARGUMENT, the outputs are not rows of one batch, or have a type that JSON cannot carry.
     """
     writers = {name: _writer(name, array) for name, array in outputs.items()}
     if not rows:
@@ -52,7 +55,7 @@ def _write_array(array: Any, write: Callable[[Any], str]) -> str:
 
 
 def _writer(name: str, array: Array) -> Callable[[Any], str]:
-    """Returns what writes one value of an output."""
+    """Returns the function that writes one value of an output."""
     kind = array.dtype.kind
     if array.dtype.name in ("float16", "bfloat16"):
         return lambda value: write_float(np.float32(value))
@@ -70,7 +73,7 @@ def _writer(name: str, array: Array) -> Callable[[Any], str]:
 
 
 def write_float(value: Any) -> str:
-    """Returns a float32 or float64 in six digits if they give it back, else in 9 or 17; always with a point or an e."""
+    """Returns a float32 or float64 in six digits if they round-trip, else in 9 or 17; always with a point or an e."""
     if np.isnan(value):
         return "NaN"
     if np.isinf(value):

@@ -1,4 +1,4 @@
-"""The gRPC side of the server's address: options, port, socket, TLS."""
+"""Opens the gRPC port and socket of the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crossnet.serving.status import ServingError
 
 _MAX_MESSAGE_BYTES = 2**31 - 1
 _MAX_SOCKET_BYTES = 107  # Linux: sun_path without its NUL
-_MAX_CALLS = 2048  # those that have only opened a stream included; what computes at once is far less
+_MAX_CALLS = 2048  # calls that have only opened a stream count too; far fewer compute at once
 
 
 def open_server(
@@ -34,7 +34,7 @@ def open_server(
     server = grpc.server(
         threads,
         options=[
-            ("grpc.so_reuseport", 0),  # a port in use is an error, not shared in silence
+            ("grpc.so_reuseport", 0),  # so that a port in use is an error, and is not shared silently
             ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
             *_channel_arguments(flags.grpc_channel_arguments),
@@ -62,16 +62,16 @@ def _bind(server: Any, address: str, credentials: Any) -> int:
         return int(server.add_secure_port(address, credentials))
     except (RuntimeError, ValueError) as error:
         if address.startswith("unix:"):
-            advice = f"Give a `--grpc_socket_path` of at most {_MAX_SOCKET_BYTES} bytes, in a folder that is there."
+            advice = f"Give a `--grpc_socket_path` of at most {_MAX_SOCKET_BYTES} bytes, in a folder that exists."
         else:
             advice = "Stop what listens there or give another `--port` (0 takes a free one)."
         raise ServingError(
-            f"Cannot listen on {address}: it is in use, unknown, or not ours to open. {advice}",
+            f"Cannot listen on {address}: it is in use, unknown, or you may not open it. {advice}",
             grpc.StatusCode.UNAVAILABLE,
         ) from error
 
 
 def _channel_arguments(text: str) -> list[tuple[str, int | str]]:
-    """Reads `k=v,k=v`; whole numbers are passed as such."""
+    """Reads `k=v,k=v`; values that are integers are passed as integers."""
     pairs = [pair.partition("=") for pair in text.split(",") if "=" in pair]
     return [(key, int(value) if value.lstrip("-").isdigit() else value) for key, _, value in pairs]

@@ -1,9 +1,10 @@
-"""Keeps the right versions of each model loaded: polls, loads, swaps, unloads.
+"""Loads, swaps and unloads the versions of each model.
 
 One thread does all of this, step by step, and only that thread changes what is loaded. A swap preserves availability:
-the new version answers before the old one goes, and the old one goes only when no call uses it any more; a version that
-does not load leaves the old one where it is. Sources: tensorflow/serving core/{aspired_versions_manager,
-availability_preserving_policy,basic_manager,servable_state_monitor} and model_servers/server_core.cc.
+the new version answers before the old one is unloaded, and the old one is unloaded only when no call uses it any more.
+Where the new version does not load, the old one stays in service. Sources: tensorflow/serving
+core/{aspired_versions_manager,availability_preserving_policy,basic_manager,servable_state_monitor} and
+model_servers/server_core.cc.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from crossnet.serving.embedded.states import Entry, Lease, State, Version, check
 from crossnet.serving.protocol.codes import invalid, status_of
 from crossnet.serving.status import ServingError
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 Load = Callable[[Path], LoadedModel]
 
 
 class ModelManager:
-    """Serves versions of models to whoever asks by name.
+    """Serves versions of models by name.
 
     Args:
-      load: Loads and warms up the model in a folder; whatever it raises is the load's error.
+      load: Loads and warms up the model in a folder; what it raises becomes the version's error.
       poll_seconds: Time between looks at the base paths; 0 looks once, a negative number never.
       load_retries: Further attempts after a failed load.
       retry_seconds: Time between these.
@@ -54,7 +55,7 @@ class ModelManager:
         self._labels_before_available = labels_before_available
         self._entries: dict[str, Entry] = {}
         self._labels: dict[str, Mapping[str, int]] = {}
-        # What requests look up: the available versions of each model, newest first.
+        # For requests: the available versions of each model, newest first.
         self._serving: dict[str, list[Version]] = {}
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -65,7 +66,7 @@ class ModelManager:
     # ---- For requests ----
 
     def use(self, name: str, version: int | None = None, label: str = "") -> Lease:
-        """Lends the version a request names; it stays loaded until the block ends.
+        """Returns a lease of the version that a request names, which stays loaded until the block ends.
 
         Args:
           name: The model.
@@ -73,10 +74,10 @@ class ModelManager:
           label: A label of the model's config.
 
         Returns:
-          A context manager that yields the version's number and the model; see its own errors.
+          A context manager that yields the version's number and the model, and raises the errors of `Lease`.
 
         Raises:
-          ServingError: There is no name, or no such label.
+          ServingError: The name is empty, or the model does not have the label.
         """
         if not name:
             raise invalid("ModelSpec has no name specified.")
@@ -87,7 +88,7 @@ class ModelManager:
         return Lease(self._changed, self._lock, self._serving, name, version)
 
     def versions(self, name: str) -> list[Version]:
-        """Returns every version ever seen of a model, the highest first."""
+        """Returns every version that was ever seen of a model, the highest first."""
         with self._changed:
             entry = self._entries.get(name)
             return sorted(entry.versions.values(), key=lambda v: -v.number) if entry else []
@@ -99,7 +100,7 @@ class ModelManager:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops polling and frees every model. Nothing may use one any more."""
+        """Stops polling and frees every model. No call may be using one."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -115,7 +116,7 @@ class ModelManager:
         """Replaces the list of models; loading and unloading follow in the manager's thread.
 
         Raises:
-          ServingError: The list cannot be served; the old one stays.
+          ServingError: The list cannot be served; the old list stays in service.
         """
         with self._changed:
             for config in configs:
@@ -128,7 +129,7 @@ class ModelManager:
                     entry.forget_retries()
             for name, config in wanted.items():
                 entry = self._entries.setdefault(name, Entry(config))
-                entry.config, entry.removed, entry.said, entry.aspired = config, False, "", None
+                entry.config, entry.removed, entry.last_warning, entry.aspired = config, False, "", None
             self._labels = {config.name: dict(config.labels) for config in configs}
             self._poll_now = True
             self._changed.notify_all()
@@ -144,7 +145,7 @@ class ModelManager:
           Whether they are all available; False after `give_up`, or when one of them is not configured any more.
 
         Raises:
-          ServingError: One of them did not load, and will not be tried again.
+          ServingError: One of them did not load and is not tried again.
         """
         with self._changed:
             while not give_up():
@@ -159,7 +160,7 @@ class ModelManager:
                     )
                     raise ServingError(
                         f"{len(failed)} servable(s) did not become available: {{{listed}}}",
-                        grpc.StatusCode.UNKNOWN,  # as the real server says it
+                        grpc.StatusCode.UNKNOWN,  # the real server's code
                     )
                 if all(entry.wanted_and_available() for entry in entries):
                     return True
@@ -188,11 +189,13 @@ class ModelManager:
                     self._changed.wait(self._seconds_to_wait(next_poll))
 
     def _guard(self, work: Callable[[Entry], None], entry: Entry) -> None:
-        """Does some work for one model; whatever goes wrong with it, the others are served."""
+        """Does some work for one model; an error in it does not stop the others from being served."""
         try:
             work(entry)
         except Exception:
-            log.exception("Model `%s`: a bug of the server. What is loaded stays.", entry.config.name)
+            LOGGER.exception(
+                "Model `%s`: this is a bug of the server. Its loaded versions stay in service.", entry.config.name
+            )
 
     def _seconds_to_wait(self, next_poll: float) -> float | None:
         known = [(entry, version) for entry in self._entries.values() for version in entry.versions.values()]
@@ -208,7 +211,7 @@ class ModelManager:
         return max(min(moments) - time.monotonic(), 0.0) if moments else None
 
     def _poll(self, entry: Entry) -> None:
-        """Looks at the base path, and says so once if there is nothing to serve."""
+        """Looks at the base path, and warns once if there is nothing to serve."""
         if entry.removed:
             return
         config = entry.config
@@ -217,10 +220,10 @@ class ModelManager:
             aspired = {version.number: version.path for version in entry.available()}
         else:
             aspired = config.policy.choose(found)
-        said = "" if found is not None and aspired else why_nothing_to_serve(config.base_path, found)
-        if said and said != entry.said:
-            log.warning("Model `%s` waits: %s", config.name, said)
-        entry.said = said
+        warning = "" if found is not None and aspired else why_nothing_to_serve(config.base_path, found)
+        if warning and warning != entry.last_warning:
+            LOGGER.warning("Model `%s` waits: %s", config.name, warning)
+        entry.last_warning = warning
         with self._changed:
             if entry.removed or entry.config is not config:  # configured anew meanwhile
                 return
@@ -228,7 +231,7 @@ class ModelManager:
             entry.forget_retries()
 
     def _step(self, entry: Entry) -> None:
-        """Loads what is missing, the highest first, then lets go of what is no longer wanted, the lowest first."""
+        """Loads missing versions, the highest first, then retires unwanted ones, the lowest first."""
         for number, path in sorted((entry.aspired or {}).items(), reverse=True):
             self._bring_up(entry, number, path)
             if self._stopping or number not in (entry.aspired or {}):
@@ -262,7 +265,7 @@ class ModelManager:
             version.model, version.state, version.attempts = model, State.AVAILABLE, 0
             version.code, version.message = grpc.StatusCode.OK, ""
             self._publish(entry)
-        log.info("Model `%s` version %d is available (%.1f s).", version.name, number, time.monotonic() - start)
+        LOGGER.info("Model `%s` version %d is available (%.1f s).", version.name, number, time.monotonic() - start)
 
     def _note_failure(self, version: Version, error: Exception) -> None:
         code, message = status_of(error)
@@ -273,16 +276,16 @@ class ModelManager:
             version.retry_at = time.monotonic() + self._retry_seconds
             self._changed.notify_all()
         then = "It is not tried again." if last else f"It is tried again in {self._retry_seconds:g} s."
-        log.error("Model `%s` version %d does not load: %s %s", version.name, version.number, message, then)
+        LOGGER.error("Model `%s` version %d does not load: %s %s", version.name, version.number, message, then)
 
     def _publish(self, entry: Entry) -> None:
-        """Shows requests what is available now; called with the lock held."""
+        """Makes the available versions visible to requests. Called with the lock held."""
         newest_first = sorted(entry.available(), key=lambda v: -v.number)
         self._serving[entry.config.name] = newest_first
         self._changed.notify_all()
 
     def _retire(self, version: Version) -> None:
-        """Takes a version out of sight; calls that use it go on. Called with the lock held."""
+        """Hides a version from new requests; calls that use it go on. Called with the lock held."""
         version.state = State.UNLOADING
         self._publish(self._entries[version.name])
 
@@ -293,4 +296,4 @@ class ModelManager:
         with self._changed:
             version.state = State.END
             self._changed.notify_all()
-        log.info("Model `%s` version %d is unloaded.", version.name, version.number)
+        LOGGER.info("Model `%s` version %d is unloaded.", version.name, version.number)

@@ -1,6 +1,6 @@
-"""Predict and Regress on a loaded model: what they check, in which order, and with which words.
+"""Checks requests against a loaded model and runs Predict and Regress.
 
-Knows requests and models, and which code an error has; both ports and the warm-up come through here.
+Both ports and the warm-up use it. The order of the checks, the codes and the messages are those of the real server.
 Sources: tensorflow/serving servables/tensorflow/predict_util.cc and regressor.cc; tensorflow cc/saved_model/util.cc.
 """
 
@@ -25,8 +25,8 @@ from crossnet.serving.status import ServingError
 
 REGRESS_METHOD = "tensorflow/serving/regress"
 _FLOAT = np.dtype(np.float32)
-_MAX_CHECKED = 64  # of one model; each keeps a callable, and templates come and go
-# C++'s words for types, as TensorFlow's own message has them.
+_MAX_CHECKED = 64  # templates of one model; each keeps a callable
+# C++'s names of types, as in TensorFlow's own message.
 _TYPE_WORDS = {
     "float32": "float", "float64": "double", "float16": "half", "object": "string", "complex64": "complex64",
 }  # fmt: skip
@@ -127,7 +127,7 @@ def _checked(
     Args:
       model: The model.
       request: The PredictRequest.
-      inputs: Its inputs by alias: TensorProtos, or arrays where they are read already.
+      inputs: Its inputs by alias: TensorProtos, or arrays where they were read before.
     """
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     signature = model.signatures.get(name)
@@ -205,7 +205,7 @@ def regress(model: LoadedModel, request: Any) -> tuple[str, Array]:
       The resolved name of the signature, and one float32 per example, shape `[examples]`.
 
     Raises:
-      ServingError: The signature is no regression, or the request does not fit it.
+      ServingError: The signature is not a regression, or the request does not fit it.
       tf.errors.OpError: The graph does not take the examples.
     """
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE

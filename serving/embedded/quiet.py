@@ -1,4 +1,4 @@
-"""TensorFlow without its own chatter on standard error."""
+"""Imports TensorFlow without its messages on standard error."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import tempfile
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow; what its C++ part says meanwhile is shown only where the import fails.
+    """Imports TensorFlow, and shows what its C++ part writes only where the import fails.
 
-    It speaks on file descriptor 2 before any of its settings for that are read.
+    The C++ part writes to file descriptor 2 before it reads any setting that would silence it.
     """
     if "tensorflow" in sys.modules:
         return
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
         try:
             import tensorflow as tf
         except BaseException:
-            said.seek(0)
-            os.write(kept, said.read())
+            written.seek(0)
+            os.write(kept, written.read())
             raise
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-    tf.get_logger().setLevel(logging.WARNING)  # it tells of every model that it restores
+    tf.get_logger().setLevel(logging.WARNING)  # it logs every model that it restores

@@ -1,7 +1,7 @@
-"""The REST port: HTTP in, HTTP out, and nothing of its own but the translation.
+"""Answers HTTP requests on the REST port.
 
-Paths and answers: tensorflow/serving model_servers/http_rest_api_handler.cc and its util. Left out, and said so in the
-answer: `:classify`, `:regress`.
+Paths and answers: tensorflow/serving model_servers/http_rest_api_handler.cc and its util. `:classify` and `:regress`
+are not offered; the answer to them says so.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class RestServer:
             app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
         self._socket = _listen(host, flags.rest_api_port)
         self.port: int = self._socket.getsockname()[1]
-        # The interface is said, because a bound method is taken for an application of the old two-step kind.
+        # Without `interface`, uvicorn takes a bound method for an application of the old two-step kind.
         config = uvicorn.Config(
             app, interface="asgi3", lifespan="off", ws="none", log_level="warning", access_log=False
         )
@@ -80,14 +80,14 @@ class RestServer:
         )
 
     def start(self) -> None:
-        """Starts to answer; whoever connected before is answered too."""
+        """Starts to answer, also those who connected before."""
         self._thread.start()
 
     def stop(self, grace_seconds: float) -> None:
-        """Takes no new requests, answers those at hand, and closes the port.
+        """Takes no new requests, answers those in flight, and closes the port.
 
         Args:
-          grace_seconds: How long they may take, the arrival of their bodies included.
+          grace_seconds: How long they may take, including the arrival of their bodies.
         """
         self._server.config.timeout_graceful_shutdown = math.ceil(grace_seconds)
         self._server.should_exit = True

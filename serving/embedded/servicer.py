@@ -1,7 +1,7 @@
-"""The gRPC services: messages in, messages out, and nothing of their own but the translation.
+"""Answers the gRPC calls of PredictionService and ModelService.
 
-Handlers take and return bytes. The response to Predict is put together by the codec, and a request that does not parse
-is answered like any other error: `_answering` is the one place where an exception becomes a status.
+Handlers take and return bytes, because the codec writes the response to Predict itself, and because a request that does
+not parse is then answered like any other error: `_answering` is the one place where an exception becomes a status.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from crossnet.serving.protocol.codes import grpc_message, invalid, status_of
 from crossnet.serving.status import ServingError
 
 Handler = Callable[[bytes, Any], bytes]
-_LOOK_SECONDS, _QUIET_LOOKS = 0.02, 5
-_TURN_AWAY_SECONDS = 1.0
-_LEFT_OUT = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
+_CHECK_SECONDS, _QUIET_CHECKS = 0.02, 5
+_REJECT_SECONDS = 1.0
+_NOT_OFFERED = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
 
 
 @lru_cache(maxsize=4096)
@@ -44,24 +44,24 @@ def _model_spec(name: str, version: int, signature: str) -> bytes:
     return bytes(spec.SerializeToString())
 
 
-class Turns:
-    """A semaphore for `with` that costs a request a tenth of threading's.
+class Semaphore:
+    """Limits how many threads run a `with` block at once, at a tenth of the cost of `threading.Semaphore`.
 
     Args:
-      count: How many may be inside at once.
+      count: The number of threads.
     """
 
     def __init__(self, count: int) -> None:
-        self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
+        free: queue.SimpleQueue[None] = queue.SimpleQueue()
         for _ in range(count):
-            self._turns.put(None)
-        self._take, self._give = self._turns.get, self._turns.put
+            free.put(None)
+        self._acquire, self._release = free.get, free.put
 
     def __enter__(self) -> None:
-        self._take()
+        self._acquire()
 
     def __exit__(self, *_: object) -> None:
-        self._give(None)
+        self._release(None)
 
 
 class Servicer:
@@ -69,9 +69,9 @@ class Servicer:
 
     Args:
       manager: Lends the models.
-      max_running: How many requests compute at once; the others wait.
+      max_running: The number of requests that compute at once; the others wait.
       as_content: Write `tensor_content` instead of typed fields.
-      reload: Puts a new list of models into service, and waits for it as long as the second argument is true.
+      reload: Puts a new list of models into service, and waits for it as long as the second argument returns True.
 
     Attributes:
       running: Held by each request that computes; the REST port shares it.
@@ -86,25 +86,25 @@ class Servicer:
         reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool],
     ) -> None:
         self._manager = manager
-        self.running = Turns(max_running)
+        self.running = Semaphore(max_running)
         self._as_content = as_content
         self._reload = reload
         self._templates = predictor.request_templates()
         self._is_ending = False
-        self._turned_away = 0  # calls, since the server ends
+        self._num_rejected = 0  # calls, since the server began to end
 
-    def turn_away(self) -> None:
-        """Answers UNAVAILABLE from now on, and returns when calls have ceased to come, or after a second.
+    def reject_calls(self) -> None:
+        """Answers UNAVAILABLE from now on, and returns when no further calls come, or after a second.
 
-        gRPC's own shutdown cancels the calls that it has not handed on yet, which tells a client nothing, and which it
-        does not try again.
+        gRPC's own shutdown cancels the calls that it has not passed on yet. CANCELLED tells a client nothing, and
+        clients do not try such a call again.
         """
         self._is_ending = True
-        end, quiet = time.monotonic() + _TURN_AWAY_SECONDS, 0
-        while quiet < _QUIET_LOOKS and time.monotonic() < end:  # looks, not seconds: a stall is no quiet
-            before = self._turned_away
-            time.sleep(_LOOK_SECONDS)
-            quiet = quiet + 1 if self._turned_away == before else 0
+        end, quiet = time.monotonic() + _REJECT_SECONDS, 0
+        while quiet < _QUIET_CHECKS and time.monotonic() < end:  # counts checks, because this thread may be delayed
+            before = self._num_rejected
+            time.sleep(_CHECK_SECONDS)
+            quiet = quiet + 1 if self._num_rejected == before else 0
 
     def handlers(self) -> list[Any]:
         """Returns the grpc handlers of both services."""
@@ -112,8 +112,8 @@ class Servicer:
             "Predict": self._predict,
             "Regress": self._regress,
             "GetModelMetadata": self._get_model_metadata,
-            "Classify": _left_out("Classify"),
-            "MultiInference": _left_out("MultiInference"),
+            "Classify": _not_offered("Classify"),
+            "MultiInference": _not_offered("MultiInference"),
         }
         model = {
             "GetModelStatus": self._get_model_status,
@@ -136,7 +136,7 @@ class Servicer:
         def answer(message: bytes, context: Any) -> bytes:
             try:
                 if self._is_ending:
-                    self._turned_away += 1
+                    self._num_rejected += 1
                     raise ServingError("The server is shutting down.", grpc.StatusCode.UNAVAILABLE)
                 return method(message, context)
             except Exception as error:
@@ -213,7 +213,7 @@ class Servicer:
         response = get_model_status_pb2.GetModelStatusResponse()
         for known in versions:
             between_attempts = known.state is State.START and known.code is not grpc.StatusCode.OK
-            state = State.LOADING if between_attempts else known.state  # of attempts the real server tells nothing
+            state = State.LOADING if between_attempts else known.state  # the real server does not report attempts
             entry = response.model_version_status.add(version=known.number, state=int(state))
             entry.status.error_code = known.code.value[0]
             entry.status.error_message = known.message
@@ -227,7 +227,7 @@ class Servicer:
                 "supported"
             )
         if not self._reload(model_configs(request.config.model_config_list), context.is_active):
-            reason = "Another list of models, or the server's end, came before all models answered."
+            reason = "Another list of models came, or the server stopped, before all models were available."
             raise ServingError(reason, grpc.StatusCode.UNAVAILABLE)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
@@ -236,15 +236,15 @@ class Servicer:
         return bytes(response.SerializeToString())
 
 
-def _left_out(method: str) -> Handler:
+def _not_offered(method: str) -> Handler:
     def refuse(message: bytes, context: Any) -> bytes:
-        raise ServingError(_LEFT_OUT.format(method=method), grpc.StatusCode.UNIMPLEMENTED)
+        raise ServingError(_NOT_OFFERED.format(method=method), grpc.StatusCode.UNIMPLEMENTED)
 
     return refuse
 
 
 def _check_deadline(context: Any) -> None:
-    """Turns down what waited in the queue until its deadline: nobody reads the answer any more."""
+    """Rejects a request that waited until its deadline, because nobody reads the answer any more."""
     remaining = context.time_remaining()
     if remaining is not None and remaining <= 0:
         raise ServingError("The deadline passed before the request ran.", grpc.StatusCode.DEADLINE_EXCEEDED)

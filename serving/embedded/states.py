@@ -1,4 +1,4 @@
-"""What the manager knows of each model and version: which state it is in, and since what error."""
+"""Keeps the state of each model and version, and lends versions to requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class State(enum.IntEnum):
 
 @dataclass
 class Version:
-    """One version the manager knows, also after it is gone."""
+    """A version that the manager has seen, kept also after it is unloaded."""
 
     name: str
     number: int
@@ -43,53 +43,66 @@ class Version:
 
     @property
     def failed(self) -> bool:
-        """Whether it did not load, and no attempt is left."""
+        """Whether it did not load and has no attempt left."""
         return self.state is State.END and self.code is not grpc.StatusCode.OK
 
 
 @dataclass
 class Entry:
-    """One model: what is wanted of it and what there is."""
+    """A model: its configuration, and its versions.
+
+    Attributes:
+      config: What the server was told to serve.
+      versions: By number, every version that was seen.
+      aspired: The versions that should be served; None until its base path was read.
+      removed: Whether it is no longer configured.
+      last_warning: The last warning about its base path, so that each is logged once.
+    """
 
     config: ModelConfig
     versions: dict[int, Version] = field(default_factory=dict)
-    aspired: dict[int, Path] | None = None  # None until its base path has been seen
+    aspired: dict[int, Path] | None = None
     removed: bool = False
-    said: str = ""
+    last_warning: str = ""
 
     def available(self) -> list[Version]:
-        """Returns the versions that answer."""
+        """Returns the versions that are in service."""
         return [version for version in self.versions.values() if version.state is State.AVAILABLE]
 
     def wanted_and_available(self) -> bool:
-        """Returns whether a version answers that should."""
+        """Returns whether one of the wanted versions is in service."""
         return any(version.number in (self.aspired or {}) for version in self.available())
 
     def forget_retries(self) -> None:
-        """Ends what waits for another attempt or has failed, and is no longer wanted; called with the lock held."""
+        """Ends unwanted versions that failed or wait for another attempt. Called with the lock held."""
         for version in self.versions.values():
             if version.number not in (self.aspired or {}) and (version.failed or version.state is State.START):
-                version.state, version.attempts = State.END, 0  # whoever brings it back gets a fresh start
+                version.state, version.attempts = (
+                    State.END,
+                    0,
+                )  # where the version comes back, its attempts are counted anew
 
     def failures(self) -> list[Version]:
-        """Returns the versions that failed for good, if these are all that is wanted of the model."""
+        """Returns the versions that failed for good, if every wanted version did."""
         wanted = [self.versions.get(number) for number in self.aspired or {}]
         failed = [version for version in wanted if version is not None and version.failed]
         return failed if wanted and len(failed) == len(wanted) else []
 
 
 class Lease:
-    """The use of one version by one request, as a context manager; written out, because each request pays for it.
+    """Keeps one version loaded while one request uses it; a context manager.
+
+    It is a class and not a generator, because each request pays for it.
 
     Args:
-      changed: Notified when the last user of a version that must go has left.
+      changed: Notified when the last request has left a version that must be unloaded.
       lock: The lock of `changed`.
       serving: Model -> its available versions, newest first.
       name: The model.
       version: Its version; None for the newest.
 
     Raises:
-      ServingError: On entry: there is no such version, or none is available.
+      ServingError: On entry, the model does not have such a version in service.
     """
 
     __slots__ = ("_changed", "_found", "_lock", "_name", "_serving", "_version")
@@ -130,16 +143,16 @@ class Lease:
 def check_change(
     entry: Entry | None, config: ModelConfig, labels: Mapping[str, int], labels_before_available: bool
 ) -> None:
-    """Checks whether a model may be configured like this.
+    """Checks whether a model may get a configuration.
 
     Args:
-      entry: What there is of the model; None for a new one.
-      config: What is asked for.
+      entry: The model; None for a new one.
+      config: The new configuration.
       labels: The model's labels until now.
       labels_before_available: Accept new labels for versions that are not loaded yet.
 
     Raises:
-      ServingError: It may not, in the words of model_servers/server_core.cc.
+      ServingError: It may not; the messages are those of model_servers/server_core.cc.
     """
     if entry and not entry.removed and entry.config.platform != config.platform:
         raise invalid(

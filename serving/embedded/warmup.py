@@ -1,4 +1,4 @@
-"""Warm-up: the requests a model carries are answered once before any client's.
+"""Answers the warm-up requests of a model before any client's.
 
 The first call of a graph compiles and allocates, and costs far more than the next. Records are `PredictionLog`s in the
 TFRecord `assets.extra/tf_serving_warmup_requests`. Source: tensorflow/serving
@@ -15,18 +15,18 @@ from crossnet.serving.embedded.model import LoadedModel
 from crossnet.serving.protocol.codes import status_of
 from crossnet.serving.status import ServingError
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-_MOST_RECORDS = 1000
-_LEFT_OUT = ("classify_log", "multi_inference_log")
+_MAX_RECORDS = 1000
+_NOT_OFFERED = ("classify_log", "multi_inference_log")
 
 
 def warm_up(model: LoadedModel, iterations: int = 1) -> int:
-    """Answers each record of the model's warm-up file, and returns how many there are.
+    """Answers each record of the model's warm-up file, and returns their number.
 
     Args:
-      model: The model; without a warm-up file nothing happens.
+      model: The model; where it does not have a warm-up file, nothing happens.
       iterations: How often each record is answered.
 
     Raises:
@@ -42,9 +42,9 @@ def warm_up(model: LoadedModel, iterations: int = 1) -> int:
     try:
         with tf.device("/CPU:0"):
             for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                if count == _MOST_RECORDS:
+                if count == _MAX_RECORDS:
                     raise ServingError(
-                        f"Number of warmup records exceeds the maximum ({_MOST_RECORDS}) at {path}",
+                        f"Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {path}",
                         grpc.StatusCode.INVALID_ARGUMENT,
                     )
                 _answer(model, prediction_log_pb2.PredictionLog.FromString(record), iterations)
@@ -64,7 +64,7 @@ def _answer(model: LoadedModel, record: object, iterations: int) -> None:
             predict(model, record.predict_log.request)  # type: ignore[attr-defined]
         elif kind == "regress_log":
             regress(model, record.regress_log.request)  # type: ignore[attr-defined]
-        elif kind in _LEFT_OUT:
-            log.warning("A warm-up record is a %s, which the embedded server does not answer; it is skipped.", kind)
+        elif kind in _NOT_OFFERED:
+            LOGGER.warning("A warm-up record is a %s, which the embedded server does not answer; it is skipped.", kind)
         else:
             raise ServingError(f"Unsupported log_type for warmup: {kind}", grpc.StatusCode.UNIMPLEMENTED)

@@ -114,7 +114,7 @@ def test_a_port_in_use_is_told(shared):
     with socket.create_server(("127.0.0.1", 0), reuse_port=shared) as taken:
         port = taken.getsockname()[1]
         sentence = (
-            rf"^Cannot listen on 127.0.0.1:{port}: it is in use, unknown, or not ours to open\. Stop what listens "
+            rf"^Cannot listen on 127.0.0.1:{port}: it is in use, unknown, or you may not open it\. Stop what listens "
             r"there or give another `--port` \(0 takes a free one\)\.$"
         )
         with pytest.raises(ServingError, match=sentence) as error, listening(ServerFlags(port=port)):

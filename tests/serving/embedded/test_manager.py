@@ -194,7 +194,7 @@ def test_manager_unloads_when_all_version_folders_vanish_but_not_with_the_base_p
     manager = manage(ModelConfig("rides", base))
     wait_until(lambda: served(manager) == 1)
     base.rename(base.with_name("elsewhere"))
-    wait_until(lambda: manager._entries["rides"].said.endswith("the server looks again."))
+    wait_until(lambda: manager._entries["rides"].last_warning.endswith("the server looks again."))
     assert served(manager) == 1
     base.with_name("elsewhere").rename(base)
     remove(base, 1)
@@ -313,7 +313,7 @@ def test_manager_serves_the_others_whatever_goes_wrong_with_one_model(manage, ba
     wait_until(lambda: served(manager) == 1)
     put(base, 2)
     wait_until(lambda: served(manager) == 2)
-    assert "Model `odd`: a bug of the server. What is loaded stays." in caplog.text
+    assert "Model `odd`: this is a bug of the server. Its loaded versions stay in service." in caplog.text
 
 
 def test_manager_refuses_other_platforms(manage, base):
