@@ -1,12 +1,12 @@
-"""The embedded server: TensorFlow Serving's contract where tensorflow_model_server is not installed.
+"""Serves SavedModels as TensorFlow Serving does, in this Python process.
 
     with Server(ServerFlags(port=0, model_name="rides", model_base_path="/models/rides")) as server:
         ...  # answers at 127.0.0.1, port server.port
 
-`crossnet.serving.server_command` makes a command of it.
-Left out on purpose: Classify, MultiInference, batching, the profiler, TFLite, Prometheus. Unlike the real server it
-listens on loopback unless told otherwise (`--host`), finishes the calls in flight on SIGTERM, and exits with 1 when it
-cannot start.
+This is the embedded server, for machines without tensorflow_model_server; `crossnet.serving.server_command` runs it as
+a command. It does not offer Classify, MultiInference, batching, the profiler, TFLite and Prometheus. Unlike the real
+server, it listens on loopback by default (`--host` changes that), finishes running calls on SIGTERM, and exits with 1
+if it cannot start.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ if TYPE_CHECKING:
     from crossnet.serving.embedded.rest import RestServer
     from crossnet.serving.embedded.servicer import Servicer
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 30.0
-_SIGNAL_SECONDS = 0.1  # how late a signal may be noticed
+_SIGNAL_SECONDS = 0.1  # between two checks for a signal
 
 
 class Server:
-    """Serves SavedModels over gRPC and, if asked, REST. Ready on enter, gone on exit.
+    """Serves SavedModels over gRPC and, if asked, REST. It is ready on enter and stopped on exit.
 
     Args:
       flags: Settings; `port=0` without a socket path takes a free port.
-      host: Address to listen on; `flags.host` when not given.
-      rest: Offer REST also where `rest_api_port` is 0, on a free port.
+      host: Address to listen on; `flags.host` if not given.
+      rest: Offer REST on a free port if `rest_api_port` is 0.
 
     Attributes:
-      port: The gRPC port; None until the server listens, and where only a socket is asked for.
-      rest_port: The REST port; None where there is none.
+      port: The gRPC port; None until the server listens, and if it listens on a Unix socket only.
+      rest_port: The REST port; None until the server listens, and without REST.
     """
 
     def __init__(self, flags: ServerFlags, *, host: str | None = None, rest: bool = False) -> None:
@@ -90,13 +90,14 @@ class Server:
         return [config.name for config in self._configs]
 
     def start(self, timeout_seconds: float | None = None) -> None:
-        """Loads every model, then listens: a port that answers means ready.
+        """Loads every model and then listens, so that the server is ready once its port answers.
 
         Args:
-          timeout_seconds: How long to wait; None waits while a base path is missing or empty. `stop` ends that too.
+          timeout_seconds: Time limit for loading, in seconds; None waits until every base path has a model. `stop` ends
+            the wait too.
 
         Raises:
-          ServingError: A model does not load or not in time, a config file is wrong, or the port is taken.
+          ServingError: A model does not load or not in time, a config file is invalid, or the port is in use.
         """
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
 
@@ -125,35 +126,35 @@ class Server:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether someone asked the server to stop."""
+        """Whether the server was asked to stop."""
         return self._stopping.is_set()
 
     @property
     def addresses(self) -> list[str]:
-        """Where it listens, in words; empty until then."""
+        """The addresses on which it listens, for a message; empty until then."""
         where = [f"{self.host}:{self.port}"] if self.port else []
         where += [f"unix:{self.flags.grpc_socket_path}"] if self._server and self.flags.grpc_socket_path else []
         return where + ([f"http://{self.host}:{self.rest_port}"] if self.rest_port else [])
 
     def ask_to_stop(self) -> None:
-        """Makes `wait`, and a `start` that is still waiting, return. Safe in a signal handler."""
+        """Makes `wait`, and a `start` that is still waiting, return. Signal handlers may call it."""
         self._stopping.set()
 
     def wait(self) -> None:
-        """Returns when someone asked the server to stop; `stop` then does it."""
-        # In slices: a signal that comes just before a wait without end would not interrupt it, and be lost.
-        # No `Event.wait`: a handler that calls `ask_to_stop` inside it would wait for the lock that it holds.
+        """Waits until the server is asked to stop; call `stop` afterwards."""
+        # Short sleeps: a signal that comes just before an endless wait would not interrupt it and would be lost.
+        # Not `Event.wait`: a signal handler that calls `ask_to_stop` inside it would wait for the lock that it holds.
         while not self._stopping.is_set():
             time.sleep(_SIGNAL_SECONDS)
 
     def stop(self, grace_seconds: float = DRAIN_SECONDS) -> None:
-        """Takes no new calls, lets those in flight finish, frees the models.
+        """Rejects new calls, lets running calls finish, and unloads the models.
 
-        New gRPC calls are turned away until they cease to come, for at most a second; then the ports close.
+        New gRPC calls are rejected until no more arrive, for at most a second; then the ports close.
 
         Args:
-          grace_seconds: How long calls in flight may take after that; then their callers are told, and a graph that
-            still runs is waited for, because a model in use cannot be freed.
+          grace_seconds: Time limit for running calls after that. Then they are cancelled, and `stop` waits for graphs
+            that still run, because a model in use cannot be unloaded.
         """
         if not self._stopping.is_set():
             self._stopping.set()
@@ -162,7 +163,8 @@ class Server:
                 self._health.stop()
             if self._server and self._servicer:
                 self._servicer.reject_calls()
-            ended = self._server.stop(grace_seconds) if self._server else None  # both close at once
+            # Returns at once, so that REST stops at the same time.
+            ended = self._server.stop(grace_seconds) if self._server else None
             if self._rest:
                 self._rest.stop(grace_seconds)
                 self._rest = None
@@ -194,7 +196,7 @@ class Server:
         return server_credentials(self.flags.ssl_config_file)
 
     def _reload(self, configs: Sequence[ModelConfig], wanted: Callable[[], bool]) -> bool:
-        """Puts another list of models into service; returns whether they answer, as long as that is `wanted`."""
+        """Serves another list of models; returns whether all are available, False once `wanted` returns False."""
         self._manager.configure(configs)
         self._configs = list(configs)
         names = [config.name for config in configs]
@@ -240,7 +242,10 @@ class Server:
         self._threads = CallThreads(os.cpu_count() or 1)
         self._server, self.port = open_server(flags, self.host, handlers, credentials, self._threads)
         if flags.rest_api_port and flags.rest_api_port == self.port:
-            log.error("--rest_api_port is the gRPC port, %d: REST is not started, gRPC goes on.", self.port)
+            LOGGER.error(
+                "--rest_api_port is the gRPC port, %d: REST is not started, but gRPC is. Choose another port for REST.",
+                self.port,
+            )
         elif self._with_rest:
             from crossnet.serving.embedded.rest import RestServer
 

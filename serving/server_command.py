@@ -18,18 +18,18 @@ from crossnet.serving.embedded.quiet import import_tensorflow
 from crossnet.serving.server import DRAIN_SECONDS, Server
 from crossnet.serving.status import ServingError
 
-_END_SECONDS = 5.0
+_EXTRA_SECONDS = 5.0  # after the drain, before the process ends without its running calls
 
 
 def main(argv: Sequence[str] | None = None, *, stopping: threading.Event | None = None) -> int:
     """Runs the server as a command, until SIGTERM or SIGINT.
 
     Args:
-      argv: tensorflow_model_server's flags; the process's own when not given.
-      stopping: Set where a signal came before.
+      argv: tensorflow_model_server's flags; the process's arguments if not given.
+      stopping: Set if a signal has come already; the server then does not start.
 
     Returns:
-      The exit code: 0 stopped by a signal, 1 the start failed, 2 wrong usage.
+      The exit code: 0 after a signal, 1 if the start failed, 2 for wrong usage.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -48,14 +48,14 @@ def main(argv: Sequence[str] | None = None, *, stopping: threading.Event | None 
 
 
 def run(flags: ServerFlags, stopping: threading.Event) -> int:
-    """Serves until a signal comes, and returns the exit code. Says on stderr what it serves, and where.
+    """Serves until a signal comes and returns the exit code. Prints the models and addresses on stderr.
 
     Args:
       flags: The server's settings.
-      stopping: Set where a signal came before.
+      stopping: Set if a signal has come already; the server then does not start.
     """
     server = Server(flags)
-    for number in (signal.SIGTERM, signal.SIGINT):  # first of all: TensorFlow's import takes seconds
+    for number in (signal.SIGTERM, signal.SIGINT):  # before the import of TensorFlow, which takes seconds
         signal.signal(number, lambda *_: server.ask_to_stop())
     if stopping.is_set():
         server.ask_to_stop()
@@ -67,23 +67,23 @@ def run(flags: ServerFlags, stopping: threading.Event) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     if not server.is_stopping:
-        # What TensorFlow has put on the heap stays: the collector need not walk through it while requests wait.
+        # TensorFlow's objects stay for good: the garbage collector should not visit them while requests wait.
         gc.collect()
         gc.freeze()
         sys.stderr.write(f"serving {', '.join(server.models)} at {', '.join(server.addresses)} (embedded)\n")
         sys.stderr.flush()
     server.wait()
     ended = threading.Event()
-    threading.Thread(target=_end_anyway, args=(ended, DRAIN_SECONDS + _END_SECONDS), daemon=True).start()
+    threading.Thread(target=_exit_after, args=(ended, DRAIN_SECONDS + _EXTRA_SECONDS), daemon=True).start()
     server.stop()
     ended.set()
     return 0
 
 
-def _end_anyway(ended: threading.Event, seconds: float) -> None:
-    """Ends the process if it has not `ended` in time: a graph that never returns cannot be interrupted."""
+def _exit_after(ended: threading.Event, seconds: float) -> None:
+    """Exits the process if `ended` is not set in time: a graph that never returns cannot be interrupted."""
     if not ended.wait(seconds):
-        sys.stderr.write("A call still runs; the server ends without it.\n")
+        sys.stderr.write("A call is still running; the server exits without waiting for it.\n")
         sys.stderr.flush()
         os._exit(0)
 

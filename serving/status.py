@@ -1,4 +1,4 @@
-"""Errors of a client: one kind per meaning, each keeps its gRPC code and reads as a small letter."""
+"""Defines the errors of serving and converts gRPC errors to them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ class ServingError(Exception):
     """A request was not answered; the message says why and what to do next.
 
     Attributes:
-      code: The gRPC code of the server's answer; None when nothing was sent, or no server was involved.
-      exit_code: What a command that ends with this error returns: 1 failed, 2 wrong usage.
+      code: The gRPC code of the server's answer; None if nothing was sent or no server was involved.
+      exit_code: The exit code of a command that ends with this error: 1 for a failure, 2 for wrong usage.
     """
 
     exit_code = 1
@@ -21,7 +21,7 @@ class ServingError(Exception):
 
 
 class UsageError(ServingError):
-    """The options given do not go together, or do not say enough."""
+    """The options conflict with each other, or one is missing."""
 
     exit_code = 2
 
@@ -31,7 +31,7 @@ class RowsError(ServingError):
 
 
 class InvalidRequestError(ServingError):
-    """The inputs do not fit the model. `code` is None when this was found before sending."""
+    """The inputs do not fit the model. `code` is None if the client found this before sending."""
 
 
 class NotFoundError(ServingError):
@@ -39,27 +39,27 @@ class NotFoundError(ServingError):
 
 
 class FailedPreconditionError(ServingError):
-    """The model cannot be asked this, such as through a signature that it does not have."""
+    """The model does not support the request, such as a signature that it does not have."""
 
 
 class UnavailableError(ServingError):
-    """The server could not be reached, or turned the call away for now."""
+    """The server could not be reached, or rejected the call for now."""
 
 
 class DeadlineError(ServingError):
-    """No answer came in time."""
+    """The server did not answer before the deadline."""
 
 
 class ResourceExhaustedError(ServingError):
-    """A message or a queue is larger than the server or the client takes."""
+    """A message or a queue is larger than the limit of the server or the client."""
 
 
 class AccessError(ServingError):
-    """The server does not accept who is calling."""
+    """The server does not accept the caller's identity or does not permit the call."""
 
 
 class UnimplementedError(ServingError):
-    """What answered is no TensorFlow Serving server, or one without this method."""
+    """The server is not TensorFlow Serving, or it does not have this method."""
 
 
 class CancelledError(ServingError):
@@ -67,18 +67,18 @@ class CancelledError(ServingError):
 
 
 class OutputError(ServingError):
-    """What was answered cannot be written, such as on a full disk."""
+    """The answers cannot be written, for example because the disk is full."""
 
 
 class ServerError(ServingError):
     """The server failed while it worked on the request."""
 
 
-_MOST_SHOWN = 60
-_REPORT = "The server's own log tells more."
+_MAX_SHOWN = 60  # characters
+_REPORT = "See the server's log for the cause."
 
-# Code -> (kind, what is wrong, what to do next). `{target}`, `{model}` and `{seconds}` are filled in; the server's own
-# words stand between the two.
+# Code -> (error class, what is wrong, what to do next). `{target}`, `{model}` and `{seconds}` are filled in; the
+# server's own message is put between the two sentences.
 STATUS_TABLE: dict[grpc.StatusCode, tuple[type[ServingError], str, str]] = {
     grpc.StatusCode.INVALID_ARGUMENT: (
         InvalidRequestError,
@@ -97,7 +97,7 @@ STATUS_TABLE: dict[grpc.StatusCode, tuple[type[ServingError], str, str]] = {
     ),
     grpc.StatusCode.FAILED_PRECONDITION: (
         FailedPreconditionError,
-        "The server at {target} cannot do this with {model}",
+        "The server at {target} does not support this request for {model}",
         "`metadata()` lists the signatures, `status()` the state of each version.",
     ),
     grpc.StatusCode.UNAVAILABLE: (
@@ -112,30 +112,30 @@ STATUS_TABLE: dict[grpc.StatusCode, tuple[type[ServingError], str, str]] = {
     ),
     grpc.StatusCode.RESOURCE_EXHAUSTED: (
         ResourceExhaustedError,
-        "The server at {target} has no room for this request to {model}",
+        "The server at {target} does not have the resources for this request to {model}",
         "Lower `max_rows_per_call`, or try again later.",
     ),
     grpc.StatusCode.UNAUTHENTICATED: (
         AccessError,
-        "The server at {target} does not know who is calling",
+        "The server at {target} cannot authenticate this caller",
         "Give `tls` a client certificate, or `headers` the token that it expects.",
     ),
     grpc.StatusCode.PERMISSION_DENIED: (
         AccessError,
-        "The server at {target} does not let this caller use {model}",
-        "Ask whoever runs it for access.",
+        "The server at {target} does not permit this caller to use {model}",
+        "Ask the server's operator for access.",
     ),
     grpc.StatusCode.UNIMPLEMENTED: (
         UnimplementedError,
-        "What answers at {target} does not know this method of TensorFlow Serving",
-        "Check the address: the gRPC port is 8500 by default, REST is another one.",
+        "The server at {target} does not have this method of TensorFlow Serving",
+        "Check the address: the gRPC port is 8500 by default, and the REST port is different.",
     ),
     grpc.StatusCode.CANCELLED: (
         CancelledError,
         "The call to {target} for {model} was cancelled",
         "Send it again if it is still wanted.",
     ),
-    grpc.StatusCode.ABORTED: (ServerError, "The server at {target} gave up on {model}", "Send it again."),
+    grpc.StatusCode.ABORTED: (ServerError, "The server at {target} aborted the request to {model}", "Send it again."),
     grpc.StatusCode.ALREADY_EXISTS: (ServerError, "The server at {target} failed on {model}", _REPORT),
     grpc.StatusCode.INTERNAL: (ServerError, "The server at {target} failed on {model}", _REPORT),
     grpc.StatusCode.UNKNOWN: (ServerError, "The server at {target} failed on {model}", _REPORT),
@@ -144,41 +144,42 @@ STATUS_TABLE: dict[grpc.StatusCode, tuple[type[ServingError], str, str]] = {
 
 
 def shown(text: str) -> str:
-    """Returns a value's text as it is shown in a message: its first characters."""
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+    """Returns a value's text for a message, cut after its first 60 characters."""
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
-# What gRPC says of a connection that it cannot make -> what to do next.
+# Part of gRPC's message about a failed connection -> what to do next.
 _CONNECTION_ADVICE = {
-    "Hostname Verification Check failed": "The server's certificate is for another name: call the server by that one, "
-    "or give it as `server_name` (`--tls-server-name`).",
+    "Hostname Verification Check failed": "The server's certificate is for another name: use that name in the "
+    "address, or give it as `server_name` (`--tls-server-name`).",
     "CERTIFICATE_VERIFY_FAILED": "The server's certificate is not signed by an authority in `ca` (`--tls-ca`): give "
-    "the one that signed it.",
-    "WRONG_VERSION_NUMBER": "The server speaks no TLS there: leave `tls` out, or check the port.",
-    "Socket closed": "If it wants TLS, give `tls`, with a client certificate where it asks for one; else see its log.",
-    "SETTINGS frame": "What listens there may be no gRPC server, or one that wants TLS: check the port, or give `tls`.",
-    "errors resolving": "No such host is known: check the address.",
+    "the authority that signed it.",
+    "WRONG_VERSION_NUMBER": "The server does not use TLS on this port: leave `tls` out, or check the port.",
+    "Socket closed": "If the server uses TLS, give `tls`, with a client certificate if it requires one; else see its "
+    "log.",
+    "SETTINGS frame": "The server on this port may use TLS or may not speak gRPC: give `tls`, or check the port.",
+    "errors resolving": "The host name cannot be resolved: check the address.",
 }
 
 
 def tells_why(details: str) -> bool:
-    """Returns whether gRPC says of a connection more than that nobody answers."""
+    """Returns whether gRPC's message gives a cause for a failed connection."""
     return any(sign in details for sign in _CONNECTION_ADVICE)
 
 
 def advice_when_unavailable(details: str) -> str:
-    """Returns what to do about a server that cannot be reached, given what gRPC says of it."""
+    """Returns advice on a server that cannot be reached, given gRPC's message."""
     default = "Start one with `crossnet serve`, or check the address."
     return next((advice for sign, advice in _CONNECTION_ADVICE.items() if sign in details), default)
 
 
 def error_from_rpc(error: grpc.RpcError, *, target: str, model: str, seconds: float) -> ServingError:
-    """Returns the typed error for a failed call.
+    """Returns the error of the matching class for a failed call.
 
     Args:
-      error: What grpc raised, from the sync or the aio API.
+      error: The exception that grpc raised, from the sync or the aio API.
       target: The server's address.
-      model: The model as it is named in a sentence, such as "`rides` version 3".
+      model: The model's name for a message, such as "`rides` version 3".
       seconds: The deadline of the whole call, in seconds.
     """
     code = error.code()
@@ -188,7 +189,7 @@ def error_from_rpc(error: grpc.RpcError, *, target: str, model: str, seconds: fl
     advice = advice or advice_when_unavailable(details)
     if "servable version label" in details:
         problem = f"The server at {target} does not serve {model}"
-        advice = "Check the label; they are given to versions in the server's model config."
+        advice = "Check the label; the server's model config assigns labels to versions."
     if code not in STATUS_TABLE:
         details = f"code {code}, {details}"
     return kind(f"{problem}: {details}. {advice}" if details else f"{problem}. {advice}", code)

@@ -1,4 +1,4 @@
-"""The server as a command: exit codes, what it says, signals, and its end."""
+"""Tests the server as a command: exit codes, messages, signals, and its end."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_main_exits_with_one_when_the_start_fails(tmp_path, capsys):
     finally:
         for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
             signal.signal(number, handler)
-    said = capsys.readouterr().err
-    assert said.startswith("Failed to start server. Error: INVALID_ARGUMENT: ")
-    assert "Error parsing text-format tensorflow.serving.ModelServerConfig" in said
+    printed = capsys.readouterr().err
+    assert printed.startswith("Failed to start server. Error: INVALID_ARGUMENT: ")
+    assert "Error parsing text-format tensorflow.serving.ModelServerConfig" in printed
 
 
 def test_version_prints_two_lines_and_imports_no_tensorflow():
@@ -45,8 +45,8 @@ def test_version_prints_two_lines_and_imports_no_tensorflow():
 
 def test_a_call_that_never_returns_does_not_keep_the_process():
     program = (
-        "import threading, time\nfrom crossnet.serving.server_command import _end_anyway\n"
-        "threading.Thread(target=time.sleep, args=(60,)).start()\n_end_anyway(threading.Event(), 0.1)"
+        "import threading, time\nfrom crossnet.serving.server_command import _exit_after\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n_exit_after(threading.Event(), 0.1)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
-    assert (done.returncode, done.stderr) == (0, "A call still runs; the server ends without it.\n")
+    assert (done.returncode, done.stderr) == (0, "A call is still running; the server exits without waiting for it.\n")

@@ -1,4 +1,4 @@
-"""How the server starts, where it listens, and how it ends."""
+"""Tests how the server starts, where it listens, and how it stops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def base(tmp_path_factory):
     return save_demo(tmp_path_factory.mktemp("models") / "demo")
 
 
-def test_server_lets_a_call_in_flight_finish_when_it_stops(base, monkeypatch):
+def test_server_finishes_running_calls_when_it_stops(base, monkeypatch):
     from crossnet.serving.embedded import predictor
 
     entered, go_on = threading.Event(), threading.Event()
@@ -66,7 +66,7 @@ def test_server_listens_only_when_the_model_is_available(tmp_path):
     server.stop()
 
 
-def test_server_takes_no_grpc_call_while_rest_drains(tmp_path):
+def test_server_rejects_grpc_calls_while_rest_drains(tmp_path):
     save_model(tmp_path / "demo" / "1")
     server = Server(ServerFlags(port=0, model_name="demo", model_base_path=str(tmp_path / "demo")), rest=True)
     server.start()
@@ -121,14 +121,14 @@ def test_server_answers_beside_a_thousand_open_streams(base):
 
 
 def test_calls_that_come_while_the_server_ends_are_unavailable_not_cancelled(base):
-    """gRPC cancels what it has not handed on yet, which a client does not try again."""
+    """gRPC cancels calls that it has not passed to the server yet, and clients do not retry cancelled calls."""
     for _ in range(3):
         last = []
         with Server(ServerFlags(port=0, model_name="demo", model_base_path=str(base))) as server:
             request = predict_request("demo", x0=[1.0], x1=[2.0])
             begun = threading.Barrier(9, timeout=30)
 
-            def call_until_told(request=request, begun=begun, last=last, server=server):
+            def call_until_rejected(request=request, begun=begun, last=last, server=server):
                 with stubs_on(f"localhost:{server.port}") as stubs:
                     stubs.predict(request)
                     begun.wait()
@@ -138,7 +138,7 @@ def test_calls_that_come_while_the_server_ends_are_unavailable_not_cancelled(bas
                     except grpc.RpcError as error:
                         last.append((error.code(), error.details()))
 
-            callers = [threading.Thread(target=call_until_told) for _ in range(8)]
+            callers = [threading.Thread(target=call_until_rejected) for _ in range(8)]
             for caller in callers:
                 caller.start()
             begun.wait()

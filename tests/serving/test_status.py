@@ -26,15 +26,23 @@ ROWS = [
     ("INVALID_ARGUMENT", "InvalidRequestError", "localhost:8500 refused the inputs for `rides` version 3"),
     ("OUT_OF_RANGE", "InvalidRequestError", "localhost:8500 refused the inputs for `rides` version 3"),
     ("NOT_FOUND", "NotFoundError", "The server at localhost:8500 does not serve `rides` version 3"),
-    ("FAILED_PRECONDITION", "FailedPreconditionError", "localhost:8500 cannot do this with `rides` version 3"),
+    (
+        "FAILED_PRECONDITION",
+        "FailedPreconditionError",
+        "localhost:8500 does not support this request for `rides` version 3",
+    ),
     ("UNAVAILABLE", "UnavailableError", "The server at localhost:8500 was not available within 2.5 s"),
     ("DEADLINE_EXCEEDED", "DeadlineError", "localhost:8500 did not answer for `rides` version 3 within 2.5 s"),
-    ("RESOURCE_EXHAUSTED", "ResourceExhaustedError", "has no room for this request to `rides` version 3"),
-    ("UNAUTHENTICATED", "AccessError", "The server at localhost:8500 does not know who is calling"),
-    ("PERMISSION_DENIED", "AccessError", "localhost:8500 does not let this caller use `rides` version 3"),
-    ("UNIMPLEMENTED", "UnimplementedError", "What answers at localhost:8500 does not know this method of TensorFlow"),
+    (
+        "RESOURCE_EXHAUSTED",
+        "ResourceExhaustedError",
+        "does not have the resources for this request to `rides` version 3",
+    ),
+    ("UNAUTHENTICATED", "AccessError", "The server at localhost:8500 cannot authenticate this caller"),
+    ("PERMISSION_DENIED", "AccessError", "localhost:8500 does not permit this caller to use `rides` version 3"),
+    ("UNIMPLEMENTED", "UnimplementedError", "The server at localhost:8500 does not have this method of TensorFlow"),
     ("CANCELLED", "CancelledError", "The call to localhost:8500 for `rides` version 3 was cancelled"),
-    ("ABORTED", "ServerError", "The server at localhost:8500 gave up on `rides` version 3"),
+    ("ABORTED", "ServerError", "The server at localhost:8500 aborted the request to `rides` version 3"),
     ("ALREADY_EXISTS", "ServerError", "The server at localhost:8500 failed on `rides` version 3"),
     ("INTERNAL", "ServerError", "The server at localhost:8500 failed on `rides` version 3"),
     ("UNKNOWN", "ServerError", "The server at localhost:8500 failed on `rides` version 3"),
@@ -51,11 +59,11 @@ def test_error_keeps_the_code_and_says_what_who_and_what_next(code, kind, senten
     assert f": Servable not found for request: Latest(rides). {STATUS_TABLE[error.code][2]}" in str(error)
 
 
-def test_label_that_the_server_does_not_know_is_told():
+def test_label_that_the_server_does_not_know_is_reported():
     error = error_for(grpc.StatusCode.INVALID_ARGUMENT, "Unrecognized servable version label: beta")
     assert str(error) == (
         "The server at localhost:8500 does not serve `rides` version 3: Unrecognized servable version label: beta. "
-        "Check the label; they are given to versions in the server's model config."
+        "Check the label; the server's model config assigns labels to versions."
     )
 
 
@@ -66,7 +74,7 @@ def test_every_code_but_ok_has_a_row():
 
 def test_error_without_the_servers_words_is_still_a_sentence():
     assert str(error_for(grpc.StatusCode.ABORTED, None)) == (
-        "The server at localhost:8500 gave up on `rides` version 3. Send it again."
+        "The server at localhost:8500 aborted the request to `rides` version 3. Send it again."
     )
 
 

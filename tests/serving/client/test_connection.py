@@ -198,10 +198,10 @@ def test_mutual_tls_from_bytes(certificates):
 @pytest.mark.parametrize(
     ("server_has_tls", "host", "tls", "advice"),
     [
-        (True, "127.0.0.1", None, "Socket closed. If it wants TLS, give `tls`"),
+        (True, "127.0.0.1", None, "Socket closed. If the server uses TLS, give `tls`"),
         (True, "localhost", Tls("cert.pem"), "certificate is for another name: .* give it as `server_name`"),
         (True, "127.0.0.1", Tls(), "is not signed by an authority in `ca`"),
-        (False, "localhost", Tls("cert.pem"), "The server speaks no TLS there: leave `tls` out, or check the port."),
+        (False, "localhost", Tls("cert.pem"), "The server does not use TLS on this port: leave `tls` out, or check"),
     ],
 )
 def test_connection_that_fails_for_tls_is_told_by_calls_and_while_waiting(
@@ -221,4 +221,4 @@ def test_connection_that_fails_for_tls_is_told_by_calls_and_while_waiting(
 
 def test_name_that_no_host_has_is_told():
     words = "errors resolving no.such.host.invalid:8500: [address lookup failed: Domain name not found]"  # gRPC's
-    assert advice_when_unavailable(words) == "No such host is known: check the address."
+    assert advice_when_unavailable(words) == "The host name cannot be resolved: check the address."
