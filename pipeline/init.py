@@ -1,4 +1,4 @@
-"""Reads the start of a CSV file and writes a config for it."""
+"""Reads the first rows of a CSV file and writes its config."""
 
 from __future__ import annotations
 
