@@ -25,13 +25,18 @@ def feature_name(header: str, position: int) -> str:
       header: As it is in the file.
       position: The column's number in the header, from 1.
     """
-    text = header.strip().removeprefix(_BYTE_ORDER_MARK).strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':  # in `x0, "x1"` the blank makes the quotes part of the cell
-        text = text[1:-1].strip()
-    name = _REPLACED.sub("_", text)
+    name = _REPLACED.sub("_", _bare(header))
     if not name.strip("_"):
         return f"column_{position}"
     return name if _NAME.fullmatch(name) else f"_{name}"
+
+
+def _bare(header: str) -> str:
+    """Returns a header without blanks, a byte-order mark and a pair of quotes around it."""
+    text = header.strip().removeprefix(_BYTE_ORDER_MARK).strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':  # in `x0, "x1"` the blank makes the quotes part of the cell
+        text = text[1:-1].strip()
+    return text
 
 
 def feature_names(headers: Sequence[str]) -> list[str]:
@@ -40,8 +45,13 @@ def feature_names(headers: Sequence[str]) -> list[str]:
 
 
 def spellings(headers: Sequence[str]) -> dict[str, str]:
-    """Returns the header for each spelling that a setting may use: the feature's name or the header itself."""
-    return dict(zip(feature_names(headers), headers, strict=True)) | {header: header for header in headers}
+    """Returns the header for each spelling that a setting may use.
+
+    A setting names a column by the feature's name, by the header as it is in the file, or by the header without the
+    blanks around it.
+    """
+    by_name = dict(zip(feature_names(headers), headers, strict=True))
+    return by_name | {_bare(header): header for header in headers} | {header: header for header in headers}
 
 
 def repeated_headers(headers: Sequence[str], place: str) -> str:

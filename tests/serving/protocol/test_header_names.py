@@ -59,6 +59,13 @@ def test_settings_may_use_the_header_or_the_name():
     assert spellings(["", " y"]) == {"column_1": "", "": "", "y": " y", " y": " y"}
 
 
+def test_a_setting_may_name_a_column_without_the_blanks_around_it():
+    found = spellings([" Miles per Gallon", ' "fare"'])
+    assert found["Miles per Gallon"] == found[" Miles per Gallon"] == found["Miles_per_Gallon"] == " Miles per Gallon"
+    assert found["fare"] == ' "fare"'
+    assert spellings(["fare", " fare"])["fare"] == "fare"
+
+
 def test_headers_that_differ_are_not_repeated():
     assert repeated_headers(["a", " a", "A", ""], "rides.csv:1") == ""
 
