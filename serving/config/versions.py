@@ -1,4 +1,4 @@
-"""Finds the versions of a model on disk and chooses those to serve.
+"""Finds a model's versions on disk and chooses those to serve.
 
 Source: tensorflow/serving sources/storage_path/file_system_storage_path_source.cc.
 """

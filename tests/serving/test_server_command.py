@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 
-from crossnet.serving.server_command import main
+import pytest
+
+from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.server_command import main, run
 from support import REPOSITORY
+from support.serving_models import save_model
+
+
+@pytest.fixture
+def signal_handlers():
+    """Restores the handlers that `run` replaces."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_main_exits_with_two_on_wrong_usage(capsys):
@@ -16,20 +31,38 @@ def test_main_exits_with_two_on_wrong_usage(capsys):
     )
 
 
-def test_main_exits_with_one_when_the_start_fails(tmp_path, capsys):
-    import signal
-
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    try:
-        config = tmp_path / "models.config"
-        config.write_text("model_config_list { oops }")
-        assert main([f"--model_config_file={config}", "--port=0"]) == 1
-    finally:
-        for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
-            signal.signal(number, handler)
+def test_main_exits_with_one_when_the_start_fails(signal_handlers, tmp_path, capsys):
+    config = tmp_path / "models.config"
+    config.write_text("model_config_list { oops }")
+    assert main([f"--model_config_file={config}", "--port=0"]) == 1
     printed = capsys.readouterr().err
     assert printed.startswith("Failed to start server. Error: INVALID_ARGUMENT: ")
     assert "Error parsing text-format tensorflow.serving.ModelServerConfig" in printed
+
+
+def test_run_does_not_start_after_a_signal_that_came_before(signal_handlers, tmp_path, capsys):
+    stopping = threading.Event()
+    stopping.set()
+    config = tmp_path / "models.config"
+    config.write_text("model_config_list { oops }")  # a start would fail
+    assert run(ServerFlags(port=0, model_config_file=str(config)), stopping) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_prints_what_it_serves_and_exits_with_zero_on_a_signal(tmp_path, number):
+    save_model(tmp_path / "demo" / "1")
+    command = [sys.executable, "-m", "crossnet.serving.server_command", "--port=0", "--model_name=demo"]
+    with subprocess.Popen(
+        [*command, f"--model_base_path={tmp_path / 'demo'}"], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            lines = iter(server.stderr.readline, "")
+            assert any(line.startswith("serving demo at 127.0.0.1:") for line in lines)
+            server.send_signal(number)
+            assert server.wait(50) == 0
+        finally:
+            server.kill()
 
 
 def test_version_prints_two_lines_and_imports_no_tensorflow():

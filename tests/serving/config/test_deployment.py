@@ -29,6 +29,25 @@ def test_deployment_writes_files_that_parse_as_the_protos_they_are(tmp_path):
     text_format.Parse((folder / "batching.config").read_text(), BatchingParameters())
 
 
+def test_wait_for_models_says_once_that_it_waits_until_it_gives_up(tmp_path, capsys):
+    asked = iter([False, False, True])
+    assert not Deployment([], root=tmp_path).wait_for_models(lambda: next(asked))
+    assert capsys.readouterr().err == (
+        f"There is no model in `{tmp_path}/serving_models` yet; waiting for one. `crossnet run` pushes a model that "
+        "passes its gate.\n"
+    )
+    assert Deployment(["--model_base_path=/m/rides"], root=tmp_path).wait_for_models(lambda: True)
+
+
+def test_binary_flags_turn_rest_and_prometheus_on_unless_the_user_sets_them(tmp_path):
+    flags = Deployment(["--model_base_path=/m"], root=tmp_path).binary_flags()
+    assert flags[:2] == ["--port=8500", "--rest_api_port=8501"]
+    assert f"--monitoring_config_file={tmp_path}/serving/monitoring.config" in flags
+    given = ["--model_base_path=/m", "--rest_api_port=0", "--monitoring_config_file=/f", "--host=::1"]
+    flags = Deployment(given, root=tmp_path).binary_flags()
+    assert flags == ["--port=8500", "--rest_api_port=0", "--monitoring_config_file=/f", "--model_base_path=/m"]
+
+
 def test_deployment_adds_a_model_that_is_pushed_later(tmp_path, monkeypatch):
     monkeypatch.setattr("crossnet.serving.config.deployment._POLL_SECONDS", 0.01)
     push_empty_model(tmp_path, "rides")
