@@ -1,4 +1,7 @@
-"""Loads the model of one version, with the real server's code for each error."""
+"""Loads the model of one version.
+
+Each error has the code that the real server has for it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps the state of each model and version, and lends versions to requests."""
+"""Keeps the state of models and versions, and lends versions to requests."""
 
 from __future__ import annotations
 

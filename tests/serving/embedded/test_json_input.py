@@ -88,6 +88,11 @@ def test_one_object_of_base64_is_text_and_not_a_row_of_names():
     assert (array.tolist(), by_row) == ([b"a", b"b"], True)
 
 
+def test_an_object_with_more_than_base64_is_a_row_of_names():
+    arrays, _ = read({"instances": [{"b64": "YQ==", "x": "b"}]}, signature(b64=np.object_, x=np.object_))
+    assert [array.tolist() for array in arrays] == [[b"YQ=="], [b"b"]]
+
+
 def test_signature_name_is_kept():
     assert read_body(b'{"signature_name": "s", "inputs": 1}') == {"signature_name": "s", "inputs": 1}
 
