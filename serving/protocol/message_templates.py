@@ -6,10 +6,11 @@ what one message has around its values. A later message with the same bytes ther
 in place. Messages that match no template are parsed, and so are messages with text or with numbers that protobuf writes
 as varints.
 
-This is kept on the server's side because it saves there, for a request with three inputs, 30 to 40 us of CPU of about
-90 us (1 row) or 150 us (1,000 rows) that the server spends besides gRPC: 7 to 9 % of its CPU per call with gRPC
-included. Measured on 27 November 2026, on 2 busy cores, with the requests of `python -m benchmarks serving`, this
-server and one without templates in turn. Without templates the server would miss the goal of that benchmark.
+The server keeps it because it saves about 25 us of CPU per call. Predict without gRPC took 30 to 36 us from a template
+and 54 to 55 us parsed (cross network, 1 row), or 57 to 63 us and 86 to 87 us (1,000 rows): these are the cases "Predict
+without gRPC" of `python -m benchmarks serving`, run alone, twice, on 28 November 2026, on 2 cores under load. With gRPC
+and one call in flight, docs/benchmarks.md has 524 us for 1,000 rows, which is 1.59 times an echo server. The goal is
+1.6, and 25 us more would miss it.
 """
 
 from __future__ import annotations
