@@ -120,7 +120,7 @@ def test_unknown_signature_is_told_before_sending(wire):
 
 def test_failed_precondition_keeps_its_kind(wire):
     fail(wire, None, grpc.StatusCode.FAILED_PRECONDITION)
-    with pytest.raises(FailedPreconditionError, match="cannot do this"):
+    with pytest.raises(FailedPreconditionError, match="does not support this request"):
         wire.predict(ONE)
 
 

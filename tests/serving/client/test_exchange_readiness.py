@@ -91,5 +91,5 @@ def test_wait_ready_with_a_label_asks_for_the_label_itself(monkeypatch):
 
 def test_wait_ready_raises_what_waiting_cannot_mend(wire):
     fail(wire, grpc.StatusCode.UNIMPLEMENTED)
-    with pytest.raises(Exception, match="does not know this method"):
+    with pytest.raises(Exception, match="does not have this method"):
         wire.run(wire.exchange.wait_ready(5))
