@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 
 from crossnet.serving.client.exchange import Exchange
-from crossnet.serving.protocol.dtypes import LARGEST_INT64
+from crossnet.serving.protocol.dtypes import MAX_INT64
 from crossnet.serving.protocol.pem import CLIENT_NAMES, pem_problems
 from crossnet.serving.status import UsageError
 
@@ -138,8 +138,8 @@ class BaseClient:
         for name, text in {"target": target, "model_name": model_name, "label": label or ""}.items():
             if not _is_unicode(text):
                 problems.append(f"`{name}` must be Unicode text; received {text!r}.")
-        if version is not None and not 0 <= version <= LARGEST_INT64:
-            problems.append(f"`version` must be from 0 to {LARGEST_INT64}; received {version}.")
+        if version is not None and not 0 <= version <= MAX_INT64:
+            problems.append(f"`version` must be from 0 to {MAX_INT64}; received {version}.")
         if version is not None and label is not None:
             problems.append(f"`version` and `label` exclude each other; received {version} and {label!r}.")
         if not timeout_seconds > 0:

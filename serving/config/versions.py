@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from crossnet.serving.protocol.codes import invalid
-from crossnet.serving.protocol.dtypes import LARGEST_INT64
+from crossnet.serving.protocol.dtypes import MAX_INT64
 from crossnet.serving.status import ServingError
 
 _VERSION_NAME = re.compile(r"[0-9]+")
@@ -75,7 +75,7 @@ def list_versions(base_path: Path) -> dict[int, Path] | None:
     found = {}
     try:
         for folder in sorted(base_path.iterdir()):
-            is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= LARGEST_INT64
+            is_version = _VERSION_NAME.fullmatch(folder.name) and int(folder.name) <= MAX_INT64
             if is_version and _has_model(folder):
                 found[int(folder.name)] = folder
     except OSError:

@@ -19,7 +19,7 @@ from crossnet.serving.protocol.dtypes import (
     DT_BFLOAT16,
     DT_HALF,
     DT_STRING,
-    LARGEST_INT64,
+    MAX_INT64,
     NUMBERS,
     Array,
     as_bytes,
@@ -66,7 +66,7 @@ def read_tensor(tensor: Any, alias: str) -> Array:
     if (
         dtype is None
         or size < 0
-        or size > LARGEST_INT64
+        or size > MAX_INT64
         or len(shape) > _MAX_DIMENSIONS
         or tensor.tensor_shape.unknown_rank
         or any(dim < 0 for dim in shape)

@@ -34,7 +34,7 @@ from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
 from crossnet.serving.embedded.servicer import Servicer
 from crossnet.serving.protocol.codes import http_status, invalid, status_of
-from crossnet.serving.protocol.dtypes import LARGEST_INT64
+from crossnet.serving.protocol.dtypes import MAX_INT64
 from crossnet.serving.status import ServingError
 
 _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -167,7 +167,7 @@ class RestServer:
 def _version(match: re.Match[str]) -> int | None:
     if match["version"] is None:
         return None
-    if len(match["version"]) > 19 or int(match["version"]) > LARGEST_INT64:
+    if len(match["version"]) > 19 or int(match["version"]) > MAX_INT64:
         raise invalid(f"Failed to convert version: {match['version']} to numeric.")
     return int(match["version"])
 

@@ -17,7 +17,7 @@ DT_STRING = 7
 DT_BFLOAT16 = 14
 DT_HALF = 19
 
-LARGEST_INT64 = 2**63 - 1  # also the largest version
+MAX_INT64 = 2**63 - 1  # also the largest version
 
 # DataType number -> (NumPy type, typed field of a TensorProto that may hold its values). Text is `object`, holding
 # bytes. bfloat16 is not listed: NumPy has it only with TensorFlow.

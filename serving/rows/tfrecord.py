@@ -9,7 +9,7 @@ from typing import BinaryIO
 from google.protobuf.message import DecodeError
 
 from crossnet.serving.protocol import messages
-from crossnet.serving.protocol.dtypes import LARGEST_INT64, Array
+from crossnet.serving.protocol.dtypes import MAX_INT64, Array
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, read_body, read_header, write_frame
 from crossnet.serving.rows.base import Row, Sink, Writer, check_not_complex, check_not_taken
 from crossnet.serving.status import RowsError
@@ -65,7 +65,7 @@ class _TfRecordWriter(Writer):
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         check_not_complex(outputs, "tf.train.Example")
         for name, array in outputs.items():
-            if array.dtype.kind == "u" and array.max(initial=0) > LARGEST_INT64:
+            if array.dtype.kind == "u" and array.max(initial=0) > MAX_INT64:
                 raise RowsError(
                     f"Output `{name}` holds numbers beyond int64, which tf.train.Example cannot hold. "
                     "Give the rows as JSON lines."
