@@ -9,12 +9,12 @@ from crossnet.pipeline.run_record import RUN_FILE, RunRecord, StepRecord
 
 RECORD = RunRecord(
     run="nightly",
-    root="/data/root",
+    root="/data/rides",
     started="2026-01-02T03:04:05+00:00",
     finished="2026-01-02T03:05:05+00:00",
     verdict="BLESSED",
     pushed_version=7,
-    serving_dir="/data/root/serving_models",
+    serving_dir="/data/rides/serving_models",
     champion="cross_layer",
     models={
         "cross_layer": {"num_parameters": 16, "train_rmse": 0.1, "eval_rmse": float("nan"), "mae": 0.1},

@@ -115,7 +115,7 @@ def test_comments_docstrings_and_help_texts_are_not_in_the_digest(old, new):
         ("setting(1", "setting(2"),
         ("least=1", "least=2"),
         ("x + 1", "x + 2"),
-        ("x + 1", "'x' + 'a text that is no docstring'"),
+        ("x + 1", "'x' + 'a text that is not a docstring'"),
         ("return x + 1", "x = 'first'\n    return x + 1"),
         ('"rows"', 'name("rows")'),
         ("from crossnet", "from  crossnet.components import artifacts\nfrom crossnet"),
