@@ -277,7 +277,7 @@ def test_drift_is_measured_against_the_last_blessed_run(tmp_path):
     assert measured.threshold == pytest.approx(0.3)
 
 
-@pytest.mark.parametrize("rows", [340, 2000])
+@pytest.mark.parametrize("rows", [340, pytest.param(2000, marks=pytest.mark.slow)])
 def test_fifty_clean_resamples_give_no_false_alarm(tmp_path, rows):
     """With the other size, 100: train against eval (34 rows in the small ones), drift, inferred and reviewed schema."""
     rng = np.random.default_rng(rows)
