@@ -54,7 +54,7 @@ def test_parse_tells_bytes_that_are_no_message():
         parse(messages.PredictResponse, b"\xff")
 
 
-def answer(version=3, signature="serving_default", content=False, **outputs):
+def answer(outputs, version=3, signature="serving_default", content=False):
     response = messages.PredictResponse()
     response.model_spec.name, response.model_spec.version.value = "rides", version
     response.model_spec.signature_name = signature
@@ -80,7 +80,7 @@ def test_repeated_answers_are_read_as_the_first_one_is(outputs, data):
     for _ in range(4):
         content = data.draw(st.booleans())
         drawn = {name: data.draw(hnp.arrays(np.float32, array.shape)) for name, array in outputs.items()}
-        found, origin = answers.read(answer(content=content, **drawn))
+        found, origin = answers.read(answer(drawn, content=content))
         assert origin == (3, "serving_default")
         assert found.keys() == drawn.keys()
         for name, array in drawn.items():
@@ -94,9 +94,9 @@ def test_answer_of_another_version_is_never_taken_for_a_known_one(monkeypatch):
     answers, parsed = AnswerReader(), []
     monkeypatch.setattr("crossnet.serving.client.answers.parse", lambda *given: parsed.append(1) or parse(*given))
     for version in (3, 3, 4, 4, 3):
-        found, origin = answers.read(answer(version, prediction=values))
+        found, origin = answers.read(answer({"prediction": values}, version))
         assert (found["prediction"].tolist(), origin.version) == ([1.5, 2.5], version)
     assert len(parsed) == 3  # the first of version 3 taught the others of version 3
-    assert answers.read(answer(3, "other", prediction=values))[1].signature_name == "other"
+    assert answers.read(answer({"prediction": values}, 3, "other"))[1].signature_name == "other"
     for numbers in ([1, 2], [3, 4]):  # whole numbers are written one by one, and parsed
-        assert answers.read(answer(count=np.int64(numbers)))[0]["count"].tolist() == numbers
+        assert answers.read(answer({"count": np.int64(numbers)}))[0]["count"].tolist() == numbers
