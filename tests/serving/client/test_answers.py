@@ -42,7 +42,7 @@ def test_read_status_names_states_and_errors():
 
 def test_outputs_come_in_the_order_of_their_names_parsed_or_with_a_template():
     values = {name: np.ones(2, np.float32) for name in "bdacfe"}
-    message = answer(**values)
+    message = answer(values)
     answers = AnswerReader()
     orders = [list(answers.read(message)[0]) for _ in range(20)]
     assert answers._templates.find(message) is not None
