@@ -15,13 +15,13 @@ from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import NotBlessedError
 from crossnet.components.formats import counted, number
 from crossnet.pipeline.console import LiveLine
-from crossnet.pipeline.plan import Plan, blocked_steps, differences
 from crossnet.pipeline.run_record import RunRecord
-from crossnet.pipeline.runner import RunResult
 from crossnet.pipeline.store import Store
 
 if TYPE_CHECKING:
     from crossnet.pipeline.doctor import Finding
+    from crossnet.pipeline.plan import Plan
+    from crossnet.pipeline.runner import RunResult
 
 REASONS_SHOWN = 4
 
@@ -84,6 +84,8 @@ def _model_table(models: Mapping[str, Mapping[str, Any]], champion: str | None) 
 
 def print_plan(plan: Plan, store: Store) -> None:
     """Prints, for each step, whether it would run and the first reason."""
+    from crossnet.pipeline.plan import blocked_steps, differences
+
     table = _table("step", "would", "because")
     waiting: set[str] = set()
     blocked = blocked_steps(plan)
@@ -103,6 +105,8 @@ def print_plan(plan: Plan, store: Store) -> None:
 
 def print_why(plan: Plan, step: str, store: Store) -> None:
     """Prints all that differs from the step's newest artifact."""
+    from crossnet.pipeline.plan import differences
+
     console = _console()
     planned = plan[step]
     if planned.done:
