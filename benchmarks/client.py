@@ -107,7 +107,7 @@ def _import() -> Iterator[Row]:
     def process(code: str) -> float:
         return cost(lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True))
 
-    pairs = [(process("import crossnet.serving.client"), process("import grpc, numpy")) for _ in range(5)]
+    pairs = [(process("from crossnet import PredictionClient"), process("import grpc, numpy")) for _ in range(5)]
     official = [process("import tensorflow_serving.apis.predict_pb2") for _ in range(3)]
     beyond = statistics.median(ours - base for ours, base in pairs)
     base = statistics.median(base for _, base in pairs)
