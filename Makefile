@@ -2,7 +2,7 @@
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow coverage lint bench lock clean help same-python
+.PHONY: run test test-slow torture coverage lint bench lock clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -21,9 +21,12 @@ test: .venv/.dev ## set up, then run the tests
 test-slow: .venv/.dev ## run the tests that take more than ten seconds each
 	@$(V)/python -m pytest -m slow $(ARGS)
 
+torture: .venv/.dev ## break the pipeline on purpose, up to two hours; goes on where it stopped, ARGS=--fresh begins anew
+	@$(V)/python -m pytest tests/torture -m torture --torture $(if $(PAGE),--page docs/reliability.md) $(ARGS)
+
 # The pages of docs run commands; each line that these reach has a test of its own.
 coverage: .venv/.dev ## run all tests but the pages', slow ones too, and count the lines that they reach
-	@$(V)/python -m pytest -m "slow or not slow" --ignore=tests/walks/test_docs.py --cov --cov-report=term $(ARGS)
+	@$(V)/python -m pytest -m "slow or not torture" --ignore=tests/walks/test_docs.py --cov --cov-report=term $(ARGS)
 
 lint: .venv/.dev ## check style, types and spelling: ruff, mypy, codespell
 	@$(V)/ruff check .

@@ -7,7 +7,8 @@ import pytest
 from support import REPOSITORY
 
 FOLDERS = ("crossnet", "components", "serving", "pipeline")
-ELSEWHERE = ("benchmarks", "support", "walks")  # cross-cutting tests, helpers, and tests of what is not installed
+# Cross-cutting tests, helpers, and tests of what is not installed.
+ELSEWHERE = ("benchmarks", "support", "torture", "walks")
 
 
 def modules():

@@ -1,0 +1,161 @@
+"""Connects the harness of support/torture.py with pytest: options, the fixture `case`, progress and results."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from support.torture import RESULTS_FILE, SHORT_SEED, Case, Results, page_table, write_page
+
+_SECONDS_BETWEEN_LINES = 10.0
+_HARNESS = pytest.StashKey["Harness"]()
+_CASE = pytest.StashKey[Case]()
+_FAILED = pytest.StashKey[str]()
+_SECONDS = pytest.StashKey[float]()
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("torture", "the full harness (make torture)")
+    group.addoption("--torture", action="store_true", help="run the full cases, note results, go on where it stopped")
+    group.addoption("--torture-seed", type=int, metavar="N", help="the seed [default: that of the run that stopped]")
+    group.addoption("--fresh", action="store_true", help="begin anew")
+    group.addoption("--page", type=Path, metavar="FILE", help="write the tables of this page at the end")
+    group.addoption("--torture-results", type=Path, metavar="FILE", default=RESULTS_FILE, help="[default: %(default)s]")
+
+
+def pytest_configure(config):
+    if config.getoption("--torture", False):
+        results = Results(
+            config.getoption("--torture-results"),
+            seed=config.getoption("--torture-seed"),
+            fresh=config.getoption("--fresh"),
+        )
+        harness = config.stash[_HARNESS] = Harness(config, results)
+        config.pluginmanager.register(harness)
+
+
+@pytest.fixture
+def case(request):
+    """The case of a test decorated with `cases`; it fails when it takes too long."""
+    spec, harness = request.param, request.config.stash.get(_HARNESS, None)
+    seed = harness.results.seed if harness else request.config.getoption("--torture-seed", None)
+    case = Case(spec, SHORT_SEED if seed is None else seed, full=harness is not None)
+    request.node.stash[_CASE] = case
+
+    def give_up(*_):
+        raise TimeoutError(f"{spec.kind} {spec.name} has taken more than {spec.timeout_seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, spec.timeout_seconds)
+    yield case
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+class Harness:
+    """Leaves out what has passed already, notes each result, and shows how far it is."""
+
+    def __init__(self, config, results):
+        self.config, self.results = config, results
+        self.waiting: list[str] = []
+        self.last_line = 0.0
+
+    @property
+    def terminal(self):
+        return self.config.pluginmanager.get_plugin("terminalreporter")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection_modifyitems(self, items):
+        mine = {item.nodeid: (item.callspec.params["case"].kind, item.path) for item in items if is_case(item)}
+        self.results.plan(mine)
+        yield  # -k and -m choose here
+        items[:] = [item for item in items if not self.results.is_done(item.nodeid)]
+        self.waiting = [item.nodeid for item in items if item.nodeid in mine]
+        total, left = len(mine), len(self.results.missing())
+        self.line(
+            f"torture: seed {self.results.seed}, {self.results.facts['machine']}, {total - left} of {total} cases have "
+            f"passed{' before (--fresh begins anew)' if self.results.resumed else ''}, {len(items)} to run"
+        )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        report = yield
+        if not is_case(item):
+            return report
+        item.stash[_SECONDS] = item.stash.get(_SECONDS, 0.0) + call.duration
+        if report.outcome != "passed":
+            item.stash[_FAILED] = reason_of(report)
+        interrupted = call.excinfo is not None and call.excinfo.errisinstance(KeyboardInterrupt)
+        if report.when == "teardown" and not interrupted:
+            self.finish(item)
+        return report
+
+    def finish(self, item):
+        reason = item.stash.get(_FAILED, "")
+        outcome = ("skipped" if reason.startswith("skipped") else "failed") if reason else "passed"
+        kind, seconds = item.callspec.params["case"].kind, item.stash[_SECONDS]
+        self.results.add(item.nodeid, item.stash.get(_CASE, None), kind, outcome, seconds, reason)
+        self.waiting.remove(item.nodeid)
+        is_last = not any(self.results.facts["planned"][name] == kind for name in self.waiting)
+        if outcome == "failed":
+            self.line(f"FAILED {item.nodeid} (seed {self.results.seed}): {reason}")
+        if is_last or outcome == "failed" or time.monotonic() - self.last_line > _SECONDS_BETWEEN_LINES:
+            self.progress(kind)
+
+    def progress(self, kind):
+        (row,) = (row for row in self.results.rows() if row["kind"] == kind)
+        done = sum(row["passed"] + row["failed"] + row["skipped"] for row in self.results.rows())
+        failed = sum(row["failed"] for row in self.results.rows())
+        left = self.results.seconds_left(self.waiting) / 60
+        self.line(
+            f"{time.strftime('%H:%M:%S')}  {kind} {row['passed'] + row['failed'] + row['skipped']} of {row['cases']}, "
+            f"all {done} of {len(self.results.facts['planned'])}, {failed} failed, about {left:.0f} min left"
+        )
+        self.last_line = time.monotonic()
+
+    def line(self, text):
+        if self.terminal:
+            self.terminal.ensure_newline()
+            self.terminal.write_line(text)
+
+    def pytest_report_teststatus(self, report):
+        if report.passed:
+            return report.outcome if report.when == "call" else "", "", ""
+        return None
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        nothing_left = not self.results.missing()
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and nothing_left:
+            session.exitstatus = pytest.ExitCode.OK
+
+    def pytest_terminal_summary(self, terminalreporter):
+        rows = [row for row in self.results.rows() if row["seconds"]]
+        for row in sorted(rows, key=lambda row: -row["seconds"]):
+            to_run = row["cases"] - row["passed"] - row["failed"] - row["skipped"]
+            terminalreporter.write_line(
+                f"{row['kind']:<20} {row['passed']:>5} passed {row['failed']:>4} failed {row['skipped']:>4} skipped "
+                f"{to_run:>5} to run {row['seconds'] / 60:>7.1f} min"
+            )
+        missing = len(self.results.missing())
+        minutes = sum(row["seconds"] for row in rows) / 60
+        todo = f"{missing} have not passed; `make torture` goes on with them" if missing else "all have passed"
+        terminalreporter.write_line(f"{len(self.results.facts['planned'])} cases, {minutes:.1f} min: {todo}.")
+        if page := self.config.getoption("--page"):
+            write_page(page, page_table(self.results, "make torture PAGE=1"))
+            terminalreporter.write_line(f"Wrote {page}.")
+
+
+def is_case(item):
+    return "case" in getattr(getattr(item, "callspec", None), "params", {})
+
+
+def reason_of(report):
+    """Why a test has failed or was skipped, in one line."""
+    if report.outcome == "skipped":
+        return f"skipped: {report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr}"
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash else str(report.longrepr)
+    return f"{report.when}: {text.splitlines()[0] if text else 'no reason given'}"[:500]

@@ -1,0 +1,148 @@
+"""Runs the harness of tests/torture on a few small cases: it is seeded, goes on, and writes the page's table."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from support import REPOSITORY
+from support.torture import BEGIN, END, write_page
+
+SAMPLE = """
+import os
+import pathlib
+import time
+
+import pytest
+
+from support.torture import cases
+
+HERE = pathlib.Path(__file__).parent
+
+
+@cases("draws", 3, short=1, says="a draw")
+def test_draw(case):
+    case.count(draws=1)
+    case.note_most(drawn=case.random.randrange(10**6))
+    (HERE / f"drawn-{case.number}-{time.time_ns()}").write_text(f"{case.seed} {case.full}")
+
+
+@cases("fragile", ["whole", "broken"], short=["whole"], says="no break")
+def test_fragile(case):
+    assert case.name == "whole" or (HERE / "mended").exists(), "it is broken"
+
+
+@cases("slow", 1, short=0, says="an end", timeout_seconds=0.2)
+def test_slow(case):
+    if not (HERE / "mended").exists():
+        while True:
+            pass
+
+
+def test_beside_the_cases():
+    pass
+"""
+# The expressions of `make test`, `test-slow`, `coverage` and `torture`, and what they choose of the sample.
+LANES = {"": 1, "slow": 2, "slow or not torture": 3, "torture": 6}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copy(REPOSITORY / "tests" / "torture" / "conftest.py", tmp_path)
+    (tmp_path / "test_sample.py").write_text(SAMPLE)
+    return tmp_path
+
+
+def harness(folder, *arguments, code=0):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            REPOSITORY / "pyproject.toml",
+            f"--rootdir={folder}",
+            folder,
+            *arguments,
+        ],
+        env=os.environ | {"PYTHONPATH": f"{REPOSITORY / 'tests'}:{REPOSITORY}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def full(folder, *arguments, code=0):
+    return harness(
+        folder, "-m", "torture", "--torture", f"--torture-results={folder / 'results.json'}", *arguments, code=code
+    )
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_a_run_goes_on_where_it_stopped_with_the_same_seed(folder):
+    out = full(folder, "--torture-seed=7", "-k", "draws", "--maxfail=1")
+    assert "seed 7" in out
+    assert "0 of 6 cases have passed, 3 to run" in out
+    assert "3 have not passed; `make torture` goes on with them" in out
+    drawn = {name: case["most"]["drawn"] for name, case in results(folder)["cases"].items()}
+    assert len(set(drawn.values())) == 3
+
+    out = full(folder, code=1)
+    assert "seed 7" in out
+    assert "3 of 6 cases have passed before (--fresh begins anew), 3 to run" in out
+    assert re.search(r"FAILED .*fragile-broken\] \(seed 7\): call: AssertionError: it is broken", out)
+    assert "slow 0 has taken more than 0.2 s" in out
+    assert len(list(folder.glob("drawn-*"))) == 3  # none was run twice
+
+    (folder / "mended").touch()
+    out = full(folder)
+    assert "2 to run" in out
+    assert "6 cases" in out
+    assert "all have passed" in out
+    assert "0 to run" in full(folder)  # nothing left is a success
+
+    full(folder, "--fresh", "--torture-seed=7", "-k", "draws")
+    assert {name: case["most"]["drawn"] for name, case in results(folder)["cases"].items()} == drawn
+    assert (folder / "previous.json").exists()
+
+
+def test_another_seed_and_an_edited_test_are_run_again(folder):
+    full(folder, "--torture-seed=7", "-k", "draws")
+    before = results(folder)["cases"]
+    assert "0 of 6 cases have passed, 3 to run" in full(folder, "--torture-seed=8", "-k", "draws")
+    assert [case["most"] for case in results(folder)["cases"].values()] != [case["most"] for case in before.values()]
+    (folder / "test_sample.py").write_text(SAMPLE + "\n# edited\n")
+    assert "3 to run" in full(folder, "-k", "draws")
+
+
+def test_the_table_of_a_page_has_the_sums_of_all_cases(folder):
+    page = folder / "page.md"
+    page.write_text(f"# Page\n\nbefore\n{BEGIN}\nold\n{END}\nafter\n")
+    full(folder, f"--page={page}", code=1)
+    text = page.read_text()
+    assert "old" not in text
+    assert text.startswith("# Page\n\nbefore\n")
+    assert text.endswith("\nafter\n")
+    most = max(case["most"].get("drawn", 0) for case in results(folder)["cases"].values())
+    assert f"| draws | a draw | 3 | 3 | 0 | 0 | 0.0 | 3 draws, drawn at most {most:,.4g} |" in text
+    assert "| fragile | no break | 2 | 1 | 1 | 0 |" in text
+    assert "Written by `make torture PAGE=1`, seed" in text
+    with pytest.raises(AssertionError, match="lacks"):
+        write_page(folder / "test_sample.py", "")
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_lanes_choose_their_cases(folder, lane):
+    out = harness(folder, "--collect-only", *(["-m", lane] if lane else []))
+    assert len(re.findall("::", out)) == LANES[lane]
+    used = re.findall(r'-m pytest .*?-m (?:"([^"]+)"|(\w+))', (REPOSITORY / "Makefile").read_text())
+    assert {quoted or bare for quoted, bare in used} == LANES.keys() - {""}
