@@ -254,7 +254,7 @@ def page_table(results: Results, command: str) -> str:
 def write_page(file: Path, table: str) -> None:
     """Replaces what is between the two comments of a page."""
     text = file.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
+    before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     assert end, f"{file} lacks `{BEGIN}` or `{END}`"
     file.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
