@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.integrity import checksums, sealed
 from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
 from crossnet.components.files import read_json, write_json
 from crossnet.pipeline.run_record import RUN_FILE, RunRecord
@@ -94,19 +95,18 @@ class Store:
 
     def finish(self, artifact: Artifact, step: str, fingerprint: str, made_of: Mapping[str, Any]) -> Path:
         """Writes artifact.json, last, and renames the folder to its final name. Returns the final folder."""
-        write_json(
-            artifact.path / ARTIFACT_FILE,
-            {
-                "type": type(artifact).__name__,
-                "format": artifact.FORMAT,
-                "producer": step,
-                "created_at": utc_now(),
-                "fingerprint": fingerprint,
-                "counts": artifact.counts,
-                "properties": artifact.properties,
-                **made_of,
-            },
-        )
+        facts = {
+            "type": type(artifact).__name__,
+            "format": artifact.FORMAT,
+            "producer": step,
+            "created_at": utc_now(),
+            "fingerprint": fingerprint,
+            "counts": artifact.counts,
+            "properties": artifact.properties,
+            **made_of,
+            **checksums(artifact.path),
+        }
+        write_json(artifact.path / ARTIFACT_FILE, sealed(facts))
         final = self.artifact_path(step, fingerprint)
         if final.exists():  # a push that is no longer in service is recorded anew
             final.rename(artifact.path.parent / f"{TEMPORARY}old-{artifact.path.name}")

@@ -1,0 +1,162 @@
+"""Records the checksums of an artifact's files, and finds what is damaged.
+
+`artifact.json` holds the size and SHA-256 of every other file of its folder, the names of the folders, and a seal: the
+SHA-256 of all that it says itself. Whatever was changed, cut, removed or added afterwards is damage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.examples import SHARD_PREFIX
+from crossnet.components.files import json_value, read_json
+
+FILES, FOLDERS, SEAL = "files", "folders", "seal"
+
+
+class Damage(NamedTuple):
+    """One file that is not as it was written.
+
+    Attributes:
+      file: Its name, relative to the artifact's folder; a folder's ends with `/`.
+      found: What is there, as the end of a sentence: "has 10 bytes".
+      expected: What was written: "20 bytes".
+    """
+
+    file: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"`{self.file}` {self.found}, expected {self.expected}"
+
+
+UNVERIFIABLE = Damage(
+    ARTIFACT_FILE, "holds no checksums, because an older version wrote it", "the checksum of each file"
+)
+
+
+def checksums(folder: Path) -> dict[str, Any]:
+    """Returns `files` (name -> size in bytes, SHA-256) and `folders` (names) of an artifact, for its record."""
+    found, folders = _walk(folder)
+    files = {
+        name: {"size": status.st_size, "sha256": _sha256(folder / name)}
+        for name, status in found.items()
+        if name != ARTIFACT_FILE
+    }
+    return {FILES: files, FOLDERS: folders}
+
+
+def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a record, JSON values, with its seal: the SHA-256 of the rest of it."""
+    facts = {name: value for name, value in json_value(facts).items() if name != SEAL}
+    return facts | {SEAL: hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}
+
+
+def content_digest(facts: Mapping[str, Any]) -> str:
+    """Returns the SHA-256 of what a record says of its files: equal for equal files, "" without checksums."""
+    if FILES not in facts:
+        return ""
+    return hashlib.sha256(json.dumps([facts[FILES], facts[FOLDERS]], sort_keys=True).encode()).hexdigest()
+
+
+def damage(artifact: Artifact | Path) -> list[Damage]:
+    """Returns all that is damaged in an artifact, or in its folder; every file is hashed."""
+    return Checks().damage(artifact.path if isinstance(artifact, Artifact) else artifact)
+
+
+class Checks:
+    """Compares artifacts with their records; no file is hashed twice while its size and time stamps stay as they are.
+
+    Attributes:
+      hashed: Bytes hashed so far.
+    """
+
+    def __init__(self) -> None:
+        self.hashed = 0
+        self._known: dict[tuple[int, ...], str] = {}
+
+    def damage(self, folder: Path, *, shards: bool = True) -> list[Damage]:
+        """Returns all that is damaged in an artifact's folder; `[UNVERIFIABLE]` where it holds no checksums.
+
+        Args:
+          folder: The artifact's folder.
+          shards: Whether the shards of Examples are hashed; otherwise only their sizes are compared, and the records'
+            own checksums and their number when they are read.
+        """
+        try:
+            facts = read_json(folder / ARTIFACT_FILE)
+        except (FileNotFoundError, NotADirectoryError):
+            return [Damage(ARTIFACT_FILE, "is not there", "the record of the artifact")]
+        except (OSError, ValueError) as error:
+            return [Damage(ARTIFACT_FILE, f"cannot be read ({error})", "the record of the artifact")]
+        if not isinstance(facts, dict) or (FILES not in facts and SEAL in facts):
+            return [Damage(ARTIFACT_FILE, "is not a record", "the record of the artifact")]
+        if FILES not in facts:
+            return [UNVERIFIABLE]
+        if sealed(facts)[SEAL] != facts.get(SEAL):
+            return [Damage(ARTIFACT_FILE, "was changed after it was written", "what its seal stands for")]
+        try:
+            return self._compare(folder, facts, shards)
+        except OSError as error:
+            return [Damage(str(error.filename), f"cannot be read ({error.strerror})", "to be readable")]
+
+    def _compare(self, folder: Path, facts: Mapping[str, Any], shards: bool) -> list[Damage]:
+        found, folders = _walk(folder)
+        wanted: Mapping[str, Mapping[str, Any]] = facts[FILES]
+        damages = []
+        for name, record in wanted.items():
+            size = f"{record['size']:,} bytes"
+            status = found.get(name)
+            if status is None:
+                damages.append(Damage(name, "is not there", size))
+            elif not stat.S_ISREG(status.st_mode):
+                damages.append(Damage(name, "is not a plain file", size))
+            elif status.st_size != record["size"]:
+                damages.append(Damage(name, f"has {status.st_size:,} bytes", size))
+            elif shards or not Path(name).name.startswith(SHARD_PREFIX):
+                sha256 = self._hash(folder / name, status)
+                if sha256 != record["sha256"]:
+                    damages.append(Damage(name, f"has SHA-256 {sha256[:12]}…", f"{record['sha256'][:12]}…"))
+        extra = sorted(found.keys() - wanted.keys() - {ARTIFACT_FILE})
+        damages += [Damage(name, "is there", "nothing of that name") for name in extra]
+        damages += [Damage(f"{name}/", "is there", "nothing of that name") for name in set(folders) - {*facts[FOLDERS]}]
+        damages += [Damage(f"{name}/", "is not there", "a folder") for name in {*facts[FOLDERS]} - set(folders)]
+        return damages
+
+    def _hash(self, file: Path, status: os.stat_result) -> str:
+        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if key not in self._known:
+            self._known[key] = _sha256(file)
+            self.hashed += status.st_size
+        return self._known[key]
+
+
+def _walk(folder: Path) -> tuple[dict[str, os.stat_result], list[str]]:
+    """Returns the status of whatever is below `folder` and is not a folder, by name, and the names of the folders."""
+    found: dict[str, os.stat_result] = {}
+    folders: list[str] = []
+    waiting = [""]
+    while waiting:
+        parent = waiting.pop()
+        with os.scandir(folder / parent) as entries:
+            for entry in entries:
+                name = f"{parent}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(name)
+                    waiting.append(f"{name}/")
+                else:
+                    found[name] = entry.stat(follow_symlinks=False)
+    return dict(sorted(found.items())), sorted(folders)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
