@@ -45,6 +45,7 @@ class RunRecord:
 
     Attributes:
       run: The run's name.
+      number: Its place in the order of the root's runs, from 1, whatever the clock said; 0: an older version wrote it.
       root: The root folder.
       started, finished: Times, UTC, ISO 8601.
       verdict: "BLESSED", "NOT_BLESSED", or None before the Evaluator.
@@ -63,6 +64,7 @@ class RunRecord:
     """
 
     run: str = ""
+    number: int = 0
     root: str = ""
     started: str = ""
     finished: str = ""

@@ -72,6 +72,7 @@ def run_pipeline(
         execution = _Execution(plan, store, reporter, force=bool(force))
         execution.result = RunResult(
             run=folder.name,
+            number=store.next_run_number(),
             root=str(store.root),
             serving_dir=str(serving_dir(config, store)),
             up_to_date=repeated is not None,
@@ -169,7 +170,8 @@ class _Execution:
                 references=references,
                 checkpoint_dir=self._store.checkpoints / planned.fingerprint,
             )
-            self._store.finish(artifact, step.name, planned.fingerprint, planned.parts)
+            made_of = {**planned.parts, "run_number": self.result.number}
+            self._store.finish(artifact, step.name, planned.fingerprint, made_of)
         return planned.load()
 
     def _note(

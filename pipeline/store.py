@@ -117,7 +117,7 @@ class Store:
         """Returns the artifact.json of the step's youngest artifact, or None."""
         files = (self.artifacts / step).glob(f"[!.]*/{ARTIFACT_FILE}")
         facts = [read_json(file) for file in files]
-        return max(facts, key=lambda item: str(item["created_at"]), default=None)
+        return max(facts, key=lambda item: (item.get("run_number", 0), str(item["created_at"])), default=None)
 
     def new_run(self, name: str | None) -> Path:
         """Makes and returns the folder of a new run, named after the time unless `name` is given.
@@ -149,9 +149,17 @@ class Store:
         raise PipelineError(f"`{self.runs}` has a thousand runs of this second. Name one with --run.")
 
     def run_names(self) -> list[str]:
-        """Returns the names of all runs, the newest first."""
-        files = list(self.runs.glob(f"*/{RUN_FILE}"))
-        return [file.parent.name for file in sorted(files, key=lambda f: str(read_json(f)["started"]), reverse=True)]
+        """Returns the names of all runs, the newest first, also where the clock was set back between them."""
+        return [name for _, name in sorted(self._numbered_runs(), reverse=True)]
+
+    def next_run_number(self) -> int:
+        """Returns a number above that of every run, for a new run; the root must be locked."""
+        return max((number for (number, _), _ in self._numbered_runs()), default=0) + 1
+
+    def _numbered_runs(self) -> list[tuple[tuple[int, str], str]]:
+        """Returns ((number, start), name) of each run; the number is 0 where an older version wrote the record."""
+        records = {file.parent.name: read_json(file) for file in self.runs.glob(f"*/{RUN_FILE}")}
+        return [((facts.get("number", 0), str(facts["started"])), name) for name, facts in records.items()]
 
     def read_run(self, name: str | None = None) -> RunRecord:
         """Returns the record of a run; None: the newest.

@@ -70,6 +70,15 @@ def test_gc_keeps_what_a_kept_step_was_compared_with(store):
     assert sorted(path.name for path in removed) == ["evaluator-1", "trainer_dense-1"]
 
 
+def test_gc_keeps_the_later_runs_also_where_the_clock_was_set_back(store):
+    for name, number in (("0", 3), ("1", 2), ("2", 1)):
+        dataclasses.replace(store.read_run(name), number=number).write(store.runs / name)
+    removed, _ = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == [
+        *("evaluator-1", "evaluator-2", "example_gen-1", "example_gen-2", "trainer_dense-1", "trainer_dense-2")
+    ]
+
+
 def test_gc_dry_run_removes_nothing(store):
     before = names(store)
     removed, _ = collect_garbage(store, keep=1, dry_run=True)

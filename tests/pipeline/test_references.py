@@ -43,11 +43,11 @@ def finish(store, kind, step, fingerprint):
         return store.finish(kind(folder), step, fingerprint, {"inputs": {}})
 
 
-def blessed_run(store, name, examples):
+def blessed_run(store, name, examples, **facts):
     steps = {step: {"fingerprint": f"{step}-{name}"} for step in ("statistics_gen", "schema_gen")} | {
         "example_gen": {"fingerprint": examples}
     }
-    run = {"run": name, "started": name, "verdict": "BLESSED", "steps": steps}
+    run = {"run": name, "started": name, "verdict": "BLESSED", "steps": steps, **facts}
     write_json(store.new_run(name) / "run.json", run)
     finish(store, Statistics, "statistics_gen", f"statistics_gen-{name}")
     finish(store, Schema, "schema_gen", f"schema_gen-{name}")
@@ -62,6 +62,12 @@ def test_plan_measures_drift_from_the_newest_blessed_run_on_other_rows(store):
     plan = make_plan(config, store)
     assert plan["example_validator"].references["previous"].name == "statistics_gen-1"
     assert plan["schema_gen"].references["reference"].name == "schema_gen-1"
+
+
+def test_plan_measures_drift_from_the_later_run_also_where_the_clock_was_set_back(store):
+    blessed_run(store, "1", "other rows", number=1, started="2031-01-01")
+    blessed_run(store, "2", "still other rows", number=2, started="2020-01-01")
+    assert make_plan(load_config(), store)["example_validator"].references["previous"].name == "statistics_gen-2"
 
 
 def test_plan_takes_a_warm_start_by_content(store, tmp_path):

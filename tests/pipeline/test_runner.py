@@ -12,6 +12,8 @@ from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import PipelineError
 from crossnet.components.files import read_json
 from crossnet.pipeline import plan as plan_module
+from crossnet.pipeline import runner as runner_module
+from crossnet.pipeline import store as store_module
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.graph import Step
@@ -225,6 +227,22 @@ def test_run_pushes_again_when_the_version_was_taken_out_of_service(toy):
     assert toy_steps.CALLS == ["pusher"]
     assert again.run != first.run
     assert toy.run().up_to_date
+
+
+def test_run_order_survives_a_clock_that_goes_back(toy, monkeypatch):
+    names = []
+    for year, most in ((2031, 101), (2026, 102), (2020, 103)):
+        now = f"{year}-01-01T00:00:00+00:00"
+        for module in (runner_module, store_module):
+            monkeypatch.setattr(module, "utc_now", lambda now=now: now)
+        toy.settings["most"] = most
+        names.append(toy.run(name=f"clock-{year}").run)
+    store = Store(toy.root)
+    assert store.run_names() == names[::-1]
+    assert store.read_run().run == names[-1]
+    assert store.newest_facts("example_validator")["params"] == {"most": 103}
+    toy.settings["most"] = 104
+    assert differences(toy.plan()["example_validator"], store) == ["params.most: 103 → 104"]
 
 
 def test_run_until_a_step_runs_what_it_needs_and_no_more(toy):

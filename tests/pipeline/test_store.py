@@ -103,3 +103,27 @@ def test_store_read_run_names_what_there_is(tmp_path):
     assert store.read_run().run == "a"
     with pytest.raises(MissingArtifactError, match=r"No run `c` in .*There are: a, b\."):
         store.read_run("c")
+
+
+def test_store_orders_runs_by_number_whatever_the_clock_said(tmp_path):
+    store = Store(tmp_path)
+    assert store.next_run_number() == 1
+    runs = [
+        ("old", 0, "2031-01-01"),
+        ("older", 0, "2030-01-01"),
+        ("first", 1, "2026-01-02"),
+        ("second", 2, "2020-01-01"),
+    ]
+    for name, number, started in runs:
+        facts = {"run": name, "started": started} | ({"number": number} if number else {})  # older versions kept none
+        write_json(store.new_run(name) / "run.json", facts)
+    assert store.run_names() == ["second", "first", "old", "older"]
+    assert store.next_run_number() == 3
+
+
+def test_store_takes_the_artifact_of_the_later_run_for_the_younger(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    for number, (fingerprint, now) in enumerate([("a", "2031-01-01"), ("b", "2020-01-01")], start=1):
+        monkeypatch.setattr("crossnet.pipeline.store.utc_now", lambda now=now: now)
+        make(store, fingerprint=fingerprint, run_number=number)
+    assert store.newest_facts("example_gen")["fingerprint"] == "b"
