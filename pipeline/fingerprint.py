@@ -3,6 +3,11 @@
 Equal fingerprints mean equal artifacts. They are made of content alone, never of size or time stamps: the source code
 that the step reaches, its settings, its inputs' fingerprints, the outside data it reads and the versions of the
 libraries that change results.
+
+The order of a list always counts; a mapping's never does, because settings, arguments, modules and libraries are read
+by name. What is read in turn is therefore a list here, or numbered: the order of `models`, which chooses champion and
+baseline, is a part of its own (`order`), and files are numbered. A list of settings whose order has no meaning says so
+(`any_order` of `crossnet.components.params.setting`) and is sorted.
 """
 
 from __future__ import annotations
@@ -12,8 +17,9 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +56,25 @@ def settings_text(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         kept = (item for item in dataclasses.fields(value) if item.metadata.get("path") not in _READ)
-        return {item.name: _plain(getattr(value, item.name)) for item in kept}
+        return {item.name: _plain(_in_order(value, item)) for item in kept}
     return json_value(value)
+
+
+def _in_order(settings: Any, item: dataclasses.Field[Any]) -> Any:
+    value = getattr(settings, item.name)
+    return sorted(set(value)) if item.metadata.get("any_order") else value
+
+
+def file_names(files: Sequence[Path]) -> list[str]:
+    """Returns a name for each outside file: its number, because files are read in turn, and its path.
+
+    The path begins below the folder that holds them all: `train/` and `eval/` decide the split of rows, and messages
+    name the folder; where the whole stands decides nothing.
+    """
+    if not files:
+        return []
+    top = os.path.commonpath([file.absolute().parent for file in files])
+    return [f"{number:05d} {file.absolute().relative_to(top).as_posix()}" for number, file in enumerate(files)]
 
 
 @functools.cache

@@ -28,7 +28,8 @@ class PlannedStep:
     Attributes:
       step: The step.
       fingerprint: 16 hex digits.
-      parts: What the fingerprint is made of, JSON values: function, params, inputs, data, references, code, versions.
+      parts: What the fingerprint is made of, JSON values: function, params, inputs, order (of inputs that are several
+        models), data, references, code, versions.
       references: Argument -> folder outside the graph, None where there is none.
       path: Where the artifact is or will be.
       done: Whether it is there (and, for a push, still in service).
@@ -74,6 +75,7 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
                 else {name: plan[name].fingerprint for name in source}
                 for argument, source in step.inputs.items()
             },
+            "order": {argument: list(source) for argument, source in step.inputs.items() if not isinstance(source, str)},
             "data": _data(step),
             "references": {name: _reference_digest(path) for name, path in references.items()},
             "code": code_digests(step.function.partition(":")[0]),
@@ -144,7 +146,8 @@ def _data(step: Step) -> dict[str, str]:
     if step.data is None:
         return {}
     try:
-        return {f"{number:05d} {file.name}": fp.content_digest(file) for number, file in enumerate(step.data())}
+        files = step.data()
+        return {name: fp.content_digest(file) for name, file in zip(fp.file_names(files), files, strict=True)}
     except OSError as error:
         raise SettingsError(
             f"Cannot read `{error.filename}`: {error.strerror}. Check `{step.name}` in the config."

@@ -21,9 +21,9 @@ class ExampleGenParams:
     span: int | None = setting(None, "the span to read; none: the newest", least=0)
     version: int | None = setting(None, "the version of that span; none: the newest", least=0)
     label: str = setting("y", "the column to predict")
-    exclude: tuple[str, ...] = setting((), "columns that are not features")
-    numeric: tuple[str, ...] = setting((), "columns forced to be numbers")
-    text: tuple[str, ...] = setting((), "columns forced to be text")
+    exclude: tuple[str, ...] = setting((), "columns that are not features", any_order=True)
+    numeric: tuple[str, ...] = setting((), "columns forced to be numbers", any_order=True)
+    text: tuple[str, ...] = setting((), "columns forced to be text", any_order=True)
     split: str = setting(
         "order",
         "which rows are eval: order (the last ones), random (by row number and seed), hash (by the row's content), "

@@ -28,6 +28,7 @@ def setting(
     most: float | None = None,
     below: float | None = None,
     path: PathKind | None = None,
+    any_order: bool = False,
 ) -> Any:
     """Returns a dataclass field with its documentation and range.
 
@@ -37,6 +38,7 @@ def setting(
       choices: All legal values of a text setting.
       least, above, most, below: Bounds of a number (and of each number in a tuple); a number must also be finite.
       path: What the path names, for a setting that holds one; None: it holds none.
+      any_order: Whether a list's order and repetitions have no meaning, so that a fingerprint leaves them out.
     """
     bounds = {"least": least, "above": above, "most": most, "below": below}
-    return dataclasses.field(default=default, metadata={"doc": doc, "choices": choices, "path": path, **bounds})
+    return dataclasses.field(default=default, metadata={"doc": doc, "choices": choices, "path": path, "any_order": any_order, **bounds})

@@ -1,8 +1,10 @@
 import os
+from pathlib import Path
 
 import pytest
 
 from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.networks import DenseParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.pipeline import fingerprint as fp
 
@@ -30,3 +32,23 @@ def test_step_fingerprint_depends_on_every_part(part):
     parts = {name: {"x": 1} for name in ("params", "inputs", "data", "code", "versions")}
     assert fp.step_fingerprint(parts | {part: {"x": 2}}) != fp.step_fingerprint(parts)
     assert len(fp.step_fingerprint(parts)) == 16
+
+
+def test_settings_text_keeps_the_order_of_a_list_unless_it_has_no_meaning():
+    assert fp.settings_text({"p": DenseParams(units=(3, 5))}) != fp.settings_text({"p": DenseParams(units=(5, 3))})
+    one, other = (ExampleGenParams(exclude=names) for names in (("a", "b"), ("b", "a", "b")))
+    assert fp.settings_text({"p": one}) == fp.settings_text({"p": other})
+    assert fp.settings_text({"p": one}) != fp.settings_text({"p": ExampleGenParams(exclude=("a",))})
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ([], []),
+        (["/a/b/rides.csv"], ["00000 rides.csv"]),
+        (["/a/may/rides.csv", "/a/june/rides.csv"], ["00000 may/rides.csv", "00001 june/rides.csv"]),
+        (["/a/train/b.csv", "/a/train/c.csv"], ["00000 b.csv", "00001 c.csv"]),
+    ],
+)
+def test_file_names_number_the_files_below_the_folder_that_holds_all(files, names):
+    assert fp.file_names([Path(file) for file in files]) == names

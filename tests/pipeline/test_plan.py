@@ -1,6 +1,9 @@
+import dataclasses
+import typing
+
 import pytest
 
-from crossnet.pipeline.config import load_config
+from crossnet.pipeline.config import Config, load_config
 from crossnet.pipeline.plan import make_plan
 from crossnet.pipeline.store import Store
 
@@ -8,6 +11,17 @@ from crossnet.pipeline.store import Store
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "root")
+
+
+def prints(config, store):
+    return {name: planned.fingerprint for name, planned in make_plan(config, store).items()}
+
+
+def changed(before, after, store):
+    """The steps that both plans have, with another fingerprint."""
+    one, other = prints(before, store), prints(after, store)
+    assert one.keys() == other.keys()
+    return [name for name in one if one[name] != other[name]]
 
 
 def test_plan_needs_nothing_on_disk(store):
@@ -25,3 +39,66 @@ def test_plan_knows_a_csv_by_its_content(store, tmp_path):
         file.write_text(text)
         prints.append(make_plan(load_config(None, settings), store)["example_gen"].fingerprint)
     assert prints[0] == prints[2] != prints[1]
+
+
+def test_plan_knows_a_file_that_moves_from_train_to_eval(store, tmp_path):
+    for name in ("train/a.csv", "train/b.csv", "eval/c.csv"):
+        (tmp_path / "rows" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "rows" / name).write_text(f"x,y\n{ord(name[-5])},2\n")
+    config = load_config(
+        None, ["example_gen.source=csv", f"example_gen.input={tmp_path / 'rows'}", "example_gen.split=folders"]
+    )
+    before = prints(config, store)
+    (tmp_path / "rows" / "train" / "b.csv").rename(tmp_path / "rows" / "eval" / "b.csv")  # still the second of three
+    assert prints(config, store)["example_gen"] != before["example_gen"]
+
+
+def test_plan_knows_the_order_of_models_where_they_are_judged(store):
+    one = load_config(None, ['models=["cross_layer","tfrs_cross","dense"]'])
+    for models in ('["dense","tfrs_cross","cross_layer"]', '["tfrs_cross","cross_layer","dense"]'):
+        assert changed(one, load_config(None, [f"models={models}"]), store) == ["evaluator", "infra_validator", "pusher"]
+
+
+# Every setting that is a list: two values in one order and in the other, and the first step that reads them. Steps
+# after it change as well.
+LISTS = {
+    "models": (("cross_layer", "dense"), "evaluator"),
+    "example_gen.exclude": (("a", "b"), None),
+    "example_gen.numeric": (("a", "b"), None),
+    "example_gen.text": (("a", "b"), None),
+    "cross_layer.deep_units": ((3, 5), "trainer_cross_layer"),
+    "tfrs_cross.deep_units": ((3, 5), "trainer_tfrs_cross"),
+    "dense.units": ((3, 5), "trainer_dense"),
+    "evaluator.slices": ((("x0",), ("x1",)), "evaluator"),
+}
+
+
+def lists():
+    hints = typing.get_type_hints(Config)
+    for section, kind in {"": Config, **{name: hint for name, hint in hints.items() if name != "models"}}.items():
+        for name, hint in typing.get_type_hints(kind).items():
+            if typing.get_origin(hint) is tuple:
+                yield f"{section}.{name}".lstrip(".")
+
+
+def test_every_list_of_settings_is_known_here():
+    assert sorted(lists()) == sorted(LISTS)
+
+
+def with_setting(name, value):
+    config = load_config(None, ['models=["cross_layer","tfrs_cross","dense"]'])
+    section, _, key = name.rpartition(".")
+    inner = {key: value} | ({"structure": "stacked"} if key == "deep_units" else {})
+    return dataclasses.replace(
+        config, **({section: dataclasses.replace(getattr(config, section), **inner)} if section else inner)
+    )
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_order_of_a_list_counts_for_the_steps_that_read_it_and_for_no_other(store, name):
+    (one, two), first = LISTS[name]
+    again = changed(with_setting(name, (one, two)), with_setting(name, (two, one)), store)
+    after = ["evaluator", "infra_validator", "pusher"]
+    assert again == (list(dict.fromkeys([first, *after])) if first else [])
+    fewer = changed(with_setting(name, (one, two)), with_setting(name, (one,)), store) if name != "models" else [first]
+    assert fewer[0] == (first or "example_gen")
