@@ -38,6 +38,7 @@ CURL = REPOSITORY / "tests" / "support" / "curl.py"
 # Our settings, and what `make test` would make of the pages' own `make`.
 NOT_PASSED_ON = re.compile("CROSSNET_|ARGS$|MAKE|MFLAGS$")
 NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
+SLOW = {"how-to-canary-and-rollback.md", "tutorial.md"}  # these train several models of their own
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def blocks(page):
 
 
 def runnable():
-    return [page for page in PAGES if any(block.kind == "console" and not block.not_run for block in blocks(page))]
+    pages = [page for page in PAGES if any(block.kind == "console" and not block.not_run for block in blocks(page))]
+    return [pytest.param(page, id=page.name, marks=[pytest.mark.slow] * (page.name in SLOW)) for page in pages]
 
 
 def free_port():
@@ -127,7 +129,7 @@ def run(commands, folder, search_path):
     return done.stdout
 
 
-@pytest.mark.parametrize("page", runnable(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", runnable())
 def test_page_runs_as_printed(page, clone, search_path):
     ports = {"8500": str(free_port()), "8501": str(free_port())}
     commands = output = ""
