@@ -179,7 +179,7 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
     """Serves until SIGTERM or SIGINT is received.
 
     Args:
-      arguments: Flags of tensorflow_model_server, and `--host`. Without model flags every model under
+      arguments: Flags of tensorflow_model_server, and `flags.OWN_FLAGS`. Without model flags every model under
         `<root>/serving_models` is served, also those added later; with `--model_name` alone, that one of them.
       root: The pipeline's root; the configuration files are written to `<root>/serving`.
       server: "auto", "embedded", "binary" or "docker".
@@ -214,8 +214,7 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
         command = deployment.docker_command()
     else:
         command = [str(require_binary()), *deployment.binary_flags()]
-        if deployment.host:
-            sys.stderr.write(f"`--host` is not passed on: {BINARY} listens on every address of this machine.\n")
+        sys.stderr.writelines(f"{sentence}\n" for sentence in deployment.not_passed_on(server))
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def pass_on() -> None:

@@ -24,7 +24,7 @@ import grpc
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.config.versions import ModelConfig
 from crossnet.serving.embedded.call_threads import CallThreads
-from crossnet.serving.embedded.listen import open_server
+from crossnet.serving.embedded.listen import is_loopback, open_server
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.protocol.codes import failed_to_start
 from crossnet.serving.status import DeadlineError, ServingError
@@ -229,11 +229,12 @@ class Server:
         from crossnet.serving.embedded.servicer import Servicer
 
         flags = self.flags
+        takes_reload = is_loopback(self.host) if flags.allow_reload == "auto" else flags.allow_reload == "true"
         servicer = self._servicer = Servicer(
             self._manager,
             max_running=flags.grpc_max_threads or 4 * (os.cpu_count() or 1),
             as_content=flags.enable_serialization_as_tensor_content,
-            reload=self._reload,
+            reload=self._reload if takes_reload else None,
         )
         handlers = servicer.handlers()
         if flags.enable_grpc_healthcheck_service:

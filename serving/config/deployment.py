@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from crossnet.serving.config.flags import EXTRA_FLAG, split_flags
+from crossnet.serving.config.flags import OWN_FLAGS, split_flags
 from crossnet.serving.config.versions import list_versions
 from crossnet.serving.protocol.codes import failed_to_start
 from crossnet.serving.status import ServingError, UsageError
@@ -69,7 +69,15 @@ class Deployment:
     @property
     def host(self) -> str:
         """The address to listen on; empty when the user did not give one."""
-        return self._given.get(EXTRA_FLAG, "")
+        return self._given.get("host", "")
+
+    def not_passed_on(self, server: str) -> list[str]:
+        """Returns a sentence for each flag of the user that a "binary" or "docker" server does not get."""
+        return [
+            f"`--{name}` is not passed on: tensorflow_model_server {instead}."
+            for name, instead in OWN_FLAGS.items()
+            if self._given.get(name) and (name, server) != ("host", "docker")  # docker publishes the ports there
+        ]
 
     @property
     def has_tls(self) -> bool:
@@ -169,7 +177,11 @@ class Deployment:
         return _as_arguments({**self._model_flags(), **self._given})
 
     def binary_flags(self) -> list[str]:
-        """Returns the arguments of tensorflow_model_server; REST and Prometheus are on by default."""
+        """Returns the arguments of tensorflow_model_server; REST and Prometheus are on by default.
+
+        Raises:
+          UsageError: `--allow_reload=false`, which it cannot keep.
+        """
         flags = {
             "port": "8500",
             "rest_api_port": "8501",
@@ -179,7 +191,14 @@ class Deployment:
         }
         if flags.get("enable_batching", "false").lower() in ("true", "1"):
             flags.setdefault("batching_parameters_file", self._copy("batching.config"))
-        flags.pop(EXTRA_FLAG, None)
+        if flags.get("allow_reload", "").lower() in ("false", "0"):
+            raise UsageError(
+                "`--allow_reload=false` is for the embedded server: tensorflow_model_server takes every "
+                "HandleReloadConfigRequest. Use `--server=embedded`, or leave the flag out and let only trusted clients "
+                "reach the gRPC port."
+            )
+        for name in OWN_FLAGS:
+            flags.pop(name, None)
         for name, value in flags.items():
             if (name == "model_base_path" or name.endswith("_file")) and value and "://" not in value:
                 flags[name] = str(Path(value).absolute())  # the real server rejects relative paths

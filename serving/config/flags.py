@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossnet.serving.protocol.suggestions import did_you_mean
-from crossnet.serving.status import UsageError
+from crossnet.serving.status import UsageError, shown
 
 LOGGER = logging.getLogger(__name__)
 
@@ -23,7 +23,9 @@ _USE_REAL_SERVER = "Use the real server for it: `crossnet serve --server=binary`
 
 @dataclass(frozen=True)
 class ServerFlags:
-    """Settings of the server; names and defaults are tensorflow_model_server's. Flags without effect are left out.
+    """Settings of the server; names and defaults are tensorflow_model_server's, except for `OWN_FLAGS`.
+
+    Flags without effect are left out.
 
     `port=0` without a socket path takes a free port; the real server does not start then.
     """
@@ -55,10 +57,16 @@ class ServerFlags:
     tensorflow_inter_op_parallelism: int = 0
     version: bool = False
     host: str = "127.0.0.1"
+    allow_reload: str = "auto"
 
 
 _SUPPORTED = {field.name: field for field in dataclasses.fields(ServerFlags)}
-EXTRA_FLAG = "host"  # the one that the real server does not have
+# Flags that the real server does not have -> what it does instead; they are not passed on to it.
+OWN_FLAGS = {
+    "host": "listens on every address of this machine",
+    "allow_reload": "takes every HandleReloadConfigRequest",
+}
+_RELOAD_CHOICES = {"auto": "auto", "true": "true", "1": "true", "false": "false", "0": "false"}
 
 _IGNORED = frozenset(
     {
@@ -142,6 +150,10 @@ def parse_flags(arguments: Sequence[str]) -> ServerFlags:
             problems.append(f"`--{name}={text}` is not supported. {_REJECTED[name]}. {_USE_REAL_SERVER}")
         elif name in _WARNINGS and text.lower() not in _FALSE_VALUES:
             LOGGER.warning("`--%s` has no effect here. %s. %s", name, _WARNINGS[name], _USE_REAL_SERVER)
+    if (reload := values.get("allow_reload", "auto")).lower() in _RELOAD_CHOICES:
+        values["allow_reload"] = _RELOAD_CHOICES[reload.lower()]
+    else:
+        problems.append(f"`--allow_reload={shown(reload)}`: expected `auto`, `true` or `false`.")
     settings = ServerFlags(**values)
     problems.extend(_problems_with(settings, flags))
     if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from concurrent import futures
 from typing import Any
@@ -14,6 +15,14 @@ from crossnet.serving.status import ServingError
 _MAX_MESSAGE_BYTES = 2**31 - 1
 _MAX_SOCKET_BYTES = 107  # Linux: sun_path without its NUL
 _MAX_CALLS = 2048  # calls that have only opened a stream count too; far fewer compute at once
+
+
+def is_loopback(host: str) -> bool:
+    """Returns whether only this machine reaches an address; False for a name other than `localhost`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def open_server(

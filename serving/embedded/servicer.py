@@ -34,6 +34,11 @@ Handler = Callable[[bytes, Any], bytes]
 _CHECK_SECONDS, _QUIET_CHECKS = 0.02, 5
 _REJECT_SECONDS = 1.0
 _NOT_OFFERED = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
+_NO_RELOAD = (
+    "This server does not take HandleReloadConfigRequest, which can have any folder of its machine loaded. It takes them "
+    "when it listens on loopback only or was started with `--allow_reload=true`. Or edit the file of "
+    "`--model_config_file`."
+)
 
 
 @lru_cache(maxsize=4096)
@@ -71,7 +76,8 @@ class Servicer:
       manager: Lends the models.
       max_running: The number of requests that compute at once; the others wait.
       as_content: Write `tensor_content` instead of typed fields.
-      reload: Puts a new list of models into service, and waits for it as long as the second argument returns True.
+      reload: Puts a new list of models into service, and waits for it as long as the second argument returns True;
+        None where the server does not take such requests.
 
     Attributes:
       running: Held by each request that computes; the REST port shares it.
@@ -83,7 +89,7 @@ class Servicer:
         *,
         max_running: int,
         as_content: bool = False,
-        reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool],
+        reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool] | None,
     ) -> None:
         self._manager = manager
         self.running = Semaphore(max_running)
@@ -220,6 +226,8 @@ class Servicer:
         return response
 
     def _handle_reload_config_request(self, message: bytes, context: Any) -> bytes:
+        if self._reload is None:
+            raise ServingError(_NO_RELOAD, grpc.StatusCode.PERMISSION_DENIED)
         request = model_management_pb2.ReloadConfigRequest.FromString(message)
         if request.config.WhichOneof("config") != "model_config_list":
             raise invalid(

@@ -7,7 +7,7 @@ from google.protobuf import text_format
 
 from crossnet.serving.config.deployment import DOCKER_IMAGE, Deployment
 from crossnet.serving.config.messages import BatchingParameters, MonitoringConfig, model_server_config
-from crossnet.serving.status import ServingError
+from crossnet.serving.status import ServingError, UsageError
 from support.serving_fixtures import wait_until
 from support.serving_models import push_empty_model
 
@@ -43,9 +43,25 @@ def test_binary_flags_turn_rest_and_prometheus_on_unless_the_user_sets_them(tmp_
     flags = Deployment(["--model_base_path=/m"], root=tmp_path).binary_flags()
     assert flags[:2] == ["--port=8500", "--rest_api_port=8501"]
     assert f"--monitoring_config_file={tmp_path}/serving/monitoring.config" in flags
-    given = ["--model_base_path=/m", "--rest_api_port=0", "--monitoring_config_file=/f", "--host=::1"]
+    given = ["--model_base_path=/m", "--rest_api_port=0", "--monitoring_config_file=/f", "--host=::1", "--allow_reload"]
     flags = Deployment(given, root=tmp_path).binary_flags()
     assert flags == ["--port=8500", "--rest_api_port=0", "--monitoring_config_file=/f", "--model_base_path=/m"]
+
+
+def test_deployment_says_which_flags_the_real_server_does_not_get(tmp_path):
+    deployment = Deployment(["--model_base_path=/m", "--host=::1", "--allow_reload=true"], root=tmp_path)
+    reload = "`--allow_reload` is not passed on: tensorflow_model_server takes every HandleReloadConfigRequest."
+    host = "`--host` is not passed on: tensorflow_model_server listens on every address of this machine."
+    assert deployment.not_passed_on("binary") == [host, reload]
+    assert deployment.not_passed_on("docker") == [reload]
+
+
+@pytest.mark.parametrize("word", ["false", "0"])
+def test_deployment_does_not_promise_what_the_real_server_does_not_keep(tmp_path, word):
+    deployment = Deployment(["--model_base_path=/m", f"--allow_reload={word}"], root=tmp_path)
+    assert deployment.embedded_flags() == ["--model_base_path=/m", f"--allow_reload={word}"]
+    with pytest.raises(UsageError, match="`--allow_reload=false` is for the embedded server: .* takes every"):
+        deployment.binary_flags()
 
 
 def test_deployment_adds_a_model_that_is_pushed_later(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crossnet.serving.config.flags import KNOWN_FLAGS, ServerFlags, parse_flags
+from crossnet.serving.config.flags import KNOWN_FLAGS, OWN_FLAGS, ServerFlags, parse_flags
 from crossnet.serving.status import UsageError
 
 BASE = "--model_base_path=/m"
@@ -22,8 +22,9 @@ REAL_FLAGS = """
 """
 
 
-def test_flags_are_the_real_ones_and_host():
-    assert set(REAL_FLAGS.split()) | {"host"} == KNOWN_FLAGS
+def test_flags_are_the_real_ones_and_own_ones():
+    assert set(REAL_FLAGS.split()) | set(OWN_FLAGS) == KNOWN_FLAGS
+    assert not set(REAL_FLAGS.split()) & set(OWN_FLAGS)
 
 
 def test_flags_have_the_real_defaults():
@@ -43,6 +44,14 @@ def test_flags_are_read_with_their_types():
         port=1, enable_grpc_healthcheck_service=True, enable_model_warmup=False, model_name="a=b",
         file_system_poll_wait_seconds=0.5, rest_api_enable_cors_support=True, model_base_path="/m",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "choice"),
+    [([], "auto"), (["--allow_reload"], "true"), (["--allow_reload=0"], "false"), (["--allow_reload=AUTO"], "auto")],
+)
+def test_reload_is_allowed_refused_or_decided_by_the_address(flags, choice):
+    assert parse_flags([BASE, *flags]).allow_reload == choice
 
 
 @pytest.mark.parametrize(
@@ -85,6 +94,7 @@ def test_flags_without_effect_are_logged_as_a_warning(flags, sentence, caplog):
         (["--file_system_poll_wait_seconds=nan"], "`--file_system_poll_wait_seconds=nan`: expected a number of"),
         (["--port=70000"], "`--port=70000`: expected a port, 0 to 65535."),
         (["--enable_model_warmup=maybe"], "`--enable_model_warmup=maybe`: expected `true` or `false`."),
+        (["--allow_reload=maybe"], "`--allow_reload=maybe`: expected `auto`, `true` or `false`."),
         (["--max_num_load_retries=-1"], "`--max_num_load_retries=-1`: expected 0 or more."),
         (["--use_alts_credentials=true"], "`--use_alts_credentials=true` is not supported. The embedded server has"),
         (["--platform_config_file=/f"], "`--platform_config_file=/f` is not supported."),

@@ -13,7 +13,7 @@ import pytest
 
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded import listen
-from crossnet.serving.embedded.listen import open_server
+from crossnet.serving.embedded.listen import is_loopback, open_server
 from crossnet.serving.status import ServingError
 from support.serving_fixtures import failure
 
@@ -45,6 +45,15 @@ def calling(target):
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(target, [*options, ("grpc.use_local_subchannel_pool", 1)]) as channel:
         yield channel.unary_unary("/a/b")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False),
+     ("10.0.0.7", False), ("localhost.example", False), ("", False)],
+)  # fmt: skip
+def test_only_loopback_addresses_count_as_such(host, expected):
+    assert is_loopback(host) is expected
 
 
 def test_port_zero_takes_a_free_port():

@@ -105,6 +105,26 @@ def test_reload_refuses_with_the_contracts_words_and_keeps_the_old_list(running,
         assert _answers(stubs, "rides") == 1.5
 
 
+@pytest.mark.parametrize(
+    ("host", "allow", "takes"),
+    [("0.0.0.0", "auto", False), ("127.0.0.1", "false", False), ("0.0.0.0", "true", True)],
+)
+def test_reload_is_refused_where_others_than_this_machine_may_ask(folder, host, allow, takes):
+    flags = ServerFlags(port=0, model_name="rides", model_base_path=str(folder / "rides"), allow_reload=allow)
+    with Server(flags, host=host) as server, stubs_on(f"127.0.0.1:{server.port}") as stubs:
+        if takes:
+            assert _reload(stubs, tips=folder / "tips").status.error_code == 0
+            return
+        code, message = failure(_reload, stubs, tips=folder / "tips")
+        assert code is CODE.PERMISSION_DENIED
+        assert message == (
+            "This server does not take HandleReloadConfigRequest, which can have any folder of its machine loaded. It "
+            "takes them when it listens on loopback only or was started with `--allow_reload=true`. Or edit the file "
+            "of `--model_config_file`."
+        )
+        assert (_answers(stubs, "tips"), _answers(stubs, "rides")) == (None, 1.5)
+
+
 def test_reload_waits_no_longer_than_the_caller(running, folder):
     _, stubs = running
     assert failure(_reload, stubs, timeout=0.3, late=folder / "late")[0] == CODE.DEADLINE_EXCEEDED
