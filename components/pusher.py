@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import getpass
-import os
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +14,22 @@ from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import RECORD_FILE, PushedModel
 from crossnet.components.errors import NotBlessedError, PipelineError
-from crossnet.components.files import folder_checksum, read_json, write_json
+from crossnet.components.files import folder_checksum, write_json
+from crossnet.components.model_folder import (
+    RECORD,
+    flush,
+    locked,
+    make_folder,
+    next_version,
+    read_record,
+    record_version,
+    share,
+    staging_folder,
+    user_name,
+    versions_in_service,
+    versions_rolled_back,
+)
 from crossnet.components.params.pusher import PusherParams
-
-ROLLED_BACK = ".rolled_back"
-RECORD = ".json"
 
 
 def push_model(
@@ -38,7 +46,7 @@ def push_model(
 
     The version is the time in seconds, or one above the highest number ever used there. It appears whole, by one
     rename; `<version>.json` beside it says which model it is (servers skip names that are not whole numbers). A model
-    that is there already is not pushed twice: its version is recorded again.
+    that is there already is not pushed twice: its version is recorded again. One push or rollback at a time is at work.
 
     Args:
       evaluation: The verdict; names the champion.
@@ -51,18 +59,22 @@ def push_model(
 
     Raises:
       NotBlessedError: The gate is closed, or the model was rolled back, and `force` is empty.
-      PipelineError: The serving folder cannot be written.
+      PipelineError: The model or its copy is damaged, or the serving folder is busy or cannot be written.
     """
     if not force and not (evaluation.blessed and infra_validation.blessed):
         raise NotBlessedError(" ".join([*evaluation.reasons, *infra_validation.reasons]) or "The gate is closed.")
     model = models[infra_validation.model]
     folder = Path(serving_dir) / params.model_name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        version = _pushed_before(model, folder, force)
-        pushed = version is None
-        if version is None:
-            version = _push(model, folder, force)
+        _compare(model.serving_path, model, "its artifact")
+        make_folder(folder)
+        with locked(folder):
+            version = _pushed_before(model, folder, force)
+            pushed = version is None
+            if version is None:
+                version = _push(model, folder, force)
+            destination = versions_in_service(folder)[version]
+            record = read_record(folder, version)
     except OSError as error:
         raise PipelineError(
             f"Cannot push to `{folder}`: {error.strerror or error}. Nothing was pushed. Make the folder writable, or "
@@ -71,11 +83,11 @@ def push_model(
     properties = {
         "model_name": params.model_name,
         "version": version,
-        "destination": str(versions_in_service(folder)[version]),
+        "destination": str(destination),
         "checksum": model.checksum,
         "kind": model.kind,
         "model": model.fingerprint,
-        "forced": read_record(folder, version).get("forced"),
+        "forced": record.get("forced"),
     }
     write_json(output_dir / RECORD_FILE, properties)
     return PushedModel(output_dir, counts={"pushed": int(pushed)}, properties=properties)
@@ -100,7 +112,7 @@ def _pushed_before(model: Model, folder: Path, force: str) -> int | None:
 
 def _push(model: Model, folder: Path, force: str) -> int:
     """Copies the model below `folder` as a new version, records it and returns its number."""
-    version = max(int(time.time()), max(_used_numbers(folder), default=0) + 1)
+    version = next_version(folder)
     record = {
         "model_name": folder.name,
         "version": version,
@@ -108,102 +120,55 @@ def _push(model: Model, folder: Path, force: str) -> int:
         "model": model.fingerprint,
         "checksum": model.checksum,
         "pushed_at": datetime.datetime.now(datetime.UTC).isoformat(),
-        "forced": {"by": _user(), "reason": force} if force else None,
+        "forced": {"by": user_name(), "reason": force} if force else None,
     }
-    _copy(model.serving_path, folder, version, record)
+    _copy(model, folder, version, record)
     return version
-
-
-def roll_back(folder: Path, reason: str = "") -> tuple[int, int | None]:
-    """Takes the newest version out of service by renaming it to `<version>.rolled_back`.
-
-    Args:
-      folder: `<serving_dir>/<model_name>`.
-      reason: Why; kept in the version's record.
-
-    Returns:
-      The version taken out, and the one that servers go back to (None: to no version).
-
-    Raises:
-      PipelineError: Nothing is in service.
-    """
-    versions = versions_in_service(folder)
-    if not versions:
-        raise PipelineError(f"No version is in service in `{folder}`. Push one with `crossnet run`.")
-    newest, *others = versions
-    record = read_record(folder, newest)
-    record["rolled_back"] = {
-        "by": _user(),
-        "reason": reason,
-        "at": datetime.datetime.now(datetime.UTC).isoformat(),
-    }
-    write_json(folder / f"{newest}{RECORD}", record)
-    versions[newest].rename(folder / f"{newest}{ROLLED_BACK}")
-    return newest, others[0] if others else None
-
-
-def versions_in_service(folder: Path) -> dict[int, Path]:
-    """Returns the versions below `folder` and their folders, the newest first. `00000123` is version 123."""
-    if not folder.is_dir():
-        return {}
-    versions = {int(path.name): path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()}
-    return dict(sorted(versions.items(), reverse=True))
-
-
-def read_record(folder: Path, version: int) -> dict[str, Any]:
-    """Returns what was recorded when `version` was pushed; only its number where it was put there by hand."""
-    try:
-        return dict(read_json(folder / f"{version}{RECORD}"))
-    except FileNotFoundError:
-        return {"version": version}
-
-
-def _used_numbers(folder: Path) -> list[int]:
-    """All numbers ever used: in service, rolled back, or recorded."""
-    names = (path.name.removesuffix(ROLLED_BACK).removesuffix(RECORD) for path in folder.iterdir())
-    return [int(name) for name in names if name.isdecimal()]
 
 
 def _version_of(checksum: str, folder: Path) -> int | None:
     """Returns the version with that content: the newest in service, else the newest rolled back, else None."""
-    for version, path in versions_in_service(folder).items():
-        if folder_checksum(path) == checksum:
-            return version
-    names = (path.name.removesuffix(ROLLED_BACK) for path in folder.iterdir() if path.name.endswith(ROLLED_BACK))
-    for number in sorted((int(name) for name in names if name.isdecimal()), reverse=True):
-        if folder_checksum(folder / f"{number}{ROLLED_BACK}") == checksum:
-            return number
+    for found in (versions_in_service(folder), versions_rolled_back(folder)):
+        for version, path in found.items():
+            if folder_checksum(path) == checksum:
+                return version
     return None
 
 
-def _copy(source: Path, folder: Path, version: int, record: Mapping[str, Any]) -> None:
-    """Copies, flushes to disk, records, then renames: a server sees all of the version or nothing."""
-    staging = folder / f".tmp-{version}-{os.getpid()}"
+def _copy(model: Model, folder: Path, version: int, record: Mapping[str, Any]) -> None:
+    """Copies, compares, flushes to disk, records, then renames: a server sees all of the version or nothing.
+
+    A process that is killed between the record and the rename leaves the copy beside the record; whoever holds the
+    folder's lock next clears both.
+    """
+    staging = staging_folder(folder, version)
     try:
-        shutil.copytree(source, staging)
+        shutil.copytree(model.serving_path, staging)
+        _compare(staging, model, "its copy in the serving folder")
+        share(staging, as_folder=folder)
         for path in [*staging.rglob("*"), staging]:
-            _flush(path)
-        write_json(folder / f"{version}{RECORD}", record)
+            flush(path)
+        record_version(folder, version, record)
         interrupts.check()  # the last moment: what was pushed is served
         staging.rename(folder / str(version))
-        _flush(folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not (folder / str(version)).exists():
+        flush(folder)
+    except BaseException as error:
+        if staging.exists() and not isinstance(error, FileExistsError):  # not renamed, and the record is this push's
             (folder / f"{version}{RECORD}").unlink(missing_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)
         raise
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _compare(folder: Path, model: Model, what: str) -> None:
+    """Raises where a folder does not hold the files that the Trainer exported.
 
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no such user in this container
-        return f"uid {os.getuid()}"
+    Raises:
+      PipelineError: It does not.
+    """
+    if (found := folder_checksum(folder)) != model.checksum:
+        raise PipelineError(
+            f"The model `{model.kind}` is damaged: {what}, `{folder}`, does not hold the files that the Trainer "
+            f"exported (checksum {found[:12]}, expected {model.checksum[:12]}). Nothing was pushed. Remove "
+            f"`{model.path}` and call `crossnet run` again, which trains it again. Where that does not help, check the "
+            "disk."
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from crossnet.components import interrupts
 from crossnet.components.artifacts.base import ARTIFACT_FILE
 from crossnet.components.files import read_json
-from crossnet.components.pusher import read_record, versions_in_service
+from crossnet.components.model_folder import read_record, versions_in_service
 from crossnet.pipeline.store import Store
 
 
@@ -52,12 +52,22 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
 
 def _in_service(store: Store) -> set[Path]:
     """Returns the artifacts of all models in service, in this root or where it pushed to, and of their pushes."""
-    models = set()
-    pushed_to = {Path(read_json(file)["properties"]["destination"]).parent for file in _pushes(store)}
-    for folder in {*store.serving_models.glob("*"), *pushed_to}:
-        models |= {read_record(folder, version).get("model") for version in versions_in_service(folder)}
+    models, in_service = set(), set()
+    for folder in served_folders(store):
+        for version, path in versions_in_service(folder).items():
+            models.add(read_record(folder, version).get("model"))
+            in_service.add(str(path))
+    # The artifact of a push knows its Model too, where the record beside the version cannot be read.
+    facts = [read_json(file)["properties"] for file in _pushes(store)]
+    models |= {push["model"] for push in facts if push["destination"] in in_service}
     pushes = {file.parent for file in _pushes(store) if read_json(file)["properties"]["model"] in models}
     return pushes | {path for path in store.artifacts.glob("trainer_*/[!.]*") if path.name in models}
+
+
+def served_folders(store: Store) -> set[Path]:
+    """Returns the folders of all models that were pushed into this root, or from it."""
+    pushed_to = {Path(read_json(file)["properties"]["destination"]).parent for file in _pushes(store)}
+    return {*store.serving_models.glob("*"), *pushed_to}
 
 
 def _pushes(store: Store) -> list[Path]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.artifacts.model import SERVING_FOLDER, Model
 from crossnet.components.errors import SettingsError
-from crossnet.components.pusher import read_record, versions_in_service
+from crossnet.components.model_folder import read_record, versions_in_service
 from crossnet.pipeline.store import Store
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from pathlib import Path
 from crossnet.components import interrupts
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.errors import NotBlessedError, PipelineError
+from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
@@ -66,22 +67,12 @@ def run_pipeline(
     reporter = reporter or Reporter(quiet=True)
     store = Store(root)
     with store.locked():
+        clear_leftovers(serving_dir(config, store))
         plan = make_plan(config, store, until=until, force=force)
         repeated = _repeated_run(plan, store, force) if name is None else None
         folder = store.runs / repeated if repeated else store.new_run(name)
         execution = _Execution(plan, store, reporter, force=bool(force))
-        execution.result = RunResult(
-            run=folder.name,
-            number=store.next_run_number(),
-            root=str(store.root),
-            serving_dir=str(serving_dir(config, store)),
-            up_to_date=repeated is not None,
-            started=utc_now(),
-            versions=fp.library_versions(
-                tuple(sorted({name for step in plan.values() for name in step.step.libraries}))
-            ),
-            graph={step: planned.step.input_steps for step, planned in plan.items()},
-        )
+        execution.result = _new_result(config, plan, store, folder.name, up_to_date=repeated is not None)
         if repeated:
             execution.run()
             return execution.result
@@ -96,6 +87,22 @@ def run_pipeline(
             _record(folder, plan, execution)
         _write_pages(store, folder, reporter)
     return execution.result
+
+
+def _new_result(config: Config, plan: Plan, store: Store, name: str, *, up_to_date: bool) -> RunResult:
+    """Returns what is known of a run before its first step."""
+    served = serving_dir(config, store)
+    return RunResult(
+        run=name,
+        number=store.next_run_number(),
+        root=str(store.root),
+        serving_dir=str(served),
+        up_to_date=up_to_date,
+        started=utc_now(),
+        warnings=record_problems(served / config.pusher.model_name),
+        versions=fp.library_versions(tuple(sorted({name for step in plan.values() for name in step.step.libraries}))),
+        graph={step: planned.step.input_steps for step, planned in plan.items()},
+    )
 
 
 class _Execution:

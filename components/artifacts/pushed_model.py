@@ -39,7 +39,10 @@ class PushedModel(Artifact):
     @property
     def is_current(self) -> bool:
         """Whether the version is still there and unchanged."""
-        return self.destination.is_dir() and folder_checksum(self.destination) == self.properties["checksum"]
+        try:
+            return self.destination.is_dir() and folder_checksum(self.destination) == self.properties["checksum"]
+        except OSError:  # rolled back while it was read, or not readable by this user
+            return False
 
     @property
     def headline(self) -> str:

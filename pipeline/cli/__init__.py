@@ -12,6 +12,7 @@ import click
 
 from crossnet.components import interrupts
 from crossnet.pipeline.cli import runs, serving, setup
+from crossnet.pipeline.cli.options import process_start
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
     if {"serve", "predict"} & set(sys.argv[1:2]):  # `run` sends TensorFlow's messages to its log file
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with interrupts.noticed():
-        cli(prog_name="crossnet")
+        cli(prog_name="crossnet", obj=process_start)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

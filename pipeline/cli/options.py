@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
+import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,3 +71,15 @@ def config_options(command: Callable[..., None]) -> Callable[..., None]:
 def json_option(command: Callable[..., None]) -> Callable[..., None]:
     """Adds --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")(command)
+
+
+def process_start() -> datetime.datetime:
+    """Returns when this process began, UTC, to the hundredth of a second in which it did."""
+    now = datetime.datetime.now(datetime.UTC)
+    try:
+        facts = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
+        ticks = int(facts.rpartition(")")[2].split()[19])  # field 22 of proc(5): `starttime`, since the machine started
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - (ticks + 1) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return now
+    return now - datetime.timedelta(seconds=max(age, 0.0))

@@ -206,13 +206,17 @@ def compare(
 def gc(root: Path, keep: int, dry_run: bool) -> None:
     """Remove artifacts that no kept run and no version in service needs."""
     from crossnet.components.formats import counted
-    from crossnet.pipeline.gc import collect_garbage
+    from crossnet.components.model_folder import record_problems
+    from crossnet.pipeline.gc import collect_garbage, served_folders
     from crossnet.pipeline.store import Store
 
     store = Store(root)
     store.read_run()  # before the lock is written: a folder without runs is not a root
     with store.locked():
         removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
+        problems = [problem for folder in sorted(served_folders(store)) for problem in record_problems(folder)]
+    for problem in problems:
+        click.echo(problem, err=True)
     for path in removed:
         click.echo(path.relative_to(store.root))
     click.echo(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'folder')}, {size / 2**20:.1f} MiB.")

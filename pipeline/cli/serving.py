@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from crossnet.components.errors import PipelineError
 from crossnet.pipeline.cli.options import prints_errors, root_option
+
+_MODELS_NAMED = 10
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -114,18 +119,49 @@ def predict(
 @click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
 @click.option("--serving-dir", type=click.Path(path_type=Path), help="[default: <root>/serving_models]")
 @click.option("--reason", default="", help="Why; recorded beside the version.")
+@click.option("--yes", is_flag=True, help="Also where nothing, or a damaged version, would be in service afterwards.")
+@click.pass_obj
 @prints_errors
-def rollback(root: Path, model_name: str, serving_dir: Path | None, reason: str) -> None:
+def rollback(
+    started: Callable[[], datetime.datetime] | None,
+    root: Path,
+    model_name: str,
+    serving_dir: Path | None,
+    reason: str,
+    yes: bool,
+) -> None:
     """Take the newest version out of service.
 
-    Servers return to the version before it at their next poll.
+    Servers return to the version before it at their next poll. Of two calls at once, one takes a version out.
     """
     from crossnet.components.files import FOLDER_NAME, is_folder_name
-    from crossnet.components.pusher import roll_back
+    from crossnet.components.rollback import roll_back
 
     if not is_folder_name(model_name):
         raise click.BadParameter(f"a model's name has {FOLDER_NAME}; received '{model_name}'.", param_hint="--model")
     folder = (serving_dir or root / "serving_models") / model_name
-    removed, restored = roll_back(folder, reason)
-    click.echo(f"Version {removed} of `{model_name}` is out of service.")
-    click.echo(f"Version {restored} is in service again." if restored else "No version is in service now.")
+    if not folder.is_dir():
+        raise PipelineError(_no_such_model(folder))
+    done = roll_back(folder, reason, confirmed=yes, started=started() if started else None)
+    for note in done.notes:
+        click.echo(note, err=True)
+    click.echo(f"Version {done.removed} of `{model_name}` is out of service.")
+    click.echo(f"Version {done.restored} is in service again." if done.restored else "No version is in service now.")
+
+
+def _no_such_model(folder: Path) -> str:
+    """Returns a sentence on a model's folder that is not there, and on those that are."""
+    from crossnet.serving.protocol.suggestions import did_you_mean
+
+    try:
+        names = sorted(path.name for path in folder.parent.iterdir() if path.is_dir() and path.name[0] != ".")
+    except OSError:
+        names = []
+    wrong = f"No model `{folder.name}` in `{folder.parent}`."
+    if not names:
+        return (
+            f"{wrong} None was pushed there yet. Push one with `crossnet run`, or name another folder: --serving-dir."
+        )
+    more = f" and {len(names) - _MODELS_NAMED} more" if len(names) > _MODELS_NAMED else ""
+    listed = ", ".join(f"`{name}`" for name in names[:_MODELS_NAMED])
+    return f"{wrong}{did_you_mean(folder.name, names)} There are: {listed}{more}. Name one with --model."

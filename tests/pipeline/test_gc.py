@@ -108,3 +108,11 @@ def test_gc_leaves_alone_what_this_program_did_not_make(store):
     removed, _ = collect_garbage(store, keep=1)
     assert sorted(path.name for path in removed) == ["evaluator-1", "example_gen-1", "trainer_dense-1"]
     assert (foreign / "cat.jpg").exists()
+
+
+def test_gc_keeps_what_is_in_service_where_its_record_cannot_be_read(store, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (store.serving_models / "crossnet").rename(tmp_path / "outside" / "crossnet")
+    (tmp_path / "outside" / "crossnet" / "7.json").write_text("")
+    removed, _ = collect_garbage(store, keep=1)
+    assert sorted(path.name for path in removed) == ["evaluator-1", "example_gen-1", "trainer_dense-1"]

@@ -276,3 +276,24 @@ def test_run_result_as_json_has_exactly_the_contracts_keys(toy):
     assert set(facts["steps"]["example_gen"]) == {"status", "seconds", "artifact"}
     toy.settings["rows"] = -1
     assert "Mend the row" in toy.run().summary()["error"]
+
+
+def test_run_clears_what_a_killed_push_left_also_when_nothing_has_to_run(toy):
+    toy.run()
+    folder = toy.root / "serving_models" / "toy"
+    for number in range(2):
+        (folder / f".tmp-9{number}-123" / "variables").mkdir(parents=True)
+        assert toy.run().up_to_date == (number == 0)
+        assert not list(folder.glob(".tmp-*"))
+        shutil.rmtree(toy.root / "artifacts" / "pusher")
+
+
+def test_run_says_that_a_pushed_models_record_cannot_be_read(toy):
+    folder = toy.root / "serving_models" / CONFIG.pusher.model_name
+    (folder / "7").mkdir(parents=True)
+    (folder / "7.json").write_text("")
+    (warning,) = toy.run().warnings
+    assert warning.endswith(
+        "7.json` cannot be read: it does not hold a JSON object. Version 7 counts as put there by hand."
+    )
+    assert toy.run().warnings == (warning,)

@@ -21,7 +21,10 @@ MODULES = {
     for file in sorted((REPOSITORY / folder).rglob("*.py"))
 }
 STEPS = {step.function.partition(":")[0] for step in build_graph(Config())}
-GROUND = ("", "artifacts", "params", "errors", "features", "files", "formats", "hashing", "interrupts")
+GROUND = (
+    *("", "artifacts", "params", "errors", "features", "files", "formats", "hashing", "interrupts", "model_folder"),
+    "rollback",
+)
 EVERYONES = {"ground", "serving.status", "serving.protocol"}
 
 # Room -> the rooms that it may import, beside itself. A module at a folder's door is a room of its own, but for the

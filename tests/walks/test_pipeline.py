@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from crossnet.components.files import read_json
-from crossnet.components.pusher import versions_in_service
+from crossnet.components.model_folder import versions_in_service
 from crossnet.pipeline.cli import cli
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.launcher import running_server

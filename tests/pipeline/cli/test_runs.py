@@ -190,6 +190,18 @@ def store_path(root, run):
     return [step.artifact for step in RunRecord.read(root / "runs" / run).steps.values()]
 
 
+@pytest.mark.usefixtures("ran")
+def test_gc_says_that_a_pushed_models_record_cannot_be_read(crossnet, tmp_path):
+    folder = tmp_path / "crossnet_root" / "serving_models" / "crossnet"
+    (folder / "7").mkdir(parents=True)
+    (folder / "7.json").write_text("{")
+    done = crossnet("gc")
+    assert (done.exit_code, done.stdout) == (0, "Removed 0 folders, 0.0 MiB.\n")
+    assert done.stderr.endswith(
+        "cannot be read: it does not hold a JSON object. Version 7 counts as put there by hand.\n"
+    )
+
+
 def test_gc_refuses_a_folder_without_runs_and_writes_nothing_there(crossnet, tmp_path):
     (tmp_path / "artifacts" / "photos" / "2025").mkdir(parents=True)
     done = crossnet("gc", "--root", ".")

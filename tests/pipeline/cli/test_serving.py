@@ -183,12 +183,49 @@ def test_rollback_takes_the_newest_version_out_and_names_the_one_before(crossnet
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["10.rolled_back", "8", "9"]
 
 
-def test_rollback_of_the_only_version_says_that_none_is_left(crossnet, tmp_path):
-    (tmp_path / "crossnet_root" / "serving_models" / "crossnet" / "1").mkdir(parents=True)
-    assert crossnet("rollback").stdout.splitlines()[1] == "No version is in service now."
+def test_rollback_of_the_only_version_asks_for_yes(crossnet, tmp_path):
+    folder = tmp_path / "crossnet_root" / "serving_models" / "crossnet"
+    (folder / "1").mkdir(parents=True)
+    asked = crossnet("rollback")
+    assert (asked.exit_code, asked.stdout) == (1, "")
+    assert "Version 1 is the last one of `crossnet` in service: without it, servers would have nothing" in asked.stderr
+    assert "Nothing was changed. To take it out all the same: `crossnet rollback --yes`." in asked.stderr
+    assert (folder / "1").is_dir()
+    assert crossnet("rollback", "--yes").stdout.splitlines()[1] == "No version is in service now."
     done = crossnet("rollback")
     assert done.exit_code == 1
     assert "No version is in service in" in done.stderr
+
+
+def test_rollback_of_another_models_name_lists_those_that_are_there(crossnet, tmp_path):
+    for number in range(12):
+        (tmp_path / "served" / f"rides{number}").mkdir(parents=True)
+    (tmp_path / "served" / ".hidden").mkdir()
+    done = crossnet("rollback", "--model", "ride7", "--serving-dir", "served")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "No model `ride7` in `served`. Did you mean `rides7`? There are: `rides0`, `rides1`, "
+    )
+    assert done.stderr.endswith("`rides7` and 2 more. Name one with --model.\n")
+    empty = crossnet("rollback", "--model", "ride7")
+    assert empty.stderr == (
+        "No model `ride7` in `crossnet_root/serving_models`. None was pushed there yet. Push one with `crossnet run`, "
+        "or name another folder: --serving-dir.\n"
+    )
+    assert not (tmp_path / "crossnet_root").exists()
+
+
+def test_rollback_says_that_a_record_cannot_be_read(crossnet, tmp_path):
+    folder = tmp_path / "crossnet_root" / "serving_models" / "crossnet"
+    for version in (1, 2):
+        (folder / str(version)).mkdir(parents=True)
+    (folder / "2.json").write_text("")
+    done = crossnet("rollback")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, "Version 2 of `crossnet` is out of service.")
+    assert (
+        "2.json` cannot be read: it does not hold a JSON object. Version 2 counts as put there by hand.\n"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize("name", ["", "../x", "n" * 300])
