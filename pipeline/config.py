@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-import tomllib
+import os
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +27,15 @@ from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.params.setting import PathKind, setting
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.params.trainer import TrainerParams
+from crossnet.pipeline.toml_text import MAX_PATH, parse_toml, read_toml, received
+from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 SHIPPED = Path(__file__).parent / "configs"
 NONE = "none"
+MAX_LISTED = 50  # mistakes
+MAX_WHOLE = 2**63  # of an int64, which artifacts and NumPy hold
+MAX_TEXT_BYTES, MAX_NAME_BYTES = 4095, 255  # of a path and of a name in it; those of Linux
 BOUNDS = (
     ("at least", "least", operator.ge),
     ("above", "above", operator.gt),
@@ -74,17 +79,18 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
       SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them.
     """
     file = _find(file)
-    values = _read_toml(file)
+    values = read_toml(file)
     problems: list[str] = []
-    _make_absolute(values, file.parent)
+    _make_absolute(values, file.parent, problems)
     for override in overrides:
         _apply(override, values, problems)
     config = _build(Config, values, "", problems)
     if isinstance(config.models, tuple) and (not config.models or len(set(config.models)) < len(config.models)):
         problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
     if problems:
-        count = f"{len(problems)} settings are wrong in {file.name}:\n" if len(problems) > 1 else ""
-        raise SettingsError(count + "\n".join(problems))
+        count = f"{len(problems):,} settings are wrong in {shown(file.name)}:\n" if len(problems) > 1 else ""
+        more = [f"... and {len(problems) - MAX_LISTED:,} more."] if len(problems) > MAX_LISTED else []
+        raise SettingsError(count + "\n".join([*problems[:MAX_LISTED], *more]))
     return config
 
 
@@ -106,24 +112,20 @@ def _plain(value: Any) -> Any:
 def _find(file: Path | None) -> Path:
     if file is None:
         return SHIPPED / "default.toml"
-    if file.is_file():
+    if os.path.isfile(file):
         return file
     shipped = sorted(path.stem for path in SHIPPED.glob("*.toml"))
     if str(file) in shipped:
         return SHIPPED / f"{file}.toml"
+    if os.path.exists(file):
+        return file  # a folder or a pipe, which reading it names
     raise SettingsError(
-        f"No config file `{file}`. Name a TOML file, or one of those that come with the package: {', '.join(shipped)}."
+        f"No config file `{shown(str(file), MAX_PATH)}`. Name a TOML file, or one of those that come with the package: "
+        f"{', '.join(shipped)}."
     )
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"`{file}` is not valid TOML: {error}. See https://toml.io for the format.") from None
-
-
-def _make_absolute(values: dict[str, Any], folder: Path) -> None:
+def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str]) -> None:
     """Makes the paths in `values` absolute: against the config file's folder, or the working directory for `--set`."""
     for section, kind in _sections().items():
         table = values.get(section)
@@ -135,27 +137,34 @@ def _make_absolute(values: dict[str, Any], folder: Path) -> None:
                 continue
             if holds is PathKind.MODEL and (path == NONE or path.isdecimal()):
                 continue
-            table[item.name] = str(folder.absolute() / Path(path).expanduser())
+            try:
+                table[item.name] = str(folder.absolute() / Path(path).expanduser())
+            except RuntimeError:
+                problems.append(
+                    f"`{section}.{item.name}` begins with the home folder of a user who does not exist. Received "
+                    f"{received(path)}. Write the path in full."
+                )
 
 
 def _apply(override: str, values: dict[str, Any], problems: list[str]) -> None:
     """Writes one `section.key=value` into `values`."""
     name, equals, text = override.partition("=")
     if not equals:
-        problems.append(f"`--set {override}` has no value. Write it as `--set section.key=value`.")
+        problems.append(f"`--set {shown(override)}` has no value. Write it as `--set section.key=value`.")
         return
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {text}")
+        value = parsed["value"] if len(parsed) == 1 else text
+    except ValueError:
         value = text
     change: dict[str, Any] = {}
-    section, _, key = name.strip().partition(".")
-    if key:
+    section, dot, key = name.strip().partition(".")
+    if dot:
         change[section] = {key: value}
-        _make_absolute(change, Path.cwd())
+        _make_absolute(change, Path.cwd(), problems)
         table = values.setdefault(section, {})
         if not isinstance(table, dict):
-            problems.append(f"`{section}` has no setting `{key}`: it is not a section.")
+            problems.append(f"`{shown(section)}` has no setting `{shown(key)}`: it is not a section.")
             return
         table.update(change[section])
     else:
@@ -171,17 +180,22 @@ def _build(kind: type[Any], values: Mapping[str, Any], prefix: str, problems: li
     for key, value in values.items():
         name = f"{prefix}{key}"
         if key not in known:
-            problems.append(f"Unknown setting `{name}`.{did_you_mean(name, setting_names())}")
+            near = did_you_mean(name, setting_names()) if len(problems) < MAX_LISTED else ""
+            problems.append(f"Unknown setting `{shown(name)}`.{near}")
         elif dataclasses.is_dataclass(hints[key]):
             if isinstance(value, Mapping):
                 chosen[key] = _build(typing.cast(type, hints[key]), value, f"{name}.", problems)
             else:
-                problems.append(f"`{name}` is a section; its settings are written `{name}.key`. Received {value!r}.")
+                problems.append(
+                    f"`{name}` is a section; its settings are written `{name}.key`. Received {received(value)}."
+                )
         else:
             try:
                 chosen[key] = _convert(value, hints[key])
             except TypeError:
-                problems.append(f"`{name}` must be {_describe(hints[key])}. Received {value!r}.")
+                problems.append(f"`{name}` must be {_describe(hints[key])}. Received {received(value)}.")
+            except OverflowError:
+                problems.append(f"`{name}` must be a finite number. Received {received(value)}.")
             else:
                 problems.extend(_out_of_range(name, chosen[key], known[key].metadata))
     built = kind(**chosen)
@@ -191,7 +205,12 @@ def _build(kind: type[Any], values: Mapping[str, Any], prefix: str, problems: li
 
 
 def _convert(value: Any, hint: Any) -> Any:
-    """Returns `value` as `hint` wants it. Raises TypeError where it does not fit."""
+    """Returns `value` as `hint` wants it.
+
+    Raises:
+      TypeError: It does not fit.
+      OverflowError: It is a whole number beyond those that a float holds.
+    """
     if isinstance(hint, types.UnionType):
         if value == NONE or value is None:
             return None
@@ -202,7 +221,7 @@ def _convert(value: Any, hint: Any) -> Any:
         return tuple(_convert(item, hint.__args__[0]) for item in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if hint is str and isinstance(value, int) and not isinstance(value, bool):
+    if hint is str and isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_WHOLE:
         return str(value)  # a version, or a column that is called 7
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise TypeError
@@ -216,12 +235,33 @@ def _out_of_range(name: str, value: Any, rule: Mapping[str, Any]) -> Iterator[st
     elif isinstance(value, str):
         if rule.get("choices") and value not in rule["choices"]:
             hint = did_you_mean(value, rule["choices"], quote="'")
-            yield f"`{name}` must be one of {', '.join(rule['choices'])}. Received '{value}'.{hint}"
+            yield f"`{name}` must be one of {', '.join(rule['choices'])}. Received {received(value)}.{hint}"
+        elif problem := _unusable_text(value, is_path=rule["path"] is not None):
+            yield f"`{name}` {problem} Received {received(value)}."
     elif isinstance(value, int | float) and not isinstance(value, bool):
         given = [(word, rule[key], fits) for word, key, fits in BOUNDS if rule.get(key) is not None]
-        if not math.isfinite(value) or not all(fits(value, bound) for _, bound, fits in given):
-            wanted = " and ".join(f"{word} {bound}" for word, bound, _ in given)
-            yield f"`{name}` must be a finite number{' ' + wanted if wanted else ''}. Received {value}."
+        is_finite = -MAX_WHOLE <= value < MAX_WHOLE if isinstance(value, int) else math.isfinite(value)
+        if not is_finite or not all(fits(value, bound) for _, bound, fits in given):
+            bounds = [f"{word} {bound}" for word, bound, _ in given]
+            if isinstance(value, int) and not is_finite:
+                bounds += ["at most 2^63 - 1" if value > 0 else "at least -2^63"]
+            wanted = " and ".join(bounds)
+            yield f"`{name}` must be a finite number{' ' + wanted if wanted else ''}. Received {received(value)}."
+
+
+def _unusable_text(text: str, *, is_path: bool) -> str:
+    """Returns what is wrong with a text, as the rest of a sentence that begins with its setting; "" for nothing."""
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        return "must be text in UTF-8, which can be written into a run's config.toml."
+    if len(encoded) > MAX_TEXT_BYTES:
+        return f"must be text of at most {MAX_TEXT_BYTES:,} bytes."
+    if is_path and "\0" in text:
+        return "must be a path, which cannot hold a NUL character."
+    if is_path and any(len(name) > MAX_NAME_BYTES for name in encoded.split(b"/")):
+        return f"must be a path with at most {MAX_NAME_BYTES} bytes in each name."
+    return ""
 
 
 def _describe(hint: Any) -> str:

@@ -74,7 +74,6 @@ class ServerError(ServingError):
     """The server failed while it worked on the request."""
 
 
-_MAX_SHOWN = 60  # characters
 _REPORT = "See the server's log for the cause."
 
 # Code -> (error class, what is wrong, what to do next). `{target}`, `{model}` and `{seconds}` are filled in; the
@@ -141,11 +140,6 @@ STATUS_TABLE: dict[grpc.StatusCode, tuple[type[ServingError], str, str]] = {
     grpc.StatusCode.UNKNOWN: (ServerError, "The server at {target} failed on {model}", _REPORT),
     grpc.StatusCode.DATA_LOSS: (ServerError, "The server at {target} lost data of {model}", _REPORT),
 }
-
-
-def shown(text: str) -> str:
-    """Returns a value's text for a message, cut after its first 60 characters."""
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 # Part of gRPC's message about a failed connection -> what to do next.

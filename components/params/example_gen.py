@@ -36,7 +36,7 @@ class ExampleGenParams:
     generator: str = setting("article", "synthetic: the article's rows or any number", choices=("article", "sharded"))
     num_examples: int = setting(100_000, "synthetic: rows", least=2)
     num_features: int = setting(3, "synthetic: features; those beyond the third are noise", least=3)
-    seed: int = setting(42, "of synthetic rows and of the `random` split", least=0)
+    seed: int = setting(42, "of synthetic rows and of the `random` split", least=0, most=2**32 - 1)  # NumPy's range
     num_shards: int = setting(1, "TFRecord files per split", least=1, most=99_999)
     num_workers: int = setting(1, "processes that write shards", least=1)
     compression: str = setting("none", "of the TFRecord files", choices=("none", "gzip"))

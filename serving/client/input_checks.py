@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.signature import Signature, TensorSpec
 from crossnet.serving.protocol.suggestions import nearest
-from crossnet.serving.status import InvalidRequestError, shown
+from crossnet.serving.status import InvalidRequestError
 
 _MAX_ROWS_NAMED = 5
 _EXACT_FLOATS = 2.0**53  # float64 holds each whole number up to here

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
-from crossnet.serving.status import UsageError, shown
+from crossnet.serving.status import UsageError
 
 LOGGER = logging.getLogger(__name__)
 

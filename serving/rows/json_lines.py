@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.printable import shown
 from crossnet.serving.rows.base import Row, Sink, Writer, check_not_complex, check_not_taken, shortest_values
-from crossnet.serving.status import RowsError, shown
+from crossnet.serving.status import RowsError
 
 _JSON_BLANKS = " \t\r\n"
 

@@ -1,0 +1,34 @@
+"""Shows text from outside on a screen: escaped and cut.
+
+A cell, a header or a name may hold anything. Written raw to a terminal, control characters move the cursor, set colours
+or a title, and overwrite what was there; marks of writing direction make text read in another order than it has.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_MAX_SHOWN = 60  # characters
+
+# Cc: controls, C1 too. Cf: writing direction, zero width. Zl, Zp: line separators. Cs: half of a surrogate pair, such
+# as a byte of a file's name that is not UTF-8.
+_HARMFUL = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_KEPT = ("\n", "\t")
+
+
+def printable(text: str) -> str:
+    """Returns a text for people with control characters escaped as in `\\x1b`, but for line breaks and tabs."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or character in _KEPT or unicodedata.category(character) not in _HARMFUL
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def shown(text: str, most: int = _MAX_SHOWN) -> str:
+    """Returns a value's text for a message: one line, cut after its first `most` characters, harmless on a terminal."""
+    cut = text if len(text) <= most else f"{text[:most]}..."
+    return printable(cut).replace("\n", "\\n").replace("\t", "\\t")
