@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.integrity import Damage
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import folder_checksum, json_value
 from crossnet.components.networks.tfrs_cross import tfrs_problem
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
+from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.source_code import code_digests
 from crossnet.pipeline.store import Store
+from crossnet.pipeline.wholeness import describe, examine, was_set_aside
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,9 @@ class PlannedStep:
         models), data, references, code, versions.
       references: Argument -> folder outside the graph, None where there is none.
       path: Where the artifact is or will be.
-      done: Whether it is there (and, for a push, still in service).
+      done: Whether it is there and whole, fits what its inputs are now and, for a push, is still in service.
+      damage: What is damaged in it.
+      changed: Steps whose artifacts were made again, with other content, after this one was made from them.
     """
 
     step: Step
@@ -41,6 +46,8 @@ class PlannedStep:
     references: Mapping[str, Path | None]
     path: Path
     done: bool
+    damage: tuple[Damage, ...] = ()
+    changed: tuple[str, ...] = ()
 
     def load(self) -> Artifact:
         """Returns the finished artifact."""
@@ -75,17 +82,17 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
                 else {name: plan[name].fingerprint for name in source}
                 for argument, source in step.inputs.items()
             },
-            "order": {argument: list(source) for argument, source in step.inputs.items() if not isinstance(source, str)},
+            "order": {
+                argument: list(source) for argument, source in step.inputs.items() if not isinstance(source, str)
+            },
             "data": _data(step),
             "references": {name: _reference_digest(path) for name, path in references.items()},
             "code": code_digests(step.function.partition(":")[0]),
             "versions": fp.library_versions(step.libraries),
         }
         digest = fp.step_fingerprint(parts)
-        done = store.is_finished(step.name, digest)
         path = store.artifact_path(step.name, digest)
-        done = done and step.output.load(path).is_current
-        plan[step.name] = PlannedStep(step, digest, parts, references, path, done)
+        plan[step.name] = PlannedStep(step, digest, parts, references, path, *examine(step, path, plan, store))
     return plan
 
 
@@ -112,9 +119,17 @@ def blocked_steps(plan: Plan, *, force: bool = False) -> dict[str, str]:
 
 def differences(planned: PlannedStep, store: Store) -> list[str]:
     """Returns, in words, what differs from the step's youngest artifact; empty when it is that artifact."""
-    facts = store.newest_facts(planned.step.name)
+    name = planned.step.name
+    if planned.damage:
+        return [f"its artifact is damaged: {describe(planned.damage)}"]
+    if planned.changed:
+        return [f"{source} was made again, with other content" for source in planned.changed]
+    made = {run.steps[name].fingerprint for run in map(store.read_run, store.run_names()) if _has_made(run, name)}
+    if planned.fingerprint in made and not planned.path.is_dir():
+        return ["its artifact was damaged and set aside" if was_set_aside(planned.path) else "its artifact was removed"]
+    facts = store.newest_facts(name)
     if facts is None:
-        return ["it has never run in this root"]
+        return ["its artifacts were removed" if made else "it has never run in this root"]
     if facts["fingerprint"] == planned.fingerprint:
         return [] if planned.done else ["its version is no longer in service as it was pushed"]
     return [
@@ -123,6 +138,11 @@ def differences(planned: PlannedStep, store: Store) -> list[str]:
             {key: facts.get(key, {}) for key in planned.parts}, json_value(planned.parts)
         )
     ]
+
+
+def _has_made(run: RunRecord, step: str) -> bool:
+    """Whether a run made or reused the artifact of a step."""
+    return step in run.steps and run.steps[step].artifact is not None
 
 
 def _wanted(graph: tuple[Step, ...], until: str | None) -> set[str]:

@@ -15,6 +15,7 @@ from crossnet.components.artifacts.model import SERVING_FOLDER, Model
 from crossnet.components.errors import SettingsError
 from crossnet.components.model_folder import read_record, versions_in_service
 from crossnet.pipeline.store import Store
+from crossnet.pipeline.wholeness import is_usable
 
 if TYPE_CHECKING:
     from crossnet.pipeline.plan import PlannedStep
@@ -55,7 +56,7 @@ class LastBlessed:
             if not run.blessed or run.steps["example_gen"].fingerprint == examples:
                 continue
             fingerprint = run.steps[self.step].fingerprint
-            if store.is_finished(self.step, fingerprint):
+            if is_usable(self.step, fingerprint, store):
                 return store.artifact_path(self.step, fingerprint)
         return None
 

@@ -22,6 +22,7 @@ from crossnet.pipeline.execution import call_component
 from crossnet.pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, serving_dir
 from crossnet.pipeline.run_record import RunRecord, StepRecord
 from crossnet.pipeline.store import Store, utc_now
+from crossnet.pipeline.wholeness import MADE_FROM, Repairs, checkpoint_folder, made_from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,7 @@ class _Execution:
     def __init__(self, plan: Plan, store: Store, reporter: Reporter, *, force: bool) -> None:
         self._plan, self._store, self._reporter, self._force = plan, store, reporter, force
         self._blocked: set[str] = set()  # steps that did not pass; the steps after them are skipped
+        self._repairs = Repairs(plan, store, self._make_again, self._warn)
 
     def change(self, **values: object) -> None:
         """Sets fields of the result."""
@@ -124,6 +126,7 @@ class _Execution:
 
     def run(self) -> None:
         """Runs, reuses or skips each step."""
+        self._repairs.set_aside_others()
         for planned in self._plan.values():
             step = planned.step
             if self._blocked & {*step.input_steps, *step.after} or self.result.exit_code in (1, 2):
@@ -136,7 +139,7 @@ class _Execution:
         name, start = planned.step.name, time.perf_counter()
         try:
             interrupts.check()
-            if planned.done:
+            if self._repairs.is_reusable(planned):
                 status, artifact = "reused", planned.load()
             else:
                 status = "ran"
@@ -163,6 +166,22 @@ class _Execution:
             self._blocked.add(name)
 
     def _run_step(self, planned: PlannedStep) -> Artifact:
+        """Makes the artifact of a step, and first those that it reads where they are damaged.
+
+        Damage in shards shows only when a step reads them: then they are made again, and the step runs once more.
+        """
+        self._repairs.make_room(planned)
+        self._repairs.repair_inputs(planned)
+        try:
+            return self._call(planned)
+        except NotBlessedError:
+            raise
+        except Exception:
+            if not self._repairs.repair_inputs(planned, shards=True):
+                raise
+        return self._call(planned)
+
+    def _call(self, planned: PlannedStep) -> Artifact:
         """Calls the component in a folder of its own and makes its artifact final."""
         step = planned.step
         references = {
@@ -175,11 +194,26 @@ class _Execution:
                 self.result.artifacts,
                 output_dir=folder,
                 references=references,
-                checkpoint_dir=self._store.checkpoints / planned.fingerprint,
+                checkpoint_dir=checkpoint_folder(planned, self._plan, self._store) if step.checkpoints else None,
             )
-            made_of = {**planned.parts, "run_number": self.result.number}
+            made_of = {
+                **planned.parts,
+                MADE_FROM: made_from(step, self._plan),
+                "run_number": self.result.number,
+            }
             self._store.finish(artifact, step.name, planned.fingerprint, made_of)
         return planned.load()
+
+    def _make_again(self, planned: PlannedStep) -> None:
+        """Makes an artifact again that was damaged after this run had begun to use it."""
+        start = time.perf_counter()
+        artifact = self._run_step(planned)
+        self._note(planned, "ran", seconds=time.perf_counter() - start, counts=artifact.counts)
+        self.change(artifacts={**self.result.artifacts, planned.step.name: artifact})
+
+    def _warn(self, sentence: str) -> None:
+        self._reporter.line(sentence)
+        self.change(warnings=(*self.result.warnings, sentence))
 
     def _note(
         self, planned: PlannedStep, status: str, *, seconds: float = 0.0, counts: Mapping[str, int] | None = None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
-from crossnet.components.artifacts.integrity import checksums, sealed
+from crossnet.components.artifacts.integrity import Checks, Damage, checksums, sealed
 from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
 from crossnet.components.files import read_json, write_json
 from crossnet.pipeline.run_record import RUN_FILE, RunRecord
@@ -33,6 +33,10 @@ class Store:
       runs/<run>/run.json, config.toml, log.txt, report.html, <step> -> ../../artifacts/<step>/<fingerprint>
       checkpoints/<fingerprint>/
       serving_models/<model>/<version>/saved_model.pb
+
+    Attributes:
+      checks: What this process knows of the files' checksums.
+      damaged: By folder, the damage that was found and not mended yet.
     """
 
     def __init__(self, root: Path):
@@ -41,6 +45,8 @@ class Store:
         self.runs = self.root / "runs"
         self.checkpoints = self.root / "checkpoints"
         self.serving_models = self.root / "serving_models"
+        self.checks = Checks()
+        self.damaged: dict[Path, tuple[Damage, ...]] = {}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -41,4 +41,6 @@ def setting(
       any_order: Whether a list's order and repetitions have no meaning, so that a fingerprint leaves them out.
     """
     bounds = {"least": least, "above": above, "most": most, "below": below}
-    return dataclasses.field(default=default, metadata={"doc": doc, "choices": choices, "path": path, "any_order": any_order, **bounds})
+    return dataclasses.field(
+        default=default, metadata={"doc": doc, "choices": choices, "path": path, "any_order": any_order, **bounds}
+    )

@@ -56,7 +56,11 @@ def test_plan_knows_a_file_that_moves_from_train_to_eval(store, tmp_path):
 def test_plan_knows_the_order_of_models_where_they_are_judged(store):
     one = load_config(None, ['models=["cross_layer","tfrs_cross","dense"]'])
     for models in ('["dense","tfrs_cross","cross_layer"]', '["tfrs_cross","cross_layer","dense"]'):
-        assert changed(one, load_config(None, [f"models={models}"]), store) == ["evaluator", "infra_validator", "pusher"]
+        assert changed(one, load_config(None, [f"models={models}"]), store) == [
+            "evaluator",
+            "infra_validator",
+            "pusher",
+        ]
 
 
 # Every setting that is a list: two values in one order and in the other, and the first step that reads them. Steps

@@ -1,0 +1,98 @@
+"""Damages finished artifacts of real runs and sees the next run repair them."""
+
+import os
+
+import pytest
+
+from crossnet.components.files import folder_checksum
+from crossnet.components.pusher import versions_in_service
+from crossnet.pipeline.config import load_config
+from crossnet.pipeline.runner import run_pipeline
+from crossnet.pipeline.store import Store
+
+SETTINGS = (
+    "example_gen.num_examples=600",
+    'models=["cross_layer", "dense"]',
+    "trainer.epochs=3",
+    "trainer.batch_size=100",
+    "evaluator.max_rmse=9",
+    "evaluator.min_improvement=none",
+)
+SHARD = "Split-train/data_tfrecord-00000-of-00001"
+# A file of each step's artifact, one that later steps read.
+FILES = {
+    "example_gen": SHARD,
+    "statistics_gen": "Split-train/FeatureStats.pb",
+    "schema_gen": "schema.pbtxt",
+    "example_validator": "anomalies.json",
+    "trainer_cross_layer": "Format-Serving/variables/variables.data-00000-of-00001",
+    "trainer_dense": "history.json",
+    "evaluator": "predictions/cross_layer.npy",
+    "infra_validator": "report.json",
+    "pusher": "pushed.json",
+}
+
+
+def run(root, *settings, **options):
+    return run_pipeline(load_config(None, [*SETTINGS, *settings]), root, **options)
+
+
+def statuses(result):
+    return {name: step.status for name, step in result.steps.items()}
+
+
+def flip(file):
+    """Changes one bit in the middle; the size stays."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def cut(file):
+    os.truncate(file, file.stat().st_size - 1)
+
+
+def add(file):
+    file.with_name("extra").write_text("not ours")
+
+
+CHANGES = {"flip": flip, "cut": cut, "remove": lambda file: file.unlink(), "add": add}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A root with one pushed model; every test leaves it whole."""
+    root = tmp_path_factory.mktemp("rot") / "root"
+    assert run(root).exit_code == 0
+    return root
+
+
+@pytest.fixture
+def pushed(root):
+    """Checks, at the end, that the same content is in service as before, and that there is nothing to do."""
+    folder = root / "serving_models" / "crossnet"
+    before = {version: folder_checksum(path) for version, path in versions_in_service(folder).items()}
+    yield before
+    assert {version: folder_checksum(path) for version, path in versions_in_service(folder).items()} == before
+    assert run(root).up_to_date
+
+
+def damage(root, step, change):
+    """Damages the newest artifact of a step; returns its folder."""
+    path = root / Store(root).read_run().steps[step].artifact
+    CHANGES[change](path / FILES[step])
+    return path
+
+
+@pytest.mark.parametrize("change", ["flip", *(pytest.param(name, marks=pytest.mark.slow) for name in [*CHANGES][1:])])
+@pytest.mark.usefixtures("pushed")
+def test_run_makes_every_damaged_artifact_again_and_serves_the_same(root, change):
+    wanted = {step for step in FILES if (step, change) != ("example_gen", "flip")}  # a flip in a shard shows on reading
+    for step in wanted:
+        damage(root, step, change)
+    result = run(root)
+    assert (result.exit_code, result.error) == (0, None)
+    assert {name for name, status in statuses(result).items() if status == "ran"} == wanted
+    for step in wanted:
+        assert any(f"The artifact of `{step}` was damaged: `" in sentence for sentence in result.warnings)
+        assert list((root / "artifacts" / step).glob(".damaged-*"))
