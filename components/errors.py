@@ -32,6 +32,10 @@ class MissingArtifactError(PipelineError):
     """A finished artifact is missing on disk, or is of another type than expected."""
 
 
+class ChangedError(PipelineError):
+    """Files, code or libraries that a step depends on were changed while the run worked."""
+
+
 class TrainingError(PipelineError):
     """Training cannot start, or stopped on a NaN or an exploding gradient."""
 

@@ -79,9 +79,22 @@ def file_names(files: Sequence[Path]) -> list[str]:
 
 @functools.cache
 def library_versions(more: tuple[str, ...] = ()) -> dict[str, str]:
-    """Returns the versions of Python and of the libraries that change results, and of the packages in `more`."""
-    versions = {name: importlib.metadata.version(name) for name in (*LIBRARIES, *more)}
-    return {"python": ".".join(platform.python_version_tuple()[:2])} | versions
+    """Returns the versions of Python and of the libraries that change results, and of the packages in `more`.
+
+    They are those of the first call, for a process imports a library once.
+    """
+    return read_versions(more)
+
+
+def read_versions(more: tuple[str, ...] = ()) -> dict[str, str]:
+    """Returns the same as they are installed now; "none" for what is not."""
+    versions = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for name in (*LIBRARIES, *more):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "none"
+    return versions
 
 
 def content_digest(path: Path) -> str:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.base import Artifact
 from crossnet.components.artifacts.integrity import Damage
 from crossnet.components.errors import SettingsError
-from crossnet.components.files import folder_checksum, json_value
+from crossnet.components.files import json_value
 from crossnet.components.networks.tfrs_cross import tfrs_problem
 from crossnet.pipeline import fingerprint as fp
+from crossnet.pipeline.changes import Seen, look
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
 from crossnet.pipeline.run_record import RunRecord
@@ -33,6 +34,7 @@ class PlannedStep:
       fingerprint: 16 hex digits.
       parts: What the fingerprint is made of, JSON values: function, params, inputs, order (of inputs that are several
         models), data, references, code, versions.
+      files: The outside files that the step reads, in their order, as they were seen.
       references: Argument -> folder outside the graph, None where there is none.
       path: Where the artifact is or will be.
       done: Whether it is there and whole, fits what its inputs are now and, for a push, is still in service.
@@ -43,6 +45,7 @@ class PlannedStep:
     step: Step
     fingerprint: str
     parts: Mapping[str, Any]
+    files: Mapping[Path, Seen]
     references: Mapping[str, Path | None]
     path: Path
     done: bool
@@ -73,6 +76,7 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
         if step.name not in wanted:
             continue
         references = {name: reference.find(store, plan) for name, reference in step.references.items()}
+        files = _look(step)
         parts = {
             "function": step.function,
             "params": fp.settings_text(step.settings),
@@ -85,14 +89,16 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
             "order": {
                 argument: list(source) for argument, source in step.inputs.items() if not isinstance(source, str)
             },
-            "data": _data(step),
-            "references": {name: _reference_digest(path) for name, path in references.items()},
+            "data": {name: seen.digest for name, seen in zip(fp.file_names([*files]), files.values(), strict=True)},
+            "references": {
+                name: None if path is None else step.references[name].digest(path) for name, path in references.items()
+            },
             "code": code_digests(step.function.partition(":")[0]),
             "versions": fp.library_versions(step.libraries),
         }
         digest = fp.step_fingerprint(parts)
         path = store.artifact_path(step.name, digest)
-        plan[step.name] = PlannedStep(step, digest, parts, references, path, *examine(step, path, plan, store))
+        plan[step.name] = PlannedStep(step, digest, parts, files, references, path, *examine(step, path, plan, store))
     return plan
 
 
@@ -161,25 +167,16 @@ def _wanted(graph: tuple[Step, ...], until: str | None) -> set[str]:
     return wanted
 
 
-def _data(step: Step) -> dict[str, str]:
-    """Returns the digests of the outside files that the step reads, by name."""
+def _look(step: Step) -> dict[Path, Seen]:
+    """Returns the outside files that the step reads, with their digests."""
     if step.data is None:
         return {}
     try:
-        files = step.data()
-        return {name: fp.content_digest(file) for name, file in zip(fp.file_names(files), files, strict=True)}
+        return {file: look(file) for file in step.data()}
     except OSError as error:
         raise SettingsError(
             f"Cannot read `{error.filename}`: {error.strerror}. Check `{step.name}` in the config."
         ) from None
-
-
-def _reference_digest(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    if (path / ARTIFACT_FILE).is_file():
-        return path.name
-    return f"{path.name}:{folder_checksum(path)}"
 
 
 def _changes(before: Any, after: Any, name: str = "") -> list[tuple[str, Any, Any]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.artifacts.model import SERVING_FOLDER, Model
 from crossnet.components.errors import SettingsError
+from crossnet.components.files import folder_checksum
 from crossnet.components.model_folder import read_record, versions_in_service
 from crossnet.pipeline.store import Store
 from crossnet.pipeline.wholeness import is_usable
@@ -31,6 +32,9 @@ class Reference(Protocol):
           store: The root.
           plan: The steps planned so far, by name.
         """
+
+    def digest(self, folder: Path) -> str:
+        """Returns a text for its content, which enters the fingerprint."""
 
     def load(self, folder: Path) -> Path | Artifact:
         """Returns what the component takes."""
@@ -60,6 +64,10 @@ class LastBlessed:
                 return store.artifact_path(self.step, fingerprint)
         return None
 
+    def digest(self, folder: Path) -> str:
+        """Returns the artifact's fingerprint."""
+        return folder.name
+
     def load(self, folder: Path) -> Artifact:
         """Returns the artifact."""
         return self.kind.load(folder)
@@ -82,6 +90,10 @@ class ServedModel:
             if read_record(self.folder, version).get("model") not in own:
                 return path
         return None
+
+    def digest(self, folder: Path) -> str:
+        """Returns its name and the SHA-256 of its files."""
+        return _named_checksum(folder)
 
     def load(self, folder: Path) -> Path:
         """Returns the version's folder."""
@@ -122,6 +134,14 @@ class WarmStart:
             'the folder of an exported model, or "none".'
         )
 
+    def digest(self, folder: Path) -> str:
+        """Returns its name and the SHA-256 of its files."""
+        return _named_checksum(folder)
+
     def load(self, folder: Path) -> Path:
         """Returns the folder of the SavedModel."""
         return folder
+
+
+def _named_checksum(folder: Path) -> str:
+    return f"{folder.name}:{folder_checksum(folder)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shutil
 import time
 import traceback
 from collections.abc import Mapping
@@ -13,9 +14,10 @@ from pathlib import Path
 
 from crossnet.components import interrupts
 from crossnet.components.artifacts.base import Artifact
-from crossnet.components.errors import NotBlessedError, PipelineError
+from crossnet.components.errors import ChangedError, NotBlessedError, PipelineError
 from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
+from crossnet.pipeline.changes import noticed
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.execution import call_component
@@ -188,14 +190,21 @@ class _Execution:
             argument: None if folder is None else step.references[argument].load(folder)
             for argument, folder in planned.references.items()
         }
+        checkpoints = checkpoint_folder(planned, self._plan, self._store) if step.checkpoints else None
         with self._store.working_folder(step.name) as folder:
-            artifact = call_component(
-                step,
-                self.result.artifacts,
-                output_dir=folder,
-                references=references,
-                checkpoint_dir=checkpoint_folder(planned, self._plan, self._store) if step.checkpoints else None,
-            )
+            try:
+                with noticed(planned):
+                    artifact = call_component(
+                        step,
+                        self.result.artifacts,
+                        output_dir=folder,
+                        references=references,
+                        checkpoint_dir=checkpoints,
+                    )
+            except ChangedError:
+                if checkpoints:
+                    shutil.rmtree(checkpoints, ignore_errors=True)  # other code may have trained it
+                raise
             made_of = {
                 **planned.parts,
                 MADE_FROM: made_from(step, self._plan),

@@ -76,6 +76,23 @@ def _source(module: str) -> Source | None:
     return _CACHE.find(file.read_bytes()) if file else None
 
 
+def changed_code(module: str) -> list[str]:
+    """Returns the modules that `module` reaches whose files hold other code now than when this process read them.
+
+    What was read first stays what `code_digests` returns: modules are imported once, so the code at work is that of
+    the first reading or, of a module that is imported late, of this one.
+    """
+    changed = []
+    for name, digest in code_digests(module).items():
+        file = _file(name)
+        try:
+            if digest and (file is None or _CACHE.find(file.read_bytes()).digest != digest):
+                changed.append(name)
+        except (OSError, SyntaxError, ValueError):  # removed, or half-written
+            changed.append(name)
+    return changed
+
+
 def forget() -> None:
     """Forgets what this process has read, so that changed files are read again."""
     _file.cache_clear()
