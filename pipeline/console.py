@@ -14,14 +14,31 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from crossnet.serving.protocol.printable import PrintableFormatter, printable
+
 LOGGER = logging.getLogger("crossnet")  # the parent of the loggers of all our modules
+
+
+class PlainConsole(Console):
+    """Prints text as it is, with control characters escaped: a name in it may hold brackets, colons or escapes.
+
+    Args:
+      options: Of `rich.console.Console`.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Returns a text, or a table's cell, as rich prints it."""
+        return super().render_str(printable(text), **options)
 
 
 class LiveLine:
@@ -31,12 +48,12 @@ class LiveLine:
     """
 
     def __init__(self, console: Console, text: str):
-        self._spinner = Spinner("dots", Text(text))
+        self._spinner = Spinner("dots", Text(printable(text)))
         self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def update(self, text: str) -> None:
         """Replaces the text."""
-        self._spinner.update(text=Text(text))
+        self._spinner.update(text=Text(printable(text)))
 
     def __enter__(self) -> LiveLine:
         self._live.start()
@@ -57,7 +74,7 @@ class Reporter:
     def __init__(self, *, quiet: bool = False, verbose: bool = False):
         self.quiet = quiet
         self.verbose = verbose
-        self._console = Console(stderr=True, highlight=False)
+        self._console: Console = PlainConsole(stderr=True)
         self._live: LiveLine | None = None
         self._step = ""
         self._since = 0.0
@@ -65,7 +82,7 @@ class Reporter:
     def line(self, text: str) -> None:
         """Prints one line of progress."""
         if not self.quiet:
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(text, soft_wrap=True)
 
     @contextlib.contextmanager
     def working(self, step: str) -> Iterator[None]:
@@ -97,9 +114,9 @@ class Reporter:
         TensorFlow's C++ writes to the file descriptors 1 and 2, so these are redirected.
         """
         with file.open("a", encoding="utf-8") as log, _redirected(log) as screen:
-            console, self._console = self._console, Console(file=screen, highlight=False)
+            console, self._console = self._console, PlainConsole(file=screen)
             handler = logging.StreamHandler(log)
-            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
             details = _DetailHandler(self)
             level, propagate = LOGGER.level, LOGGER.propagate
             LOGGER.addHandler(handler)

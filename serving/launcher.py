@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from crossnet.serving.config.deployment import Deployment
 from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.protocol.printable import tell
 from crossnet.serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
 BINARY = "tensorflow_model_server"
@@ -202,7 +202,7 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
             with deployment.following_models():
                 return main(deployment.embedded_flags(), stopping=stopping)
     except ServingError as error:
-        sys.stderr.write(f"{error}\n")
+        tell(str(error))
         return error.exit_code
 
 
@@ -214,7 +214,8 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
         command = deployment.docker_command()
     else:
         command = [str(require_binary()), *deployment.binary_flags()]
-        sys.stderr.writelines(f"{sentence}\n" for sentence in deployment.not_passed_on(server))
+        for sentence in deployment.not_passed_on(server):
+            tell(sentence)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def pass_on() -> None:
@@ -227,8 +228,7 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
                 process.terminate()
             _wait_open(process, deployment, deployment.target(server), stopping)
             if not stopping.is_set():
-                sys.stderr.write(f"serving {', '.join(deployment.models)} at {deployment.target(server)} ({server})\n")
-                sys.stderr.flush()
+                tell(f"serving {', '.join(deployment.models)} at {deployment.target(server)} ({server})")
             while process.poll() is None:
                 # Not `process.wait()`: a signal received just before its system call would not interrupt it.
                 time.sleep(_POLL_SECONDS)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from crossnet.serving.config.flags import ServerFlags, parse_flags
 from crossnet.serving.embedded.quiet import import_tensorflow
+from crossnet.serving.protocol.printable import PrintableFormatter, tell
 from crossnet.serving.server import DRAIN_SECONDS, Server
 from crossnet.serving.status import ServingError
 
@@ -32,11 +33,13 @@ def main(argv: Sequence[str] | None = None, *, stopping: threading.Event | None 
       The exit code: 0 after a signal, 1 if the start failed, 2 for wrong usage.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         flags = parse_flags(sys.argv[1:] if argv is None else argv)
     except ServingError as error:
-        sys.stderr.write(f"{error}\n")
+        tell(str(error))
         return error.exit_code
     if flags.version:
         from importlib.metadata import version
@@ -64,14 +67,13 @@ def run(flags: ServerFlags, stopping: threading.Event) -> int:
         if not server.is_stopping:
             server.start()
     except ServingError as error:
-        sys.stderr.write(f"{error}\n")
+        tell(str(error))
         return error.exit_code
     if not server.is_stopping:
         # TensorFlow's objects stay for good: the garbage collector should not visit them while requests wait.
         gc.collect()
         gc.freeze()
-        sys.stderr.write(f"serving {', '.join(server.models)} at {', '.join(server.addresses)} (embedded)\n")
-        sys.stderr.flush()
+        tell(f"serving {', '.join(server.models)} at {', '.join(server.addresses)} (embedded)")
     server.wait()
     ended = threading.Event()
     threading.Thread(target=_exit_after, args=(ended, DRAIN_SECONDS + _EXTRA_SECONDS), daemon=True).start()
@@ -83,8 +85,7 @@ def run(flags: ServerFlags, stopping: threading.Event) -> int:
 def _exit_after(ended: threading.Event, seconds: float) -> None:
     """Exits the process if `ended` is not set in time: a graph that never returns cannot be interrupted."""
     if not ended.wait(seconds):
-        sys.stderr.write("A call is still running; the server exits without waiting for it.\n")
-        sys.stderr.flush()
+        tell("A call is still running; the server exits without waiting for it.")
         os._exit(0)
 
 

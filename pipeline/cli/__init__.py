@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import click
 
 from crossnet.components import interrupts
 from crossnet.pipeline.cli import runs, serving, setup
 from crossnet.pipeline.cli.options import process_start
+from crossnet.serving.protocol.printable import printable
 
 
 def main() -> None:
@@ -23,7 +25,18 @@ def main() -> None:
         cli(prog_name="crossnet", obj=process_start)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Commands whose usage errors can be printed: an argument, such as a file's name, may hold anything."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except click.ClickException as error:
+            error.message = printable(error.message)  # type: ignore[misc]  # final, for those who read it
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="crossnet-pipeline", prog_name="crossnet")
 def cli() -> None:
     """Train cross networks and a dense baseline on a table, evaluate them, push and serve the one that passes.

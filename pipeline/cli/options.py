@@ -14,7 +14,14 @@ from typing import Any
 
 import click
 
+from crossnet.serving.protocol.printable import printable
+
 DEFAULT_ROOT = "crossnet_root"
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Prints a line for people: a name in it may hold what would move a terminal's cursor."""
+    click.echo(printable(str(text)), err=err)
 
 
 def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -32,7 +39,7 @@ def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
                 raise
             if options.get("as_json"):
                 click.echo(json.dumps({"error": str(error)}))
-            click.echo(str(error), err=True)
+            say(error, err=True)
         sys.exit(code)
 
     return wrapper

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from crossnet.components.errors import PipelineError
-from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option
+from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option, say
 
 
 @click.command()
@@ -63,7 +63,7 @@ def run(
     elif result.run:
         screen.print_result(result)
     if result.error:
-        click.echo(result.error, err=True)
+        say(result.error, err=True)
     return result.exit_code
 
 
@@ -144,8 +144,8 @@ def report(name: str | None, root: Path) -> None:
     from crossnet.pipeline.store import Store
 
     store = Store(root)
-    click.echo(write_report(store, store.read_run(name).run))
-    click.echo(write_index(store))
+    say(write_report(store, store.read_run(name).run))
+    say(write_index(store))
 
 
 @click.command()
@@ -189,7 +189,10 @@ def compare(
     reporter = Reporter(quiet=quiet)
     with reporter.logging_to(folder / "log.txt"):
         comparison = compare_models(config, seeds=seeds, output_dir=folder, strong_units=units, progress=reporter.line)
-    click.echo(json.dumps(json_value(comparison.rows)) if as_json else comparison.text)
+    if as_json:
+        click.echo(json.dumps(json_value(comparison.rows)))
+    else:
+        say(comparison.text)
 
 
 @click.command()
@@ -216,7 +219,7 @@ def gc(root: Path, keep: int, dry_run: bool) -> None:
         removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
         problems = [problem for folder in sorted(served_folders(store)) for problem in record_problems(folder)]
     for problem in problems:
-        click.echo(problem, err=True)
+        say(problem, err=True)
     for path in removed:
-        click.echo(path.relative_to(store.root))
-    click.echo(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'folder')}, {size / 2**20:.1f} MiB.")
+        say(path.relative_to(store.root))
+    say(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'folder')}, {size / 2**20:.1f} MiB.")

@@ -14,7 +14,7 @@ from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import NotBlessedError
 from crossnet.components.formats import counted, number
-from crossnet.pipeline.console import LiveLine
+from crossnet.pipeline.console import LiveLine, PlainConsole
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.store import Store
 
@@ -27,7 +27,7 @@ REASONS_SHOWN = 4
 
 
 def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=True, markup=False)  # a name may hold brackets
+    console = PlainConsole(soft_wrap=True)
     if not console.is_terminal:
         console.width = 200  # without a terminal, rich would squeeze tables into 80 columns
     return console
@@ -158,7 +158,7 @@ def print_run(run: RunRecord, store: Store) -> None:
 @contextlib.contextmanager
 def counting(what: str, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
     """Yields a function that shows, on a terminal, how many of `what` are done."""
-    console = Console(stderr=True, highlight=False)
+    console = PlainConsole(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda done: None
         return

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from crossnet.components.errors import PipelineError
-from crossnet.pipeline.cli.options import prints_errors, root_option
+from crossnet.pipeline.cli.options import prints_errors, root_option, say
 
 _MODELS_NAMED = 10
 
@@ -109,9 +109,9 @@ def predict(
     if not quiet:
         versions = ", ".join(map(str, summary.versions))
         answered = f", answered by version {versions}" if versions else ""
-        click.echo(f"{counted(summary.rows, 'row')} in {duration(summary.seconds)}{answered}.", err=True)
+        say(f"{counted(summary.rows, 'row')} in {duration(summary.seconds)}{answered}.", err=True)
     if summary.not_finite:
-        click.echo(f"{counted(summary.not_finite, 'row')} got no finite number.", err=True)
+        say(f"{counted(summary.not_finite, 'row')} got no finite number.", err=True)
 
 
 @click.command()
@@ -144,9 +144,9 @@ def rollback(
         raise PipelineError(_no_such_model(folder))
     done = roll_back(folder, reason, confirmed=yes, started=started() if started else None)
     for note in done.notes:
-        click.echo(note, err=True)
-    click.echo(f"Version {done.removed} of `{model_name}` is out of service.")
-    click.echo(f"Version {done.restored} is in service again." if done.restored else "No version is in service now.")
+        say(note, err=True)
+    say(f"Version {done.removed} of `{model_name}` is out of service.")
+    say(f"Version {done.restored} is in service again." if done.restored else "No version is in service now.")
 
 
 def _no_such_model(folder: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from crossnet.pipeline.cli.options import prints_errors
+from crossnet.pipeline.cli.options import prints_errors, say
 
 
 @click.command()
@@ -20,7 +20,7 @@ def init(file: Path, label: str, output: Path | None) -> None:
 
     output = output or Path(f"{file.name.partition('.')[0]}.toml")
     write_config(file, profile_csv(file, label), output)
-    click.echo(f"Wrote {output}. Next: crossnet run --config {output}")
+    say(f"Wrote {output}. Next: crossnet run --config {output}")
 
 
 @click.command()

@@ -21,6 +21,7 @@ from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.run import Run, changed_settings, lineage, load_facts, load_run
 from crossnet.pipeline.run_record import StepRecord
 from crossnet.pipeline.store import Store
+from crossnet.serving.protocol.printable import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -86,7 +87,7 @@ def write_index(store: Store) -> Path:
 def _write(path: Path, page: str) -> Path:
     """Writes a page by renaming a finished file, so that a reader never sees half of it."""
     temporary = path.with_name(f".tmp-{path.name}")
-    temporary.write_text(page, encoding="utf-8")
+    temporary.write_text(printable(page), encoding="utf-8")  # a header may turn the direction in which text reads
     return temporary.replace(path)
 
 

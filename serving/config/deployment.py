@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from crossnet.serving.config.flags import OWN_FLAGS, split_flags
 from crossnet.serving.config.versions import list_versions
 from crossnet.serving.protocol.codes import failed_to_start
+from crossnet.serving.protocol.printable import tell
 from crossnet.serving.status import ServingError, UsageError
 
 DOCKER_IMAGE = "tensorflow/serving:2.21.0"  # the release of the TensorFlow that exports the models
@@ -105,9 +105,9 @@ class Deployment:
             if give_up():
                 return False
             if not announced:
-                sys.stderr.write(
+                tell(
                     f"There is no model in `{self._serving_dir}` yet; waiting for one. `crossnet run` pushes a model "
-                    "that passes its gate.\n"
+                    "that passes its gate."
                 )
                 announced = True
             threading.Event().wait(0.2)
@@ -142,7 +142,7 @@ class Deployment:
                 except OSError as error:
                     if last_error != str(error):
                         last_error = str(error)
-                        sys.stderr.write(f"Cannot look for models that are pushed later: {error}. Trying again.\n")
+                        tell(f"Cannot look for models that are pushed later: {error}. Trying again.")
 
         thread = threading.Thread(target=follow, name="model-folders", daemon=True)
         thread.start()

@@ -6,6 +6,8 @@ or a title, and overwrite what was there; marks of writing direction make text r
 
 from __future__ import annotations
 
+import logging
+import sys
 import unicodedata
 
 _MAX_SHOWN = 60  # characters
@@ -32,3 +34,17 @@ def shown(text: str, most: int = _MAX_SHOWN) -> str:
     """Returns a value's text for a message: one line, cut after its first `most` characters, harmless on a terminal."""
     cut = text if len(text) <= most else f"{text[:most]}..."
     return printable(cut).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def tell(text: str) -> None:
+    """Writes a line for people on standard error."""
+    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.flush()
+
+
+class PrintableFormatter(logging.Formatter):
+    """Formats log records for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the record's text with control characters escaped."""
+        return printable(super().format(record))

@@ -6,7 +6,7 @@ import warnings
 import pytest
 from rich.console import Console
 
-from crossnet.pipeline.console import LiveLine, Reporter
+from crossnet.pipeline.console import LiveLine, PlainConsole, Reporter
 from crossnet.serving.config import flags
 
 
@@ -51,3 +51,21 @@ def test_live_line_leaves_pythons_streams_alone(tmp_path):
             line.update("epoch [1] of 2")
             assert (sys.stdout, sys.stderr) == streams
     assert "epoch [1] of 2" in (tmp_path / "screen").read_text()
+
+
+def test_reporter_shows_escapes_in_lines_details_and_the_log(tmp_path, capfd):
+    reporter = Reporter(verbose=True)
+    with reporter.logging_to(tmp_path / "log.txt"):
+        logging.getLogger(flags.__name__).info("read `a\x1b[31m`")
+        reporter.line("`b\x1b[31m\u202e`")
+    assert capfd.readouterr().err.splitlines() == [r"  read `a\x1b[31m`", r"`b\x1b[31m\u202e`"]
+    assert r"read `a\x1b[31m`" in (tmp_path / "log.txt").read_text()
+
+
+def test_live_line_shows_escapes(tmp_path):
+    with (
+        (tmp_path / "screen").open("w") as screen,
+        LiveLine(PlainConsole(file=screen, force_terminal=True), "a") as line,
+    ):
+        line.update("epoch \x1b]0;owned\x07")
+    assert r"epoch \x1b]0;owned\x07" in (tmp_path / "screen").read_text()

@@ -50,7 +50,13 @@ MAY_IMPORT = {
     "serving.rows": {"serving.status", "serving.protocol", "serving.client"},
     "serving.predict": {"serving.status", "serving.protocol", "serving.client", "serving.offline", "serving.rows"},
     "serving.server": {"serving.status", "serving.protocol", "serving.embedded", "serving.config"},
-    "serving.server_command": {"serving.status", "serving.server", "serving.embedded", "serving.config"},
+    "serving.server_command": {
+        "serving.status",
+        "serving.protocol",
+        "serving.server",
+        "serving.embedded",
+        "serving.config",
+    },
     "serving.launcher": {
         "serving.status",
         "serving.protocol",

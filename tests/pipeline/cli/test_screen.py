@@ -175,6 +175,12 @@ def test_tables_cut_nothing_where_there_is_no_terminal(store, shown):
     assert "".join(longer[1:]).count("n") == 250  # on several lines
 
 
+def test_tables_show_the_escapes_in_a_name(store, shown):
+    records = [RunRecord(run="a\x1b[31m:bug:[b]", exit_code=1, verdict="\u202ex", error="no\x9b2J")]
+    assert shown(screen.print_runs, records, store)[-1].split() == [r"a\x1b[31m:bug:[b]", "1", r"\u202ex"]
+    assert shown(screen.print_run, records[0], store)[-2] == r"no\x9b2J"
+
+
 # counting, print_findings
 
 

@@ -1,6 +1,8 @@
+import logging
+
 import pytest
 
-from crossnet.serving.protocol.printable import printable, shown
+from crossnet.serving.protocol.printable import PrintableFormatter, printable, shown, tell
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,10 @@ def test_shown_is_one_short_line():
     assert shown("x" * 60) == "x" * 60
     assert shown("x" * 10_000) == "x" * 60 + "..."
     assert shown("x" * 10_000, 5) == "xxxxx..."
+
+
+def test_tell_and_log_records_are_printable(capsys):
+    tell("serving `a\x1b[31m`")
+    assert capsys.readouterr().err == "serving `a\\x1b[31m`\n"
+    record = logging.LogRecord("n", logging.INFO, "f", 1, "no model %s", ("\x1b[2J",), None)
+    assert PrintableFormatter("%(message)s").format(record) == r"no model \x1b[2J"
