@@ -46,7 +46,8 @@ def push_model(
 
     The version is the time in seconds, or one above the highest number ever used there. It appears whole, by one
     rename; `<version>.json` beside it says which model it is (servers skip names that are not whole numbers). A model
-    that is there already is not pushed twice: its version is recorded again. One push or rollback at a time is at work.
+    that is in service already is not pushed twice: its version is recorded again. One that a newer version has replaced
+    is pushed anew, because servers take the newest. One push or rollback at a time is at work.
 
     Args:
       evaluation: The verdict; names the champion.
@@ -94,14 +95,15 @@ def push_model(
 
 
 def _pushed_before(model: Model, folder: Path, force: str) -> int | None:
-    """Returns the version in service that is this very model, or None.
+    """Returns the version in service, the newest there, where it is this very model, or None.
 
     Raises:
-      NotBlessedError: The model was rolled back, and `force` is empty.
+      NotBlessedError: The model's last version was rolled back, and `force` is empty.
     """
-    version = _version_of(model.checksum, folder)
-    if version is None or version in versions_in_service(folder):
-        return version
+    served = versions_in_service(folder)
+    version = _version_of(model.checksum, {**served, **versions_rolled_back(folder)})
+    if version is None or version in served:
+        return version if version == next(iter(served), None) else None
     if not force:
         raise NotBlessedError(
             f"`{model.kind}` is version {version} of `{folder.name}`, which was rolled back. "
@@ -126,13 +128,10 @@ def _push(model: Model, folder: Path, force: str) -> int:
     return version
 
 
-def _version_of(checksum: str, folder: Path) -> int | None:
-    """Returns the version with that content: the newest in service, else the newest rolled back, else None."""
-    for found in (versions_in_service(folder), versions_rolled_back(folder)):
-        for version, path in found.items():
-            if folder_checksum(path) == checksum:
-                return version
-    return None
+def _version_of(checksum: str, versions: Mapping[int, Path]) -> int | None:
+    """Returns the newest version with that content, or None."""
+    newest_first = sorted(versions.items(), reverse=True)
+    return next((version for version, path in newest_first if folder_checksum(path) == checksum), None)
 
 
 def _copy(model: Model, folder: Path, version: int, record: Mapping[str, Any]) -> None:

@@ -137,7 +137,7 @@ def differences(planned: PlannedStep, store: Store) -> list[str]:
     if facts is None:
         return ["its artifacts were removed" if made else "it has never run in this root"]
     if facts["fingerprint"] == planned.fingerprint:
-        return [] if planned.done else ["its version is no longer in service as it was pushed"]
+        return [] if planned.done else ["its version is no longer the newest in service, or not as it was pushed"]
     return [
         f"{name}: {_short(before)} → {_short(after)}"
         for name, before, after in _changes(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from crossnet.components.artifacts.base import Artifact, Outcome
 from crossnet.components.files import folder_checksum
+from crossnet.components.model_folder import versions_in_service
 
 RECORD_FILE = "pushed.json"
 
@@ -38,9 +39,10 @@ class PushedModel(Artifact):
 
     @property
     def is_current(self) -> bool:
-        """Whether the version is still there and unchanged."""
+        """Whether the version is in service: the newest there, because servers take that one, and unchanged."""
         try:
-            return self.destination.is_dir() and folder_checksum(self.destination) == self.properties["checksum"]
+            newest = next(iter(versions_in_service(self.destination.parent)), None)
+            return newest == self.version and folder_checksum(self.destination) == self.properties["checksum"]
         except OSError:  # rolled back while it was read, or not readable by this user
             return False
 

@@ -55,6 +55,26 @@ def test_push_never_pushes_the_same_model_twice(push, tmp_path):
     assert list(versions_in_service(tmp_path / "serving" / "crossnet")) == [first.version]
 
 
+def test_push_puts_a_model_in_service_again_that_another_one_had_replaced(push):
+    first, other, again = push("a"), push("b"), push("a")
+    assert again.version > other.version > first.version
+    assert (again.counts["pushed"], again.is_current, first.is_current) == (1, True, False)
+    assert push("a").version == again.version
+
+
+def test_push_takes_the_last_that_happened_to_a_model_of_several_versions(push, tmp_path):
+    folder = tmp_path / "serving" / "crossnet"
+    push("a")
+    roll_back(folder, confirmed=True)
+    forced = push("a", force="it was right")
+    push("b")
+    again = push("a")  # forced after its rollback, then replaced: not rolled back
+    assert again.version > forced.version
+    roll_back(folder)  # `b` is the newest, and an older version of `a` is there
+    with pytest.raises(NotBlessedError, match=rf"version {again.version} of `crossnet`, which was rolled back"):
+        push("a")
+
+
 @pytest.mark.parametrize(("blessed", "infra", "reason"), [(False, True, "too high"), (True, False, "INFRA: no")])
 def test_push_refuses_when_a_gate_is_closed(push, tmp_path, blessed, infra, reason):
     with pytest.raises(NotBlessedError, match=reason):

@@ -30,3 +30,11 @@ def test_a_push_is_current_while_its_version_is_there_and_unchanged(pushed):
     assert not pushed.is_current
     shutil.rmtree(pushed.destination)
     assert not pushed.is_current
+
+
+def test_a_push_is_not_current_when_a_newer_version_is_there(pushed):
+    newer = pushed.destination.with_name("1765")
+    newer.mkdir()
+    assert not pushed.is_current
+    newer.rename(newer.with_suffix(".rolled_back"))
+    assert pushed.is_current

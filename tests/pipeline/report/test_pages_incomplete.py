@@ -77,7 +77,7 @@ def test_report_is_written_of_artifacts_that_hold_little(bare):
         facts["graph"][step] = ["evaluator"]
     write_json(bare.runs / "bare" / "run.json", facts | {"pushed_version": 7})
     text = read_page(write_report(bare, "bare")).text
-    assert "version 7 of <toy> is no longer there as it was pushed." in text
+    assert "version 7 of <toy> is no longer in service: it is not the newest there, or not as it was pushed." in text
     assert "InfraValidator (? server): failed." in text
     assert "dense does not answer." in text
 
