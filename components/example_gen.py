@@ -23,6 +23,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
+from crossnet.components.signal_watch import work_for_parent
 from crossnet.components.sources.base import RetypedError, Source
 from crossnet.components.sources.csv_cells import parse_time
 from crossnet.components.sources.files import input_files
@@ -179,8 +180,15 @@ def _executor(num_jobs: int, params: ExampleGenParams) -> Iterator[Executor | No
         yield None
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(params.num_workers, mp_context=context) as executor:
-        yield executor
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(params.num_workers, mp_context=context, initializer=work_for_parent) as executor:
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            for worker in set(multiprocessing.active_children()) - others:  # else the pool waits for what they do
+                worker.kill()
+            raise
 
 
 def _read_part(source: Source, splitter: Splitter, first: int, last: int, path: Path) -> _Part:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crossnet.components import interrupts
 from crossnet.components.artifacts.evaluation import Evaluation, predictions_file
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.infra_validation import (
@@ -187,6 +188,7 @@ def _largest_difference(
     """Returns the largest |a - b| / max(scale, |a|) over the first len(expected) eval rows, `size` rows a call."""
     largest, start = 0.0, 0
     for inputs, _ in read_dataset(examples, "eval", features, None, batch_size=size):
+        interrupts.check()
         before = np.asarray(expected[start : start + size], np.float64)
         if not len(before):
             break

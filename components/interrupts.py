@@ -1,59 +1,188 @@
-"""Remembers Ctrl-C and SIGTERM, so that a run stops.
+"""Makes Ctrl-C and SIGTERM end a command within seconds.
 
-A signal handler raises wherever Python is at that moment. Inside a `__del__`, of which TensorFlow has many, Python
-prints the exception and goes on; so a run would finish, and push, after it was told to stop. Code that runs long, or
-that cannot be undone, calls `check`.
+A signal raises Interrupted wherever the main thread is. Where that does not end the process in time, `signal_watch`
+does. Code that runs long, or that cannot be undone, calls `check` or `hold`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any, NoReturn
 
-_SIGTERM_EXIT_CODE = 128 + signal.SIGTERM
+from crossnet.components.signal_watch import SignalWatch, Speaker, Words, leave
 
-_received: signal.Signals | None = None
+__all__ = ["Interrupted", "Words", "check", "end", "hold", "last_words", "may_print", "noticed", "release", "settle"]
+
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+_watch: SignalWatch | None = None
+
+
+class Interrupted(BaseException):
+    """The process was told to end. Like SystemExit, `except Exception` lets it pass.
+
+    Attributes:
+      number: The signal.
+      words: What to say; None as long as no `last_words` has been asked.
+    """
+
+    def __init__(self, number: signal.Signals, words: Words | None = None) -> None:
+        super().__init__(number.name)
+        self.number = number
+        self.words = words
+
+    @property
+    def exit_code(self) -> int:
+        """The process's: 130 after SIGINT, 143 after SIGTERM, where `noticed` was not told another."""
+        return 128 + self.number if _watch is None else _watch.exit_code(self.number)
 
 
 @contextlib.contextmanager
-def noticed() -> Iterator[None]:
-    """Inside, SIGINT raises KeyboardInterrupt and SIGTERM SystemExit: at once, and again in each `check`.
+def noticed(*, exit_code: int | None = None, as_json: bool = False) -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM raise Interrupted; the process ends within 5 s, after a second signal at once.
 
     Outside the main thread, where Python takes no signals, it does nothing.
+
+    Args:
+      exit_code: The process's after a signal; None: 128 and the signal's number.
+      as_json: Whether a forced end prints a JSON object on standard output.
     """
-    global _received
+    global _watch
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _received = None
+    _watch = watch = SignalWatch(
+        exit_code=exit_code, as_json=as_json, is_ours=lambda number: signal.getsignal(number) is _note
+    )
+    hook = sys.unraisablehook
+
+    def forgotten(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, Interrupted):
+            watch.forgotten = True
+        else:
+            hook(unraisable)
+
+    sys.unraisablehook = forgotten
     # A shell starts a command in the background with SIGINT ignored: it stays ignored.
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+    numbers = [number for number in _NUMBERS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    descriptor = signal.set_wakeup_fd(watch.writer, warn_on_full_buffer=False)
     before = {number: signal.signal(number, _note) for number in numbers}
     try:
         yield
     finally:
-        _received = None
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is _note:  # else `end` has set another one
+                signal.signal(number, handler)
+        signal.set_wakeup_fd(descriptor)
+        sys.unraisablehook = hook
+        _watch = None
+        watch.close()
 
 
 def check() -> None:
-    """Raises if a signal came.
+    """Raises if a signal came. Code that runs long, or that cannot be undone, calls it.
 
     Raises:
-      KeyboardInterrupt: SIGINT.
-      SystemExit: SIGTERM; the exit code is 143.
+      Interrupted: SIGINT or SIGTERM came, and nothing holds it.
     """
-    if _received == signal.SIGINT:
-        raise KeyboardInterrupt
-    if _received == signal.SIGTERM:
-        raise SystemExit(_SIGTERM_EXIT_CODE)
+    if _watch is not None and _watch.received is not None and not _watch.is_deaf:
+        raise Interrupted(_watch.received)
+
+
+def hold() -> None:
+    """Raises if a signal came; from here on signals wait for `release`, while something is done that cannot be undone.
+
+    Raises:
+      Interrupted: It is not too late.
+    """
+    check()
+    if _watch is not None:
+        _watch.held = True
+
+
+def release() -> None:
+    """Ends `hold`: the next `check` raises if a signal came meanwhile."""
+    if _watch is not None:
+        _watch.held = False
+
+
+def settle(code: int) -> None:
+    """Raises if a signal came; from here on the process ends with `code`, whatever comes.
+
+    Raises:
+      Interrupted: It is not too late.
+    """
+    check()
+    if _watch is not None:
+        _watch.settled = code
+
+
+def signal_of(error: BaseException) -> signal.Signals | None:
+    """Returns the signal because of which `error` is on its way; None where it has another reason.
+
+    After a signal any error counts: a server that got the same signal fails its client, a library wraps what it caught.
+    """
+    if isinstance(error, Interrupted):
+        return error.number
+    if _watch is not None and _watch.received is not None and not _watch.is_deaf:
+        return _watch.received
+    return signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
+
+
+@contextlib.contextmanager
+def last_words(speaker: Speaker) -> Iterator[None]:
+    """Asks `speaker` for the words, once, if a signal ends the block and no block inside this one has said any.
+
+    The speaker may also record the end. Where the main thread does not come back, another thread calls it.
+
+    Raises:
+      Interrupted: With the words. A KeyboardInterrupt outside `noticed` stays what it is.
+    """
+    watch = _watch
+    if watch is not None:
+        watch.speakers.append(speaker)
+    try:
+        yield
+    except BaseException as error:
+        number = signal_of(error)
+        if number is None or getattr(error, "words", None) is not None:
+            raise
+        words = speaker(number) if watch is None else watch.words(number)
+        if watch is None and not isinstance(error, Interrupted):
+            raise
+        raise Interrupted(number, words) from None
+    finally:
+        if watch is not None:
+            watch.speakers.remove(speaker)
+
+
+def may_print() -> bool:
+    """Whether the words are not printed yet; who is told so prints them."""
+    return _watch is None or _watch.may_print()
+
+
+def end(code: int) -> NoReturn:
+    """Exits with `code`. From here on signals change nothing, and after one no child and no thread is waited for.
+
+    Raises:
+      SystemExit: No signal came.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # a closed pipe: Python says so when it exits
+            stream.flush()
+    for number in _NUMBERS:
+        signal.signal(number, signal.SIG_IGN)
+    if _watch is not None and _watch.received is not None:
+        leave(code)
+    sys.exit(code)
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    global _received
-    _received = signal.Signals(number)
-    check()
+    if _watch is not None:
+        _watch.received = _watch.received or signal.Signals(number)
+        check()

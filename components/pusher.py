@@ -148,7 +148,7 @@ def _copy(model: Model, folder: Path, version: int, record: Mapping[str, Any]) -
         for path in [*staging.rglob("*"), staging]:
             flush(path)
         record_version(folder, version, record)
-        interrupts.check()  # the last moment: what was pushed is served
+        interrupts.hold()  # the last moment: what is pushed is served, so its record is finished too
         staging.rename(folder / str(version))
         flush(folder)
     except BaseException as error:

@@ -118,6 +118,7 @@ the full log to `runs/<run>/log.txt`.
 | 1 | failed: one error, in words |
 | 2 | wrong usage or wrong settings |
 | 3 | the gate is closed, nothing was pushed |
+| 130, 143 | interrupted by SIGINT (Ctrl-C) or SIGTERM, within 5 s; finished steps are kept. `serve` then exits with 0 |
 
 | environment variable | means |
 | --- | --- |

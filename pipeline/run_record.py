@@ -11,6 +11,8 @@ from typing import Any, Self
 from crossnet.components.artifacts.base import Outcome
 from crossnet.components.artifacts.evaluation import BLESSED, MEAN_PREDICTOR
 from crossnet.components.files import json_value, read_json, write_json
+from crossnet.components.formats import counted
+from crossnet.pipeline.run_state import FINISHED, INTERRUPTED, KILLED, RUNNING, is_at_work
 
 RUN_FILE = "run.json"
 
@@ -25,7 +27,7 @@ class StepRecord:
     """One step of a run.
 
     Attributes:
-      status: "ran", "reused", "failed" or "skipped".
+      status: "ran", "reused", "failed", "skipped" or "interrupted"; "running" while it does.
       seconds: Wall-clock time.
       artifact: The artifact's folder, relative to the root; None where there is none.
       fingerprint: The step's fingerprint, 16 hex digits.
@@ -55,8 +57,10 @@ class RunRecord:
       champion: The blessed model's name, or None.
       models: By model: num_parameters, train_rmse, eval_rmse and further metrics.
       steps: By step, in the order of the graph.
+      state: "finished"; "running", of a run whose process lives; "interrupted" by a signal; "killed" without a word.
       complete: Whether every step of the plan was reached and none failed.
-      exit_code: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed.
+      exit_code: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed, 130 SIGINT, 143 SIGTERM. JSON has null for a run
+        that is running or was killed.
       error: The failure in words; None without one.
       warnings: What is worth knowing and stops nothing.
       versions: Versions of Python and of the libraries that change results.
@@ -75,6 +79,7 @@ class RunRecord:
     champion: str | None = None
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    state: str = FINISHED
     complete: bool = False
     exit_code: int = 0
     error: str | None = None
@@ -87,6 +92,7 @@ class RunRecord:
         """Returns the record that run.json holds; what an older version did not write has its default."""
         known = {item.name for item in dataclasses.fields(cls)}
         values = {name: value for name, value in facts.items() if name in known}
+        values["exit_code"] = values.get("exit_code") or 0
         for name in ("reasons", "warnings"):
             values[name] = tuple(values.get(name, ()))
         fields = {item.name for item in dataclasses.fields(StepRecord)}
@@ -99,8 +105,15 @@ class RunRecord:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Returns the record of the run in `folder`."""
-        return cls.from_json(read_json(folder / RUN_FILE))
+        """Returns the record of the run in `folder`. One that says "running" and has no process was killed."""
+        record = cls.from_json(read_json(folder / RUN_FILE))
+        if record.state != RUNNING or is_at_work(folder):
+            return record
+        steps = {
+            name: dataclasses.replace(step, status=INTERRUPTED) if step.status == RUNNING else step
+            for name, step in record.steps.items()
+        }
+        return dataclasses.replace(record, state=KILLED, steps=steps, error=record.error or _killed(steps))
 
     def write(self, folder: Path) -> None:
         """Writes run.json into `folder`; steps and models keep their order."""
@@ -110,6 +123,8 @@ class RunRecord:
         """Returns the record as JSON values."""
         facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(RunRecord)}
         facts["steps"] = {name: dataclasses.asdict(step) for name, step in self.steps.items()}
+        if self.state in (RUNNING, KILLED):
+            facts["exit_code"] = None
         return dict(json_value(facts))
 
     def summary(self) -> dict[str, Any]:
@@ -122,7 +137,7 @@ class RunRecord:
             if name != MEAN_PREDICTOR
         }
         kept["steps"] = {name: {key: step[key] for key in STEP_KEYS} for name, step in facts["steps"].items()}
-        if self.exit_code in (1, 2):
+        if self.exit_code not in (0, 3):
             kept["error"] = self.error
         return kept
 
@@ -144,3 +159,20 @@ class RunRecord:
     def blessed(self) -> bool:
         """Whether the Evaluator blessed a model."""
         return self.verdict == BLESSED
+
+
+def _killed(steps: Mapping[str, StepRecord]) -> str:
+    """Returns the sentence for a run whose process is gone."""
+    where = next((f" in `{name}`" for name, step in steps.items() if step.status == INTERRUPTED), "")
+    return (
+        f"Killed{where}: the process ended without a word, as after kill -9, a power cut or a lack of memory. "
+        f"{kept_steps(steps)}"
+    )
+
+
+def kept_steps(steps: Mapping[str, StepRecord]) -> str:
+    """Returns how many finished steps the next run reuses, and what to do, as a sentence."""
+    kept = sum(step.status in ("ran", "reused") for step in steps.values())
+    if not kept:
+        return "No step was finished. Run again to begin anew."
+    return f"{counted(kept, 'finished step')} {'is' if kept == 1 else 'are'} kept. Run again to go on."

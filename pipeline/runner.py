@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import os
 import shutil
+import signal
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from crossnet.components import interrupts
@@ -22,22 +18,10 @@ from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.execution import call_component
 from crossnet.pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, serving_dir
-from crossnet.pipeline.run_record import RunRecord, StepRecord
+from crossnet.pipeline.recording import Recording, RunResult
+from crossnet.pipeline.run_state import FINISHED, LOG_FILE, RUNNING, at_work
 from crossnet.pipeline.store import Store, utc_now
 from crossnet.pipeline.wholeness import MADE_FROM, Repairs, checkpoint_folder, made_from
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunResult(RunRecord):
-    """A run's record, and what only this process knows of it.
-
-    Attributes:
-      up_to_date: Whether nothing had to run.
-      artifacts: The finished artifacts by step.
-    """
-
-    up_to_date: bool = False
-    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
 
 
 def run_pipeline(
@@ -70,26 +54,32 @@ def run_pipeline(
     reporter = reporter or Reporter(quiet=True)
     store = Store(root)
     with store.locked():
-        clear_leftovers(serving_dir(config, store))
-        plan = make_plan(config, store, until=until, force=force)
-        repeated = _repeated_run(plan, store, force) if name is None else None
-        folder = store.runs / repeated if repeated else store.new_run(name)
-        execution = _Execution(plan, store, reporter, force=bool(force))
-        execution.result = _new_result(config, plan, store, folder.name, up_to_date=repeated is not None)
-        if repeated:
-            execution.run()
-            return execution.result
-        (folder / "config.toml").write_text(to_toml(config), encoding="utf-8")
-        try:
-            with reporter.logging_to(folder / "log.txt"):
+        with interrupts.last_words(_not_begun):
+            clear_leftovers(serving_dir(config, store))
+            plan = make_plan(config, store, until=until, force=force)
+            repeated = _repeated_run(plan, store, force) if name is None else None
+            folder = store.runs / repeated if repeated else store.new_run(name)
+            result = _new_result(config, plan, store, folder.name, up_to_date=repeated is not None)
+            recording = Recording(result, folder)
+            execution = _Execution(plan, store, reporter, recording, force=bool(force))
+            if repeated:
                 execution.run()
-        except BaseException:
-            execution.change(exit_code=1, error="Internal error or interruption; see log.txt.")
-            raise
-        finally:
-            _record(folder, plan, execution)
-        _write_pages(store, folder, reporter)
-    return execution.result
+                return recording.result
+            (folder / "config.toml").write_text(to_toml(config), encoding="utf-8")
+        with at_work(folder), interrupts.last_words(recording.interrupted):
+            recording.write(RUNNING)
+            try:
+                with reporter.logging_to(folder / LOG_FILE):
+                    execution.run()
+            except BaseException as error:
+                if interrupts.signal_of(error) is None:
+                    recording.change(exit_code=1, error="Internal error; see log.txt.")
+                    recording.write(FINISHED)
+                raise
+            recording.write(FINISHED)
+            _write_pages(store, folder, reporter)
+            interrupts.settle(recording.result.exit_code)
+    return recording.result
 
 
 def _new_result(config: Config, plan: Plan, store: Store, name: str, *, up_to_date: bool) -> RunResult:
@@ -108,37 +98,40 @@ def _new_result(config: Config, plan: Plan, store: Store, name: str, *, up_to_da
     )
 
 
+def _not_begun(number: signal.Signals) -> interrupts.Words:
+    return interrupts.Words("Interrupted while the run was planned. No step was begun.")
+
+
 class _Execution:
-    """Runs or reuses the steps of one plan in turn.
+    """Runs or reuses the steps of one plan in turn."""
 
-    Attributes:
-      result: What has come of the run so far.
-    """
-
-    result: RunResult
-
-    def __init__(self, plan: Plan, store: Store, reporter: Reporter, *, force: bool) -> None:
+    def __init__(self, plan: Plan, store: Store, reporter: Reporter, recording: Recording, *, force: bool) -> None:
         self._plan, self._store, self._reporter, self._force = plan, store, reporter, force
+        self._recording = recording
         self._blocked: set[str] = set()  # steps that did not pass; the steps after them are skipped
         self._repairs = Repairs(plan, store, self._make_again, self._warn)
 
-    def change(self, **values: object) -> None:
-        """Sets fields of the result."""
-        self.result = dataclasses.replace(self.result, **values)  # type: ignore[arg-type]
+    @property
+    def _result(self) -> RunResult:
+        return self._recording.result
 
     def run(self) -> None:
         """Runs, reuses or skips each step."""
         self._repairs.set_aside_others()
         for planned in self._plan.values():
             step = planned.step
-            if self._blocked & {*step.input_steps, *step.after} or self.result.exit_code in (1, 2):
+            if self._blocked & {*step.input_steps, *step.after} or self._result.exit_code in (1, 2):
                 self._blocked.add(step.name)
-                self._note(planned, "skipped")
+                self._recording.note(planned, "skipped")
             else:
-                self._run_or_reuse(planned)
+                try:
+                    self._run_or_reuse(planned)
+                finally:
+                    interrupts.release()  # what the pusher holds: the push is recorded
 
     def _run_or_reuse(self, planned: PlannedStep) -> None:
-        name, start = planned.step.name, time.perf_counter()
+        name = planned.step.name
+        self._recording.note(planned, RUNNING)
         try:
             interrupts.check()
             if self._repairs.is_reusable(planned):
@@ -148,22 +141,24 @@ class _Execution:
                 with self._reporter.working(name):
                     artifact = self._run_step(planned)
         except PipelineError as error:
-            self._note(planned, "failed", seconds=time.perf_counter() - start)
+            interrupts.check()  # a server that got the same signal has failed the step
+            self._recording.note(planned, "failed")
             self._reporter.line(f"{name:<19} failed")
             words = {"reasons": (str(error),)} if isinstance(error, NotBlessedError) else {"error": str(error)}
-            self.change(exit_code=error.exit_code, **words)
+            self._recording.change(exit_code=error.exit_code, **words)
             self._blocked.add(name)
             return
-        except BaseException:
-            self._note(planned, "failed", seconds=time.perf_counter() - start)
-            traceback.print_exc()  # into the log; the command line shows it too, as our bug
+        except BaseException as error:
+            if interrupts.signal_of(error) is None:
+                self._recording.note(planned, "failed")
+                traceback.print_exc()  # into the log; the command line shows it too, as our bug
             raise
-        seconds = time.perf_counter() - start
-        self._note(planned, status, seconds=seconds, counts=artifact.counts)
-        if not self.result.up_to_date:
+        self._recording.result = self._result.add(artifact.outcome(force=self._force))
+        self._recording.note(planned, status, counts=artifact.counts)
+        if not self._result.up_to_date:
+            seconds = self._result.steps[name].seconds
             self._reporter.line(f"{name:<19} {status:<6} {seconds:6.1f} s  {artifact.headline}")
-        self.result = self.result.add(artifact.outcome(force=self._force))
-        self.change(artifacts={**self.result.artifacts, name: artifact})
+        self._recording.change(artifacts={**self._result.artifacts, name: artifact})
         if not artifact.passes(force=self._force):
             self._blocked.add(name)
 
@@ -179,6 +174,7 @@ class _Execution:
         except NotBlessedError:
             raise
         except Exception:
+            interrupts.check()
             if not self._repairs.repair_inputs(planned, shards=True):
                 raise
         return self._call(planned)
@@ -196,7 +192,7 @@ class _Execution:
                 with noticed(planned):
                     artifact = call_component(
                         step,
-                        self.result.artifacts,
+                        self._result.artifacts,
                         output_dir=folder,
                         references=references,
                         checkpoint_dir=checkpoints,
@@ -208,7 +204,7 @@ class _Execution:
             made_of = {
                 **planned.parts,
                 MADE_FROM: made_from(step, self._plan),
-                "run_number": self.result.number,
+                "run_number": self._result.number,
             }
             self._store.finish(artifact, step.name, planned.fingerprint, made_of)
         return planned.load()
@@ -217,25 +213,12 @@ class _Execution:
         """Makes an artifact again that was damaged after this run had begun to use it."""
         start = time.perf_counter()
         artifact = self._run_step(planned)
-        self._note(planned, "ran", seconds=time.perf_counter() - start, counts=artifact.counts)
-        self.change(artifacts={**self.result.artifacts, planned.step.name: artifact})
+        self._recording.note(planned, "ran", seconds=time.perf_counter() - start, counts=artifact.counts)
+        self._recording.change(artifacts={**self._result.artifacts, planned.step.name: artifact})
 
     def _warn(self, sentence: str) -> None:
         self._reporter.line(sentence)
-        self.change(warnings=(*self.result.warnings, sentence))
-
-    def _note(
-        self, planned: PlannedStep, status: str, *, seconds: float = 0.0, counts: Mapping[str, int] | None = None
-    ) -> None:
-        is_there = status in ("ran", "reused")
-        record = StepRecord(
-            status=status,
-            seconds=round(seconds, 3),
-            artifact=str(planned.path.relative_to(self._store.root)) if is_there else None,
-            fingerprint=planned.fingerprint,
-            counts=counts or {},
-        )
-        self.change(steps={**self.result.steps, planned.step.name: record})
+        self._recording.change(warnings=(*self._result.warnings, sentence))
 
 
 def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:
@@ -259,18 +242,6 @@ def _write_pages(store: Store, folder: Path, reporter: Reporter) -> None:
         write_report(store, folder.name)
         write_index(store)
     except Exception:
-        with (folder / "log.txt").open("a", encoding="utf-8") as log:
+        with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
         reporter.line("report.html could not be written; log.txt says why. This is a bug, please report it.")
-
-
-def _record(folder: Path, plan: Plan, execution: _Execution) -> None:
-    """Writes run.json and a link per finished step."""
-    steps = execution.result.steps
-    for name, step in steps.items():
-        if step.artifact:
-            with contextlib.suppress(FileExistsError):
-                (folder / name).symlink_to(os.path.relpath(plan[name].path, folder))
-    failed = any(step.status == "failed" for step in steps.values())
-    execution.change(finished=utc_now(), complete=not failed and len(steps) == len(plan))
-    execution.result.write(folder)

@@ -26,6 +26,7 @@ from crossnet.serving.status import DeadlineError, ServingError, UnavailableErro
 
 BINARY = "tensorflow_model_server"
 _POLL_SECONDS = 0.1  # between two looks at a process or a port
+_GRACE_SECONDS = 5.0  # for the calls that a server of ours still answers
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,12 @@ def running_server(
         )
         embedded = Server(flags, host="127.0.0.1")
         embedded.start(timeout_seconds)
+        grace = 0.0  # who leaves by an error, or by a signal, waits for no answer
         try:
             yield RunningServer(f"127.0.0.1:{embedded.port}", "embedded")
+            grace = _GRACE_SECONDS
         finally:
-            embedded.stop(grace_seconds=5.0)
+            embedded.stop(grace)
         return
     binary = require_binary()
     # A socket, not a port: tensorflow_model_server cannot choose a free port.
@@ -107,11 +110,13 @@ def running_server(
         log_file = Path(folder, "log")
         with log_file.open("wb") as stream:
             process = subprocess.Popen(command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL)
+        grace = 0.0
         try:
             wait_available(process, target, [model_name], timeout_seconds, log_file)
             yield RunningServer(target, "binary")
+            grace = 2 * _GRACE_SECONDS
         finally:
-            end_process(process)
+            end_process(process, grace)
 
 
 def wait_available(

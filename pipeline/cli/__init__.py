@@ -13,7 +13,7 @@ import click
 
 from crossnet.components import interrupts
 from crossnet.pipeline.cli import runs, serving, setup
-from crossnet.pipeline.cli.options import process_start
+from crossnet.pipeline.cli.options import print_interruption, process_start
 from crossnet.serving.protocol.printable import printable
 
 
@@ -21,8 +21,18 @@ def main() -> None:
     """Runs the command line and exits."""
     if {"serve", "predict"} & set(sys.argv[1:2]):  # `run` sends TensorFlow's messages to its log file
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with interrupts.noticed():
-        cli(prog_name="crossnet", obj=process_start)
+    as_json = "--json" in sys.argv
+    # `serve` ends by a signal as it should.
+    with interrupts.noticed(exit_code=0 if sys.argv[1:2] == ["serve"] else None, as_json=as_json):
+        try:
+            cli(prog_name="crossnet", obj=process_start)
+        except interrupts.Interrupted as error:  # while the options were read
+            print_interruption(error, as_json=as_json)
+            interrupts.end(error.exit_code)
+        except SystemExit as error:
+            if isinstance(error.code, int):
+                interrupts.end(error.code)
+            raise
 
 
 class _Commands(click.Group):
@@ -41,7 +51,7 @@ class _Commands(click.Group):
 def cli() -> None:
     """Train cross networks and a dense baseline on a table, evaluate them, push and serve the one that passes.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the gate is closed, 130 and 143 interrupted by SIGINT and SIGTERM.
     """
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from crossnet.components import interrupts
 from crossnet.serving.protocol.printable import printable
 
 DEFAULT_ROOT = "crossnet_root"
@@ -31,7 +32,12 @@ def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
     def wrapper(*args: Any, **options: Any) -> None:
         try:
             code = command(*args, **options) or 0
+            interrupts.settle(code)
+        except interrupts.Interrupted as error:
+            code = error.exit_code
+            print_interruption(error, as_json=options.get("as_json", False))
         except Exception as error:
+            interrupts.check()  # what fails after a signal fails because of it
             # PipelineError or ServingError: these share no base class, because `serving` imports nothing of
             # `components`, but both have an exit code.
             code = getattr(error, "exit_code", None) or 0
@@ -43,6 +49,15 @@ def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
         sys.exit(code)
 
     return wrapper
+
+
+def print_interruption(error: interrupts.Interrupted, *, as_json: bool) -> None:
+    """Prints the words of an interruption, where they are not printed yet and the process does not exit with 0."""
+    words = error.words or interrupts.Words()
+    if error.exit_code and interrupts.may_print():
+        if as_json:
+            click.echo(words.json)
+        say(words.sentence, err=True)
 
 
 def root_option(command: Callable[..., None]) -> Callable[..., None]:

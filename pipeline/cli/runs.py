@@ -39,7 +39,8 @@ def run(
     from crossnet.pipeline.cli import screen
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.console import Reporter
-    from crossnet.pipeline.runner import RunResult, run_pipeline
+    from crossnet.pipeline.recording import RunResult
+    from crossnet.pipeline.runner import run_pipeline
 
     if force is not None and not force.strip():
         raise click.BadParameter(

@@ -21,7 +21,7 @@ from crossnet.pipeline.store import Store
 if TYPE_CHECKING:
     from crossnet.pipeline.doctor import Finding
     from crossnet.pipeline.plan import Plan
-    from crossnet.pipeline.runner import RunResult
+    from crossnet.pipeline.recording import RunResult
 
 REASONS_SHOWN = 4
 

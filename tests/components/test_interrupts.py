@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from crossnet.components import interrupts
 from support.toy_steps import Interrupted
 
+SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_signal_that_python_swallows_is_raised_by_the_next_check(number, error):
-    with pytest.raises(error), interrupts.noticed():
+@SIGNALS
+def test_signal_that_python_swallows_is_raised_by_the_next_check(number, code):
+    with pytest.raises(interrupts.Interrupted), interrupts.noticed():
         Interrupted(number)  # gone at once
         reached = True
         interrupts.check()
@@ -23,15 +25,103 @@ def test_signal_that_python_swallows_is_raised_by_the_next_check(number, error):
 
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_signal_is_raised_at_once(number, error):
+@SIGNALS
+def test_signal_that_python_swallows_is_sent_again(number, code, capfd):
+    with pytest.raises(interrupts.Interrupted), interrupts.noticed():
+        Interrupted(number)
+        threading.Event().wait(10)
+        raise AssertionError("the signal was forgotten")
+    assert capfd.readouterr().err == ""  # Python prints what it swallows, with a traceback
+
+
+@pytest.mark.usefixtures("interruptible")
+@SIGNALS
+def test_signal_is_raised_at_once(number, code):
     before = signal.getsignal(number)
-    with pytest.raises(error) as caught, interrupts.noticed():
+    with pytest.raises(interrupts.Interrupted) as caught, interrupts.noticed():
         os.kill(os.getpid(), number)
         threading.Event().wait(10)
         raise AssertionError("the signal did nothing")
-    assert number == signal.SIGINT or caught.value.code == 143
+    assert (caught.value.number, caught.value.exit_code) == (number, code)
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_signal_waits_while_it_is_held():
+    with pytest.raises(interrupts.Interrupted), interrupts.noticed():
+        interrupts.hold()
+        os.kill(os.getpid(), signal.SIGTERM)
+        interrupts.check()  # not yet
+        interrupts.release()
+        released = True
+        interrupts.check()
+    assert released
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("too_late", [interrupts.hold, lambda: interrupts.settle(0)])
+def test_signal_that_came_before_is_raised_where_it_is_not_too_late(too_late):
+    with pytest.raises(interrupts.Interrupted), interrupts.noticed():
+        Interrupted()
+        too_late()
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_signal_changes_nothing_once_the_end_is_settled():
+    with interrupts.noticed():
+        interrupts.settle(3)
+        os.kill(os.getpid(), signal.SIGINT)
+        interrupts.check()
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_last_words_are_those_of_the_innermost_block():
+    def words(text):
+        return lambda number: interrupts.Words(f"{text}: {number.name}")
+
+    with (
+        pytest.raises(interrupts.Interrupted) as caught,
+        interrupts.noticed(),
+        interrupts.last_words(words("outside")),
+        interrupts.last_words(words("inside")),
+    ):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert caught.value.words.sentence == "inside: SIGTERM"
+    assert caught.value.words.json == '{"error": "inside: SIGTERM"}'
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_error_after_a_signal_counts_as_the_interruption():
+    with (
+        pytest.raises(interrupts.Interrupted) as caught,
+        interrupts.noticed(),
+        interrupts.last_words(lambda number: interrupts.Words("Interrupted here.")),
+    ):
+        Interrupted()  # gone at once
+        raise ConnectionError("the server got the signal too")
+    assert caught.value.words.sentence == "Interrupted here."
+
+
+def test_ctrl_c_in_a_program_that_uses_the_package_stays_what_it_is():
+    said = []
+    with pytest.raises(KeyboardInterrupt), interrupts.last_words(said.append):
+        raise KeyboardInterrupt
+    with pytest.raises(ValueError, match="bug"), interrupts.last_words(said.append):
+        raise ValueError("bug")
+    assert said == [signal.SIGINT]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_error_that_no_signal_caused_is_printed_as_ever(capfd, monkeypatch):
+    class Broken:
+        def __del__(self):
+            raise ValueError("a bug in __del__")
+
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: seen.append(str(unraisable.exc_value)))
+    with interrupts.noticed():
+        Broken()  # gone at once
+    assert seen == ["a bug in __del__"]
 
 
 def test_signal_that_is_ignored_stays_ignored():

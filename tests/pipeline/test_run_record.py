@@ -5,7 +5,8 @@ import pytest
 
 from crossnet.components.artifacts.base import Outcome
 from crossnet.components.files import write_json
-from crossnet.pipeline.run_record import RUN_FILE, RunRecord, StepRecord
+from crossnet.pipeline.run_record import RUN_FILE, RunRecord, StepRecord, kept_steps
+from crossnet.pipeline.run_state import at_work
 
 RECORD = RunRecord(
     run="nightly",
@@ -54,7 +55,9 @@ def test_summary_holds_exactly_what_the_contract_names():
     assert summary["steps"]["example_gen"] == {"status": "ran", "seconds": 0.4, "artifact": "artifacts/example_gen/ab"}
 
 
-@pytest.mark.parametrize(("exit_code", "named"), [(0, False), (1, True), (2, True), (3, False)])
+@pytest.mark.parametrize(
+    ("exit_code", "named"), [(0, False), (1, True), (2, True), (3, False), (130, True), (143, True)]
+)
 def test_summary_has_an_error_where_the_run_failed(exit_code, named):
     summary = dataclasses.replace(RECORD, exit_code=exit_code, error="No rows.").summary()
     assert ("error" in summary) is named
@@ -80,3 +83,26 @@ def test_record_is_blessed_by_its_verdict_alone():
     assert RECORD.blessed
     assert not dataclasses.replace(RECORD, verdict="NOT_BLESSED").blessed
     assert not RunRecord().blessed
+
+
+@pytest.mark.parametrize(
+    ("statuses", "sentence"),
+    [
+        ((), "No step was finished. Run again to begin anew."),
+        (("ran", "failed"), "1 finished step is kept. Run again to go on."),
+        (("reused", "ran", "interrupted"), "2 finished steps are kept. Run again to go on."),
+    ],
+)
+def test_kept_steps_are_counted_in_words(statuses, sentence):
+    assert kept_steps({str(n): StepRecord(status=status) for n, status in enumerate(statuses)}) == sentence
+
+
+def test_record_of_a_run_at_work_is_read_as_running_and_after_its_end_as_killed(tmp_path):
+    running = dataclasses.replace(RECORD, state="running", steps={"evaluator": StepRecord(status="running")}, models={})
+    running.write(tmp_path)
+    with at_work(tmp_path):
+        assert RunRecord.read(tmp_path) == running
+    killed = RunRecord.read(tmp_path)
+    assert (killed.state, killed.steps["evaluator"].status) == ("killed", "interrupted")
+    assert killed.error.startswith("Killed in `evaluator`: the process ended without a word, as after kill -9")
+    assert killed.to_json()["exit_code"] is None

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import signal
 
 import pytest
 
@@ -193,17 +195,106 @@ def test_run_shows_a_bug_as_a_bug_and_records_the_failure(toy):
     assert list((toy.root / "artifacts" / "example_gen").iterdir()) == []
 
 
+SENTENCE = "Interrupted in `example_validator`. 1 finished step is kept. Run again to go on."
+
+
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_run_ends_before_the_next_step_when_python_swallowed_its_ctrl_c(toy):
     toy.settings["rows"] = 1
-    with pytest.raises(KeyboardInterrupt), interrupts.noticed():
+    with pytest.raises(interrupts.Interrupted) as caught, interrupts.noticed():
         toy.run()
     assert toy_steps.CALLS == ["example_gen"]
     record = Store(toy.root).read_run()
-    assert (record.exit_code, record.pushed_version) == (1, None)
-    toy.run()  # what was finished is reused
-    assert toy_steps.CALLS[0] == ALL[1]
+    assert (record.state, record.exit_code, record.pushed_version) == ("interrupted", 130, None)
+    assert not record.complete
+    words = caught.value.words
+    assert words.sentence == words.facts["error"] == record.error
+    assert record.error.startswith("Interrupted")  # in this step, in the next or between them: it is sent again
+    assert record.error in (toy.root / "runs" / record.run / "log.txt").read_text()
+    toy.settings["rows"] = 10
+    assert toy.run().exit_code == 0
+
+
+def test_run_that_ctrl_c_stops_inside_a_program_of_the_users_is_recorded_as_interrupted(toy, monkeypatch):
+    def stopped(**arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(toy_steps, "validate", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        toy.run()
+    record = Store(toy.root).read_run()
+    assert (record.state, record.exit_code, record.error) == ("interrupted", 130, SENTENCE)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_step_that_fails_because_of_a_signal_counts_as_interrupted(toy, monkeypatch):
+    def failing(**arguments):
+        toy_steps.Interrupted(signal.SIGTERM)  # a server gets the signal too, and no longer answers
+        raise PipelineError("The server ended.")
+
+    monkeypatch.setattr(toy_steps, "validate", failing)
+    with pytest.raises(interrupts.Interrupted), interrupts.noticed():
+        toy.run()
+    record = Store(toy.root).read_run()
+    assert (record.state, record.exit_code, record.error) == ("interrupted", 143, SENTENCE)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_signal_while_a_push_is_recorded_waits_for_it(toy, monkeypatch):
+    push = toy_steps.push
+
+    def pushing(**arguments):
+        interrupts.hold()
+        os.kill(os.getpid(), signal.SIGTERM)
+        return push(**arguments)
+
+    monkeypatch.setattr(toy_steps, "push", pushing)
+    with pytest.raises(interrupts.Interrupted) as caught, interrupts.noticed():
+        toy.run()
+    assert caught.value.words.sentence == (
+        "Interrupted while the report was written. Every step is done. Run again to write the report."
+    )
+    record = Store(toy.root).read_run()
+    assert (record.state, record.exit_code) == ("interrupted", 143)
+    assert record.pushed_version is not None
+    again = toy.run()
+    assert (statuses(again), again.run == record.run) == (["reused"] * 5, False)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_signal_while_a_run_is_planned_says_that_no_step_was_begun(toy, monkeypatch):
+    monkeypatch.setattr(runner_module, "make_plan", lambda *args, **options: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(interrupts.Interrupted) as caught, interrupts.noticed():
+        toy.run()
+    assert caught.value.words.sentence == "Interrupted while the run was planned. No step was begun."
+
+
+def test_run_that_was_killed_says_so_and_where(toy, monkeypatch, tmp_path):
+    seen = []
+
+    def validate(**arguments):
+        seen.append(Store(toy.root).read_run())
+        shutil.copytree(toy.root, tmp_path / "killed", symlinks=True)  # what a kill at this moment leaves
+        return validate_rows(**arguments)
+
+    validate_rows = toy_steps.validate
+    monkeypatch.setattr(toy_steps, "validate", validate)
+    finished = toy.run()
+    monkeypatch.setattr(toy_steps, "validate", validate_rows)
+    (running,) = seen
+    assert (running.state, running.to_json()["exit_code"]) == ("running", None)
+    assert [step.status for step in running.steps.values()] == ["ran", "running"]
+    toy.root = tmp_path / "killed"
+    record = Store(toy.root).read_run()
+    assert (record.state, record.complete, record.to_json()["exit_code"]) == ("killed", False, None)
+    assert [step.status for step in record.steps.values()] == ["ran", "interrupted"]
+    assert record.error == (
+        "Killed in `example_validator`: the process ended without a word, as after kill -9, a power cut or a lack of "
+        "memory. 1 finished step is kept. Run again to go on."
+    )
+    toy.run(name="again")
+    assert ALL[1:] == toy_steps.CALLS
+    assert {*Store(toy.root).run_names()} == {finished.run, "again"}
 
 
 def test_run_is_done_also_when_its_page_cannot_be_drawn(toy, monkeypatch, capfd):

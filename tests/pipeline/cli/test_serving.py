@@ -150,7 +150,7 @@ def test_predict_says_how_many_predictions_are_not_finite(crossnet, rows):
 
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_predict_that_is_stopped_leaves_nothing_behind(tmp_path, number, code):
     (tmp_path / "rows.csv").write_text("x0,x1,x2\n" + "1,2,3\n" * 1000)
     server = FakeServer(XS)

@@ -1,0 +1,126 @@
+"""Keeps run.json up to date while a run works.
+
+Who is killed has no time to write: so the record is there from the start, and says which step is at work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crossnet.components import interrupts
+from crossnet.components.artifacts.base import Artifact
+from crossnet.pipeline.run_record import RunRecord, StepRecord, kept_steps
+from crossnet.pipeline.run_state import FINISHED, INTERRUPTED, LOG_FILE, RUNNING
+from crossnet.pipeline.store import utc_now
+
+if TYPE_CHECKING:
+    from crossnet.pipeline.plan import PlannedStep
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult(RunRecord):
+    """A run's record, and what only this process knows of it.
+
+    Attributes:
+      up_to_date: Whether nothing had to run.
+      artifacts: The finished artifacts by step.
+    """
+
+    up_to_date: bool = False
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+
+
+class Recording:
+    """The record of a run at work.
+
+    Args:
+      result: What is known before the first step.
+      folder: The run's folder; a run that is `up_to_date` has its record already and gets no other.
+
+    Attributes:
+      result: What has come of the run so far.
+    """
+
+    def __init__(self, result: RunResult, folder: Path) -> None:
+        self.result = result
+        self._folder = folder
+        self._since = 0.0  # when the present step began, as `time.perf_counter` counts
+
+    def change(self, **values: object) -> None:
+        """Sets fields of the result."""
+        self.result = dataclasses.replace(self.result, **values)  # type: ignore[arg-type]
+
+    def note(
+        self,
+        planned: PlannedStep,
+        status: str,
+        *,
+        seconds: float | None = None,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Records a step, and links its artifact into the run's folder.
+
+        Args:
+          planned: The step.
+          status: Its status; "running" begins it.
+          seconds: What it took; None: since it began.
+          counts: Its artifact's counts.
+        """
+        name, is_there = planned.step.name, status in ("ran", "reused")
+        if status == RUNNING:
+            self._since = time.perf_counter()
+        if seconds is None:
+            seconds = 0.0 if status == "skipped" else time.perf_counter() - self._since
+        artifact = Path("artifacts", name, planned.path.name) if is_there else None
+        record = StepRecord(
+            status=status,
+            seconds=round(seconds, 3),
+            artifact=str(artifact) if artifact else None,
+            fingerprint=planned.fingerprint,
+            counts=counts or {},
+        )
+        self.change(steps={**self.result.steps, name: record})
+        if self.result.up_to_date:
+            return
+        if artifact:
+            with contextlib.suppress(FileExistsError):
+                (self._folder / name).symlink_to(os.path.relpath(planned.path, self._folder))
+        with contextlib.suppress(OSError):  # a full disk: the step itself, or the record of the end, says so
+            self.write(RUNNING)
+
+    def write(self, state: str) -> None:
+        """Writes run.json."""
+        steps = self.result.steps
+        if state != RUNNING:
+            failed = any(step.status == "failed" for step in steps.values())
+            complete = state == FINISHED and not failed and len(steps) == len(self.result.graph)
+            self.change(finished=utc_now(), complete=complete)
+        self.change(state=state)
+        self.result.write(self._folder)
+
+    def interrupted(self, number: signal.Signals) -> interrupts.Words:
+        """Records that a signal ends the run, and returns the words for it."""
+        steps = {**self.result.steps}
+        running = next((name for name, step in steps.items() if step.status == RUNNING), None)
+        if running:
+            seconds = round(time.perf_counter() - self._since, 3)
+            steps[running] = dataclasses.replace(steps[running], status=INTERRUPTED, seconds=seconds)
+        if len(steps) == len(self.result.graph) and not running:
+            sentence = "Interrupted while the report was written. Every step is done. Run again to write the report."
+        else:
+            where = f" in `{running}`" if running else ""
+            sentence = f"Interrupted{where}. {kept_steps(steps)}"
+        self.change(steps=steps, exit_code=128 + number, error=sentence)
+        with contextlib.suppress(OSError):  # a full disk: the words are said all the same
+            self.write(INTERRUPTED)
+            with (self._folder / LOG_FILE).open("a", encoding="utf-8") as log:
+                log.write(f"{sentence}\n")
+        return interrupts.Words(sentence, self.result.summary())
