@@ -194,8 +194,8 @@ class Deployment:
         if flags.get("allow_reload", "").lower() in ("false", "0"):
             raise UsageError(
                 "`--allow_reload=false` is for the embedded server: tensorflow_model_server takes every "
-                "HandleReloadConfigRequest. Use `--server=embedded`, or leave the flag out and let only trusted clients "
-                "reach the gRPC port."
+                "HandleReloadConfigRequest. Use `--server=embedded`, or leave the flag out and let only trusted "
+                "clients reach the gRPC port."
             )
         for name in OWN_FLAGS:
             flags.pop(name, None)

@@ -14,12 +14,13 @@ from typing import Any
 
 import grpc
 
+from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.dtypes import MAX_INT64
 from crossnet.serving.status import ServingError
 
 _VERSION_NAME = re.compile(r"[0-9]+")
-_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")  # in the order in which TensorFlow looks for them
 _ABSOLUTE = re.compile(r"(/|[a-zA-Z][a-zA-Z0-9+.-]*://)")
 
 
@@ -85,7 +86,7 @@ def list_versions(base_path: Path) -> dict[int, Path] | None:
 
 def _has_model(folder: Path) -> bool:
     try:
-        return any((folder / name).is_file() for name in _MODEL_FILES)
+        return any((folder / name).is_file() for name in MODEL_FILES)
     except PermissionError:  # other versions under the base path may be readable
         return False
 
@@ -126,16 +127,18 @@ def model_configs(message: Any) -> list[ModelConfig]:
     configs: dict[str, ModelConfig] = {}
     for entry in message.config:
         if entry.name in configs:
-            raise invalid(f"Illegal to list model {entry.name} multiple times in config list")
+            raise invalid(f"Illegal to list model {cut(entry.name)} multiple times in config list")
         if not _ABSOLUTE.match(entry.base_path):
             raise invalid(
-                f"Expected model {entry.name} to have an absolute path or URI; got base_path()={entry.base_path}"
+                f"Expected model {cut(entry.name)} to have an absolute path or URI; got "
+                f"base_path()={cut(entry.base_path)}"
             )
         if "\0" in entry.base_path:
-            raise invalid(f"Model {entry.name} has a base path with a NUL byte. Expected the path of a folder.")
+            raise invalid(f"Model {cut(entry.name)} has a base path with a NUL byte. Expected the path of a folder.")
         if "://" in entry.base_path:
             raise ServingError(
-                f"Model {entry.name} is at {entry.base_path}: the embedded server reads folders of this machine only.",
+                f"Model {cut(entry.name)} is at {cut(entry.base_path)}: the embedded server reads folders of this "
+                "machine only.",
                 grpc.StatusCode.UNIMPLEMENTED,
             )
         configs[entry.name] = ModelConfig(
@@ -167,6 +170,6 @@ def _policy(entry: Any) -> VersionPolicy:
         return VersionPolicy("all")
     if choice == "specific":
         if not policy.specific.versions:
-            raise invalid(f"Model {entry.name}: version policy `specific` names no versions.")
+            raise invalid(f"Model {cut(entry.name)}: version policy `specific` names no versions.")
         return VersionPolicy("specific", versions=tuple(policy.specific.versions))
     return VersionPolicy("latest", num_versions=policy.latest.num_versions or 1)

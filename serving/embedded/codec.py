@@ -29,8 +29,10 @@ from crossnet.serving.protocol.dtypes import (
 from crossnet.serving.protocol.varint import read_varint, varint
 
 _MAX_DIMENSIONS = 254
-# A few bytes may describe a huge tensor whose last value is repeated. The real server would try to allocate it.
-_MAX_IMPLIED_BYTES = 2**28
+# A few bytes may describe a huge tensor whose last value is repeated. The real server would try to allocate it, and the
+# graph then computes as much again for each of its layers.
+MAX_IMPLIED_MIB = 16
+_TEXT_BYTES = 24  # TensorFlow's own size of a text value, beside its characters
 
 # Fields whose packed form is the array's own little-endian bytes: field number.
 _SPLICED = {1: 5, 2: 6, 8: 9, 10: 11, 18: 12}
@@ -39,21 +41,45 @@ _VARINTS = {3: 7, 4: 7, 5: 7, 6: 7, 17: 7, 9: 10, 22: 16, 23: 17}
 _CONTENT_FIELD = 4
 
 
+class ImpliedValues:
+    """Counts the memory for values that one request implies but does not hold."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_IMPLIED_MIB * 2**20
+
+    def add(self, size: int, alias: str) -> None:
+        """Adds some bytes of an input.
+
+        Raises:
+          ServingError: INVALID_ARGUMENT, the request implies more than `MAX_IMPLIED_MIB` in all.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise invalid(
+                f"tensor parsing error: {alias}: the inputs of a request may imply at most {MAX_IMPLIED_MIB} MiB of "
+                "values that it does not hold. Send each value, or fewer rows."
+            )
+
+
 def data_type_of(array: Array) -> int:
     """Returns the DataType number of an array."""
     number = NUMBERS.get(array.dtype)
     return DT_BFLOAT16 if number is None and array.dtype.name == "bfloat16" else number or 0
 
 
-def read_tensor(tensor: Any, alias: str) -> Array:
+def read_tensor(tensor: Any, alias: str, implied: ImpliedValues | None = None) -> Array:
     """Returns the values of a TensorProto; a view of the message's bytes where that is possible.
 
     Args:
       tensor: The TensorProto.
       alias: The input's name, for the error.
+      implied: Counts what the request implies, in this tensor and in others; None for a tensor alone.
 
     Raises:
-      ServingError: INVALID_ARGUMENT `tensor parsing error: ALIAS`, wherever TensorFlow cannot read the tensor.
+      ServingError: INVALID_ARGUMENT `tensor parsing error: ALIAS`, wherever TensorFlow cannot read the tensor, and
+        where the request implies too much.
     """
     dtype = tensorflow_numpy_type(tensor.dtype)
     content = tensor.tensor_content
@@ -82,9 +108,10 @@ def read_tensor(tensor: Any, alias: str) -> Array:
     if len(values) > size:
         values = values[:size]
     elif len(values) < size:
-        last_bytes = len(values[-1]) if tensor.dtype == DT_STRING and len(values) else 0
-        if size * (dtype.itemsize + last_bytes) > _MAX_IMPLIED_BYTES:  # TensorFlow copies text for each element
-            raise invalid(f"tensor parsing error: {alias}")
+        each = dtype.itemsize
+        if tensor.dtype == DT_STRING:  # TensorFlow copies text for each element
+            each += _TEXT_BYTES + (len(values[-1]) if len(values) else 0)
+        (implied or ImpliedValues()).add((size - len(values)) * each, alias)
         filled = np.full(size, values[-1] if len(values) else b"" if tensor.dtype == DT_STRING else 0, dtype)
         filled[: len(values)] = values
         values = filled

@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 
+from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.descriptors import message_classes
 
 NAMES = ("", "ModelService", "PredictionService")
@@ -64,7 +65,8 @@ class Health:
 
     def _check(self, request: Any, context: Any) -> Any:
         if request.service not in NAMES:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service `{request.service}`; known: {', '.join(NAMES)}")
+            known = ", ".join(NAMES)
+            context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service `{cut(request.service)}`; known: {known}")
         return HealthCheckResponse(status=self._status())
 
     def _watch(self, request: Any, context: Any) -> Iterator[Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import grpc
 import numpy as np
 
+from crossnet.serving.protocol.bounded_text import cut, joined, json_text
 from crossnet.serving.protocol.codes import invalid, status_of
 from crossnet.serving.protocol.dtypes import DT_STRING, Array, tensorflow_numpy_type
 from crossnet.serving.protocol.session import GraphSignature
@@ -62,10 +63,10 @@ def read_body(body: bytes) -> dict[str, Any]:
         except UnicodeEncodeError:  # half of a surrogate pair: Python reads it, but it cannot be encoded
             raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
     if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {_text(document)} Is not object")
+        raise invalid(f"JSON Value: {json_text(document)} Is not object")
     if not isinstance(document.get("signature_name", ""), str):
         raise invalid(
-            f"JSON Value: {_text(document)} not formatted correctly. 'signature_name' key must be a string value."
+            f"JSON Value: {json_text(document)} not formatted correctly. 'signature_name' key must be a string value."
         )
     return document
 
@@ -79,8 +80,8 @@ def read_inputs(document: Mapping[str, Any], signature: GraphSignature) -> tuple
     rows, columns = "instances" in document, "inputs" in document
     if rows and columns:
         raise invalid(
-            f"JSON Value: {_text(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys "
-            "to exist "
+            f"JSON Value: {json_text(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' "
+            "keys to exist "
         )
     if not rows and not columns:
         raise invalid("Missing 'inputs' or 'instances' key")
@@ -88,9 +89,9 @@ def read_inputs(document: Mapping[str, Any], signature: GraphSignature) -> tuple
         return _read_columns(document["inputs"], signature), False
     instances = document["instances"]
     if not isinstance(instances, list):
-        raise invalid(f"JSON Value: {_text(document)} Excepting 'instances' to be an list/array")
+        raise invalid(f"JSON Value: {json_text(document)} Excepting 'instances' to be an list/array")
     if not instances:
-        raise invalid(f"JSON Value: {_text(document)} No values in 'instances' array")
+        raise invalid(f"JSON Value: {json_text(document)} No values in 'instances' array")
     return _read_rows(instances, signature), True
 
 
@@ -126,22 +127,22 @@ def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
             try:
                 _add_row(item, name, signature, rows)
             except ServingError as error:
-                key = f" key: {name}" if named else ""
+                key = f" key: {cut(name)}" if named else ""
                 raise invalid(
                     f"Failed to process element: {position}{key} of 'instances' list. Error: "
                     f"{status_of(error)[0].name}: {error}"
                 ) from None
         if len(items) != len(rows):
             raise invalid(
-                f"Failed to process element: {position} of 'instances' list. JSON object: {_text(instance)} keys must "
-                f"be equal to: {','.join(rows)}"
+                f"Failed to process element: {position} of 'instances' list. JSON object: {json_text(instance)} keys "
+                f"must be equal to: {joined(rows)}"
             )
     return [np.stack(arrays) for arrays in rows.values()]
 
 
 def _add_row(item: Any, name: str, signature: GraphSignature, rows: dict[str, list[Array]]) -> None:
     if name not in signature.inputs:
-        raise invalid(f"JSON object: does not have named input: {name}")
+        raise invalid(f"JSON object: does not have named input: {cut(name)}")
     array = _read_array(item, signature.inputs[name][1])
     first = rows[name][0] if rows[name] else array
     if first.size != array.size:
@@ -160,14 +161,14 @@ def _read_array(given: Any, data_type: int) -> Array:
             break
         inner = inner[0]
     if len(shape) > _MAX_DIMENSIONS:
-        raise invalid(f"JSON Value: {_text(given)} has {len(shape)} dimensions, expected at most {_MAX_DIMENSIONS}")
+        raise invalid(f"JSON Value: {json_text(given)} has {len(shape)} dimensions, expected at most {_MAX_DIMENSIONS}")
     values: list[Any] = []
 
     def fill(part: Any, level: int) -> None:
         if not isinstance(part, list):
             if level != len(shape):
                 raise invalid(
-                    f"JSON Value: {_text(part)} found at incorrect level: {level + 1} in the JSON DOM. Expected at "
+                    f"JSON Value: {json_text(part)} found at incorrect level: {level + 1} in the JSON DOM. Expected at "
                     f"level: {len(shape)}"
                 )
             values.append(_read_value(part, data_type))
@@ -205,7 +206,7 @@ def _read_value(value: Any, data_type: int) -> Any:
         raise _type_error(value, "bool")
     if data_type not in _INTEGERS:
         raise ServingError(
-            f"Conversion of JSON Value: {_text(value)} to type: DataType {data_type}", grpc.StatusCode.UNIMPLEMENTED
+            f"Conversion of JSON Value: {json_text(value)} to type: DataType {data_type}", grpc.StatusCode.UNIMPLEMENTED
         )
     word, least, greatest = _INTEGERS[data_type]
     kind = type(value)
@@ -218,13 +219,13 @@ def _read_value(value: Any, data_type: int) -> Any:
     else:
         raise _type_error(value, word)
     if data_type in _FLOATS:
-        raise invalid(f"Cannot convert JSON value: {_text(value)} to {word} without loss of precision.")
+        raise invalid(f"Cannot convert JSON value: {json_text(value)} to {word} without loss of precision.")
     raise _type_error(value, word)
 
 
 def _type_error(value: Any, word: str) -> ServingError:
     kind = "Null" if value is None else "False" if value is False else _TYPE_WORDS[type(value)]
-    return invalid(f"JSON Value: {_text(value)} Type: {kind} is not of expected type: {word}")
+    return invalid(f"JSON Value: {json_text(value)} Type: {kind} is not of expected type: {word}")
 
 
 def _is_base64(value: Any) -> bool:
@@ -233,15 +234,11 @@ def _is_base64(value: Any) -> bool:
 
 def _decode_base64(value: dict[str, Any]) -> bytes:
     if not _is_base64(value):
-        raise invalid(f"JSON Value: {_text(value)} not formatted correctly for base64 data")
+        raise invalid(f"JSON Value: {json_text(value)} not formatted correctly for base64 data")
     try:
         return base64.b64decode(value["b64"], validate=True)
     except (binascii.Error, ValueError):
         raise invalid("Unable to base64 decode") from None
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, indent=4)
 
 
 def _shape(array: Array) -> str:

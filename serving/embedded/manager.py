@@ -20,11 +20,12 @@ import grpc
 from crossnet.serving.config.versions import ModelConfig, list_versions, why_nothing_to_serve
 from crossnet.serving.embedded.model import LoadedModel
 from crossnet.serving.embedded.states import Entry, Lease, State, Version, check_change
+from crossnet.serving.protocol.bounded_text import cut, cut_message
 from crossnet.serving.protocol.codes import invalid, status_of
 from crossnet.serving.status import ServingError
 
 LOGGER = logging.getLogger(__name__)
-
+_MAX_LISTED = 5  # failures in one message
 Load = Callable[[Path], LoadedModel]
 
 
@@ -84,7 +85,7 @@ class ModelManager:
         if label:
             version = self._labels.get(name, {}).get(label)
             if version is None:
-                raise invalid(f"Unrecognized servable version label: {label}")
+                raise invalid(f"Unrecognized servable version label: {cut(label)}")
         return Lease(self._changed, self._lock, self._serving, name, version)
 
     def versions(self, name: str) -> list[Version]:
@@ -156,7 +157,7 @@ class ModelManager:
                 if failed:
                     listed = "".join(
                         f"{{{{name: {v.name} version: {v.number}}} due to error: {v.code.name}: {v.message}}}, "
-                        for v in failed
+                        for v in failed[:_MAX_LISTED]
                     )
                     raise ServingError(
                         f"{len(failed)} servable(s) did not become available: {{{listed}}}",
@@ -271,12 +272,12 @@ class ModelManager:
         code, message = status_of(error)
         last = version.attempts > self._load_retries
         with self._changed:
-            version.code, version.message = code, message
+            version.code, version.message = code, cut_message(message)
             version.state = State.END if last else State.START
             version.retry_at = time.monotonic() + self._retry_seconds
             self._changed.notify_all()
         then = "It is not tried again." if last else f"It is tried again in {self._retry_seconds:g} s."
-        LOGGER.error("Model `%s` version %d does not load: %s %s", version.name, version.number, message, then)
+        LOGGER.error("Model `%s` version %d does not load: %s %s", version.name, version.number, version.message, then)
 
     def _publish(self, entry: Entry) -> None:
         """Makes the available versions visible to requests. Called with the lock held."""

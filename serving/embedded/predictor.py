@@ -15,8 +15,9 @@ import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
 from crossnet.serving.config.versions import requested
-from crossnet.serving.embedded.codec import read_tensor
+from crossnet.serving.embedded.codec import ImpliedValues, read_tensor
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE, LoadedModel
+from crossnet.serving.protocol.bounded_text import cut, cut_message, joined
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.message_templates import MessageTemplate, TemplateCache, TensorPlace
@@ -84,7 +85,8 @@ def request_templates() -> TemplateCache[RequestHeader]:
 
 
 def _arrays(request: Any) -> dict[str, Array]:
-    return {alias: read_tensor(tensor, alias) for alias, tensor in request.inputs.items()}
+    implied = ImpliedValues()
+    return {alias: read_tensor(tensor, alias, implied) for alias, tensor in request.inputs.items()}
 
 
 def _header(request: Any) -> RequestHeader:
@@ -132,7 +134,7 @@ def _checked(
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     signature = model.signatures.get(name)
     if signature is None:
-        raise ServingError(f'Serving signature key "{name}" not found.', grpc.StatusCode.FAILED_PRECONDITION)
+        raise ServingError(f'Serving signature key "{cut(name)}" not found.', grpc.StatusCode.FAILED_PRECONDITION)
     arrays = _read_inputs(signature, inputs)
     outputs = _chosen_outputs(signature, request.output_filter) if request.output_filter else tuple(signature.outputs)
     _check_types(signature, arrays)
@@ -158,28 +160,28 @@ def _read_inputs(signature: GraphSignature, given: Any) -> list[Array]:
     if len(given) > len(signature.inputs) or (len(given) < len(signature.inputs) and not defaults):
         sent, required = set(given), set(signature.inputs)
         raise invalid(
-            f"input size does not match signature: {len(sent)}!={len(required)} len({{{_join(sent)}}}) != "
-            f"len({{{_join(required)}}}). Sent extra: {{{_join(sent - required)}}}. "
-            f"Missing but required: {{{_join(required - sent)}}}."
+            f"input size does not match signature: {len(sent)}!={len(required)} len({{{joined(sent)}}}) != "
+            f"len({{{joined(required)}}}). Sent extra: {{{joined(sent - required)}}}. "
+            f"Missing but required: {{{joined(required - sent)}}}."
         )
-    arrays, used = [], 0
+    arrays, used, implied = [], 0, ImpliedValues()
     for alias, (feed, _) in signature.inputs.items():
         tensor = given.get(alias)
         if tensor is not None:
             used += 1
-            arrays.append(tensor if isinstance(tensor, np.ndarray) else read_tensor(tensor, alias))
+            arrays.append(tensor if isinstance(tensor, np.ndarray) else read_tensor(tensor, alias, implied))
         elif alias in defaults:
             arrays.append(read_tensor(defaults[alias], alias))
         else:
             raise invalid(
                 f"Signature input alias: {alias}(feed name: {feed}) not found in request and no default value provided."
-                f" Inputs expected to be in the request {{{_join(given)}}}, or default input alias set: "
-                f"{_join(defaults)}"
+                f" Inputs expected to be in the request {{{joined(given)}}}, or default input alias set: "
+                f"{joined(defaults)}"
             )
     if used != len(given):
         raise invalid(
-            f"Inputs contains invalid name. Used request inputs: {_join(set(given) & set(signature.inputs))}, "
-            f"request input: {_join(given)}"
+            f"Inputs contains invalid name. Used request inputs: {joined(set(given) & set(signature.inputs))}, "
+            f"request input: {joined(given)}"
         )
     return arrays
 
@@ -189,8 +191,8 @@ def _chosen_outputs(signature: GraphSignature, output_filter: Iterable[str]) -> 
     for alias in output_filter:
         if alias not in signature.outputs:
             raise invalid(
-                f"output tensor alias not found in signature: {alias} Outputs expected to be in the set "
-                f"{{{_join(signature.outputs)}}}."
+                f"output tensor alias not found in signature: {cut(alias)} Outputs expected to be in the set "
+                f"{{{joined(signature.outputs)}}}."
             )
         if alias in chosen:
             raise invalid(f"duplicate output tensor alias: {alias}")
@@ -211,7 +213,7 @@ def regress(model: LoadedModel, request: Any) -> tuple[str, Array]:
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     signature = model.signatures.get(name)
     if signature is None:
-        raise invalid(f"No signature was found with the name: {name}")
+        raise invalid(f"No signature was found with the name: {cut(name)}")
     if signature.definition.method_name != REGRESS_METHOD:
         raise invalid(
             f"Expected regression signature method_name to be {REGRESS_METHOD}. Was: {signature.definition.method_name}"
@@ -223,7 +225,7 @@ def regress(model: LoadedModel, request: Any) -> tuple[str, Array]:
     for kind, names, wanted in (("inputs", signature.inputs, "inputs"), ("outputs", signature.outputs, "outputs")):
         if wanted not in names:
             raise ServingError(
-                f"No regression {kind} found in SignatureDef: {signature.definition}",
+                f"No regression {kind} found in SignatureDef: {cut_message(str(signature.definition))}",
                 grpc.StatusCode.FAILED_PRECONDITION,
             )
     examples = _serialized_examples(request.input)
@@ -244,6 +246,7 @@ def _serialized_examples(given: Any) -> Array:
     """Returns each tf.Example of an Input, serialized; the context, if there is one, is merged into each."""
     if given.WhichOneof("kind") == "example_list_with_context":
         listed = given.example_list_with_context
+        ImpliedValues().add(listed.context.ByteSize() * max(0, len(listed.examples) - 1), "inputs")
         merged = []
         for example in listed.examples:
             whole = type(example)()
@@ -261,7 +264,3 @@ def _serialized_examples(given: Any) -> Array:
 
 def _word(dtype: np.dtype[Any]) -> str:
     return _TYPE_WORDS.get(dtype.name, dtype.name)
-
-
-def _join(names: Iterable[str]) -> str:
-    return ",".join(sorted(names))

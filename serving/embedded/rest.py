@@ -33,6 +33,7 @@ from crossnet.serving.embedded.json_output import write_outputs
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
 from crossnet.serving.embedded.servicer import Servicer
+from crossnet.serving.protocol.bounded_text import cut, cut_message
 from crossnet.serving.protocol.codes import http_status, invalid, status_of
 from crossnet.serving.protocol.dtypes import MAX_INT64
 from crossnet.serving.status import ServingError
@@ -123,7 +124,7 @@ class RestServer:
                 return 200, self._metadata(match)
             if method == "GET" and (match := _STATUS.fullmatch(path)):
                 return 200, self._status(match)
-            raise invalid(f"Malformed request: {method} {path}")
+            raise invalid(f"Malformed request: {cut(method)} {cut(path)}")
         except Exception as error:
             code, message = status_of(error)
             return http_status(code), _error(message)
@@ -140,9 +141,9 @@ class RestServer:
             name = document.get("signature_name") or DEFAULT_SIGNATURE
             signature = model.signatures.get(name)
             if signature is None:
-                raise invalid(f'Serving signature name: "{name}" not found in signature def')
+                raise invalid(f'Serving signature name: "{cut(name)}" not found in signature def')
             if not signature.inputs:
-                raise invalid(f"Failed to get input map for signature: {name}")
+                raise invalid(f"Failed to get input map for signature: {cut(name)}")
             inputs, rows = read_inputs(document, signature)
             with self._servicer.running:
                 outputs = predictor.run(model, signature, inputs, tuple(signature.outputs))
@@ -168,7 +169,7 @@ def _version(match: re.Match[str]) -> int | None:
     if match["version"] is None:
         return None
     if len(match["version"]) > 19 or int(match["version"]) > MAX_INT64:
-        raise invalid(f"Failed to convert version: {match['version']} to numeric.")
+        raise invalid(f"Failed to convert version: {cut(match['version'])} to numeric.")
     return int(match["version"])
 
 
@@ -189,7 +190,7 @@ def _dumps(document: Any) -> str:
 
 
 def _error(message: str) -> str:
-    return json.dumps({"error": message}, ensure_ascii=False)
+    return json.dumps({"error": cut_message(message)}, ensure_ascii=False)
 
 
 def _listen(host: str, port: int) -> socket.socket:

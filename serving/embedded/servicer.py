@@ -27,6 +27,7 @@ from crossnet.serving.embedded import predictor
 from crossnet.serving.embedded.codec import write_predict_response
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.states import State
+from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import grpc_message, invalid, status_of
 from crossnet.serving.status import ServingError
 
@@ -35,8 +36,8 @@ _CHECK_SECONDS, _QUIET_CHECKS = 0.02, 5
 _REJECT_SECONDS = 1.0
 _NOT_OFFERED = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
 _NO_RELOAD = (
-    "This server does not take HandleReloadConfigRequest, which can have any folder of its machine loaded. It takes them "
-    "when it listens on loopback only or was started with `--allow_reload=true`. Or edit the file of "
+    "This server does not take HandleReloadConfigRequest, which can have any folder of its machine loaded. It takes "
+    "them when it listens on loopback only or was started with `--allow_reload=true`. Or edit the file of "
     "`--model_config_file`."
 )
 
@@ -192,7 +193,7 @@ class Servicer:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for field in request.metadata_field:
             if field != "signature_def":
-                raise invalid(f"Metadata field {field} is not supported")
+                raise invalid(f"Metadata field {cut(field)} is not supported")
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         with self._manager.use(name, version, label) as (number, model):
             signatures = get_model_metadata_pb2.SignatureDefMap()
@@ -211,11 +212,11 @@ class Servicer:
         name, version, _ = requested(request)
         versions = self._manager.versions(name)
         if not versions:
-            raise ServingError(f"Could not find any versions of model {name}", grpc.StatusCode.NOT_FOUND)
+            raise ServingError(f"Could not find any versions of model {cut(name)}", grpc.StatusCode.NOT_FOUND)
         if version is not None:
             versions = [known for known in versions if known.number == version]
             if not versions:
-                raise ServingError(f"Could not find version {version} of model {name}", grpc.StatusCode.NOT_FOUND)
+                raise ServingError(f"Could not find version {version} of model {cut(name)}", grpc.StatusCode.NOT_FOUND)
         response = get_model_status_pb2.GetModelStatusResponse()
         for known in versions:
             between_attempts = known.state is State.START and known.code is not grpc.StatusCode.OK

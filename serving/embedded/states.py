@@ -12,6 +12,7 @@ import grpc
 
 from crossnet.serving.config.versions import ModelConfig
 from crossnet.serving.embedded.model import LoadedModel
+from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.status import ServingError
 
@@ -129,7 +130,7 @@ class Lease:
                     found.users += 1
                     self._found = found
                     return found.number, found.model
-        wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+        wanted = f"Latest({cut(name)})" if version is None else f"Specific({cut(name)}, {version})"
         raise ServingError(f"Servable not found for request: {wanted}", grpc.StatusCode.NOT_FOUND)
 
     def __exit__(self, *_: object) -> None:
@@ -156,17 +157,19 @@ def check_change(
     """
     if entry and not entry.removed and entry.config.platform != config.platform:
         raise invalid(
-            f"Illegal to change a model's platform. For model {config.name} platform was {entry.config.platform} and "
-            f"new platform requested is {config.platform}"
+            f"Illegal to change a model's platform. For model {cut(config.name)} platform was {entry.config.platform} "
+            f"and new platform requested is {cut(config.platform)}"
         )
     if config.platform != "tensorflow":
-        raise invalid(f"ModelServerConfig::model_platform {config.platform} is not supported; expected tensorflow.")
+        raise invalid(
+            f"ModelServerConfig::model_platform {cut(config.platform)} is not supported; expected tensorflow."
+        )
     available = {version.number for version in entry.available()} if entry else set()
     for label, version in config.labels.items():
         new = labels.get(label, version) == version
         if version not in available and not (labels_before_available and new):
             raise ServingError(
-                f"Request to assign label to version {version} of model {config.name}, which is not currently "
+                f"Request to assign label to version {version} of model {cut(config.name)}, which is not currently "
                 "available for inference",
                 grpc.StatusCode.FAILED_PRECONDITION,
             )

@@ -67,7 +67,7 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
 
 def grpc_message(message: str) -> str:
     """Returns `message` cut at 1024 bytes, as TensorFlow Serving does (model_servers/grpc_status_util.cc)."""
-    encoded = message.encode()
+    encoded = message[: _MAX_MESSAGE_BYTES + 1].encode(errors="replace")
     if len(encoded) <= _MAX_MESSAGE_BYTES:
         return message
     return encoded[:_MAX_MESSAGE_BYTES].decode(errors="ignore") + "...TRUNCATED"

@@ -23,6 +23,7 @@ from crossnet.serving.protocol.dtypes import Array, tensorflow_numpy_type
 
 # Each subset of the outputs that callers ask for has a compiled callable; the oldest is dropped first.
 _MAX_CALLABLES = 64
+_MAX_QUOTED = 200  # bytes of a message that is not text
 _SINGLE_THREADED = "SINGLE_THREADED_EXECUTOR"
 # What the single-threaded executor does not run: TensorFlow 1's control flow (tensorflow/core/graph/graph.h).
 _OLD_CONTROL_FLOW = frozenset({"Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "RefExit",
@@ -112,8 +113,11 @@ class SavedModelSession:
 
         def run(inputs: Sequence[Array]) -> dict[str, Array]:
             answers = {}
-            for alias, value in zip(outputs, call(*inputs), strict=True):
-                answers[alias] = value if type(value) is np.ndarray else _as_array(value)
+            try:
+                for alias, value in zip(outputs, call(*inputs), strict=True):
+                    answers[alias] = value if type(value) is np.ndarray else _as_array(value)
+            except UnicodeDecodeError as error:
+                raise _quoting_error(error) from None
             return answers
 
         return run
@@ -181,6 +185,17 @@ def _signature(name: str, definition: Any) -> GraphSignature:
         {alias: definition.outputs[alias].name for alias in sorted(definition.outputs)},
         definition,
     )
+
+
+def _quoting_error(error: UnicodeDecodeError) -> Exception:
+    """Returns the error of a graph whose message quotes an input that is not text, such as a damaged tf.Example.
+
+    Python cannot decode that message, and its code is lost: what is quoted is an argument, and an invalid one.
+    """
+    import tensorflow as tf
+
+    message = bytes(error.object[:_MAX_QUOTED]).decode(errors="replace")
+    return tf.errors.InvalidArgumentError(None, None, message + ("..." if len(error.object) > _MAX_QUOTED else ""))
 
 
 def _as_array(value: Any) -> Array:

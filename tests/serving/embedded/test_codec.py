@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from crossnet.serving.embedded.codec import read_tensor, write_predict_response, write_tensor
+from crossnet.serving.embedded.codec import ImpliedValues, read_tensor, write_predict_response, write_tensor
 from crossnet.serving.protocol.dtypes import tensorflow_numpy_type
 from crossnet.serving.status import ServingError
 
@@ -105,14 +107,10 @@ def test_read_tensor_does_not_copy_tensor_content():
         _proto([2], dtype=1, tensor_content=b"\0" * 7),
         _proto([2], dtype=1, tensor_content=b"\0" * 12),
         _proto([-1], dtype=1),
-        _proto([2**60], dtype=1),
-        _proto([2**60], dtype=1, float_val=[1]),
         _proto([2**62, 4], dtype=4),
-        _proto([2**30], dtype=1),
         _proto([1] * 255, dtype=1, float_val=[1]),
         _proto([1] * 65, dtype=1, float_val=[1]),
         _proto([0, 2**62, 2**62], dtype=1),
-        _proto([2**20], dtype=7, string_val=[b"a" * 1000]),
         _proto([1], dtype=0),
         _proto([1], dtype=20),
         _proto([1], dtype=101),
@@ -126,6 +124,40 @@ def test_read_tensor_does_not_copy_tensor_content():
 def test_read_tensor_refuses_what_tensorflow_cannot_parse(message):
     with pytest.raises(ServingError, match=r"^tensor parsing error: miles$"):
         read_tensor(message, "miles")
+
+
+IMPLIED = (
+    r"^tensor parsing error: miles: the inputs of a request may imply at most 16 MiB of values that it does not hold\. "
+    r"Send each value, or fewer rows\.$"
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        _proto([2**60], dtype=1),
+        _proto([2**60], dtype=1, float_val=[1]),
+        _proto([2**22 + 1], dtype=1),
+        _proto([2**20], dtype=7, string_val=[b"a" * 1000]),
+        _proto([2**20], dtype=7),
+    ],
+)
+def test_read_tensor_refuses_more_implied_values_than_the_limit(message):
+    tracemalloc.start()
+    with pytest.raises(ServingError, match=IMPLIED):
+        read_tensor(message, "miles")
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_the_limit_is_on_the_sum_of_a_request():
+    implied, third = ImpliedValues(), _proto([2**22 // 3], dtype=1, float_val=[1])
+    for _ in range(3):
+        assert read_tensor(third, "miles", implied).nbytes == 2**22 // 3 * 4
+    with pytest.raises(ServingError, match=IMPLIED):
+        read_tensor(_proto([8], dtype=1), "miles", implied)
+    held = tf.make_tensor_proto(np.zeros(2**22 + 1, np.float32))
+    assert read_tensor(held, "miles", implied).size == 2**22 + 1
 
 
 def test_write_predict_response_is_the_official_message():

@@ -69,6 +69,11 @@ def test_check_of_another_name_is_not_found(channel):
     )
 
 
+def test_check_of_a_long_name_answers_in_a_few_words(channel):
+    message = failure(check(channel), HealthCheckRequest(service="x" * 100_000), timeout=20)[1]
+    assert len(message) < 300
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_watch_says_the_status_now_and_when_it_changes(health, channel, name):
     answers = watch(channel, name)

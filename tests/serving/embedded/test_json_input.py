@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import grpc
 import numpy as np
@@ -164,6 +165,35 @@ def test_inputs_that_do_not_fit_the_signature_are_refused(called, body, words):
     code, message = failure(body, called)
     assert code == grpc.StatusCode.INVALID_ARGUMENT
     assert words in message
+
+
+def _deep(levels):
+    return "[" * levels + "1" + "]" * levels
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"instances": [{"x0": ' + _deep(900) + ', "x1": [' + ",".join("1" * 20_000) + "]}]}",
+        '{"instances": [{"x0": 1, "x1": {"y": [' + ",".join("1" * 20_000) + "]}}]}",
+        '{"instances": [{"x0": 1, "x9": 1}], "more": "' + "x" * 100_000 + '"}',
+        '{"instances": {}, "more": [' + ",".join(["{}"] * 20_000) + "]}",
+        '{"instances": [], "inputs": "' + "é" * 100_000 + '"}',
+        '{"signature_name": [' + ",".join("1" * 20_000) + "]}",
+        '{"inputs": {"x0": "' + "x" * 100_000 + '", "x1": 1}}',
+        '{"instances": [{"' + "x" * 100_000 + '": 1}]}',
+        '{"inputs": {"x0": ' + "9" * 4000 + ', "x1": 1}}',
+        "[" + ",".join("1" * 20_000) + "]",
+    ],
+)
+def test_the_error_of_a_large_body_is_small_and_made_in_little_memory(body):
+    tracemalloc.start()
+    code, message = failure(body, TWO)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert len(message) < 700
+    assert peak < 50 * len(body)  # the parsed document included; the error alone was 800 times as large
 
 
 def test_a_type_that_json_does_not_carry_is_unimplemented():

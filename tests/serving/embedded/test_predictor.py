@@ -173,6 +173,15 @@ def test_regress_merges_the_context_into_each_example(path, load):
     assert (name, values.tolist(), values.dtype) == ("regress", [7.0, 6.5], np.float32)
 
 
+def test_regress_does_not_multiply_a_large_context_by_its_examples(path, load):
+    request = regression(*[{}] * 20, context={"x1": 4.0})
+    request.input.example_list_with_context.context.features.feature["more"].bytes_list.value.append(b"x" * 2**20)
+    with pytest.raises(
+        ServingError, match="^tensor parsing error: inputs: the inputs of a request may imply at most 16"
+    ):
+        predictor.regress(load(path), request)
+
+
 def test_regress_refuses_with_the_contracts_words(path, load):
     model, request = load(path), regression({"x0": 1.0})
     request.model_spec.signature_name = "S"

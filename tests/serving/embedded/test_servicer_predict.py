@@ -8,6 +8,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 
 from support.serving_fixtures import contract_server, failure, predict_request, stubs_on
 
@@ -18,6 +19,9 @@ CODE = grpc.StatusCode
 def stubs(tmp_path_factory):
     with contract_server(tmp_path_factory.mktemp("models")) as server, stubs_on(f"127.0.0.1:{server.port}") as stubs:
         yield stubs
+
+
+LONG = "x" * 1_000_000
 
 
 @pytest.mark.parametrize("rows", [1, 2, 1000])
@@ -155,6 +159,22 @@ def _tensor(**fields):
     return change
 
 
+def _add(count, name=""):
+    """Changes a request so that it has further inputs."""
+
+    def change(request):
+        for number in range(count):
+            request.inputs[f"{name}{number}"].dtype = 1
+
+    return change
+
+
+IMPLIED = (
+    "tensor parsing error: x0: the inputs of a request may imply at most 16 MiB of values that it does not hold. Send "
+    "each value, or fewer rows."
+)
+
+
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
@@ -180,7 +200,7 @@ def _tensor(**fields):
         ),
         (_tensor(tensor_content=b"\0\0\0"), CODE.INVALID_ARGUMENT, "tensor parsing error: x0"),
         (_tensor(shape=[-1]), CODE.INVALID_ARGUMENT, "tensor parsing error: x0"),
-        (_tensor(shape=[2**60]), CODE.INVALID_ARGUMENT, "tensor parsing error: x0"),
+        (_tensor(shape=[2**60]), CODE.INVALID_ARGUMENT, IMPLIED),
         (_tensor(shape=[2**40, 2**40]), CODE.INVALID_ARGUMENT, "tensor parsing error: x0"),
         (_tensor(shape=[1] * 300), CODE.INVALID_ARGUMENT, "tensor parsing error: x0"),
         (_tensor(dtype=0), CODE.INVALID_ARGUMENT, "tensor parsing error: x0"),
@@ -214,12 +234,40 @@ def test_predict_leaves_shapes_to_the_graph(stubs):
     assert "Matrix size-incompatible: In[0]: [2,2], In[1]: [3,1]" in message
 
 
-def test_predict_cuts_long_messages(stubs):
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set(name=LONG), _set(version_label=LONG), _set(signature_name=LONG), _set(output_filter=[LONG]),
+        _rename("x1", LONG), _add(3000), _add(1, LONG),
+    ],
+)  # fmt: skip
+def test_no_message_grows_with_the_request(stubs, change):
     request = predict_request(x0=[1.0], x1=[2.0])
-    request.model_spec.signature_name = "s" * 2000
+    change(request)
     _, message = failure(stubs.predict, request)
-    assert len(message) == 1024 + len("...TRUNCATED")
-    assert message.endswith("...TRUNCATED")
+    assert "..." in message
+    assert len(message) <= 1000
+    assert "TRUNCATED" not in message
+
+
+def test_a_request_of_a_few_bytes_does_not_compute_on_gigabytes(stubs):
+    request = predict_request(x0=[1.0], x1=[1.0])
+    for alias in ("x0", "x1"):
+        request.inputs[alias].CopyFrom(
+            tensor_pb2.TensorProto(dtype=1, float_val=[1.0], tensor_shape={"dim": [{"size": 2**21 + 2}]})
+        )
+    assert request.ByteSize() < 100
+    assert failure(stubs.predict, request)[1] == IMPLIED.replace("x0", "x1")
+
+
+@pytest.mark.parametrize("example", [b"garbage", b"\xff\xfe\x00garbage", b"\xff" * 10_000])
+def test_a_garbage_example_is_an_invalid_argument_in_a_few_words(stubs, example, caplog):
+    request = predict_request(signature="serving_examples", examples=np.array([example], object))
+    code, message = failure(stubs.predict, request)
+    assert code == CODE.INVALID_ARGUMENT
+    assert message.startswith("Could not parse example input, value: '")
+    assert len(message) < 300
+    assert caplog.text == ""
 
 
 def test_predict_ends_at_the_deadline_and_does_not_run_after_it(stubs, monkeypatch):

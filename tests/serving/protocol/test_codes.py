@@ -41,6 +41,7 @@ def test_status_of_passes_tensorflows_codes_through():
 
 def test_grpc_message_is_cut_between_letters():
     assert grpc_message("a" * 1024) == "a" * 1024
+    assert grpc_message("a" * 10**6) == "a" * 1024 + "...TRUNCATED"
     assert grpc_message("é" * 600) == "é" * 512 + "...TRUNCATED"
 
 

@@ -87,6 +87,14 @@ def test_session_never_casts_an_input(path, load):
         run(load(path), X0.astype(np.float64), X1)
 
 
+def test_a_message_that_is_not_text_is_an_invalid_argument(path, load):
+    model = load(path)
+    for example in (b"\xff\xfegarbage", b"\xff" * 5000):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="^Could not parse example input, value: '") as error:
+            run(model, np.array([example], object), signature="serving_examples")
+        assert len(error.value.message) <= 203
+
+
 def test_session_gives_a_scalar_text_as_an_array(tmp_path, load):
     build = lambda s: {"joined": tf.strings.reduce_join(s), "size": tf.size(s)}  # noqa: E731
     model = load(save_graph(tmp_path / "1", build, s=(tf.string, None)))
