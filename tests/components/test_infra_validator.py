@@ -4,11 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from crossnet.components.errors import ExportError
 from crossnet.components.evaluator import evaluate_models
 from crossnet.components.example_gen import generate_examples
-from crossnet.components.features import Feature
+from crossnet.components.features import Feature, read_schema
 from crossnet.components.infra_validator import validate_infra
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.params.example_gen import ExampleGenParams
@@ -94,6 +95,24 @@ def test_infra_validator_refuses_a_model_that_does_not_load(judged, tmp_path):
     )
     assert "`cross_layer` cannot be served: " in result.reasons[0]
     assert (tmp_path / "out" / "INFRA_NOT_BLESSED").exists()
+
+
+def test_infra_validator_refuses_a_model_that_calls_python(judged, tmp_path):
+    examples, schema, evaluation, models = judged
+
+    def predict(columns):
+        return tf.ensure_shape(tf.py_function(lambda x: x + 1.0, [columns["x1"]], tf.float32), [None])
+
+    features, _ = read_schema(schema.proto())
+    path = gate_fixtures.export(tmp_path / "Format-Serving", features, predict)
+    model = dataclasses.replace(models["cross_layer"], path=path.parent)
+    (tmp_path / "out").mkdir()
+    result = validate_infra(
+        examples, schema, evaluation, {"cross_layer": model}, output_dir=tmp_path / "out", params=EMBEDDED
+    )
+    assert "`cross_layer` cannot be served: " in result.reasons[0]
+    assert "No OpKernel was registered to support Op 'EagerPyFunc'" in result.reasons[0]
+    assert "Write that function with TensorFlow operations" in result.reasons[0]
 
 
 def test_infra_validator_gives_no_verdict_where_the_server_is_missing(judged, tmp_path, monkeypatch):

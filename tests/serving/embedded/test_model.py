@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 import tensorflow as tf
+from google.protobuf import text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
 from crossnet.serving.embedded.model import LoadedModel
@@ -51,6 +52,51 @@ def test_model_with_other_tags_does_not_load(tmp_path):
     with pytest.raises(ServingError, match="Could not find meta graph def matching supplied tags") as error:
         LoadedModel(tmp_path / "1", tags=["gpu"])
     assert error.value.code == CODE.NOT_FOUND
+
+
+def _calls_python(function):
+    """Builds a graph in which a Python function doubles x, called directly or from a function of the library."""
+
+    def double(x):
+        return {"y": tf.reshape(function(lambda x: x * 2.0, [x], tf.float32), [-1])}
+
+    return double
+
+
+@pytest.mark.parametrize(
+    ("function", "op"),
+    [
+        (tf.py_function, "EagerPyFunc"),
+        (tf.compat.v1.py_func, "PyFunc"),
+        (lambda *arguments: tf.compat.v1.py_func(*arguments, stateful=False), "PyFuncStateless"),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda build: build, tf.function], ids=["graph", "library"])
+def test_a_model_that_calls_python_is_refused_as_the_real_server_does(tmp_path, function, op, wrap):
+    save_graph(tmp_path / "1", wrap(_calls_python(function)), x=(tf.float32, None))
+    sentence = (
+        rf"^No OpKernel was registered to support Op '{op}' used by node `\w+`.*: it calls a Python function, which "
+        r"exists only in the process that exported the model\. Write that function with TensorFlow operations and "
+        r"export the model again\.$"
+    )
+    with pytest.raises(ServingError, match=sentence) as error:
+        LoadedModel(tmp_path / "1")
+    assert error.value.code == CODE.INVALID_ARGUMENT
+
+
+def test_a_model_as_text_is_looked_through_too(tmp_path):
+    save_graph(tmp_path / "1", _calls_python(tf.py_function), x=(tf.float32, None))
+    binary = tmp_path / "1" / "saved_model.pb"
+    text = text_format.MessageToString(saved_model_pb2.SavedModel.FromString(binary.read_bytes()))
+    (tmp_path / "1" / "saved_model.pbtxt").write_text(text)
+    binary.unlink()
+    with pytest.raises(ServingError, match="No OpKernel was registered to support Op 'EagerPyFunc'"):
+        LoadedModel(tmp_path / "1")
+
+
+def test_a_model_that_only_has_the_name_in_it_loads(tmp_path):
+    save_graph(tmp_path / "1", lambda PyFunc: {"y": PyFunc * 2.0}, PyFunc=(tf.float32, None))
+    LoadedModel(tmp_path / "1").close()
 
 
 def test_model_forgets_what_was_checked_when_it_closes(tmp_path):
