@@ -19,6 +19,7 @@ from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline.changes import Seen, look
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
+from crossnet.pipeline.reasons import reasons
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.source_code import code_digests
 from crossnet.pipeline.store import Store
@@ -138,12 +139,7 @@ def differences(planned: PlannedStep, store: Store) -> list[str]:
         return ["its artifacts were removed" if made else "it has never run in this root"]
     if facts["fingerprint"] == planned.fingerprint:
         return [] if planned.done else ["its version is no longer the newest in service, or not as it was pushed"]
-    return [
-        f"{name}: {_short(before)} → {_short(after)}"
-        for name, before, after in _changes(
-            {key: facts.get(key, {}) for key in planned.parts}, json_value(planned.parts)
-        )
-    ]
+    return reasons(planned.step, facts, json_value(planned.parts))
 
 
 def _has_made(run: RunRecord, step: str) -> bool:
@@ -177,17 +173,3 @@ def _look(step: Step) -> dict[Path, Seen]:
         raise SettingsError(
             f"Cannot read `{error.filename}`: {error.strerror}. Check `{step.name}` in the config."
         ) from None
-
-
-def _changes(before: Any, after: Any, name: str = "") -> list[tuple[str, Any, Any]]:
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        found = []
-        for key in sorted(before.keys() | after.keys()):
-            found += _changes(before.get(key), after.get(key), f"{name}.{key}" if name else key)
-        return found
-    return [] if before == after else [(name, before, after)]
-
-
-def _short(value: Any) -> str:
-    text = "none" if value is None else str(value)
-    return text[:12] if len(text) == 64 else text

@@ -104,7 +104,7 @@ def test_plan_says_what_a_change_would_run_and_why_says_which(root):
     runs = [name for name, would in rows.items() if would == "run"]
     assert runs == ["trainer_dense", "evaluator", "infra_validator", "pusher"]
     why = crossnet("why", "trainer_dense", root=root, settings=changed).stdout
-    assert "params.model.architecture.units: [3, 3, 3] → [4]" in why
+    assert "dense.units: [3, 3, 3] → [4]" in why
 
 
 def test_show_and_runs_tell_of_the_run(root):

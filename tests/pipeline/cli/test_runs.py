@@ -101,7 +101,7 @@ def test_plan_and_why_look_at_the_same_root_and_settings(crossnet, ran):
         "`statistics_gen` would be reused: artifacts/statistics_gen/"
     )
     changed = crossnet("why", "example_gen", "--set", "example_gen.num_examples=301").stdout
-    assert "params.num_examples: 300 → 301" in changed
+    assert "example_gen.num_examples: 300 → 301" in changed
     assert "it has never run in this root" in crossnet("why", "example_gen", "--root", "other").stdout
 
 

@@ -94,7 +94,7 @@ def plan_rows(store, shown, run, *changes):
 def test_plan_says_what_would_run_and_the_first_reason(store, shown):
     rows = plan_rows(store, shown, PUSHED, "dense.units=[4]")
     assert rows["trainer_cross_layer"] == ["reuse"]
-    assert rows["trainer_dense"] == ["run", "params.model.architecture.units: [3, 3, 3] → [4]"]
+    assert rows["trainer_dense"] == ["run", "dense.units: [3, 3, 3] → [4]"]
     assert rows["evaluator"] == ["run", "trainer_dense runs"]
     assert rows["pusher"] == ["run", "evaluator runs"]
 
@@ -111,8 +111,8 @@ def test_why_gives_every_difference_or_the_artifact(store, shown):
     plan = make_plan(config_of(store, PUSHED, "trainer.epochs=4", "dense.units=[4]"), store)
     lines = shown(screen.print_why, plan, "trainer_dense", store)
     assert lines[0] == "`trainer_dense` would run:"
-    assert "  params.model.architecture.units: [3, 3, 3] → [4]" in lines
-    assert "  params.params.epochs: 3 → 4" in lines
+    assert "  dense.units: [3, 3, 3] → [4]" in lines
+    assert "  trainer.epochs: 3 → 4" in lines
     reused = shown(screen.print_why, plan, "example_gen", store)
     assert reused == [f"`example_gen` would be reused: artifacts/example_gen/{plan['example_gen'].fingerprint}"]
 
