@@ -3,6 +3,10 @@
 Each message says what is wrong, what was received, what is expected and what to do next.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class PipelineError(Exception):
     """A failure that the command line explains in its message, without a traceback.
@@ -34,6 +38,22 @@ class MissingArtifactError(PipelineError):
 
 class ChangedError(PipelineError):
     """Files, code or libraries that a step depends on were changed while the run worked."""
+
+
+class UnreadableFileError(PipelineError):
+    """A file that this program keeps cannot be read, or does not hold what it should.
+
+    Attributes:
+      reason: Why, such as "it is empty".
+    """
+
+    def __init__(self, path: Path, reason: str, advice: str = "") -> None:
+        super().__init__(f"`{path}` cannot be read: {reason}.{f' {advice}' if advice else ''}")
+        self.path, self.reason = path, reason
+
+    def advise(self, advice: str) -> UnreadableFileError:
+        """Returns the same error with what to do next, one or more sentences."""
+        return UnreadableFileError(self.path, self.reason, advice)
 
 
 class TrainingError(PipelineError):

@@ -1,13 +1,17 @@
-"""Reads and writes JSON files, and checks names and checksums of folders."""
+"""Reads and writes files whole, and checks names and checksums of folders."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from crossnet.components.errors import UnreadableFileError
 
 MAX_FOLDER_LETTERS = 100
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -19,9 +23,66 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """Returns the content of a JSON file that holds an object.
+
+    Raises:
+      FileNotFoundError: There is no such file, nor a link of that name.
+      UnreadableFileError: It cannot be read, is not JSON, or holds something else.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UnreadableFileError(path, "it is a folder or a device, not a file")
+        content = path.read_bytes()
+        value = json.loads(content)
+        if b"\\ud" in content.lower():
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair could not be printed
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise UnreadableFileError(path, "it is a link to a file that does not exist") from None
+        raise
+    except OSError as error:
+        raise UnreadableFileError(path, error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFileError(path, f"it is not JSON ({error})" if content else "it is empty") from error
+    if not isinstance(value, dict):
+        raise UnreadableFileError(path, f"it holds {type(value).__name__} instead of an object")
+    return value
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Writes a file beside its place, waits for the disk, and renames it.
+
+    Whoever reads it, also after this process or the machine has crashed, finds what was there before or all of
+    `content`; text is UTF-8. A link keeps pointing to its file; a folder that is in the way gets another name.
+
+    Raises:
+      OSError: It cannot be written; nothing has changed.
+    """
+    path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name[:40]}")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.is_dir():  # a file of that name was damaged
+            path.rename(path.with_name(f"{path.name[:40]}.damaged-{os.getpid()}"))
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
 def write_json(path: Path, value: Any, *, sort: bool = True) -> None:
-    """Writes indented JSON, sorted so that `diff` works. NaN and infinity become null."""
-    path.write_text(json.dumps(json_value(value), indent=2, sort_keys=sort) + "\n", encoding="utf-8")
+    """Writes indented JSON as `write_file` does, sorted so that `diff` works. NaN and infinity become null."""
+    write_file(path, json_text(value, sort=sort))
+
+
+def json_text(value: Any, *, sort: bool = True) -> str:
+    """Returns what `write_json` writes."""
+    return json.dumps(json_value(value), indent=2, sort_keys=sort) + "\n"
 
 
 def json_value(value: Any) -> Any:

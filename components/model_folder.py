@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components import interrupts
-from crossnet.components.errors import PipelineError
-from crossnet.components.files import read_json, write_json
+from crossnet.components.errors import PipelineError, UnreadableFileError
+from crossnet.components.files import json_text, read_object
 
 ROLLED_BACK = ".rolled_back"
 RECORD = ".json"
@@ -31,7 +31,6 @@ _POLL_SECONDS = 0.05
 _STAGING = ".tmp-"
 _LEFTOVER = re.compile(r"\.tmp-([0-9]+)(-[0-9]+|\.json)")
 _NUMBER = re.compile(r"[0-9]+")
-_UNREADABLE = (OSError, ValueError, RecursionError)
 
 
 class FolderBusyError(PipelineError):
@@ -143,21 +142,19 @@ def read_record(folder: Path, version: int) -> dict[str, Any]:
     A record that cannot be read counts as none; `record_problem` says why.
     """
     try:
-        return _read(folder / f"{version}{RECORD}")
-    except _UNREADABLE:
+        return read_object(folder / f"{version}{RECORD}")
+    except (FileNotFoundError, UnreadableFileError):
         return {"version": version}
 
 
 def record_problem(folder: Path, version: int) -> str | None:
     """Returns, in a sentence, why the record of `version` cannot be read; None where it can, or where there is none."""
-    path = folder / f"{version}{RECORD}"
     try:
-        _read(path)
+        read_object(folder / f"{version}{RECORD}")
     except FileNotFoundError:
-        return None
-    except _UNREADABLE as error:
-        why = error.strerror if isinstance(error, OSError) else "it does not hold a JSON object"
-        return f"`{path}` cannot be read: {why}. Version {version} counts as put there by hand."
+        pass
+    except UnreadableFileError as error:
+        return f"{error} Version {version} counts as put there by hand."
     return None
 
 
@@ -191,7 +188,7 @@ def prepare_record(folder: Path, version: int, record: Mapping[str, Any]) -> Pat
     """
     path = folder / f"{_STAGING}{version}{RECORD}"
     try:
-        write_json(path, record)
+        path.write_text(json_text(record), encoding="utf-8")
         share(path, as_folder=folder)
         flush(path)
     except BaseException:
@@ -236,13 +233,6 @@ def _try_lock(folder: Path) -> int | None:
         os.pwrite(descriptor, f"{os.getpid()} on {platform.node()}".encode(), 0)
         share(path, as_folder=folder)
     return descriptor
-
-
-def _read(path: Path) -> dict[str, Any]:
-    value = read_json(path)
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return value
 
 
 def _holder(folder: Path) -> str:

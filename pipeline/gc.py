@@ -1,17 +1,22 @@
 """Removes old artifacts.
 
-What a kept run, a version in service or the last blessed run needs always stays.
+What a kept run, a version in service or the last blessed run needs always stays. Nothing is removed because of
+something that could not be read: of a run without a readable record, what its links point to stays; where anything
+else that says what is needed cannot be read, everything stays.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 from crossnet.components import interrupts
-from crossnet.components.artifacts.base import ARTIFACT_FILE
-from crossnet.components.files import read_json
-from crossnet.components.model_folder import read_record, versions_in_service
+from crossnet.components.artifacts.base import read_facts
+from crossnet.components.errors import MissingArtifactError, UnreadableFileError
+from crossnet.components.model_folder import read_record, record_problem, versions_in_service
+from crossnet.pipeline import notices
+from crossnet.pipeline.run_record import RUN_FILE
 from crossnet.pipeline.store import Store
 
 
@@ -28,19 +33,13 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
     Returns:
       The folders that were (or would be) removed, and their size in bytes.
     """
-    needed: set[Path] = set()
-    blessed = False
-    for number, name in enumerate(store.run_names()):
-        run = store.read_run(name)
-        last_blessed = run.blessed and not blessed
-        blessed |= last_blessed
-        if number < keep or last_blessed:
-            needed |= {store.artifact_path(step, record.fingerprint) for step, record in run.steps.items()}
-    needed |= _in_service(store)
-    _add_inputs(needed, store)
-    finished = sorted(file.parent for file in store.artifacts.glob(f"*/[!.]*/{ARTIFACT_FILE}"))
-    unneeded = [path for path in finished if path not in needed]
-    models = {file.parent.name for file in store.artifacts.glob(f"trainer_*/*/{ARTIFACT_FILE}")}
+    try:
+        needed = _needed(store, keep)
+    except (MissingArtifactError, UnreadableFileError) as error:
+        notices.say(f"Nothing is removed while it is not known what must stay: {error}")
+        return [], 0
+    unneeded = [path for path in _artifacts(store, "*") if path not in needed]
+    models = {path.name for path in _artifacts(store, "trainer_*")}
     unneeded += [path for path in sorted(store.checkpoints.glob("*")) if path.name in models]
     size = sum(file.stat().st_size for path in unneeded for file in path.rglob("*") if file.is_file())
     if not dry_run:
@@ -50,41 +49,85 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
     return unneeded, size
 
 
+def _needed(store: Store, keep: int) -> set[Path]:
+    """Returns the folders of all artifacts that must stay.
+
+    Raises:
+      MissingArtifactError, UnreadableFileError: A file that tells cannot be read.
+    """
+    needed: set[Path] = set()
+    blessed = False
+    records = store.run_records()
+    for number, run in enumerate(records.values()):
+        last_blessed = run.blessed and not blessed
+        blessed |= last_blessed
+        if number < keep or last_blessed:
+            needed |= {store.artifact_path(step, record.fingerprint) for step, record in run.steps.items()}
+    for folder in store.run_folders():
+        if folder.name not in records:
+            needed |= _linked(folder)
+    needed |= _in_service(store)
+    _add_inputs(needed, store)
+    return needed
+
+
+def _linked(run: Path) -> set[Path]:
+    """Returns the artifacts that the links in a run's folder point to.
+
+    Raises:
+      UnreadableFileError: It has no links.
+    """
+    try:
+        found = {run / os.readlink(path) for path in run.iterdir() if path.is_symlink()}
+    except OSError as error:
+        raise UnreadableFileError(run, error.strerror or str(error)) from error
+    if not found:
+        reason = "it is damaged, and no link in its folder tells which artifacts it needs"
+        raise UnreadableFileError(run / RUN_FILE, reason, f"Remove `{run}` if you do not need that run.")
+    return {Path(os.path.normpath(path)) for path in found}
+
+
 def _in_service(store: Store) -> set[Path]:
     """Returns the artifacts of all models in service, in this root or where it pushed to, and of their pushes."""
-    models, in_service = set(), set()
+    models, in_service = set(), dict[str, str | None]()
     for folder in served_folders(store):
-        for version, path in versions_in_service(folder).items():
-            models.add(read_record(folder, version).get("model"))
-            in_service.add(str(path))
+        for number, path in versions_in_service(folder).items():
+            models.add(read_record(folder, number).get("model"))
+            in_service[str(path)] = record_problem(folder, number)
     # The artifact of a push knows its Model too, where the record beside the version cannot be read.
-    facts = [read_json(file)["properties"] for file in _pushes(store)]
-    models |= {push["model"] for push in facts if push["destination"] in in_service}
-    pushes = {file.parent for file in _pushes(store) if read_json(file)["properties"]["model"] in models}
-    return pushes | {path for path in store.artifacts.glob("trainer_*/[!.]*") if path.name in models}
+    pushes = {path: read_facts(path)["properties"] for path in store.artifact_folders("pusher")}
+    destinations = {push.get("destination"): push.get("model") for push in pushes.values()}
+    models |= {model for destination, model in destinations.items() if destination in in_service}
+    for version, problem in in_service.items():
+        if problem and version not in destinations:
+            raise MissingArtifactError(f"{problem} Restore that file, or remove it.")
+    needed = {path for path, push in pushes.items() if push.get("model") in models}
+    return needed | {path for path in _artifacts(store, "trainer_*") if path.name in models}
 
 
 def served_folders(store: Store) -> set[Path]:
-    """Returns the folders of all models that were pushed into this root, or from it."""
-    pushed_to = {Path(read_json(file)["properties"]["destination"]).parent for file in _pushes(store)}
-    return {*store.serving_models.glob("*"), *pushed_to}
+    """Returns the folders of all models that were pushed into this root, or from it; skips pushes without a record."""
+    pushes = [facts for path in store.artifact_folders("pusher") if (facts := store.facts(path))]
+    return {*store.serving_models.glob("*"), *(Path(push["properties"]["destination"]).parent for push in pushes)}
 
 
-def _pushes(store: Store) -> list[Path]:
-    return list(store.artifacts.glob(f"pusher/*/{ARTIFACT_FILE}"))
+def _artifacts(store: Store, steps: str) -> list[Path]:
+    """Returns the folders of the finished artifacts of all steps that the pattern `steps` matches."""
+    return [path for step in sorted(store.artifacts.glob(steps)) for path in store.artifact_folders(step.name)]
 
 
 def _add_inputs(needed: set[Path], store: Store) -> None:
     """Adds the artifacts that the needed ones were made from, so that their lineage stays complete."""
-    by_name = {path.name: path for path in store.artifacts.glob("*/[!.]*")}
+    finished = set(_artifacts(store, "*"))
+    by_name = {path.name: path for path in finished}
     waiting = list(needed)
     while waiting:
-        file = waiting.pop() / ARTIFACT_FILE
-        if not file.is_file():
+        folder = waiting.pop()
+        if folder not in finished:
             continue
-        facts = read_json(file)
+        facts = read_facts(folder)
         # An artifact that a step was compared with stays too: without it the next plan would choose another.
-        for source in [*facts["inputs"].values(), *facts.get("references", {}).values()]:
+        for source in [*facts.get("inputs", {}).values(), *facts.get("references", {}).values()]:
             for fingerprint in source.values() if isinstance(source, dict) else [source]:
                 path = by_name.get(fingerprint)
                 if path is not None and path not in needed:

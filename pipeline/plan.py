@@ -131,7 +131,7 @@ def differences(planned: PlannedStep, store: Store) -> list[str]:
         return [f"its artifact is damaged: {describe(planned.damage)}"]
     if planned.changed:
         return [f"{source} was made again, with other content" for source in planned.changed]
-    made = {run.steps[name].fingerprint for run in map(store.read_run, store.run_names()) if _has_made(run, name)}
+    made = {run.steps[name].fingerprint for run in store.run_records().values() if _has_made(run, name)}
     if planned.fingerprint in made and not planned.path.is_dir():
         return ["its artifact was damaged and set aside" if was_set_aside(planned.path) else "its artifact was removed"]
     facts = store.newest_facts(name)

@@ -55,12 +55,11 @@ class LastBlessed:
     def find(self, store: Store, plan: Mapping[str, PlannedStep]) -> Path | None:
         """Returns the artifact's folder."""
         examples = plan["example_gen"].fingerprint
-        for name in store.run_names():
-            run = store.read_run(name)
-            if not run.blessed or run.steps["example_gen"].fingerprint == examples:
+        for run in store.run_records().values():
+            if not run.blessed or not {"example_gen", self.step} <= run.steps.keys():
                 continue
             fingerprint = run.steps[self.step].fingerprint
-            if is_usable(self.step, fingerprint, store):
+            if run.steps["example_gen"].fingerprint != examples and is_usable(self.step, fingerprint, store):
                 return store.artifact_path(self.step, fingerprint)
         return None
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import functools
+import types
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +14,13 @@ from typing import Any, Self
 
 from crossnet.components.artifacts.base import Outcome
 from crossnet.components.artifacts.evaluation import BLESSED, MEAN_PREDICTOR
-from crossnet.components.files import json_value, read_json, write_json
+from crossnet.components.errors import UnreadableFileError
+from crossnet.components.files import json_value, read_object, write_json
 from crossnet.components.formats import counted
 from crossnet.pipeline.run_state import FINISHED, INTERRUPTED, KILLED, RUNNING, is_at_work
 
 RUN_FILE = "run.json"
+FORMAT = 1  # raised when an older program could not read the file
 
 # What `--json` prints of a run, of a model and of a step; run.json keeps more.
 SUMMARY_KEYS = ("run", "root", "verdict", "reasons", "pushed_version", "serving_dir", "champion")
@@ -65,6 +71,7 @@ class RunRecord:
       warnings: What is worth knowing and stops nothing.
       versions: Versions of Python and of the libraries that change results.
       graph: By step, the steps whose artifacts it reads.
+      format: Which version of this file it is.
     """
 
     run: str = ""
@@ -86,6 +93,7 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    format: int = FORMAT
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Self:
@@ -105,8 +113,21 @@ class RunRecord:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Returns the record of the run in `folder`. One that says "running" and has no process was killed."""
-        record = cls.from_json(read_json(folder / RUN_FILE))
+        """Returns the record of the run in `folder`. One that says "running" and has no process was killed.
+
+        Raises:
+          FileNotFoundError: It has no run.json.
+          UnreadableFileError: That cannot be read, or does not hold a run.
+        """
+        file = folder / RUN_FILE
+        advice = f"Remove the folder `{folder}` if you do not need that run."
+        try:
+            facts = read_object(file)
+        except UnreadableFileError as error:
+            raise error.advise(advice) from error
+        if problem := _problem(facts):
+            raise UnreadableFileError(file, problem, advice)
+        record = cls.from_json(facts)
         if record.state != RUNNING or is_at_work(folder):
             return record
         steps = {
@@ -176,3 +197,49 @@ def kept_steps(steps: Mapping[str, StepRecord]) -> str:
     if not kept:
         return "No step was finished. Run again to begin anew."
     return f"{counted(kept, 'finished step')} {'is' if kept == 1 else 'are'} kept. Run again to go on."
+
+
+def _problem(facts: Mapping[str, Any]) -> str:
+    """Returns why these JSON values are no record of a run; empty where they are one."""
+    if isinstance(version := facts.get("format", FORMAT), int) and version > FORMAT:
+        return f"a newer version of this program wrote it (format {version}, this one reads {FORMAT})"
+    for name, hint in _hints(RunRecord).items():
+        if name in facts and not _fits(facts[name], int | None if name == "exit_code" else hint):
+            return f"`{name}` holds another type of value than expected"
+    try:
+        for name in ("started", "finished"):
+            if facts.get(name):
+                datetime.datetime.fromisoformat(facts[name])
+    except ValueError:
+        return f"`{name}` is not a time"
+    if facts.get("champion") not in (None, *facts.get("models", {})):
+        return "`champion` is not among `models`"
+    for model, metrics in facts.get("models", {}).items():
+        for name in MODEL_KEYS:
+            if not isinstance(metrics.get(name), int | float | None):
+                return f"`{name}` of `{model}` is not a number"
+    return ""
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value can fill a field of this type."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return True
+    if origin is types.UnionType:
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is tuple:
+        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+    if origin is Mapping:
+        return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
+    if dataclasses.is_dataclass(hint):
+        fields = _hints(typing.cast(type, hint))
+        return isinstance(value, dict) and all(_fits(value[name], fields[name]) for name in fields if name in value)
+    if hint is float:
+        return isinstance(value, int | float)
+    return isinstance(value, hint)

@@ -11,6 +11,7 @@ from pathlib import Path
 from crossnet.components import interrupts
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.errors import ChangedError, NotBlessedError, PipelineError
+from crossnet.components.files import write_file
 from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline.changes import noticed
@@ -65,7 +66,7 @@ def run_pipeline(
             if repeated:
                 execution.run()
                 return recording.result
-            (folder / "config.toml").write_text(to_toml(config), encoding="utf-8")
+            write_file(folder / "config.toml", to_toml(config))
         with at_work(folder), interrupts.last_words(recording.interrupted):
             recording.write(RUNNING)
             try:
@@ -227,8 +228,7 @@ def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:
     if any(not planned.done and name not in blocked for name, planned in plan.items()):
         return None
     wanted = {name: planned.fingerprint for name, planned in plan.items()}
-    for name in store.run_names():
-        run = store.read_run(name)
+    for name, run in store.run_records().items():
         if run.complete and {step: record.fingerprint for step, record in run.steps.items()} == wanted:
             return name
     return None

@@ -6,6 +6,7 @@ Artifacts are found by step and fingerprint, runs by name. A folder with its fin
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import fcntl
 import os
@@ -15,10 +16,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact, read_facts
 from crossnet.components.artifacts.integrity import Checks, Damage, checksums, sealed
-from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
-from crossnet.components.files import read_json, write_json
+from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError, UnreadableFileError
+from crossnet.components.files import write_json
+from crossnet.pipeline import notices
 from crossnet.pipeline.run_record import RUN_FILE, RunRecord
 
 TEMPORARY = ".tmp-"
@@ -84,8 +86,9 @@ class Store:
         return self.artifacts / step / fingerprint
 
     def is_finished(self, step: str, fingerprint: str) -> bool:
-        """Whether that artifact is there."""
-        return (self.artifact_path(step, fingerprint) / ARTIFACT_FILE).is_file()
+        """Whether that artifact is there and its artifact.json can be read."""
+        folder = self.artifact_path(step, fingerprint)
+        return _holds(folder, ARTIFACT_FILE) and self.facts(folder) is not None
 
     @contextlib.contextmanager
     def working_folder(self, step: str) -> Iterator[Path]:
@@ -114,16 +117,15 @@ class Store:
         }
         write_json(artifact.path / ARTIFACT_FILE, sealed(facts))
         final = self.artifact_path(step, fingerprint)
-        if final.exists():  # a push that is no longer in service is recorded anew
+        if os.path.lexists(final):  # a push that is no longer in service is recorded anew
             final.rename(artifact.path.parent / f"{TEMPORARY}old-{artifact.path.name}")
         artifact.path.rename(final)
         return final
 
     def newest_facts(self, step: str) -> dict[str, Any] | None:
-        """Returns the artifact.json of the step's youngest artifact, or None."""
-        files = (self.artifacts / step).glob(f"[!.]*/{ARTIFACT_FILE}")
-        facts = [read_json(file) for file in files]
-        return max(facts, key=lambda item: (item.get("run_number", 0), str(item["created_at"])), default=None)
+        """Returns the artifact.json of the step's youngest artifact, or None. Skips those that cannot be read."""
+        facts = [found for folder in self.artifact_folders(step) if (found := self.facts(folder))]
+        return max(facts, key=_order, default=None)
 
     def new_run(self, name: str | None) -> Path:
         """Makes and returns the folder of a new run, named after the time unless `name` is given.
@@ -156,30 +158,84 @@ class Store:
 
     def run_names(self) -> list[str]:
         """Returns the names of all runs, the newest first, also where the clock was set back between them."""
-        return [name for _, name in sorted(self._numbered_runs(), reverse=True)]
+        return list(self.run_records())
 
     def next_run_number(self) -> int:
         """Returns a number above that of every run, for a new run; the root must be locked."""
-        return max((number for (number, _), _ in self._numbered_runs()), default=0) + 1
+        return max((record.number for record in self.run_records().values()), default=0) + 1
 
-    def _numbered_runs(self) -> list[tuple[tuple[int, str], str]]:
-        """Returns ((number, start), name) of each run; the number is 0 where an older version wrote the record."""
-        records = {file.parent.name: read_json(file) for file in self.runs.glob(f"*/{RUN_FILE}")}
-        return [((facts.get("number", 0), str(facts["started"])), name) for name, facts in records.items()]
+    def run_records(self) -> dict[str, RunRecord]:
+        """Returns the records of all runs by name, the newest first. Skips those that cannot be read, and says so."""
+        found: dict[str, RunRecord] = {}
+        for folder in self.run_folders():
+            try:
+                found[folder.name] = self._read(folder.name)
+            except UnreadableFileError as error:
+                notices.say(f"Skipped a run: {error}")
+
+        def order(item: tuple[str, RunRecord]) -> tuple[int, str]:
+            return item[1].number, item[1].started  # the number is 0 where an older version wrote the record
+
+        return dict(sorted(found.items(), key=order, reverse=True))
+
+    def facts(self, folder: Path) -> dict[str, Any] | None:
+        """Returns the artifact.json of a finished artifact's folder; None, and says so, where it cannot be read."""
+        try:
+            return read_facts(folder)
+        except MissingArtifactError as error:
+            notices.say(f"Skipped an artifact: {error}")
+            return None
+
+    def run_folders(self) -> list[Path]:
+        """Returns the folders of all runs by name, also of those whose record cannot be read."""
+        return _with_file(self.runs, RUN_FILE)
+
+    def artifact_folders(self, step: str) -> list[Path]:
+        """Returns the folders of a step's finished artifacts, also where artifact.json cannot be read."""
+        return _with_file(self.artifacts / step, ARTIFACT_FILE)
 
     def read_run(self, name: str | None = None) -> RunRecord:
-        """Returns the record of a run; None: the newest.
+        """Returns the record of a run; None: the newest that can be read.
 
         Raises:
           MissingArtifactError: There is no such run.
+          UnreadableFileError: Its record cannot be read.
         """
-        names = self.run_names()
-        if name is None and names:
-            name = names[0]
-        if name is None or name not in names:
-            known = f"There are: {', '.join(names[:5])}." if names else "There is none yet: call `crossnet run`."
-            raise MissingArtifactError(f"No run{f' `{name}`' if name else ''} in `{self.root}`. {known}")
-        return RunRecord.read(self.runs / name)
+        if name is not None and _is_run_name(name):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                return self._read(name)
+        records = self.run_records()
+        if name is None and records:
+            return next(iter(records.values()))
+        known = f"There are: {', '.join([*records][:5])}." if records else "There is none yet: call `crossnet run`."
+        raise MissingArtifactError(f"No run{f' `{name}`' if name else ''} in `{self.root}`. {known}")
+
+    def _read(self, name: str) -> RunRecord:
+        return dataclasses.replace(RunRecord.read(self.runs / name), run=name)  # a folder may have been renamed
+
+
+def _with_file(parent: Path, name: str) -> list[Path]:
+    """Returns the folders in `parent`, sorted by name, that hold an entry `name`, whatever it is."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        folders = (folder for folder in parent.iterdir() if not folder.name.startswith("."))
+        return sorted(folder for folder in folders if _holds(folder, name))
+    return []
+
+
+def _holds(folder: Path, name: str) -> bool:
+    """Whether a folder holds an entry `name`, whatever it is; also where that cannot be found out."""
+    try:
+        (folder / name).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # no permission: whoever reads it says so
+        return True
+    return True
+
+
+def _order(facts: Mapping[str, Any]) -> tuple[int, str]:
+    number = facts.get("run_number", 0)
+    return number if isinstance(number, int) else 0, str(facts.get("created_at"))
 
 
 def _is_run_name(name: str) -> bool:

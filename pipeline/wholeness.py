@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE
 from crossnet.components.artifacts.integrity import UNVERIFIABLE, Damage, content_digest
-from crossnet.components.errors import PipelineError
-from crossnet.components.files import read_json, write_json
+from crossnet.components.errors import PipelineError, UnreadableFileError
+from crossnet.components.files import read_object, write_json
 
 if TYPE_CHECKING:
     from crossnet.pipeline.graph import Step
@@ -86,8 +86,8 @@ def checkpoint_folder(planned: PlannedStep, plan: Plan, store: Store) -> Path:
     folder = store.checkpoints / planned.fingerprint
     inputs, file = made_from(planned.step, plan), folder / f"{MADE_FROM}.json"
     known = None
-    with contextlib.suppress(OSError, ValueError):
-        known = read_json(file)
+    with contextlib.suppress(FileNotFoundError, UnreadableFileError):
+        known = read_object(file)
     if known != inputs:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def checkpoint_folder(planned: PlannedStep, plan: Plan, store: Store) -> Path:
 
 def changed_inputs(step: Step, path: Path, plan: Plan) -> tuple[str, ...]:
     """Returns the inputs that have other content now than when the artifact in `path` was made from them."""
-    recorded: Mapping[str, str] = read_json(path / ARTIFACT_FILE).get(MADE_FROM, {})
+    recorded: Mapping[str, str] = read_object(path / ARTIFACT_FILE).get(MADE_FROM, {})
     return tuple(name for name, digest in made_from(step, plan).items() if recorded.get(name, digest) != digest)
 
 
@@ -194,6 +194,6 @@ class Repairs:
 
 def _content(path: Path) -> str | None:
     """Returns the content digest of a finished artifact, None where its record cannot be read."""
-    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-        return content_digest(read_json(path / ARTIFACT_FILE)) or None
+    with contextlib.suppress(FileNotFoundError, UnreadableFileError):
+        return content_digest(read_object(path / ARTIFACT_FILE)) or None
     return None

@@ -7,16 +7,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from crossnet.components.errors import MissingArtifactError
-from crossnet.components.files import read_json
+from crossnet.components.errors import MissingArtifactError, UnreadableFileError
+from crossnet.components.files import read_object
 
 ARTIFACT_FILE = "artifact.json"
 SPLIT_PREFIX = "Split-"
+_FACTS = {"type": str, "format": int, "counts": dict, "properties": dict, "fingerprint": str}
+_ADVICE = "Make the artifact again with `crossnet run`."
 
 
 def split_folder(folder: Path, split: str) -> Path:
     """Returns the folder of one split inside an artifact's folder, named as in TFX."""
     return folder / f"{SPLIT_PREFIX}{split}"
+
+
+def read_facts(folder: Path, kind: str = "artifact") -> dict[str, Any]:
+    """Returns the artifact.json of a finished artifact's folder, of any type; `kind` names it in the error.
+
+    Raises:
+      MissingArtifactError: There is none, or it cannot be read.
+    """
+    file = folder / ARTIFACT_FILE
+    try:
+        facts = read_object(file)
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingArtifactError(
+            f"No finished {kind} in `{folder}`: it has no {ARTIFACT_FILE}. Make it again with `crossnet run`."
+        ) from None
+    except UnreadableFileError as error:
+        raise MissingArtifactError(str(error.advise(_ADVICE))) from error
+    for name, expected in _FACTS.items():
+        if not isinstance(facts.get(name), expected):
+            found = type(facts[name]).__name__ if name in facts else "missing"
+            problem = UnreadableFileError(file, f"`{name}` is {found}, expected {expected.__name__}", _ADVICE)
+            raise MissingArtifactError(str(problem))
+    return facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,14 +114,9 @@ class Artifact:
         """Returns the finished artifact in `path`.
 
         Raises:
-          MissingArtifactError: There is none, or it is of another type or format.
+          MissingArtifactError: There is none, it cannot be read, or it is of another type or format.
         """
-        try:
-            facts = read_json(path / ARTIFACT_FILE)
-        except (FileNotFoundError, NotADirectoryError):
-            raise MissingArtifactError(
-                f"No finished {cls.__name__} in `{path}`: it has no {ARTIFACT_FILE}. Make it again with `crossnet run`."
-            ) from None
+        facts = read_facts(path, cls.__name__)
         if (facts["type"], facts["format"]) != (cls.__name__, cls.FORMAT):
             raise MissingArtifactError(
                 f"`{path}` holds {facts['type']} (format {facts['format']}), expected {cls.__name__} "

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
 from crossnet.components.artifacts.examples import SHARD_PREFIX
-from crossnet.components.files import json_value, read_json
+from crossnet.components.errors import UnreadableFileError
+from crossnet.components.files import json_value, read_object
 
 FILES, FOLDERS, SEAL = "files", "folders", "seal"
 
@@ -92,12 +93,12 @@ class Checks:
             own checksums and their number when they are read.
         """
         try:
-            facts = read_json(folder / ARTIFACT_FILE)
-        except (FileNotFoundError, NotADirectoryError):
+            facts = read_object(folder / ARTIFACT_FILE)
+        except FileNotFoundError:
             return [Damage(ARTIFACT_FILE, "is not there", "the record of the artifact")]
-        except (OSError, ValueError) as error:
-            return [Damage(ARTIFACT_FILE, f"cannot be read ({error})", "the record of the artifact")]
-        if not isinstance(facts, dict) or (FILES not in facts and SEAL in facts):
+        except UnreadableFileError as error:
+            return [Damage(ARTIFACT_FILE, f"cannot be read ({error.reason})", "the record of the artifact")]
+        if FILES not in facts and SEAL in facts:
             return [Damage(ARTIFACT_FILE, "is not a record", "the record of the artifact")]
         if FILES not in facts:
             return [UNVERIFIABLE]

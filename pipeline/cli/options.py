@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from crossnet.components import interrupts
+from crossnet.pipeline import notices
 from crossnet.serving.protocol.printable import printable
 
 DEFAULT_ROOT = "crossnet_root"
@@ -30,6 +31,7 @@ def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def wrapper(*args: Any, **options: Any) -> None:
+        notices.forget()
         try:
             code = command(*args, **options) or 0
             interrupts.settle(code)

@@ -110,7 +110,7 @@ def runs(root: Path, as_json: bool) -> None:
     from crossnet.pipeline.store import Store
 
     store = Store(root)
-    records = [store.read_run(name) for name in store.run_names()]
+    records = list(store.run_records().values())
     if as_json:
         click.echo(json.dumps({"runs": [record.to_json() for record in records]}))
     else:
@@ -215,7 +215,8 @@ def gc(root: Path, keep: int, dry_run: bool) -> None:
     from crossnet.pipeline.store import Store
 
     store = Store(root)
-    store.read_run()  # before the lock is written: a folder without runs is not a root
+    if not store.run_folders():
+        store.read_run()  # raises, before the lock is written: a folder without runs is not a root
     with store.locked():
         removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
         problems = [problem for folder in sorted(served_folders(store)) for problem in record_problems(folder)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crossnet.components.files import write_file
 from crossnet.components.formats import counted, duration, number, percent
 from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
@@ -85,10 +86,8 @@ def write_index(store: Store) -> Path:
 
 
 def _write(path: Path, page: str) -> Path:
-    """Writes a page by renaming a finished file, so that a reader never sees half of it."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    temporary.write_text(printable(page), encoding="utf-8")  # a header may turn the direction in which text reads
-    return temporary.replace(path)
+    write_file(path, printable(page))  # a header may turn the direction in which text reads
+    return path
 
 
 def _environment() -> Environment:
@@ -124,7 +123,9 @@ def _prose(text: str) -> Markup:
 
 
 def _moment(text: str) -> str:
-    """Returns an ISO 8601 time as people read it, to the second."""
+    """Returns an ISO 8601 time as people read it, to the second; a dash where there is none."""
+    if not text:
+        return "–"
     return datetime.datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +14,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact, read_facts
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import MissingArtifactError, PipelineError
-from crossnet.components.files import read_json
+from crossnet.pipeline import notices
 from crossnet.pipeline.config import Config, load_config, to_toml
 from crossnet.pipeline.graph import artifact_types, build_graph, model_kind
 from crossnet.pipeline.run_record import RunRecord
@@ -84,8 +85,12 @@ class Run:
 def load_facts(store: Store, name: str) -> Run:
     """Returns a run without its artifacts, as the index of runs needs it."""
     folder = store.runs / name
-    text = _text(folder / "config.toml")
-    return Run(name, RunRecord.read(folder), text, tomllib.loads(text))
+    text, settings = _text(folder / "config.toml"), dict[str, Any]()
+    try:
+        settings = tomllib.loads(text)
+    except ValueError as error:
+        notices.say(f"Skipped the settings of a run: `{folder / 'config.toml'}` is not valid TOML: {error}.")
+    return Run(name, store.read_run(name), text, settings)
 
 
 def load_run(store: Store, name: str) -> Run:
@@ -97,16 +102,25 @@ def load_run(store: Store, name: str) -> Run:
     types, found = artifact_types(), dict[str, Artifact]()
     for step, record in run.record.steps.items():
         path = store.root / (record.artifact or "")
-        with contextlib.suppress(MissingArtifactError, OSError):
-            kind = types.get(read_json(path / ARTIFACT_FILE)["type"])
+        if not os.path.lexists(path / ARTIFACT_FILE):
+            continue
+        try:
+            kind = types.get(read_facts(path)["type"])
             if kind:
                 found[step] = kind.load(path)
+        except MissingArtifactError as error:
+            notices.say(f"Skipped an artifact: {error}")
     log = "\n".join(_text(folder / "log.txt").splitlines()[-LOG_LINES:])
     return dataclasses.replace(run, config=config, artifacts=found, log=log)
 
 
 def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    """Returns a file's text; empty where it is not there or cannot be read, which the page then lacks."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    except OSError as error:
+        notices.say(f"Skipped `{file}`: it cannot be read: {error.strerror}.")
+        return ""
 
 
 def needs(run: Run) -> dict[str, list[str]]:
@@ -170,7 +184,7 @@ def lineage(run: Run, store: Store) -> list[dict[str, Any]]:
         step = steps.get(fingerprint)
         if step is None or fingerprint in found or not store.is_finished(step, fingerprint):
             continue
-        facts = read_json(store.artifact_path(step, fingerprint) / ARTIFACT_FILE)
+        facts = read_facts(store.artifact_path(step, fingerprint))
         inputs = [_chosen(value, pushed) for value in facts.get("inputs", {}).values()]
         found[fingerprint] = {
             "step": step,

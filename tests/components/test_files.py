@@ -1,16 +1,21 @@
 import json
+import resource
 
 import numpy as np
 import pytest
 
+from crossnet.components.errors import UnreadableFileError
 from crossnet.components.files import (
     MAX_FOLDER_LETTERS,
     folder_checksum,
     is_folder_name,
     json_value,
     read_json,
+    read_object,
+    write_file,
     write_json,
 )
+from support.damage import DAMAGES
 
 
 def test_json_value_writes_what_json_has_no_word_for():
@@ -24,6 +29,57 @@ def test_write_json_is_sorted_unless_the_order_matters(tmp_path):
     assert (tmp_path / "a.json").read_text() == '{\n  "a": 2,\n  "b": 1\n}\n'
     assert list(json.loads((tmp_path / "b.json").read_text())) == ["b", "a"]
     assert read_json(tmp_path / "a.json") == read_json(tmp_path / "b.json")
+
+
+@pytest.fixture
+def at_most_ten_bytes():
+    """Lets files grow to ten bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, at_most_ten_bytes):
+    file = tmp_path / "run.json"
+    write_file(file, "before")
+    at_most_ten_bytes()
+    with pytest.raises(OSError, match="File too large"):
+        write_file(file, "much more than ten bytes")
+    assert file.read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_file_is_written_where_its_link_points(tmp_path):
+    (tmp_path / "link").symlink_to("elsewhere")
+    write_file(tmp_path / "link", b"\0")
+    assert (tmp_path / "elsewhere").read_bytes() == b"\0"
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_long_name_leaves_room_for_the_name_beside_it(tmp_path):
+    write_file(tmp_path / ("ü" * 127), "x")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_an_object_that_cannot_be_read_is_named_with_the_reason(tmp_path, damage):
+    file = tmp_path / "run.json"
+    write_json(file, {"run": "nightly", "steps": {}})
+    damage.apply(file)
+    with pytest.raises(UnreadableFileError) as caught:
+        read_object(file)
+    assert str(caught.value).startswith(f"`{file}` cannot be read: {damage.reason}")
+    assert str(caught.value.advise("Remove it.")).endswith(". Remove it.")
+
+
+def test_an_object_that_is_not_there_is_not_unreadable(tmp_path):
+    for file in (tmp_path / "run.json", tmp_path / "nowhere" / "run.json"):
+        with pytest.raises(FileNotFoundError):
+            read_object(file)
 
 
 def test_folder_checksum_is_of_names_and_contents(tmp_path):

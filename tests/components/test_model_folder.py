@@ -74,7 +74,7 @@ def test_a_record_that_cannot_be_read_counts_as_none_and_says_why(tmp_path):
     assert record_problem(tmp_path, 6) is None
     assert record_problem(tmp_path, 9) is None
     assert record_problem(tmp_path, 10).endswith(
-        "cannot be read: Is a directory. Version 10 counts as put there by hand."
+        "cannot be read: it is a folder or a device, not a file. Version 10 counts as put there by hand."
     )
     assert len(record_problems(tmp_path)) == 3
 

@@ -82,9 +82,8 @@ def test_roll_back_works_with_a_record_that_cannot_be_read(folder, content):
     done = roll_back(folder, "because")
     assert (done.removed, done.restored) == (9, 8)
     (note,) = done.notes
-    assert note.endswith(
-        "9.json` cannot be read: it does not hold a JSON object. Version 9 counts as put there by hand."
-    )
+    assert "9.json` cannot be read: it " in note
+    assert note.endswith(". Version 9 counts as put there by hand.")
     assert read_json(folder / "9.json")["rolled_back"]["reason"] == "because"
 
 

@@ -8,9 +8,16 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.files import write_json
+from crossnet.pipeline import notices
 from crossnet.pipeline.gc import collect_garbage
 from crossnet.pipeline.run_record import StepRecord
 from crossnet.pipeline.store import Store
+from support.damage import DAMAGES
+
+
+@pytest.fixture(autouse=True)
+def _begin_anew():
+    notices.forget()
 
 
 @pytest.fixture
@@ -116,3 +123,37 @@ def test_gc_keeps_what_is_in_service_where_its_record_cannot_be_read(store, tmp_
     (tmp_path / "outside" / "crossnet" / "7.json").write_text("")
     removed, _ = collect_garbage(store, keep=1)
     assert sorted(path.name for path in removed) == ["evaluator-1", "example_gen-1", "trainer_dense-1"]
+
+
+@pytest.mark.parametrize("damage", [DAMAGES["empty"], DAMAGES["folder"]], ids=["empty", "folder"])
+def test_gc_keeps_what_the_links_of_an_unreadable_run_point_to(store, damage, capsys):
+    damage.apply(store.runs / "1" / "run.json")
+    (store.runs / "1" / "trainer_dense").symlink_to("../../artifacts/trainer_dense/trainer_dense-1")
+    removed, _ = collect_garbage(store, keep=1)
+    assert [path.name for path in removed] == ["evaluator-1"]
+    assert "trainer_dense-1" in names(store)
+    assert "example_gen-1" in names(store), "what it was made from stays too"
+    assert capsys.readouterr().err.startswith("Skipped a run: ")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "runs/1/run.json",  # without links
+        "artifacts/evaluator/evaluator-2/artifact.json",
+        "artifacts/pusher/p/artifact.json",
+        "serving_models/crossnet/7.json",
+    ],
+)
+def test_gc_removes_nothing_while_it_cannot_read_what_must_stay(store, file, capsys):
+    before = names(store)
+    DAMAGES["half"].apply(store.root / file)
+    assert collect_garbage(store, keep=1) == ([], 0)
+    assert names(store) == before
+    assert f"Nothing is removed while it is not known what must stay: `{store.root / file}` " in capsys.readouterr().err
+
+
+def test_gc_removes_an_unreadable_artifact_that_no_record_needs(store):
+    DAMAGES["half"].apply(store.artifacts / "evaluator" / "evaluator-1" / "artifact.json")
+    removed, _ = collect_garbage(store, keep=1)
+    assert "evaluator-1" in [path.name for path in removed]

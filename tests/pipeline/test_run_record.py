@@ -4,6 +4,7 @@ import json
 import pytest
 
 from crossnet.components.artifacts.base import Outcome
+from crossnet.components.errors import UnreadableFileError
 from crossnet.components.files import write_json
 from crossnet.pipeline.run_record import RUN_FILE, RunRecord, StepRecord, kept_steps
 from crossnet.pipeline.run_state import at_work
@@ -35,7 +36,8 @@ RECORD = RunRecord(
 
 
 def test_record_is_read_as_it_was_written(tmp_path):
-    finite = dataclasses.replace(RECORD, models={"dense": {"eval_rmse": 0.2}})
+    metrics = {"num_parameters": 7, "train_rmse": 0.1, "eval_rmse": None}
+    finite = dataclasses.replace(RECORD, champion="dense", models={"dense": metrics})
     finite.write(tmp_path)
     assert RunRecord.read(tmp_path) == finite
     assert list(json.loads((tmp_path / RUN_FILE).read_text())["steps"]) == ["example_gen", "evaluator"]
@@ -44,6 +46,30 @@ def test_record_is_read_as_it_was_written(tmp_path):
 def test_record_of_another_version_is_read_as_far_as_it_goes(tmp_path):
     write_json(tmp_path / RUN_FILE, {"run": "old", "steps": {"pusher": {"fingerprint": "ef", "host": "a"}}, "mood": 1})
     assert RunRecord.read(tmp_path) == RunRecord(run="old", steps={"pusher": StepRecord(fingerprint="ef")})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"format": 2}, "a newer version of this program wrote it (format 2, this one reads 1)"),
+        ({"steps": []}, "`steps` holds another type of value than expected"),
+        ({"steps": {"pusher": {"seconds": "long"}}}, "`steps` holds another type of value than expected"),
+        ({"exit_code": "0"}, "`exit_code` holds another type of value than expected"),
+        ({"reasons": [7]}, "`reasons` holds another type of value than expected"),
+        ({"graph": {"pusher": "evaluator"}}, "`graph` holds another type of value than expected"),
+        ({"complete": None}, "`complete` holds another type of value than expected"),
+        ({"started": "yesterday"}, "`started` is not a time"),
+        ({"champion": "dense"}, "`champion` is not among `models`"),
+        ({"models": {"cross_layer": {"num_parameters": "many"}}}, "`num_parameters` of `cross_layer` is not a number"),
+    ],
+)
+def test_record_with_wrong_values_is_unreadable_and_says_what_to_do(tmp_path, changes, reason):
+    write_json(tmp_path / RUN_FILE, RECORD.to_json() | changes)
+    with pytest.raises(UnreadableFileError) as caught:
+        RunRecord.read(tmp_path)
+    assert str(caught.value) == (
+        f"`{tmp_path / RUN_FILE}` cannot be read: {reason}. Remove the folder `{tmp_path}` if you do not need that run."
+    )
 
 
 def test_summary_holds_exactly_what_the_contract_names():
@@ -98,7 +124,8 @@ def test_kept_steps_are_counted_in_words(statuses, sentence):
 
 
 def test_record_of_a_run_at_work_is_read_as_running_and_after_its_end_as_killed(tmp_path):
-    running = dataclasses.replace(RECORD, state="running", steps={"evaluator": StepRecord(status="running")}, models={})
+    steps = {"evaluator": StepRecord(status="running")}
+    running = dataclasses.replace(RECORD, state="running", steps=steps, models={}, champion=None)
     running.write(tmp_path)
     with at_work(tmp_path):
         assert RunRecord.read(tmp_path) == running

@@ -13,6 +13,7 @@ from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import PipelineError
 from crossnet.components.files import read_json
+from crossnet.pipeline import notices
 from crossnet.pipeline import plan as plan_module
 from crossnet.pipeline import runner as runner_module
 from crossnet.pipeline import store as store_module
@@ -24,6 +25,7 @@ from crossnet.pipeline.report import pages
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
 from support import toy_steps
+from support.damage import DAMAGES
 
 CONFIG = load_config()
 
@@ -154,6 +156,28 @@ def test_run_stops_at_anomalies_and_says_so_again(toy):
         assert "`y` is too long" in result.error
         assert statuses(result)[2:] == ["skipped"] * 3
     assert not (toy.root / "serving_models").exists()
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_run_skips_a_run_that_cannot_be_read(toy, damage, capsys):
+    first = toy.run()
+    damage.apply(toy.root / "runs" / first.run / "run.json")
+    notices.forget()
+    again = toy.run()
+    assert (again.exit_code, toy_steps.CALLS, again.run != first.run) == (0, [], True)
+    assert capsys.readouterr().err.count(f"cannot be read: {damage.reason}") == 1
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_run_makes_an_artifact_again_that_cannot_be_read(toy, damage):
+    first = toy.run()
+    damage.apply(toy.root / first.steps["example_validator"].artifact / "artifact.json")
+    again = toy.run()
+    assert (again.exit_code, toy_steps.CALLS) == (0, ["example_validator"])
+    assert again.pushed_version == first.pushed_version
+    (warning,) = again.warnings
+    assert f"`example_validator` was damaged: `artifact.json` cannot be read ({damage.reason}" in warning
+    assert toy.run().up_to_date
 
 
 def test_run_with_a_closed_gate_exits_3_and_pushes_nothing_also_the_second_time(toy):
@@ -382,7 +406,5 @@ def test_run_says_that_a_pushed_models_record_cannot_be_read(toy):
     (folder / "7").mkdir(parents=True)
     (folder / "7.json").write_text("")
     (warning,) = toy.run().warnings
-    assert warning.endswith(
-        "7.json` cannot be read: it does not hold a JSON object. Version 7 counts as put there by hand."
-    )
+    assert warning.endswith("7.json` cannot be read: it is empty. Version 7 counts as put there by hand.")
     assert toy.run().warnings == (warning,)

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,9 +7,11 @@ import pytest
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
-from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError
+from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError, UnreadableFileError
 from crossnet.components.files import read_json, write_json
+from crossnet.pipeline import notices
 from crossnet.pipeline.store import Store
+from support.damage import DAMAGES
 
 
 def make(store, step="example_gen", fingerprint="f1", **parts):
@@ -127,3 +130,48 @@ def test_store_takes_the_artifact_of_the_later_run_for_the_younger(tmp_path, mon
         monkeypatch.setattr("crossnet.pipeline.store.utc_now", lambda now=now: now)
         make(store, fingerprint=fingerprint, run_number=number)
     assert store.newest_facts("example_gen")["fingerprint"] == "b"
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    notices.forget()
+    store = Store(tmp_path)
+    for name, started in (("good", "2026-01-01"), ("bad", "2026-01-02")):
+        write_json(store.new_run(name) / "run.json", {"run": name, "started": started})
+    return store
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_store_skips_a_run_that_cannot_be_read_and_says_so_once(two_runs, damage, capsys):
+    damage.apply(two_runs.runs / "bad" / "run.json")
+    assert two_runs.run_names() == ["good"]
+    assert two_runs.read_run().run == "good"
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert f"Skipped a run: `{two_runs.runs / 'bad' / 'run.json'}` cannot be read: {damage.reason}" in said[0]
+    with pytest.raises(UnreadableFileError, match="if you do not need that run"):
+        two_runs.read_run("bad")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_store_skips_a_run_that_it_may_not_read(two_runs, capsys):
+    (two_runs.runs / "bad").chmod(0)
+    assert two_runs.run_names() == ["good"]
+    assert "cannot be read: Permission denied" in capsys.readouterr().err
+    (two_runs.runs / "bad").chmod(0o700)
+
+
+def test_store_names_a_run_after_its_folder(two_runs):
+    (two_runs.runs / "good").rename(two_runs.runs / "moved")
+    assert two_runs.read_run("moved").run == "moved"
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_store_counts_an_artifact_that_cannot_be_read_as_not_finished(tmp_path, damage, capsys):
+    notices.forget()
+    store = Store(tmp_path)
+    damage.apply(make(store) / "artifact.json")
+    assert not store.is_finished("example_gen", "f1")
+    assert store.newest_facts("example_gen") is None
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert Examples.load(make(store)).label == "y", "it is made again in its place"

@@ -3,6 +3,7 @@ import pytest
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact, Outcome, split_folder
 from crossnet.components.errors import MissingArtifactError
 from crossnet.components.files import write_json
+from support.damage import DAMAGES
 
 
 class Toy(Artifact):
@@ -25,6 +26,30 @@ def test_artifact_that_is_not_finished_is_refused_with_what_to_do(tmp_path):
         Toy.load(tmp_path)
     with pytest.raises(MissingArtifactError, match="No finished Toy"):
         Toy.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_artifact_that_cannot_be_read_is_refused_with_what_to_do(tmp_path, damage):
+    damage.apply(write(tmp_path) / ARTIFACT_FILE)
+    with pytest.raises(MissingArtifactError) as caught:
+        Toy.load(tmp_path)
+    assert str(caught.value).startswith(f"`{tmp_path / ARTIFACT_FILE}` cannot be read: {damage.reason}")
+    assert str(caught.value).endswith(" Make the artifact again with `crossnet run`.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"counts": []}, "`counts` is list, expected dict"), ({"fingerprint": 7}, "`fingerprint` is int, expected str")],
+)
+def test_artifact_whose_record_has_wrong_types_is_refused(tmp_path, changes, reason):
+    with pytest.raises(MissingArtifactError, match=f"cannot be read: {reason}\\. Make the artifact again"):
+        Toy.load(write(tmp_path, **changes))
+
+
+def test_artifact_whose_record_lacks_something_is_refused(tmp_path):
+    write_json(tmp_path / ARTIFACT_FILE, {"type": "Toy"})
+    with pytest.raises(MissingArtifactError, match="cannot be read: `format` is missing, expected int"):
+        Toy.load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_a_whole_artifact_has_no_damage(folder):
         (lambda f: (f / "assets").rmdir(), "`assets/` is not there, expected a folder"),
         (lambda f: (f / ARTIFACT_FILE).unlink(), "`artifact.json` is not there, expected the record of the artifact"),
         (lambda f: (f / ARTIFACT_FILE).write_text("{"), "`artifact.json` cannot be read ("),
-        (lambda f: (f / ARTIFACT_FILE).write_text("[]"), "`artifact.json` is not a record, expected"),
+        (lambda f: (f / ARTIFACT_FILE).write_text("[]"), "`artifact.json` cannot be read (it holds list instead"),
     ],
     ids=["flip", "cut", "remove", "add", "add folder", "remove folder", "no record", "half a record", "no object"],
 )

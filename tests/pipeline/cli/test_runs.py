@@ -194,12 +194,10 @@ def store_path(root, run):
 def test_gc_says_that_a_pushed_models_record_cannot_be_read(crossnet, tmp_path):
     folder = tmp_path / "crossnet_root" / "serving_models" / "crossnet"
     (folder / "7").mkdir(parents=True)
-    (folder / "7.json").write_text("{")
+    (folder / "7.json").write_text("")
     done = crossnet("gc")
     assert (done.exit_code, done.stdout) == (0, "Removed 0 folders, 0.0 MiB.\n")
-    assert done.stderr.endswith(
-        "cannot be read: it does not hold a JSON object. Version 7 counts as put there by hand.\n"
-    )
+    assert done.stderr.endswith("cannot be read: it is empty. Version 7 counts as put there by hand.\n")
 
 
 def test_gc_refuses_a_folder_without_runs_and_writes_nothing_there(crossnet, tmp_path):
