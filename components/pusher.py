@@ -13,10 +13,12 @@ from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import RECORD_FILE, PushedModel
+from crossnet.components.damaged_versions import take_out_damaged
 from crossnet.components.errors import NotBlessedError, PipelineError
 from crossnet.components.files import folder_checksum, write_json
 from crossnet.components.model_folder import (
     RECORD,
+    ROLLED_BACK,
     flush,
     locked,
     make_folder,
@@ -47,7 +49,8 @@ def push_model(
     The version is the time in seconds, or one above the highest number ever used there. It appears whole, by one
     rename; `<version>.json` beside it says which model it is (servers skip names that are not whole numbers). A model
     that is in service already is not pushed twice: its version is recorded again. One that a newer version has replaced
-    is pushed anew, because servers take the newest. One push or rollback at a time is at work.
+    is pushed anew, because servers take the newest; damaged ones are taken out of service then. One push or rollback at
+    a time is at work.
 
     Args:
       evaluation: The verdict; names the champion.
@@ -74,8 +77,7 @@ def push_model(
             pushed = version is None
             if version is None:
                 version = _push(model, folder, force)
-            destination = versions_in_service(folder)[version]
-            record = read_record(folder, version)
+            facts = _settle(folder, version)
     except OSError as error:
         raise PipelineError(
             f"Cannot push to `{folder}`: {error.strerror or error}. Nothing was pushed. Make the folder writable, or "
@@ -84,14 +86,22 @@ def push_model(
     properties = {
         "model_name": params.model_name,
         "version": version,
-        "destination": str(destination),
         "checksum": model.checksum,
         "kind": model.kind,
         "model": model.fingerprint,
-        "forced": record.get("forced"),
+        **facts,
     }
     write_json(output_dir / RECORD_FILE, properties)
     return PushedModel(output_dir, counts={"pushed": int(pushed)}, properties=properties)
+
+
+def _settle(folder: Path, version: int) -> dict[str, Any]:
+    """Takes damaged versions out of service, beside which `version` is now, and returns the facts of the push."""
+    return {
+        "damaged": take_out_damaged(folder, but=version),
+        "destination": str(versions_in_service(folder)[version]),
+        "forced": read_record(folder, version).get("forced"),
+    }
 
 
 def _pushed_before(model: Model, folder: Path, force: str) -> int | None:
@@ -129,9 +139,15 @@ def _push(model: Model, folder: Path, force: str) -> int:
 
 
 def _version_of(checksum: str, versions: Mapping[int, Path]) -> int | None:
-    """Returns the newest version with that content, or None."""
-    newest_first = sorted(versions.items(), reverse=True)
-    return next((version for version, path in newest_first if folder_checksum(path) == checksum), None)
+    """Returns the newest version with that content, or None.
+
+    One that was rolled back counts by what was pushed, also where its files were damaged since.
+    """
+    for version, path in sorted(versions.items(), reverse=True):
+        pushed = read_record(path.parent, version).get("checksum") if path.name.endswith(ROLLED_BACK) else None
+        if checksum in (pushed, folder_checksum(path)):
+            return version
+    return None
 
 
 def _copy(model: Model, folder: Path, version: int, record: Mapping[str, Any]) -> None:

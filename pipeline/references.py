@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
+from crossnet.components.artifacts.integrity import UNVERIFIABLE, damage
 from crossnet.components.artifacts.model import SERVING_FOLDER, Model
+from crossnet.components.damaged_versions import is_damaged
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import folder_checksum
 from crossnet.components.model_folder import read_record, versions_in_service
@@ -74,7 +76,7 @@ class LastBlessed:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """The newest version in service that is not a Model of this plan.
+    """The newest whole version in service that is not a Model of this plan.
 
     Attributes:
       folder: The model's folder, whose subfolders are versions.
@@ -86,7 +88,8 @@ class ServedModel:
         """Returns the version's folder."""
         own = {planned.fingerprint for planned in plan.values() if planned.step.output is Model}
         for version, path in versions_in_service(self.folder).items():
-            if read_record(self.folder, version).get("model") not in own:
+            own_version = read_record(self.folder, version).get("model") in own
+            if not own_version and not is_damaged(self.folder, version, path):
                 return path
         return None
 
@@ -115,7 +118,7 @@ class WarmStart:
         """Returns the folder of the SavedModel.
 
         Raises:
-          SettingsError: It is not there.
+          SettingsError: It is not there, or is damaged.
         """
         if self.start.isdecimal():
             versions = versions_in_service(self.folder)
@@ -124,9 +127,15 @@ class WarmStart:
                     f"`trainer.warm_start` names version {self.start}, which is not in service in `{self.folder}`. "
                     f"There are: {', '.join(map(str, versions)) or 'none'}."
                 )
+            if is_damaged(self.folder, int(self.start), versions[int(self.start)]):
+                raise SettingsError(
+                    f"`trainer.warm_start` names version {self.start}, which is damaged: its files are not those that "
+                    f"were pushed to `{self.folder}`. Name another version."
+                )
             return versions[int(self.start)]
         for path in (Path(self.start), Path(self.start) / SERVING_FOLDER):
             if (path / "saved_model.pb").is_file():
+                self._refuse_damaged(path.parent if path.name == SERVING_FOLDER else path)
                 return path
         raise SettingsError(
             f"`trainer.warm_start` is '{self.start}', which holds no saved_model.pb. Name a version in service, "
@@ -136,6 +145,13 @@ class WarmStart:
     def digest(self, folder: Path) -> str:
         """Returns its name and the SHA-256 of its files."""
         return _named_checksum(folder)
+
+    def _refuse_damaged(self, folder: Path) -> None:
+        """Raises where the model is an artifact, and damaged."""
+        if not (folder / ARTIFACT_FILE).is_file():
+            return
+        if (found := damage(folder)) and found != [UNVERIFIABLE]:
+            raise SettingsError(f"`trainer.warm_start` is '{self.start}', which is damaged: {found[0]}. Name another.")
 
     def load(self, folder: Path) -> Path:
         """Returns the folder of the SavedModel."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crossnet.components import interrupts
 from crossnet.components.artifacts.base import Artifact
+from crossnet.components.damaged_versions import damaged_in_service
 from crossnet.components.errors import ChangedError, NotBlessedError, PipelineError
 from crossnet.components.files import write_file
 from crossnet.components.model_folder import clear_leftovers, record_problems
@@ -85,15 +86,15 @@ def run_pipeline(
 
 def _new_result(config: Config, plan: Plan, store: Store, name: str, *, up_to_date: bool) -> RunResult:
     """Returns what is known of a run before its first step."""
-    served = serving_dir(config, store)
+    served = serving_dir(config, store) / config.pusher.model_name
     return RunResult(
         run=name,
         number=store.next_run_number(),
         root=str(store.root),
-        serving_dir=str(served),
+        serving_dir=str(served.parent),
         up_to_date=up_to_date,
         started=utc_now(),
-        warnings=record_problems(served / config.pusher.model_name),
+        warnings=(*record_problems(served), *damaged_in_service(served)),
         versions=fp.library_versions(tuple(sorted({name for step in plan.values() for name in step.step.libraries}))),
         graph={step: planned.step.input_steps for step, planned in plan.items()},
     )

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
 from crossnet.components.artifacts.examples import SHARD_PREFIX
+from crossnet.components.artifacts.model import SERVING_FOLDER, Model
 from crossnet.components.errors import UnreadableFileError
 from crossnet.components.files import json_value, read_object
 
@@ -62,10 +63,16 @@ def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def content_digest(facts: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of what a record says of its files: equal for equal files, "" without checksums."""
+    """Returns the SHA-256 of what a record says of the files that later steps read; "" where it holds no checksums.
+
+    Of a Model that is the export alone: the history beside it says how long each epoch took.
+    """
     if FILES not in facts:
         return ""
-    return hashlib.sha256(json.dumps([facts[FILES], facts[FOLDERS]], sort_keys=True).encode()).hexdigest()
+    part = f"{SERVING_FOLDER}/" if facts["type"] == Model.__name__ else ""
+    files = {name: record for name, record in facts[FILES].items() if name.startswith(part)}
+    folders = [name for name in facts[FOLDERS] if name.startswith(part)]
+    return hashlib.sha256(json.dumps([files, folders], sort_keys=True).encode()).hexdigest()
 
 
 def damage(artifact: Artifact | Path) -> list[Damage]:
@@ -147,14 +154,14 @@ def _walk(folder: Path) -> tuple[dict[str, os.stat_result], list[str]]:
     waiting = [""]
     while waiting:
         parent = waiting.pop()
-        with os.scandir(folder / parent) as entries:
-            for entry in entries:
-                name = f"{parent}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(name)
-                    waiting.append(f"{name}/")
-                else:
-                    found[name] = entry.stat(follow_symlinks=False)
+        for child in os.listdir(folder / parent):
+            name = f"{parent}{child}"
+            status = os.lstat(folder / name)
+            if stat.S_ISDIR(status.st_mode):
+                folders.append(name)
+                waiting.append(f"{name}/")
+            else:
+                found[name] = status
     return dict(sorted(found.items())), sorted(folders)
 
 

@@ -14,7 +14,8 @@ RECORD_FILE = "pushed.json"
 class PushedModel(Artifact):
     """The record of a push: pushed.json. The model itself is in the folder that the server watches.
 
-    Properties: `model_name`, `version`, `destination` (absolute), `checksum`, `model` (fingerprint).
+    Properties: `model_name`, `version`, `destination` (absolute), `checksum`, `model` (fingerprint), `damaged` (numbers
+    of the versions that the push took out of service because their files had changed).
     """
 
     @property

@@ -294,3 +294,23 @@ def test_push_lets_not_everyone_write_where_everyone_may_write(tmp_path, push):
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o1777)
     assert modes(push("a", serving_dir=tmp_path / "open").destination.parent) == {(True, "775"), (False, "664")}
+
+
+def test_push_takes_damaged_versions_out_of_service_when_the_new_one_is_there(push, tmp_path):
+    folder = tmp_path / "serving" / "crossnet"
+    first, second = push("a"), push("b")
+    for pushed in (first, second):
+        (folder / str(pushed.version) / "saved_model.pb").write_text("?")
+    third = push("b")
+    assert third.version > second.version
+    assert third.properties["damaged"] == [second.version, first.version]
+    assert list(versions_in_service(folder)) == [third.version]
+
+
+def test_push_refuses_a_model_that_was_rolled_back_also_where_its_files_were_damaged_since(push, tmp_path):
+    folder = tmp_path / "serving" / "crossnet"
+    version = push("a").version
+    (folder / str(version)).rename(folder / f"{version}.rolled_back")
+    (folder / f"{version}.rolled_back" / "saved_model.pb").write_text("?")
+    with pytest.raises(NotBlessedError, match=f"is version {version} of `crossnet`, which was rolled back"):
+        push("a")

@@ -2,10 +2,11 @@
 
 import pytest
 
+from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import SettingsError
-from crossnet.components.files import write_json
+from crossnet.components.files import folder_checksum, write_json
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.plan import make_plan
 from crossnet.pipeline.references import LastBlessed, ServedModel, WarmStart
@@ -36,6 +37,33 @@ def test_plan_compares_with_the_newest_version_that_is_not_its_own(store):
     assert (again.references["served"], again.fingerprint) == (before, planned)
     by_hand = push(store, 9, None)
     assert make_plan(load_config(), store)["evaluator"].references["served"] == by_hand
+
+
+def test_plan_compares_with_no_version_that_is_damaged(store):
+    folder = store.serving_models / "crossnet"
+    whole, rotten = push(store, 5, "another"), push(store, 6, "a third")
+    for version in (5, 6):
+        record = {"model": "another", "checksum": folder_checksum(folder / str(version))}
+        write_json(folder / f"{version}.json", record)
+    assert make_plan(load_config(), store)["evaluator"].references["served"] == rotten
+    (rotten / "saved_model.pb").write_text("?")
+    assert make_plan(load_config(), store)["evaluator"].references["served"] == whole
+    with pytest.raises(SettingsError, match=r"`trainer.warm_start` names version 6, which is damaged: its files are"):
+        make_plan(load_config(None, ["trainer.warm_start=6"]), store)
+
+
+def test_plan_refuses_a_warm_start_from_a_damaged_artifact(store):
+    with store.working_folder("trainer_dense") as folder:
+        (folder / "Format-Serving").mkdir()
+        (folder / "Format-Serving" / "saved_model.pb").write_text("a")
+        path = store.finish(Model(folder), "trainer_dense", "ab", {})
+    for start in (path, path / "Format-Serving"):
+        config = load_config(None, [f"trainer.warm_start={start}"])
+        (path / "Format-Serving" / "saved_model.pb").write_text("a")
+        assert make_plan(config, store)["trainer_dense"].references == {"warm_start": path / "Format-Serving"}
+        (path / "Format-Serving" / "saved_model.pb").write_text("b")
+        with pytest.raises(SettingsError, match="which is damaged: `Format-Serving/saved_model.pb` has SHA-256"):
+            make_plan(config, store)
 
 
 def finish(store, kind, step, fingerprint):

@@ -23,7 +23,7 @@ MODULES = {
 STEPS = {step.function.partition(":")[0] for step in build_graph(Config())}
 GROUND = (
     *("", "artifacts", "params", "errors", "features", "files", "formats", "hashing", "interrupts", "model_folder"),
-    *("rollback", "signal_watch"),
+    *("damaged_versions", "rollback", "signal_watch"),
 )
 EVERYONES = {"ground", "serving.status", "serving.protocol"}
 

@@ -96,3 +96,46 @@ def test_run_makes_every_damaged_artifact_again_and_serves_the_same(root, change
     for step in wanted:
         assert any(f"The artifact of `{step}` was damaged: `" in sentence for sentence in result.warnings)
         assert list((root / "artifacts" / step).glob(".damaged-*"))
+
+
+def in_service(root):
+    return versions_in_service(root / "serving_models" / "crossnet")
+
+
+def test_run_pushes_a_version_again_that_was_damaged_in_service(root):
+    (version, path), *_ = in_service(root).items()
+    before = folder_checksum(path)
+    flip(path / "saved_model.pb")
+    result = run(root)
+    assert {name for name, status in statuses(result).items() if status == "ran"} == {"pusher"}
+    assert result.warnings[0].startswith(f"Version {version} of `crossnet`, which is in service, is damaged: ")
+    ((newest, new_path),) = in_service(root).items()
+    assert newest == result.pushed_version > version
+    assert folder_checksum(new_path) == before
+    assert (path.parent / f"{version}.damaged").is_dir()
+    assert run(root).up_to_date
+
+
+def test_run_makes_the_model_again_where_its_artifact_and_its_version_are_both_damaged(root):
+    (version, path), *_ = in_service(root).items()
+    before = folder_checksum(path)
+    flip(path / "saved_model.pb")
+    damage(root, "trainer_cross_layer", "cut")
+    result = run(root)
+    assert {name for name, status in statuses(result).items() if status == "ran"} == {"trainer_cross_layer", "pusher"}
+    ((newest, new_path),) = in_service(root).items()
+    assert newest > version
+    assert folder_checksum(new_path) == before
+    assert run(root).up_to_date
+
+
+def test_run_says_that_what_is_in_service_is_damaged_where_it_pushes_nothing(root):
+    (version, path), *_ = in_service(root).items()
+    whole = (path / "saved_model.pb").read_bytes()
+    flip(path / "saved_model.pb")
+    for up_to_date in (False, True):
+        result = run(root, "evaluator.max_rmse=1e-12")
+        assert (result.exit_code, result.up_to_date) == (3, up_to_date)
+        assert f"Version {version} of `crossnet`, which is in service, is damaged" in result.warnings[0]
+    (path / "saved_model.pb").write_bytes(whole)
+    assert run(root).exit_code == 0

@@ -98,7 +98,17 @@ def test_content_is_equal_for_equal_files_whatever_else_the_record_says(folder):
     facts = read_json(folder / ARTIFACT_FILE)
     assert content_digest(facts) == content_digest(facts | {"created_at": "later"})
     (folder / SHARD).write_bytes(b"0123456780")
-    assert content_digest(checksums(folder)) != content_digest(facts)
+    assert content_digest(facts | checksums(folder)) != content_digest(facts)
+
+
+def test_content_of_a_model_is_its_export(tmp_path):
+    (tmp_path / "Format-Serving").mkdir()
+    digests = []
+    for model, history in (("a", "1 s"), ("a", "2 s"), ("b", "2 s")):
+        (tmp_path / "Format-Serving" / "saved_model.pb").write_text(model)
+        (tmp_path / "history.json").write_text(history)
+        digests.append(content_digest({"type": "Model", **checksums(tmp_path)}))
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_seal_is_the_same_after_the_record_was_written_and_read(tmp_path):
