@@ -7,6 +7,7 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
+from crossnet.components import interrupts
 from crossnet.components.errors import PipelineError
 from crossnet.components.files import folder_checksum
 from crossnet.components.model_folder import (
@@ -118,6 +119,7 @@ def _take_out(folder: Path, versions: dict[int, Path], reason: str, confirmed: b
         prepared = prepare_record(folder, newest, record)
     except OSError as error:  # a full disk must not keep a bad version in service
         notes.append(f"{unrecorded}: {error.strerror or error}.")
+    interrupts.hold()  # the last moment: what is out of service is recorded and said, too
     versions[newest].rename(target)
     try:
         if prepared:

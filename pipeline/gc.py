@@ -17,7 +17,7 @@ from crossnet.components.errors import MissingArtifactError, UnreadableFileError
 from crossnet.components.model_folder import read_record, record_problem, versions_in_service
 from crossnet.pipeline import notices
 from crossnet.pipeline.run_record import RUN_FILE
-from crossnet.pipeline.store import Store
+from crossnet.pipeline.store import TEMPORARY, Store
 
 
 def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[list[Path], int]:
@@ -45,6 +45,8 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
     if not dry_run:
         for path in unneeded:
             interrupts.check()
+            if path.parent != store.checkpoints:  # half of an artifact must not look like one: a run clears the rest
+                path = path.rename(path.with_name(f"{TEMPORARY}removed-{path.name}"))
             shutil.rmtree(path)
     return unneeded, size
 

@@ -144,7 +144,7 @@ class RunRecord:
         """Returns the record as JSON values."""
         facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(RunRecord)}
         facts["steps"] = {name: dataclasses.asdict(step) for name, step in self.steps.items()}
-        if self.state in (RUNNING, KILLED):
+        if not self.has_exit_code:
             facts["exit_code"] = None
         return dict(json_value(facts))
 
@@ -175,6 +175,16 @@ class RunRecord:
             error=outcome.error or self.error,
             exit_code=outcome.exit_code or self.exit_code,
         )
+
+    @property
+    def stopped_in(self) -> str | None:
+        """The step that is running, or was interrupted or killed; None between two steps."""
+        return next((name for name, step in self.steps.items() if step.status in (RUNNING, INTERRUPTED)), None)
+
+    @property
+    def has_exit_code(self) -> bool:
+        """Whether the run has ended by itself or by a signal that it noticed."""
+        return self.state not in (RUNNING, KILLED)
 
     @property
     def blessed(self) -> bool:

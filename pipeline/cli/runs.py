@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from crossnet.components import interrupts
 from crossnet.components.errors import PipelineError
 from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option, say
 
@@ -188,7 +189,8 @@ def compare(
     folder = root / "compare" / utc_now()[:19].replace("-", "").replace(":", "")
     folder.mkdir(parents=True, exist_ok=True)
     reporter = Reporter(quiet=quiet)
-    with reporter.logging_to(folder / "log.txt"):
+    words = interrupts.Words("Interrupted. A comparison is kept when it is whole; run `crossnet compare` again.")
+    with interrupts.last_words(lambda number: words), reporter.logging_to(folder / "log.txt"):
         comparison = compare_models(config, seeds=seeds, output_dir=folder, strong_units=units, progress=reporter.line)
     if as_json:
         click.echo(json.dumps(json_value(comparison.rows)))
@@ -217,7 +219,8 @@ def gc(root: Path, keep: int, dry_run: bool) -> None:
     store = Store(root)
     if not store.run_folders():
         store.read_run()  # raises, before the lock is written: a folder without runs is not a root
-    with store.locked():
+    words = interrupts.Words("Interrupted. What is removed is removed; run `crossnet gc` again for the rest.")
+    with store.locked(), interrupts.last_words(lambda number: words):
         removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
         problems = [problem for folder in sorted(served_folders(store)) for problem in record_problems(folder)]
     for problem in problems:

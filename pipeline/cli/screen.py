@@ -16,6 +16,7 @@ from crossnet.components.errors import NotBlessedError
 from crossnet.components.formats import counted, number
 from crossnet.pipeline.console import LiveLine, PlainConsole
 from crossnet.pipeline.run_record import RunRecord
+from crossnet.pipeline.run_state import FINISHED
 from crossnet.pipeline.store import Store
 
 if TYPE_CHECKING:
@@ -124,10 +125,11 @@ def print_runs(runs: Sequence[RunRecord], store: Store) -> None:
         return
     table = _table("run", "exit", "verdict", "champion", "eval RMSE", "pushed")
     for run in runs:
+        state = "" if run.state == FINISHED else run.state.upper()
         table.add_row(
             run.run,
-            str(run.exit_code),
-            run.verdict or "",
+            str(run.exit_code) if run.has_exit_code else "",
+            ", ".join(filter(None, [state, run.verdict])),
             run.champion or "",
             number(run.models[run.champion]["eval_rmse"], 4) if run.champion else "",
             str(run.pushed_version or ""),
@@ -139,7 +141,12 @@ def print_run(run: RunRecord, store: Store) -> None:
     """Prints one run: its steps and their artifacts, the models, the verdict."""
     console = _console()
     console.print(f"Run {run.run} in {store.root}")
-    console.print(f"started {run.started}, finished {run.finished}, exit code {run.exit_code}")
+    if run.state == FINISHED:
+        console.print(f"started {run.started}, finished {run.finished}, exit code {run.exit_code}")
+    else:
+        where = f" in `{run.stopped_in}`" if run.stopped_in else ""
+        code = f", exit code {run.exit_code}" if run.has_exit_code else ""
+        console.print(f"started {run.started}, {run.state.upper()}{where}{code}")
     table = _table("step", "status", "seconds", "artifact")
     for name, step in run.steps.items():
         table.add_row(name, step.status, f"{step.seconds:.1f}", step.artifact or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,10 +93,19 @@ def predict(
     tls = None
     if tls_ca or tls_cert or tls_key or tls_server_name:
         tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
-    with screen.counting("rows", quiet=quiet) as show:
+    answered_rows = 0
+
+    def words(number: signal.Signals) -> interrupts.Words:
+        is_stream = output is None or (output.exists() and not output.is_file())
+        kept = "what was answered so far is written" if is_stream else f"`{output}` was not written"
+        return interrupts.Words(f"Interrupted after {counted(answered_rows, 'row')}; {kept}.")
+
+    with interrupts.last_words(words), screen.counting("rows", quiet=quiet) as show:
 
         def progress(done: int) -> None:
+            nonlocal answered_rows
             interrupts.check()
+            answered_rows = done
             show(done)
 
         summary = predict_rows(

@@ -73,7 +73,7 @@ def _cell(value: float, size: float) -> str:
 
 @dataclass(frozen=True)
 class Node:
-    """A step in the graph: its name, its status (ran, reused, failed, skipped) and a second line of text."""
+    """A step in the graph: its name, its status (of a StepRecord, or not-reached) and a second line of text."""
 
     name: str
     status: str

@@ -21,6 +21,7 @@ from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.run import Run, changed_settings, lineage, load_facts, load_run
 from crossnet.pipeline.run_record import StepRecord
+from crossnet.pipeline.run_state import FINISHED, INTERRUPTED, KILLED, RUNNING
 from crossnet.pipeline.store import Store
 from crossnet.serving.protocol.printable import printable
 
@@ -133,6 +134,11 @@ def _headline(run: Run) -> dict[str, str]:
     """Returns the verdict in a word, its colour, and one sentence."""
     record = run.record
     champion, version = record.champion, record.pushed_version
+    if record.state != FINISHED:
+        where = f" in `{record.stopped_in}`" if record.stopped_in else ""
+        word = {RUNNING: "is running", INTERRUPTED: "was interrupted", KILLED: "was killed"}[record.state]
+        pushed = f"Version {version} was pushed." if version else "Nothing was pushed."
+        return {"word": record.state.upper(), "css": "bad", "lead": f"The run {word}{where}. {pushed}"}
     if record.exit_code in (1, 2):
         stopped = next((name for name, step in record.steps.items() if step.status == "failed"), None)
         if stopped is None and record.steps.get("example_validator", StepRecord()).status in ("ran", "reused"):

@@ -75,8 +75,10 @@ class Run:
             return f"`{step}` was not reached."
         if record is None:
             return f"`{step}` was not part of this run."
-        if record.status == "failed":
-            return f"`{step}` failed."
+        if record.status in ("failed", "interrupted"):
+            return f"`{step}` {'failed' if record.status == 'failed' else 'was interrupted'}."
+        if record.status == "running":
+            return f"`{step}` is running."
         if record.status == "skipped":
             return f"`{step}` did not run, because a step before it did not pass."
         return f"The artifact of `{step}` is no longer there, or was written by another version."

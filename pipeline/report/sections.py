@@ -247,7 +247,7 @@ def steps(run: Run) -> dict[str, Any]:
     nodes, rows = [], []
     for name in names:
         record = run.record.steps.get(name, NOT_REACHED)
-        took = duration(record.seconds) if record.status in ("ran", "failed") else ""
+        took = duration(record.seconds) if record.status in ("ran", "failed", "interrupted") else ""
         nodes.append(Node(name, record.status.replace(" ", "-"), ", ".join(filter(None, [record.status, took]))))
         rows.append({"name": name, **dataclasses.asdict(record), "inputs": run.record.graph.get(name, ())})
     words = ", ".join(f"{node.name} {node.detail}" for node in nodes)

@@ -8,7 +8,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.files import write_json
-from crossnet.pipeline import notices
+from crossnet.pipeline import gc, notices
 from crossnet.pipeline.gc import collect_garbage
 from crossnet.pipeline.run_record import StepRecord
 from crossnet.pipeline.store import Store
@@ -157,3 +157,16 @@ def test_gc_removes_an_unreadable_artifact_that_no_record_needs(store):
     DAMAGES["half"].apply(store.artifacts / "evaluator" / "evaluator-1" / "artifact.json")
     removed, _ = collect_garbage(store, keep=1)
     assert "evaluator-1" in [path.name for path in removed]
+
+
+def test_artifact_that_is_half_removed_when_gc_is_stopped_is_no_longer_an_artifact(store, monkeypatch):
+    def stopped(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gc.shutil, "rmtree", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        collect_garbage(store, keep=1)
+    assert not store.is_finished("evaluator", "evaluator-1")
+    monkeypatch.undo()
+    with store.locked():
+        assert ".tmp-removed-evaluator-1" not in names(store)

@@ -6,7 +6,7 @@ from crossnet.pipeline.cli import screen
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.doctor import Finding
 from crossnet.pipeline.plan import make_plan
-from crossnet.pipeline.run_record import RunRecord
+from crossnet.pipeline.run_record import RunRecord, StepRecord
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
 from support.report_fixtures import ANOMALOUS, CLOSED, FAILED, PARTIAL, PUSHED, make_runs
@@ -159,6 +159,32 @@ def test_run_ends_with_its_verdict_or_its_error(store, shown, run, last):
 def test_run_without_a_verdict_ends_with_its_steps(store, shown):
     lines = shown(screen.print_run, store.read_run(PARTIAL), store)
     assert lines[-1].split()[:2] == ["schema_gen", "reused"]
+
+
+def interrupted(store, **changes):
+    record = store.read_run(PUSHED)
+    steps = {"example_gen": record.steps["example_gen"], "schema_gen": StepRecord(status="interrupted")}
+    facts = {"state": "interrupted", "exit_code": 130, "verdict": None, "champion": None, "pushed_version": None}
+    return dataclasses.replace(record, steps=steps, models={}, **{**facts, "error": "Interrupted.", **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "exit_code", "second"),
+    [
+        ({}, ["130"], "INTERRUPTED in `schema_gen`, exit code 130"),
+        ({"state": "killed", "exit_code": 0}, [], "KILLED in `schema_gen`"),
+        ({"state": "running", "exit_code": 0, "error": None}, [], "RUNNING in `schema_gen`"),
+    ],
+)
+def test_run_that_did_not_end_by_itself_says_so(store, shown, changes, exit_code, second):
+    record = interrupted(store, run="broken", **changes)
+    word = second.split()[0]
+    assert shown(screen.print_runs, [record], store)[1].split() == ["broken", *exit_code, word]
+    blessed = dataclasses.replace(record, verdict="BLESSED")
+    assert shown(screen.print_runs, [blessed], store)[1].split() == ["broken", *exit_code, f"{word},", "BLESSED"]
+    lines = shown(screen.print_run, record, store)
+    assert lines[1] == f"started {record.started}, {second}"
+    assert lines[-1] == "Interrupted." or record.error is None
 
 
 def test_value_that_does_not_exist_is_a_dash(store, shown):

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -164,6 +165,7 @@ def test_predict_that_is_stopped_leaves_nothing_behind(tmp_path, number, code):
             process.send_signal(number)
             _, error = process.communicate(timeout=30)
     assert process.returncode == code
+    assert re.fullmatch(r"Interrupted after \d+ rows?; `out.csv` was not written\.", error.splitlines()[-1])
     assert "Traceback" not in error
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 

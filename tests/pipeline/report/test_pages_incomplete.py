@@ -5,7 +5,8 @@ from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import MissingArtifactError
 from crossnet.components.files import read_json, write_json
-from crossnet.pipeline.report.pages import write_report
+from crossnet.pipeline.report.pages import write_index, write_report
+from crossnet.pipeline.run_state import at_work
 from support.html_page import read_page
 from support.report_fixtures import (
     PUSHED,
@@ -33,6 +34,38 @@ def test_report_gives_the_end_of_the_log_of_a_run_that_failed(bare):
     assert "The run failed in evaluator. Nothing was pushed." in text
     assert "x ZeroDivisionError: a <bug>" in text
     assert "an old line" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "lead", "end"),
+    [
+        ({"state": "interrupted", "exit_code": 130}, "The run was interrupted in evaluator.", "exit code 130"),
+        ({"state": "running", "exit_code": None, "finished": ""}, "The run was killed in evaluator.", "exit code –"),
+    ],
+)
+def test_report_and_index_say_that_a_run_did_not_end_by_itself(bare, changes, lead, end):
+    facts = read_json(bare.runs / "bare" / "run.json")
+    facts["steps"]["evaluator"]["status"] = "running" if changes["state"] == "running" else "interrupted"
+    write_json(bare.runs / "bare" / "run.json", {**facts, **changes, "verdict": None, "champion": None})
+    (bare.runs / "bare" / "log.txt").write_text("the last line\n")
+    text = read_page(write_report(bare, "bare")).text
+    assert f"{lead} Nothing was pushed." in text
+    assert end in text
+    assert "the last line" in text
+    word = lead.split()[3].upper()
+    assert word in text
+    assert word in read_page(write_index(bare)).text
+
+
+def test_report_of_a_run_at_work_says_so(bare):
+    facts = read_json(bare.runs / "bare" / "run.json")
+    facts["steps"]["evaluator"]["status"] = "running"
+    facts |= {"state": "running", "exit_code": None, "finished": "", "verdict": None, "champion": None}
+    write_json(bare.runs / "bare" / "run.json", facts)
+    with at_work(bare.runs / "bare"):
+        text = read_page(write_report(bare, "bare")).text
+    assert "The run is running in evaluator. Nothing was pushed." in text
+    assert "evaluator running" in text
 
 
 def test_report_shows_the_article_with_its_unit_corrected_beside_its_own_table(bare):
