@@ -48,14 +48,18 @@ def step_fingerprint(parts: Mapping[str, Any]) -> str:
 def settings_text(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns settings as JSON values, dataclasses field by field, without the paths of outside data.
 
-    The content of what stands at these paths is hashed instead.
+    The content of what stands at these paths is hashed instead. Settings without effect on a result are left out.
     """
     return {name: _plain(value) for name, value in settings.items()}
 
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        kept = (item for item in dataclasses.fields(value) if item.metadata.get("path") not in _READ)
+        kept = (
+            item
+            for item in dataclasses.fields(value)
+            if item.metadata.get("path") not in _READ and not item.metadata.get("without_effect")
+        )
         return {item.name: _plain(_in_order(value, item)) for item in kept}
     return json_value(value)
 

@@ -38,7 +38,7 @@ class ExampleGenParams:
     num_features: int = setting(3, "synthetic: features; those beyond the third are noise", least=3)
     seed: int = setting(42, "of synthetic rows and of the `random` split", least=0, most=2**32 - 1)  # NumPy's range
     num_shards: int = setting(1, "TFRecord files per split", least=1, most=99_999)
-    num_workers: int = setting(1, "processes that write shards", least=1)
+    num_workers: int = setting(1, "processes that write shards", least=1, without_effect=True)
     compression: str = setting("none", "of the TFRecord files", choices=("none", "gzip"))
 
     def problems(self) -> list[str]:

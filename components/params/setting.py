@@ -29,6 +29,7 @@ def setting(
     below: float | None = None,
     path: PathKind | None = None,
     any_order: bool = False,
+    without_effect: bool = False,
 ) -> Any:
     """Returns a dataclass field with its documentation and range.
 
@@ -39,8 +40,9 @@ def setting(
       least, above, most, below: Bounds of a number (and of each number in a tuple); a number must also be finite.
       path: What the path names, for a setting that holds one; None: it holds none.
       any_order: Whether a list's order and repetitions have no meaning, so that a fingerprint leaves them out.
+      without_effect: Whether the setting changes how a step works and not one byte of what it makes: it enters no
+        fingerprint.
     """
     bounds = {"least": least, "above": above, "most": most, "below": below}
-    return dataclasses.field(
-        default=default, metadata={"doc": doc, "choices": choices, "path": path, "any_order": any_order, **bounds}
-    )
+    kinds = {"path": path, "any_order": any_order, "without_effect": without_effect}
+    return dataclasses.field(default=default, metadata={"doc": doc, "choices": choices, **kinds, **bounds})

@@ -34,10 +34,12 @@ class TrainerParams:
     )
     embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)
     early_stopping_patience: int | None = setting(None, "epochs without a lower eval loss; none: go on", least=1)
-    checkpoint_every: int = setting(10, "epochs between checkpoints", least=1)
+    checkpoint_every: int = setting(10, "epochs between checkpoints", least=1, without_effect=True)
     warm_start: str = setting(
         "none", "none, a version in service, or the path of an exported model", path=PathKind.MODEL
     )
-    cache_mib: int = setting(1024, "parsed rows are held in memory up to this many MiB, else streamed", least=0)
+    cache_mib: int = setting(
+        1024, "parsed rows are held in memory up to this many MiB, else streamed", least=0, without_effect=True
+    )
     warmup_records: int = setting(100, "train rows in the model's warm-up file", least=0, most=1000)
     tensorboard: bool = setting(False, "write logs for TensorBoard; needs the extra `board`")

@@ -52,3 +52,12 @@ def test_settings_text_keeps_the_order_of_a_list_unless_it_has_no_meaning():
 )
 def test_file_names_number_the_files_below_the_folder_that_holds_all(files, names):
     assert fp.file_names([Path(file) for file in files]) == names
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [(ExampleGenParams, "num_workers"), (TrainerParams, "checkpoint_every"), (TrainerParams, "cache_mib")],
+)
+def test_settings_text_leaves_out_what_has_no_effect_on_a_result(settings, name):
+    """That it has none: tests of records/shards, example_gen and trainer, which compare bytes."""
+    assert fp.settings_text({"p": settings(**{name: 7})}) == fp.settings_text({"p": settings()})

@@ -21,7 +21,7 @@ def test_setting_keeps_what_checks_and_the_reference_read():
     assert item.default == 0.5
     assert dict(item.metadata) == {
         **{"doc": "share of rows", "choices": (), "path": PathKind.INPUT},
-        **{"least": None, "above": 0, "most": 1, "below": None},
+        **{"least": None, "above": 0, "most": 1, "below": None, "any_order": False, "without_effect": False},
     }
 
 
