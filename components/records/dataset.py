@@ -20,9 +20,12 @@ from crossnet.components.records.mixed_reader import read_mixed_records
 from crossnet.components.records.tfrecord import check_frames, check_header, read_chunks, split_frames, truncated
 from crossnet.components.records.uniform_reader import Column, RecordTemplate, find_template
 from crossnet.components.records.wire_format import record_order
-from crossnet.serving.protocol.tfrecord import HEADER_BYTES
+from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES
 
 __all__ = ["Column", "read_columns", "read_dataset", "read_file"]
+
+_BATCH_ROWS = 1 << 12
+_MAX_BATCH_BYTES = 64 << 20
 
 Columns = dict[str, Column]
 Batch = tuple[dict[str, NDArray[Any]], "NDArray[np.float32] | None"]
@@ -86,16 +89,19 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
       UnknownFeatureError: `strict`, and a record has another feature.
     """
     template: RecordTemplate | None = None
-    rest, record, needed = b"", 0, HEADER_BYTES
-    for chunk in read_chunks(path, compression):
-        rest = rest + chunk if rest else chunk
-        if len(rest) < needed:
-            continue
-        needed = HEADER_BYTES
-        if record == 0:
-            size = check_header(path, rest, 0, 0)
-            if len(rest) >= HEADER_BYTES + size + 4:
-                template = find_template(rest[HEADER_BYTES : HEADER_BYTES + size], types)
+    rest, record, needed, ended = b"", 0, HEADER_BYTES, False
+    chunks = read_chunks(path, compression)
+    while not ended:
+        while len(rest) < needed and not ended:
+            chunk = next(chunks, b"")
+            rest, ended = rest + chunk, not chunk
+        if len(rest) < HEADER_BYTES:
+            break
+        size = check_header(path, rest, 0, record)
+        if record == 0 and len(rest) >= HEADER_BYTES + size + FOOTER_BYTES:
+            template = find_template(rest[HEADER_BYTES : HEADER_BYTES + size], types)
+            if template is not None and not ended and len(rest) < (needed := _batch_bytes(template)):
+                continue
         if template is not None and (rows := len(rest) // template.size):
             columns = template.columns(rest, rows)
             if columns is not None:
@@ -109,10 +115,16 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
             yield read_mixed_records(rest, offsets, lengths, types, path=path, first_record=record, strict=strict)
             record += len(offsets)
             rest = rest[position:]
+        needed = HEADER_BYTES if template is None else _batch_bytes(template)
         if len(rest) >= HEADER_BYTES:  # a long record: read on without looking again
-            needed = HEADER_BYTES + check_header(path, rest, 0, record) + 4
+            needed = max(needed, HEADER_BYTES + check_header(path, rest, 0, record) + FOOTER_BYTES)
     if rest:
         raise truncated(path, record)
+
+
+def _batch_bytes(template: RecordTemplate) -> int:
+    """Returns how many bytes of equally long records to read at once: each column of a batch costs some time."""
+    return min(_BATCH_ROWS * template.size, _MAX_BATCH_BYTES)
 
 
 def _names(names: Sequence[str] | dict[str, str]) -> str:

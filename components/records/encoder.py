@@ -21,7 +21,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crossnet.components.records.mixed_encoder import encode_mixed
-from crossnet.components.records.tfrecord import add_uint32_crcs, crc_table, number_view
+from crossnet.components.records.tfrecord import (
+    MAX_TABLE_BYTES,
+    MAX_TABLES,
+    add_uint32_crcs,
+    crc_table,
+    equal_length_crcs,
+    number_view,
+)
 from crossnet.components.records.wire_format import (
     FEATURE_TAGS,
     feature_type,
@@ -138,20 +145,29 @@ def _encode_by_template(
     """Returns the framed records of all rows."""
     columns = [number_values(array) for array in batch.columns]
     templates = [_template(batch.schema.names, types, layout) for layout in layouts]
+    halves = [2 if kind == "FLOAT" else 1 for kind in types]  # a table for two bytes of a float, or one of an integer
+    with_tables = layouts.sum(axis=1).max() <= MAX_TABLE_BYTES and (layouts // halves).sum() <= MAX_TABLES
     if groups is None:
-        return _fill(*templates[0], columns, types, batch.num_rows).reshape(-1).data
+        return _fill(*templates[0], columns, types, batch.num_rows, bool(with_tables)).reshape(-1).data
     sizes = np.array([len(template) for template, _ in templates])[groups]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     data = np.empty(int(offsets[-1]), np.uint8)
     for number, (template, placeholders) in enumerate(templates):
         rows = np.flatnonzero(groups == number)
-        filled = _fill(template, placeholders, [column[rows] for column in columns], types, len(rows))
+        filled = _fill(
+            template, placeholders, [column[rows] for column in columns], types, len(rows), bool(with_tables)
+        )
         data[offsets[rows][:, None] + np.arange(len(template))] = filled
     return data.data
 
 
 def _fill(
-    template: bytes, placeholders: list[_Placeholder], columns: list[NDArray[Any]], types: list[str], rows: int
+    template: bytes,
+    placeholders: list[_Placeholder],
+    columns: list[NDArray[Any]],
+    types: list[str],
+    rows: int,
+    with_tables: bool,
 ) -> NDArray[np.uint8]:
     """Returns uint8 (rows, template bytes): the template with each row's values and its data checksum."""
     size = len(template)
@@ -163,7 +179,8 @@ def _fill(
         values = np.ascontiguousarray(columns[placeholder.column])
         if types[placeholder.column] == "FLOAT":
             number_view(records, placeholder.offset, "<f4")[:] = values
-            add_uint32_crcs(crcs, values.view("<u4"), data_end - placeholder.offset - 4)
+            if with_tables:
+                add_uint32_crcs(crcs, values.view("<u4"), data_end - placeholder.offset - 4)
             continue
         unsigned = values.view(np.uint64)
         for place in range(placeholder.width):
@@ -171,6 +188,9 @@ def _fill(
             if place < placeholder.width - 1:
                 digit |= np.uint8(0x80)
             records[:, placeholder.offset + place] = digit
-            crcs ^= np.take(crc_table(1, data_end - placeholder.offset - place - 1), digit, mode="clip")
+            if with_tables:
+                crcs ^= np.take(crc_table(1, data_end - placeholder.offset - place - 1), digit, mode="clip")
+    if not with_tables:
+        crcs = equal_length_crcs(records.tobytes(), size, rows)
     number_view(records, data_end, "<u4")[:] = mask_crc(crcs)
     return records

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossnet.components.records.parser import MalformedExampleError, parse_example
-from crossnet.components.records.tfrecord import add_uint32_crcs, crc_table, number_view
+from crossnet.components.records.tfrecord import (
+    MAX_TABLE_BYTES,
+    add_uint32_crcs,
+    crc_table,
+    equal_length_crcs,
+    number_view,
+)
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, write_frame
 
 
@@ -56,6 +62,7 @@ class RecordTemplate:
             body[start : start + number.width] = bytes(number.width)
         self.size = HEADER_BYTES + len(record) + FOOTER_BYTES
         self._numbers = numbers
+        self._has_tables = sum(number.width for number in numbers) <= MAX_TABLE_BYTES
         self._crc = google_crc32c.value(bytes(body))
         template = write_frame(record)
         variable = np.zeros(self.size, bool)
@@ -74,12 +81,15 @@ class RecordTemplate:
                 return None
         data_end = self.size - FOOTER_BYTES
         crcs = np.full(rows, self._crc, np.uint32)
+        if not self._has_tables:
+            crcs = equal_length_crcs(data, self.size, rows)
         columns = {}
         for number in self._numbers:
             following = data_end - number.offset
             if number.type == "FLOAT":
                 values: NDArray[Any] = number_view(records, number.offset, "<f4").copy()
-                add_uint32_crcs(crcs, values.view("<u4"), following - 4)
+                if self._has_tables:
+                    add_uint32_crcs(crcs, values.view("<u4"), following - 4)
             else:
                 integers = np.zeros(rows, np.uint64)
                 for place in range(number.width):
@@ -88,7 +98,8 @@ class RecordTemplate:
                     if not (more.all() if place < number.width - 1 else not more.any()):
                         return None
                     integers |= (digit & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * place)
-                    crcs ^= np.take(crc_table(1, following - place - 1), digit, mode="clip")
+                    if self._has_tables:
+                        crcs ^= np.take(crc_table(1, following - place - 1), digit, mode="clip")
                 values = integers.view(np.int64)
             columns[number.name] = Column(values, None)
         if not (mask_crc(crcs) == number_view(records, data_end, "<u4")).all():

@@ -12,7 +12,7 @@ import pytest
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
-from crossnet.components.records.dataset import read_columns, read_dataset
+from crossnet.components.records.dataset import read_columns, read_dataset, read_file
 from support.example_gen_fixtures import make, make_csv
 
 FLOATS = [Feature(f"x{n}", "FLOAT") for n in range(3)]
@@ -35,6 +35,16 @@ def test_read_columns_yields_batches_of_the_size_asked_for_in_order(synthetic: E
     np.testing.assert_array_equal(
         np.concatenate([batch["x1"].values for batch in batches]), (levels / 200).astype(np.float32)
     )
+
+
+def test_equally_long_records_are_read_in_batches_that_grow_with_their_size(tmp_path: Path) -> None:
+    header = ",".join(["y", *(f"c{column}" for column in range(400))])
+    rows = "\n".join(",".join([str(row), *["0.5"] * 400]) for row in range(3000))
+    examples = make_csv(tmp_path, f"{header}\n{rows}\n", label="y", eval_fraction=0.01)
+    (shard,) = examples.shards("train")
+    assert shard.stat().st_size > 2 * (4 << 20)  # several pieces of the file
+    (batch,) = read_file(shard, "", dict(sorted(examples.column_types.items())))
+    assert batch["y"].values.tolist() == list(range(2970))
 
 
 def test_read_columns_refuses_a_column_and_a_split_that_are_not_there(synthetic: Examples) -> None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from crossnet.components.records.encoder import encode_examples, slices
 from crossnet.components.records.mixed_reader import read_mixed_records
 from crossnet.components.records.tfrecord import check_frames, split_frames
+from crossnet.components.records.uniform_reader import find_template
 from crossnet.components.records.wire_format import record_order
+from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES
 
 TYPES = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}
 VALUES = {
@@ -113,6 +115,26 @@ def test_encode_examples_groups_by_more_columns_than_fit_one_key(tmp_path: Path)
     arrays = [pa.array(rng.integers(0, 100, size=200), mask=chosen[:, column] == 1) for column in range(40)]
     batch = pa.RecordBatch.from_arrays(arrays, names=[f"c{column}" for column in range(40)])
     assert bytes(encode_examples(batch).data) == tensorflow_bytes(batch, tmp_path / "records")
+
+
+@pytest.mark.parametrize("columns", [27, 28, 29, 200])  # checksums from tables up to 112 bytes of numbers
+def test_encode_examples_writes_tensorflows_bytes_for_any_number_of_columns(tmp_path: Path, columns: int) -> None:
+    rng = np.random.default_rng(3)
+    arrays = [pa.array(rng.normal(size=50).astype(np.float32)) for _ in range(columns)]
+    names = [f"c{column:03d}" for column in range(columns)]
+    batch = pa.RecordBatch.from_arrays(arrays, names=names)
+    data = bytes(encode_examples(batch).data)
+    assert data == tensorflow_bytes(batch, tmp_path / "records")
+
+    template = find_template(data[HEADER_BYTES : len(data) // 50 - FOOTER_BYTES], dict.fromkeys(names, "FLOAT"))
+    assert template is not None
+    read = template.columns(data, 50)
+    assert read is not None
+    np.testing.assert_array_equal(read["c007"].values, arrays[7].to_numpy())
+    for place in range(template.size, 2 * template.size, 13):
+        changed = bytearray(data)
+        changed[place] ^= 4
+        assert template.columns(bytes(changed), 50) is None, place
 
 
 def test_slices_bound_rows_and_bytes() -> None:
