@@ -22,6 +22,7 @@ from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv import plan_csv
 from crossnet.components.sources.csv_lines import read_header
 from crossnet.serving.protocol.header_names import spellings
+from crossnet.serving.protocol.printable import listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 SAMPLE_ROWS = 10_000
@@ -73,10 +74,9 @@ def profile_csv(file: Path, label: str) -> CsvProfile:
     header = read_header(file)
     spelling = spellings(header)
     if label not in spelling:
-        columns = ", ".join(f"`{name}`" for name in header)
         raise SettingsError(
-            f"`{file.name}` has no column `{label}`.{did_you_mean(label, spelling)} "
-            f"Its columns are: {columns}. Name the column to predict with --label."
+            f"`{file.name}` has no column `{shown(label)}`.{did_you_mean(label, spelling)} "
+            f"Its columns are: {listed(header)}. Name the column to predict with --label."
         )
     source = plan_csv([file], ExampleGenParams(source="csv", input=str(file), label=label))
     table = pa.Table.from_batches(list(_sample(source)))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from crossnet.serving.offline import OfflineModel
 
 _SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
+_MAX_BATCH_BYTES = 64 << 20  # of rows in memory, as they are in the file
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def predict_rows(
         source = stack.enter_context(opened(files.rows))
         with _read_errors(files.name):
             table = formats.make_reader(source, kind, files.name)
-        batches = _batches(table.rows(), batch_size, files.name)
+        batches = _batches(table, batch_size, files.name)
         first = next(batches, None)  # so that an error in the file needs no server to be found
         model = stack.enter_context(_open(address, batch_size))
         metadata = model.metadata()
@@ -259,10 +260,17 @@ def _count_not_finite(outputs: Mapping[str, Array], rows: int) -> int:
     return int(wrong.sum())
 
 
-def _batches(rows: Iterator[Row], size: int, name: str) -> Iterator[list[Row]]:
+def _batches(table: formats.Reader, size: int, name: str) -> Iterator[list[Row]]:
+    """Yields the rows in batches of `size` rows, or fewer where these are long."""
+    rows = table.rows()
     while True:
+        batch: list[Row] = []
+        end = table.bytes_read + _MAX_BATCH_BYTES
         with _read_errors(name):
-            batch = list(itertools.islice(rows, size))
+            for row in rows:
+                batch.append(row)
+                if len(batch) == size or table.bytes_read > end:
+                    break
         if not batch:
             return
         yield batch

@@ -14,16 +14,18 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from crossnet.components.errors import DataError
+from crossnet.serving.protocol.limits import MAX_RECORD_BYTES, mebibytes
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, read_header
 
 _READ_BYTES = 4 << 20
+_GZIP_READ_BYTES = 1 << 16  # what is left of it is copied for each GZIP member, and members may have 20 bytes
 
 # Beyond so many bytes of numbers in a record, its checksum is computed faster from all its bytes: 28 float32 columns on
 # an AMD EPYC, 2026-11-29. The tables then no longer fit into the processor's cache.
@@ -79,7 +81,9 @@ def number_view(records: NDArray[np.uint8], offset: int, dtype: str) -> NDArray[
 
 
 def read_chunks(path: Path, compression: str, chunk_bytes: int = _READ_BYTES) -> Iterator[bytes]:
-    """Yields the content of a file in pieces, decompressed where `compression` is "GZIP".
+    """Yields the content of a file in pieces of about `chunk_bytes`, decompressed where `compression` is "GZIP".
+
+    No more than twice that is in memory, however much the file unpacks to.
 
     Raises:
       DataError: The file is not GZIP, or ends early.
@@ -89,22 +93,36 @@ def read_chunks(path: Path, compression: str, chunk_bytes: int = _READ_BYTES) ->
             while chunk := stream.read(chunk_bytes):
                 yield chunk
             return
-        inflate = zlib.decompressobj(31)
-        pending = b""
-        try:
-            while True:
-                chunk = pending or stream.read(chunk_bytes)
-                if not chunk:
-                    break
-                if inflate.eof:
-                    inflate = zlib.decompressobj(31)
-                if data := inflate.decompress(chunk, chunk_bytes):
-                    yield data
-                pending = inflate.unconsumed_tail or inflate.unused_data
-        except zlib.error as error:
-            raise DataError(f"`{path}` cannot be decompressed as GZIP: {error}. Make the file again.") from None
-        if not inflate.eof and stream.tell():
-            raise DataError(f"`{path}` ends in the middle of its GZIP data. Make the file again.")
+        pieces: list[bytes] = []
+        size = 0
+        for piece in _inflated(path, stream, chunk_bytes):
+            pieces.append(piece)
+            size += len(piece)
+            if size >= chunk_bytes:
+                yield b"".join(pieces)
+                pieces, size = [], 0
+        if pieces:
+            yield b"".join(pieces)
+
+
+def _inflated(path: Path, stream: BinaryIO, most: int) -> Iterator[bytes]:
+    """Yields what the GZIP members of a file hold, at most `most` bytes at once; zeros between members are padding."""
+    inflate = zlib.decompressobj(31)
+    pending = b""
+    try:
+        while chunk := pending or stream.read(_GZIP_READ_BYTES):
+            if inflate.eof:
+                if not (chunk := chunk.lstrip(b"\0")):
+                    pending = b""
+                    continue
+                inflate = zlib.decompressobj(31)
+            if data := inflate.decompress(chunk, most):
+                yield data
+            pending = inflate.unconsumed_tail or inflate.unused_data
+    except zlib.error as error:
+        raise DataError(f"`{path}` cannot be decompressed as GZIP: {error}. Make the file again.") from None
+    if not inflate.eof and stream.tell():
+        raise DataError(f"`{path}` ends in the middle of its GZIP data. Make the file again.")
 
 
 def truncated(path: Path, record: int) -> DataError:
@@ -161,12 +179,18 @@ def check_header(path: Path, data: bytes, position: int, record: int) -> int:
     """Returns the length of the record that begins at `position`, where its whole header is.
 
     Raises:
-      DataError: Its checksum is wrong.
+      DataError: Its checksum is wrong, or the record is longer than `MAX_RECORD_BYTES`.
     """
     try:
-        return read_header(data[position : position + HEADER_BYTES])
+        length = read_header(data[position : position + HEADER_BYTES])
     except ValueError:
         raise corrupted(path, record, "length") from None
+    if length > MAX_RECORD_BYTES:
+        raise DataError(
+            f"`{path}` record {record:,} has {length:,} bytes by its header; a record holds at most "
+            f"{mebibytes(MAX_RECORD_BYTES)}. Write rows of numbers and text, each as a record of its own."
+        )
+    return length
 
 
 def check_frames(

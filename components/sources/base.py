@@ -16,7 +16,10 @@ from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.serving.protocol.header_names import feature_names, repeated_headers, shared_names, spellings
+from crossnet.serving.protocol.printable import listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
+
+MAX_NAME = 1000  # characters
 
 
 class SourceBatch(NamedTuple):
@@ -101,9 +104,14 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
       where: The header's place for messages, such as "rides.csv:1".
 
     Raises:
-      DataError: Two columns have the same name, or the label is missing.
+      DataError: Two columns have the same name, a name is too long, or the label is missing.
       SettingsError: Settings name columns that do not exist; all of them are listed.
     """
+    if long := next((name for name in header if len(name) > MAX_NAME), None):
+        raise DataError(
+            f"`{where}` has a column whose name has {len(long):,} characters and begins `{shown(long)}`. A name has at "
+            f"most {MAX_NAME:,}. Is the first line the header? Rename the column."
+        )
     names = feature_names(header)
     if problem := repeated_headers(header, f"`{where}`") or shared_names(header, names, f"`{where}`"):
         raise DataError(problem)
@@ -114,12 +122,12 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         for name in names:
             if name not in spelling:
                 near = did_you_mean(name, spelling)
-                problems.append(f"`example_gen.{setting}` names `{name}`, which is not a column.{near}")
+                problems.append(f"`example_gen.{setting}` names `{shown(name)}`, which is not a column.{near}")
         return frozenset(spelling[name] for name in names if name in spelling)
 
     exclude, numeric, text = (resolve(n, getattr(params, n)) for n in ("exclude", "numeric", "text"))
     key = next(iter(resolve("split_column", [params.split_column] if params.split_column else [])), "")
-    there = f"The columns of `{where}` are: {_quoted(header)}."
+    there = f"The columns of `{where}` are: {listed(header)}."
     if params.label not in spelling:
         missing = f"`{where}` has no column `{params.label}`, the label.{did_you_mean(params.label, spelling)}"
         raise DataError(" ".join([missing, *problems, there, "Name the label in `example_gen.label`."]))
@@ -129,12 +137,16 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     if label in text:
         problems.append(f"`example_gen.text` names `{params.label}`, the label, which must be a number.")
     if both := numeric & text:
-        problems.append(f"`example_gen.numeric` and `example_gen.text` both name {_quoted(sorted(both))}.")
+        problems.append(f"`example_gen.numeric` and `example_gen.text` both name {listed(sorted(both))}.")
     if problems:
         raise SettingsError(" ".join([*problems, there]))
     written = {source: name for source, name in zip(header, names, strict=True) if source not in exclude}
     return NamedColumns(written, label, numeric, text, key)
 
 
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+def differing(first: Sequence[str], other: Sequence[str]) -> str:
+    """Returns, for a message, which columns of the first file are missing in another, and which are extra there."""
+    in_first, in_other = set(first), set(other)
+    missing = listed([name for name in first if name not in in_other])
+    extra = listed([name for name in other if name not in in_first])
+    return f"missing: {missing or 'none'}; extra: {extra or 'none'}"

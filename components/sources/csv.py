@@ -23,6 +23,7 @@ from crossnet.components.sources.base import (
     NamedColumns,
     RetypedError,
     SourceBatch,
+    differing,
     file_label,
     name_columns,
 )
@@ -37,11 +38,14 @@ from crossnet.components.sources.csv_cells import (
     convert_cells,
     stored_values,
 )
-from crossnet.components.sources.csv_lines import misshapen_row, open_bytes, read_header, row_line
+from crossnet.components.sources.csv_lines import COMPRESSED, misshapen_row, open_bytes, read_header, row_line
 from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
+from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+from crossnet.serving.protocol.printable import shown
 
 _BLOCK_BYTES = 1 << 20
-_MAX_BLOCK_BYTES = 1 << 30  # a row must fit into a block
+_MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
+_TOO_SMALL = ("straddling object", "CSV parse error: Empty CSV file or block")  # a block, for a row and for the header
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ class CsvSource:
                 return
             except pa.ArrowInvalid as error:
                 # Not `in`: the messages about cells quote them.
-                if not str(error).startswith("straddling object") or block_bytes >= _MAX_BLOCK_BYTES:
+                if not str(error).startswith(_TOO_SMALL) or block_bytes >= _MAX_BLOCK_BYTES:
                     raise
                 block_bytes = min(8 * block_bytes, _MAX_BLOCK_BYTES)
 
@@ -225,7 +229,7 @@ class CsvSource:
             remedy = "." if is_label else ", or name the column in `example_gen.text` or `example_gen.exclude`."
             raise DataError(
                 f"{self.place(unit, first_row + error.row)}: `{source}` is "
-                f"'{cell if len(cell) <= 60 else cell[:57] + '...'}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
+                f"'{shown(cell)}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
             ) from None
 
 
@@ -243,16 +247,14 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
     for path, header in zip(files, headers, strict=True):
         if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
             raise DataError(
-                f"`{path.name}:1` has one column, `{header[0]}`. Expected commas between cells. "
+                f"`{path.name}:1` has one column, `{shown(header[0])}`. Expected commas between cells. "
                 "Write the file with commas."
             )
     named = name_columns(headers[0], params, f"{files[0].name}:1")
     for path, header in zip(files, headers, strict=True):
         if sorted(header) != sorted(headers[0]):
-            missing = [name for name in headers[0] if name not in header]
-            extra = [name for name in header if name not in headers[0]]
             raise DataError(
-                f"`{path.name}:1` has other columns than `{files[0].name}`: missing {missing}, extra {extra}. "
+                f"`{path.name}:1` has other columns than `{files[0].name}`: {differing(headers[0], header)}. "
                 "All files of `example_gen.input` need the same columns; their order may differ."
             )
     source = CsvSource(
@@ -284,7 +286,7 @@ def _classify(source: CsvSource) -> dict[str, str]:
 
 def _may_have_quotes(path: Path) -> bool:
     """Returns whether a file contains a quote; a compressed file counts as one that may."""
-    if path.suffix in (".gz", ".bz2", ".zst", ".lz4"):
+    if path.suffix in COMPRESSED:
         return True
     with path.open("rb") as stream:
         if not path.stat().st_size:

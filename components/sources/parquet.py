@@ -19,7 +19,7 @@ from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.wire_format import is_list
-from crossnet.components.sources.base import NamedColumns, SourceBatch, file_label, name_columns
+from crossnet.components.sources.base import NamedColumns, SourceBatch, differing, file_label, name_columns
 
 _BATCH_ROWS = 1 << 16
 _STORED = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}
@@ -107,10 +107,8 @@ def plan_parquet(files: Sequence[Path], params: ExampleGenParams) -> ParquetSour
     named = name_columns(first.names, params, files[0].name)
     for path, schema in zip(files, schemas, strict=True):
         if sorted(schema.names) != sorted(first.names):
-            missing = sorted(set(first.names) - set(schema.names))
-            extra = sorted(set(schema.names) - set(first.names))
             raise DataError(
-                f"`{path.name}` has other columns than `{files[0].name}`: missing {missing}, extra {extra}. "
+                f"`{path.name}` has other columns than `{files[0].name}`: {differing(first.names, schema.names)}. "
                 "All files of `example_gen.input` need the same columns; their order may differ."
             )
     types, unknown = {}, []

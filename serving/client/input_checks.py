@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from crossnet.serving.protocol.dtypes import Array
-from crossnet.serving.protocol.printable import shown
+from crossnet.serving.protocol.printable import MAX_NAME_SHOWN, listed, shown
 from crossnet.serving.protocol.signature import Signature, TensorSpec
 from crossnet.serving.protocol.suggestions import nearest
 from crossnet.serving.status import InvalidRequestError
 
 _MAX_ROWS_NAMED = 5
+_MAX_NAMED = 20  # inputs
 _EXACT_FLOATS = 2.0**53  # float64 holds each whole number up to here
 
 Where = Callable[[int], str]
@@ -116,13 +117,15 @@ def name_problems(given: Mapping[str, Any], signature: Signature) -> list[str]:
     extra = [name for name in given if name not in signature.inputs]
     problems = []
     if missing:
-        problems.append(f"Missing: {', '.join(f'`{name}`' for name in missing)}.")
+        problems.append(f"Missing: {listed(missing)}.")
     if extra:
         named = []
-        for name in extra:
-            near = nearest(str(name), missing or signature.inputs)
-            named.append(f"`{name}` (did you mean `{near}`?)" if near else f"`{name}`")
-        problems.append(f"Extra: {', '.join(named)}.")
+        for name in map(str, extra[:_MAX_NAMED]):
+            near = nearest(name, missing or signature.inputs)
+            text = f"`{shown(name, MAX_NAME_SHOWN)}`"
+            named.append(f"{text} (did you mean `{near}`?)" if near else text)
+        more = f", ... ({len(extra):,} in all)" if len(extra) > _MAX_NAMED else ""
+        problems.append(f"Extra: {', '.join(named)}{more}.")
     return problems
 
 

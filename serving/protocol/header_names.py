@@ -8,7 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Sequence
+from itertools import islice
 
+from crossnet.serving.protocol.printable import MAX_NAME_SHOWN, listed, shown
+
+_MAX_LISTED = 10  # mistakes of one kind
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REPLACED = re.compile(r"[^A-Za-z0-9_]")
 _BYTE_ORDER_MARK = "\ufeff"
@@ -65,10 +69,13 @@ def repeated_headers(headers: Sequence[str], place: str) -> str:
     if not repeated:
         return ""
     named = [
-        f"column `{header}` more than once" if header.strip() else "several columns without a name"
-        for header in repeated
+        f"column `{shown(header, MAX_NAME_SHOWN)}` more than once"
+        if header.strip()
+        else "several columns without a name"
+        for header in repeated[:_MAX_LISTED]
     ]
-    return f"{place} has {', '.join(named)}. Give each column a name of its own."
+    more = f", and {len(repeated) - _MAX_LISTED:,} more" if len(repeated) > _MAX_LISTED else ""
+    return f"{place} has {', '.join(named)}{more}. Give each column a name of its own."
 
 
 def shared_names(
@@ -85,10 +92,14 @@ def shared_names(
     by_name: dict[str, list[str]] = {}
     for header, name in zip(headers, names, strict=True):
         if features is None or name in features:
-            by_name.setdefault(name, []).append(f"`{header}`")
-    shared = [
-        f"columns {', '.join(found)} become one name, `{name}`" for name, found in by_name.items() if len(found) > 1
-    ]
-    if not shared:
+            by_name.setdefault(name, []).append(header)
+    several = {name: found for name, found in by_name.items() if len(found) > 1}
+    if not several:
         return ""
-    return f"{place}: {'; '.join(shared)}. A name keeps letters (a to z), digits and `_`; rename all but one of them."
+    shared = [
+        f"columns {listed(found)} become one name, `{shown(name, MAX_NAME_SHOWN)}`"
+        for name, found in islice(several.items(), _MAX_LISTED)
+    ]
+    more = f"; and {len(several) - _MAX_LISTED:,} more names" if len(several) > _MAX_LISTED else ""
+    advice = "A name keeps letters (a to z), digits and `_`; rename all but one of them."
+    return f"{place}: {'; '.join(shared)}{more}. {advice}"

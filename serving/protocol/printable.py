@@ -9,8 +9,12 @@ from __future__ import annotations
 import logging
 import sys
 import unicodedata
+from collections.abc import Collection
+from itertools import islice
 
-_MAX_SHOWN = 60  # characters
+MAX_NAME_SHOWN = 100  # characters of a column's name
+_MAX_SHOWN = 60  # characters of a value
+_MAX_LISTED = 20  # names
 
 # Cc: controls, C1 too. Cf: writing direction, zero width. Zl, Zp: line separators. Cs: half of a surrogate pair, such
 # as a byte of a file's name that is not UTF-8.
@@ -34,6 +38,12 @@ def shown(text: str, most: int = _MAX_SHOWN) -> str:
     """Returns a value's text for a message: one line, cut after its first `most` characters, harmless on a terminal."""
     cut = text if len(text) <= most else f"{text[:most]}..."
     return printable(cut).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def listed(names: Collection[str]) -> str:
+    """Returns names for a message, in backticks, at most the first 20 of them: "`a`, `b`, ... (30 in all)"."""
+    text = ", ".join(f"`{shown(name, MAX_NAME_SHOWN)}`" for name in islice(names, _MAX_LISTED))
+    return text if len(names) <= _MAX_LISTED else f"{text}, ... ({len(names):,} in all)"
 
 
 def tell(text: str) -> None:

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 
 # Below this similarity (0 to 1), a suggestion confuses more than it helps.
 _MIN_SIMILARITY = 0.5
+_MAX_LETTERS = 200  # comparing takes time in the product of two lengths
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Returns the known name nearest to `name`; None if no known name is similar."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=_MIN_SIMILARITY)
+    if len(name) > _MAX_LETTERS:
+        return None
+    known = [other for other in known if len(other) <= _MAX_LETTERS]
+    found = difflib.get_close_matches(name, known, n=1, cutoff=_MIN_SIMILARITY)
     return found[0] if found else None
 
 

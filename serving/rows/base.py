@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.limits import MAX_ROW_BYTES, mebibytes
+from crossnet.serving.protocol.printable import listed
 from crossnet.serving.status import RowsError
 
 
@@ -49,6 +51,14 @@ class Writer:
         raise NotImplementedError
 
 
+def too_long_row(place: str) -> RowsError:
+    """Returns the error for a row that is longer than `MAX_ROW_BYTES`."""
+    return RowsError(
+        f"{place} has more than {mebibytes(MAX_ROW_BYTES)}, the most that a row may have. Is a quote left open, or is "
+        "the file of another format?"
+    )
+
+
 def check_not_complex(outputs: Mapping[str, Array], form: str) -> None:
     """Raises RowsError where an output holds complex numbers, which the format cannot hold.
 
@@ -72,8 +82,9 @@ def check_not_taken(outputs: Iterable[str], columns: Any, place: str) -> None:
       place: The place of the row or the header.
     """
     if taken := [name for name in outputs if name in columns]:
-        names = ", ".join(f"`{name}`" for name in taken)
-        raise RowsError(f"{place} already has {names}, the name of the model's output. Rename the column first.")
+        raise RowsError(
+            f"{place} already has {listed(taken)}, the name of the model's output. Rename the column first."
+        )
 
 
 def shortest_values(array: Array) -> list[Any]:

@@ -6,6 +6,7 @@ model was trained on can be sent to it.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from crossnet.serving.protocol.cell_values import MISSING, read_number, read_time, read_truth
@@ -27,6 +28,8 @@ def read_cell(cell: str, spec: TensorSpec) -> Any:
     number = read_number(cell)
     if number is None:
         return _truth_or_time(cell)
+    if math.isinf(number) and any(character.isdigit() for character in cell):
+        return cell  # `1e400`: a number beyond float64, not an infinity
     if kind not in ("i", "u"):
         return number
     try:

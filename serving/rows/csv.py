@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, Literal
 
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.header_names import repeated_headers
-from crossnet.serving.rows.base import Row, Sink, Writer, check_not_taken, shortest_values
+from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+from crossnet.serving.rows.base import Row, Sink, Writer, check_not_taken, shortest_values, too_long_row
 from crossnet.serving.status import RowsError
 
 
@@ -23,6 +24,7 @@ class CsvReader:
     Attributes:
       header: The names of the columns, as they are in the file.
       header_place: The file and line of the header.
+      bytes_read: Of the rows so far.
 
     Raises:
       RowsError: There is no header, it cannot be read, or two columns of it have one name.
@@ -30,7 +32,8 @@ class CsvReader:
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._name = name
-        self._reader = csv.reader(_text_lines(stream, name), strict=True)
+        self.bytes_read = self._row_bytes = 0
+        self._reader = csv.reader(self._text_lines(stream), strict=True)
         header = self._next()
         if header is None:
             raise RowsError(f"{name} is empty. Expected a header with the names of the features, and rows below it.")
@@ -62,31 +65,51 @@ class CsvReader:
 
     def _next(self) -> list[str] | None:
         """Returns the cells of the next line that is not empty, or None at the end."""
+        begins = self._reader.line_num + 1
+        limit = csv.field_size_limit(MAX_ROW_BYTES)  # of the process: a cell may be as long as a row
         try:
-            return next((cells for cells in self._reader if cells), None)
+            while (cells := next(self._reader, None)) is not None:
+                self._row_bytes, begins = 0, self._reader.line_num + 1
+                if cells:
+                    return cells
+            return None
         except csv.Error as error:
-            if "field limit" in str(error):
-                limit = f"{csv.field_size_limit():,} characters"
-                raise RowsError(f"{self._place()} has a cell of more than {limit}. Is a quote left open?") from error
+            if "unexpected end" in str(error):
+                raise RowsError(
+                    f"{self._name}:{begins} begins a row that does not end. Is a quote left open?"
+                ) from error
             raise RowsError(f"{self._place()} cannot be read as CSV: {error}. Fix the line.") from error
+        finally:
+            csv.field_size_limit(limit)
 
+    def _text_lines(self, stream: BinaryIO) -> Iterator[str]:
+        """Yields lines as text with their ends, which may be CR alone."""
+        number, rest = 0, b""
+        while line := stream.readline(MAX_ROW_BYTES + 1 - len(rest)):
+            self.bytes_read += len(line)
+            if rest:
+                line = rest + line
+            parts = line.splitlines(keepends=True) if b"\r" in line else [line]
+            rest = b"" if line.endswith(b"\n") else parts.pop()  # its end, or the LF after its CR, is still to come
+            for part in parts:
+                number += 1
+                yield self._decoded(part, number)
+            if len(rest) > MAX_ROW_BYTES:
+                raise too_long_row(f"{self._name}:{number + 1}")
+        if rest:
+            yield self._decoded(rest, number + 1)
 
-def _text_lines(stream: BinaryIO, name: str) -> Iterator[str]:
-    """Yields lines as text with their ends, which may be CR alone."""
-    number = 0
-    for line in stream:
+    def _decoded(self, line: bytes, number: int) -> str:
+        self._row_bytes += len(line)
+        if self._row_bytes > MAX_ROW_BYTES:
+            raise too_long_row(f"{self._name}:{number}")
         try:
-            text = line.decode("utf-8-sig" if number == 0 else "utf-8")
+            return line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            before = error.object[: error.start]  # without a byte-order mark
-            number += 1 + before.replace(b"\r\n", b"\n").count(b"\r")
             byte = error.object[error.start]
             raise RowsError(
-                f"{name}:{number} is not UTF-8: {error.reason} (byte {byte:#04x}). Save the file as UTF-8."
+                f"{self._name}:{number} is not UTF-8: {error.reason} (byte {byte:#04x}). Save the file as UTF-8."
             ) from error
-        for part in io.StringIO(text, newline="") if "\r" in text.rstrip("\r\n") else [text]:
-            number += 1
-            yield part
 
 
 class _CsvWriter(Writer):

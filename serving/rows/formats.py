@@ -13,6 +13,7 @@ from crossnet.serving.rows.csv import CsvReader
 from crossnet.serving.rows.json_lines import JsonLinesReader
 from crossnet.serving.rows.tfrecord import TfRecordReader
 
+Reader = JsonLinesReader | CsvReader | TfRecordReader
 FORMATS = ("jsonl", "csv", "tfrecord")
 
 _SUFFIXES = {
@@ -34,7 +35,7 @@ def format_of(name: str) -> str | None:
     return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
 
 
-def make_reader(stream: BinaryIO, kind: str, name: str) -> JsonLinesReader | CsvReader | TfRecordReader:
+def make_reader(stream: BinaryIO, kind: str, name: str) -> Reader:
     """Returns the reader of one of `FORMATS`.
 
     Args:

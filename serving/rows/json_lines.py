@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
-from crossnet.serving.rows.base import Row, Sink, Writer, check_not_complex, check_not_taken, shortest_values
+from crossnet.serving.rows.base import (
+    Row,
+    Sink,
+    Writer,
+    check_not_complex,
+    check_not_taken,
+    shortest_values,
+    too_long_row,
+)
 from crossnet.serving.status import RowsError
 
 _JSON_BLANKS = " \t\r\n"
@@ -21,22 +32,32 @@ class JsonLinesReader:
     Args:
       stream: The file's bytes, UTF-8 with or without a byte-order mark.
       name: The file as it is named in a message.
+
+    Attributes:
+      bytes_read: Of the rows so far.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
+        self.bytes_read = 0
 
     def rows(self) -> Iterator[Row]:
         """Yields the rows; empty lines are skipped.
 
         Raises:
-          RowsError: A line is not a JSON object, or has a key twice.
+          RowsError: A line is not a JSON object, has a key twice, or is longer than `MAX_ROW_BYTES`.
         """
-        for number, line in enumerate(self._stream, 1):
+        for number in itertools.count(1):
             place = f"{self._name}:{number}"
+            line = self._stream.readline(MAX_ROW_BYTES + 1)
+            if not line:
+                return
+            if len(line) > MAX_ROW_BYTES:
+                raise too_long_row(place)
+            self.bytes_read += len(line)
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip(_JSON_BLANKS)
-                values = json.loads(text, object_pairs_hook=_object) if text else None
+                values = _DECODER.decode(text) if text else None
             except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON, a number of 5,000 digits
                 reason = "a number has too many digits" if "int_max_str_digits" in str(error) else error
                 raise RowsError(
@@ -58,9 +79,31 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Returns a JSON object; Python alone would take the last value of a key that occurs twice."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"it has the key {next(json.dumps(key) for key in keys if keys.count(key) > 1)} twice")
+        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"it has the key {shown(json.dumps(key))} twice")
     return values
+
+
+class TooLargeNumber:
+    """A number beyond those that a float64 holds, which Python alone would take as infinity.
+
+    Args:
+      text: As it is in the file.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _float(text: str) -> float | TooLargeNumber:
+    number = float(text)
+    return TooLargeNumber(text) if math.isinf(number) else number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float)
 
 
 class _JsonLinesWriter(Writer):

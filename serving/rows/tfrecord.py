@@ -10,11 +10,10 @@ from google.protobuf.message import DecodeError
 
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import MAX_INT64, Array
+from crossnet.serving.protocol.limits import MAX_RECORD_BYTES, mebibytes
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, read_body, read_header, write_frame
 from crossnet.serving.rows.base import Row, Sink, Writer, check_not_complex, check_not_taken
 from crossnet.serving.status import RowsError
-
-_MAX_RECORD_BYTES = 2**31  # of a protobuf message
 
 
 class TfRecordReader:
@@ -23,16 +22,20 @@ class TfRecordReader:
     Args:
       stream: The file's bytes, decompressed.
       name: The file as it is named in a message.
+
+    Attributes:
+      bytes_read: Of the rows so far.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
+        self.bytes_read = 0
 
     def rows(self) -> Iterator[Row]:
         """Yields the bytes of each record; records are numbered from 1.
 
         Raises:
-          RowsError: A record is damaged or cut short.
+          RowsError: A record is damaged, cut short, or longer than `MAX_RECORD_BYTES`.
         """
         for number in itertools.count(1):
             place = f"{self._name} record {number}"
@@ -45,12 +48,16 @@ class TfRecordReader:
                 raise RowsError(
                     f"{place} does not begin with a valid length. Is the file a TFRecord file, and complete?"
                 ) from None
-            if length > _MAX_RECORD_BYTES:
-                raise RowsError(f"{place} has {length:,} bytes by its header; a message holds at most 2 GiB.")
+            if length > MAX_RECORD_BYTES:
+                raise RowsError(
+                    f"{place} has {length:,} bytes by its header; a record holds at most "
+                    f"{mebibytes(MAX_RECORD_BYTES)}. Write each row as a record of its own."
+                )
             try:
                 record = read_body(self._stream.read(length + FOOTER_BYTES), length)
             except ValueError:
                 raise RowsError(f"{place} is damaged or cut short: its checksum is wrong. Make it again.") from None
+            self.bytes_read += HEADER_BYTES + length + FOOTER_BYTES
             yield Row(place, record)
 
     def writer(self, stream: Sink) -> Writer:

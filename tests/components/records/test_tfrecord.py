@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -98,3 +99,37 @@ def test_read_chunks_refuses_data_that_is_not_gzip_and_gzip_that_ends_early(tmp_
     (tmp_path / "cut").write_bytes(gzip.compress(zlib.compress(bytes(range(256)) * 50))[:-12])
     with pytest.raises(DataError, match="cut` ends in the middle of its GZIP data"):
         list(read_chunks(tmp_path / "cut", "GZIP"))
+
+
+def test_absurd_length_is_refused_before_the_file_is_read_for_it(tmp_path: Path) -> None:
+    length = (2**50).to_bytes(8, "little")
+    header = length + mask_crc(google_crc32c.value(length)).to_bytes(4, "little")
+    path = tmp_path / "records"
+    path.write_bytes(gzip.compress(write_frame(b"x") + header + bytes(50_000_000), 1))
+    tracemalloc.start()
+    with pytest.raises(
+        DataError, match="record 1 has 1,125,899,906,842,624 bytes by its header; a record holds at most 32 MiB"
+    ):
+        records_of(path, "GZIP")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 << 20
+
+
+def test_read_chunks_unpacks_a_thousandfold_in_bounded_memory(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "zeros", "wb", 9) as stream:
+        for _ in range(100):
+            stream.write(bytes(1 << 20))
+    tracemalloc.start()
+    sizes = [len(chunk) for chunk in read_chunks(tmp_path / "zeros", "GZIP", 1 << 20)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (sum(sizes), max(sizes) < 2 << 20, peak < 6 << 20) == (100 << 20, True, True)
+
+
+def test_read_chunks_takes_many_small_members_and_padding_in_linear_time(tmp_path: Path) -> None:
+    member = gzip.compress(b"")
+    (tmp_path / "members").write_bytes(
+        gzip.compress(b"a") + bytes(700) + member * 100_000 + gzip.compress(b"b") + bytes(9)
+    )
+    assert list(read_chunks(tmp_path / "members", "GZIP")) == [b"ab"]

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from crossnet.components.errors import DataError, PipelineError, SettingsError
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.sources.csv import plan_csv
 from crossnet.components.sources.provenance import locate
 from support.example_gen_fixtures import all_rows, make, make_csv, rows_of
 
@@ -232,7 +234,7 @@ def test_csv_fault_is_named_with_its_line_and_leaves_nothing(tmp_path: Path, tex
 def test_csv_refuses_files_with_other_columns_a_missing_file_and_a_broken_one(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,y\n1,2\n")
     (tmp_path / "b.csv").write_text("b,y\n1,2\n")
-    with pytest.raises(DataError, match=r"`b.csv:1` has other columns than `a.csv`: missing \['a'\], extra \['b'\]"):
+    with pytest.raises(DataError, match=r"`b.csv:1` has other columns than `a.csv`: missing: `a`; extra: `b`"):
         make(tmp_path, source="csv", input=str(tmp_path / "*.csv"))
     with pytest.raises(DataError, match=r"There is no file `.*c.csv`. Name an existing file.*holds: a.csv, b.csv"):
         make(tmp_path, source="csv", input=str(tmp_path / "c.csv"))
@@ -250,3 +252,41 @@ def test_csv_lists_all_unknown_columns_of_settings_at_once(tmp_path: Path) -> No
     assert "`example_gen.numeric` names `q`, which is not a column" in sentence
     assert "`example_gen.text` names `y`, the label, which must be a number" in sentence
     assert caught.value.exit_code == 2
+
+
+def test_csv_reads_a_header_longer_than_a_block_of_arrow(tmp_path: Path) -> None:
+    names = [f"{'n' * 990}{number}" for number in range(1200)]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join([",".join([*names, "y"]), *[",".join(["1"] * 1201)] * 3]))
+    source = plan_csv([path], ExampleGenParams(source="csv", input=str(path)))
+    assert sum(batch.rows.num_rows for batch in source.read(0, 1)) == 3
+
+
+@pytest.mark.parametrize("named", ["wide.csv", "wide.csv.gz"])
+def test_csv_names_the_line_of_a_row_that_is_too_long(tmp_path: Path, named: str) -> None:
+    path = tmp_path / named
+    with pa.output_stream(str(path), compression="detect") as stream:
+        stream.write(b"x,y\n1,2\n")
+        for _ in range(40):
+            stream.write(b"1" * 1_000_000)
+    with pytest.raises(DataError, match=f"`{named}:3` begins a row of more than 32 MiB, the most that a row may have."):
+        plan_csv([path], ExampleGenParams(source="csv", input=str(path)))
+
+
+def test_csv_quotes_few_columns_and_the_start_of_a_cell(tmp_path: Path) -> None:
+    (tmp_path / "wide.csv").write_text(",".join(f"c{n}" for n in range(100_000)) + "\n")
+    (tmp_path / "long.csv").write_text("x,y\n1," + "q" * 1_000_000 + "\n2,3\n")
+    (tmp_path / "name.csv").write_text("x" * 2_000_000 + ",y\n1,2\n")
+    for name, sentence in (
+        ("wide", r"`c19`, \.\.\. \(100,000 in all\)\. Name the label"),
+        ("long", r"`long.csv:2`: `y` is 'q{60}\.\.\.', expected a number"),
+        (
+            "name",
+            r"`name.csv:1` has a column whose name has 2,000,000 characters and begins `x{60}\.\.\.`\. A name has",
+        ),
+    ):
+        path = tmp_path / f"{name}.csv"
+        with pytest.raises(DataError, match=sentence) as caught:
+            source = plan_csv([path], ExampleGenParams(source="csv", input=str(path)))
+            list(source.read(0, 1))
+        assert len(str(caught.value)) < 500

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from crossnet.components.errors import DataError
@@ -36,3 +37,34 @@ def test_misshapen_row_names_the_first_one(path: Path) -> None:
         "`rides.csv:1` is a short row: it has 2 cells, the header has 3 columns. Fix the row; a cell that holds a "
         "comma must be quoted."
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"a,b\n" + b"1" * 100, 2),
+        (b"1" * 101, 1),
+        (b"\0" * 101, 1),
+        (b'a,b\n1,2\n1,"' + b"2\n" * 100 + b'"\n', 3),
+        (b"a,b\n" + b"1," * 60, 2),
+    ],
+    ids=["line", "header", "zeros", "quoted", "cells"],
+)
+def test_read_rows_names_the_line_on_which_a_too_long_row_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, line: int
+) -> None:
+    monkeypatch.setattr("crossnet.components.sources.csv_lines.MAX_ROW_BYTES", 99)
+    (tmp_path / "rides.csv").write_bytes(content)
+    with pytest.raises(DataError, match=f"`rides.csv:{line}` begins a row of more than . MiB, the most that a row may"):
+        list(read_rows(tmp_path / "rides.csv"))
+
+
+@pytest.mark.parametrize("kind", [".gz", ".bz2", ".zst", ".lz4"])
+def test_read_header_tells_a_compressed_file_that_is_not_named_as_one(tmp_path: Path, kind: str) -> None:
+    named = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}[kind]
+    with pa.CompressedOutputStream(str(tmp_path / "rides.csv"), named) as stream:
+        stream.write(b"a,b\n1,2\n")
+    with pytest.raises(DataError, match=f"`rides.csv` is compressed.* Let its name end in `{kind}`, or unpack it"):
+        read_header(tmp_path / "rides.csv")
+    (tmp_path / "rides.csv").rename(tmp_path / f"rides.csv{kind}")
+    assert read_header(tmp_path / f"rides.csv{kind}") == ["a", "b"]

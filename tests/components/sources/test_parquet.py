@@ -126,9 +126,7 @@ def test_parquet_refuses_a_file_that_is_not_parquet(tmp_path: Path, content: byt
 def test_parquet_refuses_files_with_other_columns(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1], "y": [1]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"b": [1], "y": [1]}), tmp_path / "2.parquet")
-    with pytest.raises(
-        DataError, match=r"`2.parquet` has other columns than `1.parquet`: missing \['a'\], extra \['b'\]"
-    ):
+    with pytest.raises(DataError, match=r"`2.parquet` has other columns than `1.parquet`: missing: `a`; extra: `b`"):
         make(tmp_path, source="parquet", input=str(tmp_path / "*.parquet"))
 
 

@@ -109,3 +109,13 @@ def test_tfrecord_refuses_records_that_are_not_examples_or_change_type_or_have_n
         label="y",
         text=("x",),
     )
+
+
+def test_tfrecord_whose_first_length_begins_as_gzip_does_is_read_as_it_is(tmp_path: Path) -> None:
+    rows: list[dict[str, list[Any]]] = [{"y": [1.0], "z": [b"x" * size]} for size in range(35_500, 35_615)]
+    for row in rows:
+        write(tmp_path / "old", [row, row])
+        if (tmp_path / "old").read_bytes().startswith(b"\x1f\x8b"):  # a record of 35,615 bytes
+            assert len(all_rows(make(tmp_path, source="tfrecord", input=str(tmp_path / "old")))) == 2
+            return
+    raise AssertionError("no record has 35,615 bytes")

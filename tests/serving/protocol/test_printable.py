@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from crossnet.serving.protocol.printable import PrintableFormatter, printable, shown, tell
+from crossnet.serving.protocol.printable import PrintableFormatter, listed, printable, shown, tell
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_tell_and_log_records_are_printable(capsys):
     assert capsys.readouterr().err == "serving `a\\x1b[31m`\n"
     record = logging.LogRecord("n", logging.INFO, "f", 1, "no model %s", ("\x1b[2J",), None)
     assert PrintableFormatter("%(message)s").format(record) == r"no model \x1b[2J"
+
+
+def test_listed_names_the_first_of_many():
+    assert listed(["a", "b\n"]) == r"`a`, `b\n`"
+    assert listed([]) == ""
+    assert listed([str(n) for n in range(30)]).endswith("`18`, `19`, ... (30 in all)")
+    assert len(listed(["x" * 10_000] * 10_000)) < 2200

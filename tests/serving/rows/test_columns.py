@@ -129,3 +129,39 @@ def test_column_without_a_name_at_another_position_is_explained():
 def test_value_that_does_not_fit_is_named_with_its_line():
     with pytest.raises(InvalidRequestError, match="`x1` holds 'far' at rows:3; expected float32"):
         built("x0,x1,x2\n1,2,3\n1,far,3\n", "csv", XS)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 400 + ".5"])
+def test_number_beyond_float64_is_refused_with_its_line_and_not_taken_as_infinity(kind, number):
+    content = f"x\n1\n{number}\n" if kind == "csv" else f'{{"x": 1}}\n{{"x": {number}}}\n'
+    line = 3 if kind == "csv" else 2
+    with pytest.raises(
+        InvalidRequestError, match=rf"`x` holds '?{number[:20]}.* at rows:{line}; expected float32"
+    ) as caught:
+        built(content, kind, {"x": FLOAT})
+    assert len(str(caught.value)) < 250
+    assert built(content, kind, {"x": STRING} if kind == "csv" else {}, ignore_extra=True) is not None
+
+
+def test_long_whole_numbers_are_refused_with_their_line():
+    for digits in (400, 5000):
+        with pytest.raises(
+            InvalidRequestError, match=r"`x` holds '?9{50,}\.\.\. at rows:2; expected float32"
+        ) as caught:
+            built(f"x\n{'9' * digits}\n", "csv", {"x": FLOAT})
+        assert len(str(caught.value)) < 250
+    with pytest.raises(InvalidRequestError, match=r"`x` holds 9{60}\.\.\. at rows:1; expected float32"):
+        built(f'{{"x": {"9" * 400}}}\n', "jsonl", {"x": FLOAT})
+
+
+def test_number_of_json_is_not_text_however_large():
+    with pytest.raises(InvalidRequestError, match=r"`x` holds 1e400 at rows:1; expected text"):
+        built('{"x": 1e400}\n', "jsonl", {"x": STRING})
+
+
+def test_many_or_long_headers_are_not_all_quoted():
+    header = ",".join(["x" * 1_000_000, *(f"c{n}" for n in range(50_000))])
+    with pytest.raises(InvalidRequestError, match=r"Extra: `x{100}\.\.\.`.*\(50,001 in all\)") as caught:
+        built(f"{header}\n", "csv", XS)
+    assert len(str(caught.value)) < 2000

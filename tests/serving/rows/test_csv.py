@@ -52,7 +52,7 @@ def test_blanks_belong_to_headers_and_cells():
         ),
         (b"a,b\n1,2,3\n", "rows:2 has 3 cells, and the header has 2"),
         (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV: .* Fix the line"),
-        (b'a,b\n"' + b"x\n" * 70_000, "rows:.* has a cell of more than 131,072 characters. Is a quote left open?"),
+        (b'a,b\n1,2\n"' + b"x\n" * 70_000, "rows:3 begins a row that does not end. Is a quote left open?"),
         (b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n", r"rows:5002 is not UTF-8: invalid start byte \(byte 0xff\). Save"),
         (b"a,b\r1,2\r\xff,2\r", "rows:3 is not UTF-8"),
         (b"\xef\xbb\xbfa\xff,b\n", r"rows:1 is not UTF-8: invalid start byte \(byte 0xff\)"),
@@ -104,3 +104,31 @@ def test_outputs_keep_their_columns_whatever_their_order_in_an_answer():
 def test_vector_does_not_fit_a_cell():
     with pytest.raises(RowsError, match=r"`p` has shape \[1, 2\], which does not fit one cell per row. Give the rows"):
         answered(b"a\n1\n", "csv", p=np.ones((1, 2)))
+
+
+def test_cell_may_be_as_long_as_in_training():
+    table = table_of(b"a,b\n" + b"x" * 1_000_000 + b",2\n")
+    assert [len(row.values[0]) for row in table.rows()] == [1_000_000]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"a,b\n" + b"1" * 100, 2),
+        (b"a,b\n1,2\r" + b"1" * 100, 3),
+        (b'a,b\n1,"' + b"2\n" * 100 + b'"\n', 50),
+        (b"a" * 101, 1),
+        (b"\0" * 101, 1),
+    ],
+    ids=["line", "after CR", "quoted", "header", "zeros"],
+)
+def test_row_longer_than_the_limit_is_named(content, line, monkeypatch):
+    monkeypatch.setattr("crossnet.serving.rows.csv.MAX_ROW_BYTES", 99)
+    with pytest.raises(RowsError, match=f"rows:{line} has more than 32 MiB, the most that a row may have"):
+        list(table_of(content).rows())
+
+
+def test_file_with_ends_of_cr_alone_may_be_longer_than_a_row(monkeypatch):
+    monkeypatch.setattr("crossnet.serving.rows.csv.MAX_ROW_BYTES", 20)
+    rows = list(table_of(b"a,b\r" + b"12,34\r" * 50 + b"5,6").rows())
+    assert (len(rows), rows[0].place, rows[-1].place, rows[-1].values) == (51, "rows:2", "rows:52", ["5", "6"])

@@ -19,11 +19,26 @@ def test_rows_have_their_line():
 
 
 def test_rows_are_read_as_they_come():
-    def lines():
-        yield b'{"a": 1}\n'
-        raise AssertionError("the second line was read before the first was used")
+    class Stream:
+        lines = iter([b'{"a": 1}\n'])
 
-    assert next(JsonLinesReader(lines(), "rows").rows()).values == {"a": 1}
+        def readline(self, size):
+            return next(self.lines)  # an error where the second line is read before the first was used
+
+    assert next(JsonLinesReader(Stream(), "rows").rows()).values == {"a": 1}
+
+
+def test_row_longer_than_the_limit_is_named(monkeypatch):
+    monkeypatch.setattr("crossnet.serving.rows.json_lines.MAX_ROW_BYTES", 20)
+    assert len(read(b'{"a": 123456789012}\n', "jsonl")) == 1
+    with pytest.raises(RowsError, match="rows:2 has more than 32 MiB, the most that a row may have"):
+        read(b'{"a": 1}\n{"a": 12345678901234}\n', "jsonl")
+
+
+def test_key_that_occurs_twice_among_many_is_found_in_linear_time():
+    keys = ", ".join(f'"{n}": 1' for n in [*range(100_000), 99_999])
+    with pytest.raises(RowsError, match='rows:1 is not JSON: it has the key "99999" twice'):
+        read(f"{{{keys}}}".encode(), "jsonl")
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,15 @@ def test_flipped_bit_is_found():
 def test_absurd_length_is_refused_without_asking_for_the_memory():
     length = (2**60).to_bytes(8, "little")
     masked = mask_crc(google_crc32c.value(length))
-    with pytest.raises(RowsError, match="rows record 1 has 1,152,921,504,606,846,976 bytes by its header; a message"):
+    with pytest.raises(RowsError, match="rows record 1 has 1,152,921,504,606,846,976 bytes by its header; a record"):
         read(length + masked.to_bytes(4, "little"), "tfrecord")
+
+
+def test_record_above_the_limit_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr("crossnet.serving.rows.tfrecord.MAX_RECORD_BYTES", 8)
+    assert len(read(tfrecords(b"12345678"), "tfrecord")) == 1
+    with pytest.raises(RowsError, match="rows record 2 has 9 bytes by its header; a record holds at most . MiB"):
+        read(tfrecords(b"12345678", b"123456789")[:-4], "tfrecord")
 
 
 def test_record_that_is_not_an_example_is_named():
