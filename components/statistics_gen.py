@@ -8,7 +8,7 @@ from pathlib import Path
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics, statistics_file
 from crossnet.components.params.statistics_gen import StatisticsGenParams
-from crossnet.components.records.dataset import read_file
+from crossnet.components.records.dataset import check_count, read_file
 from crossnet.components.records.wire_format import record_order
 from crossnet.components.statistics.columns import ColumnStatistics, dataset_proto
 
@@ -22,6 +22,9 @@ def generate_statistics(examples: Examples, *, output_dir: Path, params: Statist
 
     Returns:
       Counts: `columns`.
+
+    Raises:
+      DataError: A file is damaged, or a split has more or fewer records than were written.
     """
     types = examples.column_types
     for split in examples.splits:
@@ -30,6 +33,7 @@ def generate_statistics(examples: Examples, *, output_dir: Path, params: Statist
             part = shard_statistics(shard, examples.compression, types, params)
             for name, column in total.items():
                 column.merge(part[name])
+        check_count(examples, split, next(iter(total.values())).num_rows)
         file = statistics_file(output_dir, split)
         file.parent.mkdir()
         proto = dataset_proto(split, examples.counts[split], total.values())

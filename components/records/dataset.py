@@ -40,7 +40,8 @@ def read_columns(
       columns: Names of the columns to yield; None: all.
 
     Raises:
-      DataError: A file is truncated or damaged, or a record is not a tf.train.Example.
+      DataError: A file is truncated or damaged, a record is not a tf.train.Example, or the split has more or fewer
+        records than were written.
     """
     # In the order in which records hold them.
     columns_by_name = examples.column_types
@@ -51,12 +52,9 @@ def read_columns(
             f"`{examples.path}` has no column {_names(missing)}. Its columns: {_names(types)}. Use the schema that was "
             "made for these Examples."
         )
-    chunks = (
-        {name: chunk[name] for name in wanted}
-        for path in examples.shards(split)
-        for chunk in read_file(path, examples.compression, types)
-    )
-    yield from _rebatch(chunks, batch_size)
+    chunks = (chunk for path in examples.shards(split) for chunk in read_file(path, examples.compression, types))
+    counted = _counted(chunks, examples, split)
+    yield from _rebatch(({name: chunk[name] for name in wanted} for chunk in counted), batch_size)
 
 
 def read_dataset(
@@ -125,6 +123,32 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
 def _batch_bytes(template: RecordTemplate) -> int:
     """Returns how many bytes of equally long records to read at once: each column of a batch costs some time."""
     return min(_BATCH_ROWS * template.size, _MAX_BATCH_BYTES)
+
+
+def check_count(examples: Examples, split: str, rows: int) -> None:
+    """Raises where a split has another number of records than were written, as after a cut between two records.
+
+    Raises:
+      DataError: It has.
+    """
+    expected = examples.counts.get(split, rows)
+    if rows != expected:
+        found = f"more than {expected:,}" if rows > expected else f"{rows:,}"
+        raise DataError(
+            f"Split `{split}` of `{examples.path}` has {found} records, expected {expected:,}: its shards were cut or "
+            "replaced after they were written. Remove the folder and call `crossnet run` again."
+        )
+
+
+def _counted(chunks: Iterator[Columns], examples: Examples, split: str) -> Iterator[Columns]:
+    """Yields the chunks and compares their rows with what was written, as soon as there is one too many."""
+    rows, most = 0, examples.counts.get(split)
+    for chunk in chunks:
+        rows += _num_rows(chunk)
+        if most is not None and rows > most:
+            break
+        yield chunk
+    check_count(examples, split, rows)
 
 
 def _names(names: Sequence[str] | dict[str, str]) -> str:

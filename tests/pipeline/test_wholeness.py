@@ -8,12 +8,14 @@ from crossnet.components.artifacts.base import ARTIFACT_FILE
 from crossnet.components.artifacts.integrity import checksums, sealed
 from crossnet.components.errors import PipelineError
 from crossnet.components.files import read_json, write_json
+from crossnet.components.records.wire_format import tagged
 from crossnet.pipeline import runner
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.plan import differences, make_plan
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
 from crossnet.pipeline.wholeness import checkpoint_folder, set_aside
+from crossnet.serving.protocol.tfrecord import write_frame
 
 SHARD = "Split-train/data_tfrecord-00000-of-00001"
 STATISTICS = "Split-train/FeatureStats.pb"
@@ -109,6 +111,19 @@ def test_run_names_a_shard_that_was_cut_between_records_by_its_size(root):
     result = root.run()
     assert root.ran == ["example_gen"]
     assert f"`{SHARD}` has " in result.warnings[0]
+
+
+def test_run_mends_a_shard_of_the_right_size_with_fewer_records(root):
+    shard = root.path("example_gen") / SHARD
+    size, whole = shard.stat().st_size // 270, shard.read_bytes()
+    record = whole[12 : size - 4]
+    filled = write_frame(record + tagged(0x7A, bytes(size - 2)))  # a field that nobody knows makes one record of two
+    assert len(filled) == 2 * size
+    shard.write_bytes(filled + whole[2 * size :])
+    (root.path("statistics_gen") / STATISTICS).unlink()
+    result = root.run()
+    assert (root.ran, result.exit_code) == (["example_gen", "statistics_gen"], 0)
+    assert shard.read_bytes() == whole
 
 
 def test_steps_run_again_when_what_they_read_was_made_again_with_other_content(root):

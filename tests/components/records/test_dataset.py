@@ -12,7 +12,9 @@ import pytest
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
+from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import read_columns, read_dataset, read_file
+from crossnet.components.statistics_gen import generate_statistics
 from support.example_gen_fixtures import make, make_csv
 
 FLOATS = [Feature(f"x{n}", "FLOAT") for n in range(3)]
@@ -99,6 +101,24 @@ def test_read_columns_names_the_record_of_a_damaged_shard(tmp_path: Path, compre
     path.write_bytes(gzip.compress(data[: size + 7]) if compression == "gzip" else data[: size + 7])
     with pytest.raises(DataError, match="ends in the middle of record 1"):
         list(read_columns(examples, "train", batch_size=100))
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize(("found", "words"), [(90, "has 90 records"), (0, "has 0 records"), (110, "has more than 100")])
+def test_a_shard_with_another_number_of_records_than_were_written_is_refused(
+    tmp_path: Path, compression: str, found: int, words: str
+) -> None:
+    settings = {"num_shards": 1, "eval_fraction": 0.5, "compression": compression}
+    examples, other = (
+        make(tmp_path, num_examples=200, **settings),
+        make(tmp_path, num_examples=2 * found or 2, **settings),
+    )
+    (shard,), (replacement,) = examples.shards("train"), other.shards("train")
+    shard.write_bytes(replacement.read_bytes() if found else b"")  # whole records
+    with pytest.raises(DataError, match=rf"Split `train` of `.*` {words}.*, expected 100: its shards were cut or"):
+        list(read_columns(examples, "train", batch_size=1000))
+    with pytest.raises(DataError, match=rf"Split `train` of `.*` {words}"):
+        generate_statistics(examples, output_dir=tmp_path, params=StatisticsGenParams())
 
 
 def test_data_steps_import_no_tensorflow(tmp_path: Path) -> None:
