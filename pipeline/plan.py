@@ -134,11 +134,11 @@ def differences(planned: PlannedStep, store: Store) -> list[str]:
     made = {run.steps[name].fingerprint for run in store.run_records().values() if _has_made(run, name)}
     if planned.fingerprint in made and not planned.path.is_dir():
         return ["its artifact was damaged and set aside" if was_set_aside(planned.path) else "its artifact was removed"]
+    if store.is_finished(name, planned.fingerprint):
+        return [] if planned.done else ["its version is no longer the newest in service, or not as it was pushed"]
     facts = store.newest_facts(name)
     if facts is None:
         return ["its artifacts were removed" if made else "it has never run in this root"]
-    if facts["fingerprint"] == planned.fingerprint:
-        return [] if planned.done else ["its version is no longer the newest in service, or not as it was pushed"]
     return reasons(planned.step, facts, json_value(planned.parts))
 
 
