@@ -59,6 +59,7 @@ class ServerFlags:
     version: bool = False
     host: str = "127.0.0.1"
     allow_reload: str = "auto"
+    rest_api_max_body_mib: int = 64
 
 
 _SUPPORTED = {field.name: field for field in dataclasses.fields(ServerFlags)}
@@ -66,6 +67,7 @@ _SUPPORTED = {field.name: field for field in dataclasses.fields(ServerFlags)}
 OWN_FLAGS = {
     "host": "listens on every address of this machine",
     "allow_reload": "takes every HandleReloadConfigRequest",
+    "rest_api_max_body_mib": "does not have this limit",
 }
 _RELOAD_CHOICES = {"auto": "auto", "true": "true", "1": "true", "false": "false", "0": "false"}
 
@@ -190,6 +192,8 @@ def _problems_with(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
     for name in ("port", "rest_api_port"):
         if not 0 <= (value := getattr(settings, name)) <= 65535:
             problems.append(f"`--{name}={value}`: expected a port, 0 to 65535.")
+    if settings.rest_api_max_body_mib < 1:
+        problems.append(f"`--rest_api_max_body_mib={settings.rest_api_max_body_mib}`: expected 1 or more.")
     for name in (
         *("rest_api_timeout_in_ms", "rest_api_num_threads", "grpc_max_threads"),
         *("max_num_load_retries", "load_retry_interval_micros"),

@@ -7,12 +7,14 @@ are not offered; the answer to them says so.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import os
 import re
 import socket
 import threading
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -42,6 +44,11 @@ _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<
 _PREDICTION = re.compile(_MODEL + r":(?P<method>classify|regress|predict)", re.IGNORECASE)
 _METADATA = re.compile(_MODEL + r"/metadata", re.IGNORECASE)
 _STATUS = re.compile(_MODEL, re.IGNORECASE)
+_LARGE_BYTES = 2**20
+_DISCARD_SECONDS = 2.0
+_TOO_LARGE = (
+    "The body is larger than {mib} MiB, the limit of `--rest_api_max_body_mib`. Send fewer rows at once, or use gRPC."
+)
 
 
 class RestServer:
@@ -65,16 +72,16 @@ class RestServer:
         self._manager = manager
         self._seconds = flags.rest_api_timeout_in_ms / 1000
         self._threads = flags.rest_api_num_threads or 4 * (os.cpu_count() or 1)
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._limiters: tuple[anyio.CapacityLimiter, anyio.CapacityLimiter] | None = None  # of small and large bodies
+        self._max_body_mib = flags.rest_api_max_body_mib
+        self._large = threading.Lock()  # held while a large body is answered, also after its time is over
         app: Any = self._answer
         if flags.rest_api_enable_cors_support:
             app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
         self._socket = _listen(host, flags.rest_api_port)
         self.port: int = self._socket.getsockname()[1]
         # Without `interface`, uvicorn takes a bound method for an application of the old two-step kind.
-        config = uvicorn.Config(
-            app, interface="asgi3", lifespan="off", ws="none", log_level="warning", access_log=False
-        )
+        config = uvicorn.Config(app, interface="asgi3", lifespan="off", ws="none", log_config=None, access_log=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="rest", daemon=True
@@ -98,14 +105,18 @@ class RestServer:
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace").partition("?")[0]
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(self._threads)
+        if self._limiters is None:
+            self._limiters = anyio.CapacityLimiter(self._threads), anyio.CapacityLimiter(1)
         status, text = 504, _error("The request took longer than --rest_api_timeout_in_ms.")
         try:
             with anyio.move_on_after(self._seconds or None):
-                body = await Request(scope, receive).body()
+                body = await self._read_body(Request(scope, receive))
+                if body is None:
+                    await _send_and_discard(413, _error(_TOO_LARGE.format(mib=self._max_body_mib)), receive, send)
+                    return
+                limiter = self._limiters[len(body) > _LARGE_BYTES]
                 status, text = await anyio.to_thread.run_sync(
-                    self._process, scope["method"], path, body, abandon_on_cancel=True, limiter=self._limiter
+                    self._process, scope["method"], path, body, abandon_on_cancel=True, limiter=limiter
                 )
         except ClientDisconnect:
             return
@@ -113,13 +124,26 @@ class RestServer:
             status, text = 503, _error("The server is shutting down.")
         await Response(text, status, media_type="application/json")(scope, receive, send)
 
-    def _process(self, method: str, path: str, body: bytes) -> tuple[int, str]:
+    async def _read_body(self, request: Request) -> bytearray | None:
+        """Returns the body; None where it is larger than the limit, which ends the reading."""
+        limit = self._max_body_mib * 2**20
+        if (length := request.headers.get("content-length", "")).isdigit() and int(length) > limit:
+            return None
+        body = bytearray()
+        async for part in request.stream():
+            if len(body) + len(part) > limit:
+                return None
+            body += part
+        return body
+
+    def _process(self, method: str, path: str, body: bytearray) -> tuple[int, str]:
         """Returns the HTTP status and the JSON for one request."""
         if not path.lower().startswith("/v1/"):
             return 404, _error("Not Found")
         try:
             if method == "POST" and (match := _PREDICTION.fullmatch(path)):
-                return 200, self._predict(match, body)
+                with self._one_large(body):
+                    return 200, self._predict(match, body)
             if method == "GET" and (match := _METADATA.fullmatch(path)):
                 return 200, self._metadata(match)
             if method == "GET" and (match := _STATUS.fullmatch(path)):
@@ -129,7 +153,20 @@ class RestServer:
             code, message = status_of(error)
             return http_status(code), _error(message)
 
-    def _predict(self, match: re.Match[str], body: bytes) -> str:
+    @contextlib.contextmanager
+    def _one_large(self, body: bytearray) -> Iterator[None]:
+        """Lets one large body at a time be answered: JSON takes many times its size while it is read and written."""
+        if len(body) <= _LARGE_BYTES:
+            yield
+            return
+        if not self._large.acquire(timeout=self._seconds or -1):
+            raise ServingError("Other large requests took all the time. Send it again.", grpc.StatusCode.UNAVAILABLE)
+        try:
+            yield
+        finally:
+            self._large.release()
+
+    def _predict(self, match: re.Match[str], body: bytearray) -> str:
         if (method := match["method"].lower()) != "predict":
             raise ServingError(
                 f"`:{method}` is not offered by the embedded server on REST. Use `:predict`.",
@@ -163,6 +200,25 @@ class RestServer:
         return _dumps(
             {"model_spec": _to_dict(response.model_spec), "metadata": {"signature_def": _to_dict(signatures)}}
         )
+
+
+async def _send_and_discard(status: int, text: str, receive: Any, send: Any) -> None:
+    """Sends an answer before the whole request has come, and then discards what comes for a while.
+
+    A client that is still sending reads the answer only afterwards; a connection that closes before tells it nothing.
+    """
+    body = text.encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with anyio.move_on_after(_DISCARD_SECONDS):
+        while (await receive()).get("more_body"):
+            pass
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _version(match: re.Match[str]) -> int | None:

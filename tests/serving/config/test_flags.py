@@ -33,6 +33,7 @@ def test_flags_have_the_real_defaults():
     assert (flags.file_system_poll_wait_seconds, flags.max_num_load_retries) == (1, 5)
     assert (flags.load_retry_interval_micros, flags.rest_api_timeout_in_ms) == (60_000_000, 30_000)
     assert (flags.enable_model_warmup, flags.saved_model_tags, flags.host) == (True, "serve", "127.0.0.1")
+    assert (flags.allow_reload, flags.rest_api_max_body_mib) == ("auto", 64)  # our own
 
 
 def test_flags_are_read_with_their_types():
@@ -95,6 +96,7 @@ def test_flags_without_effect_are_logged_as_a_warning(flags, sentence, caplog):
         (["--port=70000"], "`--port=70000`: expected a port, 0 to 65535."),
         (["--enable_model_warmup=maybe"], "`--enable_model_warmup=maybe`: expected `true` or `false`."),
         (["--allow_reload=maybe"], "`--allow_reload=maybe`: expected `auto`, `true` or `false`."),
+        (["--rest_api_max_body_mib=0"], "`--rest_api_max_body_mib=0`: expected 1 or more."),
         (["--max_num_load_retries=-1"], "`--max_num_load_retries=-1`: expected 0 or more."),
         (["--use_alts_credentials=true"], "`--use_alts_credentials=true` is not supported. The embedded server has"),
         (["--platform_config_file=/f"], "`--platform_config_file=/f` is not supported."),
