@@ -11,6 +11,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,10 +42,11 @@ _INTEGERS: dict[int, tuple[str, int, int]] = {
 }
 _DT_BOOL = 10
 _FLOATS = (1, 2)
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # as text in a body: half of a surrogate pair, or of two of them
 _MAX_FLOAT = float(np.finfo(np.float32).max)
 
 
-def read_body(body: bytes) -> dict[str, Any]:
+def read_body(body: bytes | bytearray) -> dict[str, Any]:
     """Returns the JSON object of a request.
 
     Raises:
@@ -57,7 +60,7 @@ def read_body(body: bytes) -> dict[str, Any]:
         raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise invalid(f"JSON Parse error: {type(error).__name__}") from None
-    if b"\\u" in body:
+    if _HALF_PAIR.search(body):
         try:
             json.dumps(document, ensure_ascii=False).encode()
         except UnicodeEncodeError:  # half of a surrogate pair: Python reads it, but it cannot be encoded
@@ -117,7 +120,7 @@ def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
             "tensorinfo_map"
         )
-    rows: dict[str, list[Array]] = {name: [] for name in signature.inputs}
+    rows = {name: _Rows(data_type) for name, (_, data_type) in signature.inputs.items()}
     for position, instance in enumerate(instances):
         if named != (isinstance(instance, dict) and not _is_base64(instance)):
             expected, got = ("object", "list") if named else ("value/list", "object")
@@ -125,7 +128,9 @@ def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
         items = instance if named else {next(iter(rows)): instance}
         for name, item in items.items():
             try:
-                _add_row(item, name, signature, rows)
+                if name not in rows:
+                    raise invalid(f"JSON object: does not have named input: {cut(name)}")
+                rows[name].add(item)
             except ServingError as error:
                 key = f" key: {cut(name)}" if named else ""
                 raise invalid(
@@ -137,23 +142,53 @@ def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
                 f"Failed to process element: {position} of 'instances' list. JSON object: {json_text(instance)} keys "
                 f"must be equal to: {joined(rows)}"
             )
-    return [np.stack(arrays) for arrays in rows.values()]
+    return [column.array() for column in rows.values()]
 
 
-def _add_row(item: Any, name: str, signature: GraphSignature, rows: dict[str, list[Array]]) -> None:
-    if name not in signature.inputs:
-        raise invalid(f"JSON object: does not have named input: {cut(name)}")
-    array = _read_array(item, signature.inputs[name][1])
-    first = rows[name][0] if rows[name] else array
-    if first.size != array.size:
-        raise invalid(f"Expecting tensor size: {first.size} but got: {array.size}")
-    if first.shape != array.shape:
-        raise invalid(f"Expecting shape {_shape(first)} but got: {_shape(array)}")
-    rows[name].append(array)
+class _Rows:
+    """The rows of one input: their values in one list, because an array for each would take many times as much memory.
+
+    Args:
+      data_type: DataType of the input.
+    """
+
+    def __init__(self, data_type: int) -> None:
+        self._data_type = data_type
+        self._shape: list[int] | None = None  # of each row
+        self._values: list[Any] = []
+        self._count = 0
+
+    def add(self, item: Any) -> None:
+        """Adds a row, which has the shape of the first.
+
+        Raises:
+          ServingError: INVALID_ARGUMENT, it has another shape or a value of another type.
+        """
+        shape, values = _read_values(item, self._data_type)
+        if self._shape is None:
+            self._shape = shape
+        if shape != self._shape:
+            size, expected = math.prod(shape), math.prod(self._shape)
+            if size != expected:
+                raise invalid(f"Expecting tensor size: {expected} but got: {size}")
+            raise invalid(f"Expecting shape {_shape(self._shape)} but got: {_shape(shape)}")
+        self._values += values
+        self._count += 1
+
+    def array(self) -> Array:
+        """Returns the rows, shape `[rows, ...]`."""
+        return _as_array(self._values, [self._count, *(self._shape or [])], self._data_type)
 
 
 def _read_array(given: Any, data_type: int) -> Array:
-    """Returns nested lists as an array. The first element of each list gives the shape, which all must have."""
+    shape, values = _read_values(given, data_type)
+    return _as_array(values, shape, data_type)
+
+
+def _read_values(given: Any, data_type: int) -> tuple[list[int], list[Any]]:
+    """Returns the shape and the values of nested lists. The first element of each list gives the shape of all."""
+    if not isinstance(given, list):
+        return [], [_read_value(given, data_type)]
     shape, inner = [], given
     while isinstance(inner, list):
         shape.append(len(inner))
@@ -163,26 +198,31 @@ def _read_array(given: Any, data_type: int) -> Array:
     if len(shape) > _MAX_DIMENSIONS:
         raise invalid(f"JSON Value: {json_text(given)} has {len(shape)} dimensions, expected at most {_MAX_DIMENSIONS}")
     values: list[Any] = []
+    _fill(values, given, 0, shape, data_type)
+    return shape, values
 
-    def fill(part: Any, level: int) -> None:
-        if not isinstance(part, list):
-            if level != len(shape):
-                raise invalid(
-                    f"JSON Value: {json_text(part)} found at incorrect level: {level + 1} in the JSON DOM. Expected at "
-                    f"level: {len(shape)}"
-                )
-            values.append(_read_value(part, data_type))
-            return
-        if level >= len(shape):
-            raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
-        if len(part) != shape[level]:
+
+def _fill(values: list[Any], part: Any, level: int, shape: list[int], data_type: int) -> None:
+    """Appends the values of a part of nested lists. As a closure that calls itself it would free its values late."""
+    if not isinstance(part, list):
+        if level != len(shape):
             raise invalid(
-                f"Encountered list at unexpected size: {len(part)} at level: {level} expected size: {shape[level]}"
+                f"JSON Value: {json_text(part)} found at incorrect level: {level + 1} in the JSON DOM. Expected at "
+                f"level: {len(shape)}"
             )
-        for element in part:
-            fill(element, level + 1)
+        values.append(_read_value(part, data_type))
+        return
+    if level >= len(shape):
+        raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+    if len(part) != shape[level]:
+        raise invalid(
+            f"Encountered list at unexpected size: {len(part)} at level: {level} expected size: {shape[level]}"
+        )
+    for element in part:
+        _fill(values, element, level + 1, shape, data_type)
 
-    fill(given, 0)
+
+def _as_array(values: list[Any], shape: list[int], data_type: int) -> Array:
     dtype = tensorflow_numpy_type(data_type)
     if data_type == DT_STRING:
         array = np.empty(len(values), np.object_)
@@ -241,5 +281,5 @@ def _decode_base64(value: dict[str, Any]) -> bytes:
         raise invalid("Unable to base64 decode") from None
 
 
-def _shape(array: Array) -> str:
-    return f"[{','.join(map(str, array.shape))}]"
+def _shape(shape: list[int]) -> str:
+    return f"[{','.join(map(str, shape))}]"
