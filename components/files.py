@@ -85,6 +85,17 @@ def json_text(value: Any, *, sort: bool = True) -> str:
     return json.dumps(json_value(value), indent=2, sort_keys=sort) + "\n"
 
 
+def why_not(error: OSError) -> str:
+    """Returns the system's reason, such as "No space left on device"; of several, as from a copied tree, the first."""
+    found: object = error
+    while isinstance(found, Exception) and found.args and isinstance(found.args[0], list) and found.args[0]:
+        first = found.args[0][0]  # shutil.Error: (source, target, reason as text)
+        found = first[-1] if isinstance(first, tuple) else first
+    if isinstance(found, OSError):
+        return found.strerror or str(found)
+    return re.sub(r"^\[Errno \d+\] (.*?)(: '.*)?$", r"\1", str(found))
+
+
 def json_value(value: Any) -> Any:
     """Returns `value` with tuples as lists, paths as text, NumPy scalars as numbers and non-finite as None."""
     if isinstance(value, Mapping):

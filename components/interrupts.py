@@ -7,6 +7,7 @@ does. Code that runs long, or that cannot be undone, calls `check` or `hold`.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -173,8 +174,12 @@ def end(code: int) -> NoReturn:
       SystemExit: No signal came.
     """
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # a closed pipe: Python says so when it exits
-            stream.flush()
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):  # a closed pipe: Python would try again when it exits, and print an error
+            with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
     for number in _NUMBERS:
         signal.signal(number, signal.SIG_IGN)
     if _watch is not None and _watch.received is not None:

@@ -15,7 +15,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import RECORD_FILE, PushedModel
 from crossnet.components.damaged_versions import take_out_damaged
 from crossnet.components.errors import NotBlessedError, PipelineError
-from crossnet.components.files import folder_checksum, write_json
+from crossnet.components.files import folder_checksum, why_not, write_json
 from crossnet.components.model_folder import (
     RECORD,
     ROLLED_BACK,
@@ -80,8 +80,8 @@ def push_model(
             facts = _settle(folder, version)
     except OSError as error:
         raise PipelineError(
-            f"Cannot push to `{folder}`: {error.strerror or error}. Nothing was pushed. Make the folder writable, or "
-            "name another one in `pusher.serving_dir`."
+            f"Cannot push to `{folder}`: {why_not(error)}. Nothing was pushed. Make room there, or the folder "
+            "writable, or name another one in `pusher.serving_dir`."
         ) from error
     properties = {
         "model_name": params.model_name,

@@ -10,12 +10,27 @@ from types import FrameType
 
 def main() -> None:
     """Runs the command line and exits. A signal ends it without a traceback from the first moment on."""
+    _open_standard_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
     from crossnet.pipeline.cli import main as run
 
     run()
+
+
+def _open_standard_streams() -> None:
+    """Connects closed descriptors 0, 1 and 2 to the null device: else the next file that is opened takes their place.
+
+    `sys.stdout` stays None where it was closed: who must write there says so.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # as long as the process lives
 
 
 def _end(number: int, frame: FrameType | None) -> None:

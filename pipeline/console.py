@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -22,6 +22,9 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from crossnet.serving.protocol.printable import PrintableFormatter, printable
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 LOGGER = logging.getLogger("crossnet")  # the parent of the loggers of all our modules
 
@@ -39,6 +42,10 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Returns a text, or a table's cell, as rich prints it."""
         return super().render_str(printable(text), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Lets the error pass. rich would end the process, and take standard error for standard output."""
+        raise  # noqa: PLE0704  # rich calls this while it handles the error
 
 
 class LiveLine:
@@ -82,7 +89,8 @@ class Reporter:
     def line(self, text: str) -> None:
         """Prints one line of progress."""
         if not self.quiet:
-            self._console.print(text, soft_wrap=True)
+            with contextlib.suppress(OSError):  # nobody reads it any more: the run goes on
+                self._console.print(text, soft_wrap=True)
 
     @contextlib.contextmanager
     def working(self, step: str) -> Iterator[None]:
@@ -113,7 +121,7 @@ class Reporter:
 
         TensorFlow's C++ writes to the file descriptors 1 and 2, so these are redirected.
         """
-        with file.open("a", encoding="utf-8") as log, _redirected(log) as screen:
+        with _open_log(file) as log, _redirected(log) as screen:
             console, self._console = self._console, PlainConsole(file=screen)
             handler = logging.StreamHandler(log)
             handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -133,6 +141,20 @@ class Reporter:
                 LOGGER.removeHandler(details)
                 LOGGER.setLevel(level)
                 LOGGER.propagate = propagate
+
+
+class _Log(io.FileIO):
+    """A log that a full disk cuts short, instead of failing whatever is logged."""
+
+    def write(self, data: ReadableBuffer) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def _open_log(file: Path) -> TextIO:
+    return io.TextIOWrapper(io.BufferedWriter(_Log(str(file), "a")), encoding="utf-8")
 
 
 class _DetailHandler(logging.Handler):
@@ -156,8 +178,10 @@ def _warning_writer(log: TextIO):  # type: ignore[no-untyped-def]  # the signatu
 @contextlib.contextmanager
 def _redirected(log: TextIO) -> Iterator[TextIO]:
     """Points the descriptors 1 and 2, and Python's own streams, at `log`; yields the real standard error."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                stream.flush()
     kept_out, kept_err = os.dup(1), os.dup(2)
     stdout, stderr = sys.stdout, sys.stderr
     try:
@@ -172,11 +196,12 @@ def _redirected(log: TextIO) -> Iterator[TextIO]:
     try:
         yield screen
     finally:
-        log.flush()
         sys.stdout, sys.stderr = stdout, stderr
+        log.flush()
         os.dup2(kept_out, 1)
         os.dup2(kept_err, 2)
         os.close(kept_out)
         os.close(kept_err)
         if own:
-            screen.close()
+            with contextlib.suppress(OSError):
+                screen.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import time
@@ -19,6 +20,7 @@ from crossnet.pipeline.changes import noticed
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.execution import call_component
+from crossnet.pipeline.faults import FaultError, explain, explained
 from crossnet.pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, serving_dir
 from crossnet.pipeline.recording import Recording, RunResult
 from crossnet.pipeline.run_state import FINISHED, LOG_FILE, RUNNING, at_work
@@ -55,7 +57,7 @@ def run_pipeline(
     """
     reporter = reporter or Reporter(quiet=True)
     store = Store(root)
-    with store.locked():
+    with explained("The run", store.root), store.locked():
         with interrupts.last_words(_not_begun):
             clear_leftovers(serving_dir(config, store))
             plan = make_plan(config, store, until=until, force=force)
@@ -76,9 +78,10 @@ def run_pipeline(
             except BaseException as error:
                 if interrupts.signal_of(error) is None:
                     recording.change(exit_code=1, error="Internal error; see log.txt.")
-                    recording.write(FINISHED)
+                    with contextlib.suppress(OSError):
+                        recording.write(FINISHED)
                 raise
-            recording.write(FINISHED)
+            _finish(recording, store)
             _write_pages(store, folder, reporter)
             interrupts.settle(recording.result.exit_code)
     return recording.result
@@ -143,17 +146,20 @@ class _Execution:
                 with self._reporter.working(name):
                     artifact = self._run_step(planned)
         except PipelineError as error:
-            interrupts.check()  # a server that got the same signal has failed the step
-            self._recording.note(planned, "failed")
-            self._reporter.line(f"{name:<19} failed")
-            words = {"reasons": (str(error),)} if isinstance(error, NotBlessedError) else {"error": str(error)}
-            self._recording.change(exit_code=error.exit_code, **words)
-            self._blocked.add(name)
+            if isinstance(error, FaultError) and not self._result.up_to_date:
+                traceback.print_exception(error.__cause__)  # into the log
+            self._fail(planned, error)
             return
         except BaseException as error:
-            if interrupts.signal_of(error) is None:
-                self._recording.note(planned, "failed")
+            if interrupts.signal_of(error) is not None:
+                raise
+            if not self._result.up_to_date:
                 traceback.print_exc()  # into the log; the command line shows it too, as our bug
+            sentence = explain(error, f"`{name}`", self._store.root)
+            if sentence is not None and isinstance(error, Exception):
+                self._fail(planned, FaultError(sentence))
+                return
+            self._recording.note(planned, "failed")
             raise
         self._recording.result = self._result.add(artifact.outcome(force=self._force))
         self._recording.note(planned, status, counts=artifact.counts)
@@ -164,6 +170,15 @@ class _Execution:
         if not artifact.passes(force=self._force):
             self._blocked.add(name)
 
+    def _fail(self, planned: PlannedStep, error: PipelineError) -> None:
+        interrupts.check()  # a server that got the same signal has failed the step
+        name = planned.step.name
+        self._recording.note(planned, "failed")
+        self._reporter.line(f"{name:<19} failed")
+        words = {"reasons": (str(error),)} if isinstance(error, NotBlessedError) else {"error": str(error)}
+        self._recording.change(exit_code=error.exit_code, **words)
+        self._blocked.add(name)
+
     def _run_step(self, planned: PlannedStep) -> Artifact:
         """Makes the artifact of a step, and first those that it reads where they are damaged.
 
@@ -173,7 +188,7 @@ class _Execution:
         self._repairs.repair_inputs(planned)
         try:
             return self._call(planned)
-        except NotBlessedError:
+        except (NotBlessedError, FaultError):
             raise
         except Exception:
             interrupts.check()
@@ -191,7 +206,8 @@ class _Execution:
         checkpoints = checkpoint_folder(planned, self._plan, self._store) if step.checkpoints else None
         with self._store.working_folder(step.name) as folder:
             try:
-                with noticed(planned):
+                # explained here, while what the step has written still takes its space
+                with explained(f"`{step.name}`", self._store.root), noticed(planned):
                     artifact = call_component(
                         step,
                         self._result.artifacts,
@@ -208,7 +224,8 @@ class _Execution:
                 MADE_FROM: made_from(step, self._plan),
                 "run_number": self._result.number,
             }
-            self._store.finish(artifact, step.name, planned.fingerprint, made_of)
+            with explained(f"`{step.name}`", self._store.root):
+                self._store.finish(artifact, step.name, planned.fingerprint, made_of)
         return planned.load()
 
     def _make_again(self, planned: PlannedStep) -> None:
@@ -235,6 +252,16 @@ def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:
     return None
 
 
+def _finish(recording: Recording, store: Store) -> None:
+    """Records the end of the run. Where that cannot be written, the run has failed."""
+    try:
+        recording.write(FINISHED)
+    except OSError as error:
+        sentence = explain(error, "The record of the run", store.root) or str(error)
+        sentences = " ".join(filter(None, (recording.result.error, sentence)))
+        recording.change(exit_code=recording.result.exit_code or 1, error=sentences)
+
+
 def _write_pages(store: Store, folder: Path, reporter: Reporter) -> None:
     """Writes the run's page and the index. What was pushed stays pushed, also where a page cannot be drawn."""
     from crossnet.pipeline.report.pages import write_index, write_report
@@ -242,7 +269,8 @@ def _write_pages(store: Store, folder: Path, reporter: Reporter) -> None:
     try:
         write_report(store, folder.name)
         write_index(store)
-    except Exception:
-        with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
+    except Exception as error:
+        with contextlib.suppress(OSError), (folder / LOG_FILE).open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
-        reporter.line("report.html could not be written; log.txt says why. This is a bug, please report it.")
+        bug = "report.html could not be written; log.txt says why. This is a bug, please report it."
+        reporter.line(explain(error, "The report", store.root) or bug)

@@ -13,7 +13,8 @@ import click
 
 from crossnet.components import interrupts
 from crossnet.pipeline.cli import runs, serving, setup
-from crossnet.pipeline.cli.options import print_interruption, process_start
+from crossnet.pipeline.cli.options import print_error, print_interruption, process_start
+from crossnet.pipeline.cli.output import name_output
 from crossnet.serving.protocol.printable import printable
 
 
@@ -21,6 +22,7 @@ def main() -> None:
     """Runs the command line and exits."""
     if {"serve", "predict"} & set(sys.argv[1:2]):  # `run` sends TensorFlow's messages to its log file
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    name_output()
     as_json = "--json" in sys.argv
     # `serve` ends by a signal as it should.
     with interrupts.noticed(exit_code=0 if sys.argv[1:2] == ["serve"] else None, as_json=as_json):
@@ -29,6 +31,8 @@ def main() -> None:
         except interrupts.Interrupted as error:  # while the options were read
             print_interruption(error, as_json=as_json)
             interrupts.end(error.exit_code)
+        except Exception as error:  # while the options were read, or a help text was printed
+            interrupts.end(print_error(error, " ".join(sys.argv[1:2]), {"as_json": as_json}))
         except SystemExit as error:
             if isinstance(error.code, int):
                 interrupts.end(error.code)

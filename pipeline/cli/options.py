@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import click
 
 from crossnet.components import interrupts
 from crossnet.pipeline import notices
+from crossnet.pipeline.cli.output import output_problem
 from crossnet.serving.protocol.printable import printable
 
 DEFAULT_ROOT = "crossnet_root"
@@ -23,7 +25,8 @@ DEFAULT_ROOT = "crossnet_root"
 
 def say(text: object, *, err: bool = False) -> None:
     """Prints a line for people: a name in it may hold what would move a terminal's cursor."""
-    click.echo(printable(str(text)), err=err)
+    with contextlib.suppress(OSError) if err else contextlib.nullcontext():  # then the exit code says it
+        click.echo(printable(str(text)), err=err)
 
 
 def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -40,17 +43,39 @@ def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
             print_interruption(error, as_json=options.get("as_json", False))
         except Exception as error:
             interrupts.check()  # what fails after a signal fails because of it
-            # PipelineError or ServingError: these share no base class, because `serving` imports nothing of
-            # `components`, but both have an exit code.
-            code = getattr(error, "exit_code", None) or 0
-            if not code or isinstance(error, click.ClickException):
+            if isinstance(error, BrokenPipeError | click.ClickException):  # click knows what to do
                 raise
-            if options.get("as_json"):
-                click.echo(json.dumps({"error": str(error)}))
-            say(error, err=True)
+            code = print_error(error, command.__name__, options)
         sys.exit(code)
 
     return wrapper
+
+
+def print_error(error: Exception, command: str, options: Mapping[str, Any]) -> int:
+    """Prints an error that a user or the system has caused, and returns the exit code. Raises any other.
+
+    Args:
+      error: What was raised.
+      command: The command's name.
+      options: Its options.
+    """
+    if (problem := output_problem(error)) is not None:
+        say(problem, err=True)
+        return 1
+    # PipelineError or ServingError: these share no base class, because `serving` imports nothing of `components`, but
+    # both have an exit code.
+    code, sentence = getattr(error, "exit_code", None) or 0, str(error)
+    if not code:
+        from crossnet.pipeline.faults import explain
+
+        explained = explain(error, f"`crossnet {command}`", Path(options.get("root") or "."))
+        if explained is None:
+            raise error
+        code, sentence = 1, explained
+    if options.get("as_json"):
+        click.echo(json.dumps({"error": sentence}))
+    say(sentence, err=True)
+    return code
 
 
 def print_interruption(error: interrupts.Interrupted, *, as_json: bool) -> None:

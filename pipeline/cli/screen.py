@@ -59,8 +59,8 @@ def print_result(result: RunResult) -> None:
         console.print(f"In service: `{pushed.model_name}` version {pushed.version}, {folder}")
     if result.up_to_date:
         console.print(f"Up to date: nothing has changed since run {result.run}.")
-    else:
-        console.print(f"Report: {run / 'report.html'}")
+    elif (report := run / "report.html").is_file():
+        console.print(f"Report: {report}")
     if result.exit_code == NotBlessedError.exit_code:
         status = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
         for reason in result.reasons[:REASONS_SHOWN]:

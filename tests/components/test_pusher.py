@@ -107,7 +107,7 @@ def test_push_leaves_nothing_when_the_copy_fails(push, tmp_path, monkeypatch):
 
 def test_push_says_when_the_folder_is_a_file(push, tmp_path):
     (tmp_path / "serving").write_text("")
-    with pytest.raises(PipelineError, match=r"Make the folder writable, or name another one in `pusher.serving_dir`"):
+    with pytest.raises(PipelineError, match=r"the folder writable, or name another one in `pusher.serving_dir`"):
         push("a")
 
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from crossnet.pipeline.config import load_config
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.graph import Step
 from crossnet.pipeline.plan import differences, make_plan
+from crossnet.pipeline.recording import Recording
 from crossnet.pipeline.report import pages
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
@@ -408,3 +410,61 @@ def test_run_says_that_a_pushed_models_record_cannot_be_read(toy):
     (warning,) = toy.run().warnings
     assert warning.endswith("7.json` cannot be read: it is empty. Version 7 counts as put there by hand.")
     assert toy.run().warnings == (warning,)
+
+
+FAULTS = {
+    "full": (OSError(errno.ENOSPC, "No space left on device"), "no space is left in `"),
+    "memory": (MemoryError(), "the system refused it memory"),
+    "read-only": (OSError(errno.EROFS, "Read-only file system", "/x"), "`/x` is on a file system that is read-only"),
+}
+
+
+@pytest.mark.parametrize(("error", "reason"), FAULTS.values(), ids=FAULTS)
+def test_run_says_what_the_system_refused_and_goes_on_afterwards(toy, monkeypatch, capfd, error, reason):
+    def refuse(**arguments):
+        raise error
+
+    validate = toy_steps.validate
+    monkeypatch.setattr(toy_steps, "validate", refuse)
+    failed = toy.run(reporter=Reporter())
+    assert failed.exit_code == 1
+    assert failed.error.startswith(f"`example_validator` failed: {reason}")
+    assert statuses(failed) == ["ran", "failed", "skipped", "skipped", "skipped"]
+    assert "Traceback" not in capfd.readouterr().err
+    assert "Traceback" in (toy.root / "runs" / failed.run / "log.txt").read_text()
+    monkeypatch.setattr(toy_steps, "validate", validate)
+    again = toy.run()
+    assert (again.exit_code, toy_steps.CALLS) == (0, ALL[1:])
+
+
+def test_run_whose_record_cannot_be_written_has_failed_with_the_reason(toy, monkeypatch):
+    write = Recording.write
+
+    def refuse(self, state):
+        if state == "finished":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, state)
+
+    monkeypatch.setattr(Recording, "write", refuse)
+    failed = toy.run()
+    assert (failed.exit_code, failed.pushed_version is not None) == (1, True)
+    assert failed.error.startswith("The record of the run failed: no space is left in `")
+    monkeypatch.setattr(Recording, "write", write)
+    again = toy.run()
+    assert (again.exit_code, toy_steps.CALLS, again.pushed_version) == (0, [], failed.pushed_version)
+
+
+def test_run_that_cannot_begin_says_why(toy):
+    toy.root.mkdir()
+    (toy.root / "runs").write_text("a file")
+    with pytest.raises(PipelineError, match=r"Cannot write in `.*runs`: Not a directory\. Name another folder with"):
+        toy.run()
+
+
+def test_report_that_cannot_be_written_leaves_the_run_done(toy, monkeypatch, capfd):
+    def full(store, run):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pages, "write_report", full)
+    assert toy.run(reporter=Reporter()).exit_code == 0
+    assert "The report failed: no space is left in `" in capfd.readouterr().err

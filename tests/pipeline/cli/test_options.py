@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from pathlib import Path
 
 import click
@@ -94,3 +96,19 @@ def test_settings_are_repeated_and_keep_their_order():
     assert invoke(command).stdout == "None ()\n"
     done = invoke(command, "--set", "b=2", "--config", "rides.toml", "--set", "a=[1, 2]")
     assert done.stdout == f"{Path('rides.toml')!r} ('b=2', 'a=[1, 2]')\n"
+
+
+def test_what_the_system_refuses_is_one_sentence_also_as_json(tmp_path):
+    @click.command("report")
+    @root_option
+    @json_option
+    @prints_errors
+    def command(root, as_json):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(root / "runs"))
+
+    done = invoke(command, "--root", str(tmp_path), "--json")
+    assert done.exit_code == 1
+    assert done.stderr == f"{json.loads(done.stdout)['error']}\n"
+    assert done.stderr.startswith(
+        f"`crossnet command` failed: `{tmp_path}/runs` is on a file system that is read-only. Make it writable, or "
+    )
