@@ -26,6 +26,7 @@ from crossnet.serving.status import DeadlineError, ServingError, UnavailableErro
 
 BINARY = "tensorflow_model_server"
 _POLL_SECONDS = 0.1  # between two looks at a process or a port
+_ONE_SIGNAL_SECONDS = 0.2  # a terminal and `timeout` may send a signal twice; what comes later is a second one
 _GRACE_SECONDS = 5.0  # for the calls that a server of ours still answers
 
 
@@ -222,8 +223,12 @@ def _serve_process(deployment: Deployment, server: str, stopping: threading.Even
         for sentence in deployment.not_passed_on(server):
             tell(sentence)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    asked: list[float] = []  # when
 
     def pass_on() -> None:
+        asked.append(time.monotonic())
+        if asked[-1] - asked[0] > _ONE_SIGNAL_SECONDS:
+            process.kill()
         stopping.set()
         process.terminate()
 

@@ -1,6 +1,8 @@
 """Starts the embedded server with the real server's flags.
 
 `python -m crossnet.serving.server_command --port=8500 ...`
+
+Imports inside the functions let a signal end the command from the first moment on.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
 
-from crossnet.serving.config.flags import ServerFlags, parse_flags
-from crossnet.serving.embedded.quiet import import_tensorflow
-from crossnet.serving.protocol.printable import PrintableFormatter, tell
-from crossnet.serving.server import DRAIN_SECONDS, Server
-from crossnet.serving.status import ServingError
+if TYPE_CHECKING:
+    from crossnet.serving.config.flags import ServerFlags
 
+_NUMBERS = (signal.SIGTERM, signal.SIGINT)
+_ONE_SIGNAL_SECONDS = 0.2  # a terminal and `timeout` may send a signal twice; what comes later is a second one
 _EXTRA_SECONDS = 5.0  # after the drain, before the process ends without its running calls
 
 
@@ -32,6 +36,10 @@ def main(argv: Sequence[str] | None = None, *, stopping: threading.Event | None 
     Returns:
       The exit code: 0 after a signal, 1 if the start failed, 2 for wrong usage.
     """
+    from crossnet.serving.config.flags import parse_flags
+    from crossnet.serving.protocol.printable import PrintableFormatter, tell
+    from crossnet.serving.status import ServingError
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PrintableFormatter("%(message)s"))
@@ -53,13 +61,20 @@ def main(argv: Sequence[str] | None = None, *, stopping: threading.Event | None 
 def run(flags: ServerFlags, stopping: threading.Event) -> int:
     """Serves until a signal comes and returns the exit code. Prints the models and addresses on stderr.
 
+    A signal that comes before the server listens ends the process at once, and so does a second one.
+
     Args:
       flags: The server's settings.
       stopping: Set if a signal has come already; the server then does not start.
     """
+    from crossnet.serving.embedded.quiet import import_tensorflow
+    from crossnet.serving.protocol.printable import tell
+    from crossnet.serving.server import DRAIN_SECONDS, Server
+    from crossnet.serving.status import ServingError
+
     server = Server(flags)
-    for number in (signal.SIGTERM, signal.SIGINT):  # before the import of TensorFlow, which takes seconds
-        signal.signal(number, lambda *_: server.ask_to_stop())
+    for number in _NUMBERS:  # before the import of TensorFlow, which takes seconds
+        signal.signal(number, _stopping(server.ask_to_stop, lambda: bool(server.addresses)))
     if stopping.is_set():
         server.ask_to_stop()
     import_tensorflow()
@@ -82,12 +97,34 @@ def run(flags: ServerFlags, stopping: threading.Event) -> int:
     return 0
 
 
+def _stopping(ask_to_stop: Callable[[], None], is_listening: Callable[[], bool]) -> Callable[..., None]:
+    """Returns a signal handler for a server: it asks it to stop, and ends the process where that is not enough."""
+    asked: list[float] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not is_listening() or (asked and now - asked[0] > _ONE_SIGNAL_SECONDS):
+            os._exit(0)
+        asked.append(now)
+        ask_to_stop()
+
+    return handle
+
+
 def _exit_after(ended: threading.Event, seconds: float) -> None:
     """Exits the process if `ended` is not set in time: a graph that never returns cannot be interrupted."""
     if not ended.wait(seconds):
+        from crossnet.serving.protocol.printable import tell
+
         tell("A call is still running; the server exits without waiting for it.")
         os._exit(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    for _number in _NUMBERS:
+        if signal.getsignal(_number) is not signal.SIG_IGN:
+            signal.signal(_number, lambda *_: os._exit(0))
+    _code = main()
+    for _number in _NUMBERS:  # while Python clears up, which must not change the exit code
+        signal.signal(_number, signal.SIG_IGN)
+    sys.exit(_code)

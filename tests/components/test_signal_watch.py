@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from crossnet.components.signal_watch import descendants
 from support import REPOSITORY
+from support.processes import is_alive
 from support.serving_fixtures import wait_until
 
 # One call of C that lasts for minutes without the lock of Python, as a graph of TensorFlow may: no handler runs.
@@ -36,13 +36,6 @@ with interrupts.noticed(as_json=json == "json", exit_code=eval(code)):
         stuck.set()
         hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
 """
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -73,7 +66,7 @@ def test_stuck_process_ends_with_its_words_and_leaves_no_child(start, tmp_path, 
     process.send_signal(number)
     assert process.communicate(timeout=20) == ("", "Interrupted in `trainer_dense`.\n")
     assert process.returncode == code
-    wait_until(lambda: not _is_alive(child))
+    wait_until(lambda: not is_alive(child))
     assert (tmp_path / "log").read_text() == ""
 
 
@@ -91,7 +84,7 @@ def test_second_signal_ends_at_once(start):
         process.wait(0.5)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 143  # of the first
-    wait_until(lambda: not _is_alive(child))
+    wait_until(lambda: not is_alive(child))
 
 
 @pytest.mark.parametrize(("after", "code"), [("interrupts.hold()", 143), ("interrupts.settle(3)", 3)])
@@ -149,7 +142,7 @@ if __name__ == "__main__":
         assert process.stdout.readline() == b"ready\n"
         assert worker in descendants(process.pid)
         process.kill()
-    wait_until(lambda: not _is_alive(worker))
+    wait_until(lambda: not is_alive(worker))
 
 
 def test_process_without_children_has_no_descendants():

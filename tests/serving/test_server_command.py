@@ -9,9 +9,12 @@ import threading
 
 import pytest
 
+from crossnet.serving import server_command
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.server_command import main, run
 from support import REPOSITORY
+from support.processes import catches
+from support.serving_fixtures import wait_until
 from support.serving_models import save_model
 
 
@@ -63,6 +66,31 @@ def test_the_command_prints_what_it_serves_and_exits_with_zero_on_a_signal(tmp_p
             assert server.wait(50) == 0
         finally:
             server.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_before_the_server_listens_ends_it_with_zero_and_no_word(tmp_path, number, interruptible):
+    command = [sys.executable, "-m", "crossnet.serving.server_command", "--port=0", f"--model_base_path={tmp_path}"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            wait_until(lambda: catches(server.pid, signal.SIGTERM))
+            server.send_signal(number)
+            assert server.wait(20) == 0
+            assert server.stderr.read() == ""
+        finally:
+            server.kill()
+
+
+def test_second_signal_ends_a_server_that_waits_for_its_calls(monkeypatch):
+    done = []
+    monkeypatch.setattr(server_command.os, "_exit", lambda code: done.append(code))
+    handle = server_command._stopping(lambda: done.append("asked to stop"), lambda: True)
+    handle(signal.SIGTERM, None)
+    handle(signal.SIGTERM, None)  # the same signal once more, as `timeout` sends it
+    assert done == ["asked to stop", "asked to stop"]
+    monkeypatch.setattr(server_command, "_ONE_SIGNAL_SECONDS", 0.0)
+    handle(signal.SIGINT, None)
+    assert done[2:3] == [0]
 
 
 def test_version_prints_two_lines_and_imports_no_tensorflow():
