@@ -90,9 +90,7 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
     rest, record, needed, ended = b"", 0, HEADER_BYTES, False
     chunks = read_chunks(path, compression)
     while not ended:
-        while len(rest) < needed and not ended:
-            chunk = next(chunks, b"")
-            rest, ended = rest + chunk, not chunk
+        rest, ended = _extend(rest, chunks, needed)
         if len(rest) < HEADER_BYTES:
             break
         size = check_header(path, rest, 0, record)
@@ -118,6 +116,18 @@ def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bo
             needed = max(needed, HEADER_BYTES + check_header(path, rest, 0, record) + FOOTER_BYTES)
     if rest:
         raise truncated(path, record)
+
+
+def _extend(rest: bytes, chunks: Iterator[bytes], needed: int) -> tuple[bytes, bool]:
+    """Returns `rest` with chunks joined to it until it has `needed` bytes, and whether there are no more chunks."""
+    pieces, size = [rest] if rest else [], len(rest)
+    while size < needed:
+        chunk = next(chunks, b"")
+        if not chunk:
+            return b"".join(pieces), True
+        pieces.append(chunk)
+        size += len(chunk)
+    return b"".join(pieces), False
 
 
 def _batch_bytes(template: RecordTemplate) -> int:

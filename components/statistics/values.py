@@ -108,8 +108,7 @@ class Numbers:
         thin = points.thin(MAX_DISTRIBUTION_POINTS)
         add_number(statistics, RANK_ERROR, thin.rank_error)
         distribution = statistics.custom_stats.add(name=DISTRIBUTION).histogram
-        for value, weight in zip(thin.values.tolist(), thin.weights.tolist(), strict=True):
-            distribution.buckets.add(low_value=value, high_value=value, sample_count=weight)
+        distribution.MergeFromString(_encoded_buckets(thin.values, thin.values, thin.weights))
 
     def _add_standard_histogram(
         self, numbers: statistics_pb2.NumericStatistics, points: Points, num_buckets: int
@@ -141,8 +140,17 @@ class Numbers:
         counts: NDArray[np.float64],
     ) -> None:
         histogram = numbers.histograms.add(num_nan=self.num_nan, type=kind)
-        for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True):
-            histogram.buckets.add(low_value=low, high_value=high, sample_count=count)
+        histogram.MergeFromString(_encoded_buckets(edges[:-1], edges[1:], counts))
+
+
+def _encoded_buckets(low: NDArray[np.float64], high: NDArray[np.float64], counts: NDArray[np.float64]) -> bytes:
+    """Returns a tensorflow.metadata.v0.Histogram with these buckets, serialized: a message per bucket takes longer."""
+    parts = [("tag", "<u2"), *((name, part) for n in "123" for name, part in ((f"tag{n}", "u1"), (f"value{n}", "<f8")))]
+    buckets = np.zeros(len(low), np.dtype(parts))
+    buckets["tag"] = 0x1B1A  # field 3, 27 bytes
+    for tag, name, values in ((0x09, "1", low), (0x11, "2", high), (0x21, "3", counts)):
+        buckets[f"tag{name}"], buckets[f"value{name}"] = tag, values
+    return buckets.tobytes()
 
 
 class Texts:
