@@ -44,6 +44,7 @@ from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
 
 _BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES_PER_COLUMN = 1 << 14  # some 2,000 rows a block also in wide files: each column of a block costs some time
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
 _TOO_SMALL = ("straddling object", "CSV parse error: Empty CSV file or block")  # a block, for a row and for the header
 
@@ -122,7 +123,8 @@ class CsvSource:
         Raises:
           pyarrow.ArrowInvalid: A cell is of another kind or a row is misshapen.
         """
-        path, block_bytes, rows = self.files[unit], _BLOCK_BYTES, 0
+        path, rows = self.files[unit], 0
+        block_bytes = min(max(_BLOCK_BYTES, _BLOCK_BYTES_PER_COLUMN * self.widths[unit]), _MAX_BLOCK_BYTES)
         quoted = self.quoted[unit]
         convert = arrow_csv.ConvertOptions(
             column_types=types,
