@@ -18,12 +18,14 @@ from crossnet.components.model_folder import read_record, record_problem, versio
 from crossnet.pipeline import notices
 from crossnet.pipeline.run_record import RUN_FILE
 from crossnet.pipeline.store import TEMPORARY, Store
+from crossnet.pipeline.wholeness import DAMAGED
 
 
 def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[list[Path], int]:
     """Removes artifacts, and checkpoints of finished models, that nothing kept refers to.
 
-    What this program did not make stays: only finished artifacts and their checkpoints are removed.
+    What this program did not make stays: only finished artifacts, their checkpoints and what was set aside as damaged
+    are removed.
 
     Args:
       store: The root; must be locked, unless `dry_run`.
@@ -41,6 +43,7 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
     unneeded = [path for path in _artifacts(store, "*") if path not in needed]
     models = {path.name for path in _artifacts(store, "trainer_*")}
     unneeded += [path for path in sorted(store.checkpoints.glob("*")) if path.name in models]
+    unneeded += sorted(store.artifacts.glob(f"*/{DAMAGED}*"))
     size = sum(file.stat().st_size for path in unneeded for file in path.rglob("*") if file.is_file())
     if not dry_run:
         for path in unneeded:

@@ -235,8 +235,8 @@ class _Execution:
         self._recording.note(planned, "ran", seconds=time.perf_counter() - start, counts=artifact.counts)
         self._recording.change(artifacts={**self._result.artifacts, planned.step.name: artifact})
 
-    def _warn(self, sentence: str) -> None:
-        self._reporter.line(sentence)
+    def _warn(self, name: str, sentence: str) -> None:
+        self._reporter.line(f"{name:<19} damaged")
         self._recording.change(warnings=(*self._result.warnings, sentence))
 
 

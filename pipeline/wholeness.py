@@ -136,11 +136,11 @@ class Repairs:
       plan: The plan.
       store: The root; must be locked.
       make: Makes the artifact of a planned step.
-      say: Takes a sentence for the user about each artifact that is set aside.
+      say: Takes the step, and a sentence for the user, of each artifact that is set aside.
     """
 
     def __init__(
-        self, plan: Plan, store: Store, make: Callable[[PlannedStep], object], say: Callable[[str], None]
+        self, plan: Plan, store: Store, make: Callable[[PlannedStep], object], say: Callable[[str, str], None]
     ) -> None:
         self._plan, self._store, self._make, self._say = plan, store, make, say
 
@@ -189,7 +189,7 @@ class Repairs:
     def _set_aside(self, name: str, path: Path, damage: Sequence[Damage]) -> None:
         target = set_aside(path)
         where = target.relative_to(self._store.root)
-        self._say(f"The artifact of `{name}` was damaged: {describe(damage)}. It was set aside as {where}.")
+        self._say(name, f"The artifact of `{name}` was damaged: {describe(damage)}. It was set aside as {where}.")
 
 
 def _content(path: Path) -> str | None:

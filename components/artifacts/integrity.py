@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,14 +111,23 @@ class Checks:
             return [UNVERIFIABLE]
         if sealed(facts)[SEAL] != facts.get(SEAL):
             return [Damage(ARTIFACT_FILE, "was changed after it was written", "what its seal stands for")]
-        try:
-            return self._compare(folder, facts, shards)
-        except OSError as error:
-            return [Damage(str(error.filename), f"cannot be read ({error.strerror})", "to be readable")]
+        return self._compare(folder, facts[FILES], facts[FOLDERS], shards=shards)
 
-    def _compare(self, folder: Path, facts: Mapping[str, Any], shards: bool) -> list[Damage]:
-        found, folders = _walk(folder)
-        wanted: Mapping[str, Mapping[str, Any]] = facts[FILES]
+    def compare(self, copy: Path, original: Path, *, part: str) -> list[Damage]:
+        """Returns what differs in a copy of the folder `part` of a whole artifact, by the artifact's record."""
+        facts = read_object(original / ARTIFACT_FILE)
+        before = f"{part}/"
+        files = {name.removeprefix(before): item for name, item in facts[FILES].items() if name.startswith(before)}
+        folders = [name.removeprefix(before) for name in facts[FOLDERS] if name.startswith(before)]
+        return self._compare(copy, files, folders)
+
+    def _compare(
+        self, folder: Path, wanted: Mapping[str, Mapping[str, Any]], wanted_folders: Sequence[str], shards: bool = True
+    ) -> list[Damage]:
+        try:
+            found, folders = _walk(folder)
+        except OSError as error:
+            return [Damage("./", f"cannot be read ({error.strerror})", "a folder")]
         damages = []
         for name, record in wanted.items():
             size = f"{record['size']:,} bytes"
@@ -130,14 +139,21 @@ class Checks:
             elif status.st_size != record["size"]:
                 damages.append(Damage(name, f"has {status.st_size:,} bytes", size))
             elif shards or not Path(name).name.startswith(SHARD_PREFIX):
-                sha256 = self._hash(folder / name, status)
-                if sha256 != record["sha256"]:
-                    damages.append(Damage(name, f"has SHA-256 {sha256[:12]}…", f"{record['sha256'][:12]}…"))
+                damages += self._compare_hash(folder, name, status, record["sha256"])
         extra = sorted(found.keys() - wanted.keys() - {ARTIFACT_FILE})
         damages += [Damage(name, "is there", "nothing of that name") for name in extra]
-        damages += [Damage(f"{name}/", "is there", "nothing of that name") for name in set(folders) - {*facts[FOLDERS]}]
-        damages += [Damage(f"{name}/", "is not there", "a folder") for name in {*facts[FOLDERS]} - set(folders)]
+        damages += [
+            Damage(f"{name}/", "is there", "nothing of that name") for name in sorted({*folders} - {*wanted_folders})
+        ]
+        damages += [Damage(f"{name}/", "is not there", "a folder") for name in sorted({*wanted_folders} - {*folders})]
         return damages
+
+    def _compare_hash(self, folder: Path, name: str, status: os.stat_result, expected: str) -> list[Damage]:
+        try:
+            sha256 = self._hash(folder / name, status)
+        except OSError as error:
+            return [Damage(name, f"cannot be read ({error.strerror})", f"SHA-256 {expected[:12]}…")]
+        return [] if sha256 == expected else [Damage(name, f"has SHA-256 {sha256[:12]}…", f"{expected[:12]}…")]
 
     def _hash(self, file: Path, status: os.stat_result) -> str:
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -12,6 +12,7 @@ from crossnet.pipeline import gc, notices
 from crossnet.pipeline.gc import collect_garbage
 from crossnet.pipeline.run_record import StepRecord
 from crossnet.pipeline.store import Store
+from crossnet.pipeline.wholeness import set_aside
 from support.damage import DAMAGES
 
 
@@ -170,3 +171,10 @@ def test_artifact_that_is_half_removed_when_gc_is_stopped_is_no_longer_an_artifa
     monkeypatch.undo()
     with store.locked():
         assert ".tmp-removed-evaluator-1" not in names(store)
+
+
+def test_gc_removes_what_was_set_aside_as_damaged(store):
+    aside = set_aside(store.artifact_path("evaluator", "evaluator-2"))
+    removed, size = collect_garbage(store, keep=3)
+    assert (removed, size > 0) == ([aside], True)
+    assert not aside.exists()
