@@ -24,13 +24,14 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
 from crossnet.components.signal_watch import work_for_parent
-from crossnet.components.sources.base import RetypedError, Source
+from crossnet.components.sources.base import RetypedError, Source, check_sizes
 from crossnet.components.sources.csv_cells import parse_time
 from crossnet.components.sources.files import input_files
 from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.provenance import RowLog, write_provenance
 from crossnet.components.sources.splits import SPLITS, Splitter, num_eval_rows
 from crossnet.components.sources.time_split import BadTimeError, newest_cut, time_values
+from crossnet.serving.protocol.printable import shown
 
 
 @dataclass
@@ -156,7 +157,7 @@ def _checked_times(source: Source, unit: int) -> Iterator[pa.Array]:
 
 def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:
     return DataError(
-        f"{source.place(unit, row)}: the split column is '{value}', expected a number, or a date or time in ISO "
+        f"{source.place(unit, row)}: the split column is '{shown(value)}', expected a number, or a date or time in ISO "
         "8601. Fix the row, or name another column in `example_gen.split_column`."
     )
 
@@ -196,6 +197,7 @@ def _read_part(source: Source, splitter: Splitter, first: int, last: int, path: 
     log = RowLog(first, last)
     with SpoolWriter(path.with_suffix(".train")) as train, SpoolWriter(path.with_suffix(".eval")) as evaluation:
         for batch in source.read(first, last):
+            check_sizes(source, batch)
             try:
                 mask = splitter.is_eval(batch)
             except BadTimeError as error:

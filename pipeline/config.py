@@ -133,6 +133,8 @@ def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str]) ->
             continue
         for item in dataclasses.fields(kind):
             path, holds = table.get(item.name), item.metadata["path"]
+            if isinstance(path, int) and not isinstance(path, bool) and abs(path) < MAX_WHOLE:
+                path = str(path)  # a file that is called 7
             if holds is None or not isinstance(path, str) or not path:
                 continue
             if holds is PathKind.MODEL and (path == NONE or path.isdecimal()):

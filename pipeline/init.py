@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import tomli_w
 
-from crossnet.components.errors import SettingsError
+from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.files import MAX_FOLDER_LETTERS
 from crossnet.components.formats import counted, number
 from crossnet.components.params.example_gen import ExampleGenParams
@@ -79,7 +79,10 @@ def profile_csv(file: Path, label: str) -> CsvProfile:
             f"Its columns are: {listed(header)}. Name the column to predict with --label."
         )
     source = plan_csv([file], ExampleGenParams(source="csv", input=str(file), label=label))
-    table = pa.Table.from_batches(list(_sample(source)))
+    batches = list(_sample(source))
+    if not batches:
+        raise DataError(f"`{file.name}` has a header and no rows. Expected at least two. Name a file with rows.")
+    table = pa.Table.from_batches(batches)
     kinds = {column.name: source.kinds[column.source_name] for column in source.columns}
     label = next(column.name for column in source.columns if column.source_name == spelling[label])
     distinct = {name: len(table[name].drop_null().unique()) for name in kinds}

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.serving.protocol.header_names import feature_names, repeated_headers, shared_names, spellings
+from crossnet.serving.protocol.limits import MAX_RECORD_BYTES, mebibytes
 from crossnet.serving.protocol.printable import listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 MAX_NAME = 1000  # characters
+_ENTRY_BYTES = 24  # of a column in a record, beside its name and its value: at most
 
 
 class SourceBatch(NamedTuple):
@@ -66,6 +69,35 @@ class Source(Protocol):
 def file_label(path: Path, files: Sequence[Path]) -> str:
     """Returns a file's name for messages, with its folder where several files have that name."""
     return path.name if sum(other.name == path.name for other in files) == 1 else f"{path.parent.name}/{path.name}"
+
+
+def check_sizes(source: Source, batch: SourceBatch) -> None:
+    """Checks that each row fits into a record that can be read again.
+
+    Raises:
+      DataError: One is larger than `MAX_RECORD_BYTES`; it names the row.
+    """
+    rows = batch.rows
+    if rows.nbytes <= MAX_RECORD_BYTES // 2 or sum(map(_longest, rows.columns)) <= MAX_RECORD_BYTES // 2:
+        return
+    names = sum(len(name) + _ENTRY_BYTES for name in rows.schema.names)
+    for row in range(rows.num_rows):
+        size = rows.slice(row, 1).nbytes + names
+        if size > MAX_RECORD_BYTES:
+            raise DataError(
+                f"{source.place(batch.unit, batch.first_row + row)} holds {size:,} bytes; a record holds at most "
+                f"{mebibytes(MAX_RECORD_BYTES)}. Shorten its text, or name the column in `example_gen.exclude`."
+            )
+
+
+def _longest(array: pa.Array) -> int:
+    """Returns how many bytes the longest value of a column may have: an upper bound."""
+    if pa.types.is_large_list(array.type) or pa.types.is_list(array.type):
+        values = pc.max(pc.list_value_length(array)).as_py() or 0
+        return int(values * _longest(array.flatten()))
+    if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
+        return int(pc.max(pc.binary_length(array)).as_py() or 0)
+    return 8
 
 
 class RetypedError(Exception):

@@ -20,8 +20,11 @@ from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.wire_format import is_list
 from crossnet.components.sources.base import NamedColumns, SourceBatch, differing, file_label, name_columns
+from crossnet.serving.protocol.printable import shown
 
 _BATCH_ROWS = 1 << 16
+# Damaged files: also names that are not UTF-8, what Arrow has not implemented, and sizes that cannot be in memory.
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError)
 _STORED = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}
 
 
@@ -79,7 +82,7 @@ class ParquetSource:
         try:
             with pq.ParquetFile(path) as file:
                 yield from file.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False)
-        except (pa.ArrowInvalid, OSError) as error:
+        except _UNREADABLE as error:
             raise _not_parquet(path, error) from None
 
     def _stored(self, batch: pa.RecordBatch, source: str, unit: int, first_row: int) -> pa.Array:
@@ -89,10 +92,12 @@ class ParquetSource:
         except pa.ArrowInvalid as error:
             row = next((row for row in range(len(array)) if not _converts(array.slice(row, 1), kind)), 0)
             raise DataError(
-                f"{self.place(unit, first_row + row)}: `{source}` is '{array[row].as_py()}', which does "
-                f"not convert to {kind}: {error}. Fix the value, or name the column in `example_gen.text` or "
-                "`example_gen.exclude`."
+                f"{self.place(unit, first_row + row)}: `{source}` is '{shown(str(array[row].as_py()))}', "
+                f"which does not convert to {kind}: {shown(str(error), 200)}. Fix the value, or name the column in "
+                "`example_gen.text` or `example_gen.exclude`."
             ) from None
+        except pa.ArrowException as error:  # an index beyond its dictionary
+            raise _not_parquet(self.files[unit], error) from None
 
 
 def plan_parquet(files: Sequence[Path], params: ExampleGenParams) -> ParquetSource:
@@ -216,12 +221,12 @@ def _feature_type(arrow_type: Any) -> str | None:
 def _schema(path: Path) -> pa.Schema:
     try:
         return pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except _UNREADABLE as error:
         raise _not_parquet(path, error) from None
 
 
 def _not_parquet(path: Path, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0].rstrip(".")
+    reason = shown((str(error) or type(error).__name__).splitlines()[0].rstrip("."), 200)
     return DataError(
         f"`{path}` cannot be read as Parquet: {reason}. Name Parquet files in `example_gen.input`, or set "
         "`example_gen.source` to the files' format."

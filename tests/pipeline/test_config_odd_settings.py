@@ -1,12 +1,15 @@
 """Settings that nobody would write on purpose: each is answered by a sentence."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crossnet.components.errors import SettingsError
-from crossnet.pipeline.config import load_config
+from crossnet.pipeline.config import load_config, setting_names, to_toml
 
 LONG = "9" * 400
 LONGER = "9" * 5000
@@ -120,3 +123,31 @@ def test_pipe_as_config_is_refused_at_once(tmp_path):
 def test_paths_keep_a_home_folder_that_exists(monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
     assert load_config(None, ["pusher.serving_dir=~/models"]).pusher.serving_dir == "/home/somebody/models"
+
+
+def test_path_that_is_a_number_is_relative_to_the_config_too(tmp_path):
+    (tmp_path / "mine.toml").write_text('[example_gen]\nsource = "csv"\ninput = 2026\n')
+    assert load_config(tmp_path / "mine.toml").example_gen.input == str(tmp_path / "2026")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([name for name in setting_names() if "." in name] + ["models", "x", ""]),
+    st.one_of(
+        st.text(st.characters(codec=None), max_size=20),
+        st.sampled_from(['"', "[", "{", "[[", '["', "{a=", "", "0x", "~", "\0"]).flatmap(
+            lambda start: st.text("[]{}\"'=,.~0129ae-: \n\0\\", max_size=12).map(lambda end: start + end)
+        ),
+        st.integers().map(str),
+        st.floats().map(str),
+    ),
+)
+def test_any_override_is_taken_or_refused_in_a_short_sentence(name, value):
+    try:
+        config = load_config(None, [f"{name}={value}"])
+    except SettingsError as error:
+        refused = str(error)
+    else:
+        refused = ""
+        assert tomllib.loads(to_toml(config))
+    assert len(refused) < 2 * MOST_CHARACTERS

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from crossnet.components.errors import SettingsError
+from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.files import is_folder_name
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.init import _model_name, profile_csv, write_config
@@ -86,3 +86,9 @@ def test_init_says_when_there_is_no_file(tmp_path):
 def test_init_names_the_model_as_the_pusher_takes_it(file, name):
     assert _model_name(Path(file)) == name
     assert is_folder_name(name)
+
+
+def test_init_says_when_a_table_has_no_rows(tmp_path):
+    (tmp_path / "rides.csv").write_text("miles,fare\n")
+    with pytest.raises(DataError, match="`rides.csv` has a header and no rows. Expected at least two."):
+        profile_csv(tmp_path / "rides.csv", "fare")

@@ -8,6 +8,8 @@ from pathlib import Path
 import google_crc32c
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crossnet.components.errors import DataError
 from crossnet.components.records.tfrecord import (
@@ -133,3 +135,23 @@ def test_read_chunks_takes_many_small_members_and_padding_in_linear_time(tmp_pat
         gzip.compress(b"a") + bytes(700) + member * 100_000 + gzip.compress(b"b") + bytes(9)
     )
     assert list(read_chunks(tmp_path / "members", "GZIP")) == [b"ab"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.binary(max_size=20), max_size=4), st.binary(max_size=20), st.integers(0, 200), st.booleans())
+def test_any_bytes_are_records_or_an_error_that_names_the_file(
+    tmp_path: Path, records: list[bytes], change: bytes, place: int, packed: bool
+) -> None:
+    good = b"".join(map(write_frame, records))
+    data = good[:place] + change + good[place + len(change) :]
+    (tmp_path / "records").write_bytes(gzip.compress(data) if packed else data)
+    try:
+        found = records_of(tmp_path / "records", "GZIP" if packed else "")
+        refused = ""
+    except DataError as error:
+        found, refused = [], str(error)
+    if refused:
+        assert data != good
+        assert refused.startswith(f"`{tmp_path / 'records'}`")
+    else:
+        assert data == b"".join(map(write_frame, found))

@@ -134,3 +134,27 @@ def test_parquet_refuses_a_split_column_of_lists(tmp_path: Path) -> None:
     sentence = r"The split column holds list<.*>; expected one value per row\. Name another column"
     with pytest.raises(DataError, match=sentence):
         make_parquet(tmp_path, {"k": [[1], [2, 3]], "y": [1.0, 2.0]}, split="key", split_column="k")
+
+
+def test_parquet_names_a_file_whose_dictionary_or_names_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "rides.parquet"
+    table = pa.table({"zone": pa.array([f"z{n % 5}" for n in range(300)]).dictionary_encode(), "y": range(300)})
+    pq.write_table(table, path, compression="none")
+    content = path.read_bytes()
+    for good, bad, sentence in (
+        (b"\x15\x0a\x15\x00", b"\x15\x02\x15\x00", "rides.parquet` cannot be read as Parquet: .*Name Parquet files"),
+        (b"zone", b"zo\xf3e", "rides.parquet` cannot be read as Parquet: 'utf-8' codec can't decode byte"),
+    ):
+        assert good in content
+        path.write_bytes(content.replace(good, bad))
+        with pytest.raises(DataError, match=sentence):
+            make(tmp_path, source="parquet", input=str(path))
+
+
+def test_parquet_names_the_row_that_no_record_can_hold(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"`rides.parquet` row 2 holds 34,000,\d\d\d bytes; a record holds at most 32 MiB"
+    ):
+        make_parquet(tmp_path, {"text": ["a", "b", "x" * 34_000_000], "y": [1, 2, 3]})
+    examples = make_parquet(tmp_path, {"text": ["a", "b", "x" * 20_000_000], "y": [1, 2, 3]})
+    assert examples.counts == {"train": 2, "eval": 1}

@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crossnet.serving.rows.csv import CsvReader
 from crossnet.serving.rows.formats import FORMATS, format_of, make_reader
 from crossnet.serving.rows.json_lines import JsonLinesReader
 from crossnet.serving.rows.tfrecord import TfRecordReader
+from crossnet.serving.status import RowsError
 from support.row_files import ONE, answered, example, read, tfrecords
+
+PIECES = [b'{"a": 1}', b"\n", b"\r", b"a,b", b"1,2", b'"', b",", b"{", b"[", b"\0", b"\xff", b"\xef\xbb\xbf", b"1e999",
+          tfrecords(example(x=1.0)), tfrecords(b"")]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -47,3 +53,18 @@ def test_each_format_is_read_again_from_what_its_writer_writes(kind, content):
     written = answered(content, kind, **ONE)
     assert len(read(written, kind)) == 1
     assert len(written) > len(content)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(FORMATS),
+    st.one_of(st.binary(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join)),
+)
+def test_any_bytes_are_rows_or_an_error_that_names_the_file(kind, content):
+    try:
+        rows = list(make_reader(io.BytesIO(content), kind, "rows").rows())
+    except RowsError as error:
+        places = [str(error)]
+    else:
+        places = [row.place for row in rows]
+    assert all(place.startswith("rows") and len(place) < 500 for place in places)
