@@ -31,18 +31,19 @@ def say(text: object, *, err: bool = False) -> None:
 
 def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
     """Makes a command exit with the code that it returns, and print an expected error as one sentence."""
+    words = interrupts.Words(f"Interrupted in `crossnet {command.__name__}`.")
 
     @functools.wraps(command)
     def wrapper(*args: Any, **options: Any) -> None:
         notices.forget()
         try:
-            code = command(*args, **options) or 0
-            interrupts.settle(code)
+            with interrupts.last_words(lambda number: words):
+                code = command(*args, **options) or 0
+                interrupts.settle(code)
         except interrupts.Interrupted as error:
             code = error.exit_code
             print_interruption(error, as_json=options.get("as_json", False))
         except Exception as error:
-            interrupts.check()  # what fails after a signal fails because of it
             if isinstance(error, BrokenPipeError | click.ClickException):  # click knows what to do
                 raise
             code = print_error(error, command.__name__, options)

@@ -1,15 +1,18 @@
 import errno
 import json
 import os
+import signal
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from crossnet.components import interrupts
 from crossnet.components.errors import DataError, NotBlessedError, SettingsError
 from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option
 from crossnet.serving.status import UsageError
+from support.toy_steps import Interrupted
 
 
 def invoke(command, *arguments, **options):
@@ -48,6 +51,40 @@ def test_expected_error_is_one_line_and_its_exit_code(error, code):
     assert (done.exit_code, done.stdout, done.stderr) == (code, "", f"{error}\n")
     done = invoke(command, "--json")
     assert (done.exit_code, json.loads(done.stdout), done.stderr) == (code, {"error": str(error)}, f"{error}\n")
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("error", [None, DataError("the server ended")])
+def test_interruption_is_one_sentence_and_its_exit_code(number, code, error):
+    @click.command()
+    @json_option
+    @prints_errors
+    def repair(as_json):
+        Interrupted(number)  # Python swallows it
+        if error:
+            raise error
+
+    for options in ((), ("--json",)):
+        with interrupts.noticed():
+            done = invoke(repair, *options)
+        sentence = "Interrupted in `crossnet repair`."
+        assert (done.exit_code, done.stderr) == (code, f"{sentence}\n")
+        assert done.stdout == (json.dumps({"error": sentence}) + "\n" if options else "")
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_signal_after_the_end_of_a_command_changes_nothing():
+    @click.command()
+    @prints_errors
+    def command():
+        return 3
+
+    with interrupts.noticed():
+        done = invoke(command)
+        os.kill(os.getpid(), signal.SIGTERM)
+        interrupts.check()
+    assert done.exit_code == 3
 
 
 def test_bug_keeps_its_traceback():
