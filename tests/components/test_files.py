@@ -94,6 +94,20 @@ def test_folder_checksum_is_of_names_and_contents(tmp_path):
     assert folder_checksum(tmp_path / "one") != checksum
 
 
+def test_folder_checksum_follows_links_and_ends(tmp_path):
+    (tmp_path / "plain" / "variables").mkdir(parents=True)
+    (tmp_path / "plain" / "variables" / "data").write_text("x")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "variables").symlink_to(tmp_path / "plain" / "variables")
+    checksum = folder_checksum(tmp_path / "plain")
+    assert folder_checksum(tmp_path / "linked") == checksum
+    (tmp_path / "linked" / "upwards").symlink_to(tmp_path)
+    (tmp_path / "linked" / "itself").symlink_to(".")
+    assert folder_checksum(tmp_path / "linked") == checksum
+    (tmp_path / "plain" / "variables" / "data").write_text("y")
+    assert folder_checksum(tmp_path / "linked") == folder_checksum(tmp_path / "plain") != checksum
+
+
 @pytest.mark.parametrize("name", ["a", "7", "rides_2-v1.0", "a" * MAX_FOLDER_LETTERS])
 def test_a_plain_name_is_a_folder_name(name):
     assert is_folder_name(name)
