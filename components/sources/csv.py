@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError
@@ -27,6 +26,7 @@ from crossnet.components.sources.base import (
     file_label,
     name_columns,
 )
+from crossnet.components.sources.csv_blocks import read_blocks
 from crossnet.components.sources.csv_cells import (
     ARROW_TYPES,
     EXPECTED,
@@ -38,15 +38,8 @@ from crossnet.components.sources.csv_cells import (
     convert_cells,
     stored_values,
 )
-from crossnet.components.sources.csv_lines import COMPRESSED, misshapen_row, open_bytes, read_header, row_line
-from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
-from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+from crossnet.components.sources.csv_lines import COMPRESSED, misshapen_row, read_header, row_line
 from crossnet.serving.protocol.printable import shown
-
-_BLOCK_BYTES = 1 << 20
-_BLOCK_BYTES_PER_COLUMN = 1 << 14  # some 2,000 rows a block also in wide files: each column of a block costs some time
-_MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
-_TOO_SMALL = ("straddling object", "CSV parse error: Empty CSV file or block")  # a block, for a row and for the header
 
 
 @dataclass(frozen=True)
@@ -118,41 +111,7 @@ class CsvSource:
         return "FLOAT" if source_name == self.named.label else STORED[self.kinds[source_name]]
 
     def _open(self, unit: int, types: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
-        """Yields the columns in `types` as Arrow reads them.
-
-        Raises:
-          pyarrow.ArrowInvalid: A cell is of another kind or a row is misshapen.
-        """
-        path, rows = self.files[unit], 0
-        block_bytes = min(max(_BLOCK_BYTES, _BLOCK_BYTES_PER_COLUMN * self.widths[unit]), _MAX_BLOCK_BYTES)
-        quoted = self.quoted[unit]
-        convert = arrow_csv.ConvertOptions(
-            column_types=types,
-            include_columns=list(types),
-            null_values=[MISSING],
-            strings_can_be_null=True,
-            true_values=TRUE,
-            false_values=FALSE,
-            timestamp_parsers=[arrow_csv.ISO8601],
-        )
-        parse = arrow_csv.ParseOptions(quote_char='"' if quoted else False, newlines_in_values=quoted)
-        while True:
-            skip = rows
-            try:
-                read = arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes)
-                with open_bytes(path) as stream, arrow_csv.open_csv(stream, read, parse, convert) as reader:
-                    for batch in reader:
-                        dropped = min(skip, batch.num_rows)
-                        skip -= dropped
-                        if dropped < batch.num_rows:
-                            rows += batch.num_rows - dropped
-                            yield batch.slice(dropped)
-                return
-            except pa.ArrowInvalid as error:
-                # Not `in`: the messages about cells quote them.
-                if not str(error).startswith(_TOO_SMALL) or block_bytes >= _MAX_BLOCK_BYTES:
-                    raise
-                block_bytes = min(8 * block_bytes, _MAX_BLOCK_BYTES)
+        return read_blocks(self.files[unit], types, quoted=self.quoted[unit], num_columns=self.widths[unit])
 
     def _converted(self, unit: int) -> Iterator[dict[str, pa.Array]]:
         """Yields arrays by source name, of the types of `kinds`, and the key's cells as `key NAME`."""
