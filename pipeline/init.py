@@ -21,6 +21,7 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv import plan_csv
 from crossnet.components.sources.csv_lines import read_header
+from crossnet.components.sources.files import check_name
 from crossnet.serving.protocol.header_names import spellings
 from crossnet.serving.protocol.printable import listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
@@ -71,6 +72,7 @@ def profile_csv(file: Path, label: str) -> CsvProfile:
     """
     if not file.is_file():
         raise SettingsError(f"There is no file `{file}`. Name a CSV file whose first line is a header.")
+    check_name(file)
     header = read_header(file)
     spelling = spellings(header)
     if label not in spelling:

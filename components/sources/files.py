@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.serving.protocol.printable import shown
 
 FOLDERS = ("train", "eval")  # of the `folders` split
 _FIELD = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}")
@@ -20,10 +21,23 @@ def input_files(params: ExampleGenParams) -> list[Path]:
     """Returns the files to read, sorted; none for the synthetic source.
 
     Raises:
-      DataError: There is no such file, span or version.
+      DataError: There is no such file, span or version, or the name of one is not UTF-8.
     """
-    if params.source == "synthetic":
-        return []
+    files = [] if params.source == "synthetic" else _found(params)
+    for file in files:
+        check_name(file)
+    return files
+
+
+def check_name(file: Path) -> None:
+    """Raises DataError where a file's name is not UTF-8: no artifact could record it, and Arrow cannot open it."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"The name of `{shown(str(file), 300)}` is not UTF-8. Rename the file or its folder.") from None
+
+
+def _found(params: ExampleGenParams) -> list[Path]:
     pattern = _resolve(params) if params.input_pattern else params.input
     if params.split == "folders":
         return [path for folder in FOLDERS for path in _folder_files(pattern, folder)]
@@ -49,8 +63,8 @@ def _near(path: Path) -> str:
             return ""
         folder = folder.parent
     names = sorted(child.name for child in folder.iterdir() if not child.name.startswith("."))
-    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    return f"; `{folder}` holds: {shown or 'nothing'}"
+    first = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return f"; `{folder}` holds: {first or 'nothing'}"
 
 
 def _folder_files(root: str, folder: str) -> list[Path]:
@@ -83,9 +97,9 @@ def _resolve(params: ExampleGenParams) -> str:
             )
         number = numbers[-1] if asked is None else asked
         if number not in numbers:
-            shown = ", ".join(map(str, numbers[-10:]))
+            newest = ", ".join(map(str, numbers[-10:]))
             raise DataError(
-                f"There is no {name.lower()} {number} for `{pattern}`; there are: {shown}. "
+                f"There is no {name.lower()} {number} for `{pattern}`; there are: {newest}. "
                 f"Data of another {name.lower()} is never read in its place. Set `example_gen.{name.lower()}` to one "
                 "of these, or leave it out for the newest."
             )

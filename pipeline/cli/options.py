@@ -88,6 +88,15 @@ def print_interruption(error: interrupts.Interrupted, *, as_json: bool) -> None:
         say(words.sentence, err=True)
 
 
+def in_utf8(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Refuses, as an option's callback, what no file of a run could hold: text with bytes that are not UTF-8."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(f"expected text in UTF-8; received '{value}'.", context, parameter) from None
+    return value
+
+
 def root_option(command: Callable[..., None]) -> Callable[..., None]:
     """Adds --root."""
     return click.option(
@@ -95,6 +104,7 @@ def root_option(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Path(path_type=Path, file_okay=False),
         default=DEFAULT_ROOT,
         envvar="CROSSNET_ROOT",
+        callback=in_utf8,
         show_default=True,
         show_envvar=True,
         help="Folder for artifacts, runs and pushed models.",

@@ -12,7 +12,7 @@ import click
 
 from crossnet.components import interrupts
 from crossnet.components.errors import PipelineError
-from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option, say
+from crossnet.pipeline.cli.options import config_options, in_utf8, json_option, prints_errors, root_option, say
 
 
 @click.command()
@@ -20,7 +20,9 @@ from crossnet.pipeline.cli.options import config_options, json_option, prints_er
 @root_option
 @click.option("--run", "name", metavar="NAME", help="Name of the run. [default: the time]")
 @click.option("--until", metavar="STEP", help="Stop after this step.")
-@click.option("--force", metavar="REASON", help="Push although the gate is closed. The reason is recorded.")
+@click.option(
+    "--force", metavar="REASON", callback=in_utf8, help="Push although the gate is closed. The reason is recorded."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
 @click.option("--verbose", "-v", is_flag=True, help="Also show what the steps log.")
 @json_option

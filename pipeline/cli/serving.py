@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from crossnet.components.errors import PipelineError
-from crossnet.pipeline.cli.options import prints_errors, root_option, say
+from crossnet.pipeline.cli.options import in_utf8, prints_errors, root_option, say
 
 _MODELS_NAMED = 10
 
@@ -128,7 +128,7 @@ def predict(
 @root_option
 @click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
 @click.option("--serving-dir", type=click.Path(path_type=Path), help="[default: <root>/serving_models]")
-@click.option("--reason", default="", help="Why; recorded beside the version.")
+@click.option("--reason", default="", callback=in_utf8, help="Why; recorded beside the version.")
 @click.option("--yes", is_flag=True, help="Also where nothing, or a damaged version, would be in service afterwards.")
 @click.pass_obj
 @prints_errors

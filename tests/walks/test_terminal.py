@@ -61,3 +61,19 @@ def test_report_of_such_a_table_runs_no_script_and_holds_no_escape(crossnet, tmp
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
     assert not HARMFUL.search(page)
+
+
+def test_names_and_reasons_that_are_not_utf8_are_refused_in_words(crossnet, tmp_path):
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "rides.csv").rename(tmp_path / "odd" / "r\udcff\x1b[31m.csv")
+    name = r"odd/r\\udcff\\x1b\[31m.csv"
+    text = crossnet("run", "--config", "rides.toml", "--set", "example_gen.input=odd/*.csv", "--until", "example_gen")
+    assert re.search(rf"The name of `.*{name}` is not UTF-8. Rename the file or its folder.", text)
+    text = crossnet("init", "odd/r\udcff\x1b[31m.csv", "--label", "y")
+    assert re.search(rf"The name of `{name}` is not UTF-8", text)
+    for arguments in (
+        ["runs", "--root", "a\udcff"],
+        ["run", "--force", "a\udcff"],
+        ["rollback", "--reason", "a\udcff"],
+    ):
+        assert r"expected text in UTF-8; received 'a\udcff'." in crossnet(*arguments)
