@@ -11,6 +11,7 @@ same code, own process, own session. It can be killed at a chosen operation on f
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -132,10 +133,8 @@ class Child:
 
     def kill(self) -> None:
         """Sends SIGKILL, unless the command has ended, and waits for the end."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             self.send(signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.wait()
 
     def relatives(self) -> list[int]:
@@ -161,16 +160,17 @@ class Commands:
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "PYTHONWARNINGS": "ignore::DeprecationWarning",  # Python 3.12 warns of a fork in a process with threads
         }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "support.forked_commands"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "forks.err").open("wb"),
-            env=environment,
-            cwd=folder,
-            text=True,
-            start_new_session=True,
-        )
+        with (folder / "forks.err").open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "support.forked_commands"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
+                cwd=folder,
+                text=True,
+                start_new_session=True,
+            )
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, name="forked-commands", daemon=True)
         self._reader.start()
@@ -183,10 +183,8 @@ class Commands:
     def __exit__(self, *_: object) -> None:
         for child in self._children.values():
             for pid in session_of(child.pid):
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
         self._process.stdin.close()  # type: ignore[union-attr]
         self._process.wait(30)
         self._process.stdout.close()  # type: ignore[union-attr]
@@ -204,6 +202,8 @@ class Commands:
             number = self._number = self._number + 1
         begun = self._started[number] = threading.Event()
         out, err = self._folder / f"{number}.out", self._folder / f"{number}.err"
+        out.touch()
+        err.touch()
         child = self._children[number] = Child(0, out, err, watch)
         request = {
             "number": number,
@@ -242,12 +242,9 @@ class Commands:
             elif "operation" in message:
                 child.operations.append(tuple(message["operation"]))
             elif "stop" in message:
-                assert child.watch and child.watch.then is not None
-                wait_exactly(child.watch.then)
-                try:
+                wait_exactly(child.watch.then)  # type: ignore[union-attr, arg-type]
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(child.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             else:
                 child._code = message["code"]
                 child._ended.set()

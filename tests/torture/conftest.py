@@ -159,3 +159,12 @@ def reason_of(report):
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash else str(report.longrepr)
     return f"{report.when}: {text.splitlines()[0] if text else 'no reason given'}"[:500]
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory):
+    """Starts `crossnet` commands quickly: it forks a process that has imported TensorFlow."""
+    from support.forked_commands import Commands
+
+    with Commands(tmp_path_factory.mktemp("commands")) as commands:
+        yield commands
