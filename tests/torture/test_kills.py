@@ -49,6 +49,7 @@ def test_a_killed_run_is_recovered_by_the_next_one(case, arena, asker, tmp_path)
     version = arena.recover(root, options)["pushed_version"]
     assert folder_checksum(arena.model_folder / str(version)) == reference.checksum
     assert [v for v, p in arena.in_service().items() if folder_checksum(p) == reference.checksum] == [version]
+    arena.check_whole(root)
     wait_until(lambda: asker.last == version)
     answers = arena.check_answers(asker)
     case.count(recovered=1, answers=answers, failed_calls=0, wrong_answers=0)
