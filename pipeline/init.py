@@ -15,7 +15,7 @@ import pyarrow as pa
 import tomli_w
 
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.files import MAX_FOLDER_LETTERS
+from crossnet.components.files import MAX_FOLDER_LETTERS, write_file
 from crossnet.components.formats import counted, number
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source
@@ -119,7 +119,8 @@ def write_config(file: Path, profile: CsvProfile, output: Path) -> str:
       output: The TOML file.
 
     Raises:
-      SettingsError: `output` exists already, or cannot be written.
+      SettingsError: `output` exists already, or its folder is not there or not writable.
+      OSError: It cannot be written for another reason; then there is nothing.
     """
     if output.exists():
         raise SettingsError(f"`{output}` exists already. Name another file with --output, or remove it.")
@@ -162,8 +163,8 @@ min_improvement = 0.0   # share by which RMSE must be below the baseline's
 """
     tomllib.loads(text)  # the names in it come from the user: make sure that it can be read
     try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
+        write_file(output, text)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise SettingsError(
             f"Cannot write `{output}`: {error.strerror}. Create its folder, or name another file with --output."
         ) from None

@@ -16,6 +16,7 @@ from crossnet.components.errors import ChangedError, NotBlessedError, PipelineEr
 from crossnet.components.files import write_file
 from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
+from crossnet.pipeline import notices
 from crossnet.pipeline.changes import noticed
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
@@ -23,7 +24,7 @@ from crossnet.pipeline.execution import call_component
 from crossnet.pipeline.faults import FaultError, explain, explained
 from crossnet.pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, serving_dir
 from crossnet.pipeline.recording import Recording, RunResult
-from crossnet.pipeline.run_state import FINISHED, LOG_FILE, RUNNING, at_work
+from crossnet.pipeline.run_state import FINISHED, KILLED, LOG_FILE, RUNNING, at_work
 from crossnet.pipeline.store import Store, utc_now
 from crossnet.pipeline.wholeness import MADE_FROM, Repairs, checkpoint_folder, made_from
 
@@ -64,6 +65,7 @@ def run_pipeline(
             repeated = _repeated_run(plan, store, force) if name is None else None
             folder = store.runs / repeated if repeated else store.new_run(name)
             result = _new_result(config, plan, store, folder.name, up_to_date=repeated is not None)
+            _tell_of_a_kill(store)
             recording = Recording(result, folder)
             execution = _Execution(plan, store, reporter, recording, force=bool(force))
             if repeated:
@@ -250,6 +252,13 @@ def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:
         if run.complete and {step: record.fingerprint for step, record in run.steps.items()} == wanted:
             return name
     return None
+
+
+def _tell_of_a_kill(store: Store) -> None:
+    """Says what is known of the last run, where the system has ended it without a word."""
+    last = next(iter(store.run_records().values()), None)
+    if last is not None and last.state == KILLED:
+        notices.say(f"Run {last.run} before this one: {last.error}")
 
 
 def _finish(recording: Recording, store: Store) -> None:

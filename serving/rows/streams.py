@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import os
 import secrets
@@ -12,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from crossnet.serving.status import OutputError, UsageError
+from crossnet.serving.status import OutputError, RowsError, UsageError
 
 STANDARD_INPUT = "standard input"
+_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
 
 
 class Output:
@@ -66,6 +68,7 @@ def opened(rows: Path | str) -> Iterator[BinaryIO]:
 
     Raises:
       UsageError: It cannot be opened.
+      RowsError: The system refuses it: too many files are open, or the disk reports an error.
     """
     if str(rows) == "-":
         if sys.stdin is None:
@@ -75,7 +78,8 @@ def opened(rows: Path | str) -> Iterator[BinaryIO]:
     try:
         stream = (gzip.open if _is_gzip(str(rows)) else open)(rows, "rb")
     except (OSError, ValueError) as error:
-        raise UsageError(f"Cannot read `{rows}`: {_reason(error)}.") from error
+        kind = RowsError if _is_fault(error) else UsageError
+        raise kind(f"Cannot read `{rows}`: {_reason(error)}.") from error
     with stream:
         yield cast(BinaryIO, stream)
 
@@ -90,7 +94,7 @@ def written(output: Path | None) -> Iterator[Output]:
 
     Raises:
       UsageError: It cannot be opened for writing.
-      OutputError: It cannot be written.
+      OutputError: It cannot be written, or the system refuses it: the disk is full or read-only.
     """
     if output is None:
         if sys.stdout is None:
@@ -103,7 +107,8 @@ def written(output: Path | None) -> Iterator[Output]:
         try:
             raw, path, target = _create(output, stack)
         except (OSError, ValueError) as error:
-            raise UsageError(f"Cannot write {name}: {_reason(error)}.") from error
+            kind = OutputError if _is_fault(error) else UsageError
+            raise kind(f"Cannot write {name}: {_reason(error)}.") from error
         stream = Output(gzip.GzipFile(target.name, "wb", fileobj=raw) if _is_gzip(output.name) else raw, name)
         try:
             yield stream
@@ -135,6 +140,11 @@ def _create(output: Path, stack: contextlib.ExitStack) -> tuple[BinaryIO, Path, 
     if mode is not None:
         os.chmod(path, stat.S_IMODE(mode))
     return raw, path, target
+
+
+def _is_fault(error: OSError | ValueError) -> bool:
+    """Whether the system refuses something, so that another call may work; else the name is wrong."""
+    return isinstance(error, OSError) and error.errno in _FAULTS
 
 
 def _reason(error: OSError | ValueError) -> str:

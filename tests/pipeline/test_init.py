@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,18 @@ def test_init_names_a_folder_that_is_not_there(rides, tmp_path):
     sentence = r"Cannot write `.*/none/x\.toml`: No such file or directory\. Create its folder, or name another file"
     with pytest.raises(SettingsError, match=sentence):
         write_config(rides, profile_csv(rides, "fare"), tmp_path / "none" / "x.toml")
+
+
+def test_init_leaves_no_half_of_a_config_where_the_disk_is_full(rides, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    profile = profile_csv(rides, "fare")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_config(rides, profile, tmp_path / "new.toml")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.glob("*new.toml*"))
 
 
 def test_init_says_when_there_is_no_file(tmp_path):

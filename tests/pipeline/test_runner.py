@@ -295,7 +295,7 @@ def test_signal_while_a_run_is_planned_says_that_no_step_was_begun(toy, monkeypa
     assert caught.value.words.sentence == "Interrupted while the run was planned. No step was begun."
 
 
-def test_run_that_was_killed_says_so_and_where(toy, monkeypatch, tmp_path):
+def test_run_that_was_killed_says_so_and_where(toy, monkeypatch, tmp_path, capsys):
     seen = []
 
     def validate(**arguments):
@@ -318,8 +318,10 @@ def test_run_that_was_killed_says_so_and_where(toy, monkeypatch, tmp_path):
         "Killed in `example_validator`: the process ended without a word, as after kill -9, a power cut or a lack of "
         "memory. 1 finished step is kept. Run again to go on."
     )
+    notices.forget()
     toy.run(name="again")
     assert ALL[1:] == toy_steps.CALLS
+    assert capsys.readouterr().err == f"Run {record.run} before this one: {record.error}\n"
     assert {*Store(toy.root).run_names()} == {finished.run, "again"}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
+import resource
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from crossnet.serving.rows.streams import opened, written
-from crossnet.serving.status import OutputError, UsageError
+from crossnet.serving.status import OutputError, RowsError, UsageError
 
 
 def put(path, data=b"new"):
@@ -117,3 +119,19 @@ def test_full_disk_is_told(tmp_path, data, name):
     with pytest.raises(OutputError, match="Cannot write `.*`: No space left on device. Name a place with room"):
         put(tmp_path / name, data)
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+def test_a_stream_that_the_system_refuses_is_no_wrong_usage(tmp_path):
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        for _ in range(highest):  # fills the gaps below the limit
+            if stack.enter_context(open(os.devnull)).fileno() > highest:
+                break
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, before[1]))
+        with pytest.raises(RowsError, match="Cannot read `.*rows.csv`: Too many open files"):
+            opened(tmp_path / "rows.csv").__enter__()
+        with pytest.raises(OutputError, match="Cannot write `.*out.csv`: Too many open files"):
+            written(tmp_path / "out.csv").__enter__()
