@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import os
 import zipfile
 from collections.abc import Mapping
@@ -17,6 +19,10 @@ from crossnet.components.errors import TrainingError
 
 CHECKPOINT_FILE = "checkpoint.npz"
 STATE = "state"
+LOGGER = logging.getLogger(__name__)
+
+# What a changed byte makes `zipfile` and NumPy raise.
+_DAMAGED = (OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class Checkpoints:
     def write(self, checkpoint: Checkpoint) -> None:
         """Replaces the checkpoint by one rename: a kill leaves either the old one or the new one."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"identity": self.identity, "state": checkpoint.state})
+        facts = {"identity": self.identity, "state": checkpoint.state, "sha256": _sha256(checkpoint.arrays)}
+        text = json.dumps(facts)
         temporary = self.folder / f".tmp-{CHECKPOINT_FILE}"
         with temporary.open("wb") as stream:
             arrays: dict[str, Any] = {STATE: np.frombuffer(text.encode(), np.uint8), **checkpoint.arrays}
@@ -57,24 +64,38 @@ class Checkpoints:
         temporary.replace(self.folder / CHECKPOINT_FILE)
 
     def read(self) -> Checkpoint | None:
-        """Returns the checkpoint, or None where there is none.
+        """Returns the checkpoint; None where there is none, or where its checksums say that it is damaged.
 
         Raises:
-          TrainingError: It is damaged, or was made with another identity.
+          TrainingError: It was made with another identity.
         """
         path = self.folder / CHECKPOINT_FILE
         if not path.exists():
             return None
-        advice = f"Remove `{path.name}` from `{self.folder.name}` to train from the start."
         try:
             with path.open("rb") as stream, np.load(stream) as stored:  # never unpickles: allow_pickle is off
                 arrays = {name: stored[name] for name in stored.files}
             found = json.loads(arrays.pop(STATE).tobytes())
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise TrainingError(f"The checkpoint `{path}` cannot be read ({error}). {advice}") from None
+            if found["sha256"] != _sha256(arrays):  # the archive has a CRC-32 of each part, and none of itself
+                raise ValueError("its arrays are not those that were written")
+        except _DAMAGED as error:
+            LOGGER.warning("The checkpoint `%s` is damaged (%s). The training begins anew.", path, error)
+            return None
         if difference := differences(found["identity"], json.loads(json.dumps(self.identity))):
-            raise TrainingError(f"The checkpoint `{path}` comes from another training: {difference}. {advice}")
+            raise TrainingError(
+                f"The checkpoint `{path}` comes from another training: {difference}. Remove `{path.name}` from "
+                f"`{self.folder.name}` to train from the start."
+            )
         return Checkpoint(found["state"], arrays)
+
+
+def _sha256(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Returns the SHA-256 of names, types, shapes and values, in the order of the names."""
+    total = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        total.update(f"{name} {array.dtype.str} {array.shape}\0".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
 
 
 def differences(there: Any, here: Any, name: str = "") -> str:

@@ -32,6 +32,22 @@ def test_checkpoint_that_was_cut_short_while_written_is_not_seen(tmp_path: Path)
     assert Checkpoints(tmp_path, IDENTITY).read() is None
 
 
+def test_checkpoint_with_a_flipped_bit_is_passed_over_and_never_read_as_another(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    checkpoints.write(CHECKPOINT)
+    path = tmp_path / "checkpoint.npz"
+    whole, passed_over = path.read_bytes(), 0
+    for place in range(len(whole)):
+        for bit in (1, 64):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+            found = checkpoints.read()
+            passed_over += found is None
+            if found is not None:  # what a time stamp in the archive says, say
+                assert found.state == CHECKPOINT.state
+                assert found.arrays["weight_0"].tobytes() == CHECKPOINT.arrays["weight_0"].tobytes()
+    assert passed_over > len(whole)  # of twice as many
+
+
 def test_checkpoint_of_another_training_is_refused_with_all_differences(tmp_path: Path) -> None:
     Checkpoints(tmp_path, IDENTITY).write(CHECKPOINT)
     sentence = (

@@ -123,10 +123,13 @@ def test_fit_refuses_a_checkpoint_of_another_training(tmp_path: Path) -> None:
         train(params, checkpoints=Checkpoints(tmp_path, {"kind": "cross_layer", "units": [3]}))
 
 
-def test_fit_refuses_a_damaged_checkpoint(tmp_path: Path) -> None:
+def test_fit_begins_anew_where_the_checkpoint_is_damaged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(TrainingError, match=r"cannot be read .*Remove `checkpoint\.npz` from"):
-        train(checkpoints=Checkpoints(tmp_path, {}))
+    expected, _ = train()
+    weights, _ = train(checkpoints=Checkpoints(tmp_path, {}))
+    assert_same_bytes(weights, expected)
+    assert "checkpoint.npz` is damaged (" in caplog.text
+    assert "The training begins anew." in caplog.text
 
 
 def test_early_stopping_gives_back_the_best_weights() -> None:
