@@ -29,6 +29,7 @@ from crossnet.pipeline.config import NONE, Config
 from crossnet.pipeline.execution import call_component
 from crossnet.pipeline.graph import Step, build_graph, model_kind
 
+WORK_FOLDER = ".tmp-work"  # of a comparison that is not done
 STRONG_DENSE = "strong_dense"
 # A run that is hardly better than the train mean has learned nothing.
 COLLAPSED_SHARE = 0.95
@@ -172,7 +173,7 @@ def compare(
       DivergedError: Every run of every model did.
     """
     numbers = tuple(range(config.trainer.seed, config.trainer.seed + seeds))
-    work = output_dir / ".tmp-work"
+    work = output_dir / WORK_FOLDER
     work.mkdir(parents=True)
     try:
         graph = _Graph(config, work, strong_units)

@@ -77,6 +77,7 @@ def run_pipeline(
             try:
                 with reporter.logging_to(folder / LOG_FILE):
                     execution.run()
+                    interrupts.check()  # a signal that came while a push was recorded
             except BaseException as error:
                 if interrupts.signal_of(error) is None:
                     recording.change(exit_code=1, error="Internal error; see log.txt.")

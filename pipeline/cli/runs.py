@@ -6,6 +6,7 @@ Imports inside the commands keep `crossnet --help` fast.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import click
@@ -173,9 +174,11 @@ def compare(
 ) -> None:
     """Train every model from several seeds and print the article's table."""
     from crossnet.components.files import json_value
+    from crossnet.pipeline.compare import WORK_FOLDER
     from crossnet.pipeline.compare import compare as compare_models
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.console import Reporter
+    from crossnet.pipeline.run_state import LOG_FILE, at_work, is_at_work
     from crossnet.pipeline.store import utc_now
 
     try:
@@ -190,9 +193,12 @@ def compare(
     config = load_config(config_file, overrides)
     folder = root / "compare" / utc_now()[:19].replace("-", "").replace(":", "")
     folder.mkdir(parents=True, exist_ok=True)
+    for left in root.glob(f"compare/*/{WORK_FOLDER}"):  # by a comparison that was killed
+        if not is_at_work(left.parent):
+            shutil.rmtree(left, ignore_errors=True)
     reporter = Reporter(quiet=quiet)
     words = interrupts.Words("Interrupted. A comparison is kept when it is whole; run `crossnet compare` again.")
-    with interrupts.last_words(lambda number: words), reporter.logging_to(folder / "log.txt"):
+    with at_work(folder), interrupts.last_words(lambda number: words), reporter.logging_to(folder / LOG_FILE):
         comparison = compare_models(config, seeds=seeds, output_dir=folder, strong_units=units, progress=reporter.line)
     if as_json:
         click.echo(json.dumps(json_value(comparison.rows)))

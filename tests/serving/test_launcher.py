@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from crossnet.serving import launcher
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.launcher import find_binary, running_server, serve
 from crossnet.serving.status import ServingError
@@ -91,6 +92,15 @@ def test_running_server_starts_the_binary_on_a_socket_and_ends_it(binary, tmp_pa
     assert not Path(socket).exists()
 
 
+def test_running_server_waits_for_nothing_when_the_block_was_left_by_an_error(binary, tmp_path, monkeypatch):
+    monkeypatch.setenv("STUBBORN", "1")
+    monkeypatch.setattr(launcher, "_GRACE_SECONDS", 3600.0)
+    with pytest.raises(KeyboardInterrupt), running_server(tmp_path, "rides", timeout_seconds=30):
+        pid, _ = _recorded(binary)
+        raise KeyboardInterrupt
+    assert not _alive(pid)
+
+
 def test_running_server_repeats_the_binarys_own_words_when_it_fails(binary, tmp_path, monkeypatch):
     monkeypatch.setenv("FAIL", "1")
     sentence = r"ended with exit code 255 before `rides` was available\. Its log: Failed to start server\. "
@@ -167,6 +177,20 @@ def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary
         process.send_signal(signal.SIGTERM)
         assert _wait_ended(process) == 0
         assert not _alive(pid)
+
+
+def test_serve_ends_a_binary_that_does_not_stop_at_the_second_signal(binary, tmp_path, monkeypatch):
+    monkeypatch.setenv("STUBBORN", "1")
+    push_empty_model(tmp_path)
+    with tempfile.TemporaryDirectory() as folder:
+        process = _start(tmp_path, "binary", "--port=0", f"--grpc_socket_path={folder}/s")
+        assert process.stderr.readline().startswith("serving rides at ")
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert _wait_ended(process) == 0
+        assert not _alive(_recorded(binary)[0])
 
 
 def test_serve_notices_a_signal_that_interrupts_nothing(binary, tmp_path):

@@ -3,12 +3,13 @@
 It records its flags, then answers GetModelStatus until a signal ends it.
 
 The environment says what to do: RECORD is the file for the flags, one per line; with FAIL set it gives up as the real
-server does, on stdout and with status 255.
+server does, on stdout and with status 255; with STUBBORN set it goes on after SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from concurrent import futures
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 
 def main() -> int:
     Path(os.environ["RECORD"]).write_text("\n".join([str(os.getpid()), *sys.argv[1:]]))
+    if "STUBBORN" in os.environ:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "FAIL" in os.environ:
         sys.stdout.write("Failed to start server. Error: UNKNOWN: 1 servable(s) did not become available: {...}\n")
         return 255

@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from crossnet.pipeline.run_record import RunRecord
+from crossnet.pipeline.run_state import at_work
 from support.report_fixtures import ANOMALOUS, CLOSED, FAILED, PARTIAL, PUSHED, make_runs
 
 ROWS = ("--set", "example_gen.num_examples=300")
@@ -152,6 +153,16 @@ def test_compare_refuses_layers_that_are_not_whole_numbers(crossnet, tmp_path, l
         done.stderr
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_compare_clears_what_a_killed_one_left_and_nothing_of_one_at_work(crossnet, tmp_path):
+    root = tmp_path / "crossnet_root" / "compare"
+    for name in ("killed", "at work"):
+        (root / name / ".tmp-work" / "example_gen").mkdir(parents=True)
+        (root / name / "log.txt").touch()
+    with at_work(root / "at work"):
+        done = crossnet("compare", "--set", "example_gen.source=csv", "--set", "example_gen.input=none.csv")
+    assert (done.exit_code, [path.parent.name for path in root.glob("*/.tmp-work")]) == (2, ["at work"])
 
 
 def test_compare_prints_the_table_or_its_rows_and_keeps_both(crossnet, tmp_path):
