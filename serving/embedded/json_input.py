@@ -43,6 +43,7 @@ _INTEGERS: dict[int, tuple[str, int, int]] = {
 _DT_BOOL = 10
 _FLOATS = (1, 2)
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # as text in a body: half of a surrogate pair, or of two of them
+_LARGE = re.compile(rb"[eE]\+?0*[1-9]\d\d|(?<!\d)\d{300}")  # as text in a body: what may be beyond float64
 _MAX_FLOAT = float(np.finfo(np.float32).max)
 
 
@@ -55,7 +56,7 @@ def read_body(body: bytes | bytearray) -> dict[str, Any]:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_float=_finite if _LARGE.search(body) else None)
     except json.JSONDecodeError as error:
         raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
@@ -72,6 +73,18 @@ def read_body(body: bytes | bytearray) -> dict[str, Any]:
             f"JSON Value: {json_text(document)} not formatted correctly. 'signature_name' key must be a string value."
         )
     return document
+
+
+def _finite(text: str) -> float:
+    """Returns a number; Python alone would take one that is too large as infinity.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, it is beyond float64.
+    """
+    number = float(text)
+    if math.isinf(number):
+        raise invalid("JSON Parse error: Number too big to be stored in double.")
+    return number
 
 
 def read_inputs(document: Mapping[str, Any], signature: GraphSignature) -> tuple[list[Array], bool]:

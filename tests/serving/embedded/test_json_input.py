@@ -204,3 +204,11 @@ def test_a_type_that_json_does_not_carry_is_unimplemented():
 def test_as_many_dimensions_as_numpy_has_are_read():
     ((array,), _) = read({"inputs": json.loads("[" * 63 + "1" + "]" * 63)}, ONE)
     assert array.shape == (1,) * 63
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1E+0309", "1" + "0" * 400 + ".5", "2e308", "1e99999999999999999999"])
+def test_number_beyond_float64_is_refused_and_not_taken_as_infinity(number):
+    told = (grpc.StatusCode.INVALID_ARGUMENT, "JSON Parse error: Number too big to be stored in double.")
+    assert failure(f'{{"inputs": [{number}]}}', signature(x=np.float64)) == told
+    (array,), _ = read('{"inputs": [1e308, Infinity, 1e-400, 0.' + "1" * 400 + "]}", signature(x=np.float64))
+    assert array.tolist() == [1e308, np.inf, 0.0, 1 / 9]
