@@ -287,8 +287,8 @@ def _requests(content: bytes, kind: str, inputs: dict[str, Any]) -> None:
     table = make_reader(io.BytesIO(content), kind, "rows")
     rows = list(table.rows())
     outputs = {"p": np.zeros(len(rows), np.float32)}
-    table.writer(io.BytesIO()).write(rows, outputs)
-    if rows:  # without, `predict` asks nothing
+    if rows:  # without, `predict` asks nothing and writes no batch
+        table.writer(io.BytesIO()).write(rows, outputs)
         InputBuilder(table, Signature("s", "m", inputs, {"p": spec("DT_FLOAT")}), "`m`", True).build(rows)
 
 
