@@ -529,7 +529,7 @@ SURROUNDINGS = {
     "time zone": _environment(TZ="Pacific/Kiritimati"),
     "locale": _environment(LC_ALL="tr_TR.UTF-8", LANG="tr_TR.UTF-8"),
     "PYTHONHASHSEED": _environment(PYTHONHASHSEED="7"),
-    "PYTHONOPTIMIZE": _environment(PYTHONOPTIMIZE="2"),
+    "PYTHONOPTIMIZE": _environment(PYTHONOPTIMIZE="1"),  # tf_keras itself does not start without docstrings
     "oneDNN switched off": _environment(TF_ENABLE_ONEDNN_OPTS="0"),
     "OMP_NUM_THREADS": _environment(OMP_NUM_THREADS="1"),
     "the folder for temporary files": Kind(
