@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import multiprocessing
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from crossnet.components import example_gen
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_columns
+from support.serving_fixtures import wait_until
 
 
 def make(tmp_path: Path, **settings: object) -> Examples:
@@ -73,3 +78,13 @@ def test_splitting_needs_no_more_than_one_row_per_split_to_be_there(tmp_path: Pa
     examples = make(tmp_path, source="csv", input=str(tmp_path / "one.csv"))
     assert examples.counts == {"train": 1, "eval": 0}
     assert list(read_columns(examples, "eval", batch_size=10)) == []
+
+
+def test_workers_end_when_the_step_does_not_finish() -> None:
+    params = ExampleGenParams(num_workers=2)
+    with pytest.raises(KeyboardInterrupt), example_gen._executor(2, params) as executor:
+        assert executor is not None
+        assert executor.submit(os.getpid).result() != os.getpid()
+        executor.submit(time.sleep, 3600)  # a pool waits for what its workers do
+        raise KeyboardInterrupt
+    wait_until(lambda: multiprocessing.active_children() == [])
