@@ -8,7 +8,6 @@ Imports inside the functions let a signal end the command from the first moment 
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import sys
@@ -37,13 +36,12 @@ def main(argv: Sequence[str] | None = None, *, stopping: threading.Event | None 
       The exit code: 0 after a signal, 1 if the start failed, 2 for wrong usage.
     """
     from crossnet.serving.config.flags import parse_flags
-    from crossnet.serving.protocol.printable import PrintableFormatter, tell
+    from crossnet.serving.embedded.logs import log_to_stderr
+    from crossnet.serving.protocol.printable import tell
     from crossnet.serving.status import ServingError
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PrintableFormatter("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    log_to_stderr()
     try:
         flags = parse_flags(sys.argv[1:] if argv is None else argv)
     except ServingError as error:
