@@ -65,6 +65,7 @@ def run(flags: ServerFlags, stopping: threading.Event) -> int:
       flags: The server's settings.
       stopping: Set if a signal has come already; the server then does not start.
     """
+    from crossnet.serving.embedded.memory import return_large_blocks
     from crossnet.serving.embedded.quiet import import_tensorflow
     from crossnet.serving.protocol.printable import tell
     from crossnet.serving.server import DRAIN_SECONDS, Server
@@ -75,6 +76,7 @@ def run(flags: ServerFlags, stopping: threading.Event) -> int:
         signal.signal(number, _stopping(server.ask_to_stop, lambda: bool(server.addresses)))
     if stopping.is_set():
         server.ask_to_stop()
+    return_large_blocks()
     import_tensorflow()
     try:
         if not server.is_stopping:

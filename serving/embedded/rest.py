@@ -81,7 +81,9 @@ class RestServer:
         self._socket = _listen(host, flags.rest_api_port)
         self.port: int = self._socket.getsockname()[1]
         # Without `interface`, uvicorn takes a bound method for an application of the old two-step kind.
-        config = uvicorn.Config(app, interface="asgi3", lifespan="off", ws="none", log_config=None, access_log=False)
+        config = uvicorn.Config(
+            app, interface="asgi3", lifespan="off", ws="none", log_config=None, log_level="warning", access_log=False
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="rest", daemon=True

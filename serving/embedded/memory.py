@@ -1,0 +1,24 @@
+"""Makes the C library give freed memory back to the system.
+
+Left to itself, glibc keeps it: once a large block was freed, blocks of that size come from its heaps, which shrink only
+at their end, and each thread may have a heap of its own. Source: glibc manual, "Malloc Tunable Parameters".
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+# Names and numbers of malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_LARGE_BYTES = 2**18  # a larger block is mapped, and unmapped when it is freed
+_FREE_BYTES = 2**20  # of a heap's end that may stay
+_HEAPS = 2
+
+
+def return_large_blocks() -> None:
+    """Sets glibc's parameters for the process; does nothing with another C library."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(_M_ARENA_MAX, _HEAPS)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        library.mallopt(_M_TRIM_THRESHOLD, _FREE_BYTES)
