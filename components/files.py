@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any
 from crossnet.components.errors import UnreadableFileError
 
 MAX_FOLDER_LETTERS = 100
+_UNFINISHED = re.compile(r"\.tmp-([0-9]+)-.+", re.DOTALL)
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 FOLDER_NAME = f"letters, digits, `_`, `-` and `.`, the first a letter or digit, at most {MAX_FOLDER_LETTERS} of them"
 
@@ -50,13 +52,19 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_file(path: Path, content: str | bytes) -> None:
+def write_file(path: Path, content: str | bytes, *, replace: bool = True) -> None:
     """Writes a file beside its place, waits for the disk, and renames it.
 
     Whoever reads it, also after this process or the machine has crashed, finds what was there before or all of
     `content`; text is UTF-8. A link keeps pointing to its file; a folder that is in the way gets another name.
 
+    Args:
+      path: The file.
+      content: All of it.
+      replace: Whether a file of that name may be there; of two processes that write a new file at once, one does.
+
     Raises:
+      FileExistsError: There is one, and it is not to be replaced.
       OSError: It cannot be written; nothing has changed.
     """
     path = Path(os.path.realpath(path))
@@ -66,6 +74,9 @@ def write_file(path: Path, content: str | bytes) -> None:
             stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
+        if not replace and _link(temporary, path):
+            temporary.unlink()
+            return
         if path.is_dir():  # a file of that name was damaged
             path.rename(path.with_name(f"{path.name[:40]}.damaged-{os.getpid()}"))
         temporary.replace(path)
@@ -73,6 +84,28 @@ def write_file(path: Path, content: str | bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _link(temporary: Path, path: Path) -> bool:
+    """Gives a file a second name that nothing has; False on a file system without such names."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        return False
+    return True
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Removes what `write_file` left in a folder in processes that were killed; nothing of one that lives here."""
+    for path in folder.glob(".tmp-*-*"):
+        found = _UNFINISHED.fullmatch(path.name)
+        if found and not Path("/proc", found[1]).exists():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def write_json(path: Path, value: Any, *, sort: bool = True) -> None:

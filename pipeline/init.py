@@ -123,7 +123,7 @@ def write_config(file: Path, profile: CsvProfile, output: Path) -> str:
       OSError: It cannot be written for another reason; then there is nothing.
     """
     if output.exists():
-        raise SettingsError(f"`{output}` exists already. Name another file with --output, or remove it.")
+        raise _exists(output)
     few = profile.rows < FEW_ROWS
     limit = float(f"{profile.label_std / 2:.2g}") if profile.label_std else 1.0
     columns = "\n".join(
@@ -162,13 +162,23 @@ min_improvement = 0.0   # share by which RMSE must be below the baseline's
 {_line("model_name", _model_name(file))}
 """
     tomllib.loads(text)  # the names in it come from the user: make sure that it can be read
+    _write(text, output)
+    return text
+
+
+def _write(text: str, output: Path) -> None:
     try:
-        write_file(output, text)
+        write_file(output, text, replace=False)
+    except FileExistsError:  # another process has made it meanwhile
+        raise _exists(output) from None
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise SettingsError(
             f"Cannot write `{output}`: {error.strerror}. Create its folder, or name another file with --output."
         ) from None
-    return text
+
+
+def _exists(output: Path) -> SettingsError:
+    return SettingsError(f"`{output}` exists already. Name another file with --output, or remove it.")
 
 
 def _input_path(file: Path, output: Path) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact, read_facts
 from crossnet.components.artifacts.integrity import Checks, Damage, checksums, sealed
 from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError, UnreadableFileError
-from crossnet.components.files import write_json
+from crossnet.components.files import clear_unfinished, write_json
 from crossnet.pipeline import notices
 from crossnet.pipeline.run_record import RUN_FILE, RunRecord
 
@@ -77,9 +77,18 @@ class Store:
                 file.truncate(0)
                 file.write(str(os.getpid()))
                 file.flush()
-            for leftover in self.artifacts.glob(f"*/{TEMPORARY}*"):
-                shutil.rmtree(leftover, ignore_errors=True)
+            self._clear_leftovers()
             yield
+
+    def _clear_leftovers(self) -> None:
+        """Removes what killed commands left; `report` works without the lock, so its files stay while it lives."""
+        for leftover in self.artifacts.glob(f"*/{TEMPORARY}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for leftover in self.checkpoints.glob(f"*/{TEMPORARY}*"):
+                leftover.unlink()
+            for folder in [self.runs, *self.runs.glob("*/")]:
+                clear_unfinished(folder)
 
     def artifact_path(self, step: str, fingerprint: str) -> Path:
         """Returns where the step's artifact is or will be."""

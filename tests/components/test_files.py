@@ -1,5 +1,7 @@
 import json
+import os
 import resource
+import subprocess
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from crossnet.components.errors import UnreadableFileError
 from crossnet.components.files import (
     MAX_FOLDER_LETTERS,
+    clear_unfinished,
     folder_checksum,
     is_folder_name,
     json_value,
@@ -51,6 +54,26 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, at_most_ten_bytes):
         write_file(file, "much more than ten bytes")
     assert file.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_new_file_is_never_written_over_another(tmp_path):
+    file = tmp_path / "new.toml"
+    write_file(file, "first", replace=False)
+    with pytest.raises(FileExistsError):
+        write_file(file, "second", replace=False)
+    assert file.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_killed_process_was_writing_is_cleared_and_what_a_live_one_writes_is_not(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    gone, lives = tmp_path / f".tmp-{ended.pid}-run.json", tmp_path / f".tmp-{os.getpid()}-run.json"
+    others = [tmp_path / name for name in ("run.json", ".tmp-mine", ".tmp-x-y")]
+    for path in (gone, lives, *others):
+        path.touch()
+    clear_unfinished(tmp_path)
+    assert set(tmp_path.iterdir()) == {lives, *others}
 
 
 def test_a_file_is_written_where_its_link_points(tmp_path):

@@ -49,6 +49,22 @@ def test_store_clears_what_a_crash_left_behind(tmp_path):
         assert checkpoint.exists()
 
 
+def test_store_clears_what_was_being_written_when_a_run_was_killed(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    names = (
+        f"runs/.tmp-{ended.pid}-index.html",
+        f"runs/a/.tmp-{ended.pid}-run.json",
+        "checkpoints/f/.tmp-checkpoint.npz",
+    )
+    live, kept = tmp_path / "runs" / "a" / f".tmp-{os.getpid()}-report.html", tmp_path / "checkpoints/f/checkpoint.npz"
+    for path in (*(tmp_path / name for name in names), live, kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with Store(tmp_path).locked():
+        assert {path for path in tmp_path.glob("*/**/*") if path.is_file()} == {live, kept}
+
+
 def test_store_keeps_a_second_run_out(tmp_path):
     with Store(tmp_path).locked():
         code = (
