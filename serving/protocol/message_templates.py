@@ -168,6 +168,8 @@ def _first_bytes(message: bytes, field: int, arrays: Mapping[str, Array]) -> Ite
             raise ValueError
         entry = dict(parts)
         name = message[slice(*entry[_KEY])].decode()
+        if name not in arrays:  # of an entry with other fields, protobuf takes nothing
+            raise ValueError
         array = arrays[name]
         numbers = (_CONTENT, _PACKED.get(array.dtype))
         runs = [run for run in _fields(message, *entry[_VALUE]) if run[0] in numbers]

@@ -115,6 +115,7 @@ TWO_FLOATS = b"\x08\x01\x12\x04\x12\x02\x08\x02"
 NO_FLOAT = b"\x08\x01\x12\x04\x12\x02\x08\x00"
 TEXT = b"\x08\x07\x12\x04\x12\x02\x08\x01"  # one text
 CONTENT, PACKED, UNPACKED = b"\x22\x04abcd", b"\x2a\x04abcd", b"\x2dabcd"
+ODD_ENTRY = b"\x12\x15\x0a\x01x\x78\x31\x12\x0e" + FLOAT + CONTENT
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,8 @@ CONTENT, PACKED, UNPACKED = b"\x22\x04abcd", b"\x2a\x04abcd", b"\x2dabcd"
         pytest.param(SPEC + entry(b"x", TWO_FLOATS + b"\x32\x08abcdefgh"), id="values of another type"),
         pytest.param(SPEC + entry(b"x", FLOAT + CONTENT + UNPACKED), id="content and a value"),
         pytest.param(SPEC + b"\x12\x10\x12\x0e" + FLOAT + CONTENT, id="no name"),
+        pytest.param(SPEC + ODD_ENTRY, id="an entry with another field, of which nothing is taken"),
+        pytest.param(SPEC + ODD_ENTRY + entry(b"y", FLOAT + CONTENT), id="the same beside another input"),
         pytest.param(b"\x1a\x01y" * 9000 + serialized({"x": np.ones(1, np.float32)}), id="much beside the values"),
     ],
 )
