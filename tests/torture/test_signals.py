@@ -167,6 +167,10 @@ def test_a_run_ends_in_time_and_the_next_one_goes_on(case, request, tmp_path):
     case.count(signals=1)
     out, err = printed
     facts = newest(root)
+    if process.returncode == 0 and where in (REPORT, STEPS[-1]):  # too late: it had been recorded as done
+        assert facts is not None
+        assert (facts["state"], facts["exit_code"], facts["complete"]) == ("finished", 0, True)
+        return
     assert process.returncode == 128 + number, err
     sentence = err.splitlines()[-1]
     assert sentence.startswith("Interrupted"), err
