@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import io
 import os
 import secrets
 import stat
@@ -13,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from crossnet.serving.protocol.tfrecord import HEADER_BYTES, read_header
 from crossnet.serving.status import OutputError, RowsError, UsageError
 
 STANDARD_INPUT = "standard input"
+_GZIP_MAGIC = b"\x1f\x8b\x08"
 _FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
 
 
@@ -67,7 +70,7 @@ def opened(rows: Path | str) -> Iterator[BinaryIO]:
     """Yields a file's bytes, decompressed where its name ends in `.gz`; "-" is standard input.
 
     Raises:
-      UsageError: It cannot be opened.
+      UsageError: It cannot be opened, or is compressed and its name does not say so.
       RowsError: The system refuses it: too many files are open, or the disk reports an error.
     """
     if str(rows) == "-":
@@ -81,7 +84,24 @@ def opened(rows: Path | str) -> Iterator[BinaryIO]:
         kind = RowsError if _is_fault(error) else UsageError
         raise kind(f"Cannot read `{rows}`: {_reason(error)}.") from error
     with stream:
+        if not _is_gzip(str(rows)) and _begins_as_gzip(cast(io.BufferedReader, stream)):
+            raise UsageError(f"`{rows}` is compressed with gzip. Let its name end in `.gz`, or unpack it.")
         yield cast(BinaryIO, stream)
+
+
+def _begins_as_gzip(stream: io.BufferedReader) -> bool:
+    """Returns whether a file is compressed; a TFRecord of 35,615 bytes begins likewise, with a checksum that fits."""
+    try:
+        start = stream.peek(HEADER_BYTES)[:HEADER_BYTES]
+    except OSError:
+        return False  # whoever reads it says why it cannot be read
+    if not start.startswith(_GZIP_MAGIC):
+        return False
+    try:
+        read_header(start)
+    except ValueError:
+        return True
+    return False
 
 
 @contextlib.contextmanager

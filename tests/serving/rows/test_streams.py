@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from crossnet.serving.protocol.tfrecord import write_frame
 from crossnet.serving.rows.streams import opened, written
 from crossnet.serving.status import OutputError, RowsError, UsageError
 
@@ -135,3 +136,14 @@ def test_a_stream_that_the_system_refuses_is_no_wrong_usage(tmp_path):
             opened(tmp_path / "rows.csv").__enter__()
         with pytest.raises(OutputError, match="Cannot write `.*out.csv`: Too many open files"):
             written(tmp_path / "out.csv").__enter__()
+
+
+def test_compressed_file_that_is_not_named_as_one_is_told(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(gzip.compress(b"a,b\n1,2\n"))
+    with pytest.raises(UsageError, match=r"rows.csv` is compressed with gzip. Let its name end in `.gz`, or unpack"):
+        opened(tmp_path / "rows.csv").__enter__()
+    record = write_frame(b"x" * 0x088B1F)
+    assert record.startswith(b"\x1f\x8b\x08")  # a length that begins as gzip does
+    (tmp_path / "rows.tfrecord").write_bytes(record)
+    with opened(tmp_path / "rows.tfrecord") as stream:
+        assert stream.read() == record
