@@ -9,6 +9,9 @@ from crossnet.components.pusher import versions_in_service
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
+from crossnet.serving.client import PredictionClient
+from crossnet.serving.launcher import running_server
+from support.serving_fixtures import wait_until
 
 SETTINGS = (
     "example_gen.num_examples=600",
@@ -139,3 +142,20 @@ def test_run_says_that_what_is_in_service_is_damaged_where_it_pushes_nothing(roo
         assert f"Version {version} of `crossnet`, which is in service, is damaged" in result.warnings[0]
     (path / "saved_model.pb").write_bytes(whole)
     assert run(root).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_polling_server_goes_over_to_the_version_that_replaces_a_damaged_one(root):
+    (version, path), *_ = in_service(root).items()
+    rows = {"x0": [0.5, 1.0], "x1": [0.2, 0.0], "x2": [0.1, 0.5]}
+    with (
+        running_server(path.parent, "crossnet", server="embedded", timeout_seconds=60) as server,
+        PredictionClient(server.target, model_name="crossnet") as client,
+    ):
+        before = client.predict(rows)
+        assert before.version == version
+        flip(path / "variables" / "variables.data-00000-of-00001")
+        result = run(root)
+        wait_until(lambda: client.predict(rows).version == result.pushed_version, seconds=30)
+        assert client.predict(rows).values.tolist() == before.values.tolist()
+    assert list(in_service(root)) == [result.pushed_version]
