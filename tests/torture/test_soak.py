@@ -30,7 +30,7 @@ def test_the_server_answers_rightly_and_gives_its_memory_back(case, tmp_path):
         ask_large(server, stubs, random.Random(case.seed), first)
         stubs.channel.close()
         baseline = server.resident_mib()
-        tally = run_clients(server, case.seed, 360 if case.full else 5)
+        tally = run_clients(server, case.seed, 360 if case.full else 4)
         wait_until_at_rest(server, 30 if case.full else 5, baseline * _ALLOWED_GROWTH)
         resident = server.resident_mib()
         assert server.process.poll() is None, server.log.read_text()[-3000:]
