@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import resource
@@ -34,23 +35,21 @@ def test_write_json_is_sorted_unless_the_order_matters(tmp_path):
     assert read_json(tmp_path / "a.json") == read_json(tmp_path / "b.json")
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def at_most_ten_bytes():
-    """Lets files grow to ten bytes, as on a disk that is full."""
+    """Lets files grow to ten bytes, as on a disk that is full; outside, pytest's own output may be a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
 
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, at_most_ten_bytes):
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     file = tmp_path / "run.json"
     write_file(file, "before")
-    at_most_ten_bytes()
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(OSError, match="File too large"), at_most_ten_bytes():
         write_file(file, "much more than ten bytes")
     assert file.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
