@@ -48,8 +48,11 @@ class UnreadableFileError(PipelineError):
     """
 
     def __init__(self, path: Path, reason: str, advice: str = "") -> None:
-        super().__init__(f"`{path}` cannot be read: {reason}.{f' {advice}' if advice else ''}")
-        self.path, self.reason = path, reason
+        super().__init__(path, reason, advice)  # what a worker process sends makes the same error again
+        self.path, self.reason, self._advice = path, reason, advice
+
+    def __str__(self) -> str:
+        return f"`{self.path}` cannot be read: {self.reason}.{f' {self._advice}' if self._advice else ''}"
 
     def advise(self, advice: str) -> UnreadableFileError:
         """Returns the same error with what to do next, one or more sentences."""

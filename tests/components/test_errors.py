@@ -1,5 +1,6 @@
 import inspect
 import pickle
+from pathlib import Path
 
 import click
 import pytest
@@ -12,10 +13,15 @@ from crossnet.components.errors import (
     PipelineError,
     SettingsError,
     TrainingError,
+    UnreadableFileError,
 )
 from crossnet.pipeline.cli.options import prints_errors
 
-CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass)]
+CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass) if value.__module__ == errors.__name__]
+
+
+def example_of(kind):
+    return kind(Path("run.json"), "it is empty", "Remove it.") if kind is UnreadableFileError else kind("`a` is 'x'.")
 
 
 def test_every_error_can_be_caught_as_one_kind():
@@ -35,11 +41,11 @@ def test_command_exits_with_the_code_and_prints_the_message_without_a_traceback(
     @click.command()
     @prints_errors
     def fails():
-        raise kind("`seed` is 'x', expected a whole number.")
+        raise example_of(kind)
 
     result = CliRunner().invoke(fails)
     assert result.exit_code == kind.exit_code
-    assert result.output == "`seed` is 'x', expected a whole number.\n"
+    assert result.output == f"{example_of(kind)}\n"
 
 
 def test_divergence_is_a_training_error_that_can_be_told_from_others():
@@ -49,5 +55,6 @@ def test_divergence_is_a_training_error_that_can_be_told_from_others():
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_errors_of_a_worker_process_arrive_unchanged(kind):
-    sent = pickle.loads(pickle.dumps(kind("`a.csv:3` is a short row.")))
-    assert (type(sent), str(sent), sent.exit_code) == (kind, "`a.csv:3` is a short row.", kind.exit_code)
+    error = example_of(kind)
+    sent = pickle.loads(pickle.dumps(error))
+    assert (type(sent), str(sent), vars(sent), sent.exit_code) == (kind, str(error), vars(error), kind.exit_code)
