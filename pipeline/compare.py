@@ -22,7 +22,7 @@ from crossnet.components.artifacts.base import Artifact
 from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, Evaluation
 from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import DataAnomalyError, DivergedError
-from crossnet.components.files import write_json
+from crossnet.components.files import write_file, write_json
 from crossnet.components.formats import aligned, counted, number
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.pipeline.config import NONE, Config
@@ -192,7 +192,7 @@ def compare(
             where: {kind: math.sqrt(loss) for kind, loss in losses.items()} for where, losses in ARTICLE_LOSSES.items()
         }
     write_json(output_dir / "compare.json", facts)
-    (output_dir / "compare.txt").write_text(text + "\n", encoding="utf-8")
+    write_file(output_dir / "compare.txt", text + "\n")
     return Comparison(output_dir, rows, numbers, text)
 
 

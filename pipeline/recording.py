@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,3 +125,13 @@ class Recording:
             with (self._folder / LOG_FILE).open("a", encoding="utf-8") as log:
                 log.write(f"{sentence}\n")
         return interrupts.Words(sentence, self.result.summary())
+
+
+@contextlib.contextmanager
+def removed_on_error(folder: Path) -> Iterator[None]:
+    """Removes a run's folder where the run cannot begin, so that the same command may be called again."""
+    try:
+        yield
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

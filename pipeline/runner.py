@@ -23,7 +23,7 @@ from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.execution import call_component
 from crossnet.pipeline.faults import FaultError, explain, explained
 from crossnet.pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, serving_dir
-from crossnet.pipeline.recording import Recording, RunResult
+from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
 from crossnet.pipeline.run_state import FINISHED, KILLED, LOG_FILE, RUNNING, at_work
 from crossnet.pipeline.store import Store, utc_now
 from crossnet.pipeline.wholeness import MADE_FROM, Repairs, checkpoint_folder, made_from
@@ -64,25 +64,26 @@ def run_pipeline(
             plan = make_plan(config, store, until=until, force=force)
             repeated = _repeated_run(plan, store, force) if name is None else None
             folder = store.runs / repeated if repeated else store.new_run(name)
-            result = _new_result(config, plan, store, folder.name, up_to_date=repeated is not None)
             _tell_of_a_kill(store)
-            recording = Recording(result, folder)
+            recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder)
             execution = _Execution(plan, store, reporter, recording, force=bool(force))
             if repeated:
                 execution.run()
                 return recording.result
-            write_file(folder / "config.toml", to_toml(config))
-        with at_work(folder), interrupts.last_words(recording.interrupted):
-            recording.write(RUNNING)
+            with removed_on_error(folder):
+                write_file(folder / "config.toml", to_toml(config))
+        with contextlib.ExitStack() as stack:
+            with removed_on_error(folder):
+                stack.enter_context(at_work(folder))
+                stack.enter_context(interrupts.last_words(recording.interrupted))
+                recording.write(RUNNING)
             try:
                 with reporter.logging_to(folder / LOG_FILE):
                     execution.run()
                     interrupts.check()  # a signal that came while a push was recorded
             except BaseException as error:
                 if interrupts.signal_of(error) is None:
-                    recording.change(exit_code=1, error="Internal error; see log.txt.")
-                    with contextlib.suppress(OSError):
-                        recording.write(FINISHED)
+                    _record_bug(recording)
                 raise
             _finish(recording, store)
             _write_pages(store, folder, reporter)
@@ -90,7 +91,7 @@ def run_pipeline(
     return recording.result
 
 
-def _new_result(config: Config, plan: Plan, store: Store, name: str, *, up_to_date: bool) -> RunResult:
+def _new_result(config: Config, plan: Plan, store: Store, name: str, up_to_date: bool) -> RunResult:
     """Returns what is known of a run before its first step."""
     served = serving_dir(config, store) / config.pusher.model_name
     return RunResult(
@@ -260,6 +261,12 @@ def _tell_of_a_kill(store: Store) -> None:
     last = next(iter(store.run_records().values()), None)
     if last is not None and last.state == KILLED:
         notices.say(f"Run {last.run} before this one: {last.error}")
+
+
+def _record_bug(recording: Recording) -> None:
+    recording.change(exit_code=1, error="Internal error; see log.txt.")
+    with contextlib.suppress(OSError):
+        recording.write(FINISHED)
 
 
 def _finish(recording: Recording, store: Store) -> None:

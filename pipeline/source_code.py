@@ -15,11 +15,12 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from crossnet.components.files import write_file
 
 PACKAGE = "crossnet"
 PROJECT = Path(__file__).parent.parent.parent  # the folder that holds the package
@@ -124,11 +125,9 @@ class _Cache:
         if self._is_saved or self._known is None:
             return
         kept = self._known if len(self._known) <= MAX_CACHED else self._used
-        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(exist_ok=True)
-            temporary.write_text(json.dumps({"parser": _PARSER, "sources": kept}), encoding="utf-8")
-            temporary.replace(self._file)
+            write_file(self._file, json.dumps({"parser": _PARSER, "sources": kept}))
         self._is_saved = True
 
     def _read(self) -> dict[str, Source]:

@@ -112,7 +112,11 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def finish(self, artifact: Artifact, step: str, fingerprint: str, made_of: Mapping[str, Any]) -> Path:
-        """Writes artifact.json, last, and renames the folder to its final name. Returns the final folder."""
+        """Writes artifact.json, last, and renames the folder to its final name. Returns the final folder.
+
+        Only artifact.json waits for the disk: after a power cut, a file that did not reach it differs from its checksum
+        in there, and the artifact is made again.
+        """
         facts = {
             "type": type(artifact).__name__,
             "format": artifact.FORMAT,

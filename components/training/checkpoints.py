@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -56,12 +57,17 @@ class Checkpoints:
         facts = {"identity": self.identity, "state": checkpoint.state, "sha256": _sha256(checkpoint.arrays)}
         text = json.dumps(facts)
         temporary = self.folder / f".tmp-{CHECKPOINT_FILE}"
-        with temporary.open("wb") as stream:
-            arrays: dict[str, Any] = {STATE: np.frombuffer(text.encode(), np.uint8), **checkpoint.arrays}
-            np.savez(stream, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(self.folder / CHECKPOINT_FILE)
+        arrays: dict[str, Any] = {STATE: np.frombuffer(text.encode(), np.uint8), **checkpoint.arrays}
+        try:
+            with temporary.open("wb") as stream:
+                np.savez(stream, **arrays)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(self.folder / CHECKPOINT_FILE)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()  # a half takes space from a disk that is full
+            raise
 
     def read(self) -> Checkpoint | None:
         """Returns the checkpoint; None where there is none, or where its checksums say that it is damaged.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from crossnet.serving.config.flags import OWN_FLAGS, split_flags
@@ -157,8 +157,13 @@ class Deployment:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / name
         unfinished = path.with_name(f".tmp-{name}-{os.getpid()}")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                unfinished.unlink()
+            raise
         return path
 
     def _copy(self, name: str) -> str:

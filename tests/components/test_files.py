@@ -1,7 +1,5 @@
-import contextlib
 import json
 import os
-import resource
 import subprocess
 
 import numpy as np
@@ -20,6 +18,7 @@ from crossnet.components.files import (
     write_json,
 )
 from support.damage import DAMAGES
+from support.limits import files_of_at_most
 
 
 def test_json_value_writes_what_json_has_no_word_for():
@@ -35,21 +34,10 @@ def test_write_json_is_sorted_unless_the_order_matters(tmp_path):
     assert read_json(tmp_path / "a.json") == read_json(tmp_path / "b.json")
 
 
-@contextlib.contextmanager
-def at_most_ten_bytes():
-    """Lets files grow to ten bytes, as on a disk that is full; outside, pytest's own output may be a file."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     file = tmp_path / "run.json"
     write_file(file, "before")
-    with pytest.raises(OSError, match="File too large"), at_most_ten_bytes():
+    with files_of_at_most(10), pytest.raises(OSError, match="File too large"):
         write_file(file, "much more than ten bytes")
     assert file.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

@@ -1,4 +1,3 @@
-import resource
 from pathlib import Path
 
 import pytest
@@ -7,6 +6,7 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.files import is_folder_name
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.init import _model_name, profile_csv, write_config
+from support.limits import files_of_at_most
 
 
 @pytest.fixture
@@ -76,14 +76,9 @@ def test_init_names_a_folder_that_is_not_there(rides, tmp_path):
 
 
 def test_init_leaves_no_half_of_a_config_where_the_disk_is_full(rides, tmp_path):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     profile = profile_csv(rides, "fare")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            write_config(rides, profile, tmp_path / "new.toml")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with files_of_at_most(100), pytest.raises(OSError, match="File too large"):
+        write_config(rides, profile, tmp_path / "new.toml")
     assert not list(tmp_path.glob("*new.toml*"))
 
 

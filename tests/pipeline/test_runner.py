@@ -28,6 +28,7 @@ from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
 from support import toy_steps
 from support.damage import DAMAGES
+from support.limits import files_of_at_most
 
 CONFIG = load_config()
 
@@ -454,6 +455,13 @@ def test_run_whose_record_cannot_be_written_has_failed_with_the_reason(toy, monk
     monkeypatch.setattr(Recording, "write", write)
     again = toy.run()
     assert (again.exit_code, toy_steps.CALLS, again.pushed_version) == (0, [], failed.pushed_version)
+
+
+def test_run_that_cannot_begin_leaves_its_name_free(toy):
+    with files_of_at_most(0), pytest.raises(PipelineError, match=r"^The run failed: a file became larger than 0 MiB"):
+        toy.run(name="nightly")
+    assert list((toy.root / "runs").iterdir()) == []
+    assert toy.run(name="nightly").exit_code == 0
 
 
 def test_run_that_cannot_begin_says_why(toy):

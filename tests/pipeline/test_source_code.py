@@ -9,6 +9,7 @@ from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import build_graph
 from crossnet.pipeline.source_code import code_digests, forget, parse_source
 from support import REPOSITORY
+from support.limits import files_of_at_most
 
 
 @pytest.fixture
@@ -225,3 +226,12 @@ def test_a_cache_that_cannot_be_written_changes_nothing(project, monkeypatch, tm
     forget()
     monkeypatch.setattr(source_code, "_CACHE", source_code._Cache(tmp_path / "file" / "sources.json"))
     assert code_digests("crossnet.components.a") == expected
+
+
+def test_a_cache_that_does_not_fit_changes_nothing_and_leaves_no_half(project, monkeypatch, tmp_path):
+    expected = code_digests("crossnet.components.a")
+    forget()
+    monkeypatch.setattr(source_code, "_CACHE", source_code._Cache(tmp_path / "full" / "sources.json"))
+    with files_of_at_most(10):
+        assert code_digests("crossnet.components.a") == expected
+    assert list((tmp_path / "full").iterdir()) == []

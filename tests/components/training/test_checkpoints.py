@@ -7,6 +7,7 @@ import pytest
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.training.checkpoints import Checkpoint, Checkpoints, differences
+from support.limits import files_of_at_most
 
 IDENTITY = {"kind": "dense", "units": [3, 3]}
 CHECKPOINT = Checkpoint({"epoch": 4}, {"weight_0": np.arange(6.0).reshape(2, 3)})
@@ -30,6 +31,17 @@ def test_checkpoint_leaves_one_file_only(tmp_path: Path) -> None:
 def test_checkpoint_that_was_cut_short_while_written_is_not_seen(tmp_path: Path) -> None:
     (tmp_path / ".tmp-checkpoint.npz").write_bytes(b"half")
     assert Checkpoints(tmp_path, IDENTITY).read() is None
+
+
+def test_checkpoint_that_does_not_fit_leaves_the_one_before_and_no_half(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    checkpoints.write(CHECKPOINT)
+    with files_of_at_most(2000), pytest.raises(OSError, match="File too large"):
+        checkpoints.write(Checkpoint({"epoch": 5}, {"weight_0": np.zeros((100, 100))}))
+    found = checkpoints.read()
+    assert found is not None
+    assert found.state == {"epoch": 4}
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
 def test_checkpoint_with_a_flipped_bit_is_passed_over_and_never_read_as_another(tmp_path: Path) -> None:

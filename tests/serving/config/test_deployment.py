@@ -8,6 +8,7 @@ from google.protobuf import text_format
 from crossnet.serving.config.deployment import DOCKER_IMAGE, Deployment
 from crossnet.serving.config.messages import BatchingParameters, MonitoringConfig, model_server_config
 from crossnet.serving.status import ServingError, UsageError
+from support.limits import files_of_at_most
 from support.serving_fixtures import wait_until
 from support.serving_models import push_empty_model
 
@@ -27,6 +28,15 @@ def test_deployment_writes_files_that_parse_as_the_protos_they_are(tmp_path):
     ]
     text_format.Parse((folder / "monitoring.config").read_text(), MonitoringConfig())
     text_format.Parse((folder / "batching.config").read_text(), BatchingParameters())
+
+
+def test_deployment_leaves_no_half_of_a_config_file(tmp_path):
+    push_empty_model(tmp_path, "rides")
+    deployment = Deployment([], root=tmp_path)
+    with files_of_at_most(10), pytest.raises(OSError, match="File too large"):
+        deployment.wait_for_models(lambda: True)
+    assert list((tmp_path / "serving").iterdir()) == []
+    assert deployment.wait_for_models(lambda: True)
 
 
 def test_wait_for_models_says_once_that_it_waits_until_it_gives_up(tmp_path, capsys):
