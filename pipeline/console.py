@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -22,9 +22,6 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from crossnet.serving.protocol.printable import PrintableFormatter, printable
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 LOGGER = logging.getLogger("crossnet")  # the parent of the loggers of all our modules
 
@@ -146,7 +143,7 @@ class Reporter:
 class _Log(io.FileIO):
     """A log that a full disk cuts short, instead of failing whatever is logged."""
 
-    def write(self, data: ReadableBuffer) -> int:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data) or 0
         except OSError:

@@ -9,16 +9,13 @@ import contextlib
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any
 
 NAME = "standard output"  # the `filename` of its errors
 
 
 class _Output(io.FileIO):
-    def write(self, data: ReadableBuffer) -> int:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data) or 0
         except OSError as error:
