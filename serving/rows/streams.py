@@ -154,6 +154,7 @@ def _create(output: Path, stack: contextlib.ExitStack) -> tuple[BinaryIO, Path, 
     if mode is not None and not stat.S_ISREG(mode):
         return _closed_by(stack, output.open("wb")), output, output  # `/dev/fd/4` has no other name
     target = Path(os.path.realpath(output))
+    _clear_unfinished(target.parent)
     path = target.with_name(f".crossnet-predict-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     raw = _closed_by(stack, path.open("xb"))
     stack.callback(path.unlink, missing_ok=True)
@@ -165,6 +166,15 @@ def _create(output: Path, stack: contextlib.ExitStack) -> tuple[BinaryIO, Path, 
 def _is_fault(error: OSError | ValueError) -> bool:
     """Whether the system refuses something, so that another call may work; else the name is wrong."""
     return isinstance(error, OSError) and error.errno in _FAULTS
+
+
+def _clear_unfinished(folder: Path) -> None:
+    """Removes the unfinished outputs of processes that were killed; none of a process that lives here."""
+    for path in folder.glob(".crossnet-predict-*-*.tmp"):
+        process = path.name.split("-")[2]
+        if process.isdecimal() and not Path("/proc", process).exists():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _reason(error: OSError | ValueError) -> str:

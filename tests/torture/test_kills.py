@@ -1,6 +1,7 @@
 """Kills commands with SIGKILL at random moments: the next one goes on as if nothing had been."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from crossnet.components.files import folder_checksum
-from support.arena import Arena, Asker, kill_hard, wait_until
+from support.arena import MODEL, Arena, Asker, free_port, kill_hard, leftovers, wait_until
 from support.forked_commands import Watch, session_of, wait_exactly
 from support.torture import cases
 
@@ -95,3 +96,110 @@ def kill_somewhere(case, arena, reference, root, how):
     killed = child.wait() < 0
     wait_until(lambda: not session_of(child.pid))
     return killed
+
+
+# ---- Other commands ----
+
+
+@pytest.fixture(scope="module")
+def finished(arena, commands, tmp_path_factory):
+    """A root with two finished runs and two versions in service, which each case copies."""
+    root = tmp_path_factory.mktemp("finished") / "root"
+    for seed in (1, 2):
+        done = commands.run("run", *arena.settings(seed, serving=False), "--root", root)
+        assert done.wait() == 0, done.said
+    return root
+
+
+COMMANDS = ("gc", "rollback", "report", "predict")
+
+
+@cases(
+    "command kills",
+    [f"{command}-{number}" for command in COMMANDS for number in range(10)],
+    short=[],
+    says="`gc`, `rollback`, `report` or `predict` killed at any operation on files can be called again",
+)
+def test_a_killed_command_can_be_called_again(case, arena, finished, tmp_path):
+    command = case.name.rpartition("-")[0]
+    output = tmp_path / "out" / "predicted.jsonl"
+    output.parent.mkdir()
+    model = next(path for path in (finished / "serving_models" / MODEL).iterdir() if path.is_dir())
+    arguments = {
+        "gc": ["gc", "--keep", "1", "--root"],
+        "rollback": ["rollback", "--root"],
+        "report": ["report", "--root"],
+        "predict": ["predict", "--rows", arena.folder / "rows.jsonl", "--offline", model, "--output", output],
+    }[command]
+
+    def start(root, **options):
+        shutil.copytree(finished, root, symlinks=True)
+        rest = [] if command == "predict" else [root]
+        return arena.commands.run(*arguments, *rest, **options)
+
+    whole = start(tmp_path / "whole", watch=Watch((tmp_path,)))
+    assert whole.wait() == 0, whole.said
+    output.unlink(missing_ok=True)
+    delay = case.random.choice((None, case.random.uniform(0, 0.003)))
+    root = tmp_path / "killed"
+    killed = start(root, watch=Watch((tmp_path,), case.random.randrange(len(whole.operations)), delay))
+    assert killed.wait() == -signal.SIGKILL or delay is not None
+    case.count(kills=killed.wait() < 0)
+    serving = root / "serving_models" / MODEL
+    out = list(serving.glob("*.rolled_back"))
+    versions = [path for path in serving.iterdir() if path.name.isdecimal()]
+    assert len(versions) + len(out) == 2
+    if command == "predict":
+        assert not output.exists() or len(output.read_text().splitlines()) == 3
+    if command != "rollback" or not out:
+        again = arena.commands.run(*arguments, *([] if command == "predict" else [root]))
+        assert again.wait() == 0, again.said
+    assert leftovers(tmp_path / "out", root / "runs") == []
+    assert len(list(serving.glob("*.rolled_back"))) == (command == "rollback")
+    assert {path.name.partition(".")[0] for path in serving.iterdir() if path.is_dir()} == {
+        path.stem for path in serving.glob("[!.]*.json")
+    }
+    run = arena.commands.run("run", *arena.settings(1, serving=False), "--root", root)
+    assert run.wait() in (0, 3), run.said
+    assert leftovers(root) == []
+    arena.check_whole(root)
+    shutil.rmtree(tmp_path)
+
+
+@cases("server kills", 10, short=0, says="a server that was killed answers rightly when it is started again")
+def test_a_killed_server_answers_when_it_is_started_again(case, arena):
+    port = free_port()
+    target = f"127.0.0.1:{port}"
+    for _ in range(2):
+        server = arena.start_server(port)
+        with Asker(target) as asker:
+            wait_until(lambda asker=asker: asker.last)
+            asker.take()
+            wait_exactly(case.random.uniform(0, 0.5))
+            answers = arena.check_answers(asker)
+            server.kill()
+        assert server.relatives() == []
+        case.count(kills=1, answers=answers)
+    assert leftovers(arena.served) == []
+
+
+@cases("worker kills", 10, short=0, says="worker processes of ExampleGen end with the run that was killed")
+def test_worker_processes_end_with_the_run(case, arena, tmp_path):
+    (tmp_path / "rows").mkdir()
+    for number in range(4):
+        lines = "".join(f"{n},{n % 7},{3 * n + n % 7}\n" for n in range(number, 60_000, 4))
+        (tmp_path / "rows" / f"{number}.csv").write_text("a,b,y\n" + lines)
+    options = ["--config", arena.config, "--root", tmp_path / "root", "--until", "example_gen"]
+    for setting in ("source='csv'", "label='y'", f"input='{tmp_path}/rows/*.csv'", "split='hash'", "num_workers=2"):
+        options += ["--set", f"example_gen.{setting}"]
+    child = arena.commands.start("run", *options)
+    wait_until(lambda: len(child.relatives()) >= 2 or not child.running, 60)
+    wait_exactly(case.random.uniform(0, 3))
+    had = len(child.relatives())
+    child.kill()
+    wait_until(lambda: not session_of(child.pid))
+    again = arena.commands.run("run", *options)
+    assert again.wait() == 0, again.said
+    assert leftovers(tmp_path / "root") == []
+    case.count(kills=child.wait() < 0, workers=had)
+    shutil.rmtree(tmp_path)

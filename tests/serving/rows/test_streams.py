@@ -7,6 +7,7 @@ import gzip
 import os
 import resource
 import stat
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -147,3 +148,14 @@ def test_compressed_file_that_is_not_named_as_one_is_told(tmp_path):
     (tmp_path / "rows.tfrecord").write_bytes(record)
     with opened(tmp_path / "rows.tfrecord") as stream:
         assert stream.read() == record
+
+
+def test_the_unfinished_output_of_a_killed_process_is_removed_and_that_of_a_live_one_is_not(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    gone, lives = (tmp_path / f".crossnet-predict-{pid}-0a0b0c0d.tmp" for pid in (ended.pid, os.getpid()))
+    gone.touch()
+    lives.touch()
+    with written(tmp_path / "out.jsonl") as stream:
+        stream.write(b"row")
+    assert {path.name for path in tmp_path.iterdir()} == {lives.name, "out.jsonl"}
