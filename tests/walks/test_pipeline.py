@@ -207,7 +207,7 @@ def test_rollback_takes_the_version_out_and_only_force_pushes_it_again(tmp_path)
         'models=["cross_layer"]',
     )
     first = json.loads(crossnet("run", "--json", root=tmp_path, settings=small).stdout)["pushed_version"]
-    done = crossnet("rollback", "--reason", "a test", root=tmp_path)
+    done = crossnet("rollback", "--yes", "--reason", "a test", root=tmp_path)
     assert done.stdout == f"Version {first} of `crossnet` is out of service.\nNo version is in service now.\n"
     again = crossnet("run", root=tmp_path, settings=small)
     assert again.exit_code == 3
