@@ -2,7 +2,7 @@
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow torture coverage lint bench lock clean help same-python
+.PHONY: run test test-slow torture coverage lint bench lock audit clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -42,7 +42,11 @@ bench: .venv/.dev ## run the benchmarks, or ARGS=NAME; ARGS=--compare shows what
 lock: $(UV) ## resolve both locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra test --extra lint --extra board \
-	    -c requirements.lock -o requirements-dev.lock
+	    --extra sbom --extra audit -c requirements.lock -o requirements-dev.lock
+
+# 0: no known vulnerability. Else make prints "Error 1" (there is one) or "Error 4" (not audited, which is not a pass).
+audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot
+	@$(V)/python -m crossnet.pipeline.audit $(ARGS)
 
 clean: ## remove the environment
 	rm -rf .venv .tools

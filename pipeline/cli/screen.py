@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crossnet.pipeline.doctor import Finding
     from crossnet.pipeline.plan import Plan
     from crossnet.pipeline.recording import RunResult
+    from crossnet.pipeline.sbom import Distribution
 
 REASONS_SHOWN = 4
 
@@ -179,4 +180,14 @@ def print_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         mark = {True: "ok", False: "MISSING", None: "-"}[finding.ok]
         table.add_row(mark, finding.name, finding.state, finding.fix)
+    _console().print(table)
+
+
+def print_licences(distributions: Sequence[Distribution]) -> None:
+    """Prints one line per installed distribution."""
+    from crossnet.pipeline.sbom import NOT_DECLARED
+
+    table = _table("distribution", "version", "licence")
+    for item in distributions:
+        table.add_row(item.name, item.version, ", ".join(item.licences) or NOT_DECLARED)
     _console().print(table)

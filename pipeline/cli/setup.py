@@ -1,4 +1,4 @@
-"""Defines the commands that come before a first run: init, doctor."""
+"""Defines the commands that need no run: init, doctor, sbom."""
 
 from __future__ import annotations
 
@@ -33,3 +33,22 @@ def doctor() -> int:
     findings = examine()
     screen.print_findings(findings)
     return int(any(finding.ok is False for finding in findings))
+
+
+@click.command()
+@click.option("--licences", is_flag=True, help="Print a table of names, versions and licences instead.")
+@prints_errors
+def sbom(licences: bool) -> None:
+    """Print a bill of materials: what is installed here, with its licences, as CycloneDX JSON.
+
+    The licence is what a distribution's metadata declare: nobody has checked it.
+    """
+    from crossnet.pipeline.sbom import cyclonedx_json, installed
+
+    distributions = installed()
+    if licences:
+        from crossnet.pipeline.cli import screen
+
+        screen.print_licences(distributions)
+    else:
+        click.echo(cyclonedx_json(distributions))

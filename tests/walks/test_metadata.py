@@ -15,6 +15,7 @@ from support.project import PROJECT, allowed_pythons
 
 REQUIREMENTS = {canonicalize_name(text.name): text for text in map(Requirement, PROJECT["dependencies"])}
 EXTRAS = [Requirement(text) for extra in PROJECT["optional-dependencies"].values() for text in extra]
+OF_EXTRAS = {"cyclonedx-python-lib": "sbom", "packageurl-python": "sbom", "packaging": "sbom"}
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
 COMES_WITH = {"anyio": "starlette"}  # starlette is built on anyio and requires it
@@ -69,9 +70,14 @@ def test_every_import_is_declared():
             names = {package for prefix, package in known.items() if name.startswith(prefix)}
         else:
             names = {canonicalize_name(COMES_WITH.get(top, owner)) for owner in owners.get(top, [top])}
-        if not names & REQUIREMENTS.keys():
+        if not names & (REQUIREMENTS.keys() | OF_EXTRAS.keys()):
             undeclared.add(name)
     assert undeclared == set()
+
+
+@pytest.mark.parametrize(("name", "extra"), OF_EXTRAS.items())
+def test_what_only_an_extra_brings_is_asked_for_there(name, extra):
+    assert name in {canonicalize_name(Requirement(text).name) for text in PROJECT["optional-dependencies"][extra]}
 
 
 @pytest.mark.parametrize("name", BOUNDED)

@@ -1,3 +1,6 @@
+import json
+from importlib.metadata import version
+
 from crossnet.pipeline import doctor
 from crossnet.pipeline.config import load_config
 
@@ -47,3 +50,12 @@ def test_doctor_fails_where_something_required_is_missing(crossnet, monkeypatch)
     assert done.exit_code == 1
     (line,) = (line for line in done.stdout.splitlines() if "no-such-library" in line)
     assert line.split() == ["MISSING", "no-such-library", "missing", *doctor.FIX_CORE.split()]
+
+
+def test_sbom_prints_a_document_or_a_table_of_licences(crossnet):
+    document = json.loads(crossnet("sbom").stdout)
+    assert (document["bomFormat"], document["metadata"]["component"]["name"]) == ("CycloneDX", "crossnet-pipeline")
+    heading, *lines = crossnet("sbom", "--licences").stdout.splitlines()
+    assert heading.split() == ["distribution", "version", "licence"]
+    assert len(lines) == len(document["components"]) + 1
+    assert any(line.split() == ["numpy", version("numpy"), *line.split()[2:]] for line in lines)
