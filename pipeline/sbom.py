@@ -123,9 +123,10 @@ def _required(item: Distribution) -> set[str]:
 
 def _licences(item: importlib.metadata.Distribution) -> tuple[str, ...]:
     """Returns the licences that the metadata declare, by the first of the three fields that does."""
-    if expression := item.metadata.get("License-Expression"):
-        return (expression,)
-    text = (item.metadata.get("License") or "").strip()
+    fields = item.metadata.json  # unlike `metadata.get`, of every Python's types
+    if expression := fields.get("license_expression"):
+        return (str(expression),)
+    text = str(fields.get("license") or "").strip()
     if text and text != "UNKNOWN" and "\n" not in text and len(text) <= _MAX_LICENCE_CHARACTERS:
         return (text,)
     classifiers = item.metadata.get_all("Classifier") or []
