@@ -135,7 +135,7 @@ def recovers(world, whole):
 @cases(
     "faults in steps",
     IN_STEPS,
-    short=["full in example_gen", "file-of-4k in statistics_gen"],
+    short=["full in example_gen"],
     says="a step that the disk refuses says why; then the same run goes on and pushes the same model",
 )
 def test_a_fault_in_a_step_is_a_sentence_and_leaves_nothing_half_done(case, world, whole):
@@ -197,7 +197,7 @@ def allow(world, step):
 @cases(
     "memory and files",
     [*MEMORY, *FILES],
-    short=["memory 200 MiB", "open files 8"],
+    short=["open files 8"],
     says="a run without memory or open files says so, or is known as killed; then it goes on",
 )
 def test_a_run_that_gets_no_memory_or_no_files_is_recovered(case, world, whole):
@@ -227,7 +227,7 @@ COMMANDS += ["rollback --yes"]
 @cases(
     "faults in commands",
     ["full", "no-inodes", "read-only", "file-of-0", "open files 8", "memory 200 MiB"],
-    short=["full", "file-of-0"],
+    short=["file-of-0"],
     says="a command that the system refuses something ends with a sentence, and works afterwards",
 )
 def test_a_command_says_what_the_system_refuses(case, world, whole):

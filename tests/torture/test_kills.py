@@ -33,7 +33,7 @@ def asker(arena):
         assert server.running, server.said
 
 
-@cases("kills", 200, short=["1", "8"], says="a run killed at any moment is recovered by the next one")
+@cases("kills", 200, short=["8"], says="a run killed at any moment is recovered by the next one")
 def test_a_killed_run_is_recovered_by_the_next_one(case, arena, asker, tmp_path):
     before = asker.last
     seed = 3 - arena.versions[before].seed  # not what is in service
