@@ -14,8 +14,6 @@ from crossnet.components.model_folder import versions_in_service
 from support.changes import KINDS, World, expected_steps, make_changed, make_world
 from support.torture import cases
 
-SHORT = ["order of models"]
-
 
 def crossnet(world, *arguments, exit_code=0):
     """Runs the command line as a process of that world; returns the object that it prints."""
@@ -56,7 +54,7 @@ def world(kept):
     return World(kept, run)
 
 
-@cases("changes", list(KINDS), short=SHORT, says="a change runs again what reads it; what is served is a fresh root's")
+@cases("changes", list(KINDS), short=[], says="a change runs again what reads it; what is served is a fresh root's")
 def test_a_change_runs_again_what_reads_it_and_serves_what_a_fresh_root_gives(case, world):
     kind = KINDS[case.name]
     changed = make_changed(kind, world)

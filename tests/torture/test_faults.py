@@ -197,7 +197,7 @@ def allow(world, step):
 @cases(
     "memory and files",
     [*MEMORY, *FILES],
-    short=["open files 8"],
+    short=[],
     says="a run without memory or open files says so, or is known as killed; then it goes on",
 )
 def test_a_run_that_gets_no_memory_or_no_files_is_recovered(case, world, whole):

@@ -88,7 +88,7 @@ def remove_folder(file, random):
 CHANGES = (flip, flip, flip, cut, cut, remove, lengthen, add, swap, remove_folder)
 
 
-@cases("rot", 100, short=3, says="a run mends damaged files and serves the same model")
+@cases("rot", 100, short=0, says="a run mends damaged files and serves the same model")
 def test_a_run_mends_what_was_damaged_and_serves_the_same(case, root):
     before, damaged = in_service(root), []
     for _ in range(case.random.choice((1, 1, 2, 4))):
