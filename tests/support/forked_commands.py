@@ -182,9 +182,7 @@ class Commands:
 
     def __exit__(self, *_: object) -> None:
         for child in self._children.values():
-            for pid in session_of(child.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            kill_session(child.pid)
         self._process.stdin.close()  # type: ignore[union-attr]
         self._process.wait(30)
         self._process.stdout.close()  # type: ignore[union-attr]
@@ -267,6 +265,13 @@ def session_of(leader: int) -> list[int]:
     return [pid for pid, session, state in _processes() if session == leader and state not in "ZX"]
 
 
+def kill_session(leader: int) -> None:
+    """Sends SIGKILL to the living processes of a session."""
+    for pid in session_of(leader):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def _processes() -> Iterator[tuple[int, int, str]]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
@@ -302,7 +307,9 @@ def main() -> None:
                     _tell(channel, number=number, code=os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
                     continue
                 data = os.read(0, 1 << 16)
-                if not data:
+                if not data:  # the tests have ended, or were killed
+                    for _, pid in waiting.values():
+                        kill_session(pid)
                     return
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
