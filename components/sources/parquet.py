@@ -91,10 +91,15 @@ class ParquetSource:
             return stored_array(array, kind)
         except pa.ArrowInvalid as error:
             row = next((row for row in range(len(array)) if not _converts(array.slice(row, 1), kind)), 0)
+            value = f"{self.place(unit, first_row + row)}: `{source}` is '{shown(_as_text(array.slice(row, 1)))}'"
+            if kind == "BYTES" and not is_list(array.type):
+                raise DataError(
+                    f"{value}, expected text in UTF-8. Fix the value, write the column as binary, or name it in "
+                    "`example_gen.exclude`."
+                ) from None
             raise DataError(
-                f"{self.place(unit, first_row + row)}: `{source}` is '{shown(str(array[row].as_py()))}', "
-                f"which does not convert to {kind}: {shown(str(error), 200)}. Fix the value, or name the column in "
-                "`example_gen.text` or `example_gen.exclude`."
+                f"{value}, which does not convert to {kind}: {shown(str(error), 200)}. Fix the value, or name the "
+                "column in `example_gen.text` or `example_gen.exclude`."
             ) from None
         except pa.ArrowException as error:  # an index beyond its dictionary
             raise _not_parquet(self.files[unit], error) from None
@@ -156,7 +161,9 @@ def stored_array(array: pa.Array, kind: str) -> pa.Array:
     if kind == "BYTES":
         if pa.types.is_binary(kind_type) or pa.types.is_large_binary(kind_type):
             return array.cast(pa.binary())
-        return array.cast(pa.string()).cast(pa.binary())
+        text = array.cast(pa.string())
+        text.validate(full=True)  # a file may hold any bytes and call them text
+        return text.cast(pa.binary())
     if pa.types.is_temporal(kind_type):
         array = _seconds(array)
     elif pa.types.is_boolean(kind_type) or pa.types.is_decimal(kind_type):
@@ -193,6 +200,15 @@ def _seconds(array: pa.Array) -> pa.Array:
     integers = array.cast(pa.int32()).cast(pa.int64()) if pa.types.is_time32(array.type) else array.cast(pa.int64())
     seconds = np.floor_divide(integers.fill_null(0).to_numpy(zero_copy_only=False), per_second)
     return pa.array(seconds, mask=array.is_null().to_numpy(zero_copy_only=False))
+
+
+def _as_text(array: pa.Array) -> str:
+    """Returns the only value of an array for a message."""
+    try:
+        return str(array[0].as_py())
+    except UnicodeDecodeError:
+        value: bytes = array.cast(pa.binary())[0].as_py()
+        return value.decode("utf-8", "backslashreplace")
 
 
 def _converts(array: pa.Array, kind: str) -> bool:

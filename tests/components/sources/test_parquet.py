@@ -26,6 +26,20 @@ def test_parquet_names_features_by_the_rule_for_headers(tmp_path: Path) -> None:
         make_parquet(tmp_path, {"a b": [1, 2], "a_b": [3, 4], "y": [0.5, 1.5]})
 
 
+def text_of(*values: bytes) -> pa.Array:
+    """Returns a text column of any bytes, as a writer that does not check them makes it."""
+    binary = pa.array(values, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(binary), binary.buffers())
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_parquet_names_the_row_of_text_that_is_not_utf8(tmp_path: Path, encoded: bool) -> None:
+    text = text_of("é".encode(), b"ok", b"caf\xe9", b"ok")
+    columns = {"t": text.dictionary_encode() if encoded else text, "y": [1.0, 2.0, 3.0, 4.0]}
+    with pytest.raises(DataError, match=r"`rides.parquet` row 2: `t` is 'caf\\xe9', expected text in UTF-8. Fix the"):
+        make_parquet(tmp_path, columns, label="y")
+
+
 def test_parquet_stores_every_plain_type(tmp_path: Path) -> None:
     utc = datetime.UTC
     examples = make_parquet(
