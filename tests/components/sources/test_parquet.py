@@ -34,9 +34,9 @@ def text_of(*values: bytes) -> pa.Array:
 
 @pytest.mark.parametrize("encoded", [False, True])
 def test_parquet_names_the_row_of_text_that_is_not_utf8(tmp_path: Path, encoded: bool) -> None:
-    text = text_of("é".encode(), b"ok", b"caf\xe9", b"ok")
+    text = text_of("é".encode(), b"ok", b"na\xefve", b"ok")
     columns = {"t": text.dictionary_encode() if encoded else text, "y": [1.0, 2.0, 3.0, 4.0]}
-    with pytest.raises(DataError, match=r"`rides.parquet` row 2: `t` is 'caf\\xe9', expected text in UTF-8. Fix the"):
+    with pytest.raises(DataError, match=r"`rides.parquet` row 2: `t` is 'na\\xefve', expected text in UTF-8. Fix the"):
         make_parquet(tmp_path, columns, label="y")
 
 
