@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crossnet.components.files import write_file
+from crossnet.components.files import clear_unfinished, write_file
 from crossnet.components.formats import counted, duration, number, percent
 from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
@@ -87,6 +87,7 @@ def write_index(store: Store) -> Path:
 
 
 def _write(path: Path, page: str) -> Path:
+    clear_unfinished(path.parent)  # of a `report` that was killed
     write_file(path, printable(page))  # a header may turn the direction in which text reads
     return path
 

@@ -1,6 +1,9 @@
+import subprocess
+
 import pytest
 
 from crossnet.components.files import read_json
+from crossnet.pipeline.report.pages import write_index
 from support.html_page import read_page
 from support.report_fixtures import (
     ANOMALOUS,
@@ -128,3 +131,12 @@ def test_report_names_settings_that_differ_from_the_defaults(store):
     text = read_page(store.runs / PUSHED / "report.html").text
     assert "trainer.epochs 3" in text
     assert "trainer.seed " not in text
+
+
+def test_index_clears_what_a_report_left_that_was_killed(store):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = store.runs / f".tmp-{ended.pid}-index.html"
+    left.touch()
+    assert write_index(store).is_file()
+    assert not left.exists()
