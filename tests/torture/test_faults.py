@@ -5,7 +5,6 @@ work for everyone.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import re
@@ -35,6 +34,18 @@ FILES = [f"open files {count}" for count in (8, 10, 12, 16, 24, 32, 48, 64, 128)
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # prctl(2), capabilities(7)
 
 
+# A process of its own, not `preexec_fn`: that forks this process, and gRPC, where it is at work here, aborts the fork.
+LIMITED = f"""
+import ctypes, json, os, resource, sys
+limits, dropped = json.loads(sys.argv[1])
+for kind, most in limits:
+    resource.setrlimit(kind, (most, most))
+for capability in dropped:
+    ctypes.CDLL(None).prctl({PR_CAPBSET_DROP}, capability, 0, 0, 0)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class World:
     """A root, the way in which a command is called in it, and how its disk is changed."""
 
@@ -50,21 +61,15 @@ class World:
     def call(self, *arguments, limits=()):
         """Calls a command with limits: (kind, most) as for `resource.setrlimit`."""
 
-        def limit():
-            for kind, most in limits:
-                resource.setrlimit(kind, (most, most))
-            if self.obeys_permissions and not os.geteuid():
-                for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
-                    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-
+        dropped = [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH] if self.obeys_permissions and not os.geteuid() else []
+        before = [sys.executable, "-c", LIMITED, json.dumps([limits, dropped])] if limits or dropped else []
         environment = {"PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": "-1", "CROSSNET_ROOT": str(self.root)}
         return subprocess.run(
-            [sys.executable, "-m", "crossnet", *arguments],
+            [*before, sys.executable, "-m", "crossnet", *arguments],
             capture_output=True,
             text=True,
             cwd=self.folder,
             env={**os.environ, "HOME": str(self.folder), **environment},
-            preexec_fn=limit if limits or self.obeys_permissions else None,
         )
 
     def pushed(self):

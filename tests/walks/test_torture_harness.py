@@ -12,6 +12,8 @@ import pytest
 from support import REPOSITORY
 from support.torture import BEGIN, END, write_page
 
+pytestmark = pytest.mark.slow  # together: each test is a pytest of its own
+
 SAMPLE = """
 import os
 import pathlib
