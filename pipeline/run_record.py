@@ -210,7 +210,7 @@ def kept_steps(steps: Mapping[str, StepRecord]) -> str:
 
 
 def _problem(facts: Mapping[str, Any]) -> str:
-    """Returns why these JSON values are no record of a run; empty where they are one."""
+    """Returns why these JSON values are not the record of a run; empty where they are."""
     if isinstance(version := facts.get("format", FORMAT), int) and version > FORMAT:
         return f"a newer version of this program wrote it (format {version}, this one reads {FORMAT})"
     for name, hint in _hints(RunRecord).items():
