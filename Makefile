@@ -42,7 +42,7 @@ bench: .venv/.dev ## run the benchmarks, or ARGS=NAME; ARGS=--compare shows what
 lock: $(UV) ## resolve both locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra test --extra lint --extra board \
-	    --extra sbom --extra audit -c requirements.lock -o requirements-dev.lock
+	    --extra sbom --extra audit --extra sql --extra bench -c requirements.lock -o requirements-dev.lock
 
 # 0: no known vulnerability. Else make prints "Error 1" (there is one) or "Error 4" (not audited, which is not a pass).
 audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot

@@ -15,7 +15,15 @@ from support.project import PROJECT, allowed_pythons
 
 REQUIREMENTS = {canonicalize_name(text.name): text for text in map(Requirement, PROJECT["dependencies"])}
 EXTRAS = [Requirement(text) for extra in PROJECT["optional-dependencies"].values() for text in extra]
-OF_EXTRAS = {"cyclonedx-python-lib": "sbom", "packageurl-python": "sbom", "packaging": "sbom"}
+OF_EXTRAS = {
+    "cyclonedx-python-lib": "sbom",
+    "packageurl-python": "sbom",
+    "packaging": "sbom",
+    "duckdb": "sql",
+    "adbc-driver-manager": "sql",
+    "adbc-driver-postgresql": "sql",
+    "adbc-driver-sqlite": "sql",
+}
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
 COMES_WITH = {"anyio": "starlette"}  # starlette is built on anyio and requires it
