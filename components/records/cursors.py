@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from crossnet.components.records.texts import chosen, sliced_texts
 from crossnet.components.records.wire_format import FEATURE_TAGS, tagged
 from crossnet.serving.protocol.varint import varint
 
@@ -28,17 +29,17 @@ class FoundColumn(NamedTuple):
     Attributes:
       rows: int64 (found,), the numbers of these rows.
       counts: int64 (found,), how many values each has.
-      values: float32, int64 or object (bytes), all values, row by row.
+      values: float32 or int64 (NumPy), or texts (`crossnet.components.records.texts`): all values, row by row.
     """
 
     rows: Ints
     counts: Ints
-    values: NDArray[Any]
+    values: Any
 
     def without(self, rows: Ints) -> FoundColumn:
         """Returns what was found in other rows than these."""
         keep = ~np.isin(self.rows, rows)
-        return FoundColumn(self.rows[keep], self.counts[keep], self.values[np.repeat(keep, self.counts)])
+        return FoundColumn(self.rows[keep], self.counts[keep], chosen(self.values, np.repeat(keep, self.counts)))
 
 
 def ragged_index(starts: Ints, counts: Ints) -> Ints:
@@ -170,8 +171,9 @@ class Cursors:
             found.append((rows[good], first[good], last[good]))
             more = good & (last < stop)
             rows, start, stop = rows[more], last[more], stop[more]
+        if len(found) == 2:  # no row has a second one
+            rows, first, last = found[1]
+            return FoundColumn(rows, np.ones_like(rows), sliced_texts(self._data, first, last))
         rows, first, last = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.argsort(rows, kind="stable")
-        values = np.empty(len(rows), object)
-        values[:] = [self._data[a:b] for a, b in zip(first[order].tolist(), last[order].tolist(), strict=True)]
-        return FoundColumn(*np.unique(rows, return_counts=True), values)
+        return FoundColumn(*np.unique(rows, return_counts=True), sliced_texts(self._data, first[order], last[order]))

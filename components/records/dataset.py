@@ -17,6 +17,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
 from crossnet.components.records.mixed_reader import read_mixed_records
+from crossnet.components.records.texts import as_objects, chosen, joined
 from crossnet.components.records.tfrecord import check_frames, check_header, read_chunks, split_frames, truncated
 from crossnet.components.records.uniform_reader import Column, RecordTemplate, find_template
 from crossnet.components.records.wire_format import record_order
@@ -58,12 +59,21 @@ def read_columns(
 
 
 def read_dataset(
-    examples: Examples, split: str, features: Sequence[Feature], label: Feature | None, *, batch_size: int
+    examples: Examples,
+    split: str,
+    features: Sequence[Feature],
+    label: Feature | None,
+    *,
+    batch_size: int,
+    as_arrow: bool = False,
 ) -> Iterator[Batch]:
     """Yields batches in the form of a model's input.
 
     Numbers are float32 or int64, as `Feature.dtype` says. A missing value is NaN (float32) or b"" (text, dtype object).
     The label is float32 (rows,).
+
+    Args:
+      as_arrow: Whether text comes as Arrow arrays (`crossnet.components.records.texts`), without an object per cell.
 
     Raises:
       DataError: As `read_columns`; or a feature has several values in a row, or is missing where it is required.
@@ -71,6 +81,8 @@ def read_dataset(
     wanted = [*features, *([label] if label else [])]
     for batch in read_columns(examples, split, batch_size=batch_size, columns=[feature.name for feature in wanted]):
         inputs = {feature.name: _model_input(feature.name, feature.dtype, batch[feature.name]) for feature in features}
+        if not as_arrow:
+            inputs = {name: as_objects(values) for name, values in inputs.items()}
         yield inputs, None if label is None else _model_input(label.name, "float32", batch[label.name])
 
 
@@ -165,7 +177,7 @@ def _names(names: Sequence[str] | dict[str, str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _model_input(name: str, dtype: str, column: Column) -> NDArray[Any]:
+def _model_input(name: str, dtype: str, column: Column) -> Any:
     if column.lengths is not None:
         raise DataError(
             f"`{name}` has several values in some rows; a model takes one per row. "
@@ -228,7 +240,7 @@ def _concatenate_column(parts: list[Column]) -> Column:
         masks = [np.ones(_num_rows({"": part}), bool) if part.present is None else part.present for part in parts]
         present = np.concatenate(masks)
     if all(part.lengths is None for part in parts):
-        return Column(np.concatenate([part.values for part in parts]), present)
+        return Column(joined([part.values for part in parts]), present)
     values, lengths = [], []
     for part in parts:  # single values become lists of one, or of none
         if part.lengths is not None:
@@ -236,6 +248,6 @@ def _concatenate_column(parts: list[Column]) -> Column:
             lengths.append(part.lengths)
         else:
             mask = np.ones(len(part.values), bool) if part.present is None else part.present
-            values.append(part.values[mask])
+            values.append(chosen(part.values, mask))
             lengths.append(mask.astype(np.int64))
-    return Column(np.concatenate(values), present, np.concatenate(lengths))
+    return Column(joined(values), present, np.concatenate(lengths))

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from crossnet.components.errors import DataError
 from crossnet.components.records.cursors import Cursors, FoundColumn, Ints, ragged_index
 from crossnet.components.records.parser import MalformedExampleError, ParsedFeature, parse_example
+from crossnet.components.records.texts import as_texts, joined, spread_texts
 from crossnet.components.records.uniform_reader import Column
 
-_DTYPES: dict[str, Any] = {"BYTES": object, "FLOAT": np.float32, "INT": np.int64}
+_DTYPES: dict[str, Any] = {"FLOAT": np.float32, "INT": np.int64}
 
 
 class UnknownFeatureError(Exception):
@@ -70,8 +72,9 @@ def read_mixed_records(
         for name, feature in features.items():
             if name in types and feature.values:
                 _check_kind(feature, types[name], name, path, first_record + row)
-                values = np.array(feature.values, _DTYPES[feature.kind])
-                found[name].append(FoundColumn(np.array([row]), np.array([len(values)]), values))
+                found[name].append(
+                    FoundColumn(np.array([row]), np.array([len(feature.values)]), _values(feature.kind, feature.values))
+                )
     return {name: _column(found[name], kind, len(offsets)) for name, kind in types.items()}
 
 
@@ -93,6 +96,10 @@ def _check_kind(feature: ParsedFeature, kind: str, name: str, path: Path, number
         )
 
 
+def _values(kind: str, values: list[Any]) -> Any:
+    return as_texts(values) if kind == "BYTES" else np.array(values, _DTYPES[kind])
+
+
 def _column(parts: list[FoundColumn], kind: str, rows: int) -> Column:
     """Puts together what was found of one column, in the order of rows."""
     lengths = np.zeros(rows, np.int64)
@@ -100,11 +107,19 @@ def _column(parts: list[FoundColumn], kind: str, rows: int) -> Column:
         lengths[part.rows] = part.counts
     present = lengths > 0
     several = bool((lengths > 1).any())
+    if kind == "BYTES":
+        values = joined([part.values for part in parts])
+        if len(parts) > 1:
+            owners = np.concatenate([np.repeat(part.rows, part.counts) for part in parts])
+            values = values.take(pa.array(np.argsort(owners, kind="stable")))
+        if not several and not present.all():
+            values = spread_texts(values, present)
+        return Column(values, None if present.all() else present, lengths if several else None)
     if several:
         starts = np.cumsum(lengths) - lengths
         values = np.empty(int(lengths.sum()), _DTYPES[kind])
     else:
-        values = np.full(rows, b"", object) if kind == "BYTES" else np.zeros(rows, _DTYPES[kind])
+        values = np.zeros(rows, _DTYPES[kind])
     for part in parts:
         values[ragged_index(starts[part.rows], part.counts) if several else part.rows] = part.values
     return Column(values, None if present.all() else present, lengths if several else None)

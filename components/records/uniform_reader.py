@@ -28,13 +28,13 @@ class Column(NamedTuple):
     """Values of one column in a batch of rows.
 
     Attributes:
-      values: float32, int64 or object (bytes), shape (rows,); 0 or b"" where a value is missing. Where `lengths` is
-        given, all values of all rows, one row after the other.
+      values: float32 or int64 (NumPy), or texts (Arrow, see `crossnet.components.records.texts`), (rows,); 0 or no
+        bytes where a value is missing. Where `lengths` is given, all values of all rows, one row after the other.
       present: bool (rows,), whether a row has a value; None: all have.
       lengths: int64 (rows,), values per row; None: one per row (or none, where it is missing).
     """
 
-    values: NDArray[Any]
+    values: Any
     present: NDArray[np.bool_] | None
     lengths: NDArray[np.int64] | None = None
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError
@@ -19,6 +22,7 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_file
 from crossnet.components.records.mixed_reader import UnknownFeatureError
 from crossnet.components.records.parser import MalformedExampleError, parse_example
+from crossnet.components.records.texts import TEXT, is_text
 from crossnet.components.records.tfrecord import read_records
 from crossnet.components.records.uniform_reader import Column
 from crossnet.components.sources.base import (
@@ -105,14 +109,11 @@ class TFRecordSource:
         stored = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}[self._type(source)]
         missing = None if column.present is None else ~column.present
         if column.lengths is None:
-            return pa.array(column.values, self._arrow(source), mask=missing).cast(stored, safe=False)
-        values = pa.array(column.values, self._arrow(source)).cast(stored, safe=False)
+            return _arrow(column.values, missing).cast(stored, safe=False)
+        values = _arrow(column.values).cast(stored, safe=False)
         offsets = np.concatenate([[0], np.cumsum(column.lengths)])
         mask = None if missing is None else pa.array(missing)
         return pa.LargeListArray.from_arrays(pa.array(offsets), values, mask=mask)
-
-    def _arrow(self, source: str) -> pa.DataType:
-        return {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}[self.types[source]]
 
     @staticmethod
     def _key(column: Column) -> pa.Array:
@@ -122,8 +123,15 @@ class TFRecordSource:
                 "Name another column in `example_gen.split_column`."
             )
         missing = None if column.present is None else ~column.present
-        array = pa.array(column.values, mask=missing)
-        return array.cast(pa.binary()) if column.values.dtype == object else array.cast(pa.string()).cast(pa.binary())
+        array = _arrow(column.values, missing)
+        return (array if is_text(column.values) else array.cast(pa.string())).cast(pa.binary())
+
+
+def _arrow(values: Any, missing: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Returns a column's values, numbers or texts, as an array that is null where one is missing."""
+    if not is_text(values):
+        return pa.array(values, mask=missing)
+    return values if missing is None else pc.if_else(pa.array(missing), pa.scalar(None, TEXT), values)
 
 
 def plan_tfrecord(files: Sequence[Path], params: ExampleGenParams) -> TFRecordSource:

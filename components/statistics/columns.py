@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
+from crossnet.components.records.texts import chosen
 from crossnet.components.statistics.values import Numbers, Texts
 
 TYPES = {
@@ -40,7 +41,7 @@ class ColumnStatistics:
     def update(self, column: Column) -> None:
         """Adds a batch of rows."""
         if column.lengths is None:
-            values = column.values if column.present is None else column.values[column.present]
+            values = column.values if column.present is None else chosen(column.values, column.present)
             counts = np.ones(min(len(values), 1), np.int64)
             self.num_rows += len(column.values)
             self.num_present += len(values)

@@ -5,11 +5,6 @@ Each summary takes one pass and is deterministic. It is exact for small input, a
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,12 +144,6 @@ def hash_numbers(values: NDArray[Any]) -> Hashes:
     return mix(values.astype(np.int64).view(np.uint64))
 
 
-def hash_texts(values: Iterable[bytes]) -> Hashes:
-    """Returns 64-bit hashes of texts, the same in every process, uint64 (rows,)."""
-    digests = b"".join(hashlib.blake2b(value, digest_size=8).digest() for value in values)
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
-
-
 class UniqueSketch:
     """Estimates the number of distinct values from the `size` smallest hashes.
 
@@ -187,58 +176,3 @@ class UniqueSketch:
         if len(self._smallest) < self.size:
             return len(self._smallest)
         return round((self.size - 1) / ((float(self._smallest[-1]) + 1) / 2.0**64))
-
-
-@dataclass
-class ValueCounts:
-    """Counts how often each text occurs: exactly for up to `2 * capacity` distinct values.
-
-    Where there are more, the rare ones are forgotten, until at most `capacity` are left. From then on a count may
-    be too low, by at most `count_error`; it is never too high.
-
-    Attributes:
-      capacity: Values that are left after the rare ones are forgotten.
-      counts: Rows by value.
-      count_error: Rows that a count may be too low; 0 while nothing was forgotten.
-    """
-
-    capacity: int = 100_000
-    counts: Counter[bytes] = field(default_factory=Counter)
-    count_error: int = 0
-    _forgotten: UniqueSketch = field(default_factory=UniqueSketch)
-
-    def update(self, values: list[bytes]) -> None:
-        """Adds a batch of texts."""
-        self.counts.update(values)
-        self._forget()
-
-    def merge(self, other: ValueCounts) -> None:
-        """Adds the values of `other`."""
-        self.counts.update(other.counts)
-        self.count_error += other.count_error
-        self._forgotten.merge(other._forgotten)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Drops every value that is not more frequent than the first one beyond `capacity`."""
-        if len(self.counts) <= 2 * self.capacity:
-            return
-        limit = int(np.partition(np.fromiter(self.counts.values(), np.int64), -self.capacity - 1)[-self.capacity - 1])
-        self._forgotten.update(hash_texts(value for value, count in self.counts.items() if count <= limit))
-        self.counts = Counter({value: count for value, count in self.counts.items() if count > limit})
-        self.count_error += limit
-
-    @property
-    def unique(self) -> int:
-        """Distinct values; an estimate where `count_error` is not 0."""
-        if not self.count_error:
-            return len(self.counts)
-        everything = UniqueSketch(self._forgotten.size)
-        everything.merge(self._forgotten)
-        everything.update(hash_texts(self.counts))
-        return everything.estimate
-
-    def most_common(self, number: int) -> list[tuple[bytes, int]]:
-        """Returns the most frequent values, most frequent first, ties in byte order."""
-        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
-        return list(itertools.islice(ordered, number))

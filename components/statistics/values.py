@@ -6,11 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
-from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, ValueCounts, hash_numbers
+from crossnet.components.records.texts import text_buffers
+from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, hash_numbers
+from crossnet.components.statistics.value_counts import ValueCounts
 
 # Names of `custom_stats`, where the proto has no field of its own.
 DISTRIBUTION = "distribution"  # histogram: the quantile sketch's points, each a bucket of no width
@@ -162,13 +165,15 @@ class Texts:
         self.num_bytes = 0
         self.num_invalid = 0
 
-    def update(self, values: NDArray[Any]) -> None:
-        """Adds bytes (rows,), dtype object."""
-        texts = values.tolist()
-        self.count += len(texts)
-        self.num_bytes += sum(map(len, texts))
-        self.num_invalid += _num_invalid(texts)
-        self.counts.update(texts)
+    def update(self, values: pa.Array) -> None:
+        """Adds texts (`crossnet.components.records.texts`)."""
+        offsets, _ = text_buffers(values)
+        self.count += len(values)
+        self.num_bytes += int(offsets[-1] - offsets[0])
+        counted = values.value_counts()
+        distinct, counts = counted.field("values"), counted.field("counts").to_numpy()
+        self.num_invalid += _num_invalid(distinct, counts)
+        self.counts.add(distinct, counts)
 
     def merge(self, other: Texts) -> None:
         """Adds the values of `other`."""
@@ -197,14 +202,12 @@ class Texts:
             rank += 1
 
 
-def _num_invalid(texts: list[bytes]) -> int:
-    """Returns how many texts are not UTF-8."""
+def _num_invalid(texts: pa.Array, counts: NDArray[np.int64]) -> int:
+    """Returns how many texts are not UTF-8, where each occurs `counts` times."""
     try:
-        # Decoding all at once is some thirty times faster. A zero byte between texts keeps two invalid ones from
-        # forming a valid character.
-        b"\0".join(texts).decode("utf-8")
-    except UnicodeDecodeError:
-        return sum(not _is_utf8(text) for text in texts)
+        texts.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return sum(count for text, count in zip(texts.to_pylist(), counts.tolist(), strict=True) if not _is_utf8(text))
     return 0
 
 

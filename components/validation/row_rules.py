@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
-from crossnet.components.hashing import Hashes, mix
+from crossnet.components.hashing import Hashes, hash_texts, mix
 from crossnet.components.records.dataset import Column
+from crossnet.components.records.texts import as_texts, chosen, is_text, text_buffers
 from crossnet.components.statistics.columns import common_of, custom_number
 from crossnet.components.statistics.values import COUNT_ERROR, NUM_INFINITE
 from crossnet.components.validation.column_rules import (
@@ -55,7 +57,7 @@ class RowRule(NamedTuple):
 
     column: str
     rule: Rule
-    broken: Callable[[NDArray[Any]], Mask] | None
+    broken: Callable[[Any], Mask] | None
     text: str
     reason: int = 0
 
@@ -102,13 +104,13 @@ def _category_rules(
     all_listed = len(listed) == texts.unique and not custom_number(statistics, COUNT_ERROR)
     if not new and all_listed:
         return
-    legal = {value.encode() for value in vocabulary}
+    legal = as_texts(value.encode() for value in vocabulary)
     more = ", ..." if len(new) > MAX_EXAMPLES or not all_listed else ""
     shown = f" ({', '.join(_quoted(value) for value in new[:MAX_EXAMPLES])}{more})" if new else ""
     yield RowRule(
         name,
         NEW_CATEGORY,
-        lambda values: np.fromiter((value not in legal for value in values), bool, len(values)),
+        lambda values: ~pc.is_in(values, legal).to_numpy(zero_copy_only=False),
         f"`{name}` has values that the schema does not list{shown}",
     )
 
@@ -197,7 +199,7 @@ def broken_rows(rule: RowRule, column: Column) -> Mask:
         return ~present
     if column.lengths is None:
         broken = np.zeros(rows, bool)
-        broken[present] = rule.broken(column.values[present])
+        broken[present] = rule.broken(chosen(column.values, present))
         return broken
     owners = np.repeat(np.arange(rows), column.lengths)
     return np.bincount(owners[rule.broken(column.values)], minlength=rows) > 0
@@ -206,8 +208,7 @@ def broken_rows(rule: RowRule, column: Column) -> Mask:
 def hash_rows(columns: Mapping[str, Column]) -> Hashes:
     """Returns one 64-bit hash per row, uint64 (rows,); equal rows, missing values included, have equal hashes.
 
-    Text is hashed by Python, differently in each process, so hashes must not be stored. Among 10 M different rows,
-    two share a hash with probability 3e-6.
+    Among 10 M different rows, two share a hash with probability 3e-6.
     """
     hashes: Hashes | None = None
     for name in sorted(columns):
@@ -222,10 +223,10 @@ def hash_rows(columns: Mapping[str, Column]) -> Hashes:
     return hashes
 
 
-def _hash_values(values: NDArray[Any]) -> Hashes:
+def _hash_values(values: Any) -> Hashes:
     """Returns 64 bits per value, equal for equal values; 0.0 and -0.0 are equal."""
-    if values.dtype == object:
-        return np.fromiter(map(hash, values.tolist()), np.int64, len(values)).view(np.uint64)
+    if is_text(values):
+        return hash_texts(*text_buffers(values))
     if values.dtype == np.float32:
         return (values + np.float32(0)).view(np.uint32).astype(np.uint64)
     return values.astype(np.int64).view(np.uint64)

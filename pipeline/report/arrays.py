@@ -85,6 +85,7 @@ def residual_bands(
       max_names: How many values of a text feature are shown, the most frequent ones.
     """
     from crossnet.components.records.dataset import read_columns
+    from crossnet.components.records.texts import is_text, joined
 
     parts: dict[str, list[Array]] = {name: [] for name in features}
     rows = 0
@@ -93,7 +94,7 @@ def residual_bands(
             if column.lengths is not None:  # several values per row do not fit on one axis
                 parts.pop(name, None)
             elif name in parts:
-                number = column.present is not None and column.values.dtype != object
+                number = column.present is not None and not is_text(column.values)
                 parts[name].append(np.where(column.present, column.values, np.nan) if number else column.values)  # type: ignore[arg-type]
         column = next(iter(batch.values()))
         rows += len(column.values if column.lengths is None else column.lengths)
@@ -101,9 +102,9 @@ def residual_bands(
             break
     for name, batches in parts.items():
         if batches:
-            values = np.concatenate(batches)[: len(residuals)]
-            named = values.dtype == object
-            yield (_text_bands if named else _number_bands)(name, values, residuals[: len(values)], max_names)
+            values = joined(batches)[: len(residuals)]
+            bands = _text_bands if is_text(values) else _number_bands
+            yield bands(name, values, residuals[: len(values)], max_names)
 
 
 def _number_bands(name: str, values: Array, residuals: Array, max_names: int) -> Bands:
@@ -122,9 +123,11 @@ def _number_bands(name: str, values: Array, residuals: Array, max_names: int) ->
     return _bands(name, at, (), [residuals[mask] for mask in members])
 
 
-def _text_bands(name: str, values: Array, residuals: Array, max_names: int) -> Bands:
-    distinct, groups, counts = np.unique(values, return_inverse=True, return_counts=True)
-    chosen = np.argsort(-counts, kind="stable")[:max_names]
+def _text_bands(name: str, values: Any, residuals: Array, max_names: int) -> Bands:
+    encoded = values.dictionary_encode()
+    distinct, groups = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+    counts = np.bincount(groups, minlength=len(distinct)).tolist()
+    chosen = sorted(range(len(distinct)), key=lambda i: (-counts[i], distinct[i]))[:max_names]
     names = tuple(distinct[i].decode("utf-8", "replace") or "(missing)" for i in chosen)
     return _bands(name, np.empty(0), names, [residuals[groups == i] for i in chosen])
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
+from crossnet.components.records.texts import as_texts
 from crossnet.components.statistics.columns import ColumnStatistics
 
 
@@ -16,8 +17,7 @@ def numbers(values, dtype=np.float32):
 
 def texts(values):
     present = np.array([value is not None for value in values], bool)
-    filled = np.empty(len(values), object)
-    filled[:] = [b"" if value is None else value for value in values]
+    filled = as_texts(b"" if value is None else value for value in values)
     return Column(filled, None if present.all() else present)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from crossnet.components.records.mixed_reader import read_mixed_records
+from crossnet.components.records.texts import as_objects
 from crossnet.components.records.tfrecord import split_frames
 from crossnet.components.records.wire_format import tagged
 from crossnet.serving.protocol.tfrecord import write_frame
@@ -27,5 +28,5 @@ def read_rows(records: list[bytes], types: dict[str, str], strict: bool = False)
         if column.lengths is None and column.present is not None:
             result[name] = [[v] if p else [] for v, p in zip(column.values.tolist(), column.present, strict=True)]
             continue
-        result[name] = [part.tolist() for part in np.split(column.values, np.cumsum(ends)[:-1])]
+        result[name] = [part.tolist() for part in np.split(as_objects(column.values), np.cumsum(ends)[:-1])]
     return result

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crossnet.components.records.encoder import encode_examples, slices
 from crossnet.components.records.mixed_reader import read_mixed_records
+from crossnet.components.records.texts import chosen
 from crossnet.components.records.tfrecord import check_frames, split_frames
 from crossnet.components.records.uniform_reader import find_template
 from crossnet.components.records.wire_format import record_order
@@ -84,7 +85,7 @@ def test_encode_examples_writes_tensorflows_bytes_and_read_mixed_records_reads_t
         if sizes is None:
             sizes = np.ones(batch.num_rows, int) if column.present is None else column.present.astype(int)
         assert sizes.tolist() == [len(values) for values in expected]
-        values = column.values if column.lengths is not None else column.values[sizes == 1]
+        values = column.values if column.lengths is not None else chosen(column.values, sizes == 1)
         flat = [value for row in expected for value in row]
         if types[name] == "FLOAT":
             np.testing.assert_array_equal(values, np.array(flat, np.float32))

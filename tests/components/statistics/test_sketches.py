@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from crossnet.components.statistics.sketches import (
     QuantileSketch,
     UniqueSketch,
-    ValueCounts,
     hash_numbers,
-    hash_texts,
 )
 
 
@@ -114,40 +112,3 @@ def test_unique_sketch_merge_equals_whole():
 
 def test_hash_of_zero_is_one_for_both_signs():
     assert len(set(hash_numbers(np.array([0.0, -0.0], np.float32)).tolist())) == 1
-
-
-def test_hash_of_text_is_the_same_in_every_process():
-    assert hash_texts([b"", b"zone 1"]).tolist() == [13020603013274838756, 4147022663083867249]
-
-
-def test_value_counts_are_exact_up_to_twice_their_capacity():
-    counts = ValueCounts(capacity=3)
-    counts.update([b"a", b"b", b"c", b"d", b"e", b"f", b"a"])
-    assert (counts.unique, counts.count_error) == (6, 0)
-    assert counts.most_common(3) == [(b"a", 2), (b"b", 1), (b"c", 1)]
-
-
-def test_value_counts_forget_the_rare_and_say_how_wrong_they_may_be():
-    rng = np.random.default_rng(5)
-    texts = [b"%d" % value for value in np.minimum(rng.zipf(1.3, 50_000), 10**9)]
-    counts = ValueCounts(capacity=500)
-    for start in range(0, len(texts), 1000):
-        counts.update(texts[start : start + 1000])
-        assert len(counts.counts) <= 1000
-    true = ValueCounts(capacity=10**6)
-    true.update(texts)
-    assert counts.count_error > 0
-    assert counts.unique == pytest.approx(true.unique, rel=4 / np.sqrt(4094))
-    for value, count in true.most_common(50):
-        assert count - counts.count_error <= counts.counts[value] <= count
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.binary(max_size=3), max_size=60), st.lists(st.binary(max_size=3), max_size=60))
-def test_value_counts_merge_equals_whole(a, b):
-    one, other, whole = ValueCounts(), ValueCounts(), ValueCounts()
-    one.update(a)
-    other.update(b)
-    whole.update(a + b)
-    one.merge(other)
-    assert (one.unique, one.most_common(9)) == (whole.unique, whole.most_common(9))

@@ -8,6 +8,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
+from crossnet.components.records.texts import as_texts
 from crossnet.components.statistics.columns import custom_number
 from crossnet.components.statistics.values import (
     COUNT_ERROR,
@@ -39,7 +40,7 @@ def numbers_of(*batches, dtype=np.float32):
 def texts_of(*batches, max_vocabulary=10):
     summary = Texts(max_vocabulary)
     for batch in batches:
-        summary.update(np.array(batch, object))
+        summary.update(as_texts(batch))
     return summary
 
 

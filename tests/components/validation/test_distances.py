@@ -7,6 +7,7 @@ import pytest
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
+from crossnet.components.records.texts import as_texts
 from crossnet.components.statistics.columns import ColumnStatistics
 from crossnet.components.validation.distances import chi_square, distance, jensen_shannon
 
@@ -14,8 +15,7 @@ from crossnet.components.validation.distances import chi_square, distance, jense
 def statistics_of(values, type_name="FLOAT", present=None, max_vocabulary=10_000):
     statistics = ColumnStatistics("c", type_name, StatisticsGenParams(max_vocabulary=max_vocabulary))
     if type_name == "BYTES":
-        filled = np.empty(len(values), object)
-        filled[:] = values
+        filled = as_texts(values)
     else:
         filled = np.asarray(values, np.float32 if type_name == "FLOAT" else np.int64)
     statistics.update(Column(filled, present))
