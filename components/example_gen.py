@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
 from crossnet.components.signal_watch import work_for_parent
-from crossnet.components.sources.base import RetypedError, Source, check_sizes
+from crossnet.components.sources.base import RetypedError, Source, check_sizes, narrowed
 from crossnet.components.sources.csv_cells import parse_time
 from crossnet.components.sources.files import input_files
+from crossnet.components.sources.filters import UNLABELLED, DropLog, RowFilter, joined, summarize_drops, tell_drops
 from crossnet.components.sources.plan import plan_source
-from crossnet.components.sources.provenance import RowLog, write_provenance
+from crossnet.components.sources.provenance import DROPPED, RowLog, write_provenance
 from crossnet.components.sources.splits import SPLITS, Splitter, num_eval_rows
 from crossnet.components.sources.time_split import BadTimeError, newest_cut, time_values
 from crossnet.serving.protocol.printable import shown
@@ -36,10 +38,19 @@ from crossnet.serving.protocol.printable import shown
 
 @dataclass
 class _Part:
-    """The records that one process wrote of its units, by split, and the log of their rows."""
+    """What one process wrote of its units.
+
+    Attributes:
+      spools: The records, by split.
+      codes: The file with the split of each row.
+      rows: Rows by unit.
+      dropped: The rows that were left out.
+    """
 
     spools: dict[str, Spool]
-    log: RowLog
+    codes: Path
+    rows: Counter[int]
+    dropped: DropLog
 
 
 def generate_examples(*, output_dir: Path, params: ExampleGenParams) -> Examples:
@@ -66,10 +77,12 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams) -> Examples
 
 
 def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path) -> Examples:
-    splitter = _splitter(source, params, spool_dir)
+    label = next(column.name for column in source.columns if _is_label(column, params))
+    kept = RowFilter(params, label)
+    splitter = _splitter(source, params, kept, spool_dir)
     shares = _shares(source.sizes, params.num_workers)
     with _executor(len(shares), params) as executor:
-        jobs = [(source, splitter, first, last, spool_dir / str(n)) for n, (first, last) in enumerate(shares)]
+        jobs = [(source, splitter, kept, first, last, spool_dir / str(n)) for n, (first, last) in enumerate(shares)]
         if executor is None:
             parts = [_read_part(*job) for job in jobs]
         else:
@@ -78,12 +91,9 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         spools = {split: [part.spools[split] for part in parts] for split in SPLITS}
         rows = {split: sum(spool.rows for spool in spools[split]) for split in SPLITS}
         total = sum(rows.values())
+        dropped = joined([part.dropped for part in parts])
         if not total:
-            where = ", ".join(f"`{path.name}`" for path in source.files[:3])
-            raise DataError(
-                f"There are no rows in {where}, only a header or nothing. Expected at least two rows. Name files with "
-                "rows in `example_gen.input`."
-            )
+            raise _no_rows(source, label, dropped)
         first = dict.fromkeys(SPLITS, 0)
         if splitter.by_order:
             rows["eval"] = num_eval_rows(total, params.eval_fraction)
@@ -101,27 +111,43 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
                 compression=compression,
                 executor=executor,
             )
-    unit_rows = write_provenance(output_dir, [part.log for part in parts], splitter)
+    if dropped.total() or not splitter.by_order:
+        write_provenance(output_dir, [part.codes for part in parts])
+    summary = summarize_drops(dropped, source, by_order=splitter.by_order)
     properties: dict[str, Any] = {
-        "label": next(column.name for column in source.columns if _is_label(column, params)),
+        "label": label,
         "compression": compression,
         "columns": [column._asdict() for column in source.columns],
         "source": params.source,
         "files": [str(path) for path in source.files],
-        "rows_per_file": unit_rows if source.files else [],
+        "rows_per_unit": [sum(part.rows[unit] for part in parts) for unit in range(len(source.sizes))],
+        "dropped": summary,
+        "notes": tell_drops(summary, total, label),
         "split": params.split,
         "split_column": params.split_column,
-        "eval_files": sorted(splitter.eval_units),
         "settings": dataclasses.asdict(params),
     }
     return Examples(output_dir, counts=rows, properties=properties)
+
+
+def _no_rows(source: Source, label: str, dropped: DropLog) -> DataError:
+    where = ", ".join(f"`{path.name}`" for path in source.files[:3]) or "the synthetic table"
+    if rows := dropped.total(UNLABELLED):
+        return DataError(
+            f"All {rows:,} rows of {where} have an empty label, `{label}`, so that nothing is left to learn from. "
+            "Expected a number in at least two rows. Fill in the column, or name another in `example_gen.label`."
+        )
+    return DataError(
+        f"There are no rows in {where}, only a header or nothing. Expected at least two rows. Name files with "
+        "rows in `example_gen.input`."
+    )
 
 
 def _is_label(column: Any, params: ExampleGenParams) -> bool:
     return params.label in (column.name, column.source_name)
 
 
-def _splitter(source: Source, params: ExampleGenParams, spool_dir: Path) -> Splitter:
+def _splitter(source: Source, params: ExampleGenParams, kept: RowFilter, spool_dir: Path) -> Splitter:
     if params.split == "folders":
         units = [n for n, path in enumerate(source.files) if "eval" in _folders(path, params)]
         return Splitter(params, eval_units=frozenset(units))
@@ -129,7 +155,7 @@ def _splitter(source: Source, params: ExampleGenParams, spool_dir: Path) -> Spli
         return Splitter(params)
     if params.split_time:
         return Splitter(params, cut=_parsed_time(params.split_time))
-    keys = (key for unit in range(len(source.sizes)) for key in _checked_times(source, unit))
+    keys = (key for unit in range(len(source.sizes)) for key in _checked_times(source, unit, kept))
     return Splitter(params, cut=newest_cut(keys, params.eval_fraction, spool_dir / "times"))
 
 
@@ -143,15 +169,19 @@ def _parsed_time(text: str) -> float:
         ) from None
 
 
-def _checked_times(source: Source, unit: int) -> Iterator[pa.Array]:
-    """Yields the split column of a unit, after checking that all values are times."""
+def _checked_times(source: Source, unit: int, kept: RowFilter) -> Iterator[pa.Array]:
+    """Yields the split column of the rows of a unit that are kept, after checking that all values are times."""
+    batches: Iterator[tuple[Any, Any]] = ((key, None) for key in source.read_keys(unit))
+    if kept.is_active:
+        narrow = narrowed(source, kept.columns)
+        batches = ((batch.key, kept.keeps(batch)) for batch in narrow.read(unit, unit + 1))
     row = 0
-    for key in source.read_keys(unit):
+    for key, mask in batches:
         try:
             time_values(key)
         except BadTimeError as error:
             raise _no_time(source, unit, row + error.row, error.value) from None
-        yield key
+        yield key if mask is None else key.filter(pa.array(mask))
         row += len(key)
 
 
@@ -192,20 +222,25 @@ def _executor(num_jobs: int, params: ExampleGenParams) -> Iterator[Executor | No
             raise
 
 
-def _read_part(source: Source, splitter: Splitter, first: int, last: int, path: Path) -> _Part:
-    """Writes the rows of some units to one spool per split."""
-    log = RowLog(first, last)
-    with SpoolWriter(path.with_suffix(".train")) as train, SpoolWriter(path.with_suffix(".eval")) as evaluation:
+def _read_part(source: Source, splitter: Splitter, kept: RowFilter, first: int, last: int, folder: Path) -> _Part:
+    """Writes the rows of some units to one spool per split, in a new folder."""
+    folder.mkdir()
+    dropped = DropLog()
+    with ExitStack() as stack:
+        writers = {split: stack.enter_context(SpoolWriter(folder / split)) for split in SPLITS}
+        log = stack.enter_context(RowLog(folder / "codes"))
         for batch in source.read(first, last):
             check_sizes(source, batch)
             try:
-                mask = splitter.is_eval(batch)
+                codes = splitter.codes(batch)
             except BadTimeError as error:
                 raise _no_time(source, batch.unit, batch.first_row + error.row, error.value) from None
-            log.add(batch.unit, mask)
-            if not mask.any():
-                train.write(batch.rows)
-                continue
-            train.write(batch.rows.filter(pa.array(~mask)))
-            evaluation.write(batch.rows.filter(pa.array(mask)))
-    return _Part({"train": train.spool, "eval": evaluation.spool}, log)
+            for reason, mask in kept.dropped(batch).items():
+                dropped.add(reason, batch, mask, codes)
+                codes[mask] = DROPPED
+            log.add(batch.unit, codes)
+            for code, split in enumerate(SPLITS):
+                mask = codes == code
+                if mask.any():
+                    writers[split].write(batch.rows if mask.all() else batch.rows.filter(pa.array(mask)))
+    return _Part({split: writer.spool for split, writer in writers.items()}, log.path, log.rows, dropped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from crossnet.components.artifacts.base import SPLIT_PREFIX, Artifact, split_folder
+from crossnet.components.artifacts.base import SPLIT_PREFIX, Artifact, Outcome, split_folder
 from crossnet.components.errors import MissingArtifactError
 
 SHARD_PREFIX = "data_tfrecord"
@@ -47,7 +47,8 @@ class Examples(Artifact):
       Split-eval/data_tfrecord-00000-of-00004[.gz]
 
     Counts: rows by split. Properties: `label`, `compression` ("" or "GZIP"), `columns` (name, source_name, type
-    "FLOAT" | "INT" | "BYTES") and what `crossnet.components.example_gen` needs to find a record's place in its source.
+    "FLOAT" | "INT" | "BYTES"), `dropped` (by reason, such as "unlabelled": rows, splits, files, first), `notes`
+    (sentences for the screen) and what `crossnet.components.example_gen` needs to find a record's place in its source.
     """
 
     @property
@@ -56,6 +57,10 @@ class Examples(Artifact):
         return tuple(
             sorted((p.name.removeprefix(SPLIT_PREFIX) for p in self.path.glob(f"{SPLIT_PREFIX}*")), reverse=True)
         )
+
+    def outcome(self, *, force: bool = False) -> Outcome:
+        """Returns what is worth knowing about the rows that were read, such as how many have no label."""
+        return Outcome(warnings=tuple(self.properties.get("notes", ())))
 
     @property
     def label(self) -> str:

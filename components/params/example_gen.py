@@ -24,6 +24,9 @@ class ExampleGenParams:
     exclude: tuple[str, ...] = setting((), "columns that are not features", any_order=True)
     numeric: tuple[str, ...] = setting((), "columns forced to be numbers", any_order=True)
     text: tuple[str, ...] = setting((), "columns forced to be text", any_order=True)
+    unlabelled: str = setting(
+        "drop", "rows whose label is empty or NaN: leave them out, counted, or stop", choices=("drop", "error")
+    )
     split: str = setting(
         "order",
         "which rows are eval: order (the last ones), random (by row number and seed), hash (by the row's content), "

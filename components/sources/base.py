@@ -6,7 +6,8 @@ the order of the units, and of the rows in each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -64,6 +65,15 @@ class Source(Protocol):
 
     def place(self, unit: int, row: int) -> str:
         """Returns the place of a row for messages, such as "rides.csv:871"."""
+
+
+def narrowed(source: Source, names: Collection[str]) -> Source:
+    """Returns a source whose batches have at least the columns `names`, as `ExampleColumn.name`, and few others."""
+    named = getattr(source, "named", None)
+    if not isinstance(named, NamedColumns):
+        return source
+    wanted = {original: name for original, name in named.names.items() if name in names}
+    return replace(source, named=named._replace(names=wanted))  # type: ignore[type-var]  # the sources are dataclasses
 
 
 def file_label(path: Path, files: Sequence[Path]) -> str:

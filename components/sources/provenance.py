@@ -1,15 +1,17 @@
-"""Finds where a record comes from; keeps one bit per row.
+"""Finds where a record comes from; keeps two bits per row.
 
 The place is looked up only when a message needs it.
 
 File structure:
-  rows.bits    whether each row of the source, in order, is eval; absent for `order` and `folders`
+  rows.codes    the split of each row of the source, two bits each, in order; each unit begins with a new byte. In the
+                `order` split, a kept row counts as train. Absent where all rows are kept in the order of the source.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,71 +20,64 @@ from numpy.typing import NDArray
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.sources.base import file_label
 from crossnet.components.sources.csv_lines import row_line
-from crossnet.components.sources.splits import Splitter
+from crossnet.components.sources.splits import SPLITS, TRAIN
 
-BITS_FILE = "rows.bits"
+CODES_FILE = "rows.codes"
+DROPPED = 3  # the code of a row that is in no split
+_PER_BYTE = 4
+_SHIFTS = np.array([6, 4, 2, 0], np.uint8)
 _CHUNK_BYTES = 1 << 16
+
+Codes = NDArray[np.uint8]
 
 
 class RowLog:
-    """Records, while rows are written, how many each unit has and which of them are eval.
+    """Writes, while rows are read, the split of each; a context manager.
 
     Args:
-      first, last: The units.
+      path: The file to write.
+
+    Attributes:
+      rows: Rows by unit.
     """
 
-    def __init__(self, first: int, last: int):
-        self.units = range(first, last)
+    def __init__(self, path: Path):
+        self.path = path
         self.rows: Counter[int] = Counter()
-        self.bits = BitString()
+        self._unit = -1
+        self._rest = np.zeros(0, np.uint8)
 
-    def add(self, unit: int, is_eval: NDArray[np.bool_]) -> None:
-        """Records the next rows of a unit."""
-        self.rows[unit] += len(is_eval)
-        self.bits.add(is_eval)
+    def __enter__(self) -> RowLog:
+        self._file = self.path.open("wb")
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self._end_unit()
+        self._file.close()
 
-class BitString:
-    """Bits, eight to the byte."""
+    def add(self, unit: int, codes: Codes) -> None:
+        """Records the next rows of a unit: the code of each one's split, or `DROPPED`."""
+        if unit != self._unit:
+            self._end_unit()
+            self._unit = unit
+        self.rows[unit] += len(codes)
+        codes = np.concatenate([self._rest, codes])
+        whole = len(codes) - len(codes) % _PER_BYTE
+        self._file.write(_packed(codes[:whole]))
+        self._rest = codes[whole:]
 
-    def __init__(self) -> None:
-        self._data = bytearray()
-        self._rest = np.zeros(0, bool)
-
-    def add(self, bits: NDArray[np.bool_]) -> None:
-        """Appends bits."""
-        bits = np.concatenate([self._rest, bits])
-        whole = len(bits) - len(bits) % 8
-        self._data += np.packbits(bits[:whole]).tobytes()
-        self._rest = bits[whole:]
-
-    def __len__(self) -> int:
-        return 8 * len(self._data) + len(self._rest)
-
-    def pieces(self) -> Iterator[NDArray[np.bool_]]:
-        """Yields all bits, piece by piece."""
-        for start in range(0, len(self._data), _CHUNK_BYTES):
-            yield np.unpackbits(np.frombuffer(self._data, np.uint8)[start : start + _CHUNK_BYTES]).astype(bool)
-        yield self._rest
-
-    def packed(self) -> bytes:
-        """Returns the bits as bytes; the last byte is padded with zeros."""
-        return bytes(self._data) + np.packbits(self._rest).tobytes()
+    def _end_unit(self) -> None:
+        if len(self._rest):
+            self._file.write(_packed(np.pad(self._rest, (0, _PER_BYTE - len(self._rest)))))
+        self._rest = self._rest[:0]
 
 
-def write_provenance(folder: Path, logs: list[RowLog], splitter: Splitter) -> list[int]:
-    """Writes the split of each row, and returns the number of rows of each unit.
-
-    Args:
-      logs: Of all parts of the source, in order.
-    """
-    if splitter.params.split not in ("order", "folders"):
-        bits = BitString()
-        for log in logs:
-            for piece in log.bits.pieces():
-                bits.add(piece)
-        (folder / BITS_FILE).write_bytes(bits.packed())
-    return [log.rows[unit] for log in logs for unit in log.units]
+def write_provenance(folder: Path, parts: Sequence[Path]) -> None:
+    """Joins the files of all parts of the source, in order."""
+    with (folder / CODES_FILE).open("wb") as target:
+        for part in parts:
+            with part.open("rb") as stream:
+                shutil.copyfileobj(stream, target)
 
 
 def locate(examples: Examples, split: str, record: int) -> str:
@@ -96,9 +91,9 @@ def locate(examples: Examples, split: str, record: int) -> str:
     properties = examples.properties
     if properties["source"] == "synthetic":
         return f"synthetic row {row}"
-    unit, rows_per_file = 0, properties["rows_per_file"]
-    while row >= rows_per_file[unit]:
-        row -= rows_per_file[unit]
+    unit, rows_per_unit = 0, properties["rows_per_unit"]
+    while row >= rows_per_unit[unit]:
+        row -= rows_per_unit[unit]
         unit += 1
     files = [Path(name) for name in properties["files"]]
     path = files[unit]
@@ -113,26 +108,35 @@ def source_row(examples: Examples, split: str, record: int) -> int:
     """Returns the number, among all rows of the source, of a record's row."""
     if not 0 <= record < examples.counts[split]:
         raise IndexError(f"record {record} of {examples.counts[split]} in split {split}")
+    code = SPLITS.index(split)
+    if examples.properties["split"] == "order":
+        record += sum(examples.counts[before] for before in SPLITS[:code])
+        code = TRAIN
+        if not (examples.path / CODES_FILE).exists():
+            return record
     start = 0
-    for mask in _masks(examples, split):
-        places = np.flatnonzero(mask)
+    for codes in _codes(examples):
+        places = np.flatnonzero(codes == code)
         if record < len(places):
             return start + int(places[record])
         record -= len(places)
-        start += len(mask)
+        start += len(codes)
     raise IndexError("the split has more records than rows")
 
 
-def _masks(examples: Examples, split: str) -> Iterator[NDArray[np.bool_]]:
-    """Yields, piece by piece, whether each row of the source is in `split`."""
-    properties = examples.properties
-    if properties["split"] == "order":
-        for name in ("train", "eval"):
-            yield np.full(examples.counts[name], name == split)
-    elif properties["split"] == "folders":
-        for unit, rows in enumerate(properties["rows_per_file"]):
-            yield np.full(rows, (unit in properties["eval_files"]) == (split == "eval"))
-    else:
-        with (examples.path / BITS_FILE).open("rb") as stream:
-            while data := stream.read(_CHUNK_BYTES):
-                yield np.unpackbits(np.frombuffer(data, np.uint8)) == (split == "eval")
+def _codes(examples: Examples) -> Iterator[Codes]:
+    """Yields, piece by piece, the code of each row of the source."""
+    with (examples.path / CODES_FILE).open("rb") as stream:
+        for rows in examples.properties["rows_per_unit"]:
+            while rows > 0:
+                data = stream.read(min(_CHUNK_BYTES, -(-rows // _PER_BYTE)))
+                if not data:
+                    return
+                codes = np.frombuffer(data, np.uint8)[:, None] >> _SHIFTS & np.uint8(3)
+                yield codes.ravel()[:rows]
+                rows -= codes.size
+
+
+def _packed(codes: Codes) -> bytes:
+    """Returns codes, a multiple of four, as two bits each."""
+    return bytes(np.bitwise_or.reduce(codes.reshape(-1, _PER_BYTE) << _SHIFTS, axis=1).astype(np.uint8).tobytes())

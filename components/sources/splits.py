@@ -29,6 +29,7 @@ from crossnet.components.sources.base import SourceBatch
 from crossnet.components.sources.time_split import time_values
 
 SPLITS = ("train", "eval")
+TRAIN, EVAL = range(2)  # a split's code: its place in SPLITS
 
 _MISSING = 0x6D697373696E67  # the hash of a missing value; any number would do
 
@@ -52,8 +53,11 @@ class Splitter:
         """Whether the split of a row is known only when all rows are counted."""
         return self.params.split == "order"
 
-    def is_eval(self, batch: SourceBatch) -> NDArray[np.bool_]:
-        """Returns bool (rows,): which rows of the batch are eval; all false where the rule is `order`."""
+    def codes(self, batch: SourceBatch) -> NDArray[np.uint8]:
+        """Returns uint8 (rows,): the code of each row's split; `TRAIN` for all where the rule is `order`."""
+        return np.where(self._is_eval(batch), np.uint8(EVAL), np.uint8(TRAIN))
+
+    def _is_eval(self, batch: SourceBatch) -> NDArray[np.bool_]:
         rows = batch.rows.num_rows
         rule = self.params.split
         if rule == "random":

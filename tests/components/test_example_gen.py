@@ -49,7 +49,7 @@ def test_generate_examples_leaves_only_the_artifacts_files(tmp_path: Path) -> No
         "Split-eval/data_tfrecord-00001-of-00002",
         "Split-train/data_tfrecord-00000-of-00002",
         "Split-train/data_tfrecord-00001-of-00002",
-        "rows.bits",
+        "rows.codes",
     ]
     assert examples.splits == ("train", "eval")
     assert sum(examples.counts.values()) == 1000

@@ -72,6 +72,7 @@ FAULTS = {
     "nan in eval": (plant(90, 0, "NaN"), None, ("eval", "miles", "nan", "error", 1, "rides.csv:91")),
     "nan label": (plant(3, 3, "nan"), None, ("train", "fare", "nan", "error", 1, "rides.csv:4")),
     "infinity": (plant(55, 0, "inf"), None, ("train", "miles", "infinity", "error", 1, "rides.csv:56")),
+    "infinite label": (plant(4, 3, "inf"), None, ("train", "fare", "infinity", "error", 1, "rides.csv:5")),
     "minus infinity": (plant(56, 0, "-inf"), REVIEWED, ("train", "miles", "infinity", "error", 1, "rides.csv:57")),
     "empty label": (plant(88, 3, ""), None, ("eval", "fare", "missing_label", "error", 1, "rides.csv:89")),
     "missing value": (plant(7, 0, ""), REVIEWED, ("train", "miles", "missing", "error", 1, "rides.csv:8")),
@@ -84,7 +85,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found_with_its_column_rule_count_and_line(tmp_path, fault):
     change, schema, expected = FAULTS[fault]
-    faulty = csv_walk(tmp_path, as_csv(change(rides())), schema=schema)
+    faulty = csv_walk(tmp_path, as_csv(change(rides())), schema=schema, unlabelled="error")
     assert faulty.found == [expected]
     assert faulty.anomalies.counts == {"errors": 1, "warnings": 0}
     assert faulty.anomalies.has_errors

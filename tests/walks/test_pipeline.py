@@ -123,6 +123,9 @@ def test_run_with_a_setting_that_is_unknown_exits_2_before_any_work(tmp_path):
     assert not (tmp_path / "root").exists()
 
 
+STOP_AT_HOLES = ["example_gen.unlabelled=error"]
+
+
 def write_rides(folder, rows=600, mend=lambda lines: lines):
     """Writes rides.csv (text, numbers with holes, a header with a space) and a config of ten lines."""
     lines = ["ride_id,zone,trip miles,passengers,fare"]
@@ -161,19 +164,24 @@ def test_run_takes_a_table_with_text_and_holes_to_a_served_model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mend", "sentence"),
+    ("mend", "sentence", "settings"),
     [
-        (lambda lines: [*lines[:300], "299,north,1.0,2", *lines[301:]], "rides.csv:301"),
-        (lambda lines: [*lines[:300], "299,north,far,2,9.0", *lines[301:]], "rides.csv:301"),
-        (lambda lines: [line.rpartition(",")[0] for line in lines], "fare"),
-        (lambda lines: [*lines[:300], "299,north,1.0,2,nan", *lines[301:]], "rides.csv:301"),
-        (lambda lines: [*lines[:300], "299,north,1.0,2,", *lines[301:]], "rides.csv:301"),
+        (lambda lines: [*lines[:300], "299,north,1.0,2", *lines[301:]], "rides.csv:301", []),
+        (lambda lines: [*lines[:300], "299,north,far,2,9.0", *lines[301:]], "rides.csv:301", []),
+        (lambda lines: [line.rpartition(",")[0] for line in lines], "fare", []),
+        (lambda lines: [*lines[:300], "299,north,1.0,2,inf", *lines[301:]], "rides.csv:301", []),
+        (lambda lines: [*lines[:300], "299,north,1.0,2,", *lines[301:]], "rides.csv:301", STOP_AT_HOLES),
+        (
+            lambda lines: [lines[0], *(line.rpartition(",")[0] + "," for line in lines[1:])],
+            "an empty label, `fare`",
+            [],
+        ),
     ],
-    ids=["short row", "text in a numeric column", "no label column", "NaN label", "empty label"],
+    ids=["short row", "text in a numeric column", "no label column", "inf label", "empty label", "no label at all"],
 )
-def test_run_stops_at_broken_rows_names_the_place_and_pushes_nothing(tmp_path, mend, sentence):
+def test_run_stops_at_broken_rows_names_the_place_and_pushes_nothing(tmp_path, mend, sentence, settings):
     config = write_rides(tmp_path, mend=mend)
-    done = crossnet("run", "--config", str(config), root=tmp_path / "root", settings=["trainer.epochs=1"])
+    done = crossnet("run", "--config", str(config), root=tmp_path / "root", settings=["trainer.epochs=1", *settings])
     assert done.exit_code in (1, 2)
     assert sentence in done.stderr
     assert "Traceback" not in done.output

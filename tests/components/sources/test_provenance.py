@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crossnet.components.sources.provenance import BITS_FILE, BitString, locate
+from crossnet.components.sources.provenance import CODES_FILE, DROPPED, RowLog, locate, write_provenance
 from support.example_gen_fixtures import make, make_csv, rows_of
 
 
@@ -60,18 +60,43 @@ def test_locate_refuses_a_record_that_is_not_there(tmp_path: Path) -> None:
         locate(make_csv(tmp_path, table(10)), "train", 9)
 
 
-def test_provenance_takes_one_bit_per_row_or_nothing(tmp_path: Path) -> None:
-    assert (make(tmp_path, num_examples=80_000, split="hash").path / BITS_FILE).stat().st_size == 10_000
-    assert not (make(tmp_path, num_examples=1000).path / BITS_FILE).exists()
+def test_provenance_takes_two_bits_per_row_or_nothing(tmp_path: Path) -> None:
+    assert (make(tmp_path, num_examples=80_000, split="hash").path / CODES_FILE).stat().st_size == 20_000
+    assert not (make(tmp_path, num_examples=1000).path / CODES_FILE).exists()
 
 
-def test_bit_string_keeps_bits_across_pieces_of_any_size() -> None:
+@pytest.mark.parametrize("rule", [{"split": "order"}, {"split": "random"}, {"split": "folders"}])
+def test_locate_names_the_line_of_every_record_beside_rows_that_are_left_out(
+    tmp_path: Path, rule: dict[str, Any]
+) -> None:
+    for folder in ("train", "eval"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        lines = [f"{n},{'' if n % 5 == 3 else 1}" for n in range(37)]
+        (tmp_path / "in" / folder / f"{folder}.csv").write_text("\n".join(["x,y", *lines]))
+    wanted = "in" if rule["split"] == "folders" else "in/*/*.csv"
+    examples = make(tmp_path, source="csv", input=str(tmp_path / wanted), **rule)
+    assert sum(examples.counts.values()) == 74 - 14
+    found = []
+    for split in ("train", "eval"):
+        for record, row in enumerate(rows_of(examples, split)):
+            file, line = locate(examples, split, record).split(":")
+            assert line == str(row["x"] + 2)
+            found.append((file, line))
+    assert len(set(found)) == 60
+
+
+def test_row_log_begins_each_unit_with_a_new_byte_whatever_the_pieces(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    bits, expected = BitString(), []
-    for size in (0, 3, 8, 13, 700_000, 1):
-        piece = rng.random(size) < 0.5
-        bits.add(piece)
-        expected += piece.tolist()
-    assert np.concatenate(list(bits.pieces())).tolist() == expected
-    assert len(bits) == len(expected)
-    assert np.unpackbits(np.frombuffer(bits.packed(), np.uint8))[: len(expected)].astype(bool).tolist() == expected
+    written, expected = [], b""
+    for part in range(2):
+        with RowLog(tmp_path / str(part)) as log:
+            for unit in (2 * part, 2 * part + 1):
+                codes = rng.choice([0, 1, 2, DROPPED], 70_001 + unit).astype(np.uint8)
+                for piece in np.split(codes, [0, 3, 11, 65_000]):
+                    log.add(unit, piece)
+                padded = np.pad(codes, (0, -len(codes) % 4)).reshape(-1, 4).astype(int)
+                expected += (padded @ [64, 16, 4, 1]).astype(np.uint8).tobytes()
+        assert log.rows == {2 * part: 70_001 + 2 * part, 2 * part + 1: 70_002 + 2 * part}
+        written.append(log.path)
+    write_provenance(tmp_path, written)
+    assert (tmp_path / CODES_FILE).read_bytes() == expected

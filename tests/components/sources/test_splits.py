@@ -10,7 +10,7 @@ import pytest
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import SourceBatch
-from crossnet.components.sources.splits import Splitter, hash_rows, num_eval_rows
+from crossnet.components.sources.splits import EVAL, Splitter, hash_rows, num_eval_rows
 from support.example_gen_fixtures import all_rows, make, make_csv, rows_of
 
 
@@ -145,7 +145,7 @@ def test_share_of_eval_rows_is_as_asked_for(rule: str, fraction: float) -> None:
     values = pa.array(np.arange(100_000, dtype=np.int64))
     batch = SourceBatch(pa.RecordBatch.from_pydict({"a": values}), values, unit=0, first_row=0)
     splitter = Splitter(ExampleGenParams(split=rule, eval_fraction=fraction))
-    assert abs(splitter.is_eval(batch).mean() - fraction) < 4 * (fraction / 100_000) ** 0.5
+    assert abs((splitter.codes(batch) == EVAL).mean() - fraction) < 4 * (fraction / 100_000) ** 0.5
 
 
 def test_splits_are_written_in_the_sources_order(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""Decides which rows of a source are left out, and counts them.
+
+One mask per batch serves all reasons. A row that is left out for one reason is not counted for a later one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.sources.base import Source, SourceBatch, file_label
+from crossnet.components.sources.splits import SPLITS
+
+UNLABELLED = "unlabelled"
+
+
+@dataclass(frozen=True)
+class RowFilter:
+    """Finds the rows to leave out: those without a label.
+
+    Attributes:
+      params: The settings.
+      label: The label's name in the batches.
+    """
+
+    params: ExampleGenParams
+    label: str
+
+    @property
+    def is_active(self) -> bool:
+        """Whether rows may be left out."""
+        return self.params.unlabelled == "drop"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a batch that are looked at."""
+        return (self.label,)
+
+    def keeps(self, batch: SourceBatch) -> NDArray[np.bool_] | None:
+        """Returns bool (rows,): which rows are kept; None: all."""
+        masks = self.dropped(batch).values()
+        return ~np.logical_or.reduce(list(masks)) if masks else None
+
+    def dropped(self, batch: SourceBatch) -> dict[str, NDArray[np.bool_]]:
+        """Returns, by reason, bool (rows,): which rows are left out; a reason that has no rows is left out as well.
+
+        An empty label and one that is NaN count as missing.
+        """
+        masks = {}
+        if self.params.unlabelled == "drop":
+            label = batch.rows.column(self.label)
+            if label.null_count or pa.types.is_floating(label.type):
+                masks[UNLABELLED] = np.asarray(label.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
+        return {reason: mask for reason, mask in masks.items() if mask.any()}
+
+
+@dataclass
+class DropLog:
+    """Counts the rows that were left out.
+
+    Attributes:
+      rows: Rows by reason, unit and split code.
+      first: Unit and row of the first one, by reason.
+    """
+
+    rows: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+    first: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, reason: str, batch: SourceBatch, mask: NDArray[np.bool_], codes: NDArray[np.uint8]) -> None:
+        """Records the rows of a batch that are left out; `codes` holds the split that each would be in."""
+        self.first.setdefault(reason, (batch.unit, batch.first_row + int(mask.argmax())))
+        for code, rows in enumerate(np.bincount(codes[mask]).tolist()):
+            if rows:
+                self.rows[reason, batch.unit, code] += rows
+
+    def total(self, reason: str | None = None) -> int:
+        """Returns how many rows were left out, for one reason or for any."""
+        return sum(rows for (why, _, _), rows in self.rows.items() if reason in (None, why))
+
+
+def joined(logs: Sequence[DropLog]) -> DropLog:
+    """Returns the logs of all parts of a source, in order, as one."""
+    total = DropLog()
+    for log in logs:
+        total.rows += log.rows
+        total.first = {**log.first, **total.first}
+    return total
+
+
+def summarize_drops(log: DropLog, source: Source, *, by_order: bool) -> dict[str, Any]:
+    """Returns by reason the rows left out: `rows`, `splits`, `files` and the place of the `first`.
+
+    Args:
+      by_order: Whether splits were known only when all rows were counted, so that a dropped row has none.
+    """
+    summary: dict[str, Any] = {}
+    for reason, place in log.first.items():
+        splits: Counter[str] = Counter()
+        files: Counter[str] = Counter()
+        for (why, unit, code), rows in sorted(log.rows.items()):
+            if why == reason:
+                splits[SPLITS[code]] += rows
+                if source.files:
+                    files[file_label(source.files[unit], source.files)] += rows
+        summary[reason] = {
+            "rows": log.total(reason),
+            "splits": {} if by_order else dict(splits),
+            "files": dict(files),
+            "first": source.place(*place).replace("`", ""),
+        }
+    return summary
+
+
+def tell_drops(summary: Mapping[str, Any], kept: int, label: str) -> list[str]:
+    """Returns a sentence where rows without a label were left out.
+
+    Args:
+      summary: As `summarize_drops` returns it.
+      kept: Rows that were written.
+    """
+    found = summary.get(UNLABELLED)
+    if not found:
+        return []
+    splits = ", ".join(f"{rows:,} of `{split}`" for split, rows in found["splits"].items())
+    names = [f"`{name}`" for name in found["files"]]
+    files = f" of {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
+    return [
+        f"{found['rows']:,} of {kept + found['rows']:,} rows{files} have no label (`{label}`) and are left out"
+        f"{f': {splits}' if splits else ''} (first: {found['first']}). To stop there instead, set "
+        '`example_gen.unlabelled = "error"`.'
+    ]
