@@ -122,6 +122,18 @@ class RetypedError(Exception):
         self.source = source
 
 
+class NoLabelError(DataError):
+    """The label that the settings name is not a column.
+
+    Attributes:
+      columns: The columns that there are, as the source names them.
+    """
+
+    def __init__(self, message: str, columns: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.columns = tuple(columns)
+
+
 class NamedColumns(NamedTuple):
     """The columns of a source, named and used as the settings say.
 
@@ -146,7 +158,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
       where: The header's place for messages, such as "rides.csv:1".
 
     Raises:
-      DataError: Two columns have the same name, a name is too long, or the label is missing.
+      DataError: Two columns have the same name, or a name is too long.
+      NoLabelError: The label is not a column.
       SettingsError: Settings name columns that do not exist; all of them are listed.
     """
     if long := next((name for name in header if len(name) > MAX_NAME), None):
@@ -172,7 +185,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     there = f"The columns of `{where}` are: {listed(header)}."
     if params.label not in spelling:
         missing = f"`{where}` has no column `{params.label}`, the label.{did_you_mean(params.label, spelling)}"
-        raise DataError(" ".join([missing, *problems, there, "Name the label in `example_gen.label`."]))
+        message = " ".join([missing, *problems, there, "Name the label in `example_gen.label`."])
+        raise NoLabelError(message, header)
     label = spelling[params.label]
     if label in exclude:
         problems.append(f"`example_gen.exclude` names `{params.label}`, which is the label.")

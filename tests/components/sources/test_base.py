@@ -6,7 +6,7 @@ import pytest
 
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import file_label, name_columns
+from crossnet.components.sources.base import NoLabelError, file_label, name_columns
 
 
 def test_name_columns_takes_either_spelling() -> None:
@@ -61,6 +61,12 @@ def test_name_columns_names_the_nearest_label() -> None:
         "`example_gen.exclude` names `mile`, which is not a column. Did you mean `miles`? "
         "The columns of `rides.csv:1` are: `miles`, `fares`. Name the label in `example_gen.label`."
     )
+
+
+def test_name_columns_tells_the_columns_where_the_label_is_none_of_them() -> None:
+    with pytest.raises(NoLabelError) as caught:
+        name_columns([f"c{n}" for n in range(30)], ExampleGenParams(), "rides.csv:1")
+    assert caught.value.columns == tuple(f"c{n}" for n in range(30))  # the message lists 20
 
 
 def test_file_label_adds_the_folder_where_names_repeat() -> None:
