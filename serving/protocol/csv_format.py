@@ -1,0 +1,144 @@
+"""Declares how the bytes of a CSV file become cells.
+
+ExampleGen and `predict` read a file by the same format, so that a file means the same in training and in a request.
+"""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from encodings.aliases import aliases
+from typing import Any
+
+from crossnet.serving.protocol.printable import shown
+from crossnet.serving.protocol.suggestions import did_you_mean
+
+_LINE_ENDS = "\r\n"
+_SPELLED = {"\\t": "\t"}  # as one writes it on a command line
+
+
+@dataclass(frozen=True)
+class CsvFormat:
+    r"""How the bytes of a CSV file become cells, and which cells are missing or numbers.
+
+    Attributes:
+      delimiter: One character, between cells.
+      quote: One character, around cells that hold delimiters, quotes (doubled) or line breaks; "": cells are not
+        quoted.
+      escape: One character, after which the next one is an ordinary one; "": none.
+      encoding: A codec of Python. A byte-order mark is left out.
+      decimal: Between a number's whole part and its fraction.
+      thousands: Between groups of a number's digits; "": none.
+      null_values: Cells that are missing values.
+      nan: "error" or "missing": what a cell `nan` is.
+      comment: How lines begin that are left out, wherever they stand but in a quoted cell; "": none.
+      skip_rows: Lines before the header that are left out.
+      header: Whether the first row names the columns.
+      names: The columns' names, in place of the file's; empty: those of the file, or `column_1`, `column_2` ...
+      date_format: The form of a column's dates, in the directives of `strptime`, by the column's name.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+    encoding: str = "utf-8"
+    decimal: str = "."
+    thousands: str = ""
+    null_values: tuple[str, ...] = ("",)
+    nan: str = "error"
+    comment: str = ""
+    skip_rows: int = 0
+    header: bool = True
+    names: tuple[str, ...] = ()
+    date_format: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def of(cls, settings: object) -> CsvFormat:
+        r"""Returns the format that settings state.
+
+        Args:
+          settings: A mapping, or an object with attributes, that has some of the fields and perhaps others; lists may
+            stand for tuples, and the two characters `\t` for a tab.
+        """
+        values: dict[str, Any] = settings if isinstance(settings, dict) else vars(settings)
+        known = {item.name for item in dataclasses.fields(cls)}
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known
+        }
+        for name in ("delimiter", "quote", "escape", "comment"):
+            if name in given:
+                given[name] = _SPELLED.get(given[name], given[name])
+        return cls(**given)
+
+    @property
+    def codec(self) -> str:
+        """Python's name of the encoding, such as "utf-8" or "cp1252"."""
+        return codecs.lookup(self.encoding).name
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the bytes are UTF-8, so that they need not be decoded before they are parsed."""
+        return self.codec in ("utf-8", "utf-8-sig", "ascii")
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether a file is not parsed as it is, but decoded, or without some of its lines."""
+        return not self.is_utf8 or bool(self.comment or self.skip_rows)
+
+    @property
+    def dialect(self) -> dict[str, Any]:
+        """The arguments of Python's `csv.reader`."""
+        quoting: dict[str, Any] = (
+            {"quotechar": self.quote} if self.quote else {"quotechar": None, "quoting": 3}
+        )  # csv.QUOTE_NONE
+        return {"delimiter": self.delimiter, "escapechar": self.escape or None, **quoting}
+
+    def problems(self) -> list[str]:
+        """Returns what is wrong with the characters, the encoding and the names, a sentence each."""
+        problems = []
+        for name, value, optional in (
+            ("delimiter", self.delimiter, ""),
+            ("quote", self.quote, ", or empty for none"),
+            ("escape", self.escape, ", or empty for none"),
+        ):
+            if not _is_mark(value) and not (optional and not value):
+                problems.append(f"`{name}` must be one ASCII character{optional}. Received '{shown(value)}'.")
+        if any(end in self.comment for end in _LINE_ENDS):
+            problems.append(
+                f"`comment` is the start of a line and holds no line end. Received '{shown(self.comment)}'."
+            )
+        given = {name: getattr(self, name) for name in ("delimiter", "quote", "escape", "comment")}
+        taken: dict[str, str] = {}
+        for name, value in given.items():
+            if value and value in taken:
+                problems.append(f"`{name}` and `{taken[value]}` are the same. Received '{shown(value)}' for both.")
+            taken.setdefault(value, name)
+        problems += _encoding_problems(self.encoding)
+        if repeated := sorted({name for name in self.names if self.names.count(name) > 1}):
+            problems.append(f"`names` must hold each name once. Received '{shown(repeated[0])}' more than once.")
+        return problems
+
+    def changed(self) -> list[str]:
+        """Returns the names of the fields that do not have their default."""
+        default = CsvFormat()
+        return [
+            item.name for item in dataclasses.fields(self) if getattr(self, item.name) != getattr(default, item.name)
+        ]
+
+
+def _is_mark(value: str) -> bool:
+    return len(value) == 1 and value.isascii() and value not in "\r\n\0"
+
+
+def _encoding_problems(encoding: str) -> list[str]:
+    try:
+        info = codecs.lookup(encoding)
+    except (LookupError, ValueError):  # ValueError: a NUL in the name
+        known = {name.replace("_", "-") for name in (*aliases, *aliases.values())}
+        near = did_you_mean(encoding.lower(), sorted(known), quote="'")
+        return [f"`encoding` must be an encoding that Python knows. Received '{shown(encoding)}'.{near}"]
+    if not getattr(info, "_is_text_encoding", True) or info.name in ("idna", "punycode", "undefined"):
+        return [f"`encoding` must be an encoding of text, such as 'cp1252'. Received '{shown(encoding)}'."]
+    return []

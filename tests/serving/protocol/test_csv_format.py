@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from crossnet.serving.protocol.csv_format import CsvFormat
+
+
+def test_a_format_is_made_of_settings_and_leaves_others_out() -> None:
+    settings = {"delimiter": "\\t", "names": ["a", "b"], "label": "y", "skip_rows": 2}
+    assert CsvFormat.of(settings) == CsvFormat(delimiter="\t", names=("a", "b"), skip_rows=2)
+    assert CsvFormat.of(CsvFormat(quote="'")) == CsvFormat(quote="'")
+    assert CsvFormat.of(settings).changed() == ["delimiter", "skip_rows", "names"]
+
+
+def test_only_utf8_without_lines_to_leave_out_is_parsed_as_it_is() -> None:
+    assert not any(CsvFormat(encoding=name).rewrites for name in ("utf-8", "UTF8", "utf-8-sig", "ascii"))
+    assert all(f.rewrites for f in (CsvFormat(encoding="latin-1"), CsvFormat(comment="#"), CsvFormat(skip_rows=1)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"delimiter": ";;"}, "`delimiter` must be one ASCII character. Received ';;'."),
+        ({"delimiter": ""}, "`delimiter` must be one ASCII character. Received ''."),
+        ({"delimiter": "¦"}, "`delimiter` must be one ASCII character. Received '¦'."),
+        ({"quote": "''"}, "`quote` must be one ASCII character, or empty for none. Received ''''."),
+        ({"escape": "ab"}, "`escape` must be one ASCII character, or empty for none. Received 'ab'."),
+        ({"delimiter": '"'}, "`quote` and `delimiter` are the same. Received '\"' for both."),
+        ({"comment": ","}, "`comment` and `delimiter` are the same. Received ',' for both."),
+        ({"comment": "#\n"}, r"`comment` is the start of a line and holds no line end. Received '#\n'."),
+        (
+            {"encoding": "latin-l"},
+            "`encoding` must be an encoding that Python knows. Received 'latin-l'. Did you mean ",
+        ),
+        ({"encoding": "base64"}, "`encoding` must be an encoding of text, such as 'cp1252'. Received 'base64'."),
+        ({"encoding": "a\0"}, "`encoding` must be an encoding that Python knows. Received 'a"),
+        ({"names": ("a", "b", "a")}, "`names` must hold each name once. Received 'a' more than once."),
+    ],
+)
+def test_each_mistake_is_a_sentence(settings: dict[str, object], sentence: str) -> None:
+    problems = CsvFormat.of(settings).problems()
+    assert len(problems) == 1
+    assert problems[0].startswith(sentence)
+
+
+def test_all_mistakes_are_found_at_once_and_a_right_format_has_none() -> None:
+    assert len(CsvFormat(delimiter="ab", quote="cd", encoding="nine").problems()) == 3
+    right = CsvFormat(delimiter="\t", quote="", escape="\\", encoding="cp1252", comment="//", names=("a",))
+    assert right.problems() == CsvFormat().problems() == []
