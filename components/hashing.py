@@ -52,3 +52,21 @@ def hash_texts(offsets: NDArray[Any], data: Any) -> Hashes:
         further[begins + counts - 1] &= _MASKS[lengths[rows] - _WORD * counts]
         hashes[rows] = mix(hashes[rows] + np.add.reduceat(mix(further ^ mix(places.astype(np.uint64))), begins))
     return hashes
+
+
+def hash_lists(own: Hashes, lengths: NDArray[np.int64]) -> Hashes:
+    """Returns one hash per row, uint64 (rows,), from the hashes of its values in their order.
+
+    Args:
+      own: The hashes of all values.
+      lengths: Values in each row.
+    """
+    starts = np.cumsum(lengths) - lengths
+    places = np.arange(len(own)) - np.repeat(starts, lengths)
+    mixed = mix(mix(own) ^ places.astype(np.uint64))
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
+    hashes = mix(sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64))
+    # A single value has the same hash in a batch where no row has several values.
+    single = lengths == 1
+    hashes[single] = own[starts[single]]
+    return hashes

@@ -27,6 +27,12 @@ class ExampleGenParams:
     unlabelled: str = setting(
         "drop", "rows whose label is empty or NaN: leave them out, counted, or stop", choices=("drop", "error")
     )
+    sample: float = setting(
+        1.0,
+        "share of the rows to use, chosen by seed and content (`key`: by key); a larger share holds a smaller one",
+        above=0,
+        most=1,
+    )
     split: str = setting(
         "order",
         "which rows are eval: order (the last ones), random (by row number and seed), hash (by the row's content), "
@@ -39,10 +45,17 @@ class ExampleGenParams:
     generator: str = setting("article", "synthetic: the article's rows or any number", choices=("article", "sharded"))
     num_examples: int = setting(100_000, "synthetic: rows", least=2)
     num_features: int = setting(3, "synthetic: features; those beyond the third are noise", least=3)
-    seed: int = setting(42, "of synthetic rows and of the `random` split", least=0, most=2**32 - 1)  # NumPy's range
+    seed: int = setting(
+        42, "of synthetic rows, of the `random` split and of `sample`", least=0, most=2**32 - 1
+    )  # NumPy's range
     num_shards: int = setting(1, "TFRecord files per split", least=1, most=99_999)
     num_workers: int = setting(1, "processes that write shards", least=1, without_effect=True)
     compression: str = setting("none", "of the TFRecord files", choices=("none", "gzip"))
+
+    @property
+    def hashes_rows(self) -> bool:
+        """Whether a row is chosen by the content of all its cells."""
+        return self.split == "hash" or (self.sample < 1 and self.split != "key")
 
     def problems(self) -> list[str]:
         """Returns what does not fit together."""

@@ -34,12 +34,15 @@ class SourceBatch(NamedTuple):
       key: The split column as in the source (text of a CSV cell), or None where the split does not need one.
       unit: The number of the unit.
       first_row: The number of the first row in its unit, from 0.
+      cells: The columns `NamedColumns.row` of the source, by source name and as the source has them; None where no
+        rule asks for them.
     """
 
     rows: pa.RecordBatch
     key: pa.Array | None
     unit: int
     first_row: int
+    cells: pa.RecordBatch | None = None
 
 
 class Source(Protocol):
@@ -142,6 +145,8 @@ class NamedColumns(NamedTuple):
       label: Source name of the label.
       numeric, text: Source names of columns that are forced to a type.
       key: Source name of the split column, or "".
+      row: Source names of the columns whose cells tell a row from others, whether or not they are written: all of
+        them, or none where no rule asks for them.
     """
 
     names: dict[str, str]
@@ -149,6 +154,7 @@ class NamedColumns(NamedTuple):
     numeric: frozenset[str]
     text: frozenset[str]
     key: str
+    row: tuple[str, ...] = ()
 
 
 def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) -> NamedColumns:
@@ -197,7 +203,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     if problems:
         raise SettingsError(" ".join([*problems, there]))
     written = {source: name for source, name in zip(header, names, strict=True) if source not in exclude}
-    return NamedColumns(written, label, numeric, text, key)
+    return NamedColumns(written, label, numeric, text, key, tuple(header) if params.hashes_rows else ())
 
 
 def differing(first: Sequence[str], other: Sequence[str]) -> str:

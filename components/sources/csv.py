@@ -87,7 +87,7 @@ class CsvSource:
                     for source in self.named.names
                 ]
                 batch = pa.RecordBatch.from_arrays(columns, names=names)
-                yield SourceBatch(batch, arrays[f"key {key}"] if key else None, unit, row)
+                yield SourceBatch(batch, arrays[f"key {key}"] if key else None, unit, row, self._row_cells(arrays))
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
@@ -107,6 +107,10 @@ class CsvSource:
         name = file_label(path, self.files)
         return f"`{name}` row {row + 1:,}" if line is None else f"`{name}:{line}`"
 
+    def _row_cells(self, arrays: Mapping[str, pa.Array]) -> pa.RecordBatch | None:
+        names = list(self.named.row)
+        return pa.RecordBatch.from_arrays([arrays[f"cell {name}"] for name in names], names=names) if names else None
+
     def _type(self, source_name: str) -> str:
         return "FLOAT" if source_name == self.named.label else STORED[self.kinds[source_name]]
 
@@ -114,12 +118,12 @@ class CsvSource:
         return read_blocks(self.files[unit], types, quoted=self.quoted[unit], num_columns=self.widths[unit])
 
     def _converted(self, unit: int) -> Iterator[dict[str, pa.Array]]:
-        """Yields arrays by source name, of the types of `kinds`, and the key's cells as `key NAME`."""
+        """Yields arrays by source name, of the types of `kinds`, and cells as `key NAME` and, of a row, `cell NAME`."""
         kinds, key = {source: self.kinds[source] for source in self.named.names}, self.named.key
         types = {source: ARROW_TYPES[kind] for source, kind in kinds.items()} | ({key: pa.binary()} if key else {})
         rows = 0
         try:
-            for batch in self._open(unit, types):
+            for batch in self._open(unit, types) if not self.named.row else ():
                 arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
                 if key:
                     arrays[f"key {key}"] = arrays[key]
@@ -127,7 +131,8 @@ class CsvSource:
                         arrays[key] = self._convert(arrays[key], key, kinds[key], unit, rows)
                 yield arrays
                 rows += batch.num_rows
-            return
+            if not self.named.row:
+                return
         except pa.ArrowInvalid:
             pass
         except OSError as error:
@@ -140,7 +145,7 @@ class CsvSource:
                 arrays = self._convert_all({name: array[start:] for name, array in cells.items()}, unit, first + start)
                 if key:
                     arrays[f"key {key}"] = cells[key][start:]
-                yield arrays
+                yield arrays | {f"cell {name}": cells[name][start:] for name in self.named.row}
             first += size
 
     def read_cells(self, unit: int) -> Iterator[dict[str, pa.Array]]:
@@ -149,7 +154,8 @@ class CsvSource:
         Raises:
           DataError: A row is misshapen.
         """
-        return self._read(unit, [*self.named.names, *([self.named.key] if self.named.key else [])])
+        named = self.named
+        return self._read(unit, list(dict.fromkeys([*named.names, *([named.key] if named.key else []), *named.row])))
 
     def _read(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
         path = self.files[unit]

@@ -14,16 +14,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from crossnet.components.hashing import mix
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source, SourceBatch, file_label
-from crossnet.components.sources.splits import SPLITS
+from crossnet.components.sources.splits import SPLITS, hash_values, row_hashes
 
-UNLABELLED = "unlabelled"
+UNLABELLED, SAMPLE = "unlabelled", "sample"
+_SALT = 0x53616D706C65  # so that the sample does not depend on the split; any number would do
 
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Finds the rows to leave out: those without a label.
+    """Finds the rows to leave out: those that are not in the sample, and those without a label.
 
     Attributes:
       params: The settings.
@@ -36,7 +38,7 @@ class RowFilter:
     @property
     def is_active(self) -> bool:
         """Whether rows may be left out."""
-        return self.params.unlabelled == "drop"
+        return self.params.unlabelled == "drop" or self.params.sample < 1
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,11 +56,23 @@ class RowFilter:
         An empty label and one that is NaN count as missing.
         """
         masks = {}
+        if self.params.sample < 1:
+            masks[SAMPLE] = ~self._is_sampled(batch)
         if self.params.unlabelled == "drop":
             label = batch.rows.column(self.label)
             if label.null_count or pa.types.is_floating(label.type):
                 masks[UNLABELLED] = np.asarray(label.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
+        taken = np.zeros(batch.rows.num_rows, bool)
+        for reason, mask in masks.items():
+            masks[reason] = mask & ~taken
+            taken |= mask
         return {reason: mask for reason, mask in masks.items() if mask.any()}
+
+    def _is_sampled(self, batch: SourceBatch) -> NDArray[np.bool_]:
+        by_key = self.params.split == "key"
+        hashes = hash_values(batch.key) if by_key and batch.key is not None else row_hashes(batch)
+        salt = mix(np.full(1, self.params.seed + _SALT, np.uint64))
+        return mix(hashes ^ salt) < np.uint64(int(self.params.sample * 2**64))
 
 
 @dataclass

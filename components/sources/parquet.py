@@ -59,13 +59,14 @@ class ParquetSource:
           DataError: A file is not a Parquet file, or a value does not fit its column's type.
         """
         names, key = list(self.named.names.values()), self.named.key
-        wanted = dict.fromkeys([*self.named.names, *([key] if key else [])])
+        wanted = dict.fromkeys([*self.named.names, *([key] if key else []), *self.named.row])
         for unit in range(first_unit, last_unit):
             row = 0
             for batch in self._batches(unit, list(wanted)):
                 arrays = [self._stored(batch, source, unit, row) for source in self.named.names]
                 rows = pa.RecordBatch.from_arrays(arrays, names=names)
-                yield SourceBatch(rows, key_cells(batch.column(key)) if key else None, unit, row)
+                cells = batch.select(list(self.named.row)) if self.named.row else None
+                yield SourceBatch(rows, key_cells(batch.column(key)) if key else None, unit, row, cells)
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:

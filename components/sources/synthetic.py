@@ -52,7 +52,8 @@ class SyntheticSource:
         for unit in range(first_unit, last_unit):
             row = 0
             for batch in self._rows(unit):
-                yield SourceBatch(batch.select(kept), batch.column(named.key) if named.key else None, unit, row)
+                key = batch.column(named.key) if named.key else None
+                yield SourceBatch(batch.select(kept), key, unit, row, batch if named.row else None)
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:

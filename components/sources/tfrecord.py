@@ -79,7 +79,7 @@ class TFRecordSource:
             for columns in self._read(unit):
                 arrays = [self._array(source, columns[source], unit, row) for source in self.named.names]
                 rows = pa.RecordBatch.from_arrays(arrays, names=names)
-                yield SourceBatch(rows, self._key(columns[key]) if key else None, unit, row)
+                yield SourceBatch(rows, self._key(columns[key]) if key else None, unit, row, self._cells(columns))
                 row += rows.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
@@ -107,13 +107,11 @@ class TFRecordSource:
                 "Name another column in `example_gen.label`, or write the label as a number."
             )
         stored = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}[self._type(source)]
-        missing = None if column.present is None else ~column.present
-        if column.lengths is None:
-            return _arrow(column.values, missing).cast(stored, safe=False)
-        values = _arrow(column.values).cast(stored, safe=False)
-        offsets = np.concatenate([[0], np.cumsum(column.lengths)])
-        mask = None if missing is None else pa.array(missing)
-        return pa.LargeListArray.from_arrays(pa.array(offsets), values, mask=mask)
+        return _column_array(column, stored)
+
+    def _cells(self, columns: Mapping[str, Column]) -> pa.RecordBatch | None:
+        names = list(self.named.row)
+        return pa.RecordBatch.from_arrays([_column_array(columns[n]) for n in names], names=names) if names else None
 
     @staticmethod
     def _key(column: Column) -> pa.Array:
@@ -125,6 +123,18 @@ class TFRecordSource:
         missing = None if column.present is None else ~column.present
         array = _arrow(column.values, missing)
         return (array if is_text(column.values) else array.cast(pa.string())).cast(pa.binary())
+
+
+def _column_array(column: Column, stored: pa.DataType | None = None) -> pa.Array:
+    """Returns a column as an array, of lists where rows hold several values; None: of the type that it has."""
+    missing = None if column.present is None else ~column.present
+    values = _arrow(column.values, missing if column.lengths is None else None)
+    values = values if stored is None else values.cast(stored, safe=False)
+    if column.lengths is None:
+        return values
+    offsets = np.concatenate([[0], np.cumsum(column.lengths)])
+    mask = None if missing is None else pa.array(missing)
+    return pa.LargeListArray.from_arrays(pa.array(offsets), values, mask=mask)
 
 
 def _arrow(values: Any, missing: NDArray[np.bool_] | None = None) -> pa.Array:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
-from crossnet.components.hashing import Hashes, hash_texts, mix
+from crossnet.components.hashing import Hashes, hash_lists, hash_texts, mix
 from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import as_texts, chosen, is_text, text_buffers
 from crossnet.components.statistics.columns import common_of, custom_number
@@ -215,7 +215,7 @@ def hash_rows(columns: Mapping[str, Column]) -> Hashes:
         column = columns[name]
         own = _hash_values(column.values)
         if column.lengths is not None:
-            own = _hash_lists(own, column.lengths)
+            own = hash_lists(own, column.lengths)
         if column.present is not None:
             own[~column.present] = MISSING_HASH
         hashes = mix(own if hashes is None else hashes ^ own)
@@ -230,16 +230,3 @@ def _hash_values(values: Any) -> Hashes:
     if values.dtype == np.float32:
         return (values + np.float32(0)).view(np.uint32).astype(np.uint64)
     return values.astype(np.int64).view(np.uint64)
-
-
-def _hash_lists(own: Hashes, lengths: NDArray[np.int64]) -> Hashes:
-    """Returns one hash per row from the hashes of its values in their order."""
-    starts = np.cumsum(lengths) - lengths
-    places = np.arange(len(own)) - np.repeat(starts, lengths)
-    mixed = mix(mix(own) ^ places.astype(np.uint64))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
-    hashes = mix(sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64))
-    # A single value has the same hash in a batch where no row has several values.
-    single = lengths == 1
-    hashes[single] = own[starts[single]]
-    return hashes

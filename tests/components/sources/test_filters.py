@@ -67,3 +67,38 @@ def test_what_is_left_out_does_not_depend_on_the_number_of_workers(tmp_path: Pat
     ]
     assert files[0] == files[1]
     assert both[0].properties["dropped"] == both[1].properties["dropped"]
+
+
+SAMPLED: list[dict[str, Any]] = [{"split": "order"}, {"split": "hash"}, {"split": "key", "split_column": "id"}]
+
+
+@pytest.mark.parametrize("rule", SAMPLED, ids=lambda rule: rule["split"])
+def test_a_larger_sample_holds_a_smaller_one(tmp_path: Path, rule: dict[str, Any]) -> None:
+    text = "id,x,y\n" + "".join(f"k{n % 300},{n},1\n" for n in range(3000))
+    taken = []
+    for share in (0.05, 0.3, 1.0):
+        examples = make_csv(tmp_path, text, sample=share, **rule)
+        taken.append({row["x"] for row in all_rows(examples)})
+        assert abs(len(taken[-1]) / 3000 - share) < 0.06
+        left_out = examples.properties["dropped"].get("sample", {"rows": 0})["rows"]
+        assert len(taken[-1]) + left_out == 3000
+        assert examples.outcome().warnings == ()
+    assert taken[0] < taken[1] < taken[2]
+    other = {row["x"] for row in all_rows(make_csv(tmp_path, text, sample=0.3, seed=7, **rule))}
+    assert other != taken[1]
+    if rule["split"] == "key":
+        assert {x % 300 for x in taken[0]}.isdisjoint({x % 300 for x in taken[2] - taken[0]})
+
+
+def test_a_sample_has_the_splits_that_its_rows_have_in_the_whole_table(tmp_path: Path) -> None:
+    text = "x,y\n" + "".join(f"{n},{n / 3}\n" for n in range(2000))
+    whole, part = (make_csv(tmp_path, text, split="hash", sample=share) for share in (1.0, 0.4))
+    assert {row["x"] for row in rows_of(part, "eval")} < {row["x"] for row in rows_of(whole, "eval")}
+    assert part.counts["eval"] > 40
+
+
+def test_a_row_outside_the_sample_is_not_counted_as_one_without_a_label(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, table(1000), sample=0.5)
+    dropped = examples.properties["dropped"]
+    assert sum(examples.counts.values()) + dropped["sample"]["rows"] + dropped["unlabelled"]["rows"] == 1000
+    assert dropped["unlabelled"]["rows"] < 70
