@@ -82,8 +82,10 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
     values = read_toml(file)
     problems: list[str] = []
     _make_absolute(values, file.parent, problems)
+    _place_query(values, file.parent)
     for override in overrides:
         _apply(override, values, problems)
+    _place_query(values, Path.cwd())
     config = _build(Config, values, "", problems)
     if isinstance(config.models, tuple) and (not config.models or len(set(config.models)) < len(config.models)):
         problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
@@ -135,7 +137,7 @@ def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str]) ->
             path, holds = table.get(item.name), item.metadata["path"]
             if isinstance(path, int) and not isinstance(path, bool) and abs(path) < MAX_WHOLE:
                 path = str(path)  # a file that is called 7
-            if holds is None or not isinstance(path, str) or not path:
+            if holds in (None, PathKind.QUERY) or not isinstance(path, str) or not path:
                 continue
             if holds is PathKind.MODEL and (path == NONE or path.isdecimal()):
                 continue
@@ -146,6 +148,13 @@ def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str]) ->
                     f"`{section}.{item.name}` begins with the home folder of a user who does not exist. Received "
                     f"{received(path)}. Write the path in full."
                 )
+
+
+def _place_query(values: dict[str, Any], folder: Path) -> None:
+    """Makes relative paths in a query begin in `folder`, unless another folder is set."""
+    table = values.get("example_gen")
+    if isinstance(table, dict) and table.get("query") and not table.get("query_folder"):
+        table["query_folder"] = str(folder.absolute())
 
 
 def _apply(override: str, values: dict[str, Any], problems: list[str]) -> None:
@@ -238,7 +247,7 @@ def _out_of_range(name: str, value: Any, rule: Mapping[str, Any]) -> Iterator[st
         if rule.get("choices") and value not in rule["choices"]:
             hint = did_you_mean(value, rule["choices"], quote="'")
             yield f"`{name}` must be one of {', '.join(rule['choices'])}. Received {received(value)}.{hint}"
-        elif problem := _unusable_text(value, is_path=rule["path"] is not None):
+        elif problem := _unusable_text(value, is_path=rule["path"] not in (None, PathKind.QUERY)):
             yield f"`{name}` {problem} Received {received(value)}."
     elif isinstance(value, int | float) and not isinstance(value, bool):
         given = [(word, rule[key], fits) for word, key, fits in BOUNDS if rule.get(key) is not None]

@@ -36,7 +36,7 @@ LIBRARIES = (
     "protobuf",
 )
 
-_READ = (PathKind.INPUT, PathKind.MODEL)
+_READ = (PathKind.INPUT, PathKind.MODEL, PathKind.QUERY)
 
 
 def step_fingerprint(parts: Mapping[str, Any]) -> str:

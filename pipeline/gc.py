@@ -17,6 +17,7 @@ from crossnet.components.errors import MissingArtifactError, UnreadableFileError
 from crossnet.components.model_folder import read_record, record_problem, versions_in_service
 from crossnet.pipeline import notices
 from crossnet.pipeline.run_record import RUN_FILE
+from crossnet.pipeline.snapshots import old_snapshots
 from crossnet.pipeline.store import TEMPORARY, Store
 from crossnet.pipeline.wholeness import DAMAGED
 
@@ -25,7 +26,7 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
     """Removes artifacts, and checkpoints of finished models, that nothing kept refers to.
 
     What this program did not make stays: only finished artifacts, their checkpoints and what was set aside as damaged
-    are removed.
+    are removed; of each query's snapshots, the newest stays.
 
     Args:
       store: The root; must be locked, unless `dry_run`.
@@ -44,6 +45,7 @@ def collect_garbage(store: Store, *, keep: int, dry_run: bool = False) -> tuple[
     models = {path.name for path in _artifacts(store, "trainer_*")}
     unneeded += [path for path in sorted(store.checkpoints.glob("*")) if path.name in models]
     unneeded += sorted(store.artifacts.glob(f"*/{DAMAGED}*"))
+    unneeded += old_snapshots(store)
     size = sum(file.stat().st_size for path in unneeded for file in path.rglob("*") if file.is_file())
     if not dry_run:
         for path in unneeded:

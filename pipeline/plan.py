@@ -21,6 +21,7 @@ from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
 from crossnet.pipeline.reasons import reasons
 from crossnet.pipeline.run_record import RunRecord
+from crossnet.pipeline.snapshots import with_snapshot
 from crossnet.pipeline.source_code import code_digests
 from crossnet.pipeline.store import Store
 from crossnet.pipeline.wholeness import describe, examine, was_set_aside
@@ -70,6 +71,7 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
     """
     if problem := tfrs_problem(config.models):
         raise SettingsError(problem)
+    config = with_snapshot(config, store)
     graph = build_graph(config, serving_dir=str(serving_dir(config, store)), force=force)
     wanted = _wanted(graph, until)
     plan: Plan = {}

@@ -16,7 +16,7 @@ from crossnet.components.errors import ChangedError, NotBlessedError, PipelineEr
 from crossnet.components.files import write_file
 from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
-from crossnet.pipeline import notices
+from crossnet.pipeline import notices, snapshots
 from crossnet.pipeline.changes import noticed
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
@@ -60,7 +60,7 @@ def run_pipeline(
     store = Store(root)
     with explained("The run", store.root), store.locked():
         with interrupts.last_words(_not_begun):
-            clear_leftovers(serving_dir(config, store))
+            _prepare(config, store, reporter)
             plan = make_plan(config, store, until=until, force=force)
             repeated = _repeated_run(plan, store, force) if name is None else None
             folder = store.runs / repeated if repeated else store.new_run(name)
@@ -89,6 +89,12 @@ def run_pipeline(
             _write_pages(store, folder, reporter)
             interrupts.settle(recording.result.exit_code)
     return recording.result
+
+
+def _prepare(config: Config, store: Store, reporter: Reporter) -> None:
+    """Clears what a killed push left, and takes the rows of a query."""
+    clear_leftovers(serving_dir(config, store))
+    snapshots.take(config, store, reporter.line)
 
 
 def _new_result(config: Config, plan: Plan, store: Store, name: str, up_to_date: bool) -> RunResult:

@@ -35,6 +35,7 @@ class Store:
       runs/<run>/run.json, config.toml, log.txt, report.html, <step> -> ../../artifacts/<step>/<fingerprint>
       checkpoints/<fingerprint>/
       serving_models/<model>/<version>/saved_model.pb
+      snapshots/<query>/<content>/query_rows.parquet, snapshot.json
 
     Attributes:
       checks: What this process knows of the files' checksums.
@@ -47,6 +48,7 @@ class Store:
         self.runs = self.root / "runs"
         self.checkpoints = self.root / "checkpoints"
         self.serving_models = self.root / "serving_models"
+        self.snapshots = self.root / "snapshots"
         self.checks = Checks()
         self.damaged: dict[Path, tuple[Damage, ...]] = {}
 

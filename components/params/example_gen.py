@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from crossnet.components.params.setting import PathKind, setting
@@ -11,12 +12,26 @@ from crossnet.components.params.setting import PathKind, setting
 class ExampleGenParams:
     """Where rows come from and how they are split."""
 
-    source: str = setting("synthetic", "where rows come from", choices=("synthetic", "csv", "parquet", "tfrecord"))
+    source: str = setting(
+        "synthetic", "where rows come from", choices=("synthetic", "csv", "parquet", "tfrecord", "sql")
+    )
     input: str = setting(
         "", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst, .lz4)", path=PathKind.INPUT
     )
     input_pattern: str = setting(
         "", "instead of `input`: a path with {SPAN} and, if wanted, {VERSION}", path=PathKind.INPUT
+    )
+    query: str = setting("", "`sql`: one SELECT, or the path of a .sql file that holds one", path=PathKind.QUERY)
+    connection: str = setting(
+        "",
+        "`sql`: where the query runs: sqlite:///FILE, duckdb:///FILE or postgresql://...; ${NAME} stands for an "
+        "environment variable; empty: DuckDB over files",
+        path=PathKind.QUERY,
+    )
+    query_folder: str = setting(
+        "",
+        "`sql`: where relative paths in `query` and `connection` begin; empty: the config file's folder",
+        path=PathKind.INPUT,
     )
     span: int | None = setting(None, "the span to read; none: the newest", least=0)
     version: int | None = setting(None, "the version of that span; none: the newest", least=0)
@@ -59,13 +74,13 @@ class ExampleGenParams:
 
     def problems(self) -> list[str]:
         """Returns what does not fit together."""
-        problems = []
-        if self.source != "synthetic" and bool(self.input) == bool(self.input_pattern):
+        problems = self._problems_of_a_query()
+        if self.source not in ("synthetic", "sql") and bool(self.input) == bool(self.input_pattern):
             problems.append(
                 f"`source` '{self.source}' needs `input` or `input_pattern`, one of them. "
                 f"Received input '{self.input}' and input_pattern '{self.input_pattern}'."
             )
-        if self.split == "folders" and (self.source == "synthetic" or not self.input):
+        if self.split == "folders" and (self.source in ("synthetic", "sql") or not self.input):
             problems.append("`split` 'folders' needs `input`, a folder that holds train/ and eval/.")
         if self.split in ("key", "time") and not self.split_column:
             problems.append(f"`split` '{self.split}' needs `split_column`, the column to split by.")
@@ -74,3 +89,24 @@ class ExampleGenParams:
         if self.split != "time" and self.split_time:
             problems.append(f"`split_time` is for `split` 'time'. Received `split` '{self.split}'.")
         return problems
+
+    def _problems_of_a_query(self) -> list[str]:
+        problems = []
+        if self.source == "sql" and not self.query.strip():
+            problems.append("`source` 'sql' needs `query`, one SELECT or the path of a .sql file.")
+        if self.source == "sql" and (self.input or self.input_pattern):
+            problems.append("`source` 'sql' reads what `query` names; leave out `input` and `input_pattern`.")
+        if self.source != "sql" and (self.query or self.connection):
+            problems.append(f"`query` and `connection` are for `source` 'sql'. Received `source` '{self.source}'.")
+        if _has_plain_password(self.connection):
+            problems.append(
+                "`connection` holds a password, which each run would record. Write ${NAME} in its place, and set the "
+                "environment variable NAME."
+            )
+        return problems
+
+
+def _has_plain_password(address: str) -> bool:
+    """Whether a database's address holds a password as it is, not as `${NAME}`."""
+    found = re.match(r"[^:/?#]+://[^:/?#@]*:([^@/]*)@", address) or re.search(r"[?&]password=([^&]*)", address)
+    return bool(found and found[1] and not re.fullmatch(r"\$\{\w+\}", found[1]))

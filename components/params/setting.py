@@ -16,6 +16,7 @@ class PathKind(Enum):
     INPUT = "what the step reads"
     MODEL = "a model that the step reads, unless the setting is a version's number or none"
     OUTPUT = "where the step writes"
+    QUERY = "what a query reads: SQL or an address, whose rows are what enters a fingerprint"
 
 
 def setting(

@@ -18,11 +18,15 @@ _FIELD = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}")
 
 
 def input_files(params: ExampleGenParams) -> list[Path]:
-    """Returns the files to read, sorted; none for the synthetic source.
+    """Returns the files to read, sorted; none for the synthetic source. `sql` reads the snapshot that `input` names.
 
     Raises:
       DataError: There is no such file, span or version, or the name of one is not UTF-8.
     """
+    if params.source == "sql" and not params.input:
+        raise DataError(
+            "There is no snapshot of the rows of `example_gen.query` yet. `crossnet run` takes one, and plans with it."
+        )
     files = [] if params.source == "synthetic" else _found(params)
     for file in files:
         check_name(file)

@@ -21,7 +21,7 @@ def plan_source(files: Sequence[Path], params: ExampleGenParams) -> Source:
         from crossnet.components.sources.csv import plan_csv
 
         return plan_csv(files, params)
-    if params.source == "parquet":
+    if params.source in ("parquet", "sql"):  # the rows of a query are kept as Parquet
         from crossnet.components.sources.parquet import plan_parquet
 
         return plan_parquet(files, params)

@@ -84,8 +84,10 @@ def plan(config_file: Path | None, overrides: tuple[str, ...], root: Path, until
     from crossnet.pipeline.plan import make_plan
     from crossnet.pipeline.store import Store
 
-    store = Store(root)
-    screen.print_plan(make_plan(load_config(config_file, overrides), store, until=until), store)
+    store, config = Store(root), load_config(config_file, overrides)
+    steps = make_plan(config, store, until=until)
+    screen.print_snapshot(config, store)
+    screen.print_plan(steps, store)
 
 
 @click.command()
@@ -100,8 +102,10 @@ def why(step: str, config_file: Path | None, overrides: tuple[str, ...], root: P
     from crossnet.pipeline.plan import make_plan
     from crossnet.pipeline.store import Store
 
-    store = Store(root)
-    screen.print_why(make_plan(load_config(config_file, overrides), store, until=step), step, store)
+    store, config = Store(root), load_config(config_file, overrides)
+    steps = make_plan(config, store, until=step)
+    screen.print_snapshot(config, store)
+    screen.print_why(steps, step, store)
 
 
 @click.command()

@@ -20,6 +20,7 @@ from crossnet.pipeline.run_state import FINISHED
 from crossnet.pipeline.store import Store
 
 if TYPE_CHECKING:
+    from crossnet.pipeline.config import Config
     from crossnet.pipeline.doctor import Finding
     from crossnet.pipeline.plan import Plan
     from crossnet.pipeline.recording import RunResult
@@ -82,6 +83,14 @@ def _model_table(models: Mapping[str, Mapping[str, Any]], champion: str | None) 
             "champion" if kind == champion else "",
         )
     return table
+
+
+def print_snapshot(config: Config, store: Store) -> None:
+    """Prints, for a query, of when the rows are that a plan was made with."""
+    from crossnet.pipeline.snapshots import newest
+
+    if snapshot := newest(config, store):
+        _console().print(f"Query: {snapshot}. `crossnet run` takes a new one.")
 
 
 def print_plan(plan: Plan, store: Store) -> None:
