@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossnet.components.records.cursors import Cursors, FoundColumn, entry_header, ragged_index
+from crossnet.components.records.cursors import Cursors, FoundColumn, distinct, entry_header, ragged_index
 from crossnet.components.records.texts import TEXT, as_objects
 from crossnet.components.records.wire_format import FEATURE_TAGS, tagged
 from crossnet.serving.protocol.messages import Example
@@ -278,3 +278,22 @@ def test_without_removes_rows_and_all_their_values() -> None:
 def test_ragged_index_joins_ranges() -> None:
     assert ragged_index(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
     assert ragged_index(np.array([], np.int64), np.array([], np.int64)).tolist() == []
+
+
+@given(st.lists(st.integers(0, 2**56 - 1), min_size=1, max_size=30))
+def test_single_integers_of_up_to_eight_bytes_are_taken(values: list[int]) -> None:
+    ends = [2**n - k for n in range(7, 57, 7) for k in (0, 1) if 2**n - k < 2**56]
+    rows = [record(i=integers(value)) for value in values + ends]
+    assert take(rows, i="INT") == ({"i": {row: [value] for row, value in enumerate(values + ends)}}, [])
+
+
+def test_a_varint_that_a_wide_zero_ends_is_taken_as_protobuf_takes_it() -> None:
+    assert take([record(i=b"\x1a" + tagged(0x0A, b"\x81\x80\x00"))], i="INT") == ({"i": {0: [1]}}, [])
+
+
+@pytest.mark.parametrize("most", [0, 9, 1 << 20])
+def test_distinct_is_unique(most: int) -> None:
+    sizes = np.random.default_rng(0).integers(0, most + 1, 500)
+    for found, expected in zip(distinct(sizes), np.unique(sizes, return_inverse=True), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert [part.tolist() for part in distinct(sizes[:0])] == [[], []]
