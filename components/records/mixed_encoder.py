@@ -57,60 +57,61 @@ def encode_mixed(batch: pa.RecordBatch, types: list[str]) -> memoryview:
 
 def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
     """Returns one column's map entries as pieces: header, then values; both empty where the value is missing."""
+    if not array.null_count:
+        return _entry_pieces(key, array, kind)
+    present = array.is_valid().to_numpy(zero_copy_only=False)
+    number = np.concatenate([[0], np.cumsum(present)])
+    return [
+        _Ragged(piece.data, piece.offsets[number])
+        for piece in _entry_pieces(key, array.filter(pa.array(present)), kind)
+    ]
+
+
+def _entry_pieces(key: bytes, array: pa.Array, kind: str) -> list[_Ragged]:
+    """Returns the pieces of a column without missing values."""
     rows = len(array)
-    if kind == "FLOAT" and rows > 1 and not array.null_count and not is_list(array.type):
-        head = _column_pieces(key, array.slice(0, 1), kind)[0].data  # each row has the same bytes before its value
-        entries = np.empty((rows, len(head) + 4), np.uint8)
-        entries[:, :-4] = head
-        entries[:, -4:] = number_values(array).view(np.uint8).reshape(rows, 4)
-        return [_fixed(entries.reshape(-1), len(head) + 4)]
-    present = np.ones(rows, bool)
-    if array.null_count:
-        present = array.is_valid().to_numpy(zero_copy_only=False)
-    if is_list(array.type):
+    if not is_list(array.type):
+        if kind == "FLOAT" and rows > 1:
+            head = _entry_pieces(key, array[:1], kind)[0].data  # each row has the same bytes before its value
+            entries = np.empty((rows, len(head) + 4), np.uint8)
+            entries[:, :-4] = head
+            entries[:, -4:] = number_values(array).view(np.uint8).reshape(rows, 4)
+            return [_fixed(entries.reshape(-1), len(head) + 4)]
+        data = _values(array, kind)
+        inner: list[Any] = [b"\x0a", data.lengths]
+        listed = 1 + varint_lengths(data.lengths) + data.lengths
+    else:
         starts = array.offsets.to_numpy().astype(np.int64)
-        if array.null_count:  # a null list may still span values
-            counts = np.where(present, np.diff(starts), 0)
-            array = array.filter(array.is_valid())
-            starts = np.concatenate([[0], np.cumsum(counts)])
-        values = array.flatten()
         starts = starts - starts[0]
-    else:
-        values, starts = array.drop_null(), np.concatenate([[0], np.cumsum(present)])
-    counts = np.diff(starts)
-    if kind == "BYTES":
-        single = bool((counts <= 1).all())
-        content = _text(values)
-        if single:
-            lengths = np.zeros(rows, np.int64)
-            lengths[counts == 1] = content.lengths
-            data = _Ragged(content.data, content.offsets[starts])
-            inner: list[Any] = [(counts == 1, b"\x0a"), (counts == 1, lengths)]
-            listed = np.where(counts == 1, 1 + varint_lengths(lengths) + lengths, 0)
-        else:
-            elements = _join([_concatenate(len(values), [b"\x0a", content.lengths]), content])
-            data = _Ragged(elements.data, elements.offsets[starts])
-            inner, listed = [], data.lengths
-    else:
-        numbers = _floats(values) if kind == "FLOAT" else _varints(values)
-        data = _Ragged(numbers.data, numbers.offsets[starts])
-        some = counts > 0
-        inner = [(some, b"\x0a"), (some, data.lengths)]
-        listed = np.where(some, 1 + varint_lengths(data.lengths) + data.lengths, 0)
+        elements = _values(array.flatten(), kind)
+        if kind == "BYTES":
+            elements = _join([_concatenate(len(elements.offsets) - 1, [b"\x0a", elements.lengths]), elements])
+        data = _Ragged(elements.data, elements.offsets[starts])
+        inner, listed = [], data.lengths
+        if kind != "BYTES":
+            some = listed > 0
+            inner = [(some, b"\x0a"), (some, data.lengths)]
+            listed = np.where(some, 1 + varint_lengths(data.lengths) + data.lengths, 0)
     feature = 1 + varint_lengths(listed) + listed
     named = b"\x0a" + varint(len(key)) + key + b"\x12"
     entry = len(named) + varint_lengths(feature) + feature
     parts = [b"\x0a", entry, named, feature, bytes([FEATURE_TAGS[kind]]), listed, *inner]
-    return [_concatenate(rows, parts, present), data]
+    return [_concatenate(rows, parts), data]
 
 
-def _concatenate(rows: int, parts: list[Any], present: NDArray[np.bool_] | None = None) -> _Ragged:
+def _values(values: pa.Array, kind: str) -> _Ragged:
+    """Returns the bytes of each value, without tags and lengths."""
+    if kind == "BYTES":
+        return _text(values)
+    return _floats(values) if kind == "FLOAT" else _varints(values)
+
+
+def _concatenate(rows: int, parts: list[Any]) -> _Ragged:
     """Concatenates constants and varints row by row.
 
     Args:
       rows: How many rows.
       parts: Each a constant (bytes), numbers (int64 (rows,)) to write as varints, or a pair (mask, either of them).
-      present: Rows that get anything at all.
     """
     columns: list[tuple[NDArray[Any] | int, NDArray[np.bool_] | None]] = []
     for part in parts:
@@ -118,22 +119,24 @@ def _concatenate(rows: int, parts: list[Any], present: NDArray[np.bool_] | None 
         if isinstance(content, bytes):
             columns += [(byte, mask) for byte in content]
             continue
-        for place in range(int(varint_lengths(content).max(initial=1))):
+        width = int(varint_lengths(content).max(initial=1))
+        for place in range(width):
             rest = content >> (7 * place)
-            digit = (rest & 0x7F | np.where(rest > 0x7F, 0x80, 0)).astype(np.uint8)
+            digit = rest if width == 1 else rest & 0x7F | np.where(rest > 0x7F, 0x80, 0)
             shown = mask if place == 0 else (rest > 0) if mask is None else (rest > 0) & mask
             columns.append((digit, shown))
     matrix = np.empty((rows, len(columns)), np.uint8)
-    keep = np.ones((rows, len(columns)), bool)
-    for index, (value, shown) in enumerate(columns):
+    for index, (value, _) in enumerate(columns):
         matrix[:, index] = value
+    if all(shown is None for _, shown in columns):
+        return _fixed(matrix.reshape(-1), len(columns))
+    keep = np.ones((rows, len(columns)), bool)
+    sizes = np.full(rows, len(columns))
+    for index, (_, shown) in enumerate(columns):
         if shown is not None:
             keep[:, index] = shown
-    if present is not None:
-        keep &= present[:, None]
-    offsets = np.zeros(rows + 1, np.int64)
-    np.cumsum(keep.sum(axis=1), out=offsets[1:])
-    return _Ragged(matrix.reshape(-1) if keep.all() else matrix[keep], offsets)
+            sizes -= ~shown
+    return _Ragged(matrix[keep], np.concatenate([[0], np.cumsum(sizes)]))
 
 
 def _text(values: pa.Array) -> _Ragged:
