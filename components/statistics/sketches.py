@@ -130,11 +130,11 @@ class QuantileSketch:
 
     def points(self) -> Points:
         """Returns one sorted sample of everything, not thinned further."""
-        merged = EMPTY_POINTS
+        merged: Points | None = None
         for points in self._levels:
             if points is not None:
-                merged = points.merge(merged, len(points.values) + len(merged.values))
-        return merged
+                merged = points if merged is None else points.merge(merged, len(points.values) + len(merged.values))
+        return merged or EMPTY_POINTS
 
 
 def hash_numbers(values: NDArray[Any]) -> Hashes:

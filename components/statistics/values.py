@@ -146,14 +146,31 @@ class Numbers:
         histogram.MergeFromString(_encoded_buckets(edges[:-1], edges[1:], counts))
 
 
+# A bucket of a serialized tensorflow.metadata.v0.Histogram, all of whose numbers differ from 0.
+_PARTS = [("tag", "<u2"), *((name, part) for n in "123" for name, part in ((f"tag{n}", "u1"), (f"value{n}", "<f8")))]
+_BUCKET = np.dtype(_PARTS)
+_TAGS = {"tag": 0x1B1A, "tag1": 0x09, "tag2": 0x11, "tag3": 0x21}  # field 3, 27 bytes; its fields 1, 2 and 4
+
+
 def _encoded_buckets(low: NDArray[np.float64], high: NDArray[np.float64], counts: NDArray[np.float64]) -> bytes:
     """Returns a tensorflow.metadata.v0.Histogram with these buckets, serialized: a message per bucket takes longer."""
-    parts = [("tag", "<u2"), *((name, part) for n in "123" for name, part in ((f"tag{n}", "u1"), (f"value{n}", "<f8")))]
-    buckets = np.zeros(len(low), np.dtype(parts))
-    buckets["tag"] = 0x1B1A  # field 3, 27 bytes
-    for tag, name, values in ((0x09, "1", low), (0x11, "2", high), (0x21, "3", counts)):
-        buckets[f"tag{name}"], buckets[f"value{name}"] = tag, values
+    buckets = np.zeros(len(low), _BUCKET)
+    for name, tag in _TAGS.items():
+        buckets[name] = tag
+    buckets["value1"], buckets["value2"], buckets["value3"] = low, high, counts
     return buckets.tobytes()
+
+
+def bucket_values(histogram: statistics_pb2.Histogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the low value and the count of each bucket, float64 (buckets,)."""
+    data = histogram.SerializeToString()
+    if len(data) == len(histogram.buckets) * _BUCKET.itemsize:
+        buckets = np.frombuffer(data, _BUCKET)
+        if all((buckets[name] == tag).all() for name, tag in _TAGS.items()):
+            return buckets["value1"].copy(), buckets["value3"].copy()
+    pairs = [(bucket.low_value, bucket.sample_count) for bucket in histogram.buckets]
+    values, weights = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+    return values, weights
 
 
 class Texts:

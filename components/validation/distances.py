@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.statistics.columns import common_of, custom_number
 from crossnet.components.statistics.sketches import Floats, Points
-from crossnet.components.statistics.values import DISTRIBUTION, RANK_ERROR
+from crossnet.components.statistics.values import DISTRIBUTION, RANK_ERROR, bucket_values
 
 MAX_BINS = 10
 MIN_ROWS_PER_BIN = 5
@@ -117,9 +117,7 @@ def points(statistics: statistics_pb2.FeatureNameStatistics) -> Points:
     """Returns the weighted sample of a numeric column that StatisticsGen recorded."""
     for custom in statistics.custom_stats:
         if custom.name == DISTRIBUTION:
-            pairs = [(bucket.low_value, bucket.sample_count) for bucket in custom.histogram.buckets]
-            values, weights = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
-            return Points(values, weights, custom_number(statistics, RANK_ERROR))
+            return Points(*bucket_values(custom.histogram), custom_number(statistics, RANK_ERROR))
     return Points(np.empty(0), np.empty(0))
 
 

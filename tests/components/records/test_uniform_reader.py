@@ -107,3 +107,24 @@ def test_other_records_have_no_template(other: bytes) -> None:
 
 def test_text_has_no_template() -> None:
     assert find_template(tagged(0x0A, feature(b"t", 0x0A, tagged(0x0A, b"x"))), {"t": "BYTES"}) is None
+
+
+def wide(*values: float, name: bytes = b"c0299") -> bytes:
+    names = [*(b"c%04d" % n for n in range(299)), name]
+    return tagged(
+        0x0A, b"".join(feature(n, 0x12, tagged(0x0A, struct.pack("<f", v))) for n, v in zip(names, values, strict=True))
+    )
+
+
+def test_wide_records_are_read_and_a_constant_byte_that_differs_in_any_of_them_is_seen() -> None:
+    rows = np.random.default_rng(0).random((150, 300), np.float32)
+    types = {f"c{n:04}": "FLOAT" for n in range(300)}
+    template = find_template(wide(*rows[0]), types)
+    assert template is not None
+    framed = [write_frame(wide(*row)) for row in rows]
+    columns = template.columns(b"".join(framed), 150)
+    assert columns is not None
+    np.testing.assert_array_equal(np.stack([columns[name].values for name in types], axis=1), rows)
+    for changed in (0, 80, 149):
+        other = [*framed[:changed], write_frame(wide(*rows[changed], name=b"c0298")), *framed[changed + 1 :]]
+        assert template.columns(b"".join(other), 150) is None
