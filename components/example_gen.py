@@ -25,8 +25,9 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
 from crossnet.components.signal_watch import work_for_parent
-from crossnet.components.sources.base import RetypedError, Source, check_sizes, narrowed
+from crossnet.components.sources.base import RetypedError, Source, check_sizes, narrowed, without_empty
 from crossnet.components.sources.csv_cells import parse_time
+from crossnet.components.sources.doubts import Doubt, doubt_lines, merged
 from crossnet.components.sources.files import input_files
 from crossnet.components.sources.filters import UNLABELLED, DropLog, RowFilter, joined, summarize_drops, tell_drops
 from crossnet.components.sources.plan import plan_source
@@ -45,12 +46,16 @@ class _Part:
       codes: The file with the split of each row.
       rows: Rows by unit.
       dropped: The rows that were left out.
+      filled: The columns with a value in any row.
+      doubts: What the rows have shown about columns.
     """
 
     spools: dict[str, Spool]
     codes: Path
     rows: Counter[int]
     dropped: DropLog
+    filled: set[str]
+    doubts: tuple[Doubt, ...]
 
 
 def generate_examples(*, output_dir: Path, params: ExampleGenParams) -> Examples:
@@ -94,6 +99,8 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         dropped = joined([part.dropped for part in parts])
         if not total:
             raise _no_rows(source, label, dropped)
+        if (fuller := without_empty(source, set[str]().union(*(part.filled for part in parts)), label)) is not source:
+            raise RetypedError(fuller)
         first = dict.fromkeys(SPLITS, 0)
         if splitter.by_order:
             rows["eval"] = num_eval_rows(total, params.eval_fraction)
@@ -114,6 +121,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     if dropped.total() or not splitter.by_order:
         write_provenance(output_dir, [part.codes for part in parts])
     summary = summarize_drops(dropped, source, by_order=splitter.by_order)
+    doubts = merged((*source.doubts, *(doubt for part in parts for doubt in part.doubts)))
     properties: dict[str, Any] = {
         "label": label,
         "compression": compression,
@@ -122,7 +130,8 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         "files": [str(path) for path in source.files],
         "rows_per_unit": [sum(part.rows[unit] for part in parts) for unit in range(len(source.sizes))],
         "dropped": summary,
-        "notes": tell_drops(summary, total, label),
+        "doubts": [doubt._asdict() for doubt in doubts],
+        "notes": [*tell_drops(summary, total, label), *doubt_lines(doubts)],
         "split": params.split,
         "split_column": params.split_column,
         "settings": dataclasses.asdict(params),
@@ -225,7 +234,7 @@ def _executor(num_jobs: int, params: ExampleGenParams) -> Iterator[Executor | No
 def _read_part(source: Source, splitter: Splitter, kept: RowFilter, first: int, last: int, folder: Path) -> _Part:
     """Writes the rows of some units to one spool per split, in a new folder."""
     folder.mkdir()
-    dropped = DropLog()
+    dropped, filled, doubts = DropLog(), set[str](), tuple[Doubt, ...]()
     with ExitStack() as stack:
         writers = {split: stack.enter_context(SpoolWriter(folder / split)) for split in SPLITS}
         log = stack.enter_context(RowLog(folder / "codes"))
@@ -239,8 +248,13 @@ def _read_part(source: Source, splitter: Splitter, kept: RowFilter, first: int, 
                 dropped.add(reason, batch, mask, codes)
                 codes[mask] = DROPPED
             log.add(batch.unit, codes)
+            doubts = merged((*doubts, *batch.doubts)) if batch.doubts else doubts
             for code, split in enumerate(SPLITS):
                 mask = codes == code
                 if mask.any():
-                    writers[split].write(batch.rows if mask.all() else batch.rows.filter(pa.array(mask)))
-    return _Part({split: writer.spool for split, writer in writers.items()}, log.path, log.rows, dropped)
+                    rows = batch.rows if mask.all() else batch.rows.filter(pa.array(mask))
+                    filled.update(n for n in rows.schema.names if n not in filled and rows[n].null_count < len(rows))
+                    writers[split].write(rows)
+    return _Part(
+        {split: writer.spool for split, writer in writers.items()}, log.path, log.rows, dropped, filled, doubts
+    )

@@ -47,8 +47,9 @@ class Examples(Artifact):
       Split-eval/data_tfrecord-00000-of-00004[.gz]
 
     Counts: rows by split. Properties: `label`, `compression` ("" or "GZIP"), `columns` (name, source_name, type
-    "FLOAT" | "INT" | "BYTES"), `dropped` (by reason, such as "unlabelled": rows, splits, files, first), `notes`
-    (sentences for the screen) and what `crossnet.components.example_gen` needs to find a record's place in its source.
+    "FLOAT" | "INT" | "BYTES"), `dropped` (by reason, such as "unlabelled": rows, splits, files, first), `doubts` (about
+    columns: column, text, setting), `notes` (sentences for the screen) and what
+    `crossnet.components.example_gen` needs to find a record's place in its source.
     """
 
     @property

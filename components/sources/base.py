@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.sources.doubts import Doubt, empty_column
 from crossnet.serving.protocol.header_names import feature_names, repeated_headers, shared_names, spellings
 from crossnet.serving.protocol.limits import MAX_RECORD_BYTES, mebibytes
 from crossnet.serving.protocol.printable import listed, shown
@@ -36,6 +37,7 @@ class SourceBatch(NamedTuple):
       first_row: The number of the first row in its unit, from 0.
       cells: The columns `NamedColumns.row` of the source, by source name and as the source has them; None where no
         rule asks for them.
+      doubts: What these rows have shown that planning could not see.
     """
 
     rows: pa.RecordBatch
@@ -43,6 +45,7 @@ class SourceBatch(NamedTuple):
     unit: int
     first_row: int
     cells: pa.RecordBatch | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
 class Source(Protocol):
@@ -59,6 +62,10 @@ class Source(Protocol):
     @property
     def sizes(self) -> list[int]:
         """The weight of each unit, such as its bytes, to share out work."""
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What was decided about columns and may be wrong."""
 
     def read(self, first_unit: int, last_unit: int) -> Iterator[SourceBatch]:
         """Yields the rows of the units from `first_unit` up to, not including, `last_unit`."""
@@ -77,6 +84,22 @@ def narrowed(source: Source, names: Collection[str]) -> Source:
         return source
     wanted = {original: name for original, name in named.names.items() if name in names}
     return replace(source, named=named._replace(names=wanted))  # type: ignore[type-var]  # the sources are dataclasses
+
+
+def without_empty(source: Source, filled: Collection[str], label: str) -> Source:
+    """Returns the source without the columns that have no value in any row, and a doubt about each; or `source`.
+
+    Args:
+      source: Where all rows were read from.
+      filled: The columns that have a value, as `ExampleColumn.name`.
+      label: The label's name, which is never left out.
+    """
+    empty = [column for column in source.columns if column.name not in filled and column.name != label]
+    if not empty:
+        return source
+    kept = narrowed(source, {column.name for column in source.columns} - {column.name for column in empty})
+    found = tuple(empty_column(column.source_name) for column in empty)
+    return replace(kept, doubts=(*source.doubts, *found))  # type: ignore[type-var]  # the sources are dataclasses
 
 
 def file_label(path: Path, files: Sequence[Path]) -> str:

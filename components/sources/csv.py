@@ -39,6 +39,7 @@ from crossnet.components.sources.csv_cells import (
     stored_values,
 )
 from crossnet.components.sources.csv_lines import COMPRESSED, misshapen_row, read_header, row_line
+from crossnet.components.sources.doubts import Doubt
 from crossnet.serving.protocol.printable import shown
 
 
@@ -52,6 +53,7 @@ class CsvSource:
       quoted: Whether each file may contain quotes; Arrow reads faster without them.
       named: The columns by use.
       kinds: How each column's cells are read, by source name.
+      doubts: What was decided about columns and may be wrong.
     """
 
     files: tuple[Path, ...]
@@ -59,6 +61,7 @@ class CsvSource:
     quoted: tuple[bool, ...]
     named: NamedColumns
     kinds: Mapping[str, str]
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:

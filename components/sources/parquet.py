@@ -20,6 +20,7 @@ from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.wire_format import is_list
 from crossnet.components.sources.base import NamedColumns, SourceBatch, differing, file_label, name_columns
+from crossnet.components.sources.doubts import Doubt
 from crossnet.serving.protocol.printable import shown
 
 _BATCH_ROWS = 1 << 16
@@ -36,11 +37,13 @@ class ParquetSource:
       files: In the order in which they are read.
       named: The columns by use.
       types: "FLOAT", "INT" or "BYTES" by source name.
+      doubts: What was decided about columns and may be wrong.
     """
 
     files: tuple[Path, ...]
     named: NamedColumns
     types: Mapping[str, str]
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import NamedColumns, SourceBatch, name_columns
+from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.formula import BLOCK_ROWS, article_rows, column_names, num_blocks, sharded_rows
 
 
@@ -22,6 +23,7 @@ class SyntheticSource:
     """Rows made from a seed."""
 
     params: ExampleGenParams
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def _named(self) -> NamedColumns:

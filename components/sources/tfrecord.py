@@ -32,6 +32,7 @@ from crossnet.components.sources.base import (
     file_label,
     name_columns,
 )
+from crossnet.components.sources.doubts import Doubt
 from crossnet.serving.protocol.tfrecord import HEADER_BYTES, read_header
 
 _SAMPLE_RECORDS = 1000
@@ -48,6 +49,7 @@ class TFRecordSource:
       compressions: "" or "GZIP", of each file.
       named: The columns by use.
       types: "FLOAT", "INT" or "BYTES" by source name, in the order in which the first record has them.
+      doubts: What was decided about columns and may be wrong.
     """
 
     params: ExampleGenParams
@@ -55,6 +57,7 @@ class TFRecordSource:
     compressions: tuple[str, ...]
     named: NamedColumns
     types: Mapping[str, str]
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:

@@ -222,6 +222,7 @@ def data(run: Run) -> dict[str, Any]:
         "counts": counts,
         "label": examples.label,
         "source_names": {column.name: column.source_name for column in examples.columns},
+        "doubts": examples.properties.get("doubts", [])[:MAX_COLUMNS],
     }
 
 
