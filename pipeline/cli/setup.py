@@ -10,17 +10,35 @@ from crossnet.pipeline.cli.options import prints_errors, say
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--label", required=True, help="The column to predict.")
-@click.option("--output", type=click.Path(path_type=Path), help="[default: the file's name with .toml, here]")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--label", help="The column to predict; without it, the columns are listed.")
+@click.option("--source", help="The table's format, where its name and first bytes do not tell it.")
+@click.option("--output", type=click.Path(path_type=Path), help="[default: the table's name with .toml, here]")
 @prints_errors
-def init(file: Path, label: str, output: Path | None) -> None:
-    """Read the start of a CSV file and write a commented config for it."""
-    from crossnet.pipeline.init import profile_csv, write_config
+def init(table: Path, label: str | None, source: str | None, output: Path | None) -> int:
+    """Look at all rows of a table and write a commented config for it.
 
-    output = output or Path(f"{file.name.partition('.')[0]}.toml")
-    write_config(file, profile_csv(file, label), output)
+    TABLE is a file, a folder, or a glob in quotes.
+    """
+    from crossnet.pipeline.cli import init_screen
+    from crossnet.pipeline.init.config_text import config_text, refuse_existing, table_name, write_config
+    from crossnet.pipeline.init.propose import list_columns, propose
+    from crossnet.pipeline.init.tables import find_table, resolve_label
+
+    found = find_table(table, source or "")
+    output = output or Path(f"{table_name(table)}.toml")
+    columns = list_columns(found)
+    if label is None:
+        init_screen.print_names(columns)
+        say(f"Name the column to predict: crossnet init {table} --label NAME", err=True)
+        return 2
+    label = resolve_label(found, label, list(columns))
+    refuse_existing(output)  # before all rows are read
+    proposal = propose(found, label)
+    write_config(config_text(found, proposal, output), output)
+    init_screen.print_proposal(proposal)
     say(f"Wrote {output}. Next: crossnet run --config {output}")
+    return 0
 
 
 @click.command()

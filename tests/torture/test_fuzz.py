@@ -124,14 +124,18 @@ def training_parquet(draw: random.Random, folder: Path) -> Iterator[bytes]:
 
 def new_config(draw: random.Random, folder: Path) -> Iterator[bytes]:
     from crossnet.pipeline.config import load_config
-    from crossnet.pipeline.init import profile_csv, write_config
+    from crossnet.pipeline.init.config_text import config_text, write_config
+    from crossnet.pipeline.init.propose import propose
+    from crossnet.pipeline.init.tables import column_names, find_table, resolve_label
 
     content = mutated(draw, TABLE, 4)
     yield content
     file = folder / "rows.csv"
     file.write_bytes(content)
     (folder / "rows.toml").unlink(missing_ok=True)
-    write_config(file, profile_csv(file, "y"), folder / "rows.toml")
+    table = find_table(file)
+    proposal = propose(table, resolve_label(table, "y", column_names(table)))
+    write_config(config_text(table, proposal, folder / "rows.toml"), folder / "rows.toml")
     load_config(folder / "rows.toml")
 
 

@@ -12,7 +12,9 @@ def write_rides(folder):
 def test_init_writes_a_config_that_plan_accepts(crossnet, tmp_path):
     write_rides(tmp_path)
     done = crossnet("init", "rides.2026.csv", "--label", "fare")
-    assert (done.exit_code, done.stdout) == (0, "Wrote rides.toml. Next: crossnet run --config rides.toml\n")
+    assert done.exit_code == 0, done.stderr
+    assert "  miles   number" in done.stdout
+    assert done.stdout.endswith("Wrote rides.toml. Next: crossnet run --config rides.toml\n")
     done = crossnet("plan", "--config", "rides.toml")
     assert done.exit_code == 0
     assert "it has never run in this root" in done.stdout
@@ -22,7 +24,7 @@ def test_init_writes_where_it_is_told(crossnet, tmp_path):
     write_rides(tmp_path)
     (tmp_path / "configs").mkdir()
     done = crossnet("init", "rides.2026.csv", "--label", "fare", "--output", "configs/mine.toml")
-    assert done.stdout == "Wrote configs/mine.toml. Next: crossnet run --config configs/mine.toml\n"
+    assert done.stdout.endswith("Wrote configs/mine.toml. Next: crossnet run --config configs/mine.toml\n")
     config = load_config(tmp_path / "configs" / "mine.toml").example_gen
     assert (config.label, config.input) == ("fare", str(tmp_path / "rides.2026.csv"))
 
@@ -33,9 +35,15 @@ def test_init_says_what_is_wrong_and_writes_nothing(crossnet, tmp_path):
     assert (done.exit_code, done.stdout) == (2, "")
     assert "Did you mean `fare`?" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["rides.2026.csv"]
+
+
+def test_init_without_a_label_lists_the_columns(crossnet, tmp_path):
+    write_rides(tmp_path)
     done = crossnet("init", "rides.2026.csv")
     assert done.exit_code == 2
-    assert "Missing option '--label'" in done.stderr
+    assert done.stdout.splitlines() == ["  column  type", "  zone    text", "  miles   number", "  fare    number"]
+    assert done.stderr == "Name the column to predict: crossnet init rides.2026.csv --label NAME\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["rides.2026.csv"]
 
 
 def test_doctor_finds_nothing_missing_here(crossnet):

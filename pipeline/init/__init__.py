@@ -1,0 +1,1 @@
+"""Looks at a table and proposes its config."""

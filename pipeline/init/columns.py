@@ -1,0 +1,192 @@
+"""Decides what a column is and how its cells are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from crossnet.components.formats import counted, percent
+from crossnet.pipeline.init.cell_counts import CellCounts
+from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
+from crossnet.pipeline.init.profile import ColumnProfile
+from crossnet.pipeline.init.toml_lines import toml_line
+from crossnet.serving.protocol.printable import shown
+
+KIND_WORDS = {
+    "FLOAT": "number",
+    "INT": "whole number",
+    "BOOL": "true or false, learned as 1 and 0",
+    "TIME": "date or time, learned as seconds since 1970 (UTC)",
+    "TIME_UTC": "time with its zone, learned as seconds since 1970",
+    "BYTES": "text",
+}
+_MOSTLY = 0.9  # share of cells of a form, from which the others are odd
+_MAX_ODD_WORDS = 5
+_MAX_ODD_SHARE = 0.05
+MIN_KEY_ROWS = 20
+_MANY_HOLES = 0.5
+_MAX_CODES = 20
+_DAY_NUMBERS = (19_000_101, 21_001_231)
+
+Place = Callable[[int, int], str]
+
+
+class Cells(NamedTuple):
+    """The shares of the forms of a text column's cells, of those that are not null words."""
+
+    numbers: float
+    dates: float
+    times: float
+    truths: float
+    words: float
+
+
+def shares(cells: CellCounts) -> Cells:
+    """Returns the shares of forms."""
+    forms = cells.forms
+    size = max(cells.looked - forms["null"], 1)
+    numbers = forms["number"] + forms["nan"] + forms["comma"] + forms["grouped"] + forms["grouped comma"]
+    return Cells(
+        numbers / size, forms["date"] / size, forms["time"] / size, forms["truth"] / size,
+        forms["word of truth"] / size,
+    )  # fmt: skip
+
+
+def read_cells(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal, place: Place, is_label: bool) -> None:
+    """Proposes the settings that read a text column's cells, and adds what is doubtful about them.
+
+    Args:
+      finding: The column, to be filled.
+      column: What its rows show.
+      proposal: What is proposed so far, to be filled.
+      place: Returns the place of a row, by unit and row.
+      is_label: Whether it is the label.
+    """
+    cells, name = column.cells, finding.name
+    share = shares(cells)
+    forms = cells.forms
+
+    def example(form: str) -> str:
+        found = cells.examples[form]
+        return f"'{shown(found.cell)}' in {place(found.unit, found.row)}"
+
+    numeric = share.numbers >= _MOSTLY and forms["number"] + forms["comma"] + forms["grouped"] > 0
+    typed = numeric or max(share.dates, share.times, share.truths, share.words) >= _MOSTLY
+    if forms["null"] and typed:
+        words = list(cells.words["null"])
+        why = f"{name} has {counted(forms['null'], 'such cell')}, first {example('null')}"
+        proposal.put("null_values", ["", *words], why)
+        finding.holes += forms["null"]
+        finding.decided = f"{', '.join(map(shown, words[:3]))} is a missing value"
+    if forms["nan"] and numeric:
+        proposal.put("nan", "missing", f"{name} has {counted(forms['nan'], 'NaN', 'NaN')}, first {example('nan')}")
+        finding.holes += forms["nan"]
+    if numeric:
+        _odd_cells(finding, cells, proposal, example, is_label)
+    elif 0.5 < share.numbers < _MOSTLY and forms["other"]:
+        finding.doubts.append(
+            Doubt(
+                f"{percent(share.numbers)} of its cells are numbers, but not all: {example('other')}",
+                toml_line("numeric", [name]),
+            )
+        )
+    if share.dates >= _MOSTLY:
+        _dates(finding, cells, proposal)
+    elif forms["date"] and (share.dates + share.times) >= _MOSTLY:
+        finding.doubts.append(Doubt(f"dates of several forms: {example('date')}; write them in one"))
+    if share.words >= _MOSTLY:
+        words = list(cells.words["word of truth"])
+        if len(words) == 2:
+            proposal.put("boolean", [name], f"{name} holds {' and '.join(map(shown, words))}")
+    if forms["zero"] and forms["zero"] + forms["whole"] and not is_label and share.numbers >= _MOSTLY:
+        why = f"{name} has {counted(forms['zero'], 'cell')} with a leading zero, first {example('zero')}"
+        proposal.put("text", [name], why)
+        finding.decided = "text: a code, not a number"
+
+
+def _odd_cells(
+    finding: ColumnFinding, cells: CellCounts, proposal: Proposal, example: Callable[[str], str], is_label: bool
+) -> None:
+    """Proposes what to do about the cells that are not numbers among numbers."""
+    odd = [form for form in ("other", "date", "time", "truth", "word of truth") if cells.forms[form]]
+    count = sum(cells.forms[form] for form in odd)
+    if not count:
+        return
+    words = [*cells.words["other"], *cells.words["word of truth"]]
+    said = f"{counted(count, 'cell')} of {cells.looked:,} {'is' if count == 1 else 'are'} not a number"
+    said = f"{said}: {example(odd[0])}"
+    few = not set(odd) - {"other", "word of truth"} and len(words) <= _MAX_ODD_WORDS
+    if (few and count <= _MAX_ODD_SHARE * cells.looked) or is_label:
+        proposal.put("null_values", ["", *words], f"{finding.name}: {said}")
+        finding.holes += count
+        finding.doubts.append(Doubt(f"{said}; read as missing", toml_line("text", [finding.name])))
+        return
+    proposal.put("text", [finding.name], f"{finding.name}: {said}")
+    finding.doubts.append(Doubt(f"{said}; read as text", toml_line("null_values", ["", *words[:_MAX_ODD_WORDS]])))
+
+
+def _dates(finding: ColumnFinding, cells: CellCounts, proposal: Proposal) -> None:
+    dates = cells.forms["date"]
+    formats = [form for form, count in cells.formats.items() if count == dates]
+    if not formats:
+        finding.doubts.append(Doubt(f"no format reads all of its {dates:,} dates: {', '.join(cells.formats)}"))
+        return
+    form = formats[0]
+    why = f"{finding.name}: all {dates:,} dates have it, such as {shown(cells.examples['date'].cell)}"
+    proposal.put("date_format", {finding.name: form}, why)
+    finding.decided = f"date, {form}"
+    if len(formats) > 1:
+        other = toml_line("date_format", {finding.name: formats[1]})
+        said = f"the day may come first or the month: both {' and '.join(formats)} read all of its dates"
+        finding.doubts.append(Doubt(said, other))
+
+
+def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, variance: float, proposal: Proposal) -> None:
+    """Proposes whether a feature is used, and how.
+
+    Args:
+      finding: The column, to be filled.
+      column: What its rows show.
+      kind: How its cells are read with the settings that are proposed.
+      variance: The label's.
+      proposal: What is proposed so far, to be filled.
+    """
+    sample, name = column.sample, finding.name
+    present = column.rows - column.holes
+    if column.is_list:
+        return
+    if not present:
+        finding.decided = "left out: it is empty"
+        proposal.excluded[name] = "empty"
+        return
+    if sample.distinct == 1 and not finding.holes:
+        finding.decided = "left out: one value"
+        proposal.excluded[name] = "one value in all rows"
+        return
+    if present > MIN_KEY_ROWS and kind in ("INT", "BYTES") and not sample.repeated:
+        finding.decided = "left out: no value occurs twice"
+        proposal.excluded[name] = "no value occurs twice"
+        if kind == "INT" and sample.roughness < 0.5:
+            finding.doubts.append(Doubt("the label follows it: is it a measure?", f"take {name} out of `exclude`"))
+        return
+    if kind == "BYTES" and present > MIN_KEY_ROWS and sample.rows_per_value < 2 and sample.distinct > 0.5 * present:
+        finding.decided = "left out: nearly every row has a value of its own"
+        proposal.excluded[name] = f"some {sample.distinct:,} values in {present:,} rows"
+        return
+    if kind == "INT" and 2 < sample.distinct <= _MAX_CODES < present:
+        finding.doubts.append(Doubt("few distinct whole numbers: are they categories?", toml_line("text", [name])))
+    if kind in ("INT", "FLOAT") and _are_days(column):
+        finding.doubts.append(
+            Doubt(f"each may be a day, such as {column.least:.0f}", toml_line("date_format", {name: "%Y%m%d"}))
+        )
+    if column.infinite:
+        said = f"{counted(column.infinite, 'cell')} infinite, which stops the run"
+        finding.doubts.append(Doubt(said, toml_line("exclude", [name])))
+    if finding.holes > _MANY_HOLES * column.rows:
+        share = percent(finding.holes / column.rows)
+        finding.doubts.append(Doubt(f"{share} of its cells are empty", toml_line("exclude", [name])))
+
+
+def _are_days(column: ColumnProfile) -> bool:
+    low, high = _DAY_NUMBERS
+    return low <= column.least <= column.most <= high and column.sample.distinct > 1 and column.sample.are_days()

@@ -1,0 +1,288 @@
+"""Finds how a CSV file is written: encoding, delimiter, quotes, header.
+
+Each candidate delimiter is scored by how regular the rows are that it makes and by how many of its cells have a known
+form, as in van den Burg, Nazábal and Sutton, 2019, Wrangling messy CSV files by detecting row and type patterns.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crossnet.components.sources.csv_lines import open_bytes
+from crossnet.pipeline.init.cell_forms import is_date, is_number, is_typed
+from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+
+_SAMPLE_BYTES = 1 << 20
+_SAMPLE_LINES = 400
+_SAMPLE_CELLS = 20_000
+_PIECE_BYTES = 1 << 20
+_DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01", "\x1f")
+_LAST_RESORT = (" ", ":")  # they occur within cells
+_WORDS = {"\t": "tabs", " ": "blanks", ";": "semicolons", "|": "bars", ":": "colons"}
+_COMMENTS = ("#", "%", "!")
+_MARKS = re.compile(r"[,;\t|^~\x01\x1f]")
+_PREAMBLE_ROWS = 50
+_REGULAR = 0.8  # share of rows of the most frequent width, from which a file counts as regular
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written.
+
+    Attributes:
+      settings: The settings of `example_gen` that differ from their defaults, with their values.
+      reasons: Why, by setting.
+      header: The cells of the header; names made up where there is none.
+    """
+
+    settings: dict[str, object] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+
+
+def find_dialect(file: Path) -> Dialect:
+    """Returns how `file` is written, after checking the encoding of all of it and looking at its first lines.
+
+    Raises:
+      OSError, EOFError: The file cannot be read, or unpacked.
+    """
+    settings: dict[str, object] = {}
+    reasons: dict[str, str] = {}
+
+    def put(name: str, value: object, reason: str) -> None:
+        settings[name], reasons[name] = value, reason
+
+    encoding, why = find_encoding(file)
+    if why:
+        put("encoding", encoding, why)
+    lines = _first_lines(file, encoding)
+    skip = 0
+    delimiters: Sequence[str] = ()
+    if lines and (named := re.fullmatch(r"\s*sep=(.)\s*", lines[0])):  # Excel's own first line
+        delimiters, skip = (named[1],), 1
+    comment, count = _comment(lines[skip:])
+    if comment:
+        put("comment", comment, f"{count} of the first {len(lines)} lines begin with it")
+    bare = [line for line in lines[skip:] if line.strip() and not (comment and line.startswith(comment))]
+    quote, escape = _quote(bare), _escape(bare)
+    delimiter = _delimiter(bare, delimiters or _DELIMITERS, quote, escape)
+    rows = list(_rows(bare, delimiter, quote, escape))
+    width = _usual_width(rows)
+    if delimiter != ",":
+        put("delimiter", delimiter, f"{_WORDS.get(delimiter, 'it')} make {width} cells in most lines")
+    if quote != '"':
+        put("quote", quote, "cells begin and end with it")
+    if escape:
+        put("escape", escape, "it stands before quotes in quoted cells")
+    start = _first_row_of_table(rows, width)
+    if skip or start:
+        skip += _lines_before(lines[skip:], start, comment)
+        put("skip_rows", skip, f"the table begins in line {skip + 1}")
+    table = rows[start:]
+    header = tuple(table[0]) if table else ()
+    if not has_header(table):
+        put("header", False, f"the first line holds values ({', '.join(header[:3])}), not names")
+        header = tuple(f"column_{number}" for number in range(1, len(header) + 1))
+    return Dialect(settings, reasons, header)
+
+
+def find_encoding(file: Path) -> tuple[str, str]:
+    """Returns the encoding of a file and, where it is not UTF-8, how it shows; reads all of the file.
+
+    Raises:
+      OSError, EOFError: The file cannot be read, or unpacked.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    read, valid, high = 0, True, Counter[int]()
+    with open_bytes(file) as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            if not read:
+                if piece.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                    return "utf-16", "the file begins with the mark of UTF-16"
+                if found := _wide(piece):
+                    return found, "every other byte is 0"
+            read += len(piece)
+            if valid:
+                try:
+                    decoder.decode(piece)
+                except UnicodeDecodeError:
+                    valid = False
+            if not valid and not piece.isascii():
+                high.update(byte for byte in piece if byte > 0x7F)
+    try:
+        decoder.decode(b"", final=valid)
+    except UnicodeDecodeError:
+        valid = False
+    if valid:
+        return "utf-8", ""
+    undefined = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # of Windows-1252
+    if undefined & high.keys():
+        return "latin-1", "the file is not UTF-8; every byte is a letter of Latin-1"
+    return "cp1252", "the file is not UTF-8; check that letters with accents are right"
+
+
+def _wide(start: bytes) -> str:
+    sample = start[:1000]
+    odd, even = sample[1::2], sample[::2]
+    for encoding, zeros, letters in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if len(sample) > 3 and zeros.count(0) > 0.7 * len(zeros) and letters.count(0) < 0.1 * len(letters):
+            return encoding
+    return ""
+
+
+def _first_lines(file: Path, encoding: str) -> list[str]:
+    with open_bytes(file) as stream:
+        data = stream.read(_SAMPLE_BYTES)
+        whole = len(data) < _SAMPLE_BYTES
+        while not whole and b"\n" not in data and b"\r" not in data and len(data) < MAX_ROW_BYTES:  # a long header
+            data += stream.read(_SAMPLE_BYTES)
+    text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace")
+    lines = text.splitlines() if "\n" not in text else text.replace("\r\n", "\n").split("\n")
+    if not whole and len(lines) > 1:
+        del lines[-1]  # cut off
+    return lines[:_SAMPLE_LINES]
+
+
+def _comment(lines: Sequence[str]) -> tuple[str, int]:
+    """Returns the mark with which lines begin that are not rows, and how many do; "" where there is none."""
+    for mark in _COMMENTS:
+        marked = [line for line in lines if line.startswith(mark)]
+        others = [line for line in lines if line.strip() and not line.startswith(mark)]
+        if not marked or len(marked) > len(others):
+            continue
+        per_line = {min(_MARKS.findall(line).__len__(), 99) for line in others[1:20]}
+        like_rows = [line for line in marked if len(_MARKS.findall(line)) in per_line and per_line != {0}]
+        # `#id,name` is a header, and `#1,red` a row, where they have as many cells as the others.
+        if len(like_rows) < len(marked):
+            return mark, len(marked)
+    return "", 0
+
+
+def _quote(lines: Sequence[str]) -> str:
+    """Returns the quote: the single one where more cells are within a pair of those."""
+    text = "\n".join(lines)
+    found = {
+        quote: len(re.findall(rf"(?:^|[,;\t|]){quote}[^{quote}\n]*{quote}(?=$|[,;\t|])", text, re.MULTILINE))
+        for quote in ("'", '"')
+    }
+    return "'" if found["'"] > max(2, found['"']) else '"'
+
+
+def _escape(lines: Sequence[str]) -> str:
+    """Returns a backslash where it stands before a quote that does not end its cell; else ""."""
+    return "\\" if any(re.search(r'[^\\]\\"(?=[^,;\t|"\r\n])', line) for line in lines) else ""
+
+
+def _rows(lines: Sequence[str], delimiter: str, quote: str, escape: str = "") -> Iterator[list[str]]:
+    reader = csv.reader(
+        (line + "\n" for line in lines),
+        delimiter=delimiter,
+        quotechar=quote,
+        escapechar=escape or None,
+        doublequote=not escape,
+    )
+    limit = csv.field_size_limit(MAX_ROW_BYTES)
+    try:
+        yield from (row for row in reader if row)
+    except csv.Error:
+        return
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _delimiter(lines: Sequence[str], candidates: Sequence[str], quote: str, escape: str) -> str:
+    text = "\n".join(lines)
+    candidates = [mark for mark in candidates if mark in text]
+    scores = {mark: _score(list(_rows(lines, mark, quote, escape)), mark) for mark in candidates}
+    if scores and max(scores.values()) > 0:
+        return max(scores, key=lambda mark: scores[mark])
+    for mark in _LAST_RESORT:
+        rows = list(_rows([line.strip() for line in lines], mark, quote, escape))
+        widths = Counter(map(len, rows))
+        if rows and widths.most_common(1)[0][0] > 1 and len(widths) == 1 and _score(rows, mark) > 0.4:
+            return mark
+    return ","
+
+
+def _score(rows: Sequence[Sequence[str]], delimiter: str) -> float:
+    """Returns how regular rows are, times the share of their cells that have a known form; 0 where all have one."""
+    widths = Counter(map(len, rows))
+    if not rows or widths.most_common(1)[0][0] < 2:
+        return 0.0
+    pattern = sum(count * (width - 1) / width for width, count in widths.items()) / len(widths) / len(rows)
+    cells = [cell for row in rows for cell in row][:_SAMPLE_CELLS]
+    others = [mark for mark in _DELIMITERS if mark != delimiter]
+    known = sum(1.0 if is_typed(cell) or not any(mark in cell for mark in others) else 0.2 for cell in cells)
+    return pattern * known / len(cells)
+
+
+def _usual_width(rows: Sequence[Sequence[str]]) -> int:
+    widths = Counter(map(len, rows))
+    return max(widths, key=lambda width: (widths[width], width)) if widths else 0
+
+
+def _first_row_of_table(rows: Sequence[Sequence[str]], width: int) -> int:
+    """Returns how many rows stand before the table's first: titles, with fewer cells or with empty ones."""
+    regular = sum(len(row) == width for row in rows) >= _REGULAR * max(len(rows) - _PREAMBLE_ROWS, 1)
+    if width < 2 or not regular:
+        return 0
+    for index, row in enumerate(rows[:_PREAMBLE_ROWS]):
+        filled = sum(bool(cell.strip()) for cell in row)
+        if len(row) == width and (width < 3 or filled > 1):
+            return index
+    return 0
+
+
+def _lines_before(lines: Sequence[str], start: int, comment: str) -> int:
+    """Returns how many lines stand before row `start`."""
+    left = start
+    for number, line in enumerate(lines):
+        if not line.strip() or (comment and line.startswith(comment)):
+            continue
+        if not left:
+            return number
+        left -= 1
+    return 0
+
+
+def _are_years(cells: Sequence[str]) -> bool:
+    """Returns whether a row's numbers are years in their order, as in the header of a pivot table."""
+    numbers = [cell.strip() for cell in cells if is_number(cell.strip())]
+    return (
+        len(numbers) > 1
+        and all(re.fullmatch(r"(19|20)\d\d", cell) for cell in numbers)
+        and numbers == sorted(set(numbers))
+    )
+
+
+def has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Returns whether the first row names the columns: it differs in form from the cells below.
+
+    Where all cells are text, the first row is a header unless its cells recur below.
+    """
+    if len(rows) < 2:
+        return True
+    first, below = rows[0], rows[1:200]
+    for_header = against = 0
+    years = _are_years(first)
+    texts = []
+    for column, cell in enumerate(first):
+        cells = [row[column].strip() for row in below if column < len(row) and row[column].strip()]
+        if not cells:
+            continue
+        share = sum(is_number(text) or is_date(text) for text in cells) / len(cells)
+        if share >= 0.9:
+            typed = is_number(cell.strip()) or is_date(cell.strip())
+            against += typed and not years
+            for_header += not is_typed(cell)
+        else:
+            texts.append(cell.strip() in cells)
+    if for_header or against:
+        return for_header >= against
+    return not (texts and sum(texts) > len(texts) / 2)

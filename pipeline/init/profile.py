@@ -1,0 +1,198 @@
+"""Reads all rows of a table once and summarises its columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from crossnet.components.hashing import hash_texts, mix
+from crossnet.pipeline.init.cell_counts import CellCounts
+from crossnet.pipeline.init.value_sample import ValueSample, facts_of
+
+UP, DOWN = "up", "down"
+
+
+@dataclass
+class ColumnProfile:
+    """What all rows of a column show.
+
+    Attributes:
+      rows, holes: Rows, and rows without a value.
+      cells: The forms of its cells, where they are text.
+      sample: Its values.
+      is_list: Whether a row holds several values; then the rest says nothing.
+      nan, infinite: NaN among numbers that are not text, and infinite numbers.
+      least, most: Of its numbers, or moments in Unix seconds.
+      order: "up" or "down" where the numbers or moments never fall or never rise; "" otherwise.
+    """
+
+    rows: int = 0
+    holes: int = 0
+    nan: int = 0
+    infinite: int = 0
+    is_list: bool = False
+    cells: CellCounts = field(default_factory=CellCounts)
+    sample: ValueSample = field(default_factory=ValueSample)
+    least: float = math.inf
+    most: float = -math.inf
+    _last: float = math.nan
+    _may_rise: bool = True
+    _may_fall: bool = True
+
+    @property
+    def order(self) -> str:
+        """Whether its numbers only rise ("up") or fall ("down"); "" where they do neither, or are all equal."""
+        if not self.least < self.most or self._may_rise == self._may_fall:
+            return ""
+        return UP if self._may_rise else DOWN
+
+    def update(self, array: pa.Array, labels: NDArray[np.float64], place: tuple[int, int]) -> NDArray[np.float64]:
+        """Adds a batch and returns its numbers, float64 (rows,), NaN where a row has none.
+
+        Args:
+          array: Its values: text, or numbers; null where there is none.
+          labels: The label of each row, NaN where it has none, float64 (rows,).
+          place: The unit of the batch, and the number of its first row in it.
+        """
+        self.rows += len(array)
+        self.holes += array.null_count
+        if pa.types.is_nested(array.type):
+            self.is_list = True
+            return np.full(len(array), np.nan)
+        coded = array.dictionary_encode()
+        indices = coded.indices
+        if array.null_count:
+            present = array.is_valid().to_numpy(zero_copy_only=False)
+            rows_of = np.flatnonzero(present)
+            labels, indices = labels[present], indices.drop_null()
+        else:
+            rows_of = np.arange(len(array))
+        indices, unique = indices.to_numpy(zero_copy_only=False), coded.dictionary
+        if not len(unique):
+            return np.full(len(array), np.nan)
+        counts = np.bincount(indices, minlength=len(unique))
+        if pa.types.is_binary(unique.type) or pa.types.is_string(unique.type):
+            offsets, data = _offsets(unique)
+            hashes = hash_texts(offsets, data)
+            first = _first_rows(indices, len(unique))
+            values = self.cells.update(as_text(unique), counts, rows_of[first], place)
+        else:
+            values = unique.to_numpy(zero_copy_only=False).astype(np.float64)
+            self.nan += int(counts[np.isnan(values)].sum())
+            hashes = mix(unique.to_numpy(zero_copy_only=False).astype(np.float64).view(np.uint64))
+        self.sample.update(hashes, facts_of(indices, len(unique), labels, values))
+        numbers = np.full(len(array), np.nan)
+        finite = np.isfinite(values)
+        if finite.any():
+            numbers[rows_of] = values[indices]
+            self._update_order(values, numbers, finite)
+        self.infinite += int(counts[np.isinf(values)].sum())
+        return numbers
+
+    def _update_order(
+        self, values: NDArray[np.float64], numbers: NDArray[np.float64], finite: NDArray[np.bool_]
+    ) -> None:
+        self.least = min(self.least, float(values[finite].min()))
+        self.most = max(self.most, float(values[finite].max()))
+        if not (self._may_rise or self._may_fall):
+            return
+        numbers = numbers[np.isfinite(numbers)]
+        steps = np.diff(numbers, prepend=numbers[0] if math.isnan(self._last) else self._last)
+        self._may_rise = self._may_rise and bool((steps >= 0).all())
+        self._may_fall = self._may_fall and bool((steps <= 0).all())
+        self._last = float(numbers[-1])
+
+
+@dataclass
+class LabelProfile:
+    """What all rows of the label show.
+
+    Attributes:
+      count: Rows with a finite number.
+      mean, squares: Their mean, and the sum of squared distances from it.
+    """
+
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    @property
+    def variance(self) -> float:
+        """The population's variance."""
+        return self.squares / self.count if self.count else 0.0
+
+    def update(self, labels: NDArray[np.float64]) -> None:
+        """Adds labels, float64 (rows,), NaN where there is none (Chan, Golub and LeVeque, 1983)."""
+        labels = labels[np.isfinite(labels)]
+        if not len(labels):
+            return
+        mean = float(labels.mean())
+        total, distance = self.count + len(labels), mean - self.mean
+        self.squares += float(((labels - mean) ** 2).sum()) + distance * distance * self.count * len(labels) / total
+        self.mean += distance * len(labels) / total
+        self.count = total
+
+
+@dataclass
+class TableProfile:
+    """All columns of a table, by source name, and the label's numbers."""
+
+    columns: dict[str, ColumnProfile]
+    label: str
+    numbers: LabelProfile = field(default_factory=LabelProfile)
+
+    @property
+    def rows(self) -> int:
+        """Rows read."""
+        return self.columns[self.label].rows
+
+
+def profile_table(
+    batches: Iterable[tuple[int, int, Mapping[str, pa.Array]]], names: Sequence[str], label: str
+) -> TableProfile:
+    """Returns the profile of a table.
+
+    Args:
+      batches: The unit, the number of the first row in it, and the columns by source name.
+      names: The source names.
+      label: One of them.
+    """
+    table = TableProfile({name: ColumnProfile() for name in names}, label)
+    shift = math.nan
+    for unit, row, columns in batches:
+        none = np.full(len(columns[label]), np.nan)
+        labels = table.columns[label].update(columns[label], none, (unit, row))
+        table.numbers.update(labels)
+        finite = labels[np.isfinite(labels)]
+        if math.isnan(shift) and len(finite):
+            shift = float(finite.mean())  # squares of numbers far from 0 lose their differences
+        for name, column in table.columns.items():
+            if name != label:
+                column.update(columns[name], labels - shift, (unit, row))
+    return table
+
+
+def _first_rows(indices: NDArray[Any], size: int) -> NDArray[Any]:
+    """Returns the first row of each value, (size,)."""
+    first = np.empty(size, np.int64)
+    first[indices[::-1]] = np.arange(len(indices))[::-1]
+    return first
+
+
+def _offsets(array: pa.Array) -> tuple[NDArray[Any], Any]:
+    _, offsets, data = array.buffers()
+    return np.frombuffer(offsets, np.int32, len(array) + 1, 4 * array.offset), data if data is not None else b""
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """Returns bytes as text; what is not UTF-8 has U+FFFD in its place."""
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([value.decode(errors="replace") for value in array.cast(pa.binary()).to_pylist()], pa.string())

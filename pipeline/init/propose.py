@@ -1,0 +1,276 @@
+"""Proposes settings for a table from what all of its rows show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from crossnet.components.errors import DataError
+from crossnet.components.formats import counted, number, percent
+from crossnet.components.sources.base import Source
+from crossnet.pipeline.init.columns import KIND_WORDS, read_cells, shares, use_column
+from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
+from crossnet.pipeline.init.profile import ColumnProfile, TableProfile, profile_table
+from crossnet.pipeline.init.tables import SETTINGS, Table, column_names, plan_table, read_table
+from crossnet.pipeline.init.toml_lines import toml_line
+from crossnet.serving.protocol.printable import listed, shown
+
+_FEW_ROWS, _VERY_FEW_ROWS = 200, 40
+_MIN_GROUPS, _MIN_EXPLAINED, _MAX_ROWS_PER_GROUP = 30, 0.2, 100
+_ROUGH = 0.6
+_MIN_TIMES = 10
+
+
+def propose(table: Table, label: str) -> Proposal:
+    """Returns what the config of a table should say, after reading all of its rows once.
+
+    Args:
+      table: The files.
+      label: The column to predict, as the source names it.
+
+    Raises:
+      DataError: The table cannot be read, or the label cannot be predicted.
+    """
+    source = plan_table(table, label, {})
+    names = {column.source_name: column.name for column in source.columns}
+    profile = profile_table(read_table(source), list(names), label)
+    if not profile.rows:
+        raise DataError(
+            f"`{table.files[0].name}` has a header and no rows. Expected at least two. Name a file with rows."
+        )
+    proposal = Proposal(label=names[label], rows=profile.rows)
+    for setting, value in table.dialect.settings.items():
+        proposal.put(setting, value, table.dialect.reasons[setting])
+    findings = {}
+    for name, column in profile.columns.items():
+        distinct = column.sample.distinct
+        findings[name] = ColumnFinding(names[name], "", column.rows, column.holes, distinct)
+        if column.cells.cells:
+            read_cells(findings[name], column, proposal, source.place, name == label)
+        if column.nan:
+            proposal.put("nan", "missing", f"{names[name]} has {counted(column.nan, 'NaN', 'NaN')}")
+            findings[name].holes += column.nan
+    _marks(profile, names, proposal, table)
+    _check_label(profile, names, table, source)
+    final = _final_plan(table, label, proposal)
+    kinds = kinds_of(final)
+    variance = profile.numbers.variance
+    for name, column in profile.columns.items():
+        findings[name].type = "list" if column.is_list else KIND_WORDS[kinds[name]].partition(",")[0]
+        if name != label:
+            use_column(findings[name], column, kinds[name], variance, proposal)
+    proposal.columns = list(findings.values())
+    proposal.label_std = math.sqrt(variance)
+    _label_notes(profile, findings[label], proposal)
+    _keep_a_feature(profile, kinds, findings, proposal)
+    if table.split:
+        proposal.put("split", table.split, "the folder holds train/ and eval/")
+    else:
+        _split(profile, kinds, findings, proposal)
+    return proposal
+
+
+def list_columns(table: Table) -> dict[str, str]:
+    """Returns each column's type in words, by its name in the source, after looking at the first rows.
+
+    Raises:
+      DataError: The table cannot be read.
+    """
+    names = column_names(table)
+    kinds: dict[str, str] = {}
+    for label in names[:2]:  # a label is read as a number, whatever it is: the first one's type is seen with the second
+        found = kinds_of(plan_table(table, label, {}))
+        kinds |= {name: kind for name, kind in found.items() if name != label or name not in kinds}
+    return {name: KIND_WORDS[kinds[name]].partition(",")[0] for name in names}
+
+
+def kinds_of(source: Source) -> dict[str, str]:
+    """Returns how each column is read, by source name."""
+    kinds: Mapping[str, str] = getattr(source, "kinds", {})
+    return {column.source_name: kinds.get(column.source_name, column.type) for column in source.columns}
+
+
+def _final_plan(table: Table, label: str, proposal: Proposal) -> Source:
+    return plan_table(table, label, known_settings(proposal))
+
+
+def known_settings(proposal: Proposal) -> dict[str, Any]:
+    """Returns the proposed settings that this version has."""
+    return {name: value for name, value in proposal.settings.items() if name in SETTINGS}
+
+
+def _marks(profile: TableProfile, names: Mapping[str, str], proposal: Proposal, table: Table) -> None:
+    """Proposes the marks within numbers: the decimal comma, and that between groups of digits."""
+    commas, grouped = {}, {}
+    sure = False
+    for name, column in profile.columns.items():
+        cells = column.cells
+        if not cells.cells or shares(cells).numbers < 0.9:
+            continue
+        if count := cells.forms["comma"] + cells.forms["grouped comma"]:
+            commas[name] = count
+            sure = sure or count > cells.three
+        if cells.forms["grouped"] or cells.forms["grouped comma"]:
+            grouped[name] = cells
+    delimiter = proposal.settings.get("delimiter", ",")
+    groups_with_comma = any(cells.marks[","] for cells in grouped.values())
+    if commas and not sure and (groups_with_comma or delimiter == ","):
+        name = next(iter(commas))
+        cell = shown(profile.columns[name].cells.examples["comma"].cell)
+        proposal.put("thousands", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
+        if not groups_with_comma:
+            doubt = Doubt(
+                f"{cell} may be a thousand or a decimal comma", f"{toml_line('decimal', ',')} and no `thousands`"
+            )
+            proposal.notes.append(doubt)
+        return
+    if commas:
+        name = next(iter(commas))
+        examples = profile.columns[name].cells.examples
+        found = examples.get("comma") or examples["grouped comma"]
+        cell = shown(found.cell)
+        proposal.put("decimal", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
+        if not sure:
+            line = f"{toml_line('thousands', ',')} and no `decimal`"
+            proposal.notes.append(Doubt(f"{cell} may be a thousand or a decimal comma", line))
+    if grouped:
+        name, cells = next(iter(grouped.items()))
+        mark = cells.marks.most_common(1)[0][0]
+        found = cells.examples.get("grouped") or cells.examples["grouped comma"]
+        proposal.put("thousands", mark, f"{names[name]} has cells such as {shown(found.cell)}")
+
+
+def _check_label(profile: TableProfile, names: Mapping[str, str], table: Table, source: Source) -> None:
+    """Refuses a label that cannot be predicted.
+
+    Raises:
+      DataError: It has no number, some text, or one value.
+    """
+    column, label = profile.columns[profile.label], names[profile.label]
+    where = f"`{table.files[0].name}`"
+    others = [names[name] for name, other in profile.columns.items() if name != profile.label and _is_numeric(other)]
+    advice = f"Name a column of numbers with --label{f': {listed(others)}' if others else ''}."
+    if column.is_list:
+        raise DataError(f"{where}: the label `{label}` holds lists; this pipeline predicts one number. {advice}")
+    present = column.rows - column.holes
+    if not present:
+        raise DataError(f"{where}: the label `{label}` is empty in all {counted(column.rows, 'row')}. {advice}")
+    cells = column.cells
+    if cells.cells and shares(cells).numbers < 0.9:
+        odd = cells.looked - cells.forms["number"] - cells.forms["nan"] - cells.forms["null"]
+        form = next(form for form in ("other", "date", "time", "truth", "word of truth", "null") if cells.forms[form])
+        found = cells.examples[form]
+        amount = "all" if odd == cells.looked else f"{odd:,} of"
+        raise DataError(
+            f"The label `{label}` is text in {amount} {cells.looked:,} cells (first: '{shown(found.cell)}' in "
+            f"{source.place(found.unit, found.row)}): this pipeline predicts numbers. {advice}"
+        )
+    if profile.numbers.count and not profile.numbers.squares:
+        raise DataError(
+            f"The label `{label}` has one value, {profile.numbers.mean:g}, in all "
+            f"{counted(profile.numbers.count, 'row')} that have one: there is nothing to predict. {advice}"
+        )
+
+
+def _is_numeric(column: ColumnProfile) -> bool:
+    if column.is_list:
+        return False
+    return shares(column.cells).numbers > 0.9 if column.cells.cells else math.isfinite(column.least)
+
+
+def _label_notes(profile: TableProfile, finding: ColumnFinding, proposal: Proposal) -> None:
+    column = profile.columns[profile.label]
+    finding.decided = "the label"
+    without = profile.rows - profile.numbers.count
+    if without:
+        text = f"rows without a label are left out: {without:,} of {profile.rows:,}"
+        proposal.notes.append(Doubt(text, toml_line("unlabelled", "error")))
+    if column.order:
+        rises = "rise" if column.order == "up" else "fall"
+        proposal.notes.append(
+            Doubt(f"the rows are sorted by the label (its values only {rises}): never split by their order")
+        )
+
+
+def _keep_a_feature(
+    profile: TableProfile, kinds: Mapping[str, str], findings: Mapping[str, ColumnFinding], proposal: Proposal
+) -> None:
+    """Proposes `exclude`, without its numbers, else its first text, where no feature would be left.
+
+    Raises:
+      DataError: The label is the only column.
+    """
+    features = {name: finding for name, finding in findings.items() if name != profile.label}
+    if not features:
+        raise DataError(f"The table has one column, `{proposal.label}`, the label. Expected one more, to learn from.")
+    if all(finding.name in proposal.excluded for finding in features.values()):
+        full = [name for name in features if profile.columns[name].rows > profile.columns[name].holes]
+        for name in [name for name in full if kinds[name] != "BYTES"] or full[:1]:
+            reason = proposal.excluded.pop(features[name].name)
+            features[name].decided = f"kept, since no other feature is left: {reason}"
+            features[name].doubts.clear()
+    if proposal.excluded:
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in proposal.excluded.items():
+            by_reason.setdefault(reason, []).append(name)
+        reasons = [f"{reason} ({', '.join(names)})" for reason, names in by_reason.items()]
+        proposal.put("exclude", list(proposal.excluded), f"not features: {'; '.join(reasons)}")
+
+
+def _split(
+    profile: TableProfile, kinds: Mapping[str, str], findings: Mapping[str, ColumnFinding], proposal: Proposal
+) -> None:
+    """Proposes how rows are split."""
+    rows = profile.numbers.count
+    if rows < _VERY_FEW_ROWS:
+        proposal.put("split", "order", f"{counted(rows, 'row')}: by hash, a split may be empty")
+        share = max(0.1, math.ceil(1000 / max(rows, 2)) / 1000)
+        if share > 0.1:
+            proposal.put("eval_fraction", min(share, 0.5), "at least one row")
+        return
+    if rows < _FEW_ROWS:
+        proposal.put("eval_fraction", 0.2, f"there are {rows:,} rows")
+    groups = _groups(profile, kinds)
+    times = [
+        name
+        for name, column in profile.columns.items()
+        if name != profile.label
+        and kinds[name] in ("TIME", "TIME_UTC")
+        and column.order
+        and column.sample.distinct >= _MIN_TIMES
+    ]
+    if groups:
+        name, share = groups[0]
+        finding, sample = findings[name], profile.columns[name].sample
+        why = f"{number(sample.rows_per_value)} rows per {finding.name}"
+        why = f"{why}, and {percent(share)} of the label's variance lies between its values"
+        proposal.put("split", "key", f"{why}: rows of one belong in one split")
+        proposal.put("split_column", finding.name, "")
+        finding.decided = "rows are split by it"
+        line = f"{toml_line('split', 'hash')} and no `split_column`"
+        finding.doubts.append(Doubt(why, line))
+        return
+    if times:
+        name = times[0]
+        rises = "rise" if profile.columns[name].order == "up" else "fall"
+        proposal.put("split", "time", f"the rows are sorted by {findings[name].name}: the newest are eval")
+        proposal.put("split_column", findings[name].name, "")
+        findings[name].doubts.append(
+            Doubt(f"its values only {rises}", f"{toml_line('split', 'hash')} and no `split_column`")
+        )
+
+
+def _groups(profile: TableProfile, kinds: Mapping[str, str]) -> list[tuple[str, float]]:
+    """Returns columns in whose groups the label is more alike, the clearest first, and by how much."""
+    found = []
+    for name, column in profile.columns.items():
+        sample = column.sample
+        if name == profile.label or column.is_list or kinds[name] not in ("INT", "BYTES") or column.cells.forms["date"]:
+            continue
+        if sample.distinct < _MIN_GROUPS or not 1.5 <= sample.rows_per_value <= _MAX_ROWS_PER_GROUP:
+            continue
+        share = sample.explained(profile.numbers.variance)
+        if share >= _MIN_EXPLAINED and sample.roughness >= _ROUGH:
+            found.append((name, share))
+    return sorted(found, key=lambda item: -item[1])

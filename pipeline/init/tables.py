@@ -1,0 +1,196 @@
+"""Finds the files of a table, their format and their columns."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.sources.base import NoLabelError, Source
+from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
+from crossnet.components.sources.files import FOLDERS, check_name, input_files
+from crossnet.components.sources.plan import plan_source
+from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
+from crossnet.serving.protocol.header_names import spellings
+from crossnet.serving.protocol.printable import listed, shown
+from crossnet.serving.protocol.suggestions import did_you_mean
+
+SETTINGS = {field.name: field for field in dataclasses.fields(ExampleGenParams)}
+SOURCES = tuple(name for name in SETTINGS["source"].metadata["choices"] if name != "synthetic")
+_ENDINGS = {
+    "csv": ("csv", "tsv", "tab", "txt", "data", "dat", "psv"),
+    "parquet": ("parquet", "pq", "parq"),
+    "tfrecord": ("tfrecord", "tfrecords", "tfr"),
+    "json_lines": ("jsonl", "ndjson", "json"),
+    "arrow": ("arrow", "feather", "ipc"),
+}
+_NO_NAME = "\x00no column has this name"
+_MAGIC = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"FEA1", "arrow"), (b"{", "json_lines"))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Files that `init` looks at.
+
+    Attributes:
+      source: Their format, as `example_gen.source` has it.
+      input: A path or a glob.
+      files: In the order in which they are read.
+      split: "folders" where the input holds train/ and eval/; else "".
+      dialect: How CSV files are written; as usual for other formats.
+    """
+
+    source: str
+    input: str
+    files: tuple[Path, ...]
+    split: str = ""
+    dialect: Dialect = field(default_factory=Dialect)
+
+    def params(self, label: str, settings: Mapping[str, Any]) -> ExampleGenParams:
+        """Returns the settings of ExampleGen; of `settings`, those that this version has."""
+        given: dict[str, Any] = {name: value for name, value in settings.items() if name in SETTINGS}
+        given |= {"source": self.source, "input": self.input, "label": label}
+        if self.split:
+            given["split"] = self.split
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        return ExampleGenParams(**given)
+
+
+def find_table(path: Path, source: str = "") -> Table:
+    """Returns the table that a path names: a file, a folder or a glob.
+
+    Args:
+      path: Where it is.
+      source: The format; empty: by the files' endings, or their first bytes.
+
+    Raises:
+      SettingsError: There is no such file, or its format is not known.
+    """
+    if not path.exists() and not glob.has_magic(str(path)):
+        raise SettingsError(f"There is no file `{path}`. Name a table: a file, a folder or a glob in quotes.")
+    if path.is_dir():
+        return _folder(path, source)
+    files = [path] if path.is_file() else sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    files = [file for file in files if file.is_file()]
+    if not files:
+        raise SettingsError(f"No file matches `{path}`. Name a table: a file, a folder or a glob in quotes.")
+    return _table(source or _common_format(files, path), str(path), files)
+
+
+def _folder(path: Path, source: str) -> Table:
+    if all((path / name).is_dir() for name in FOLDERS):
+        files = input_files(ExampleGenParams(source="csv", input=str(path), split="folders"))
+        return _table(source or _common_format(files, path), str(path), files, "folders")
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+    )
+    if not files:
+        raise SettingsError(f"`{path}` holds no files. Name a table: a file, a folder or a glob in quotes.")
+    source = source or _common_format(files, path)
+    ending = Counter("".join(file.suffixes[-2:] if file.suffix in COMPRESSED else file.suffix) for file in files)
+    pattern = path / ("*" if all(file.parent == path for file in files) else "**/*")
+    pattern = pattern.with_name(f"*{ending.most_common(1)[0][0]}")
+    files = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True) if Path(name).is_file())
+    return _table(source, str(pattern), files)
+
+
+def _table(source: str, given: str, files: list[Path], split: str = "") -> Table:
+    for file in files:
+        check_name(file)
+    if source not in SOURCES:
+        raise SettingsError(f"`{given}` is {source}, which is not read. Expected {', '.join(SOURCES)}.")
+    try:
+        dialect = find_dialect(files[0]) if source == "csv" else Dialect()
+    except (OSError, EOFError) as error:
+        raise DataError(f"`{files[0]}` cannot be read: {error}. Write the file again.") from None
+    return Table(source, given, tuple(files), split, dialect)
+
+
+def _common_format(files: list[Path], path: Path) -> str:
+    formats = Counter(_format(file) for file in files)
+    if len(formats) > 1:
+        raise SettingsError(
+            f"`{path}` has files of several formats: {', '.join(sorted(formats))}. "
+            "Name those of one format, with a glob in quotes, or choose with --source."
+        )
+    return next(iter(formats))
+
+
+def _format(file: Path) -> str:
+    suffix = (file.with_suffix("") if file.suffix in COMPRESSED else file).suffix.lstrip(".").lower()
+    if found := next((source for source, endings in _ENDINGS.items() if suffix in endings), ""):
+        return found
+    try:
+        with open_bytes(file) as stream:
+            start = stream.read(16)
+    except (OSError, EOFError):
+        return "csv"
+    if found := next((source for magic, source in _MAGIC if start.lstrip().startswith(magic)), ""):
+        return found
+    return "tfrecord" if len(start) > 12 and start[4:8] == bytes(4) else "csv"
+
+
+def column_names(table: Table) -> list[str]:
+    """Returns the columns as the source names them.
+
+    Raises:
+      DataError: The files cannot be read.
+    """
+    try:
+        plan_table(table, _NO_NAME, {})
+    except NoLabelError as error:
+        return list(error.columns)
+    raise DataError(f"`{table.input}` has a column named `{shown(_NO_NAME)}`. Give it another name.")
+
+
+def resolve_label(table: Table, label: str, names: list[str]) -> str:
+    """Returns the column that `label` names, in either spelling.
+
+    Raises:
+      SettingsError: There is none; the message lists the columns.
+    """
+    spelling = spellings(names)
+    if label not in spelling:
+        raise SettingsError(
+            f"`{Path(table.input).name}` has no column `{shown(label)}`.{did_you_mean(label, spelling)} "
+            f"Its columns are: {listed(names)}. Name the column to predict with --label."
+        )
+    return spelling[label]
+
+
+def read_table(source: Source) -> Iterator[tuple[int, int, dict[str, pa.Array]]]:
+    """Yields the unit, the number of the first row in it and the columns by source name: cells of text where they are.
+
+    Raises:
+      DataError: A row cannot be read; the message names it.
+    """
+    by_name = {column.name: column.source_name for column in source.columns}
+    read_cells = getattr(source, "read_cells", None)
+    for unit in range(len(source.sizes)):
+        row = 0
+        if read_cells is not None:
+            for cells in read_cells(unit):
+                yield unit, row, cells
+                row += len(next(iter(cells.values())))
+            continue
+        for batch in source.read(unit, unit + 1):
+            yield unit, batch.first_row, {by_name[name]: batch.rows.column(name) for name in batch.rows.schema.names}
+
+
+def plan_table(table: Table, label: str, settings: Mapping[str, Any]) -> Source:
+    """Returns the source of the table's rows with these settings, and with those of its dialect.
+
+    Raises:
+      DataError, SettingsError: It cannot be read with them.
+    """
+    return plan_source(table.files, table.params(label, {**table.dialect.settings, **settings}))

@@ -1,0 +1,101 @@
+import pyarrow as pa
+import pytest
+
+from crossnet.pipeline.init.columns import read_cells, shares, use_column
+from crossnet.pipeline.init.findings import ColumnFinding, Proposal
+from crossnet.pipeline.init.profile import profile_table
+
+
+def found(values, kind="FLOAT"):
+    """What is proposed for a column `x` of cells, with a label of noise."""
+    rows = len(values)
+    array = pa.array([None if value == "" else str(value).encode() for value in values], pa.binary())
+    label = pa.array([(n * 7919) % 101 / 1.0 for n in range(rows)])
+    column = profile_table([(0, 0, {"x": array, "y": label})], ["x", "y"], "y").columns["x"]
+    finding = ColumnFinding("x", "", rows, column.holes, column.sample.distinct)
+    proposal = Proposal()
+    read_cells(finding, column, proposal, lambda unit, row: f"rides.csv:{row + 2}", False)
+    use_column(finding, column, kind, 1.0, proposal)
+    return proposal, finding
+
+
+NUMBERS = [f"{n / 7:.3f}" for n in range(60)] * 2
+
+
+@pytest.mark.parametrize(
+    ("values", "settings"),
+    [
+        (NUMBERS, {}),
+        ([*NUMBERS, "NA", "NA", "-"], {"null_values": ["", "NA", "-"]}),
+        ([*NUMBERS, "NaN"], {"nan": "missing"}),
+        ([*NUMBERS, "Total"], {"null_values": ["", "Total"]}),
+        ([*NUMBERS, *"abcdefgh"], {"text": ["x"]}),
+        (["happy", "None", "sad"] * 9, {}),
+        (["2026-01-01", "2026-01-02", "N/A"] * 9 + ["2026-01-03"] * 99, {"null_values": ["", "N/A"]}),
+        (["1/31/2026", "2/1/2026"] * 20, {"date_format": {"x": "%m/%d/%Y"}}),
+        (["31.1.2026 10:00", "1.2.2026 11:00"] * 20, {"date_format": {"x": "%d.%m.%Y %H:%M"}}),
+        (["yes", "no"] * 20, {"boolean": ["x"]}),
+        (["01234", "98765", "00501"] * 20, {"text": ["x"]}),
+    ],
+)
+def test_the_settings_that_read_a_column_are_proposed_with_their_reason(values, settings):
+    proposal, _ = found(values, "BYTES")
+    assert proposal.settings == settings
+    assert proposal.reasons.keys() == settings.keys()
+    assert all("x" in reason for reason in proposal.reasons.values())
+
+
+def test_an_odd_cell_is_said_with_its_place_and_the_line_to_change():
+    proposal, finding = found([*NUMBERS, "Total"])
+    (doubt,) = finding.doubts
+    assert doubt.text == "1 cell of 121 is not a number: 'Total' in rides.csv:122; read as missing"
+    assert doubt.line == 'text = ["x"]'
+    assert finding.holes == 1
+    assert proposal.reasons["null_values"] == "x: 1 cell of 121 is not a number: 'Total' in rides.csv:122"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "reason"),
+    [
+        ([(n * 7919) % 60 for n in range(60)], "INT", "no value occurs twice"),
+        ([f"id{n}" for n in range(60)], "BYTES", "no value occurs twice"),
+        ([f"word {n * 4 // 5}" for n in range(100)], "BYTES", "some 80 values in 100 rows"),
+        (["a"] * 60, "BYTES", "one value in all rows"),
+        ([""] * 60, "BYTES", "empty"),
+        ([n / 7 for n in range(60)], "FLOAT", None),
+        (["a", "b"] * 30, "BYTES", None),
+        (["a", ""] * 30, "BYTES", None),
+        (range(20), "INT", None),
+    ],
+)
+def test_keys_constants_and_near_unique_text_are_left_out(values, kind, reason):
+    proposal, _ = found(values, kind)
+    assert proposal.excluded == ({"x": reason} if reason else {})
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "doubt"),
+    [
+        ([1, 2, 3] * 20, "INT", ("few distinct whole numbers: are they categories?", 'text = ["x"]')),
+        (["20260131", "20260201"] * 20, "INT", (
+            "each may be a day, such as 20260131", 'date_format = { x = "%Y%m%d" }')),
+        ([*NUMBERS, "inf"], "FLOAT", ("1 cell infinite, which stops the run", 'exclude = ["x"]')),
+        ([*NUMBERS, *[""] * 500], "FLOAT", ("80.6 % of its cells are empty", 'exclude = ["x"]')),
+        ([*NUMBERS, *"ab" * 20], "BYTES", ("75 % of its cells are numbers, but not all: 'a' in rides.csv:122",
+                                          'numeric = ["x"]')),
+        (["1/2/2026", "3/4/2026"] * 20, "BYTES", (
+            "the day may come first or the month: both %m/%d/%Y and %d/%m/%Y read all of its dates",
+            'date_format = { x = "%d/%m/%Y" }')),
+        (["31/1/2026", "1/31/2026"] * 20, "BYTES", ("no format reads all of its 40 dates: %d/%m/%Y, %m/%d/%Y", "")),
+    ],
+)  # fmt: skip
+def test_what_is_doubtful_is_said_with_the_line_that_changes_it(values, kind, doubt):
+    _, finding = found(values, kind)
+    assert doubt in finding.doubts
+
+
+def test_shares_are_of_the_cells_that_are_not_null_words():
+    column = profile_table(
+        [(0, 0, {"x": pa.array([b"1", b"2", b"NA", b"w"]), "y": pa.array([1.0, 2, 3, 4])})], ["x", "y"], "y"
+    ).columns["x"]
+    assert shares(column.cells).numbers == pytest.approx(2 / 3)

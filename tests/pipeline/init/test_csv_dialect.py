@@ -1,0 +1,101 @@
+import gzip
+import random
+
+import pytest
+
+from crossnet.pipeline.init.csv_dialect import find_dialect, find_encoding, has_header
+
+ROWS = "".join(f"{n},name {n % 7},{n / 4}\n" for n in range(40))
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "header"),
+    [
+        ("id,name,y\n" + ROWS, {}, ("id", "name", "y")),
+        ("id;name;y\n" + ROWS.replace(",", ";"), {"delimiter": ";"}, ("id", "name", "y")),
+        ("id\tname\ty\n" + ROWS.replace(",", "\t"), {"delimiter": "\t"}, ("id", "name", "y")),
+        ("id|name|y\n" + ROWS.replace(",", "|"), {"delimiter": "|"}, ("id", "name", "y")),
+        ("x;y\n" + "".join(f"{n},5;{n},25\n" for n in range(30)), {"delimiter": ";"}, ("x", "y")),
+        ("sep=;\na;y\n1;2\n3;4\n", {"delimiter": ";", "skip_rows": 1}, ("a", "y")),
+        ("# by me\n# today\na,y\n" + "1,2\n" * 9, {"comment": "#"}, ("a", "y")),
+        ("#id,y\n" + "1,2\n" * 9, {}, ("#id", "y")),
+        ("My report\n\na,b,y\n" + "1,2,3\n" * 9, {"skip_rows": 2}, ("a", "b", "y")),
+        ("My report,,\na,b,y\n" + "1,2,3\n" * 9, {"skip_rows": 1}, ("a", "b", "y")),
+        ("1,x,2\n" * 9, {"header": False}, ("column_1", "column_2", "column_3")),
+        ("a,y\n'1,5','x'\n'2,5','z'\n'3,5','w'\n", {"quote": "'"}, ("a", "y")),
+        ('a,y\n"he said \\"hi, you\\" twice",1\n"b",2\n', {"escape": "\\"}, ("a", "y")),
+        ('a,y\n"he said ""hi""; \\",1\n"C:\\dir\\",2\n', {}, ("a", "y")),
+        ('text,y\n"one, two; three",1\n"four; five, six",2\n', {}, ("text", "y")),
+        ("note,y\na;b;c,1\nd;e,2\nf,3\n", {}, ("note", "y")),
+        ("country,1990,1991,1992\na,1,2,3\nb,4,5,6\n", {}, ("country", "1990", "1991", "1992")),
+        ("name,town\nAnn,Rome\nBob,Oslo\n", {}, ("name", "town")),
+        ("y\n1\n2\n", {}, ("y",)),
+        ("a b y\n1 2 3\n4 5 6\n", {"delimiter": " "}, ("a", "b", "y")),
+        ("", {}, ()),
+    ],
+)
+def test_the_settings_that_differ_from_the_usual_ones_are_found_with_a_reason(tmp_path, content, settings, header):
+    (tmp_path / "a.csv").write_text(content)
+    dialect = find_dialect(tmp_path / "a.csv")
+    assert (dialect.settings, dialect.header) == (settings, header)
+    assert dialect.reasons.keys() == settings.keys()
+    assert all(dialect.reasons.values())
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_line_ends_of_every_system_are_known(tmp_path, ends):
+    (tmp_path / "a.csv").write_bytes(f"id;y{ends}1;2{ends}3;4{ends}".encode())
+    assert find_dialect(tmp_path / "a.csv").settings == {"delimiter": ";"}
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("größe,y\n".encode(), "utf-8"),
+        ("größe,y\n".encode("utf-8-sig"), "utf-8"),
+        (b"x,y\n" * 400_000 + "größe,1\n".encode("cp1252"), "cp1252"),
+        ("größe €,y\n".encode("cp1252"), "cp1252"),
+        (b"\x81\xe9,y\n", "latin-1"),
+        ("größe,y\n1,2\n".encode("utf-16"), "utf-16"),
+        ("größe,y\n1,2\n".encode("utf-16-le"), "utf-16-le"),
+        ("größe,y\n1,2\n".encode("utf-16-be"), "utf-16-be"),
+        ("größe,y\n1,ü".encode()[:-1], "latin-1"),  # cut within a character: not UTF-8
+        (b"", "utf-8"),
+    ],
+)
+def test_the_encoding_is_that_of_the_whole_file(tmp_path, content, encoding):
+    (tmp_path / "a.csv").write_bytes(content)
+    found, reason = find_encoding(tmp_path / "a.csv")
+    assert found == encoding or (encoding == "latin-1" and found == "cp1252")
+    assert bool(reason) == (encoding != "utf-8")
+
+
+def test_a_compressed_file_is_unpacked(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id;y\n1;2\n3;4\n"))
+    assert find_dialect(tmp_path / "a.csv.gz").settings == {"delimiter": ";"}
+
+
+def test_a_header_is_of_another_form_than_the_cells_below():
+    assert has_header([["a", "b"], ["1", "x"], ["2", "y"]])
+    assert not has_header([["3", "z"], ["1", "x"], ["2", "y"]])
+    assert not has_header([["NA", "2.5"], ["1", "0.5"], ["2", "1.5"]])
+    assert not has_header([["x", "z"], ["x", "w"], ["y", "z"]])
+    assert has_header([["a", "b"]])
+
+
+def test_random_tables_are_read_as_they_were_written(tmp_path):
+    draw = random.Random(1)
+    for _ in range(60):
+        mark = draw.choice(",;\t|")
+        width, rows = draw.randint(2, 8), draw.randint(5, 60)
+        kinds = [draw.choice("iftn") for _ in range(width - 1)] + ["f"]
+        cells = {
+            "i": lambda: str(draw.randint(-500, 500)),
+            "f": lambda: f"{draw.uniform(-9, 9):.3f}",
+            "t": lambda: " ".join(draw.choice(["red", "green-blue", "O'Neil", "a/b", "x.y"]) for _ in range(2)),
+            "n": lambda: draw.choice(["", "NA", "1.5"]),
+        }
+        lines = [mark.join(f"c{n}" for n in range(width))]
+        lines += [mark.join(cells[kind]() for kind in kinds) for _ in range(rows)]
+        (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+        assert find_dialect(tmp_path / "a.csv").settings == ({} if mark == "," else {"delimiter": mark}), lines

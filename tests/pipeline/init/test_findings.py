@@ -1,0 +1,12 @@
+from crossnet.pipeline.init.findings import Proposal
+
+
+def test_lists_and_tables_grow_and_reasons_are_joined():
+    proposal = Proposal()
+    proposal.put("null_values", ["", "NA"], "x has it")
+    proposal.put("null_values", ["", "-"], "z has it")
+    proposal.put("null_values", ["NA"], "w has it too")
+    proposal.put("date_format", {"a": "%Y"}, "a")
+    proposal.put("date_format", {"b": "%d"}, "b")
+    assert proposal.settings == {"null_values": ["", "NA", "-"], "date_format": {"a": "%Y", "b": "%d"}}
+    assert proposal.reasons == {"null_values": "x has it; z has it", "date_format": "a; b"}

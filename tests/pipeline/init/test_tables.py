@@ -1,0 +1,87 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crossnet.components.errors import DataError, SettingsError
+from crossnet.pipeline.init.tables import column_names, find_table, plan_table, read_table, resolve_label
+
+ROWS = pa.table({"trip miles": [1.5, None], "zone": ["a", "b"], "y": [1, 2]})
+
+
+def write(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if "csv" in path.name or path.suffix == ".txt":
+        path.write_text("trip miles,zone,y\n1.5,a,1\n,b,2\n")
+    elif "jsonl" in path.name:
+        path.write_text(json.dumps({"y": 1}) + "\n")
+    else:
+        pq.write_table(ROWS, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("a.csv", "csv"), ("a.txt", "csv"), ("a.pq", "parquet"), ("a.parquet", "parquet"), ("parquet_it_is", "parquet")],
+)
+def test_the_format_is_known_by_ending_or_first_bytes(tmp_path, name, source):
+    table = find_table(write(tmp_path / name))
+    assert (table.source, table.files) == (source, (tmp_path / name,))
+    assert column_names(table) == ["trip miles", "zone", "y"]
+
+
+def test_a_source_that_is_named_is_taken(tmp_path):
+    assert find_table(write(tmp_path / "a.csv"), "csv").source == "csv"
+    with pytest.raises(SettingsError, match=r"`.*a\.csv` is xml, which is not read\. Expected csv, parquet"):
+        find_table(tmp_path / "a.csv", "xml")
+
+
+def test_a_folder_and_a_glob_are_tables(tmp_path):
+    for name in ("a/1.csv", "a/2.csv", "a/.hidden", "a/_SUCCESS", "b/x=1/p.parquet", "b/x=2/p.parquet"):
+        write(tmp_path / name) if "." in name.rpartition("/")[2][1:] else (tmp_path / name).write_text("")
+    assert find_table(tmp_path / "a").files == (tmp_path / "a/1.csv", tmp_path / "a/2.csv")
+    assert find_table(tmp_path / "a").input == str(tmp_path / "a/*.csv")
+    assert find_table(tmp_path / "a" / "*.csv").files == (tmp_path / "a/1.csv", tmp_path / "a/2.csv")
+    assert [file.parent.name for file in find_table(tmp_path / "b").files] == ["x=1", "x=2"]
+
+
+def test_a_folder_of_splits_keeps_them(tmp_path):
+    write(tmp_path / "t/train/a.csv"), write(tmp_path / "t/eval/a.csv")
+    table = find_table(tmp_path / "t")
+    assert (table.split, table.input, len(table.files)) == ("folders", str(tmp_path / "t"), 2)
+
+
+def test_what_is_not_a_table_is_said(tmp_path):
+    with pytest.raises(SettingsError, match=r"There is no file `.*none\.csv`\. Name a table"):
+        find_table(tmp_path / "none.csv")
+    with pytest.raises(SettingsError, match=r"No file matches `.*\*\.csv`"):
+        find_table(tmp_path / "*.csv")
+    with pytest.raises(SettingsError, match=r"holds no files"):
+        find_table(tmp_path)
+    write(tmp_path / "a.csv"), write(tmp_path / "b.parquet")
+    with pytest.raises(SettingsError, match=r"files of several formats: csv, parquet"):
+        find_table(tmp_path)
+
+
+@pytest.mark.parametrize("label", ["trip miles", "trip_miles"])
+def test_the_label_may_have_either_spelling(tmp_path, label):
+    table = find_table(write(tmp_path / "a.csv"))
+    assert resolve_label(table, label, column_names(table)) == "trip miles"
+    with pytest.raises(SettingsError, match=r"`a\.csv` has no column `trip`\..* Its columns are: `trip miles`, `zone`"):
+        resolve_label(table, "trip", column_names(table))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_all_rows_are_read_with_their_place(tmp_path, name):
+    table = find_table(write(tmp_path / name))
+    ((unit, row, columns),) = read_table(plan_table(table, "y", {}))
+    assert (unit, row) == (0, 0)
+    assert columns["trip miles"].null_count == 1
+    assert columns["zone"].to_pylist() == [b"a", b"b"]
+
+
+def test_a_file_that_is_not_a_table_is_refused_in_words(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"")
+    with pytest.raises(DataError, match="is empty"):
+        column_names(find_table(tmp_path / "a.csv"))
