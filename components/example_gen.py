@@ -1,18 +1,17 @@
 """Runs ExampleGen: writes a source's rows as TFRecord shards, by split.
 
 Rows of any source become tf.train.Example records in train and eval. Each batch is read, split and written before the
-next is read. Several processes can read parts of the source (`num_workers`); the result is the same.
+next is read. An engine can read parts of the source at the same time; the result is the same.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ import numpy as np
 import pyarrow as pa
 
 from crossnet.components.artifacts.examples import Examples
+from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
-from crossnet.components.signal_watch import work_for_parent
 from crossnet.components.sources.base import RetypedError, Source, check_sizes, narrowed, without_empty
 from crossnet.components.sources.csv_cells import parse_time
 from crossnet.components.sources.doubts import Doubt, doubt_lines, merged
@@ -36,10 +35,12 @@ from crossnet.components.sources.splits import SPLITS, Splitter, num_eval_rows
 from crossnet.components.sources.time_split import BadTimeError, newest_cut, time_values
 from crossnet.serving.protocol.printable import shown
 
+_VALUE_BYTES = 8  # of a synthetic number
+
 
 @dataclass
 class _Part:
-    """What one process wrote of its units.
+    """What one job wrote of its units.
 
     Attributes:
       spools: The records, by split.
@@ -58,7 +59,7 @@ class _Part:
     doubts: tuple[Doubt, ...]
 
 
-def generate_examples(*, output_dir: Path, params: ExampleGenParams) -> Examples:
+def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Engine = IN_PROCESS) -> Examples:
     """Writes the rows of the source that `params` name to `output_dir`.
 
     Returns:
@@ -74,50 +75,45 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams) -> Examples
     while True:
         spool_dir.mkdir()
         try:
-            return _write(source, params, output_dir, spool_dir)
+            return _write(source, params, output_dir, spool_dir, engine)
         except RetypedError as error:
             source = error.source
         finally:
             shutil.rmtree(spool_dir, ignore_errors=True)
 
 
-def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path) -> Examples:
+def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path, engine: Engine) -> Examples:
     label = next(column.name for column in source.columns if _is_label(column, params))
     kept = RowFilter(params, label)
     splitter = _splitter(source, params, kept, spool_dir)
-    shares = _shares(source.sizes, params.num_workers)
-    with _executor(len(shares), params) as executor:
-        jobs = [(source, splitter, kept, first, last, spool_dir / str(n)) for n, (first, last) in enumerate(shares)]
-        if executor is None:
-            parts = [_read_part(*job) for job in jobs]
-        else:
-            futures = [executor.submit(_read_part, *job) for job in jobs]
-            parts = [future.result() for future in futures]
-        spools = {split: [part.spools[split] for part in parts] for split in SPLITS}
-        rows = {split: sum(spool.rows for spool in spools[split]) for split in SPLITS}
-        total = sum(rows.values())
-        dropped = joined([part.dropped for part in parts])
-        if not total:
-            raise _no_rows(source, label, dropped)
-        if (fuller := without_empty(source, set[str]().union(*(part.filled for part in parts)), label)) is not source:
-            raise RetypedError(fuller)
-        first = dict.fromkeys(SPLITS, 0)
-        if splitter.by_order:
-            rows["eval"] = num_eval_rows(total, params.eval_fraction)
-            rows["train"] = first["eval"] = total - rows["eval"]
-            spools["eval"] = spools["train"]
-        compression = "GZIP" if params.compression == "gzip" else ""
-        for split in reversed(SPLITS):  # train last: writing it may consume its spool
-            write_shards(
-                output_dir,
-                split,
-                spools[split],
-                first[split],
-                first[split] + rows[split],
-                num_shards=params.num_shards,
-                compression=compression,
-                executor=executor,
-            )
+    engine = engine.for_bytes(_num_bytes(source))
+    jobs = [(source, splitter, kept, *units, spool_dir) for units in _shares(source.sizes, engine.width)]
+    parts = list(engine.map(_read_part, jobs))
+    spools = {split: [part.spools[split] for part in parts] for split in SPLITS}
+    rows = {split: sum(spool.rows for spool in spools[split]) for split in SPLITS}
+    total = sum(rows.values())
+    dropped = joined([part.dropped for part in parts])
+    if not total:
+        raise _no_rows(source, label, dropped)
+    if (fuller := without_empty(source, set[str]().union(*(part.filled for part in parts)), label)) is not source:
+        raise RetypedError(fuller)
+    first = dict.fromkeys(SPLITS, 0)
+    if splitter.by_order:
+        rows["eval"] = num_eval_rows(total, params.eval_fraction)
+        rows["train"] = first["eval"] = total - rows["eval"]
+        spools["eval"] = spools["train"]
+    compression = "GZIP" if params.compression == "gzip" else ""
+    for split in reversed(SPLITS):  # train last: writing it may consume its spool
+        write_shards(
+            output_dir,
+            split,
+            spools[split],
+            first[split],
+            first[split] + rows[split],
+            num_shards=params.num_shards,
+            compression=compression,
+            engine=engine,
+        )
     if dropped.total() or not splitter.by_order:
         write_provenance(output_dir, [part.codes for part in parts])
     summary = summarize_drops(dropped, source, by_order=splitter.by_order)
@@ -205,35 +201,26 @@ def _folders(path: Path, params: ExampleGenParams) -> tuple[str, ...]:
     return path.relative_to(params.input).parts[:1]
 
 
-def _shares(sizes: list[int], num_workers: int) -> list[tuple[int, int]]:
-    """Cuts the units into at most `num_workers` runs of about equal weight."""
+def _shares(sizes: list[int], width: int) -> list[tuple[int, int]]:
+    """Cuts the units into at most `width` runs of about equal weight."""
     ends = np.cumsum(sizes)
-    wanted = ends[-1] * np.arange(1, num_workers + 1) / num_workers
+    wanted = ends[-1] * np.arange(1, width + 1) / width
     stops = sorted({int(stop) + 1 for stop in np.searchsorted(ends, wanted)} - {0})
     stops = [min(stop, len(sizes)) for stop in stops]
     return [(a, b) for a, b in zip([0, *stops], stops, strict=False) if a < b]
 
 
-@contextmanager
-def _executor(num_jobs: int, params: ExampleGenParams) -> Iterator[Executor | None]:
-    if params.num_workers == 1 or (num_jobs == 1 and params.num_shards == 1):
-        yield None
-        return
-    context = multiprocessing.get_context("spawn")
-    others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(params.num_workers, mp_context=context, initializer=work_for_parent) as executor:
-        try:
-            yield executor
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            for worker in set(multiprocessing.active_children()) - others:  # else the pool waits for what they do
-                worker.kill()
-            raise
+def _num_bytes(source: Source) -> int:
+    """Returns the bytes that are read; of synthetic rows, about those that are made."""
+    return sum(source.sizes) * (1 if source.files else _VALUE_BYTES * len(source.columns))
 
 
-def _read_part(source: Source, splitter: Splitter, kept: RowFilter, first: int, last: int, folder: Path) -> _Part:
-    """Writes the rows of some units to one spool per split, in a new folder."""
-    folder.mkdir()
+def _read_part(source: Source, splitter: Splitter, kept: RowFilter, first: int, last: int, spool_dir: Path) -> _Part:
+    """Writes the rows of some units to one spool per split, in a new folder below `spool_dir`.
+
+    So a job that is run again never meets what its first run has left.
+    """
+    folder = Path(tempfile.mkdtemp(dir=spool_dir))
     dropped, filled, doubts = DropLog(), set[str](), tuple[Doubt, ...]()
     with ExitStack() as stack:
         writers = {split: stack.enter_context(SpoolWriter(folder / split)) for split in SPLITS}

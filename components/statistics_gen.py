@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics, statistics_file
+from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import check_count, read_file
 from crossnet.components.records.wire_format import record_order
@@ -15,10 +17,13 @@ from crossnet.components.statistics.columns import ColumnStatistics, dataset_pro
 ShardStatistics = dict[str, ColumnStatistics]
 
 
-def generate_statistics(examples: Examples, *, output_dir: Path, params: StatisticsGenParams) -> Statistics:
+def generate_statistics(
+    examples: Examples, *, output_dir: Path, params: StatisticsGenParams, engine: Engine = IN_PROCESS
+) -> Statistics:
     """Writes the statistics of every column of every split.
 
-    Shards are summarised one by one and merged in their order, so any engine that does the same gets equal bytes.
+    Shards are summarised one by one and merged in their order: the bytes depend on the number of shards (sums of
+    floats), not on the engine.
 
     Returns:
       Counts: `columns`.
@@ -27,10 +32,13 @@ def generate_statistics(examples: Examples, *, output_dir: Path, params: Statist
       DataError: A file is damaged, or a split has more or fewer records than were written.
     """
     types = examples.column_types
-    for split in examples.splits:
+    shards = {split: examples.shards(split) for split in examples.splits}
+    jobs = [(shard, examples.compression, types, params) for paths in shards.values() for shard in paths]
+    engine = engine.for_bytes(sum(shard.stat().st_size for shard, *_ in jobs))
+    parts = engine.map(shard_statistics, jobs)
+    for split, paths in shards.items():
         total = _empty(types, params)
-        for shard in examples.shards(split):
-            part = shard_statistics(shard, examples.compression, types, params)
+        for part in itertools.islice(parts, len(paths)):
             for name, column in total.items():
                 column.merge(part[name])
         check_count(examples, split, next(iter(total.values())).num_rows)

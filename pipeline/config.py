@@ -6,12 +6,10 @@ Defaults come first, then a TOML file, then `--set`.
 from __future__ import annotations
 
 import dataclasses
-import math
-import operator
 import os
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.params.setting import PathKind, setting
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.params.trainer import TrainerParams
+from crossnet.pipeline.setting_rules import MAX_WHOLE, out_of_range
 from crossnet.pipeline.toml_text import MAX_PATH, parse_toml, read_toml, received
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
@@ -34,14 +33,11 @@ from crossnet.serving.protocol.suggestions import did_you_mean
 SHIPPED = Path(__file__).parent / "configs"
 NONE = "none"
 MAX_LISTED = 50  # mistakes
-MAX_WHOLE = 2**63  # of an int64, which artifacts and NumPy hold
-MAX_TEXT_BYTES, MAX_NAME_BYTES = 4095, 255  # of a path and of a name in it; those of Linux
-BOUNDS = (
-    ("at least", "least", operator.ge),
-    ("above", "above", operator.gt),
-    ("at most", "most", operator.le),
-    ("below", "below", operator.lt),
-)
+AUTO = "auto"
+MOVED = {  # settings of old configs -> what to write instead
+    "example_gen.num_workers": "It is now `num_workers`, for every step: write it at the top of the file, before the "
+    "first section, or `--set num_workers=2`.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +46,19 @@ class Config:
 
     Attributes:
       models: Model kinds in order of preference; the last of several is the baseline.
+      engine, num_workers: Where the jobs of a step run. They enter no fingerprint: no byte depends on them.
     """
 
     models: tuple[str, ...] = setting(
         MODEL_KINDS, "candidates in order of preference; the last is the baseline", choices=MODEL_KINDS
+    )
+    engine: str = setting("local", "where the jobs of a step run: local, on this machine", choices=("local",))
+    num_workers: int | str = setting(
+        AUTO,
+        "processes that read and write rows, where a step has enough of them; auto: one per core. No result depends on "
+        "it",
+        choices=(AUTO,),
+        least=1,
     )
     example_gen: ExampleGenParams = field(default_factory=ExampleGenParams)
     statistics_gen: StatisticsGenParams = field(default_factory=StatisticsGenParams)
@@ -192,7 +197,7 @@ def _build(kind: type[Any], values: Mapping[str, Any], prefix: str, problems: li
         name = f"{prefix}{key}"
         if key not in known:
             near = did_you_mean(name, setting_names()) if len(problems) < MAX_LISTED else ""
-            problems.append(f"Unknown setting `{shown(name)}`.{near}")
+            problems.append(f"Unknown setting `{shown(name)}`.{' ' + MOVED[name] if name in MOVED else near}")
         elif dataclasses.is_dataclass(hints[key]):
             if isinstance(value, Mapping):
                 chosen[key] = _build(typing.cast(type, hints[key]), value, f"{name}.", problems)
@@ -208,7 +213,7 @@ def _build(kind: type[Any], values: Mapping[str, Any], prefix: str, problems: li
             except OverflowError:
                 problems.append(f"`{name}` must be a finite number. Received {received(value)}.")
             else:
-                problems.extend(_out_of_range(name, chosen[key], known[key].metadata))
+                problems.extend(out_of_range(name, chosen[key], known[key].metadata))
     built = kind(**chosen)
     if hasattr(built, "problems") and len(problems) == count:
         problems.extend(f"In `[{prefix.rstrip('.')}]`: {problem}" for problem in built.problems())
@@ -223,9 +228,10 @@ def _convert(value: Any, hint: Any) -> Any:
       OverflowError: It is a whole number beyond those that a float holds.
     """
     if isinstance(hint, types.UnionType):
-        if value == NONE or value is None:
-            return None
-        return _convert(value, next(item for item in hint.__args__ if item is not types.NoneType))
+        first, other = hint.__args__
+        if other is not types.NoneType:  # a number or a word
+            return _convert(value, str if isinstance(value, str) else first)
+        return None if value == NONE or value is None else _convert(value, first)
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise TypeError
@@ -239,45 +245,10 @@ def _convert(value: Any, hint: Any) -> Any:
     return value
 
 
-def _out_of_range(name: str, value: Any, rule: Mapping[str, Any]) -> Iterator[str]:
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _out_of_range(name, item, rule)
-    elif isinstance(value, str):
-        if rule.get("choices") and value not in rule["choices"]:
-            hint = did_you_mean(value, rule["choices"], quote="'")
-            yield f"`{name}` must be one of {', '.join(rule['choices'])}. Received {received(value)}.{hint}"
-        elif problem := _unusable_text(value, is_path=rule["path"] not in (None, PathKind.QUERY)):
-            yield f"`{name}` {problem} Received {received(value)}."
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        given = [(word, rule[key], fits) for word, key, fits in BOUNDS if rule.get(key) is not None]
-        is_finite = -MAX_WHOLE <= value < MAX_WHOLE if isinstance(value, int) else math.isfinite(value)
-        if not is_finite or not all(fits(value, bound) for _, bound, fits in given):
-            bounds = [f"{word} {bound}" for word, bound, _ in given]
-            if isinstance(value, int) and not is_finite:
-                bounds += ["at most 2^63 - 1" if value > 0 else "at least -2^63"]
-            wanted = " and ".join(bounds)
-            yield f"`{name}` must be a finite number{' ' + wanted if wanted else ''}. Received {received(value)}."
-
-
-def _unusable_text(text: str, *, is_path: bool) -> str:
-    """Returns what is wrong with a text, as the rest of a sentence that begins with its setting; "" for nothing."""
-    try:
-        encoded = text.encode()
-    except UnicodeEncodeError:
-        return "must be text in UTF-8, which can be written into a run's config.toml."
-    if len(encoded) > MAX_TEXT_BYTES:
-        return f"must be text of at most {MAX_TEXT_BYTES:,} bytes."
-    if is_path and "\0" in text:
-        return "must be a path, which cannot hold a NUL character."
-    if is_path and any(len(name) > MAX_NAME_BYTES for name in encoded.split(b"/")):
-        return f"must be a path with at most {MAX_NAME_BYTES} bytes in each name."
-    return ""
-
-
 def _describe(hint: Any) -> str:
     if isinstance(hint, types.UnionType):
-        return f'{_describe(hint.__args__[0])}, or "{NONE}"'
+        word = NONE if hint.__args__[1] is types.NoneType else AUTO
+        return f'{_describe(hint.__args__[0])}, or "{word}"'
     if typing.get_origin(hint) is tuple:
         return f"a list ({_describe(hint.__args__[0])} each)"
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]

@@ -1,13 +1,17 @@
-"""Calls the component of one step with its inputs, settings and references."""
+"""Calls the component of one step, and makes the engine that runs its jobs."""
 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from crossnet.components.artifacts.base import Artifact
+from crossnet.components.engines.base import IN_PROCESS, Engine
+from crossnet.components.engines.local import LocalEngine
+from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, model_kind
 
 
@@ -18,6 +22,7 @@ def call_component(
     output_dir: Path,
     references: Mapping[str, Path | Artifact | None],
     checkpoint_dir: Path | None = None,
+    engine: Engine = IN_PROCESS,
 ) -> Artifact:
     """Imports a step's component, calls it and returns its artifact.
 
@@ -27,6 +32,7 @@ def call_component(
       output_dir: An empty folder for the component to fill.
       references: Argument -> what the component reads from outside the run, None where there is none.
       checkpoint_dir: Where a step that keeps checkpoints writes them; None: it keeps none.
+      engine: What runs the jobs of a step that has some.
     """
     module, _, function = step.function.partition(":")
     component = getattr(importlib.import_module(module), function)
@@ -37,5 +43,14 @@ def call_component(
         )
     if step.checkpoints:
         arguments["checkpoint_dir"] = checkpoint_dir
+    if step.engine:
+        arguments["engine"] = engine
     artifact: Artifact = component(output_dir=output_dir, **arguments)
     return artifact
+
+
+def make_engine(config: Config) -> LocalEngine:
+    """Returns the engine that the settings name; it starts nothing before a step has enough to do."""
+    if isinstance(config.num_workers, int):
+        return LocalEngine(config.num_workers)
+    return LocalEngine(len(os.sched_getaffinity(0)))  # the cores that this process may use

@@ -18,7 +18,7 @@ _ROOT_ADVICE = "or name a folder elsewhere with --root"
 _SPACE_ADVICE = f"Free some, for instance with `crossnet gc`, {_ROOT_ADVICE}."
 _MEMORY_ADVICE = (
     "End other programs, allow this one more memory, or let it take less: a lower `trainer.batch_size`, "
-    "`trainer.cache_mib` or `example_gen.num_workers`."
+    "`trainer.cache_mib` or `num_workers`."
 )
 # What other programs' code says in text only. Permission is not among them: TensorFlow has no other word for it.
 _IN_TEXT = (
@@ -90,8 +90,8 @@ def _explain(error: BaseException, folder: Path) -> str | None:
                 return _system_error(number, error, folder)
     if type(error).__name__ in ("BrokenProcessPool", "BrokenExecutor"):
         return (
-            "the system ended one of its processes, as it does when memory runs out. Set `example_gen.num_workers` "
-            "lower, or allow more memory."
+            "the system ended one of its processes, as it does when memory runs out. Set `num_workers` lower, or allow "
+            "more memory."
         )
     if (in_text or isinstance(error, RuntimeError | ImportError | SystemError)) and (
         type(error).__name__ == "ResourceExhaustedError" or any(word in text for word in _MEMORY_WORDS)

@@ -43,6 +43,7 @@ class Step:
       after: Steps that must have passed; they do not enter the fingerprint.
       checkpoints: Whether the step keeps checkpoints, in a folder that it takes as `checkpoint_dir`.
       libraries: Beside those of every step, the packages whose versions enter the fingerprint.
+      engine: Whether the step cuts its work into jobs, and takes as `engine` what runs them.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Step:
     after: tuple[str, ...] = ()
     checkpoints: bool = False
     libraries: tuple[str, ...] = ()
+    engine: bool = False
 
     @property
     def input_steps(self) -> tuple[str, ...]:
@@ -90,6 +92,7 @@ def _data_steps(config: Config) -> tuple[Step, ...]:
             output=Examples,
             settings={"params": config.example_gen},
             data=None if config.example_gen.source == "synthetic" else partial(input_files, config.example_gen),
+            engine=True,
         ),
         Step(
             name="statistics_gen",
@@ -97,6 +100,7 @@ def _data_steps(config: Config) -> tuple[Step, ...]:
             output=Statistics,
             inputs={"examples": "example_gen"},
             settings={"params": config.statistics_gen},
+            engine=True,
         ),
         Step(
             name="schema_gen",

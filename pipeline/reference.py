@@ -16,7 +16,8 @@ from typing import Any
 import click
 
 from crossnet.pipeline.cli import cli
-from crossnet.pipeline.config import BOUNDS, NONE, Config
+from crossnet.pipeline.config import NONE, Config
+from crossnet.pipeline.setting_rules import BOUNDS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 WIDTH = 100
@@ -76,6 +77,9 @@ def _toml(value: Any) -> str:
 
 
 def _takes(hint: Any, rule: Mapping[str, Any]) -> str:
+    if isinstance(hint, types.UnionType) and types.NoneType not in hint.__args__:  # a number or a word
+        bounds = [f"{word} {rule[key]}" for word, key, _ in BOUNDS if rule[key] is not None]
+        return ", ".join([_type(hint.__args__[0]), *bounds, *(f'or `"{choice}"`' for choice in rule["choices"])])
     if rule["choices"]:
         words = ", ".join(f"`{choice}`" for choice in rule["choices"])
         words = f"list of {words}" if typing.get_origin(hint) is tuple else words

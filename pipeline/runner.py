@@ -12,6 +12,7 @@ from pathlib import Path
 from crossnet.components import interrupts
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.damaged_versions import damaged_in_service
+from crossnet.components.engines.base import Engine
 from crossnet.components.errors import ChangedError, NotBlessedError, PipelineError
 from crossnet.components.files import write_file
 from crossnet.components.model_folder import clear_leftovers, record_problems
@@ -20,7 +21,7 @@ from crossnet.pipeline import notices, snapshots
 from crossnet.pipeline.changes import noticed
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
-from crossnet.pipeline.execution import call_component
+from crossnet.pipeline.execution import call_component, make_engine
 from crossnet.pipeline.faults import FaultError, explain, explained
 from crossnet.pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, serving_dir
 from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
@@ -65,8 +66,9 @@ def run_pipeline(
             repeated = _repeated_run(plan, store, force) if name is None else None
             folder = store.runs / repeated if repeated else store.new_run(name)
             _tell_of_a_kill(store)
+            engine = make_engine(config)
             recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder)
-            execution = _Execution(plan, store, reporter, recording, force=bool(force))
+            execution = _Execution(plan, store, reporter, recording, engine, force=bool(force))
             if repeated:
                 execution.run()
                 return recording.result
@@ -78,7 +80,7 @@ def run_pipeline(
                 stack.enter_context(interrupts.last_words(recording.interrupted))
                 recording.write(RUNNING)
             try:
-                with reporter.logging_to(folder / LOG_FILE):
+                with reporter.logging_to(folder / LOG_FILE), engine:
                     execution.run()
                     interrupts.check()  # a signal that came while a push was recorded
             except BaseException as error:
@@ -120,9 +122,11 @@ def _not_begun(number: signal.Signals) -> interrupts.Words:
 class _Execution:
     """Runs or reuses the steps of one plan in turn."""
 
-    def __init__(self, plan: Plan, store: Store, reporter: Reporter, recording: Recording, *, force: bool) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, reporter: Reporter, recording: Recording, engine: Engine, *, force: bool
+    ) -> None:
         self._plan, self._store, self._reporter, self._force = plan, store, reporter, force
-        self._recording = recording
+        self._recording, self._engine = recording, engine
         self._blocked: set[str] = set()  # steps that did not pass; the steps after them are skipped
         self._repairs = Repairs(plan, store, self._make_again, self._warn)
 
@@ -224,6 +228,7 @@ class _Execution:
                         output_dir=folder,
                         references=references,
                         checkpoint_dir=checkpoints,
+                        engine=self._engine,
                     )
             except ChangedError:
                 if checkpoints:

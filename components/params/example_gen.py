@@ -64,7 +64,6 @@ class ExampleGenParams:
         42, "of synthetic rows, of the `random` split and of `sample`", least=0, most=2**32 - 1
     )  # NumPy's range
     num_shards: int = setting(1, "TFRecord files per split", least=1, most=99_999)
-    num_workers: int = setting(1, "processes that write shards", least=1, without_effect=True)
     compression: str = setting("none", "of the TFRecord files", choices=("none", "gzip"))
 
     @property

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from crossnet.components.artifacts.base import split_folder
 from crossnet.components.artifacts.examples import shard_path
+from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.records.encoder import encode_examples, slices
 from crossnet.components.records.tfrecord import frame_start
 
@@ -97,7 +97,7 @@ def write_shards(
     *,
     num_shards: int,
     compression: str,
-    executor: Executor | None = None,
+    engine: Engine = IN_PROCESS,
 ) -> None:
     """Writes rows `first_row` up to, not including, `last_row` of the spools, one after the other, to shards.
 
@@ -107,7 +107,7 @@ def write_shards(
     Args:
       folder: The Examples folder.
       compression: "" or "GZIP".
-      executor: Runs one job per shard, where given.
+      engine: Runs one job per shard.
     """
     rows = last_row - first_row
     bounds = [first_row + rows * number // num_shards for number in range(num_shards + 1)]
@@ -122,12 +122,8 @@ def write_shards(
         part.path.rename(path)
         return
     copy = _compress if compression == "GZIP" else _copy
-    if executor is None:
-        for path, ranges in jobs:
-            copy(path, ranges)
-    else:
-        for done in [executor.submit(copy, path, ranges) for path, ranges in jobs]:
-            done.result()
+    for _ in engine.map(copy, jobs):
+        pass
 
 
 def _ranges(spools: list[Spool], first_row: int, last_row: int) -> list[_Range]:

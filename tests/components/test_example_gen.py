@@ -1,20 +1,17 @@
 from __future__ import annotations
 
-import multiprocessing
-import os
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from crossnet.components import example_gen
 from crossnet.components.artifacts.examples import Examples
+from crossnet.components.engines.local import LocalEngine
 from crossnet.components.errors import DataError
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_columns
-from support.serving_fixtures import wait_until
+from support.example_gen_fixtures import make as make_by
 
 
 def make(tmp_path: Path, **settings: object) -> Examples:
@@ -68,9 +65,10 @@ def test_records_keep_the_sources_order_whatever_the_number_of_shards(tmp_path: 
 def test_a_fault_found_by_a_worker_reads_the_same(tmp_path: Path) -> None:
     for number, text in enumerate(["a,y\n1,2\n3,4\n", "a,y\n1,2\n3\n"]):
         (tmp_path / f"{number}.csv").write_text(text)
-    settings = {"source": "csv", "input": str(tmp_path / "*.csv"), "text": ("a",), "num_workers": 2}
-    with pytest.raises(DataError, match=r"`1.csv:3` is a short row: it has 1 cells, the header has 2 columns"):
-        make(tmp_path, **settings)
+    settings = {"source": "csv", "input": str(tmp_path / "*.csv"), "text": ("a",)}
+    fault = r"`1.csv:3` is a short row: it has 1 cells, the header has 2 columns"
+    with LocalEngine(2, least_bytes=0) as engine, pytest.raises(DataError, match=fault):
+        make_by(tmp_path, engine=engine, **settings)
 
 
 def test_splitting_needs_no_more_than_one_row_per_split_to_be_there(tmp_path: Path) -> None:
@@ -78,13 +76,3 @@ def test_splitting_needs_no_more_than_one_row_per_split_to_be_there(tmp_path: Pa
     examples = make(tmp_path, source="csv", input=str(tmp_path / "one.csv"))
     assert examples.counts == {"train": 1, "eval": 0}
     assert list(read_columns(examples, "eval", batch_size=10)) == []
-
-
-def test_workers_end_when_the_step_does_not_finish() -> None:
-    params = ExampleGenParams(num_workers=2)
-    with pytest.raises(KeyboardInterrupt), example_gen._executor(2, params) as executor:
-        assert executor is not None
-        assert executor.submit(os.getpid).result() != os.getpid()
-        executor.submit(time.sleep, 3600)  # a pool waits for what its workers do
-        raise KeyboardInterrupt
-    wait_until(lambda: multiprocessing.active_children() == [])

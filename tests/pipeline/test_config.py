@@ -23,7 +23,9 @@ def test_config_article_is_the_article_to_the_letter():
 
 @pytest.mark.parametrize("name", ["default", "article", "csv"])
 def test_config_written_out_reads_back_equal(name, tmp_path):
-    config = load_config(Path(name), ["dense.units=[5, 4]", "evaluator.max_rmse=none", 'evaluator.slices=[["x0"]]'])
+    config = load_config(
+        Path(name), ["num_workers=3", "dense.units=[5, 4]", "evaluator.max_rmse=none", 'evaluator.slices=[["x0"]]']
+    )
     (tmp_path / "config.toml").write_text(to_toml(config))
     assert load_config(tmp_path / "config.toml") == config
 
@@ -74,6 +76,15 @@ def test_config_refuses_a_model_name_that_is_no_plain_folder_name(name):
         ('models=["dense", "dense"]', "`models` must name at least one kind and none twice."),
         ('models=["cros_layer"]', "Received 'cros_layer'. Did you mean 'cross_layer'?"),
         ("cross_layer.structure=stacked", "`structure` and `deep_units` disagree"),
+        ("num_workers=0", "`num_workers` must be a finite number at least 1. Received 0."),
+        ("num_workers=all", "`num_workers` must be a whole number or auto. Received 'all'."),
+        ("num_workers=2.5", '`num_workers` must be a whole number, or "auto". Received 2.5.'),
+        ("engine=cluster", "`engine` must be one of local. Received 'cluster'."),
+        (
+            "example_gen.num_workers=2",
+            "Unknown setting `example_gen.num_workers`. It is now `num_workers`, for every step: write it at the top "
+            "of the file, before the first section, or `--set num_workers=2`.",
+        ),
         ("models.x=1", "`models` has no setting `x`: it is not a section."),
     ],
 )

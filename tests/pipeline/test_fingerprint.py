@@ -56,8 +56,8 @@ def test_file_names_number_the_files_below_the_folder_that_holds_all(files, name
 
 @pytest.mark.parametrize(
     ("settings", "name"),
-    [(ExampleGenParams, "num_workers"), (TrainerParams, "checkpoint_every"), (TrainerParams, "cache_mib")],
+    [(TrainerParams, "checkpoint_every"), (TrainerParams, "cache_mib")],
 )
 def test_settings_text_leaves_out_what_has_no_effect_on_a_result(settings, name):
-    """That it has none: tests of records/shards, example_gen and trainer, which compare bytes."""
+    """That it has none: tests of trainer, which compare bytes."""
     assert fp.settings_text({"p": settings(**{name: 7})}) == fp.settings_text({"p": settings()})

@@ -21,10 +21,10 @@ def test_settings_page_has_every_setting_and_section():
         title, *lines = section.splitlines()
         for name in title.replace("`", "").replace("[", "").replace("]", "").split(" and "):
             tables[name] = {line.split("`")[1] for line in lines if line.startswith("| `")}
-    found = {"models"} | {name for name in tables if name != "Top level"}
+    found = tables["Top level"] | {name for name in tables if name != "Top level"}
     found |= {f"{name}.{key}" for name, keys in tables.items() if name != "Top level" for key in keys}
     assert found == set(setting_names())
-    assert tables["Top level"] == {"models"}
+    assert tables["Top level"] == {"models", "engine", "num_workers"}
 
 
 @pytest.mark.parametrize(

@@ -408,7 +408,8 @@ CONFIGS = {
     "the config file moved": Kind(_move_config),
     "a default written out": _setting("trainer", "beta_1 = 0.9", "", ""),
     "order of excluded columns": Kind(lambda w: w.set('["ride_id", "note"]', '["note", "ride_id"]')),
-    "number of workers": _setting("example_gen", "num_workers = 2", "", ""),
+    "number of workers": Kind(lambda w: w.set("models = [", "num_workers = 2\nmodels = [")),
+    "engine": Kind(lambda w: w.set("models = [", 'engine = "local"\nmodels = [')),
     "[example_gen]": _setting("example_gen", "eval_fraction = 0.2", ALL, "example_gen.eval_fraction: 0.1 → 0.2"),
     "[example_gen] exclude": Kind(
         lambda w: w.set('"ride_id", "note"', '"note"'), ALL, "example_gen.exclude: ['note', 'ride_id'] → ['note']"

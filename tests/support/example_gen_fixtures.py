@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components.artifacts.examples import Examples
+from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_columns
 
 
-def make(tmp_path: Path, **settings: Any) -> Examples:
+def make(tmp_path: Path, *, engine: Engine = IN_PROCESS, **settings: Any) -> Examples:
     """Returns Examples made in a new folder below `tmp_path`."""
     output_dir = tmp_path / f"examples-{len(list(tmp_path.glob('examples-*')))}"
     output_dir.mkdir()
-    return generate_examples(output_dir=output_dir, params=ExampleGenParams(**settings))
+    return generate_examples(output_dir=output_dir, params=ExampleGenParams(**settings), engine=engine)
 
 
 def make_csv(tmp_path: Path, content: str | bytes, **settings: Any) -> Examples:

@@ -190,8 +190,9 @@ def test_worker_processes_end_with_the_run(case, arena, tmp_path):
         lines = "".join(f"{n},{n % 7},{3 * n + n % 7}\n" for n in range(number, 60_000, 4))
         (tmp_path / "rows" / f"{number}.csv").write_text("a,b,y\n" + lines)
     options = ["--config", arena.config, "--root", tmp_path / "root", "--until", "example_gen"]
-    for setting in ("source='csv'", "label='y'", f"input='{tmp_path}/rows/*.csv'", "split='hash'", "num_workers=2"):
+    for setting in ("source='csv'", "label='y'", f"input='{tmp_path}/rows/*.csv'", "split='hash'"):
         options += ["--set", f"example_gen.{setting}"]
+    options += ["--set", "num_workers=2"]
     child = arena.commands.start("run", *options)
     wait_until(lambda: len(child.relatives()) >= 2 or not child.running, 60)
     wait_exactly(case.random.uniform(0, 3))

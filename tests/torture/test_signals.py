@@ -31,12 +31,12 @@ MOMENTS |= {"pusher": 0.1, REPORT: 0.8}
 RUNS = [f"{where}-{name}-{turn}" for turn in range(3) for where in MOMENTS for name in ("SIGINT", "SIGTERM")]
 CONFIG = """
 models = ["cross_layer", "dense"]
+num_workers = 2
 [example_gen]
 source = "csv"
 input = "rows.csv"
 label = "y"
 split = "hash"
-num_workers = 2
 num_shards = 2
 compression = "gzip"
 [trainer]

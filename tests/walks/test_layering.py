@@ -22,7 +22,19 @@ MODULES = {
 }
 STEPS = {step.function.partition(":")[0] for step in build_graph(Config())}
 GROUND = (
-    *("", "artifacts", "params", "errors", "features", "files", "formats", "hashing", "interrupts", "model_folder"),
+    *(
+        "",
+        "artifacts",
+        "params",
+        "engines",
+        "errors",
+        "features",
+        "files",
+        "formats",
+        "hashing",
+        "interrupts",
+        "model_folder",
+    ),
     *("damaged_versions", "rollback", "signal_watch"),
 )
 EVERYONES = {"ground", "serving.status", "serving.protocol"}

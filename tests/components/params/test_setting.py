@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from crossnet.components.params.setting import PathKind, setting
-from crossnet.pipeline.config import BOUNDS, Config
+from crossnet.pipeline.config import Config
+from crossnet.pipeline.setting_rules import BOUNDS
 
 
 def every_setting():

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crossnet.components.artifacts.examples import Examples
+from crossnet.components.engines.base import IN_PROCESS
+from crossnet.components.engines.local import LocalEngine
 from support.example_gen_fixtures import make, make_csv
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[LocalEngine]:
+    with LocalEngine(2, least_bytes=0) as engine:
+        yield engine
 
 
 def files_of(examples: Examples) -> dict[str, bytes]:
@@ -15,21 +24,21 @@ def files_of(examples: Examples) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("split", ["order", "hash"])
-def test_shards_are_equal_for_any_number_of_workers(tmp_path: Path, split: str) -> None:
+def test_shards_are_equal_for_any_number_of_workers(tmp_path: Path, pool: LocalEngine, split: str) -> None:
     settings: dict[str, Any] = {
         "generator": "sharded", "num_examples": 150_000, "split": split, "num_shards": 2,
     }  # fmt: skip
-    one, two = (files_of(make(tmp_path, num_workers=workers, **settings)) for workers in (1, 2))
+    one, two = (files_of(make(tmp_path, engine=engine, **settings)) for engine in (IN_PROCESS, pool))
     assert one == two
     assert len(one) == 4 + (split == "hash")
 
 
-def test_shards_of_several_files_are_equal_for_any_number_of_workers(tmp_path: Path) -> None:
+def test_shards_of_several_files_are_equal_for_any_number_of_workers(tmp_path: Path, pool: LocalEngine) -> None:
     for number in range(3):
         rows = "".join(f"{n}.5,w{n},{n}\n" for n in range(50 * number, 50 * number + 77))
         (tmp_path / f"{number}.csv").write_text("a,t,y\n" + rows)
     settings: dict[str, Any] = {"source": "csv", "input": str(tmp_path / "*.csv"), "split": "random", "num_shards": 5}
-    one, two = (files_of(make(tmp_path, num_workers=workers, **settings)) for workers in (1, 2))
+    one, two = (files_of(make(tmp_path, engine=engine, **settings)) for engine in (IN_PROCESS, pool))
     assert one == two
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from crossnet.components.engines.base import IN_PROCESS
+from crossnet.components.engines.local import LocalEngine
 from crossnet.components.errors import DataError
 from support.example_gen_fixtures import all_rows, make, make_csv, rows_of
 
@@ -48,7 +50,7 @@ def test_rows_without_a_label_stay_where_the_setting_says_so(tmp_path: Path) -> 
     assert examples.outcome().warnings == ()
 
 
-@pytest.mark.parametrize("settings", [{}, {"split": "hash", "num_workers": 2}])
+@pytest.mark.parametrize("settings", [{}, {"split": "hash"}])
 def test_a_table_without_any_label_is_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
     said = r"All 20 rows of `rides.csv` have an empty label, `y`, .* Fill in the column, or name another in `example_g"
     with pytest.raises(DataError, match=said):
@@ -58,10 +60,9 @@ def test_a_table_without_any_label_is_refused(tmp_path: Path, settings: dict[str
 def test_what_is_left_out_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.csv").write_text(table(203))
-    both = [
-        make(tmp_path, source="csv", input=str(tmp_path / "*.csv"), split="random", num_workers=workers)
-        for workers in (1, 2)
-    ]
+    settings = {"source": "csv", "input": str(tmp_path / "*.csv"), "split": "random"}
+    with LocalEngine(2, least_bytes=0) as pool:
+        both = [make(tmp_path, engine=engine, **settings) for engine in (IN_PROCESS, pool)]
     files = [
         {path.relative_to(e.path): path.read_bytes() for path in e.path.rglob("*") if path.is_file()} for e in both
     ]

@@ -1,4 +1,4 @@
-from crossnet.pipeline.config import MAX_NAME_BYTES, MAX_TEXT_BYTES
+from crossnet.pipeline.setting_rules import MAX_NAME_BYTES, MAX_TEXT_BYTES
 from crossnet.pipeline.toml_text import MAX_BYTES, MAX_LEVELS
 from crossnet.serving.protocol.limits import MAX_RECORD_BYTES, MAX_ROW_BYTES, mebibytes
 from support import REPOSITORY

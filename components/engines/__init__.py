@@ -1,0 +1,1 @@
+"""Runs a step's independent jobs, in this process or in several."""
