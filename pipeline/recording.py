@@ -48,11 +48,12 @@ class Recording:
 
     Attributes:
       result: What has come of the run so far.
+      folder: The run's folder.
     """
 
     def __init__(self, result: RunResult, folder: Path) -> None:
         self.result = result
-        self._folder = folder
+        self.folder = folder
         self._since = 0.0  # when the present step began, as `time.perf_counter` counts
 
     def change(self, **values: object) -> None:
@@ -93,7 +94,7 @@ class Recording:
             return
         if artifact:
             with contextlib.suppress(FileExistsError):
-                (self._folder / name).symlink_to(os.path.relpath(planned.path, self._folder))
+                (self.folder / name).symlink_to(os.path.relpath(planned.path, self.folder))
         with contextlib.suppress(OSError):  # a full disk: the step itself, or the record of the end, says so
             self.write(RUNNING)
 
@@ -105,7 +106,7 @@ class Recording:
             complete = state == FINISHED and not failed and len(steps) == len(self.result.graph)
             self.change(finished=utc_now(), complete=complete)
         self.change(state=state)
-        self.result.write(self._folder)
+        self.result.write(self.folder)
 
     def interrupted(self, number: signal.Signals) -> interrupts.Words:
         """Records that a signal ends the run, and returns the words for it."""
@@ -122,7 +123,7 @@ class Recording:
         self.change(steps=steps, exit_code=128 + number, error=sentence)
         with contextlib.suppress(OSError):  # a full disk: the words are said all the same
             self.write(INTERRUPTED)
-            with (self._folder / LOG_FILE).open("a", encoding="utf-8") as log:
+            with (self.folder / LOG_FILE).open("a", encoding="utf-8") as log:
                 log.write(f"{sentence}\n")
         return interrupts.Words(sentence, self.result.summary())
 

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
-import time
 import traceback
 from pathlib import Path
 
 from crossnet.components import interrupts
-from crossnet.components.artifacts.base import Artifact
 from crossnet.components.damaged_versions import damaged_in_service
-from crossnet.components.engines.base import Engine
-from crossnet.components.errors import ChangedError, NotBlessedError, PipelineError
 from crossnet.components.files import write_file
 from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline import notices, snapshots
-from crossnet.pipeline.changes import noticed
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
-from crossnet.pipeline.execution import call_component, make_engine
-from crossnet.pipeline.faults import FaultError, explain, explained
-from crossnet.pipeline.plan import Plan, PlannedStep, blocked_steps, make_plan, serving_dir
+from crossnet.pipeline.execution import Execution, make_engine
+from crossnet.pipeline.faults import explain, explained
+from crossnet.pipeline.plan import Plan, blocked_steps, make_plan, serving_dir
 from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
 from crossnet.pipeline.run_state import FINISHED, KILLED, LOG_FILE, RUNNING, at_work
 from crossnet.pipeline.store import Store, utc_now
-from crossnet.pipeline.wholeness import MADE_FROM, Repairs, checkpoint_folder, made_from
 
 
 def run_pipeline(
@@ -68,28 +61,14 @@ def run_pipeline(
             _tell_of_a_kill(store)
             engine = make_engine(config)
             recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder)
-            execution = _Execution(plan, store, reporter, recording, engine, force=bool(force))
+            execution = Execution(plan, store, reporter, recording, engine, force=bool(force))
             if repeated:
                 execution.run()
                 return recording.result
             with removed_on_error(folder):
                 write_file(folder / "config.toml", to_toml(config))
-        with contextlib.ExitStack() as stack:
-            with removed_on_error(folder):
-                stack.enter_context(at_work(folder))
-                stack.enter_context(interrupts.last_words(recording.interrupted))
-                recording.write(RUNNING)
-            try:
-                with reporter.logging_to(folder / LOG_FILE), engine:
-                    execution.run()
-                    interrupts.check()  # a signal that came while a push was recorded
-            except BaseException as error:
-                if interrupts.signal_of(error) is None:
-                    _record_bug(recording)
-                raise
-            _finish(recording, store)
-            _write_pages(store, folder, reporter)
-            interrupts.settle(recording.result.exit_code)
+        with engine:
+            _work(execution, recording, store, reporter)
     return recording.result
 
 
@@ -97,6 +76,27 @@ def _prepare(config: Config, store: Store, reporter: Reporter) -> None:
     """Clears what a killed push left, and takes the rows of a query."""
     clear_leftovers(serving_dir(config, store))
     snapshots.take(config, store, reporter.line)
+
+
+def _work(execution: Execution, recording: Recording, store: Store, reporter: Reporter) -> None:
+    """Runs the steps, records the end of the run, and writes its pages."""
+    folder = recording.folder
+    with contextlib.ExitStack() as stack:
+        with removed_on_error(folder):
+            stack.enter_context(at_work(folder))
+            stack.enter_context(interrupts.last_words(recording.interrupted))
+            recording.write(RUNNING)
+        try:
+            with reporter.logging_to(folder / LOG_FILE):
+                execution.run()
+                interrupts.check()  # a signal that came while a push was recorded
+        except BaseException as error:
+            if interrupts.signal_of(error) is None:
+                _record_bug(recording)
+            raise
+        _finish(recording, store)
+        _write_pages(store, folder, reporter)
+        interrupts.settle(recording.result.exit_code)
 
 
 def _new_result(config: Config, plan: Plan, store: Store, name: str, up_to_date: bool) -> RunResult:
@@ -117,142 +117,6 @@ def _new_result(config: Config, plan: Plan, store: Store, name: str, up_to_date:
 
 def _not_begun(number: signal.Signals) -> interrupts.Words:
     return interrupts.Words("Interrupted while the run was planned. No step was begun.")
-
-
-class _Execution:
-    """Runs or reuses the steps of one plan in turn."""
-
-    def __init__(
-        self, plan: Plan, store: Store, reporter: Reporter, recording: Recording, engine: Engine, *, force: bool
-    ) -> None:
-        self._plan, self._store, self._reporter, self._force = plan, store, reporter, force
-        self._recording, self._engine = recording, engine
-        self._blocked: set[str] = set()  # steps that did not pass; the steps after them are skipped
-        self._repairs = Repairs(plan, store, self._make_again, self._warn)
-
-    @property
-    def _result(self) -> RunResult:
-        return self._recording.result
-
-    def run(self) -> None:
-        """Runs, reuses or skips each step."""
-        self._repairs.set_aside_others()
-        for planned in self._plan.values():
-            step = planned.step
-            if self._blocked & {*step.input_steps, *step.after} or self._result.exit_code in (1, 2):
-                self._blocked.add(step.name)
-                self._recording.note(planned, "skipped")
-            else:
-                try:
-                    self._run_or_reuse(planned)
-                finally:
-                    interrupts.release()  # what the pusher holds: the push is recorded
-
-    def _run_or_reuse(self, planned: PlannedStep) -> None:
-        name = planned.step.name
-        self._recording.note(planned, RUNNING)
-        try:
-            interrupts.check()
-            if self._repairs.is_reusable(planned):
-                status, artifact = "reused", planned.load()
-            else:
-                status = "ran"
-                with self._reporter.working(name):
-                    artifact = self._run_step(planned)
-        except PipelineError as error:
-            if isinstance(error, FaultError) and not self._result.up_to_date:
-                traceback.print_exception(error.__cause__)  # into the log
-            self._fail(planned, error)
-            return
-        except BaseException as error:
-            if interrupts.signal_of(error) is not None:
-                raise
-            if not self._result.up_to_date:
-                traceback.print_exc()  # into the log; the command line shows it too, as our bug
-            sentence = explain(error, f"`{name}`", self._store.root)
-            if sentence is not None and isinstance(error, Exception):
-                self._fail(planned, FaultError(sentence))
-                return
-            self._recording.note(planned, "failed")
-            raise
-        self._recording.result = self._result.add(artifact.outcome(force=self._force))
-        self._recording.note(planned, status, counts=artifact.counts)
-        if not self._result.up_to_date:
-            seconds = self._result.steps[name].seconds
-            self._reporter.line(f"{name:<19} {status:<6} {seconds:6.1f} s  {artifact.headline}")
-        self._recording.change(artifacts={**self._result.artifacts, name: artifact})
-        if not artifact.passes(force=self._force):
-            self._blocked.add(name)
-
-    def _fail(self, planned: PlannedStep, error: PipelineError) -> None:
-        interrupts.check()  # a server that got the same signal has failed the step
-        name = planned.step.name
-        self._recording.note(planned, "failed")
-        self._reporter.line(f"{name:<19} failed")
-        words = {"reasons": (str(error),)} if isinstance(error, NotBlessedError) else {"error": str(error)}
-        self._recording.change(exit_code=error.exit_code, **words)
-        self._blocked.add(name)
-
-    def _run_step(self, planned: PlannedStep) -> Artifact:
-        """Makes the artifact of a step, and first those that it reads where they are damaged.
-
-        Damage in shards shows only when a step reads them: then they are made again, and the step runs once more.
-        """
-        self._repairs.make_room(planned)
-        self._repairs.repair_inputs(planned)
-        try:
-            return self._call(planned)
-        except (NotBlessedError, FaultError):
-            raise
-        except Exception:
-            interrupts.check()
-            if not self._repairs.repair_inputs(planned, shards=True):
-                raise
-        return self._call(planned)
-
-    def _call(self, planned: PlannedStep) -> Artifact:
-        """Calls the component in a folder of its own and makes its artifact final."""
-        step = planned.step
-        references = {
-            argument: None if folder is None else step.references[argument].load(folder)
-            for argument, folder in planned.references.items()
-        }
-        checkpoints = checkpoint_folder(planned, self._plan, self._store) if step.checkpoints else None
-        with self._store.working_folder(step.name) as folder:
-            try:
-                # explained here, while what the step has written still takes its space
-                with explained(f"`{step.name}`", self._store.root), noticed(planned):
-                    artifact = call_component(
-                        step,
-                        self._result.artifacts,
-                        output_dir=folder,
-                        references=references,
-                        checkpoint_dir=checkpoints,
-                        engine=self._engine,
-                    )
-            except ChangedError:
-                if checkpoints:
-                    shutil.rmtree(checkpoints, ignore_errors=True)  # other code may have trained it
-                raise
-            made_of = {
-                **planned.parts,
-                MADE_FROM: made_from(step, self._plan),
-                "run_number": self._result.number,
-            }
-            with explained(f"`{step.name}`", self._store.root):
-                self._store.finish(artifact, step.name, planned.fingerprint, made_of)
-        return planned.load()
-
-    def _make_again(self, planned: PlannedStep) -> None:
-        """Makes an artifact again that was damaged after this run had begun to use it."""
-        start = time.perf_counter()
-        artifact = self._run_step(planned)
-        self._recording.note(planned, "ran", seconds=time.perf_counter() - start, counts=artifact.counts)
-        self._recording.change(artifacts={**self._result.artifacts, planned.step.name: artifact})
-
-    def _warn(self, name: str, sentence: str) -> None:
-        self._reporter.line(f"{name:<19} damaged")
-        self._recording.change(warnings=(*self._result.warnings, sentence))
 
 
 def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:

@@ -11,7 +11,7 @@ from crossnet.components.files import read_json, write_json
 from crossnet.components.records.wire_format import tagged
 from crossnet.pipeline import runner
 from crossnet.pipeline.config import load_config
-from crossnet.pipeline.plan import differences, make_plan
+from crossnet.pipeline.plan import PlannedStep, differences, make_plan
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
 from crossnet.pipeline.wholeness import checkpoint_folder, set_aside
@@ -138,7 +138,7 @@ def test_steps_run_again_when_what_they_read_was_made_again_with_other_content(r
 def test_damage_that_appears_between_two_steps_is_mended_before_the_next_reads_it(root, monkeypatch):
     root.settings.append("schema_gen.max_domain=7")  # runs from schema_gen on
     path = root.path("statistics_gen")
-    load, rotted = runner.PlannedStep.load, []
+    load, rotted = PlannedStep.load, []
 
     def load_and_rot(planned):
         artifact = load(planned)
@@ -147,7 +147,7 @@ def test_damage_that_appears_between_two_steps_is_mended_before_the_next_reads_i
             flip(path / STATISTICS)
         return artifact
 
-    monkeypatch.setattr(runner.PlannedStep, "load", load_and_rot)
+    monkeypatch.setattr(PlannedStep, "load", load_and_rot)
     result = root.run()
     assert (root.ran, result.exit_code) == (["statistics_gen", "schema_gen", "example_validator"], 0)
     assert "The artifact of `statistics_gen` was damaged" in result.warnings[0]
