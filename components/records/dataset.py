@@ -65,15 +65,11 @@ def read_dataset(
     label: Feature | None,
     *,
     batch_size: int,
-    as_arrow: bool = False,
 ) -> Iterator[Batch]:
     """Yields batches in the form of a model's input.
 
     Numbers are float32 or int64, as `Feature.dtype` says. A missing value is NaN (float32) or b"" (text, dtype object).
     The label is float32 (rows,).
-
-    Args:
-      as_arrow: Whether text comes as Arrow arrays (`crossnet.components.records.texts`), without an object per cell.
 
     Raises:
       DataError: As `read_columns`; or a feature has several values in a row, or is missing where it is required.
@@ -81,8 +77,6 @@ def read_dataset(
     wanted = [*features, *([label] if label else [])]
     for batch in read_columns(examples, split, batch_size=batch_size, columns=[feature.name for feature in wanted]):
         inputs = {feature.name: _model_input(feature.name, feature.dtype, batch[feature.name]) for feature in features}
-        if not as_arrow:
-            inputs = {name: as_objects(values) for name, values in inputs.items()}
         yield inputs, None if label is None else _model_input(label.name, "float32", batch[label.name])
 
 
@@ -177,14 +171,14 @@ def _names(names: Sequence[str] | dict[str, str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _model_input(name: str, dtype: str, column: Column) -> Any:
+def _model_input(name: str, dtype: str, column: Column) -> NDArray[Any]:
     if column.lengths is not None:
         raise DataError(
             f"`{name}` has several values in some rows; a model takes one per row. "
             "Add it to `example_gen.exclude`, or reduce it to one value per row in the source."
         )
     if dtype == "string":
-        return column.values
+        return as_objects(column.values)  # as TensorFlow takes it
     if dtype == "int64":
         if column.present is not None:
             raise DataError(

@@ -148,18 +148,16 @@ def split_frames(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], int
     Returns:
       Offset and length of each whole record's bytes, and where the first record begins that is not whole.
     """
-    offsets, lengths = [], []
-    position, end = 0, len(data)
-    unpack = struct.Struct("<Q").unpack_from
-    while position + HEADER_BYTES <= end:
-        length = unpack(data, position)[0]
-        stop = position + HEADER_BYTES + length + FOOTER_BYTES
-        if stop > end:
-            break
-        offsets.append(position + HEADER_BYTES)
-        lengths.append(length)
-        position = stop
-    return np.array(offsets, np.int64), np.array(lengths, np.int64), position
+    starts = [0]
+    start, last = 0, len(data) - HEADER_BYTES
+    unpack, frame = struct.Struct("<Q").unpack_from, HEADER_BYTES + FOOTER_BYTES
+    while start <= last:  # as little as can be: it is done for each record
+        start += unpack(data, start)[0] + frame
+        starts.append(start)
+    if starts[-1] > len(data):
+        del starts[-1]
+    ends = np.array(starts, np.int64)
+    return ends[:-1] + HEADER_BYTES, np.diff(ends) - frame, starts[-1]
 
 
 def frame_start(data: bytes, record: int, records: int) -> int:
@@ -208,11 +206,8 @@ def check_frames(
     stored_length_crcs = _gather_uint32(array, offsets - FOOTER_BYTES)
     stored_crcs = _gather_uint32(array, ends)
     value = google_crc32c.value
-    crcs = np.fromiter(
-        (value(data[start:end]) for start, end in zip(offsets.tolist(), ends.tolist(), strict=True)),
-        np.uint32,
-        len(offsets),
-    )
+    bounds = zip(offsets.tolist(), ends.tolist(), strict=True)
+    crcs = np.array([value(data[start:end]) for start, end in bounds], np.uint32)
     wrong_length = length_crcs(lengths) != stored_length_crcs
     wrong = np.flatnonzero(wrong_length | (mask_crc(crcs) != stored_crcs))
     if len(wrong):
