@@ -1,12 +1,13 @@
 """Runs ExampleGen: writes a source's rows as TFRecord shards, by split.
 
-Rows of any source become tf.train.Example records in train and eval. Each batch is read, split and written before the
-next is read. An engine can read parts of the source at the same time; the result is the same.
+Rows of any source become tf.train.Example records in train, eval and test. Each batch is read, split and written before
+the next is read. An engine can read parts of the source at the same time; the result is the same.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import shutil
 import tempfile
 from collections import Counter
@@ -31,8 +32,8 @@ from crossnet.components.sources.files import input_files
 from crossnet.components.sources.filters import UNLABELLED, DropLog, RowFilter, joined, summarize_drops, tell_drops
 from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.provenance import DROPPED, RowLog, write_provenance
-from crossnet.components.sources.splits import SPLITS, Splitter, num_eval_rows
-from crossnet.components.sources.time_split import BadTimeError, newest_cut, time_values
+from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
+from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
 from crossnet.serving.protocol.printable import shown
 
 _VALUE_BYTES = 8  # of a synthetic number
@@ -99,11 +100,13 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         raise RetypedError(fuller)
     first = dict.fromkeys(SPLITS, 0)
     if splitter.by_order:
-        rows["eval"] = num_eval_rows(total, params.eval_fraction)
-        rows["train"] = first["eval"] = total - rows["eval"]
-        spools["eval"] = spools["train"]
+        rows = order_counts(total, params.eval_fraction, params.test_fraction)
+        first = {"train": 0, "eval": rows["train"], "test": rows["train"] + rows["eval"]}
+        spools = dict.fromkeys(SPLITS, spools["train"])
+    rows = {split: rows[split] for split in splitter.splits}
+    check_counts(rows, params, source.files)
     compression = "GZIP" if params.compression == "gzip" else ""
-    for split in reversed(SPLITS):  # train last: writing it may consume its spool
+    for split in reversed(rows):  # train last: writing it may consume its spool
         write_shards(
             output_dir,
             split,
@@ -154,14 +157,15 @@ def _is_label(column: Any, params: ExampleGenParams) -> bool:
 
 def _splitter(source: Source, params: ExampleGenParams, kept: RowFilter, spool_dir: Path) -> Splitter:
     if params.split == "folders":
-        units = [n for n, path in enumerate(source.files) if "eval" in _folders(path, params)]
-        return Splitter(params, eval_units=frozenset(units))
+        return Splitter(params, tuple(SPLITS.index(path.relative_to(params.input).parts[0]) for path in source.files))
     if params.split != "time":
         return Splitter(params)
-    if params.split_time:
-        return Splitter(params, cut=_parsed_time(params.split_time))
+    if params.split_time and not params.test_fraction:
+        return Splitter(params, cuts=(_parsed_time(params.split_time), math.inf))
     keys = (key for unit in range(len(source.sizes)) for key in _checked_times(source, unit, kept))
-    return Splitter(params, cut=newest_cut(keys, params.eval_fraction, spool_dir / "times"))
+    fractions = (params.eval_fraction + params.test_fraction, params.test_fraction)
+    first, last = newest_cuts(keys, fractions, spool_dir / "times")
+    return Splitter(params, cuts=(_parsed_time(params.split_time) if params.split_time else first, last))
 
 
 def _parsed_time(text: str) -> float:
@@ -195,10 +199,6 @@ def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:
         f"{source.place(unit, row)}: the split column is '{shown(value)}', expected a number, or a date or time in ISO "
         "8601. Fix the row, or name another column in `example_gen.split_column`."
     )
-
-
-def _folders(path: Path, params: ExampleGenParams) -> tuple[str, ...]:
-    return path.relative_to(params.input).parts[:1]
 
 
 def _shares(sizes: list[int], width: int) -> list[tuple[int, int]]:

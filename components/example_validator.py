@@ -1,9 +1,9 @@
 """Runs ExampleValidator: finds what is wrong with the data before training.
 
-With a schema inferred from this run's own data, only faults of any table are errors: NaN, infinity, a missing label, an
-empty split. Types, presence, ranges, categories and the set of columns are checked where the schema was agreed on
-before: a reviewed file or the last blessed run's. Repeated rows, skew and drift are warnings unless a
-limit of `[example_validator]` is crossed.
+With a schema inferred from this run's own data, only faults of any table are errors: NaN, infinity, a missing label.
+Types, presence, ranges, categories and the set of columns are checked where the schema was agreed on before: a reviewed
+file or the last blessed run's. Repeated rows, skew and drift are warnings unless a limit of `[example_validator]` is
+crossed. The test split is not looked at.
 """
 
 from __future__ import annotations
@@ -86,7 +86,6 @@ def _check_statistics(
     train, *others = examples.splits
     for split in examples.splits:
         rows = examples.counts[split]
-        yield from column_rules.check_empty(split, rows)
         if rows and agreed is not None:
             features = {feature.name: feature for feature in agreed.feature if not is_retired(feature)}
             retired = {feature.name for feature in agreed.feature} - set(features)

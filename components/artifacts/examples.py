@@ -9,6 +9,7 @@ from crossnet.components.artifacts.base import SPLIT_PREFIX, Artifact, Outcome, 
 from crossnet.components.errors import MissingArtifactError
 
 SHARD_PREFIX = "data_tfrecord"
+TEST_SPLIT = "test"  # no step reads it: neither statistics, schema, training nor a rule, only `crossnet evaluate`
 
 
 def shard_path(folder: Path, split: str, number: int, total: int, compression: str) -> Path:
@@ -45,6 +46,7 @@ class Examples(Artifact):
     File structure:
       Split-train/data_tfrecord-00000-of-00004[.gz]
       Split-eval/data_tfrecord-00000-of-00004[.gz]
+      Split-test/data_tfrecord-00000-of-00004[.gz]    where there is a test split
 
     Counts: rows by split. Properties: `label`, `compression` ("" or "GZIP"), `columns` (name, source_name, type
     "FLOAT" | "INT" | "BYTES"), `dropped` (by reason, such as "unlabelled": rows, splits, files, first), `doubts` (about
@@ -54,7 +56,12 @@ class Examples(Artifact):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Names of the splits, train first."""
+        """Names of the splits that steps read, train first: all but `TEST_SPLIT`."""
+        return tuple(split for split in self.all_splits if split != TEST_SPLIT)
+
+    @property
+    def all_splits(self) -> tuple[str, ...]:
+        """Names of all splits, train first."""
         return tuple(
             sorted((p.name.removeprefix(SPLIT_PREFIX) for p in self.path.glob(f"{SPLIT_PREFIX}*")), reverse=True)
         )
@@ -90,6 +97,6 @@ class Examples(Artifact):
 
     def shards(self, split: str) -> list[Path]:
         """Returns the shard files of `split` in order."""
-        if split not in self.splits:
-            raise MissingArtifactError(f"No split `{split}` in `{self.path}`. There are: {', '.join(self.splits)}.")
+        if split not in self.all_splits:
+            raise MissingArtifactError(f"No split `{split}` in `{self.path}`. There are: {', '.join(self.all_splits)}.")
         return sorted(split_folder(self.path, split).glob(f"{SHARD_PREFIX}-*"))

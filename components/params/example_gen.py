@@ -51,10 +51,13 @@ class ExampleGenParams:
     split: str = setting(
         "order",
         "which rows are eval: order (the last ones), random (by row number and seed), hash (by the row's content), "
-        "key (by one column's), time, folders (as given: train/ and eval/)",
+        "key (by one column's), time, folders (as given: train/, eval/ and, if there, test/)",
         choices=("order", "random", "hash", "key", "time", "folders"),
     )
     eval_fraction: float = setting(0.1, "share of rows in eval", above=0, below=1)
+    test_fraction: float = setting(
+        0.0, "share of rows in test, a split that no step and no rule reads, only `crossnet evaluate`", least=0, below=1
+    )
     split_column: str = setting("", "the column of `key` and `time`")
     split_time: str = setting("", "`time`: rows from this moment on are eval; empty: the newest eval_fraction of rows")
     generator: str = setting("article", "synthetic: the article's rows or any number", choices=("article", "sharded"))
@@ -87,6 +90,13 @@ class ExampleGenParams:
             problems.append(f"`split_column` is for `split` 'key' and 'time'. Received `split` '{self.split}'.")
         if self.split != "time" and self.split_time:
             problems.append(f"`split_time` is for `split` 'time'. Received `split` '{self.split}'.")
+        if self.eval_fraction + self.test_fraction >= 1:
+            problems.append(
+                f"`eval_fraction` {self.eval_fraction:g} and `test_fraction` {self.test_fraction:g} leave no rows to "
+                "train on. Their sum must be below 1."
+            )
+        if self.split == "folders" and self.test_fraction:
+            problems.append("`test_fraction` is not for `split` 'folders': the rows in test/ are the test split.")
         return problems
 
     def _problems_of_a_query(self) -> list[str]:

@@ -13,7 +13,7 @@ from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.serving.protocol.printable import shown
 
-FOLDERS = ("train", "eval")  # of the `folders` split
+FOLDERS = ("train", "eval", "test")  # of the `folders` split; test/ may be missing
 _FIELD = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}")
 
 
@@ -44,7 +44,8 @@ def check_name(file: Path) -> None:
 def _found(params: ExampleGenParams) -> list[Path]:
     pattern = _resolve(params) if params.input_pattern else params.input
     if params.split == "folders":
-        return [path for folder in FOLDERS for path in _folder_files(pattern, folder)]
+        folders = [folder for folder in FOLDERS if folder != "test" or (Path(pattern) / folder).is_dir()]
+        return [path for folder in folders for path in _folder_files(pattern, folder)]
     path = Path(pattern)
     if path.is_file():
         return [path]

@@ -1,10 +1,10 @@
-"""Decides which rows are eval rows.
+"""Decides which rows are for training, for eval and for the test.
 
-order     the last ones, once the number of rows is known
+order     the last ones are eval, and those after them test, once the number of rows is known
 random    by the row's place in the source and the seed
 hash      by the content of the source's row, written or not: equal rows are in one split
 key       by one column's content: no key is in two splits; rows without a key stay together
-time      from a moment on, or the newest share of all rows
+time      eval from a moment on, or the newest share of all rows; test the newest share
 folders   as given
 
 A row keeps its split when rows are appended, except where the rule is a share of all rows: `order`, and
@@ -13,13 +13,17 @@ A row keeps its split when rows are appended, except where the rule is a share o
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from crossnet.components.errors import DataError
 from crossnet.components.hashing import Hashes, hash_lists, hash_texts, mix
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.texts import as_texts, text_buffers
@@ -27,8 +31,8 @@ from crossnet.components.records.wire_format import is_list
 from crossnet.components.sources.base import SourceBatch
 from crossnet.components.sources.time_split import time_values
 
-SPLITS = ("train", "eval")
-TRAIN, EVAL = range(2)  # a split's code: its place in SPLITS
+SPLITS = ("train", "eval", "test")
+TRAIN, EVAL, TEST = range(3)  # a split's code: its place in SPLITS
 
 _MISSING = np.uint64(0x6D697373696E67)  # the hash of a missing value; any number would do
 _32_BITS = (pa.date32(), pa.time32("s"), pa.time32("ms"))
@@ -36,49 +40,56 @@ _32_BITS = (pa.date32(), pa.time32("s"), pa.time32("ms"))
 
 @dataclass(frozen=True)
 class Splitter:
-    """Separates eval rows from train rows.
+    """Separates the rows of the splits.
 
     Attributes:
       params: The rule.
-      eval_units: `folders`: the units that are eval.
-      cut: `time`: rows from this moment (or number) on are eval.
+      unit_codes: `folders`: the split's code of each unit.
+      cuts: `time`: rows from the first moment (or number) on are eval, those from the second on test.
     """
 
     params: ExampleGenParams
-    eval_units: frozenset[int] = frozenset()
-    cut: float | None = None
+    unit_codes: tuple[int, ...] = ()
+    cuts: tuple[float, float] = (math.inf, math.inf)
 
     @property
     def by_order(self) -> bool:
         """Whether the split of a row is known only when all rows are counted."""
         return self.params.split == "order"
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that there are: train, eval and, where the settings or folders say so, test."""
+        return SPLITS if self.params.test_fraction or TEST in self.unit_codes else SPLITS[:TEST]
+
     def codes(self, batch: SourceBatch) -> NDArray[np.uint8]:
         """Returns uint8 (rows,): the code of each row's split; `TRAIN` for all where the rule is `order`."""
-        return np.where(self._is_eval(batch), np.uint8(EVAL), np.uint8(TRAIN))
-
-    def _is_eval(self, batch: SourceBatch) -> NDArray[np.bool_]:
         rows = batch.rows.num_rows
         rule = self.params.split
         if rule == "random":
             numbers = np.arange(batch.first_row, batch.first_row + rows, dtype=np.uint64)
             place = mix(np.full(1, batch.unit, np.uint64) + mix(np.full(1, self.params.seed, np.uint64)))
-            return self._is_below(mix(numbers ^ place))
+            return self._by_hash(mix(numbers ^ place))
         if rule == "hash":
-            return self._is_below(row_hashes(batch))
+            return self._by_hash(row_hashes(batch))
         if rule == "key":
             assert batch.key is not None
-            return self._is_below(mix(hash_values(batch.key)))
+            return self._by_hash(mix(hash_values(batch.key)))
         if rule == "time":
             assert batch.key is not None
-            assert self.cut is not None
-            return time_values(batch.key) >= self.cut
-        if rule == "folders":
-            return np.full(rows, batch.unit in self.eval_units)
-        return np.zeros(rows, bool)
+            times = time_values(batch.key)
+            return _codes(times >= self.cuts[0], times >= self.cuts[1])
+        return np.full(rows, self.unit_codes[batch.unit] if rule == "folders" else TRAIN, np.uint8)
 
-    def _is_below(self, hashes: Hashes) -> NDArray[np.bool_]:
-        return hashes < np.uint64(int(self.params.eval_fraction * 2**64))
+    def _by_hash(self, hashes: Hashes) -> NDArray[np.uint8]:
+        """Returns the codes: eval has the lowest hashes, so that no row leaves it for a larger share or for test."""
+        first = int(self.params.eval_fraction * 2**64)
+        last = first + int(self.params.test_fraction * 2**64)
+        return _codes(hashes < np.uint64(first), (hashes >= np.uint64(first)) & (hashes < np.uint64(last)))
+
+
+def _codes(is_eval: NDArray[np.bool_], is_test: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.where(is_test, np.uint8(TEST), np.where(is_eval, np.uint8(EVAL), np.uint8(TRAIN)))
 
 
 def row_hashes(batch: SourceBatch) -> Hashes:
@@ -144,6 +155,38 @@ def _hash_name(name: str) -> np.uint64:
     return np.uint64(hash_texts(np.array([0, len(text)]), text)[0])
 
 
-def num_eval_rows(rows: int, fraction: float) -> int:
-    """Returns how many of `rows` are eval in the `order` split: at least one, never all."""
-    return min(max(round(rows * fraction), 1), rows - 1) if rows > 1 else 0
+def order_counts(rows: int, eval_fraction: float, test_fraction: float) -> dict[str, int]:
+    """Returns how many of `rows` are in each split of the `order` rule: at least one where there are enough rows."""
+    test = min(max(round(rows * test_fraction), 1), rows - 2) if test_fraction and rows > 2 else 0
+    evaluation = min(max(round(rows * eval_fraction), 1), rows - test - 1) if rows > 1 else 0
+    return {"train": rows - test - evaluation, "eval": evaluation, "test": test}
+
+
+def check_counts(counts: Mapping[str, int], params: ExampleGenParams, files: Sequence[Path]) -> None:
+    """Checks that every split has rows.
+
+    Raises:
+      DataError: One has none; it names the split and the settings that change that.
+    """
+    total = sum(counts.values())
+    empty = next((split for split, rows in counts.items() if not rows), None)
+    if empty is None:
+        return
+    where = f" of {', '.join(f'`{path.name}`' for path in files[:3])}" if files else ""
+    rows = f"the {total:,} rows" if total > 1 else "the only row"
+    share = f"example_gen.{'test' if empty == 'test' else 'eval'}_fraction"
+    if total < len(counts):
+        remedy = f"Expected at least {len(counts)} rows; name files with more rows in `example_gen.input`"
+    elif params.split == "folders":
+        remedy = f"Put files with rows into {empty}/"
+    elif params.split == "time" and params.split_time:
+        remedy = f"Set another `example_gen.split_time`; it is '{params.split_time}'"
+    elif params.split == "key":
+        remedy = f"`{params.split_column}` has few values: set another `{share}` or `example_gen.split_column`"
+    else:
+        more = "Lower" if empty == "train" else "Raise"
+        remedy = f'{more} `{share}`, or set `example_gen.split = "order"`, which takes the last rows'
+    raise DataError(
+        f"`{empty}` has no rows: {rows}{where} were split by `{params.split}` into "
+        f"{', '.join(f'{count:,} for {split}' for split, count in counts.items())}. {remedy}."
+    )

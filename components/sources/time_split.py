@@ -6,7 +6,7 @@ The memory needed does not grow with the number of rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +54,8 @@ def time_values(key: pa.Array) -> NDArray[np.float64]:
     return values
 
 
-def newest_cut(batches: Iterable[pa.Array], fraction: float, spool: Path) -> float:
-    """Returns the newest moment such that at least `fraction` of the rows are at or after it.
+def newest_cuts(batches: Iterable[pa.Array], fractions: Sequence[float], spool: Path) -> list[float]:
+    """Returns, for each fraction, the newest moment such that at least that share of the rows is at or after it.
 
     The times are spooled to a file and searched digit by digit, so memory does not grow with rows.
 
@@ -67,7 +67,13 @@ def newest_cut(batches: Iterable[pa.Array], fraction: float, spool: Path) -> flo
         for batch in batches:
             stream.write(_ordered(time_values(batch)).tobytes())
     times = np.memmap(spool, np.uint64, "r") if spool.stat().st_size else np.zeros(0, np.uint64)
-    rank = math.ceil(len(times) * fraction)  # the cut is the rank-th time from the end
+    return [_newest(times, math.ceil(len(times) * fraction)) for fraction in fractions]
+
+
+def _newest(times: NDArray[np.uint64], rank: int) -> float:
+    """Returns the `rank`-th time from the end, rank 1 being the newest; infinity for rank 0."""
+    if not rank:
+        return math.inf
     prefix, shift = np.uint64(0), 64
     while shift and len(times):
         shift -= _DIGIT_BITS

@@ -36,7 +36,6 @@ class Rule:
 
 
 _REVIEW = "name a reviewed schema in `schema_gen.schema_file`"
-EMPTY_SPLIT = Rule("empty_split", _Reason.DATASET_LOW_NUM_EXAMPLES)
 MISSING_LABEL = Rule("missing_label", _Reason.FEATURE_TYPE_LOW_FRACTION_PRESENT)
 NAN = Rule("nan", _Reason.FLOAT_TYPE_HAS_NAN)
 INFINITY = Rule("infinity", _Reason.FLOAT_TYPE_HAS_INF)
@@ -53,7 +52,6 @@ DUPLICATE_ROWS = Rule("duplicate_rows", _Reason.CUSTOM_VALIDATION, "raise `examp
 ROW_LEAKAGE = Rule("row_leakage", _Reason.CUSTOM_VALIDATION, "raise `example_validator.max_leaked_fraction`")
 KEY_LEAKAGE = Rule("key_leakage", _Reason.CUSTOM_VALIDATION)
 RULES = (
-    EMPTY_SPLIT,
     MISSING_LABEL,
     NAN,
     INFINITY,
@@ -110,12 +108,6 @@ class Finding:
 def in_rows(count: int, rows: int) -> str:
     """Returns "in 14 of 2,000 rows"."""
     return f"in all {rows:,} rows" if count == rows else f"in {count:,} of {rows:,} rows"
-
-
-def check_empty(split: str, rows: int) -> Iterator[Finding]:
-    """Yields a finding where a split has no rows."""
-    if not rows:
-        yield Finding(split, "", EMPTY_SPLIT, ERROR, 0, 0, f"`{split}` has no rows")
 
 
 def check_columns(

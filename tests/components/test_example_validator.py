@@ -10,7 +10,7 @@ from crossnet.components.files import write_json
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.records.dataset import read_columns
 from crossnet.components.sources.provenance import locate
-from support.validation_walk import as_csv, csv_walk, new_folder, rides, walk
+from support.validation_walk import as_csv, csv_walk, rides, walk
 
 AnomalyInfo = anomalies_pb2.AnomalyInfo
 
@@ -173,17 +173,6 @@ def test_a_schema_without_presence_lets_a_column_be_absent_and_a_retired_one_is_
 def test_whole_numbers_may_stand_where_the_schema_says_float(tmp_path):
     schema = REVIEWED.replace("type: INT", "type: FLOAT").replace("int_domain", "float_domain")
     assert csv_walk(tmp_path, as_csv(rides()), schema=schema).found == []
-
-
-def test_an_empty_split_is_an_error(tmp_path):
-    source = new_folder(tmp_path, "source")
-    (new_folder(source, "train") / "rides.csv").write_text(as_csv(rides()))
-    (new_folder(source, "eval") / "rides.csv").write_text(as_csv(rides()[:1]))
-    empty = walk(tmp_path, source="csv", input=str(source), label="fare", split="folders")
-    assert empty.found == [("eval", "", "empty_split", "error", 0, "")]
-    assert explain(empty.anomalies) == "1 anomaly in `eval`: `eval` has no rows. Fix the source."
-    info = empty.anomalies.proto("eval").dataset_anomaly_info
-    assert (info.severity, info.reason[0].type) == (AnomalyInfo.ERROR, AnomalyInfo.DATASET_LOW_NUM_EXAMPLES)
 
 
 def test_a_label_that_never_changes_is_a_warning(tmp_path):

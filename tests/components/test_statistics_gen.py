@@ -57,15 +57,13 @@ def test_statistics_of_the_article_s_table(tmp_path):
     assert sum(bucket.sample_count for bucket in train["x0"].num_stats.histograms[0].buckets) == 90_000
 
 
-def test_statistics_of_an_empty_split_have_no_rows(tmp_path):
-    source = new_folder(tmp_path, "source")
-    (new_folder(source, "train") / "rides.csv").write_text(as_csv(rides()))
-    (new_folder(source, "eval") / "rides.csv").write_text(as_csv(rides()[:1]))
-    params = ExampleGenParams(source="csv", input=str(source), label="fare", split="folders")
+def test_the_test_split_is_not_read(tmp_path):
+    params = ExampleGenParams(num_examples=1000, test_fraction=0.3)
     examples = generate_examples(output_dir=new_folder(tmp_path, "examples"), params=params)
-    dataset = statistics_of(tmp_path, examples).proto("eval").datasets[0]
-    assert (dataset.num_examples, len(dataset.features)) == (0, 4)
-    assert dataset.features[0].num_stats.common_stats.num_non_missing == 0
+    for shard in examples.shards("test"):
+        shard.unlink()
+    statistics = statistics_of(tmp_path, examples)
+    assert sorted(path.name for path in statistics.path.glob("Split-*")) == ["Split-eval", "Split-train"]
 
 
 @settings(max_examples=8, deadline=None)

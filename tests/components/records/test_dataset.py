@@ -67,12 +67,6 @@ def test_read_dataset_gives_holes_as_nan_and_empty_text(tmp_path: Path) -> None:
     assert (inputs["n"].dtype, inputs["n"].tolist(), label) == (np.int64, [9], None)
 
 
-def test_read_dataset_yields_nothing_for_an_empty_split(tmp_path: Path) -> None:
-    examples = make_csv(tmp_path, "x0,y\n1,1\n", label="y")
-    assert examples.counts["eval"] == 0
-    assert not list(read_dataset(examples, "eval", [Feature("x0", "INT")], LABEL, batch_size=4))
-
-
 def test_read_dataset_refuses_holes_the_schema_forbids_and_several_values(tmp_path: Path) -> None:
     examples = make_csv(tmp_path, "n,y\n1,1\n,2\n3,3\n")
     with pytest.raises(DataError, match="`n` is missing in 1 rows, but the schema requires it in every row. Let"):
@@ -130,7 +124,7 @@ from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
 root = Path(sys.argv[1])
 (root / "a.csv").write_text("a,t,y\\n1,x,2\\n,y,3\\n4,,5\\n")
-csv = {"source": "csv", "input": str(root / "a.csv"), "split": "hash"}
+csv = {"source": "csv", "input": str(root / "a.csv"), "split": "hash", "eval_fraction": 0.6}
 for number, settings in enumerate([{"num_examples": 100}, csv]):
     (root / str(number)).mkdir()
     examples = generate_examples(output_dir=root / str(number), params=ExampleGenParams(**settings))

@@ -10,7 +10,7 @@ import pytest
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import SourceBatch
-from crossnet.components.sources.splits import EVAL, Splitter, hash_rows, num_eval_rows
+from crossnet.components.sources.splits import EVAL, Splitter, hash_rows, order_counts
 from support.example_gen_fixtures import all_rows, make, make_csv, rows_of
 
 
@@ -43,7 +43,9 @@ def test_rows_keep_their_split_when_rows_are_appended(tmp_path: Path, rule: dict
 def test_order_split_takes_the_last_rows(tmp_path: Path) -> None:
     examples = make_csv(tmp_path, csv_rows(0, 10), eval_fraction=0.3)
     assert [row["x"] for row in rows_of(examples, "eval")] == [7.5, 8.5, 9.5]
-    assert [num_eval_rows(*case) for case in ((10, 0.01), (10, 0.99), (2, 0.5), (1, 0.5))] == [1, 9, 1, 0]
+    cases = ((10, 0.01, 0), (10, 0.99, 0), (2, 0.5, 0), (1, 0.5, 0), (10, 0.2, 0.3), (3, 0.1, 0.1), (3, 0.4, 0.59))
+    counted = [tuple(order_counts(*case).values()) for case in cases]
+    assert counted == [(9, 1, 0), (1, 9, 0), (1, 1, 0), (1, 0, 0), (5, 2, 3), (1, 1, 1), (1, 1, 1)]
 
 
 def test_random_split_depends_on_the_seed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crossnet.components.sources.time_split import BadTimeError, newest_cut, time_values
+from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -21,7 +21,7 @@ def test_newest_cut_is_the_newest_moment_that_keeps_the_share(
     tmp_path: Path, times: list[float], fraction: float
 ) -> None:
     batches = [pa.array(times[:3], pa.float64()), pa.array(times[3:], pa.float64())]
-    cut = newest_cut(batches, fraction, tmp_path / "times")
+    (cut,) = newest_cuts(batches, [fraction], tmp_path / "times")
     wanted = math.ceil(len(times) * fraction)
     assert cut == sorted(times, reverse=True)[wanted - 1]
 
@@ -43,7 +43,7 @@ def test_time_values_name_the_row_that_has_none(bad: bytes | None) -> None:
 
 def test_newest_cut_of_many_times_needs_no_sorting(tmp_path: Path) -> None:
     times = np.random.default_rng(3).normal(size=300_000)
-    cut = newest_cut([pa.array(times)], 0.1, tmp_path / "times")
+    (cut,) = newest_cuts([pa.array(times)], [0.1], tmp_path / "times")
     assert (times >= cut).sum() == 30_000
 
 
