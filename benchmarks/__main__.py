@@ -25,7 +25,7 @@ from benchmarks import harness, history, page
 # Set before TensorFlow is imported by a benchmark.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "numpy", "grpcio", "protobuf", "pyarrow")
+PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "numpy", "grpcio", "protobuf", "pyarrow", "polars")
 NO_BENCHMARKS = ("__main__", "harness", "history", "page")
 HOURS = ("fidelity",)  # runs only where it is named
 
