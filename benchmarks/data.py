@@ -40,7 +40,7 @@ def rows() -> Iterator[Row]:
     """Yields the rows of the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        loop = _rate(lambda: python_loop(folder / "loop", LOOP_ROWS), LOOP_ROWS)
+        loop = _rate(lambda: _python_loop(folder / "loop"), LOOP_ROWS)
         yield _compare("synthetic to TFRecord", _generate(folder), loop, ">= 60", 60, "tf.train.Example row by row")
         yield _rate_goal("synthetic to TFRecord, rate", _generate(folder), 5)
         yield _rate_goal(
@@ -89,11 +89,11 @@ def _examples(output_dir: Path, **settings: Any) -> Examples:
     return generate_examples(output_dir=output_dir, params=ExampleGenParams(**{"num_examples": ROWS, **settings}))
 
 
-def python_loop(path: Path, rows: int) -> None:
+def _python_loop(path: Path) -> None:
     """Writes rows one by one, as the tutorials of TFRecord do."""
     import tensorflow as tf
 
-    x = np.random.RandomState(42).randint(200, size=[rows, 3]) / 200.0
+    x = np.random.RandomState(42).randint(200, size=[LOOP_ROWS, 3]) / 200.0
     y = x[:, 0] ** 2 + x[:, 0] * x[:, 1] + x[:, 1] * x[:, 2] + x[:, 2] ** 2
     with tf.io.TFRecordWriter(str(path)) as writer:
         for row, label in zip(x, y, strict=True):

@@ -19,10 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from benchmarks.harness import Row, cost, medians
+from benchmarks.harness import Row, medians
 
 REPEATS = 3
-LOOP_ROWS = 10_000
 WORDS = ("north", "south", "east side", "west", "central station", "airport terminal 2", "x", "downtown")
 # Of the text columns: a few values, many, nearly all distinct, and sentences.
 TEXTS = (8, 12, 50, 100, 300, 1000, 5000, 20_000)
@@ -91,9 +90,7 @@ def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "rows.csv"
         write_numbers(path, 1_000_000, 4)
-        four = measure(path)
-        yield from _compare("4 numbers, 1,000,000 rows", four, 4)
-        yield _loop(Path(name), four)
+        yield from _compare("4 numbers, 1,000,000 rows", measure(path), 4)
         write_mixed(path, 1_000_000)
         yield from _compare("30 columns, 10 of text, 1,000,000 rows", measure(path), 4, memory=True)
         write_numbers(path, 20_000, 1000)
@@ -168,16 +165,3 @@ def _row(case: str, unit: str, pairs: list[tuple[float, float]], most: float | N
     ours, other, ratio, scatter = medians(pairs)
     goal, met = ("", None) if most is None else (f"<= {most}", ratio <= most)
     return Row("tables", f"CSV to validated: {case}", ours, other, unit, ratio, goal, met, alternative, scatter=scatter)
-
-
-def _loop(folder: Path, four: Case) -> Row:
-    """Compares the rows per CPU second with those of a loop that writes tf.train.Example row by row."""
-    from benchmarks.data import python_loop
-
-    loops = [cost(lambda: python_loop(folder / "loop", LOOP_ROWS)) / LOOP_ROWS for _ in range(REPEATS + 1)][1:]
-    pairs = [(1 / (ours.seconds / 1e6) / 1e6, 1 / loop / 1e6) for ours, loop in zip(four.ours, loops, strict=True)]
-    ours, other, ratio, scatter = medians(pairs)
-    return Row(
-        "tables", "CSV to validated: 4 numbers, 1,000,000 rows", ours, other, "M rows per CPU s", ratio, ">= 60",
-        ratio >= 60, "tf.train.Example row by row", better="more", scatter=scatter,
-    )  # fmt: skip

@@ -32,7 +32,6 @@ from crossnet.components.validation.column_rules import ERROR, ColumnsStatistics
 from crossnet.components.validation.repeats import RowHashes
 from crossnet.components.validation.row_rules import RowRule, RowScan, data_rules, hash_rows, schema_rules
 
-BATCH_ROWS = 65_536
 MAX_LISTED = 10
 MEASURES = {
     "L-infinity": anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY,
@@ -112,7 +111,7 @@ def _check_rows(
     with RowHashes(scratch / ".rows", counts) as table, RowHashes(scratch / ".keys", counts) as keys:
         for split, rows in counts.items():
             scan = RowScan(split, rows, list(_row_rules(examples, by_split[split], agreed)))
-            for columns in read_columns(examples, split, batch_size=BATCH_ROWS):
+            for columns in read_columns(examples, split):
                 scan.update(columns)
                 table.add(hash_rows(columns))
                 if key:

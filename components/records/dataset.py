@@ -33,11 +33,12 @@ Batch = tuple[dict[str, NDArray[Any]], "NDArray[np.float32] | None"]
 
 
 def read_columns(
-    examples: Examples, split: str, *, batch_size: int, columns: Sequence[str] | None = None
+    examples: Examples, split: str, *, batch_size: int | None = None, columns: Sequence[str] | None = None
 ) -> Iterator[Columns]:
     """Yields batches of columns as recorded, in record order; the last batch may be smaller.
 
     Args:
+      batch_size: Rows of a batch; None: as they are read, some MiB at once, which takes the least time and memory.
       columns: Names of the columns to yield; None: all.
 
     Raises:
@@ -55,7 +56,8 @@ def read_columns(
         )
     chunks = (chunk for path in examples.shards(split) for chunk in read_file(path, examples.compression, types))
     counted = _counted(chunks, examples, split)
-    yield from _rebatch(({name: chunk[name] for name in wanted} for chunk in counted), batch_size)
+    chosen_columns = ({name: chunk[name] for name in wanted} for chunk in counted)
+    yield from chosen_columns if batch_size is None else _rebatch(chosen_columns, batch_size)
 
 
 def read_dataset(
