@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from crossnet.components.params.setting import PathKind, setting
+from crossnet.serving.protocol.csv_format import CsvFormat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,14 @@ class ExampleGenParams:
         above=0,
         most=1,
     )
+    delimiter: str = setting(",", "csv: one character between cells, such as ; or | or \\t")
+    quote: str = setting('"', "csv: one character around cells that hold delimiters or line breaks; empty: none")
+    escape: str = setting("", "csv: one character before a quote or delimiter that is part of a cell; empty: none")
+    encoding: str = setting("utf-8", "csv: how its text is encoded, as Python names it, such as cp1252 or utf-16")
+    comment: str = setting("", "csv: how lines begin that are left out, such as #; empty: none")
+    skip_rows: int = setting(0, "csv: lines before the header that are left out", least=0)
+    header: bool = setting(True, "csv: whether the first row names the columns; without: column_1, column_2 ...")
+    names: tuple[str, ...] = setting((), "csv: the columns' names, in place of those in the file")
     split: str = setting(
         "order",
         "which rows are eval: order (the last ones), random (by row number and seed), hash (by the row's content), "
@@ -82,6 +91,12 @@ class ExampleGenParams:
                 f"`source` '{self.source}' needs `input` or `input_pattern`, one of them. "
                 f"Received input '{self.input}' and input_pattern '{self.input_pattern}'."
             )
+        csv_format = CsvFormat.of(self)
+        problems += csv_format.problems()
+        if self.source != "csv":
+            problems += [
+                f"`{name}` is for `source` 'csv'. Received `source` '{self.source}'." for name in csv_format.changed()
+            ]
         if self.split == "folders" and (self.source in ("synthetic", "sql") or not self.input):
             problems.append("`split` 'folders' needs `input`, a folder that holds train/ and eval/.")
         if self.split in ("key", "time") and not self.split_column:

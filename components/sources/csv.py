@@ -7,7 +7,6 @@ which either succeeds or names the line.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from crossnet.components.sources.base import (
     file_label,
     name_columns,
 )
-from crossnet.components.sources.csv_blocks import read_blocks
+from crossnet.components.sources.csv_blocks import CsvLayout, read_blocks
 from crossnet.components.sources.csv_cells import (
     ARROW_TYPES,
     EXPECTED,
@@ -38,8 +37,10 @@ from crossnet.components.sources.csv_cells import (
     convert_cells,
     stored_values,
 )
-from crossnet.components.sources.csv_lines import COMPRESSED, misshapen_row, read_header, row_line
+from crossnet.components.sources.csv_header import find_header, not_in_utf8
+from crossnet.components.sources.csv_lines import may_have_quotes, misshapen_row, row_line
 from crossnet.components.sources.doubts import Doubt
+from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown
 
 
@@ -49,16 +50,14 @@ class CsvSource:
 
     Attributes:
       files: In the order in which they are read.
-      widths: Columns in each file.
-      quoted: Whether each file may contain quotes; Arrow reads faster without them.
+      layouts: Where the rows of each file are.
       named: The columns by use.
       kinds: How each column's cells are read, by source name.
       doubts: What was decided about columns and may be wrong.
     """
 
     files: tuple[Path, ...]
-    widths: tuple[int, ...]
-    quoted: tuple[bool, ...]
+    layouts: tuple[CsvLayout, ...]
     named: NamedColumns
     kinds: Mapping[str, str]
     doubts: tuple[Doubt, ...] = ()
@@ -106,7 +105,7 @@ class CsvSource:
     def place(self, unit: int, row: int) -> str:
         """Returns the file and the physical line."""
         path = self.files[unit]
-        line = row_line(path, row) if path.is_file() else None
+        line = row_line(path, row, self.layouts[unit].csv_format) if path.is_file() else None
         name = file_label(path, self.files)
         return f"`{name}` row {row + 1:,}" if line is None else f"`{name}:{line}`"
 
@@ -118,7 +117,7 @@ class CsvSource:
         return "FLOAT" if source_name == self.named.label else STORED[self.kinds[source_name]]
 
     def _open(self, unit: int, types: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
-        return read_blocks(self.files[unit], types, quoted=self.quoted[unit], num_columns=self.widths[unit])
+        return read_blocks(self.files[unit], types, self.layouts[unit])
 
     def _converted(self, unit: int) -> Iterator[dict[str, pa.Array]]:
         """Yields arrays by source name, of the types of `kinds`, and cells as `key NAME` and, of a row, `cell NAME`."""
@@ -161,13 +160,13 @@ class CsvSource:
         return self._read(unit, list(dict.fromkeys([*named.names, *([named.key] if named.key else []), *named.row])))
 
     def _read(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
-        path = self.files[unit]
+        path, layout = self.files[unit], self.layouts[unit]
         try:
             for batch in self._open(unit, dict.fromkeys(names, pa.binary())):
                 yield dict(zip(batch.schema.names, batch.columns, strict=True))
         except pa.ArrowInvalid as error:
             raise (
-                misshapen_row(path, self.widths[unit])
+                misshapen_row(path, layout.num_columns, layout.csv_format)
                 or DataError(f"`{path}` cannot be read as CSV: {error}. Fix the file.")
             ) from None
         except OSError as error:
@@ -194,12 +193,14 @@ class CsvSource:
         except NotWholeError:
             raise RetypedError(replace(self, kinds={**self.kinds, source: "FLOAT"})) from None
         except BadCellError as error:
-            cell = error.cell.decode("utf-8", "backslashreplace")
+            place = self.place(unit, first_row + error.row)
+            if problem := not_in_utf8(error.cell):
+                raise DataError(f"{place}: `{source}` is {problem}") from None
+            cell = error.cell.decode()
             is_label = source == self.named.label
             remedy = "." if is_label else ", or name the column in `example_gen.text` or `example_gen.exclude`."
             raise DataError(
-                f"{self.place(unit, first_row + error.row)}: `{source}` is "
-                f"'{shown(cell)}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
+                f"{place}: `{source}` is '{shown(cell)}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
             ) from None
 
 
@@ -213,27 +214,28 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
       DataError: A file is missing, empty or misshapen, or headers differ.
       SettingsError: A setting names a column that does not exist.
     """
-    headers = [read_header(path) for path in files]
+    csv_format = CsvFormat.of(params)
+    headers = [find_header(path, csv_format) for path in files]
+    first = headers[0].names
+    named = name_columns(first, params, f"{files[0].name}:{headers[0].line}")
     for path, header in zip(files, headers, strict=True):
-        if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        if sorted(header.names) != sorted(first):
             raise DataError(
-                f"`{path.name}:1` has one column, `{shown(header[0])}`. Expected commas between cells. "
-                "Write the file with commas."
+                f"`{path.name}:{header.line}` has other columns than `{files[0].name}`: "
+                f"{differing(first, header.names)}. All files of `example_gen.input` need the same columns; their "
+                "order may differ."
             )
-    named = name_columns(headers[0], params, f"{files[0].name}:1")
-    for path, header in zip(files, headers, strict=True):
-        if sorted(header) != sorted(headers[0]):
-            raise DataError(
-                f"`{path.name}:1` has other columns than `{files[0].name}`: {differing(headers[0], header)}. "
-                "All files of `example_gen.input` need the same columns; their order may differ."
-            )
-    source = CsvSource(
-        tuple(files),
-        tuple(map(len, headers)),
-        tuple(map(_may_have_quotes, files)),
-        named,
-        dict.fromkeys(headers[0], "BYTES"),
-    )
+    layouts = [
+        CsvLayout(
+            len(header.names),
+            may_have_quotes(path, csv_format),
+            tuple(header.names) if header.given else (),
+            header.skip_lines,
+            csv_format,
+        )
+        for path, header in zip(files, headers, strict=True)
+    ]
+    source = CsvSource(tuple(files), tuple(layouts), named, dict.fromkeys(first, "BYTES"))
     return replace(source, kinds=_classify(source))
 
 
@@ -252,14 +254,3 @@ def _classify(source: CsvSource) -> dict[str, str]:
         kind = classify_cells(sample, numeric=name in named.numeric or name == named.label)
         kinds[name] = "FLOAT" if name == named.label and kind == "INT" else kind
     return kinds
-
-
-def _may_have_quotes(path: Path) -> bool:
-    """Returns whether a file contains a quote; a compressed file counts as one that may."""
-    if path.suffix in COMPRESSED:
-        return True
-    with path.open("rb") as stream:
-        if not path.stat().st_size:
-            return False
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.find(b'"') >= 0

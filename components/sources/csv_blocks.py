@@ -4,34 +4,60 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from crossnet.components.sources.csv_lines import open_bytes
+from crossnet.components.errors import DataError
+from crossnet.components.sources.csv_lines import DEFAULT, open_bytes
+from crossnet.components.sources.csv_rewrite import LinesLeftOut
 from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
+from crossnet.serving.protocol.csv_bytes import Decoded, NotDecodableError, Readable
+from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 
 _BLOCK_BYTES = 1 << 20
 _BLOCK_BYTES_PER_COLUMN = 1 << 14  # some 2,000 rows a block also in wide files: each column of a block costs some time
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
-_TOO_SMALL = ("straddling object", "CSV parse error: Empty CSV file or block")  # a block, for a row and for the header
+_NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")  # or the header does not end in a block
+_TOO_SMALL = ("straddling object", *_NO_ROWS)  # a block, for a row and for the header
 
 
-def read_blocks(path: Path, types: Mapping[str, Any], *, quoted: bool, num_columns: int) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True)
+class CsvLayout:
+    """Where the rows of a file are.
+
+    Attributes:
+      num_columns: Columns in the file.
+      quoted: Whether cells may be quoted or escaped. Arrow reads faster where they are not.
+      names: The columns' names where the file does not have them; empty: the first line that is read has them.
+      skip_lines: Physical lines before that line or, with `names`, before the rows.
+      csv_format: How bytes become cells.
+    """
+
+    num_columns: int
+    quoted: bool = True
+    names: tuple[str, ...] = ()
+    skip_lines: int = 0
+    csv_format: CsvFormat = DEFAULT
+
+
+def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iterator[pa.RecordBatch]:
     """Yields the rows of a file in batches; the header is not a row.
 
     Args:
       path: The file.
-      types: Arrow's type by header of the columns that are wanted.
-      quoted: Whether cells may be quoted. Arrow reads faster where they are not.
-      num_columns: Columns in the file.
+      types: Arrow's type by name of the columns that are wanted.
+      layout: Where the rows are.
 
     Raises:
       pyarrow.ArrowInvalid: A cell is of another kind or a row is misshapen.
+      DataError: Bytes are not in the encoding; it names the line.
     """
+    csv_format = layout.csv_format
     convert = arrow_csv.ConvertOptions(
         column_types=types,
         include_columns=list(types),
@@ -41,28 +67,64 @@ def read_blocks(path: Path, types: Mapping[str, Any], *, quoted: bool, num_colum
         false_values=FALSE,
         timestamp_parsers=[arrow_csv.ISO8601],
     )
-    parse = arrow_csv.ParseOptions(quote_char='"' if quoted else False, newlines_in_values=quoted)
-    block_bytes = min(max(_BLOCK_BYTES, _BLOCK_BYTES_PER_COLUMN * num_columns), _MAX_BLOCK_BYTES)
+    parse = arrow_csv.ParseOptions(
+        delimiter=csv_format.delimiter,
+        quote_char=(layout.quoted and csv_format.quote) or False,
+        escape_char=csv_format.escape or False,
+        newlines_in_values=layout.quoted,
+    )
+    block_bytes = min(max(_BLOCK_BYTES, _BLOCK_BYTES_PER_COLUMN * layout.num_columns), _MAX_BLOCK_BYTES)
     rows = 0
     while True:
         skip = rows
         try:
-            read = arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes)
-            with open_bytes(path) as stream:
-                content = pa.PythonFile(_WholeLineEnds(stream), mode="r") if quoted else stream
-                with arrow_csv.open_csv(content, read, parse, convert) as reader:
-                    for batch in reader:
-                        dropped = min(skip, batch.num_rows)
-                        skip -= dropped
-                        if dropped < batch.num_rows:
-                            rows += batch.num_rows - dropped
-                            yield batch.slice(dropped)
+            read = arrow_csv.ReadOptions(
+                use_threads=False, block_size=block_bytes, column_names=list(layout.names) or None
+            )
+            # Not closed here: a thread of Arrow's may still read ahead, and would read from the next file opened
+            # under the same number. The last owner closes it.
+            content = _content(open_bytes(path), layout)
+            with arrow_csv.open_csv(content, read, parse, convert) as reader:
+                for batch in reader:
+                    dropped = min(skip, batch.num_rows)
+                    skip -= dropped
+                    if dropped < batch.num_rows:
+                        rows += batch.num_rows - dropped
+                        yield batch.slice(dropped)
             return
+        except NotDecodableError as error:
+            raise DataError(
+                f"`{path.name}:{error.line}` is not text in {csv_format.encoding} ({error.reason}). Name the file's "
+                "encoding in `example_gen.encoding`, or save the file as UTF-8."
+            ) from None
         except pa.ArrowInvalid as error:
             # Not `in`: the messages about cells quote them.
+            if str(error).startswith(_NO_ROWS) and not rows and _fits(path, layout, block_bytes):
+                return
             if not str(error).startswith(_TOO_SMALL) or block_bytes >= _MAX_BLOCK_BYTES:
                 raise
             block_bytes = min(8 * block_bytes, _MAX_BLOCK_BYTES)
+
+
+def _content(stream: pa.NativeFile, layout: CsvLayout) -> Any:
+    """Returns the file as Arrow reads it: as it is where nothing is to be changed."""
+    csv_format, content = layout.csv_format, stream
+    if not csv_format.is_utf8:
+        content = Decoded(content, csv_format)
+    if csv_format.comment or layout.skip_lines:
+        content = LinesLeftOut(content, csv_format, layout.skip_lines)
+    if layout.quoted:
+        content = _WholeLineEnds(content)
+    return stream if content is stream else pa.PythonFile(content, mode="r")
+
+
+def _fits(path: Path, layout: CsvLayout, size: int) -> bool:
+    """Returns whether the whole file is in a block of `size` bytes."""
+    with open_bytes(path) as stream:
+        content, left = _content(stream, layout), size
+        while left >= 0 and (data := content.read(left + 1)):
+            left -= len(data)
+        return left >= 0
 
 
 class _WholeLineEnds(io.RawIOBase):
@@ -71,7 +133,7 @@ class _WholeLineEnds(io.RawIOBase):
     Where a block ends there, Arrow loses the LF of a quoted cell: https://github.com/apache/arrow/issues/51368
     """
 
-    def __init__(self, stream: pa.NativeFile) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._held = b""
 

@@ -1,29 +1,58 @@
 """Finds the physical line of a row in a CSV file.
 
-The file is read serially, and only when a message needs the line. Lines count from 1, the header's included; a blank
-line is not a row; a quoted cell may contain line breaks.
+The file is read serially, and only when a message needs the line. Lines count from 1, the header's included, and those
+that are left out; a blank line is not a row; a quoted cell may contain line breaks.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from crossnet.components.errors import DataError
+from crossnet.components.formats import counted
+from crossnet.serving.protocol.csv_bytes import COMPRESSIONS
+from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES, mebibytes
 
+DEFAULT = CsvFormat()
+_MAX_WORD = 40  # characters of a line's first word that a message proposes
+
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
-_MAGIC = {b"\x1f\x8b\x08": ".gz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst", b"\x04\x22\x4d\x18": ".lz4"}
 
 
 def open_bytes(path: Path) -> pa.NativeFile:
-    """Opens a file, decompressed where its name ends in .gz, .bz2, .zst or .lz4."""
-    return pa.input_stream(str(path), compression="detect")
+    """Opens a file, decompressed where its first bytes or the end of its name say so (gzip, bz2, zstd, lz4)."""
+    return pa.input_stream(str(path), compression=_compression(path) or "detect")
+
+
+def may_be_compressed(path: Path) -> bool:
+    """Returns whether a file is compressed, by its first bytes or the end of its name."""
+    return path.suffix in COMPRESSED or bool(_compression(path))
+
+
+def may_have_quotes(path: Path, csv_format: CsvFormat) -> bool:
+    """Returns whether a file may contain a quote or an escape; one that is compressed or in UTF-16 counts as one."""
+    if csv_format.escape or (csv_format.quote and (not csv_format.is_utf8 or may_be_compressed(path))):
+        return True
+    if not csv_format.quote or not path.stat().st_size:
+        return False
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(csv_format.quote.encode()) >= 0
+
+
+def _compression(path: Path) -> str:
+    with path.open("rb") as stream:
+        start = stream.read(max(map(len, COMPRESSIONS)))
+    return next((kind for magic, kind in COMPRESSIONS.items() if start.startswith(magic)), "")
 
 
 @contextmanager
@@ -35,37 +64,73 @@ def _raised_field_limit() -> Iterator[None]:
         csv.field_size_limit(limit)
 
 
-def _lines(stream: pa.NativeFile, row_sizes: list[int]) -> Iterator[str]:
-    """Yields lines, or pieces of one that is longer than a row may be; adds their characters to `row_sizes[0]`."""
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    while row_sizes[0] <= MAX_ROW_BYTES and (line := text.readline(MAX_ROW_BYTES + 1)):
-        row_sizes[0] += len(line)
-        yield line
+class _Lines:
+    """The lines of a file that may be rows, or pieces of one that is longer than a row may be.
+
+    Attributes:
+      begins: Whether the next line begins a row, and is left out where it is a comment; set by who reads the rows.
+      characters: Of the lines since `begins` was set.
+      first, last: The physical lines of the row, from 1.
+    """
+
+    def __init__(self, stream: pa.NativeFile, csv_format: CsvFormat) -> None:
+        encoding = "utf-8" if csv_format.is_utf8 else csv_format.encoding
+        errors = "surrogateescape" if csv_format.is_utf8 else "replace"
+        self._text = io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")
+        self._format = csv_format
+        self.begins, self.characters, self.first, self.last = True, 0, 1, 0
+
+    def __iter__(self) -> Iterator[str]:
+        while self.characters <= MAX_ROW_BYTES and (line := self._text.readline(MAX_ROW_BYTES + 1)):
+            self.last += 1
+            if self.last == 1:
+                line = line.removeprefix("\ufeff")
+            if self.last <= self._format.skip_rows:
+                continue
+            if self.begins:
+                if self._format.comment and line.startswith(self._format.comment):
+                    continue
+                self.first, self.begins = self.last, False
+            self.characters += len(line)
+            yield line
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yields the physical line on which each row starts, and its cells; the header first.
+class CsvRow(NamedTuple):
+    """A row, and the physical lines on which it begins and ends."""
+
+    line: int
+    last_line: int
+    cells: list[str]
+
+
+def read_csv_rows(path: Path, csv_format: CsvFormat) -> Iterator[CsvRow]:
+    """Yields all rows with their physical lines; the header first, where there is one.
+
+    A byte that is not in the encoding becomes a surrogate in UTF-8, else a replacement character.
 
     Raises:
       DataError: A row is longer than `MAX_ROW_BYTES`.
     """
-    row_sizes = [0]  # characters of the row that is read, which may have several lines
     with open_bytes(path) as stream, _raised_field_limit():
-        reader = csv.reader(_lines(stream, row_sizes))
-        line = 1
+        lines = _Lines(stream, csv_format)
+        reader = csv.reader(iter(lines), **csv_format.dialect)
         while True:
+            lines.begins, lines.characters = True, 0
             try:
                 cells = next(reader, None)
             except csv.Error:  # a cell longer than the limit: nothing else is wrong to a reader that is not strict
-                raise too_long_row(path, line) from None
-            if row_sizes[0] > MAX_ROW_BYTES:
-                raise too_long_row(path, line)
+                raise too_long_row(path, lines.first) from None
+            if lines.characters > MAX_ROW_BYTES:
+                raise too_long_row(path, lines.first)
             if cells is None:
                 return
-            row_sizes[0] = 0
             if cells:
-                yield line, cells
-            line = reader.line_num + 1
+                yield CsvRow(lines.first, lines.last, cells)
+
+
+def read_rows(path: Path, csv_format: CsvFormat = DEFAULT) -> Iterator[tuple[int, list[str]]]:
+    """Yields the physical line on which each row starts, and its cells; see `read_csv_rows`."""
+    return ((row.line, row.cells) for row in read_csv_rows(path, csv_format))
 
 
 def too_long_row(path: Path, line: int) -> DataError:
@@ -76,66 +141,43 @@ def too_long_row(path: Path, line: int) -> DataError:
     )
 
 
-def row_line(path: Path, row: int) -> int | None:
+def row_line(path: Path, row: int, csv_format: CsvFormat = DEFAULT) -> int | None:
     """Returns the physical line on which data row `row` (from 0) begins; None where the file has no such row."""
+    wanted = row + csv_format.header
     try:
-        for number, (line, _) in enumerate(read_rows(path)):
-            if number == row + 1:
-                return line
+        return next((line for number, (line, _) in enumerate(read_rows(path, csv_format)) if number == wanted), None)
     except DataError:  # it is in use for a message about something else
-        pass
-    return None
+        return None
 
 
-def read_header(path: Path) -> list[str]:
-    """Returns the header's cells.
-
-    Raises:
-      DataError: The file is empty or missing, compressed against its name, not in UTF-8, or the header is too long.
-    """
-    if not path.is_file():
-        raise DataError(f"`{path}` does not exist. Name an existing file or pattern in `example_gen.input`.")
-    if kind := _compressed_against_its_name(path):
-        raise DataError(
-            f"`{path.name}` is compressed, as files in `{kind}` are. Let its name end in `{kind}`, or unpack it."
-        )
-    try:
-        for line, cells in read_rows(path):
-            if not all(_is_unicode(cell) for cell in cells):
-                raise DataError(f"`{path.name}:{line}`, the header, is not UTF-8. Save the file as UTF-8.")
-            return cells
-    except (OSError, EOFError) as error:
-        raise DataError(f"`{path}` cannot be read: {error}. Write the file again.") from None
-    raise DataError(f"`{path}` is empty. Expected a header line that names the columns, and rows below it.")
-
-
-def _compressed_against_its_name(path: Path) -> str:
-    """Returns the end that the name of a compressed file should have, where it does not have it; else ""."""
-    with path.open("rb") as stream:
-        start = stream.read(6)
-    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "")
-    return "" if path.suffix in COMPRESSED else kind
-
-
-def _is_unicode(cell: str) -> bool:
-    try:
-        cell.encode()
-    except UnicodeEncodeError:  # a byte that could not be decoded
-        return False
-    return True
-
-
-def misshapen_row(path: Path, num_columns: int) -> DataError | None:
-    """Returns the error for the first row with more or fewer cells than the header, or None.
+def misshapen_row(path: Path, num_columns: int, csv_format: CsvFormat = DEFAULT) -> DataError | None:
+    """Returns the error for the first row with more or fewer cells than there are columns, or None.
 
     Raises:
       DataError: A row before it is longer than `MAX_ROW_BYTES`.
     """
-    for line, cells in read_rows(path):
+    for row in read_csv_rows(path, csv_format):
+        line, cells = row.line, row.cells
         if len(cells) != num_columns:
             how = "short" if len(cells) < num_columns else "long"
+            whose = "the header has" if csv_format.header and not csv_format.names else "there are"
             return DataError(
-                f"`{path.name}:{line}` is a {how} row: it has {len(cells)} cells, the header has {num_columns} "
-                "columns. Fix the row; a cell that holds a comma must be quoted."
+                f"`{path.name}:{line}` is a {how} row: it has {counted(len(cells), 'cell')}, {whose} "
+                f"{counted(num_columns, 'column')}. Fix the row; a cell that holds "
+                f"{_named(csv_format.delimiter)} must be quoted.{_advice(row)}"
             )
     return None
+
+
+def _named(delimiter: str) -> str:
+    return {",": "a comma", ";": "a semicolon", "\t": "a tab"}.get(delimiter, f"`{delimiter}`")
+
+
+def _advice(row: CsvRow) -> str:
+    """Returns, for a message, how to leave out a line that may be a note or a sum and not a row."""
+    word = (row.cells[0].split() or [""])[0]
+    if any(row.cells[1:]) or row.line != row.last_line or not word or len(word) > _MAX_WORD:
+        return ""
+    return (
+        f" If it is a note and not a row, leave it out: `example_gen.comment = {json.dumps(word, ensure_ascii=False)}`."
+    )

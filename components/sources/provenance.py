@@ -21,6 +21,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.sources.base import file_label
 from crossnet.components.sources.csv_lines import row_line
 from crossnet.components.sources.splits import SPLITS, TRAIN
+from crossnet.serving.protocol.csv_format import CsvFormat
 
 CODES_FILE = "rows.codes"
 DROPPED = 3  # the code of a row that is in no split
@@ -99,7 +100,7 @@ def locate(examples: Examples, split: str, record: int) -> str:
     path = files[unit]
     name = file_label(path, files)
     if properties["source"] == "csv":
-        line = row_line(path, row) if path.is_file() else None
+        line = row_line(path, row, CsvFormat.of(properties["settings"])) if path.is_file() else None
         return f"{name} row {row + 1}" if line is None else f"{name}:{line}"
     return f"{name} record {row}" if properties["source"] == "tfrecord" else f"{name} row {row}"
 

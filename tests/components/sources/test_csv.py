@@ -200,9 +200,15 @@ FAULTS = {
         "miles,fair\n1,2\n",
         r"`rides.csv:1` has no column `y`, the label. The columns of `rides.csv:1` are: `miles`, `fair`. Name the",
     ),
-    "semicolons": ("a;y\n1;2\n", r"`rides.csv:1` has one column, `a;y`. Expected commas between cells. Write the file"),
-    "header that is not UTF-8": (b"\xe9,y\n1,2\n", r"`rides.csv:1`, the header, is not UTF-8. Save the file as UTF-8"),
-    "open quote": ('a,y\n"x,1\n2,3\n', r"`rides.csv:2` is a short row: it has 1 cells, the header has 2 columns"),
+    "semicolons": (
+        "a;y\n1;2\n",
+        r"`rides.csv:1` has one column, `a;y`. Expected commas between cells; are there semicolons",
+    ),
+    "header that is not UTF-8": (
+        b"\xe9,y\n1,2\n",
+        r"`rides.csv:1`, the header, is not UTF-8 .byte 0xe9; as cp1252 it is 'é,y'.. Set `example_gen.encoding`",
+    ),
+    "open quote": ('a,y\n"x,1\n2,3\n', r"`rides.csv:2` is a short row: it has 1 cell, the header has 2 columns"),
     "two columns of one name": ("a,a,y\n1,2,3\n", r"`rides.csv:1` has column `a` more than once"),
     "two columns that become one": (
         "a b,a_b,y\n1,2,3\n",
@@ -210,7 +216,7 @@ FAULTS = {
     ),
     "text that is not UTF-8": (
         b"a,y\nok,1\n\xff\xfe,2\n",
-        r"`rides.csv:3`: `a` is '\\xff\\xfe', expected text in UTF-8",
+        r"`rides.csv:3`: `a` is not UTF-8 \(byte 0xff; as cp1252 it is 'ÿþ'\)\. Set `example_gen.encoding`",
     ),
     "later boolean": (
         "a,y\n" + "true,1\n" * 10_000 + "maybe,1\n",

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from crossnet.components.sources.csv_blocks import read_blocks
+from crossnet.components.errors import DataError
+from crossnet.components.sources.csv_blocks import CsvLayout, read_blocks
+from crossnet.serving.protocol.csv_format import CsvFormat
 
 BLOCK = 1 << 20
 
 
 def cells(path: Path, *, quoted: bool = True, num_columns: int = 2) -> list[str]:
-    batches = list(read_blocks(path, {"t": pa.string()}, quoted=quoted, num_columns=num_columns))
+    batches = list(read_blocks(path, {"t": pa.string()}, CsvLayout(num_columns, quoted)))
     return [cell for batch in batches for cell in batch.column("t").to_pylist()]
 
 
@@ -51,3 +54,48 @@ def test_a_misshapen_row_is_refused(tmp_path: Path) -> None:
     path.write_text("id,t\n1,a\n1,b,c\n")
     with pytest.raises(pa.ArrowInvalid, match="Expected 2 columns, got 3"):
         cells(path)
+
+
+def rows_of(tmp_path: Path, content: bytes, layout: CsvLayout) -> list[dict[str, str]]:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    types = {"a": pa.string(), "t": pa.string()}
+    return [row for batch in read_blocks(path, types, layout) for row in batch.to_pylist()]
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize(
+    ("content", "layout"),
+    [
+        (b"a,t", CsvLayout(2)),
+        (b"a,t\n", CsvLayout(2)),
+        (b"x\n#y\na,t", CsvLayout(2, skip_lines=1, csv_format=CsvFormat(comment="#"))),
+        (b"p,q", CsvLayout(2, names=("a", "t"), skip_lines=1)),
+    ],
+)
+def test_a_header_alone_has_no_rows_whether_or_not_its_line_ends(
+    tmp_path: Path, content: bytes, layout: CsvLayout, quoted: bool
+) -> None:
+    assert rows_of(tmp_path, content, replace(layout, quoted=quoted)) == []
+    wide = b"a" * (9 * BLOCK)
+    assert rows_of(tmp_path, b"a,t," + wide, CsvLayout(3, quoted)) == []
+
+
+def test_a_format_says_how_bytes_become_cells(tmp_path: Path) -> None:
+    wanted = [{"a": "ä;b", "t": "x\n#y"}, {"a": "1'", "t": None}]
+    text = "seen 'on\n#\na;t\n'ä;b';'x\n#y'\n#;\n1\\';\n"
+    for encoding in ("utf-8", "utf-16", "cp1252"):
+        odd = CsvFormat(delimiter=";", quote="'", escape="\\", comment="#", encoding=encoding)
+        assert rows_of(tmp_path, text.encode(encoding), CsvLayout(2, skip_lines=1, csv_format=odd)) == wanted
+        named = CsvLayout(2, skip_lines=3, csv_format=odd, names=("a", "t"))
+        assert rows_of(tmp_path, text.replace("a;t", "q;q").encode(encoding), named) == wanted
+    plain = CsvLayout(2, quoted=False, csv_format=CsvFormat(quote="", delimiter="\t"))
+    assert rows_of(tmp_path, b'a\tt\n"1\t2"\n', plain) == [{"a": '"1', "t": '2"'}]
+
+
+def test_a_byte_that_is_not_in_the_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+    layout = CsvLayout(2, csv_format=CsvFormat(encoding="cp1252"))
+    with pytest.raises(
+        DataError, match=r"`rows.csv:3` is not text in cp1252 \(byte 0x81\). Name the file's encoding in"
+    ):
+        rows_of(tmp_path, b"a,t\n1,2\n\x81,3\n", layout)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.csv_lines import misshapen_row, read_header, read_rows, row_line
+from crossnet.components.sources.csv_lines import misshapen_row, read_rows, row_line
+from crossnet.serving.protocol.csv_format import CsvFormat
 
 TEXT = '\ufeffa,b\n\n1,"x\ny"\n2,z\r\n\r\n3,"q""r"\n'
 
@@ -23,12 +26,6 @@ def test_read_rows_counts_physical_lines(path: Path) -> None:
 
 def test_row_line_finds_each_row_and_no_more(path: Path) -> None:
     assert [row_line(path, row) for row in range(4)] == [3, 5, 7, None]
-
-
-def test_read_header_gives_the_first_row(path: Path) -> None:
-    assert read_header(path) == ["a", "b"]
-    with pytest.raises(DataError, match=r"none.csv` does not exist. Name an existing file or pattern"):
-        read_header(path.with_name("none.csv"))
 
 
 def test_misshapen_row_names_the_first_one(path: Path) -> None:
@@ -59,12 +56,32 @@ def test_read_rows_names_the_line_on_which_a_too_long_row_begins(
         list(read_rows(tmp_path / "rides.csv"))
 
 
-@pytest.mark.parametrize("kind", [".gz", ".bz2", ".zst", ".lz4"])
-def test_read_header_tells_a_compressed_file_that_is_not_named_as_one(tmp_path: Path, kind: str) -> None:
-    named = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}[kind]
-    with pa.CompressedOutputStream(str(tmp_path / "rides.csv"), named) as stream:
-        stream.write(b"a,b\n1,2\n")
-    with pytest.raises(DataError, match=f"`rides.csv` is compressed.* Let its name end in `{kind}`, or unpack it"):
-        read_header(tmp_path / "rides.csv")
-    (tmp_path / "rides.csv").rename(tmp_path / f"rides.csv{kind}")
-    assert read_header(tmp_path / f"rides.csv{kind}") == ["a", "b"]
+ODD = "he \"x\n\n#1\na;b\n#\"\n1;'x\n#y'\n#2\n\n#3\n2;z\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_lines_that_are_left_out_are_counted(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "rides.csv"
+    path.write_bytes(ODD.encode(encoding))
+    odd = CsvFormat(delimiter=";", quote="'", comment="#", skip_rows=1, encoding=encoding)
+    assert list(read_rows(path, odd)) == [(4, ["a", "b"]), (6, ["1", "x\n#y"]), (11, ["2", "z"])]
+    assert [row_line(path, row, odd) for row in range(3)] == [6, 11, None]
+    assert [row_line(path, row, replace(odd, header=False)) for row in range(3)] == [4, 6, 11]
+
+
+@pytest.mark.parametrize(
+    ("row", "settings", "sentence"),
+    [
+        ("Total: 2 rows", {}, ' If it is a note and not a row, leave it out: `example_gen.comment = "Total:"`.'),
+        ("Total,,", {}, 'it has 3 cells, the header has 2 columns. Fix the row; .* `example_gen.comment = "Total"`.'),
+        ("3,4,5", {}, "Fix the row; a cell that holds a comma must be quoted.$"),
+        ("3;4;5", {"delimiter": ";", "names": ("a", "b")}, "it has 3 cells, there are 2 columns. .* holds a semicolon"),
+    ],
+)
+def test_misshapen_row_says_how_to_leave_out_a_line_that_is_not_a_row(
+    tmp_path: Path, row: str, settings: dict[str, Any], sentence: str
+) -> None:
+    csv_format = CsvFormat(**settings)
+    rows = [csv_format.delimiter.join(cells) for cells in ("ab", "12")]
+    (tmp_path / "rides.csv").write_text("\n".join([*rows, row]))
+    assert re.search(sentence, str(misshapen_row(tmp_path / "rides.csv", 2, csv_format)))

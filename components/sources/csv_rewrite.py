@@ -1,0 +1,137 @@
+"""Leaves out lines of a CSV file before Arrow parses it.
+
+Arrow knows no comments, and skips lines only within its first block. The file is read piece by piece; what is held
+back is at most one row.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from crossnet.serving.protocol.csv_bytes import Readable
+from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+
+_PIECE_BYTES = 1 << 20
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+class LinesLeftOut(io.RawIOBase):
+    """A file in UTF-8 without its first lines and its comments.
+
+    Args:
+      stream: The file, in UTF-8.
+      csv_format: Says how comments begin and how cells are quoted.
+      skip_lines: Lines that are left out at the start.
+    """
+
+    def __init__(self, stream: Readable, csv_format: CsvFormat, skip_lines: int) -> None:
+        self._pieces = self._written(stream, csv_format, skip_lines)
+        self._left = b""
+
+    def readable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills `buffer`, or what is left of the file."""
+        parts, size = [self._left], len(self._left)
+        while size < len(buffer) and (piece := next(self._pieces, None)) is not None:
+            parts.append(piece)
+            size += len(piece)
+        data = b"".join(parts)
+        count = min(len(buffer), len(data))
+        buffer[:count], self._left = data[:count], data[count:]
+        return count
+
+    @staticmethod
+    def _written(stream: Readable, csv_format: CsvFormat, skip_lines: int) -> Iterator[bytes]:
+        pieces = _from_line(_pieces_of(stream), skip_lines)
+        return _without_comments(pieces, csv_format) if csv_format.comment else pieces
+
+
+def _pieces_of(stream: Readable) -> Iterator[bytes]:
+    """Yields a file without its byte-order mark; no piece ends between CR and LF."""
+    first = stream.read(max(_PIECE_BYTES, len(codecs.BOM_UTF8))).removeprefix(codecs.BOM_UTF8)
+    held = b""
+    for piece in itertools.chain([first], iter(lambda: stream.read(_PIECE_BYTES), b"")):
+        data = held + piece
+        held = b"\r" if data.endswith(b"\r") else b""
+        yield data[: len(data) - len(held)]
+    yield held
+
+
+def _from_line(pieces: Iterator[bytes], skip_lines: int) -> Iterator[bytes]:
+    for piece in pieces:
+        start = 0
+        while skip_lines and (end := _LINE_END.search(piece, start)):
+            start, skip_lines = end.end(), skip_lines - 1
+        if not skip_lines:
+            yield piece[start:]
+
+
+def _without_comments(pieces: Iterator[bytes], csv_format: CsvFormat) -> Iterator[bytes]:
+    """Yields the pieces without lines that begin as comments do, but those in a quoted cell."""
+    tokens = _tokens(csv_format)
+    held = b""
+    for piece in pieces:
+        held += piece
+        comments, end = _find(held, tokens)
+        if len(held) - end > MAX_ROW_BYTES:  # an open quote: whoever parses the row says so
+            comments, end = [], len(held)
+        yield _cut(held[:end], comments)
+        held = held[end:]
+    yield _cut(held, _find(held + b"\n", tokens)[0])
+
+
+def _tokens(csv_format: CsvFormat) -> re.Pattern[bytes]:
+    """Returns a pattern of comments (its first group), and of what may hold a line that only looks like one."""
+    delimiter, quote, escape = (
+        re.escape(mark.encode()) for mark in (csv_format.delimiter, csv_format.quote, csv_format.escape)
+    )
+    starts = rb"(?:(?m:^)|(?<=\r))"
+    tokens = [b"(" + starts + re.escape(csv_format.comment.encode()) + rb"[^\r\n]*(?:\r\n|\r|\n|\Z))"]
+    if escape:
+        marks = [re.escape(mark.encode()) for mark in (csv_format.comment, csv_format.quote) if mark]
+        tokens.append(escape + rb"[\s\S](?:" + b"|".join(marks) + b")?")  # what follows does not begin a line or a cell
+    if quote:
+        plain = b"[^" + quote + escape + b"]*"
+        inside = quote + quote + (b"|" + escape + rb"[\s\S]" if escape else b"")
+        cell_starts = b"(?:" + starts + b"|(?<=" + delimiter + b"))"
+        tokens.append(cell_starts + quote + plain + b"(?:(?:" + inside + b")" + plain + b")*(?:" + quote + rb"|\Z)")
+    return re.compile(b"|".join(tokens))
+
+
+def _find(text: bytes, tokens: re.Pattern[bytes]) -> tuple[list[tuple[int, int]], int]:
+    """Returns where comments begin and end, and where the last whole row of `text` ends, which begins with a row."""
+    comments, cells = [], []  # `cells`: those of several lines
+    for token in tokens.finditer(text):
+        if token[1] is not None:
+            comments.append(token.span())
+        elif _LINE_END.search(text, *token.span()):
+            cells.append(token.span())
+    end = _last_line_end(text, len(text))
+    while cells and cells[-1][0] < end:
+        first, last = cells.pop()
+        if end <= last:
+            end = _last_line_end(text, first)
+    return [span for span in comments if span[1] <= end], end
+
+
+def _last_line_end(text: bytes, before: int) -> int:
+    return max(text.rfind(b"\n", 0, before), text.rfind(b"\r", 0, before)) + 1
+
+
+def _cut(text: bytes, spans: list[tuple[int, int]]) -> bytes:
+    if not spans:
+        return text
+    parts, start = [], 0
+    for first, last in spans:
+        parts.append(text[start:first])
+        start = last
+    return b"".join([*parts, text[start:]])
