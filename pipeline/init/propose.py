@@ -44,7 +44,8 @@ def propose(table: Table, label: str) -> Proposal:
         proposal.put(setting, value, table.dialect.reasons[setting])
     findings = {}
     for name, column in profile.columns.items():
-        distinct = column.sample.distinct
+        present = column.rows - column.holes
+        distinct = min(column.sample.distinct, present) if column.sample.repeated else present
         findings[name] = ColumnFinding(names[name], "", column.rows, column.holes, distinct)
         if column.cells.cells:
             read_cells(findings[name], column, proposal, source.place, name == label)

@@ -1,0 +1,88 @@
+"""Walks tables of every kind from `init` to records: what it proposes is always read as it says."""
+
+import json
+import random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from crossnet.pipeline.cli import cli
+
+
+@pytest.fixture
+def walked(tmp_path, monkeypatch):
+    """Writes a table, calls `init` and the run of ExampleGen; returns the artifact's facts and what `init` printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def walk(content, name="table.csv"):
+        if isinstance(content, pa.Table):
+            pq.write_table(content, tmp_path / name)
+        else:
+            (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        runner = CliRunner()
+        made = runner.invoke(cli, ["init", name, "--label", "y", "--output", "made.toml"], catch_exceptions=False)
+        assert made.exit_code == 0, made.stderr
+        done = runner.invoke(cli, ["run", "--config", "made.toml", "--until", "example_gen"], catch_exceptions=False)
+        assert done.exit_code == 0, done.stderr
+        (file,) = (tmp_path / "crossnet_root" / "artifacts" / "example_gen").glob("*/artifact.json")
+        facts = json.loads(file.read_text())
+        return {c["name"]: c["type"] for c in facts["properties"]["columns"]}, facts["counts"], made.stdout
+
+    return walk
+
+
+def rows(*columns, header, count=120, delimiter=",", ends="\n"):
+    """A CSV of some rows; a column is a function of the row's number."""
+    lines = [delimiter.join(str(column(row)) for column in columns) for row in range(count)]
+    return ends.join([*([header] if header else []), *lines]) + ends
+
+
+def label(row):
+    return (row * 7919) % 101 / 4
+
+
+KINDS = {
+    "plain": (rows(lambda r: r % 7 / 3, lambda r: "ab"[r % 2], label, header="x,t,y"), {"x": "FLOAT", "t": "BYTES"}),
+    "keys": (rows(lambda r: f"k{r}", lambda r: r % 9, label, header="id,x,y"), {"x": "INT"}),
+    "holes in the label": (
+        rows(lambda r: r % 9, lambda r: label(r) if r % 5 else "", header="x,y"), {"x": "INT"}),
+    "leading zeros": (rows(lambda r: f"{r % 30:03}", label, header="x,y"), {"x": "BYTES"}),
+    "odd cells": (rows(lambda r: f"a{r}" if r % 10 == 0 else r % 7, label, header="x,y"), {"x": "BYTES"}),
+    "half of it numbers": (rows(lambda r: "abc"[r % 3] if r % 2 else r % 7, label, header="x,y"), {"x": "BYTES"}),
+    "only a key": (rows(lambda r: r * 3, label, header="x,y"), {"x": "INT"}),
+    "only words": (rows(lambda r: f"word {r}", label, header="x,y"), {"x": "BYTES"}),
+    "times": (rows(lambda r: f"2026-01-{r // 5 + 1:02}", label, header="x,y"), {"x": "INT"}),
+    "an empty column": (rows(lambda r: "", lambda r: r % 5, label, header="e,x,y"), {"x": "INT"}),
+    "a constant": (rows(lambda r: "a", lambda r: r % 5, label, header="c,x,y"), {"x": "INT"}),
+    "groups": (
+        rows(lambda r: (r % 60) * 7919 % 9973, lambda r: r % 5, lambda r: (r % 60) * 31 % 59 + r / 900, header="g,x,y"),
+        {"g": "INT", "x": "INT"}),
+    "three rows": ("x,y\n0,1\n1,2\n2,4\n", {"x": "INT"}),
+    "quoted": (rows(lambda r: f'"a, {r % 4}\n b"', label, header="x,y"), {"x": "BYTES"}),
+    "blanks around headers": (rows(lambda r: r % 7 / 3, label, header="x, y"), {"x": "FLOAT"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_csv_is_read_as_init_proposes(walked, kind):
+    content, features = KINDS[kind]
+    types, counts, _ = walked(content)
+    assert types == {**features, "y": "FLOAT"}
+    assert all(counts[split] for split in ("train", "eval"))
+
+
+def test_parquet_is_read_as_init_proposes(walked):
+    draw = random.Random(0)
+    table = pa.table(
+        {
+            "id": [f"k{n}" for n in range(90)],
+            "l": [[1.0, float(n)] for n in range(90)],
+            "zone": ["a", None, "b"] * 30,
+            "y": [draw.random() for _ in range(90)],
+        }
+    )
+    types, _, printed = walked(table, "table.parquet")
+    assert types == {"l": "FLOAT", "zone": "BYTES", "y": "FLOAT"}
+    assert "id      text" in printed
