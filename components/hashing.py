@@ -16,16 +16,18 @@ def mix(values: Hashes) -> Hashes:
     Source: Steele et al., 2014, Fast splittable pseudorandom number generators, https://doi.org/10.1145/2660193.2660195
     """
     mixed = values + np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= mixed >> np.uint64(30)
+    shifted = mixed >> np.uint64(30)
+    mixed ^= shifted
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
+    mixed ^= np.right_shift(mixed, np.uint64(27), out=shifted)
     mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
+    mixed ^= np.right_shift(mixed, np.uint64(31), out=shifted)
     return mixed
 
 
 _WORD = 8  # bytes that are mixed at once
 _MASKS = np.array([(1 << (8 * size)) - 1 for size in range(_WORD + 1)], np.uint64)
+_SECOND = mix(np.ones(1, np.uint64))  # the place of the second word
 
 
 def hash_texts(offsets: NDArray[Any], data: Any) -> Hashes:
@@ -42,15 +44,23 @@ def hash_texts(offsets: NDArray[Any], data: Any) -> Hashes:
     padded[: last - first] = np.frombuffer(data, np.uint8, last - first, first) if last > first else 0
     words = np.ndarray((last - first + 1,), "<u8", padded, strides=(1,))
     starts, lengths = offsets[:-1].astype(np.int64) - first, np.diff(offsets).astype(np.int64)
-    hashes = mix((words[starts] & _MASKS[np.minimum(lengths, _WORD)]) ^ mix(lengths.astype(np.uint64)))
+    most = int(lengths.max(initial=0))
+    sizes = mix(np.arange(most + 1, dtype=np.uint64))[lengths] if most < len(lengths) else mix(lengths.view(np.uint64))
+    hashes = mix((words[starts] & _MASKS[np.minimum(lengths, _WORD)]) ^ sizes)
     rows = np.flatnonzero(lengths > _WORD)
     if len(rows):
-        counts = (lengths[rows] - 1) // _WORD  # of further words
-        begins = np.cumsum(counts) - counts
-        places = np.arange(1, int(counts.sum()) + 1) - np.repeat(begins, counts)
-        further = words[np.repeat(starts[rows], counts) + _WORD * places]
-        further[begins + counts - 1] &= _MASKS[lengths[rows] - _WORD * counts]
-        hashes[rows] = mix(hashes[rows] + np.add.reduceat(mix(further ^ mix(places.astype(np.uint64))), begins))
+        starts, lengths = starts[rows] + _WORD, lengths[rows] - _WORD
+        sums = mix((words[starts] & _MASKS[np.minimum(lengths, _WORD)]) ^ _SECOND)
+        long = np.flatnonzero(lengths > _WORD)
+        if len(long):  # the words of a few texts, or of all, one after the other
+            starts, lengths = starts[long], lengths[long]
+            counts = (lengths - 1) // _WORD
+            begins = np.cumsum(counts) - counts
+            places = np.arange(1, int(counts.sum()) + 1) - np.repeat(begins, counts)
+            further = words[np.repeat(starts, counts) + _WORD * places]
+            further[begins + counts - 1] &= _MASKS[lengths - _WORD * counts]
+            sums[long] += np.add.reduceat(mix(further ^ mix(places.astype(np.uint64) + np.uint64(1))), begins)
+        hashes[rows] = mix(hashes[rows] + sums)
     return hashes
 
 
