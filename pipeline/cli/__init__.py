@@ -20,7 +20,7 @@ from crossnet.serving.protocol.printable import printable
 
 def main() -> None:
     """Runs the command line and exits."""
-    if {"serve", "predict"} & set(sys.argv[1:2]):  # `run` sends TensorFlow's messages to its log file
+    if {"serve", "predict", "evaluate"} & set(sys.argv[1:2]):  # `run` sends TensorFlow's messages to its log file
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name_output()
     as_json = "--json" in sys.argv

@@ -211,6 +211,37 @@ def compare(
 
 
 @click.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@root_option
+@click.option("--split", type=click.Choice(["test", "eval"]), default="test", show_default=True, help="Which rows.")
+@click.option("--model", "model_name", help="Instead of RUN: the run that made the version in service of this model.")
+@click.option("--serving-dir", type=click.Path(path_type=Path), help="Of --model. [default: <root>/serving_models]")
+@json_option
+@prints_errors
+def evaluate(
+    name: str | None, root: Path, split: str, model_name: str | None, serving_dir: Path | None, as_json: bool
+) -> None:
+    """Measure the champion and the baselines of one run over a split. [default: the newest run]
+
+    The test split is for one look when all choices are made: no rule sees it, and nothing is written.
+    """
+    from crossnet.components.files import json_value
+    from crossnet.pipeline.evaluate import evaluate_split, render_scores, run_of_model
+    from crossnet.pipeline.store import Store
+
+    if name is not None and model_name is not None:
+        raise click.UsageError(f"Name a run or --model, not both. Received `{name}` and --model `{model_name}`.")
+    store = Store(root)
+    if model_name is not None:
+        name = run_of_model(store, (serving_dir or root / "serving_models") / model_name)
+    facts = evaluate_split(store, store.read_run(name).run, split)
+    if as_json:
+        click.echo(json.dumps(json_value(facts)))
+    else:
+        say(render_scores(facts))
+
+
+@click.command()
 @root_option
 @click.option(
     "--keep",

@@ -1,0 +1,62 @@
+"""Measures exported models over one split, with an interval of the RMSE."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.evaluation.intervals import GroupedSquares, percentile_interval
+from crossnet.components.evaluation.metrics import ErrorSums
+from crossnet.components.evaluation.scoring import MeanPredictor, Predictor, predict_batches
+from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.features import read_schema
+from crossnet.components.params.evaluator import EvaluatorParams
+from crossnet.components.records.dataset import read_columns
+
+
+def score_split(
+    examples: Examples, split: str, schema: Schema, models: Mapping[str, Model], params: EvaluatorParams
+) -> dict[str, Any]:
+    """Returns `rows`, `label`, `label_std` and, in `models`, the metrics of each model and of the mean of train.
+
+    The metrics are those of metrics.json, and `interval`: the lowest and highest RMSE that resamples of the rows give
+    at `params.confidence`, None below 20 rows or where a prediction is not finite. All are in the label's unit.
+
+    Raises:
+      DataError: The rows cannot be read, or are not what the schema says.
+      ExportError: A model does not load, or does not answer.
+    """
+    features, label = read_schema(schema.proto())
+    with contextlib.ExitStack() as stack:
+        scored: dict[str, Predictor] = {
+            name: stack.enter_context(ServingSession(model.serving_path)) for name, model in models.items()
+        }
+        scored[MEAN_PREDICTOR] = MeanPredictor(_train_mean(examples, label.name, params.batch_size))
+        sums, squares = ErrorSums(len(scored)), GroupedSquares(len(scored))
+        batches = predict_batches(examples, split, features, label, scored, batch_size=params.batch_size)
+        for _, labels, predictions in batches:
+            sums.add(labels, predictions)
+            with np.errstate(all="ignore"):
+                squares.add(np.square(predictions - labels))
+    resampled = squares.resampled_rmse(params.num_bootstrap, params.seed)
+    tail = (1 - params.confidence) / 2
+    measured: dict[str, dict[str, Any]] = {}
+    for i, name in enumerate(scored):
+        interval = None if resampled is None else percentile_interval(resampled[:, i], tail, 1 - tail)
+        measured[name] = {**sums.metrics(i), "interval": interval}
+    return {"rows": sums.rows, "label": label.name, "label_std": sums.label_std, "models": measured}
+
+
+def _train_mean(examples: Examples, label: str, batch_size: int) -> float:
+    total, rows = 0.0, 0
+    for batch in read_columns(examples, "train", batch_size=batch_size, columns=[label]):
+        values = batch[label].values.astype(np.float64)
+        total, rows = total + float(values.sum()), rows + len(values)
+    return total / rows
