@@ -11,7 +11,7 @@ import math
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +19,35 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
-from crossnet.components.sources.base import RetypedError, Source, check_sizes, narrowed, without_empty
+from crossnet.components.sources.base import (
+    RetypedError,
+    Source,
+    SourceBatch,
+    check_sizes,
+    narrowed,
+    unwritten,
+    without_empty,
+)
+from crossnet.components.sources.conditions import condition_of
 from crossnet.components.sources.csv_cells import parse_time
 from crossnet.components.sources.doubts import Doubt, doubt_lines, merged
 from crossnet.components.sources.files import input_files
-from crossnet.components.sources.filters import UNLABELLED, DropLog, RowFilter, joined, summarize_drops, tell_drops
+from crossnet.components.sources.filters import (
+    WHERE,
+    DropLog,
+    RowFilter,
+    joined,
+    nothing_left,
+    summarize_drops,
+    tell_drops,
+)
 from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.provenance import DROPPED, RowLog, write_provenance
 from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
@@ -85,7 +103,7 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Eng
 
 def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path, engine: Engine) -> Examples:
     label = next(column.name for column in source.columns if _is_label(column, params))
-    kept = RowFilter(params, label)
+    kept = RowFilter(params, label, condition_of(source, params.where), unwritten(source))
     splitter = _splitter(source, params, kept, spool_dir)
     engine = engine.for_bytes(_num_bytes(source))
     jobs = [(source, splitter, kept, *units, spool_dir) for units in _shares(source.sizes, engine.width)]
@@ -96,7 +114,8 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     dropped = joined([part.dropped for part in parts])
     if not total:
         raise _no_rows(source, label, dropped)
-    if (fuller := without_empty(source, set[str]().union(*(part.filled for part in parts)), label)) is not source:
+    filled = set[str]().union(*(part.filled for part in parts))
+    if (fuller := without_empty(source, filled, label, kept.columns)) is not source:
         raise RetypedError(fuller)
     first = dict.fromkeys(SPLITS, 0)
     if splitter.by_order:
@@ -124,7 +143,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     properties: dict[str, Any] = {
         "label": label,
         "compression": compression,
-        "columns": [column._asdict() for column in source.columns],
+        "columns": [column._asdict() for column in source.columns if column.name not in kept.unwritten],
         "source": params.source,
         "files": [str(path) for path in source.files],
         "rows_per_unit": [sum(part.rows[unit] for part in parts) for unit in range(len(source.sizes))],
@@ -140,11 +159,8 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
 
 def _no_rows(source: Source, label: str, dropped: DropLog) -> DataError:
     where = ", ".join(f"`{path.name}`" for path in source.files[:3]) or "the synthetic table"
-    if rows := dropped.total(UNLABELLED):
-        return DataError(
-            f"All {rows:,} rows of {where} have an empty label, `{label}`, so that nothing is left to learn from. "
-            "Expected a number in at least two rows. Fill in the column, or name another in `example_gen.label`."
-        )
+    if dropped.total():
+        return nothing_left(dropped, where, label)
     return DataError(
         f"There are no rows in {where}, only a header or nothing. Expected at least two rows. Name files with "
         "rows in `example_gen.input`."
@@ -180,18 +196,20 @@ def _parsed_time(text: str) -> float:
 
 def _checked_times(source: Source, unit: int, kept: RowFilter) -> Iterator[pa.Array]:
     """Yields the split column of the rows of a unit that are kept, after checking that all values are times."""
-    batches: Iterator[tuple[Any, Any]] = ((key, None) for key in source.read_keys(unit))
-    if kept.is_active:
-        narrow = narrowed(source, kept.columns)
-        batches = ((batch.key, kept.keeps(batch)) for batch in narrow.read(unit, unit + 1))
-    row = 0
-    for key, mask in batches:
+    batches: Iterator[tuple[Any, dict[str, NDArray[np.bool_]]]]
+    if not kept.is_active:
+        batches = ((key, {}) for key in source.read_keys(unit))
+    else:
+        batches = ((b.key, kept.left_out(source, b)) for b in narrowed(source, kept.columns).read(unit, unit + 1))
+    first = 0
+    for key, masks in batches:
+        seen = np.flatnonzero(~masks[WHERE]) if WHERE in masks else np.arange(len(key))
         try:
-            time_values(key)
+            time_values(key.take(pa.array(seen)) if WHERE in masks else key)
         except BadTimeError as error:
-            raise _no_time(source, unit, row + error.row, error.value) from None
-        yield key if mask is None else key.filter(pa.array(mask))
-        row += len(key)
+            raise _no_time(source, unit, first + int(seen[error.row]), error.value) from None
+        yield key.filter(pa.array(~np.logical_or.reduce(list(masks.values())))) if masks else key
+        first += len(key)
 
 
 def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:
@@ -221,27 +239,47 @@ def _read_part(source: Source, splitter: Splitter, kept: RowFilter, first: int, 
     So a job that is run again never meets what its first run has left.
     """
     folder = Path(tempfile.mkdtemp(dir=spool_dir))
-    dropped, filled, doubts = DropLog(), set[str](), tuple[Doubt, ...]()
+    dropped, filled, doubts = DropLog(), set(kept.unwritten), tuple[Doubt, ...]()
     with ExitStack() as stack:
         writers = {split: stack.enter_context(SpoolWriter(folder / split)) for split in SPLITS}
         log = stack.enter_context(RowLog(folder / "codes"))
         for batch in source.read(first, last):
             check_sizes(source, batch)
-            try:
-                codes = splitter.codes(batch)
-            except BadTimeError as error:
-                raise _no_time(source, batch.unit, batch.first_row + error.row, error.value) from None
-            for reason, mask in kept.dropped(batch).items():
+            left_out = kept.left_out(source, batch)
+            codes = _codes(source, splitter, batch, left_out)
+            for reason, mask in left_out.items():
                 dropped.add(reason, batch, mask, codes)
                 codes[mask] = DROPPED
             log.add(batch.unit, codes)
             doubts = merged((*doubts, *batch.doubts)) if batch.doubts else doubts
+            written = kept.written(batch.rows)
             for code, split in enumerate(SPLITS):
                 mask = codes == code
                 if mask.any():
-                    rows = batch.rows if mask.all() else batch.rows.filter(pa.array(mask))
+                    rows = written if mask.all() else written.filter(pa.array(mask))
                     filled.update(n for n in rows.schema.names if n not in filled and rows[n].null_count < len(rows))
                     writers[split].write(rows)
     return _Part(
         {split: writer.spool for split, writer in writers.items()}, log.path, log.rows, dropped, filled, doubts
     )
+
+
+def _codes(
+    source: Source, splitter: Splitter, batch: SourceBatch, left_out: Mapping[str, NDArray[np.bool_]]
+) -> NDArray[np.uint8]:
+    """Returns the split of each row; of a row that the condition leaves out, the split column may hold anything."""
+    try:
+        return splitter.codes(batch)
+    except BadTimeError as error:
+        gone = left_out.get(WHERE)
+        if gone is None or not gone[error.row]:
+            raise _no_time(source, batch.unit, batch.first_row + error.row, error.value) from None
+    codes = np.zeros(batch.rows.num_rows, np.uint8)
+    left = np.flatnonzero(~gone)
+    assert batch.key is not None  # the time
+    try:
+        codes[left] = splitter.codes(batch._replace(rows=batch.rows.take(pa.array(left)), key=batch.key.take(left)))
+    except BadTimeError as error:
+        row = batch.first_row + int(left[error.row])
+        raise _no_time(source, batch.unit, row, error.value) from None
+    return codes

@@ -92,6 +92,7 @@ def _data_steps(config: Config) -> tuple[Step, ...]:
             output=Examples,
             settings={"params": config.example_gen},
             data=None if config.example_gen.source == "synthetic" else partial(input_files, config.example_gen),
+            libraries=("duckdb",) if config.example_gen.where else (),
             engine=True,
         ),
         Step(

@@ -40,6 +40,11 @@ class ExampleGenParams:
     exclude: tuple[str, ...] = setting((), "columns that are not features", any_order=True)
     numeric: tuple[str, ...] = setting((), "columns forced to be numbers", any_order=True)
     text: tuple[str, ...] = setting((), "columns forced to be text", any_order=True)
+    where: str = setting(
+        "",
+        "only rows for which this condition in SQL is true, such as fare > 0 AND zone IS NOT NULL; it may name columns "
+        "of `exclude`; needs the extra `sql`",
+    )
     unlabelled: str = setting(
         "drop", "rows whose label is empty or NaN: leave them out, counted, or stop", choices=("drop", "error")
     )

@@ -6,7 +6,7 @@ the order of the units, and of the rows in each.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -86,18 +86,23 @@ def narrowed(source: Source, names: Collection[str]) -> Source:
     return replace(source, named=named._replace(names=wanted))  # type: ignore[type-var]  # the sources are dataclasses
 
 
-def without_empty(source: Source, filled: Collection[str], label: str) -> Source:
+def without_empty(source: Source, filled: Collection[str], label: str, needed: Collection[str] = ()) -> Source:
     """Returns the source without the columns that have no value in any row, and a doubt about each; or `source`.
 
     Args:
       source: Where all rows were read from.
       filled: The columns that have a value, as `ExampleColumn.name`.
       label: The label's name, which is never left out.
+      needed: The columns that a condition needs: they are read on, and not written.
     """
     empty = [column for column in source.columns if column.name not in filled and column.name != label]
     if not empty:
         return source
-    kept = narrowed(source, {column.name for column in source.columns} - {column.name for column in empty})
+    gone = {column.name for column in empty}
+    kept = narrowed(source, {column.name for column in source.columns} - (gone - {*needed}))
+    if unwritten := gone & {*needed}:  # read on, for the condition
+        named = kept.named._replace(unwritten=(*kept.named.unwritten, *unwritten))  # type: ignore[attr-defined]
+        kept = replace(kept, named=named)  # type: ignore[type-var]
     found = tuple(empty_column(column.source_name) for column in empty)
     return replace(kept, doubts=(*source.doubts, *found))  # type: ignore[type-var]  # the sources are dataclasses
 
@@ -164,12 +169,13 @@ class NamedColumns(NamedTuple):
     """The columns of a source, named and used as the settings say.
 
     Attributes:
-      names: The feature's name by source name, for every column that is written.
+      names: The feature's name by source name, for every column that is written or that a condition needs.
       label: Source name of the label.
       numeric, text: Source names of columns that are forced to a type.
       key: Source name of the split column, or "".
       row: Source names of the columns whose cells tell a row from others, whether or not they are written: all of
         them, or none where no rule asks for them.
+      unwritten: Names of features that are read for a condition alone.
     """
 
     names: dict[str, str]
@@ -178,6 +184,7 @@ class NamedColumns(NamedTuple):
     text: frozenset[str]
     key: str
     row: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
 
 
 def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) -> NamedColumns:
@@ -211,6 +218,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
 
     exclude, numeric, text = (resolve(n, getattr(params, n)) for n in ("exclude", "numeric", "text"))
     key = next(iter(resolve("split_column", [params.split_column] if params.split_column else [])), "")
+    needed = resolve("where", _columns_of_condition(params.where, spelling)) if params.where else frozenset()
     there = f"The columns of `{where}` are: {listed(header)}."
     if params.label not in spelling:
         missing = f"`{where}` has no column `{params.label}`, the label.{did_you_mean(params.label, spelling)}"
@@ -225,8 +233,35 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         problems.append(f"`example_gen.numeric` and `example_gen.text` both name {listed(sorted(both))}.")
     if problems:
         raise SettingsError(" ".join([*problems, there]))
-    written = {source: name for source, name in zip(header, names, strict=True) if source not in exclude}
-    return NamedColumns(written, label, numeric, text, key, tuple(header) if params.hashes_rows else ())
+    read = {source: name for source, name in zip(header, names, strict=True) if source not in exclude - needed}
+    unwritten = tuple(read[source] for source in read if source in exclude)
+    return NamedColumns(read, label, numeric, text, key, tuple(header) if params.hashes_rows else (), unwritten)
+
+
+def _columns_of_condition(text: str, spelling: Mapping[str, str]) -> list[str]:
+    """Returns the columns that a condition names, as they are spelled: SQL does not tell capitals from others."""
+    from crossnet.components.sources.conditions import condition_columns  # DuckDB, only where there is a condition
+
+    return [spelled(name, spelling) for name in condition_columns(text)]
+
+
+def spelled(name: str, spelling: Iterable[str]) -> str:
+    """Returns the one name that differs from `name` in capitals alone, if any; else `name`."""
+    alike = [other for other in spelling if other.casefold() == name.casefold()]
+    return name if name in alike or len(alike) != 1 else alike[0]
+
+
+def unwritten(source: Source) -> tuple[str, ...]:
+    """Returns the columns of a source's batches that are read for a condition alone."""
+    named = getattr(source, "named", None)
+    found: tuple[str, ...] = getattr(source if named is None else named, "unwritten", ())
+    return found
+
+
+def meanings(source: Source) -> Mapping[str, str]:
+    """Returns by source name which columns of numbers stand for times or for truth ("time", "truth")."""
+    found: Mapping[str, str] = getattr(source, "meanings", {})
+    return found
 
 
 def differing(first: Sequence[str], other: Sequence[str]) -> str:

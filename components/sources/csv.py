@@ -68,6 +68,12 @@ class CsvSource:
         return tuple(ExampleColumn(name, source, self._type(source)) for source, name in self.named.names.items())
 
     @property
+    def meanings(self) -> dict[str, str]:
+        """Returns by source name which columns of numbers stand for times or for truth."""
+        known = {"TIME": "time", "TIME_UTC": "time", "BOOL": "truth"}
+        return {name: known[self.kinds[name]] for name in self.named.names if self.kinds[name] in known}
+
+    @property
     def sizes(self) -> list[int]:
         """Bytes of each file."""
         return [path.stat().st_size for path in self.files]

@@ -14,41 +14,60 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from crossnet.components.errors import DataError
 from crossnet.components.hashing import mix
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source, SourceBatch, file_label
+from crossnet.components.sources.conditions import BadRowError, Condition
 from crossnet.components.sources.splits import SPLITS, hash_values, row_hashes
 
-UNLABELLED, SAMPLE = "unlabelled", "sample"
+UNLABELLED, SAMPLE, WHERE = "unlabelled", "sample", "where"
 _SALT = 0x53616D706C65  # so that the sample does not depend on the split; any number would do
 
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Finds the rows to leave out: those that are not in the sample, and those without a label.
+    """Finds the rows to leave out: those of which a condition is not true, those not sampled, those without a label.
 
     Attributes:
       params: The settings.
       label: The label's name in the batches.
+      condition: What must be true of a row.
+      unwritten: The columns of the batches that are there for the condition alone.
     """
 
     params: ExampleGenParams
     label: str
+    condition: Condition | None = None
+    unwritten: tuple[str, ...] = ()
 
     @property
     def is_active(self) -> bool:
         """Whether rows may be left out."""
-        return self.params.unlabelled == "drop" or self.params.sample < 1
+        return self.params.unlabelled == "drop" or self.params.sample < 1 or self.condition is not None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of a batch that are looked at."""
-        return (self.label,)
+        return (self.label, *(self.condition.columns.values() if self.condition else ()))
 
-    def keeps(self, batch: SourceBatch) -> NDArray[np.bool_] | None:
-        """Returns bool (rows,): which rows are kept; None: all."""
-        masks = self.dropped(batch).values()
-        return ~np.logical_or.reduce(list(masks)) if masks else None
+    def written(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns rows with the columns that are written."""
+        return rows.drop_columns(list(self.unwritten)) if self.unwritten else rows
+
+    def left_out(self, source: Source, batch: SourceBatch) -> dict[str, NDArray[np.bool_]]:
+        """Returns what `dropped` does.
+
+        Raises:
+          DataError: The condition cannot be evaluated for a row, which is named.
+        """
+        try:
+            return self.dropped(batch)
+        except BadRowError as error:
+            raise DataError(
+                f"{source.place(batch.unit, batch.first_row + error.row)}: `example_gen.where` cannot be evaluated: "
+                f"{error.reason}. Fix the row or the condition, such as with TRY_CAST."
+            ) from None
 
     def dropped(self, batch: SourceBatch) -> dict[str, NDArray[np.bool_]]:
         """Returns, by reason, bool (rows,): which rows are left out; a reason that has no rows is left out as well.
@@ -56,6 +75,8 @@ class RowFilter:
         An empty label and one that is NaN count as missing.
         """
         masks = {}
+        if self.condition is not None:
+            masks[WHERE] = ~self.condition.holds(batch.rows)
         if self.params.sample < 1:
             masks[SAMPLE] = ~self._is_sampled(batch)
         if self.params.unlabelled == "drop":
@@ -132,21 +153,51 @@ def summarize_drops(log: DropLog, source: Source, *, by_order: bool) -> dict[str
     return summary
 
 
+def nothing_left(dropped: DropLog, where: str, label: str) -> DataError:
+    """Returns the sentence for a source of which all rows were left out.
+
+    Args:
+      where: The source for messages.
+    """
+    if unlabelled := dropped.total(UNLABELLED):
+        others = dropped.total() - unlabelled
+        those = f"that are left of {others + unlabelled:,}" if others else ""
+        return DataError(
+            f"All {unlabelled:,} rows {those + ' ' if those else ''}of {where} have an empty label, `{label}`, so that "
+            "nothing is left to learn from. Expected a number in at least two rows. Fill in the column, or name "
+            "another in `example_gen.label`."
+        )
+    if rows := dropped.total(WHERE):
+        return DataError(
+            f"`example_gen.where` is true for none of the {rows:,} rows of {where}, so that nothing is left to learn "
+            "from. Expected at least two. Check the condition."
+        )
+    return DataError(f"None of the rows of {where} is in the sample. Raise `example_gen.sample`.")
+
+
 def tell_drops(summary: Mapping[str, Any], kept: int, label: str) -> list[str]:
-    """Returns a sentence where rows without a label were left out.
+    """Returns a sentence for the rows that a condition left out, and one for those without a label.
 
     Args:
       summary: As `summarize_drops` returns it.
       kept: Rows that were written.
     """
-    found = summary.get(UNLABELLED)
-    if not found:
-        return []
+    total = kept + sum(found["rows"] for found in summary.values())
+    why = {
+        WHERE: ("are not as `example_gen.where` wants them and are left out", ""),
+        UNLABELLED: (
+            f"have no label (`{label}`) and are left out",
+            ' To stop there instead, set `example_gen.unlabelled = "error"`.',
+        ),
+    }
+    return [_told(summary[reason], total, *words) for reason, words in why.items() if reason in summary]
+
+
+def _told(found: Mapping[str, Any], total: int, what: str, advice: str) -> str:
     splits = ", ".join(f"{rows:,} of `{split}`" for split, rows in found["splits"].items())
     names = [f"`{name}`" for name in found["files"]]
     files = f" of {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
-    return [
-        f"{found['rows']:,} of {kept + found['rows']:,} rows{files} have no label (`{label}`) and are left out"
-        f"{f': {splits}' if splits else ''} (first: {found['first']}). To stop there instead, set "
-        '`example_gen.unlabelled = "error"`.'
-    ]
+    return (
+        f"{found['rows']:,} of {total:,} rows{files} {what}{f': {splits}' if splits else ''} (first: "
+        f"{found['first']}).{advice}"
+    )

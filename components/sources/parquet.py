@@ -6,7 +6,7 @@ Columns hold numbers, text, booleans, times, or lists of these.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,14 @@ class ParquetSource:
       named: The columns by use.
       types: "FLOAT", "INT" or "BYTES" by source name.
       doubts: What was decided about columns and may be wrong.
+      meanings: "time" or "truth" by source name, for numbers that stand for these.
     """
 
     files: tuple[Path, ...]
     named: NamedColumns
     types: Mapping[str, str]
     doubts: tuple[Doubt, ...] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:
@@ -142,7 +144,22 @@ def plan_parquet(files: Sequence[Path], params: ExampleGenParams) -> ParquetSour
             f"`{files[0].name}` has columns of types that a record cannot hold: {', '.join(unknown)}. Expected "
             "numbers, text, booleans, times or lists of these; name the others in `example_gen.exclude`."
         )
-    return ParquetSource(tuple(files), named, types)
+    numbers = [name for name in types if types[name] == "INT"]
+    return ParquetSource(tuple(files), named, types, meanings=_meanings(schemas, numbers))
+
+
+def _meanings(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str, str]:
+    """Returns what columns of numbers stand for, where they do so in all files: a time with its date, or truth."""
+    tests = {
+        "time": lambda kind: pa.types.is_timestamp(kind) or pa.types.is_date(kind),
+        "truth": pa.types.is_boolean,
+    }
+    return {
+        name: meaning
+        for name in names
+        for meaning, test in tests.items()
+        if all(test(schema.field(name).type) for schema in schemas)
+    }
 
 
 def stored_array(array: pa.Array, kind: str) -> pa.Array:

@@ -35,6 +35,11 @@ class SyntheticSource:
         return tuple(ExampleColumn(name, source, "FLOAT") for source, name in self._named.names.items())
 
     @property
+    def unwritten(self) -> tuple[str, ...]:
+        """The columns that are read for a condition alone."""
+        return self._named.unwritten
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Empty: synthetic rows are not read from files."""
         return ()
