@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,18 @@ from crossnet.components.artifacts.anomalies import ANOMALIES_FILE, Anomalies, s
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.features import is_retired, read_schema
 from crossnet.components.files import write_json
 from crossnet.components.formats import counted
 from crossnet.components.params.example_validator import ExampleValidatorParams
-from crossnet.components.records.dataset import read_columns
+from crossnet.components.records.dataset import check_count, read_columns
 from crossnet.components.sources.provenance import locate
 from crossnet.components.statistics.columns import by_column
 from crossnet.components.validation import column_rules
 from crossnet.components.validation.column_rules import ERROR, ColumnsStatistics, Finding
 from crossnet.components.validation.repeats import RowHashes
-from crossnet.components.validation.row_rules import RowRule, RowScan, data_rules, hash_rows, schema_rules
+from crossnet.components.validation.row_rules import RowRule, RowScan, RowTally, data_rules, hash_rows, schema_rules
 
 MAX_LISTED = 10
 MEASURES = {
@@ -47,18 +49,20 @@ def validate_examples(
     output_dir: Path,
     params: ExampleValidatorParams,
     previous: Statistics | None = None,
+    engine: Engine = IN_PROCESS,
 ) -> Anomalies:
     """Writes all findings, errors first; the runner stops the run where one is an error.
 
     Args:
       previous: Statistics of the last blessed run, to measure drift against; None where no run was blessed.
+      engine: Reads the shards.
     """
     by_split = {split: by_column(statistics.proto(split)) for split in examples.splits}
     proto = schema.proto()
     agreed = None if schema.inferred else proto
     found = [
         *_check_statistics(examples, by_split, agreed, previous, params),
-        *_check_rows(examples, by_split, agreed, params, output_dir),
+        *_check_rows(examples, by_split, agreed, params, output_dir, engine),
     ]
     found.sort(key=lambda finding: finding.severity != ERROR)
     records = [_record(examples, finding) for finding in found]
@@ -103,27 +107,58 @@ def _check_rows(
     by_split: Mapping[str, ColumnsStatistics],
     agreed: schema_pb2.Schema | None,
     params: ExampleValidatorParams,
-    scratch: Path,
+    output_dir: Path,
+    engine: Engine,
 ) -> Iterator[Finding]:
-    """Yields the findings of one pass over the rows; `scratch` is a folder for temporary files."""
+    """Yields the findings of one pass over the rows, shard by shard."""
     counts = {split: examples.counts[split] for split in examples.splits}
     key = _key_column(examples)
-    with RowHashes(scratch / ".rows", counts) as table, RowHashes(scratch / ".keys", counts) as keys:
+    with tempfile.TemporaryDirectory(dir=output_dir, prefix=".rows-") as scratch:
+        shards = {split: examples.shards(split) for split in counts}
+        jobs = [
+            (examples, by_split[split], agreed, split, shard, key, scratch)
+            for split, paths in shards.items()
+            for shard in paths
+        ]
+        engine = engine.for_bytes(sum(path.stat().st_size for paths in shards.values() for path in paths))
+        parts = engine.map(_scan_shard, jobs)
+        files, key_files = [], []
         for split, rows in counts.items():
             scan = RowScan(split, rows, list(_row_rules(examples, by_split[split], agreed)))
-            for columns in read_columns(examples, split):
-                scan.update(columns)
-                table.add(hash_rows(columns))
-                if key:
-                    keys.add(hash_rows({key: columns[key]}))
+            for tally, folder in itertools.islice(parts, len(shards[split])):
+                scan.tally.merge(tally)
+                files.append(folder / "rows")
+                key_files.append(folder / "keys")
+            check_count(examples, split, scan.tally.rows)
             yield from scan.findings()
-        repeats, leaked = table.find_repeats()
+        repeats, leaked = RowHashes(files, counts).find_repeats()
         yield from column_rules.check_duplicates(repeats, sum(counts.values()), params.max_duplicate_fraction)
         for split, leak in leaked.items():
             yield from column_rules.check_row_leakage(split, leak, counts[split], params.max_leaked_fraction)
         if key:
-            for split, leak in keys.find_repeats()[1].items():
+            for split, leak in RowHashes(key_files, counts).find_repeats()[1].items():
                 yield from column_rules.check_key_leakage(split, key, leak, counts[split])
+
+
+def _scan_shard(
+    examples: Examples,
+    statistics: ColumnsStatistics,
+    agreed: schema_pb2.Schema | None,
+    split: str,
+    shard: Path,
+    key: str,
+    scratch: str,
+) -> tuple[RowTally, Path]:
+    """Returns what was counted in a shard, and a new folder with the hashes of its rows and of their keys."""
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    scan = RowScan(split, examples.counts[split], list(_row_rules(examples, statistics, agreed)))
+    with (folder / "rows").open("wb") as rows, (folder / "keys").open("wb") as keys:
+        for columns in read_columns(examples, split, shard=shard):
+            scan.update(columns)
+            rows.write(hash_rows(columns).tobytes())
+            if key:
+                keys.write(hash_rows({key: columns[key]}).tobytes())
+    return scan.tally, folder
 
 
 def _key_column(examples: Examples) -> str:

@@ -119,6 +119,7 @@ def _data_steps(config: Config) -> tuple[Step, ...]:
             inputs={"examples": "example_gen", "statistics": "statistics_gen", "schema": "schema_gen"},
             settings={"params": config.example_validator},
             references={"previous": LastBlessed("statistics_gen", Statistics)},
+            engine=True,
         ),
     )
 

@@ -9,6 +9,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeVar
 
@@ -20,6 +21,7 @@ T = TypeVar("T")
 # To start a pool of two takes some 0.45 s and 0.7 CPU s, for each process imports NumPy and pyarrow; one process reads
 # at some 100 MB/s, so two gain that where they read 90 MB. Measured with `python -m benchmarks.workers`, 2026-11-29.
 LEAST_BYTES = 128 << 20
+_PATIENCE_SECONDS = 2.0  # a process that is killed ends at once, unless a disk holds it
 
 
 class LocalEngine:
@@ -86,6 +88,8 @@ class LocalEngine:
             self._pool.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.kill()
+        for worker in self._workers:  # so that nothing writes any more
+            connection.wait([worker.sentinel], _PATIENCE_SECONDS)
         self._pool, self._workers = None, set()
 
     def __enter__(self) -> Self:

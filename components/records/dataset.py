@@ -33,13 +33,20 @@ Batch = tuple[dict[str, NDArray[Any]], "NDArray[np.float32] | None"]
 
 
 def read_columns(
-    examples: Examples, split: str, *, batch_size: int | None = None, columns: Sequence[str] | None = None
+    examples: Examples,
+    split: str,
+    *,
+    batch_size: int | None = None,
+    columns: Sequence[str] | None = None,
+    shard: Path | None = None,
 ) -> Iterator[Columns]:
     """Yields batches of columns as recorded, in record order; the last batch may be smaller.
 
     Args:
       batch_size: Rows of a batch; None: as they are read, some MiB at once, which takes the least time and memory.
       columns: Names of the columns to yield; None: all.
+      shard: The one shard to read; None: all, and batches run across their ends. Who reads shard by shard calls
+        `check_count` with the rows of all.
 
     Raises:
       DataError: A file is truncated or damaged, a record is not a tf.train.Example, or the split has more or fewer
@@ -54,8 +61,9 @@ def read_columns(
             f"`{examples.path}` has no column {_names(missing)}. Its columns: {_names(types)}. Use the schema that was "
             "made for these Examples."
         )
-    chunks = (chunk for path in examples.shards(split) for chunk in read_file(path, examples.compression, types))
-    counted = _counted(chunks, examples, split)
+    paths = examples.shards(split) if shard is None else [shard]
+    chunks = (chunk for path in paths for chunk in read_file(path, examples.compression, types))
+    counted = _counted(chunks, examples, split) if shard is None else chunks
     chosen_columns = ({name: chunk[name] for name in wanted} for chunk in counted)
     yield from chosen_columns if batch_size is None else _rebatch(chosen_columns, batch_size)
 

@@ -7,9 +7,9 @@ are equal, since equal rows are compared in one range.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,27 +35,15 @@ class Repeats(NamedTuple):
 
 
 class RowHashes:
-    """Hashes of the rows of all splits, train first; a context manager, which removes its file.
+    """Hashes of the rows of all splits, train first.
 
     Args:
-      path: The file to write.
-      counts: Rows by split, in the order in which they will be added.
+      files: The files that hold them, one after the other: uint64, equal for equal rows.
+      counts: Rows by split, in their order.
     """
 
-    def __init__(self, path: Path, counts: Mapping[str, int]) -> None:
-        self.path, self.counts = path, counts
-
-    def __enter__(self) -> Self:
-        self._file = self.path.open("wb+")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self.path.unlink()
-
-    def add(self, hashes: Hashes) -> None:
-        """Adds the next rows, uint64 (rows,), equal for equal rows."""
-        self._file.write(hashes.tobytes())
+    def __init__(self, files: Sequence[Path], counts: Mapping[str, int]) -> None:
+        self.files, self.counts = files, counts
 
     def find_repeats(self) -> tuple[Repeats, dict[str, Repeats]]:
         """Returns the rows of the table that equal an earlier one, and by split those that also occur in train.
@@ -98,11 +86,16 @@ class RowHashes:
         number = min(MAX_RANGES, -(-rows // RANGE_ROWS))
         for index in range(number):
             low, high = (index << 64) // number, ((index + 1) << 64) // number - 1
-            self._file.seek(0)
-            hashes, places = [], []
-            for start in range(0, rows, CHUNK_ROWS):
-                chunk = np.frombuffer(self._file.read(8 * CHUNK_ROWS), np.uint64)
+            hashes, places, start = [], [], 0
+            for chunk in self._chunks():
                 chosen = np.flatnonzero((chunk >= np.uint64(low)) & (chunk <= np.uint64(high)))
                 hashes.append(chunk[chosen])
                 places.append(chosen + start)
+                start += len(chunk)
             yield np.concatenate(hashes), np.concatenate(places)
+
+    def _chunks(self) -> Iterator[Hashes]:
+        for file in self.files:
+            with file.open("rb") as stream:
+                while len(chunk := np.fromfile(stream, np.uint64, CHUNK_ROWS)):
+                    yield chunk

@@ -6,6 +6,7 @@ The statistics show whether a rule is broken; the rows show how often and where.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,34 +153,58 @@ def _shown(bound: float | None) -> str:
     return str(bound) if isinstance(bound, int) else str(np.float32(bound)).removesuffix(".0")
 
 
+@dataclass
+class RowTally:
+    """What was counted in consecutive rows.
+
+    Attributes:
+      counts: By rule, the rows that break it.
+      first: By rule, the first of them, counted from the first of these rows.
+      rows: How many rows.
+    """
+
+    counts: list[int]
+    first: list[int]
+    rows: int = 0
+
+    def merge(self, other: RowTally) -> None:
+        """Adds what was counted in the rows that follow."""
+        for index, count in enumerate(other.counts):
+            if count and not self.counts[index]:
+                self.first[index] = self.rows + other.first[index]
+            self.counts[index] += count
+        self.rows += other.rows
+
+
 class RowScan:
-    """Counts the rows that break rules, in one pass over a split.
+    """Counts the rows that break rules, in one pass over a split or a part of it.
 
     Args:
       split: The split.
       rows: Its rows.
       rules: The rules to check.
+
+    Attributes:
+      tally: What was counted; another process can merge it.
     """
 
     def __init__(self, split: str, rows: int, rules: Sequence[RowRule]) -> None:
         self.split, self.rows, self.rules = split, rows, rules
-        self._counts = [0] * len(rules)
-        self._first = [0] * len(rules)
-        self._seen = 0
+        self.tally = RowTally([0] * len(rules), [0] * len(rules))
 
     def update(self, columns: Mapping[str, Column]) -> None:
         """Checks a batch of rows."""
         for index, rule in enumerate(self.rules):
             broken = broken_rows(rule, columns[rule.column])
             if broken.any():
-                if not self._counts[index]:
-                    self._first[index] = self._seen + int(broken.argmax())
-                self._counts[index] += int(broken.sum())
-        self._seen += num_rows(next(iter(columns.values())))
+                if not self.tally.counts[index]:
+                    self.tally.first[index] = self.tally.rows + int(broken.argmax())
+                self.tally.counts[index] += int(broken.sum())
+        self.tally.rows += num_rows(next(iter(columns.values())))
 
     def findings(self) -> Iterator[Finding]:
         """Yields a finding for each rule that rows break."""
-        for rule, count, first in zip(self.rules, self._counts, self._first, strict=True):
+        for rule, count, first in zip(self.rules, self.tally.counts, self.tally.first, strict=True):
             if count:
                 text = f"{rule.text} {in_rows(count, self.rows)}"
                 place = (self.split, first)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crossnet.components.engines.local import LocalEngine
 from support.example_gen_fixtures import all_rows, make, make_csv
 
 LINES = ["x,t,u,y", *(f"{n},,,{n}" for n in range(20))]
@@ -34,5 +35,6 @@ def test_a_column_that_only_left_out_rows_fill_is_left_out(tmp_path: Path) -> No
 def test_several_processes_find_the_same(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.csv").write_text("\n".join(LINES))
-    examples = make(tmp_path, source="csv", input=str(tmp_path / "*.csv"), num_workers=2)
+    with LocalEngine(2, least_bytes=0) as engine:
+        examples = make(tmp_path, engine=engine, source="csv", input=str(tmp_path / "*.csv"))
     assert [doubt["column"] for doubt in examples.properties["doubts"]] == ["t", "u"]

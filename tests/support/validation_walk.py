@@ -9,6 +9,7 @@ from crossnet.components.artifacts.anomalies import Anomalies
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.engines.base import IN_PROCESS
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.example_validator import validate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
@@ -41,12 +42,15 @@ def new_folder(parent: Path, name: str) -> Path:
     return folder
 
 
-def walk(folder: Path, *, previous=None, reference=None, schema=None, validator=None, **example_gen) -> Walk:
+def walk(
+    folder: Path, *, previous=None, reference=None, schema=None, validator=None, engine=IN_PROCESS, **example_gen
+) -> Walk:
     """Runs the four steps.
 
     Args:
       schema: Text of a reviewed schema, or SchemaGenParams; None: it is inferred.
       validator: ExampleValidatorParams' settings.
+      engine: Runs the jobs of the steps.
       example_gen: ExampleGenParams' settings.
     """
     params = schema if isinstance(schema, SchemaGenParams) else SchemaGenParams()
@@ -54,9 +58,11 @@ def walk(folder: Path, *, previous=None, reference=None, schema=None, validator=
         reviewed = new_folder(folder, "reviewed") / "schema.pbtxt"
         reviewed.write_text(schema)
         params = SchemaGenParams(schema_file=str(reviewed))
-    examples = generate_examples(output_dir=new_folder(folder, "examples"), params=ExampleGenParams(**example_gen))
+    examples = generate_examples(
+        output_dir=new_folder(folder, "examples"), params=ExampleGenParams(**example_gen), engine=engine
+    )
     statistics = generate_statistics(
-        examples, output_dir=new_folder(folder, "statistics"), params=StatisticsGenParams()
+        examples, output_dir=new_folder(folder, "statistics"), params=StatisticsGenParams(), engine=engine
     )
     schema_artifact = infer_schema(
         examples, statistics, output_dir=new_folder(folder, "schema"), params=params, reference=reference
@@ -68,6 +74,7 @@ def walk(folder: Path, *, previous=None, reference=None, schema=None, validator=
         output_dir=new_folder(folder, "anomalies"),
         params=ExampleValidatorParams(**(validator or {})),
         previous=previous,
+        engine=engine,
     )
     return Walk(examples, statistics, schema_artifact, anomalies)
 

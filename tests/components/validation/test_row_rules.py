@@ -110,6 +110,21 @@ def test_a_scan_counts_over_batches_and_keeps_the_first_record():
     assert (found.count, found.rows, found.first, found.text) == (2, 5, ("eval", 3), "`c` is NaN in 2 of 5 rows")
 
 
+def test_tallies_of_parts_merge_to_that_of_the_whole():
+    rules = [RowRule("c", NAN, np.isnan, ""), RowRule("c", RANGE, lambda values: values > 5, "")]
+    values = [1.0, 9.0, math.nan, 9.0, 2.0, math.nan]
+
+    def tally(part):
+        scan = RowScan("eval", 6, rules)
+        scan.update({"c": numbers(part)})
+        return scan.tally
+
+    for cut in range(1, 6):
+        merged = tally(values[:cut])
+        merged.merge(tally(values[cut:]))
+        assert merged == tally(values)
+
+
 cell = st.tuples(
     st.one_of(st.none(), st.sampled_from([0.0, 1.0, 2.0])), st.one_of(st.none(), st.sampled_from([b"", b"a", b"b"]))
 )
