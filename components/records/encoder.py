@@ -191,6 +191,6 @@ def _fill(
             if with_tables:
                 crcs ^= np.take(crc_table(1, data_end - placeholder.offset - place - 1), digit, mode="clip")
     if not with_tables:
-        crcs = equal_length_crcs(records.tobytes(), size, rows)
+        crcs = equal_length_crcs(records.reshape(-1).data, size, rows)
     number_view(records, data_end, "<u4")[:] = mask_crc(crcs)
     return records

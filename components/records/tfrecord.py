@@ -57,11 +57,11 @@ def add_uint32_crcs(crcs: NDArray[np.uint32], numbers: NDArray[np.uint32], follo
         crcs ^= np.take(crc_table(2, after), half, mode="clip")  # 16 bits are always in bounds: no check
 
 
-def equal_length_crcs(data: bytes, size: int, records: int) -> NDArray[np.uint32]:
+def equal_length_crcs(data: bytes | memoryview, size: int, records: int) -> NDArray[np.uint32]:
     """Returns the CRC32C of the data of framed records that all have `size` bytes with their frames."""
     value, stop = google_crc32c.value, size - FOOTER_BYTES
     starts = range(0, records * size, size)
-    return np.fromiter((value(data[start + HEADER_BYTES : start + stop]) for start in starts), np.uint32, records)
+    return np.array([value(bytes(data[start + HEADER_BYTES : start + stop])) for start in starts], np.uint32)
 
 
 def length_crcs(lengths: NDArray[np.int64]) -> NDArray[np.uint32]:

@@ -50,9 +50,11 @@ class Points(NamedTuple):
         order = np.argsort(values, kind="stable")
         values = values[order]
         weights = np.concatenate([self.weights, other.weights])[order]
-        starts = np.flatnonzero(first_of_each(values))
-        merged = Points(values[starts], np.add.reduceat(weights, starts), self.rank_error + other.rank_error)
-        return merged.thin(size)
+        first = first_of_each(values)
+        if not first.all():  # values that both have
+            starts = np.flatnonzero(first)
+            values, weights = values[starts], np.add.reduceat(weights, starts)
+        return Points(values, weights, self.rank_error + other.rank_error).thin(size)
 
     def thin(self, size: int) -> Points:
         """Returns at most `size` points at evenly spaced ranks.
