@@ -94,7 +94,7 @@ def test_a_semicolon_in_a_text_ends_nothing(folder):
         ("SELECT * FROM 'ridez.csv'", "", r"Did you mean 'rides.csv'\? A file's name stands in quotes."),
         ("SELECT * FROM rides", "", r"Did you mean 'rides.csv'\? A file's name stands in quotes."),
         ("SELECT * FROM 'sub/x.csv'", "", "The query fails: IO Error: No files found"),
-        ("SELECT CAST(zone AS INT) FROM 'rides.csv'", "", "Could not convert string .a. to .INT"),
+        ("SELECT CAST(zone AS INT) FROM 'rides.csv'", "", "Could not convert string .a. to .?INT"),
         ("SELECT 1 AS a, 2 AS a", "", "gives two columns that are called `a`. Name one of them with AS"),
         ("SELECT * FROM ridez", DATABASE, "fails: no such table: ridez. Did you mean `rides`"),
         ("SELECT * FROM q", DATABASE, "no such table: q. The tables are: `rides`."),
