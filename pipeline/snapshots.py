@@ -28,6 +28,15 @@ def take(config: Config, store: Store, tell: Callable[[str], None]) -> None:
         tell(f"Query: {snapshot}{'' if snapshot.is_new else ', the same as before'}.")
 
 
+def taken(config: Config, store: Store, tell: Callable[[str], None]) -> Config:
+    """Returns the config with a new snapshot of its query, if it has one; locks the root while that is taken."""
+    if config.example_gen.source != "sql":
+        return config
+    with store.locked():
+        take(config, store, tell)
+    return with_snapshot(config, store)
+
+
 def newest(config: Config, store: Store) -> Snapshot | None:
     """Returns the last snapshot of a config's query; None where there is none. Changes nothing."""
     return newest_snapshot(store.snapshots, config.example_gen) if config.example_gen.source == "sql" else None

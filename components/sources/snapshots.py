@@ -122,7 +122,7 @@ def _folder_of(folder: Path, params: ExampleGenParams) -> Path:
 def _working_folder(parent: Path) -> Iterator[Path]:
     """Gives a folder that has no final name yet; removes it after an error, and those of processes that were killed."""
     parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(f"{_UNFINISHED}*"):
+    for left in parent.parent.glob(f"*/{_UNFINISHED}*"):
         if not Path("/proc", left.name.removeprefix(_UNFINISHED)).exists():
             shutil.rmtree(left, ignore_errors=True)
     work = parent / f"{_UNFINISHED}{os.getpid()}"

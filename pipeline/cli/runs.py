@@ -183,7 +183,8 @@ def compare(
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.console import Reporter
     from crossnet.pipeline.run_state import LOG_FILE, at_work, is_at_work
-    from crossnet.pipeline.store import utc_now
+    from crossnet.pipeline.snapshots import taken
+    from crossnet.pipeline.store import Store, utc_now
 
     try:
         units = [int(part) for part in strong_dense.split(",") if part]
@@ -194,13 +195,13 @@ def compare(
             f"expected whole numbers of at least 1, separated by commas, such as 64,64; received '{strong_dense}'.",
             param_hint="--strong-dense",
         ) from None
-    config = load_config(config_file, overrides)
+    reporter = Reporter(quiet=quiet)
+    config = taken(load_config(config_file, overrides), Store(root), reporter.line)
     folder = root / "compare" / utc_now()[:19].replace("-", "").replace(":", "")
     folder.mkdir(parents=True, exist_ok=True)
     for left in root.glob(f"compare/*/{WORK_FOLDER}"):  # by a comparison that was killed
         if not is_at_work(left.parent):
             shutil.rmtree(left, ignore_errors=True)
-    reporter = Reporter(quiet=quiet)
     words = interrupts.Words("Interrupted. A comparison is kept when it is whole; run `crossnet compare` again.")
     with at_work(folder), interrupts.last_words(lambda number: words), reporter.logging_to(folder / LOG_FILE):
         comparison = compare_models(config, seeds=seeds, output_dir=folder, strong_units=units, progress=reporter.line)

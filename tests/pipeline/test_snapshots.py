@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -7,7 +8,7 @@ from crossnet.pipeline.config import load_config
 from crossnet.pipeline.gc import collect_garbage
 from crossnet.pipeline.plan import make_plan
 from crossnet.pipeline.runner import run_pipeline
-from crossnet.pipeline.snapshots import newest
+from crossnet.pipeline.snapshots import newest, taken
 from crossnet.pipeline.store import Store
 
 pytest.importorskip("duckdb", reason="the extra sql is not installed")
@@ -90,6 +91,16 @@ def test_a_secret_is_in_nothing_that_a_run_writes(tmp_path, monkeypatch):
     assert [path for path in root.rglob("*") if path.is_file() and b"topsecret" in path.read_bytes()] == []
     facts = json.loads(next(root.glob("artifacts/example_gen/*/artifact.json")).read_text())
     assert facts["properties"]["settings"]["connection"] == "${DATABASE}"
+
+
+def test_a_comparison_takes_its_own_snapshot(config, tmp_path):
+    said = []
+    made = taken(config, Store(tmp_path / "root"), said.append)
+    assert made.example_gen.input == str(newest(config, Store(tmp_path / "root")).path)
+    assert len(said) == 1
+    assert re.fullmatch(r"Query: snapshot of 20\d\d-\d\d-\d\d \d\d:\d\d UTC, 100 rows.", said[0])
+    other = load_config(None)
+    assert taken(other, Store(tmp_path / "none"), said.append) is other
 
 
 def test_gc_keeps_the_newest_snapshot_of_a_query(config, tmp_path):

@@ -103,10 +103,11 @@ def test_a_damaged_snapshot_is_taken_again(source):
 def test_what_a_killed_process_left_is_removed(source):
     folder, params = source
     parent = take_snapshot(folder, params).path.parent.parent
-    (parent / ".tmp-999999999").mkdir()
-    (parent / ".tmp-999999999" / "query_rows.parquet").touch()
+    for query in (parent, folder / "other"):
+        (query / ".tmp-999999999").mkdir(parents=True)
+        (query / ".tmp-999999999" / "query_rows.parquet").touch()
     take_snapshot(folder, params)
-    assert [path.name for path in parent.iterdir() if path.name.startswith(".")] == []
+    assert list(folder.rglob(".*")) == []
 
 
 def test_numbers_that_postgresql_gives_as_text_are_kept_as_numbers(tmp_path):
