@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from crossnet.pipeline.cli.options import prints_errors, say
 
+if TYPE_CHECKING:
+    from crossnet.pipeline.init.tables import Table
+
 
 @click.command()
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("table", required=False, type=click.Path(path_type=Path))
 @click.option("--label", help="The column to predict; without it, the columns are listed.")
 @click.option("--source", help="The table's format, where its name and first bytes do not tell it.")
+@click.option("--query", help="In place of TABLE: one SELECT, or the path of a .sql file that holds one.")
+@click.option("--connection", help="With --query: the database; without: DuckDB over files.")
 @click.option("--output", type=click.Path(path_type=Path), help="[default: the table's name with .toml, here]")
 @prints_errors
-def init(table: Path, label: str | None, source: str | None, output: Path | None) -> int:
+def init(
+    table: Path | None,
+    label: str | None,
+    source: str | None,
+    query: str | None,
+    connection: str | None,
+    output: Path | None,
+) -> int:
     """Look at all rows of a table and write a commented config for it.
 
     TABLE is a file, a folder, or a glob in quotes.
     """
-    from crossnet.pipeline.cli import init_screen
-    from crossnet.pipeline.init.config_text import config_text, refuse_existing, table_name, write_config
-    from crossnet.pipeline.init.propose import list_columns, propose
-    from crossnet.pipeline.init.tables import find_table, resolve_label
+    if (table is None) == (query is None):
+        raise click.UsageError("Name a table or a --query, one of them.")
+    if connection and not query:
+        raise click.UsageError("--connection is for --query.")
+    from crossnet.pipeline.init.config_text import table_name
+    from crossnet.pipeline.init.tables import find_query, find_table
 
-    found = find_table(table, source or "")
-    output = output or Path(f"{table_name(table)}.toml")
+    output = output or Path(f"{table_name(table) if table else 'query'}.toml")
+    if table:
+        return _propose(find_table(table, source or ""), label, output)
+    with tempfile.TemporaryDirectory() as work:
+        return _propose(find_query(query or "", connection or "", output.absolute().parent, Path(work)), label, output)
+
+
+def _propose(found: Table, label: str | None, output: Path) -> int:
+    from crossnet.pipeline.cli import init_screen
+    from crossnet.pipeline.init.config_text import config_text, refuse_existing, write_config
+    from crossnet.pipeline.init.propose import list_columns, propose
+    from crossnet.pipeline.init.tables import resolve_label
+
     columns = list_columns(found)
     if label is None:
         init_screen.print_names(columns)
-        say(f"Name the column to predict: crossnet init {table} --label NAME", err=True)
+        say("Name the column to predict with --label.", err=True)
         return 2
     label = resolve_label(found, label, list(columns))
     refuse_existing(output)  # before all rows are read

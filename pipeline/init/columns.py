@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ _MAX_ODD_SHARE = 0.05
 MIN_KEY_ROWS = 20
 _MANY_HOLES = 0.5
 _MAX_CODES = 20
+_FOLLOWS = 0.5  # roughness, below which the label follows a number
+_KEY_NAME = re.compile(r"(?i:(^|_)(id|key|no|nr|number|code|uuid|index|row)$)|[a-z]I[dD]$", re.ASCII)
 _DAY_NUMBERS = (19_000_101, 21_001_231)
 
 Place = Callable[[int, int], str]
@@ -164,10 +167,13 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
         proposal.excluded[name] = "one value in all rows"
         return
     if present > MIN_KEY_ROWS and kind in ("INT", "BYTES") and not sample.repeated:
-        finding.decided = "left out: no value occurs twice"
-        proposal.excluded[name] = "no value occurs twice"
-        if kind == "INT" and sample.roughness < 0.5:
-            finding.doubts.append(Doubt("the label follows it: is it a measure?", f"take {name} out of `exclude`"))
+        is_dense = column.most - column.least < 2 * present
+        if kind == "BYTES" or is_dense or sample.roughness >= _FOLLOWS or _KEY_NAME.search(name):
+            finding.decided = "left out: no value occurs twice"
+            proposal.excluded[name] = "no value occurs twice"
+        else:
+            said = "no value occurs twice, but the label follows it: is it a key?"
+            finding.doubts.append(Doubt(said, toml_line("exclude", [name])))
         return
     if kind == "BYTES" and present > MIN_KEY_ROWS and sample.rows_per_value < 2 and sample.distinct > 0.5 * present:
         finding.decided = "left out: nearly every row has a value of its own"

@@ -39,7 +39,7 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
     few = proposal.rows < _FEW_ROWS
     settings: dict[str, Any] = {**known_settings(proposal)}
     lines = [
-        f"# Made by `crossnet init` from {_comment(Path(table.input).name)}, {counted(proposal.rows, 'row')}.",
+        f"# Made by `crossnet init` from {_comment(table.name)}, {counted(proposal.rows, 'row')}.",
         f"# Run it with: crossnet run --config {_comment(output.name)}",
         "# Each section's settings and their defaults: `crossnet run` writes all of them to runs/<run>/config.toml.",
         'models = ["cross_layer", "dense"]   # candidates in order of preference; the last is the baseline',
@@ -47,7 +47,7 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
         "",
         "[example_gen]",
         toml_line("source", table.source),
-        f'{toml_line("input", _input(table, output))}   # relative to this file; also a glob such as "rides/*.csv"',
+        *_rows_from(table, output),
         toml_line("label", proposal.label),
         *_notes(proposal),
         *_columns(proposal.columns),
@@ -72,11 +72,17 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
         "min_improvement = 0.0   # share by which RMSE must be below the baseline's",
         "",
         "[pusher]",
-        toml_line("model_name", model_name(Path(table.input))),
+        toml_line("model_name", model_name(Path(table.input or output))),
     ]
     text = "\n".join(lines) + "\n"
     tomllib.loads(text)  # the names in it come from the user: make sure that it can be read
     return text
+
+
+def _rows_from(table: Table, output: Path) -> list[str]:
+    if table.query:
+        return [toml_line(name, value) for name, value in table.query.items()]
+    return [f'{toml_line("input", _input(table, output))}   # relative to this file; also a glob such as "rides/*.csv"']
 
 
 def _notes(proposal: Proposal) -> list[str]:

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crossnet.components.sources.csv_lines import open_bytes
-from crossnet.pipeline.init.cell_forms import is_date, is_number, is_typed
+from crossnet.pipeline.init.cell_forms import is_typed
+from crossnet.pipeline.init.csv_names import distinct_names, has_header
+from crossnet.serving.protocol.header_names import feature_names
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 
 _SAMPLE_BYTES = 1 << 20
@@ -86,9 +88,17 @@ def find_dialect(file: Path) -> Dialect:
         put("skip_rows", skip, f"the table begins in line {skip + 1}")
     table = rows[start:]
     header = tuple(table[0]) if table else ()
-    if not has_header(table):
+    before = rows[start - 1] if start else []
+    if len(before) == len(header) - 1 > 1 and not any(map(is_typed, before)):  # as R writes the names of rows
+        put("header", False, f"the line before the rows names {len(before)} of {len(header)} columns")
+        header = ("column_1", *before)
+        put("names", list(header), "those of that line, and one for the first column")
+    elif not has_header(table):
         put("header", False, f"the first line holds values ({', '.join(header[:3])}), not names")
         header = tuple(f"column_{number}" for number in range(1, len(header) + 1))
+    elif min(len(set(names := feature_names(header))), len(set(header))) < len(header):
+        header = tuple(distinct_names(names))
+        put("names", list(header), "in the file, several columns have one name")
     return Dialect(settings, reasons, header)
 
 
@@ -249,40 +259,3 @@ def _lines_before(lines: Sequence[str], start: int, comment: str) -> int:
             return number
         left -= 1
     return 0
-
-
-def _are_years(cells: Sequence[str]) -> bool:
-    """Returns whether a row's numbers are years in their order, as in the header of a pivot table."""
-    numbers = [cell.strip() for cell in cells if is_number(cell.strip())]
-    return (
-        len(numbers) > 1
-        and all(re.fullmatch(r"(19|20)\d\d", cell) for cell in numbers)
-        and numbers == sorted(set(numbers))
-    )
-
-
-def has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Returns whether the first row names the columns: it differs in form from the cells below.
-
-    Where all cells are text, the first row is a header unless its cells recur below.
-    """
-    if len(rows) < 2:
-        return True
-    first, below = rows[0], rows[1:200]
-    for_header = against = 0
-    years = _are_years(first)
-    texts = []
-    for column, cell in enumerate(first):
-        cells = [row[column].strip() for row in below if column < len(row) and row[column].strip()]
-        if not cells:
-            continue
-        share = sum(is_number(text) or is_date(text) for text in cells) / len(cells)
-        if share >= 0.9:
-            typed = is_number(cell.strip()) or is_date(cell.strip())
-            against += typed and not years
-            for_header += not is_typed(cell)
-        else:
-            texts.append(cell.strip() in cells)
-    if for_header or against:
-        return for_header >= against
-    return not (texts and sum(texts) > len(texts) / 2)

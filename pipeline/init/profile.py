@@ -29,6 +29,7 @@ class ColumnProfile:
       is_list: Whether a row holds several values; then the rest says nothing.
       nan, infinite: NaN among numbers that are not text, and infinite numbers.
       least, most: Of its numbers, or moments in Unix seconds.
+      row_hashes: Of the last batch's values, uint64 (rows,); None where they are lists.
       order: "up" or "down" where the numbers or moments never fall or never rise; "" otherwise.
     """
 
@@ -41,6 +42,7 @@ class ColumnProfile:
     sample: ValueSample = field(default_factory=ValueSample)
     least: float = math.inf
     most: float = -math.inf
+    row_hashes: NDArray[np.uint64] | None = None
     _last: float = math.nan
     _may_rise: bool = True
     _may_fall: bool = True
@@ -51,6 +53,13 @@ class ColumnProfile:
         if not self.least < self.most or self._may_rise == self._may_fall:
             return ""
         return UP if self._may_rise else DOWN
+
+    @property
+    def may_be_key(self) -> bool:
+        """Whether no value occurred twice so far, and values are text or whole numbers."""
+        forms = self.cells.forms
+        is_code = forms["number"] == forms["whole"] if self.cells.cells else float(self.least).is_integer()
+        return not self.is_list and not self.holes and not self.sample.repeated and is_code
 
     def update(self, array: pa.Array, labels: NDArray[np.float64], place: tuple[int, int]) -> NDArray[np.float64]:
         """Adds a batch and returns its numbers, float64 (rows,), NaN where a row has none.
@@ -63,7 +72,7 @@ class ColumnProfile:
         self.rows += len(array)
         self.holes += array.null_count
         if pa.types.is_nested(array.type):
-            self.is_list = True
+            self.is_list, self.row_hashes = True, None
             return np.full(len(array), np.nan)
         coded = array.dictionary_encode()
         indices = coded.indices
@@ -74,6 +83,7 @@ class ColumnProfile:
         else:
             rows_of = np.arange(len(array))
         indices, unique = indices.to_numpy(zero_copy_only=False), coded.dictionary
+        self.row_hashes = np.zeros(len(array), np.uint64)
         if not len(unique):
             return np.full(len(array), np.nan)
         counts = np.bincount(indices, minlength=len(unique))
@@ -87,6 +97,7 @@ class ColumnProfile:
             self.nan += int(counts[np.isnan(values)].sum())
             hashes = mix(unique.to_numpy(zero_copy_only=False).astype(np.float64).view(np.uint64))
         self.sample.update(hashes, facts_of(indices, len(unique), labels, values))
+        self.row_hashes[rows_of] = mix(hashes + np.uint64(1))[indices]
         numbers = np.full(len(array), np.nan)
         finite = np.isfinite(values)
         if finite.any():
@@ -141,11 +152,23 @@ class LabelProfile:
 
 @dataclass
 class TableProfile:
-    """All columns of a table, by source name, and the label's numbers."""
+    """What all rows of a table show.
+
+    Attributes:
+      columns: By source name.
+      label: The label's source name.
+      numbers: The label's numbers.
+      whole_rows: Rows with all of their columns.
+      keys: Columns of text and whole numbers in whose first rows no value occurs twice.
+      rows_but_keys: Rows without the columns in `keys`.
+    """
 
     columns: dict[str, ColumnProfile]
     label: str
     numbers: LabelProfile = field(default_factory=LabelProfile)
+    whole_rows: ValueSample = field(default_factory=ValueSample)
+    keys: tuple[str, ...] = ()
+    rows_but_keys: ValueSample = field(default_factory=ValueSample)
 
     @property
     def rows(self) -> int:
@@ -175,7 +198,25 @@ def profile_table(
         for name, column in table.columns.items():
             if name != label:
                 column.update(columns[name], labels - shift, (unit, row))
+        if table.rows == len(labels):
+            table.keys = tuple(name for name, column in table.columns.items() if name != label and column.may_be_key)
+        _add_rows(table, labels)
     return table
+
+
+def _add_rows(table: TableProfile, labels: NDArray[np.float64]) -> None:
+    whole, but_keys = np.zeros((2, len(labels)), np.uint64)
+    for number, (name, column) in enumerate(table.columns.items(), 1):
+        if column.row_hashes is not None:
+            place = mix(np.array([number], np.uint64))  # equal values in two columns are not the same
+            hashes = mix(column.row_hashes ^ place)
+            whole += hashes
+            if name not in table.keys:
+                but_keys += hashes
+    facts = np.zeros((len(labels), 5))
+    facts[:, 0] = 1
+    table.whole_rows.update(mix(whole), facts)
+    table.rows_but_keys.update(mix(but_keys), facts)
 
 
 def _first_rows(indices: NDArray[Any], size: int) -> NDArray[Any]:

@@ -17,9 +17,10 @@ from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.printable import listed, shown
 
 _FEW_ROWS, _VERY_FEW_ROWS = 200, 40
-_MIN_GROUPS, _MIN_EXPLAINED, _MAX_ROWS_PER_GROUP = 30, 0.2, 100
+_MIN_GROUPS, _MIN_EXPLAINED, _MAX_ROWS_PER_GROUP = 30, 0.2, 30
 _ROUGH = 0.6
 _MIN_TIMES = 10
+_MIN_EQUAL = 0.02  # share of rows
 
 
 def propose(table: Table, label: str) -> Proposal:
@@ -36,9 +37,7 @@ def propose(table: Table, label: str) -> Proposal:
     names = {column.source_name: column.name for column in source.columns}
     profile = profile_table(read_table(source), list(names), label)
     if not profile.rows:
-        raise DataError(
-            f"`{table.files[0].name}` has a header and no rows. Expected at least two. Name a file with rows."
-        )
+        raise DataError(f"`{table.name}` has a header and no rows. Expected at least two. Name a file with rows.")
     proposal = Proposal(label=names[label], rows=profile.rows)
     for setting, value in table.dialect.settings.items():
         proposal.put(setting, value, table.dialect.reasons[setting])
@@ -223,15 +222,18 @@ def _split(
     profile: TableProfile, kinds: Mapping[str, str], findings: Mapping[str, ColumnFinding], proposal: Proposal
 ) -> None:
     """Proposes how rows are split."""
-    rows = profile.numbers.count
+    rows = min(profile.numbers.count, profile.whole_rows.distinct)
     if rows < _VERY_FEW_ROWS:
-        proposal.put("split", "order", f"{counted(rows, 'row')}: by hash, a split may be empty")
+        rows = profile.numbers.count
+        different = "" if rows < _VERY_FEW_ROWS else f", {profile.whole_rows.distinct:,} different ones"
+        proposal.put("split", "order", f"{counted(rows, 'row')}{different}: by hash, a split may be empty")
         share = max(0.1, math.ceil(1000 / max(rows, 2)) / 1000)
         if share > 0.1:
             proposal.put("eval_fraction", min(share, 0.5), "at least one row")
         return
     if rows < _FEW_ROWS:
-        proposal.put("eval_fraction", 0.2, f"there are {rows:,} rows")
+        proposal.put("eval_fraction", 0.2, f"there are {rows:,} different rows")
+    _equal_rows(profile, kinds, findings, proposal)
     groups = _groups(profile, kinds)
     times = [
         name
@@ -260,6 +262,25 @@ def _split(
         findings[name].doubts.append(
             Doubt(f"its values only {rises}", f"{toml_line('split', 'hash')} and no `split_column`")
         )
+
+
+def _equal_rows(
+    profile: TableProfile, kinds: Mapping[str, str], findings: Mapping[str, ColumnFinding], proposal: Proposal
+) -> None:
+    """Notes rows that are equal but for a key: by hash, one may be in train and the other in eval."""
+    share = 1 - 1 / profile.rows_but_keys.rows_per_value
+    if not profile.keys or share < _MIN_EQUAL or profile.whole_rows.repeated:
+        return
+    keys = listed([findings[name].name for name in profile.keys])
+    text = f"{percent(share)} of the rows equal another one but for {keys}: by hash, they may be in both splits"
+    others = [
+        (column.sample.distinct, name)
+        for name, column in profile.columns.items()
+        if name != profile.label and name not in profile.keys and kinds[name] in ("INT", "BYTES") and not column.is_list
+    ]
+    distinct, name = max(others, default=(0, ""))
+    line = f'split = "key" and {toml_line("split_column", findings[name].name)}' if distinct >= _MIN_GROUPS else ""
+    proposal.notes.append(Doubt(text, line))
 
 
 def _groups(profile: TableProfile, kinds: Mapping[str, str]) -> list[tuple[str, float]]:

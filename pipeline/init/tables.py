@@ -16,7 +16,7 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import NoLabelError, Source
 from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
-from crossnet.components.sources.files import FOLDERS, check_name, input_files
+from crossnet.components.sources.files import check_name, input_files
 from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
 from crossnet.serving.protocol.header_names import spellings
@@ -29,11 +29,11 @@ _ENDINGS = {
     "csv": ("csv", "tsv", "tab", "txt", "data", "dat", "psv"),
     "parquet": ("parquet", "pq", "parq"),
     "tfrecord": ("tfrecord", "tfrecords", "tfr"),
-    "json_lines": ("jsonl", "ndjson", "json"),
+    "jsonl": ("jsonl", "ndjson", "json"),
     "arrow": ("arrow", "feather", "ipc"),
 }
 _NO_NAME = "\x00no column has this name"
-_MAGIC = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"FEA1", "arrow"), (b"{", "json_lines"))
+_MAGIC = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"FEA1", "arrow"), (b"{", "jsonl"))
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Table:
       files: In the order in which they are read.
       split: "folders" where the input holds train/ and eval/; else "".
       dialect: How CSV files are written; as usual for other formats.
+      query: The settings of a query, whose rows are in the files; empty without one.
     """
 
     source: str
@@ -53,11 +54,17 @@ class Table:
     files: tuple[Path, ...]
     split: str = ""
     dialect: Dialect = field(default_factory=Dialect)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The table's name in messages."""
+        return "the query" if self.query else Path(self.input).name
 
     def params(self, label: str, settings: Mapping[str, Any]) -> ExampleGenParams:
         """Returns the settings of ExampleGen; of `settings`, those that this version has."""
         given: dict[str, Any] = {name: value for name, value in settings.items() if name in SETTINGS}
-        given |= {"source": self.source, "input": self.input, "label": label}
+        given |= {"source": self.source, "label": label, **(self.query or {"input": self.input})}
         if self.split:
             given["split"] = self.split
         given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
@@ -85,8 +92,27 @@ def find_table(path: Path, source: str = "") -> Table:
     return _table(source or _common_format(files, path), str(path), files)
 
 
+def find_query(query: str, connection: str, folder: Path, work: Path) -> Table:
+    """Returns the table of a query's rows, after running it.
+
+    Args:
+      query: One SELECT, or the path of a .sql file.
+      connection: The database; empty: DuckDB over files.
+      folder: Where relative paths begin.
+      work: An empty folder, for the rows.
+
+    Raises:
+      DataError, SettingsError: The query fails or gives no rows.
+    """
+    from crossnet.components.sources.snapshots import take_snapshot
+
+    given: dict[str, Any] = {"query": query, **({"connection": connection} if connection else {})}
+    params = ExampleGenParams(source="sql", query_folder=str(folder), **given)
+    return Table("sql", "", (take_snapshot(work, params).path,), query=given)
+
+
 def _folder(path: Path, source: str) -> Table:
-    if all((path / name).is_dir() for name in FOLDERS):
+    if all((path / name).is_dir() for name in ("train", "eval")):
         files = input_files(ExampleGenParams(source="csv", input=str(path), split="folders"))
         return _table(source or _common_format(files, path), str(path), files, "folders")
     files = sorted(
@@ -162,7 +188,7 @@ def resolve_label(table: Table, label: str, names: list[str]) -> str:
     spelling = spellings(names)
     if label not in spelling:
         raise SettingsError(
-            f"`{Path(table.input).name}` has no column `{shown(label)}`.{did_you_mean(label, spelling)} "
+            f"`{table.name}` has no column `{shown(label)}`.{did_you_mean(label, spelling)} "
             f"Its columns are: {listed(names)}. Name the column to predict with --label."
         )
     return spelling[label]

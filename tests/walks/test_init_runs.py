@@ -1,6 +1,5 @@
 """Walks tables of every kind from `init` to records: what it proposes is always read as it says."""
 
-import json
 import random
 
 import pyarrow as pa
@@ -8,12 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from crossnet.components.example_gen import generate_examples
 from crossnet.pipeline.cli import cli
+from crossnet.pipeline.config import load_config
 
 
 @pytest.fixture
 def walked(tmp_path, monkeypatch):
-    """Writes a table, calls `init` and the run of ExampleGen; returns the artifact's facts and what `init` printed."""
+    """Writes a table, calls `init` and ExampleGen; returns columns' types, rows by split, and what `init` printed."""
     monkeypatch.chdir(tmp_path)
 
     def walk(content, name="table.csv"):
@@ -21,14 +22,12 @@ def walked(tmp_path, monkeypatch):
             pq.write_table(content, tmp_path / name)
         else:
             (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        runner = CliRunner()
-        made = runner.invoke(cli, ["init", name, "--label", "y", "--output", "made.toml"], catch_exceptions=False)
+        made = CliRunner().invoke(cli, ["init", name, "--label", "y", "--output", "made.toml"], catch_exceptions=False)
         assert made.exit_code == 0, made.stderr
-        done = runner.invoke(cli, ["run", "--config", "made.toml", "--until", "example_gen"], catch_exceptions=False)
-        assert done.exit_code == 0, done.stderr
-        (file,) = (tmp_path / "crossnet_root" / "artifacts" / "example_gen").glob("*/artifact.json")
-        facts = json.loads(file.read_text())
-        return {c["name"]: c["type"] for c in facts["properties"]["columns"]}, facts["counts"], made.stdout
+        (tmp_path / "examples").mkdir()
+        params = load_config(tmp_path / "made.toml").example_gen
+        examples = generate_examples(output_dir=tmp_path / "examples", params=params)
+        return {column.name: column.type for column in examples.columns}, examples.counts, made.stdout
 
     return walk
 
@@ -61,6 +60,19 @@ KINDS = {
         {"g": "INT", "x": "INT"}),
     "three rows": ("x,y\n0,1\n1,2\n2,4\n", {"x": "INT"}),
     "quoted": (rows(lambda r: f'"a, {r % 4}\n b"', label, header="x,y"), {"x": "BYTES"}),
+    "two rows, repeated": ("x,y\n" + "1,2\n2,3\n" * 30, {"x": "INT"}),
+    "semicolons": (rows(lambda r: r % 7 / 3, lambda r: "a,b"[: r % 3], label, header="x;t;y", delimiter=";"),
+                   {"x": "FLOAT", "t": "BYTES"}),
+    "tabs, a title and comments": (
+        "# by me\nOur shop\n\n" + rows(lambda r: r % 7, label, header="x\ty", delimiter="\t") + "# end\n",
+        {"x": "INT"}),
+    "for Excel": ("sep=;\n" + rows(lambda r: r % 7, label, header="x;y", delimiter=";"), {"x": "INT"}),
+    "Windows-1252": (rows(lambda r: "äöü"[r % 3], label, header="größe,y").encode("cp1252"), {"gr__e": "BYTES"}),
+    "UTF-16": (rows(lambda r: "äöü"[r % 3], label, header="t\ty", delimiter="\t").encode("utf-16"), {"t": "BYTES"}),
+    "single quotes": (rows(lambda r: f"'{r % 3}, a'", label, header="x,y"), {"x": "BYTES"}),
+    "names that repeat": (rows(lambda r: r % 7, lambda r: r % 5, label, header="a,a,y"), {"a": "INT", "a_2": "INT"}),
+    "row names of R": (rows(lambda r: f"r{r}", lambda r: r % 5, lambda r: r % 7, label, header="a,b,y"),
+                       {"a": "INT", "b": "INT"}),
     "blanks around headers": (rows(lambda r: r % 7 / 3, label, header="x, y"), {"x": "FLOAT"}),
 }  # fmt: skip
 

@@ -1,6 +1,8 @@
 import json
 from importlib.metadata import version
 
+import pytest
+
 from crossnet.pipeline import doctor
 from crossnet.pipeline.config import load_config
 
@@ -42,8 +44,34 @@ def test_init_without_a_label_lists_the_columns(crossnet, tmp_path):
     done = crossnet("init", "rides.2026.csv")
     assert done.exit_code == 2
     assert done.stdout.splitlines() == ["  column  type", "  zone    text", "  miles   number", "  fare    number"]
-    assert done.stderr == "Name the column to predict: crossnet init rides.2026.csv --label NAME\n"
+    assert done.stderr == "Name the column to predict with --label.\n"
     assert [path.name for path in tmp_path.iterdir()] == ["rides.2026.csv"]
+
+
+def test_init_reads_the_rows_of_a_query(crossnet, tmp_path):
+    pytest.importorskip("duckdb")
+    write_rides(tmp_path)
+    query = "SELECT zone, miles * 2 AS both, fare FROM 'rides.2026.csv'"
+    done = crossnet("init", "--query", query, "--label", "fare", "--output", "q.toml")
+    assert done.exit_code == 0, done.stderr
+    assert "  both    number" in done.stdout
+    config = load_config(tmp_path / "q.toml").example_gen
+    assert (config.source, config.query, config.label) == ("sql", query, "fare")
+    done = crossnet("run", "--config", "q.toml", "--until", "example_gen")
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Name a table or a --query, one of them."),
+        (["a.csv", "--query", "SELECT 1"], "Name a table or a --query, one of them."),
+        (["a.csv", "--connection", "sqlite:///a"], "--connection is for --query."),
+    ],
+)
+def test_init_wants_a_table_or_a_query(crossnet, arguments, sentence):
+    done = crossnet("init", *arguments, "--label", "y")
+    assert (done.exit_code, sentence in done.stderr) == (2, True)
 
 
 def test_doctor_finds_nothing_missing_here(crossnet):

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from crossnet.pipeline.init.csv_dialect import find_dialect, find_encoding, has_header
+from crossnet.pipeline.init.csv_dialect import find_dialect, find_encoding
 
 ROWS = "".join(f"{n},name {n % 7},{n / 4}\n" for n in range(40))
 
@@ -29,6 +29,16 @@ ROWS = "".join(f"{n},name {n % 7},{n / 4}\n" for n in range(40))
         ("note,y\na;b;c,1\nd;e,2\nf,3\n", {}, ("note", "y")),
         ("country,1990,1991,1992\na,1,2,3\nb,4,5,6\n", {}, ("country", "1990", "1991", "1992")),
         ("name,town\nAnn,Rome\nBob,Oslo\n", {}, ("name", "town")),
+        (
+            "a,b,a,,\n" + "1,2,3,4,5\n" * 9,
+            {"names": ["a", "b", "a_2", "column_4", "column_5"]},
+            ("a", "b", "a_2", "column_4", "column_5"),
+        ),
+        (
+            "w,h,y\nr1,1,2,3\nr2,4,5,6\n",
+            {"header": False, "skip_rows": 1, "names": ["column_1", "w", "h", "y"]},
+            ("column_1", "w", "h", "y"),
+        ),
         ("y\n1\n2\n", {}, ("y",)),
         ("a b y\n1 2 3\n4 5 6\n", {"delimiter": " "}, ("a", "b", "y")),
         ("", {}, ()),
@@ -73,14 +83,6 @@ def test_the_encoding_is_that_of_the_whole_file(tmp_path, content, encoding):
 def test_a_compressed_file_is_unpacked(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id;y\n1;2\n3;4\n"))
     assert find_dialect(tmp_path / "a.csv.gz").settings == {"delimiter": ";"}
-
-
-def test_a_header_is_of_another_form_than_the_cells_below():
-    assert has_header([["a", "b"], ["1", "x"], ["2", "y"]])
-    assert not has_header([["3", "z"], ["1", "x"], ["2", "y"]])
-    assert not has_header([["NA", "2.5"], ["1", "0.5"], ["2", "1.5"]])
-    assert not has_header([["x", "z"], ["x", "w"], ["y", "z"]])
-    assert has_header([["a", "b"]])
 
 
 def test_random_tables_are_read_as_they_were_written(tmp_path):

@@ -64,6 +64,19 @@ def test_distinct_values_and_groups_are_those_of_all_batches():
     assert (sample.distinct, sample.rows_per_value) == (3, 10)
 
 
+def test_rows_that_are_equal_are_known_with_and_without_a_key():
+    rows = [(n, n % 5, n % 3 / 7) for n in range(60)]
+    columns = {name: cells([row[i] for row in rows]) for i, name in enumerate(("id", "x", "y"))}
+    table = profile(columns, batch=20)
+    assert (table.whole_rows.distinct, table.keys, table.rows_but_keys.distinct) == (60, ("id",), 15)
+    assert table.rows_but_keys.rows_per_value == 4
+
+
+def test_equal_values_in_other_columns_are_another_row():
+    columns = {"x": cells([1, 2]), "z": cells([2, 1]), "y": cells([5, 5])}
+    assert profile(columns).whole_rows.distinct == 2
+
+
 def test_cells_that_are_not_utf8_are_read_with_a_mark_in_their_place():
     columns = {"x": pa.array([b"\xff", b"a"]), "y": cells([1, 2])}
     assert dict(profile(columns).columns["x"].cells.words["other"]) == {"\ufffd": 1, "a": 1}

@@ -75,6 +75,22 @@ def test_few_rows_are_split_so_that_no_split_is_empty(tmp_path):
     assert (proposal.settings["split"], proposal.settings["eval_fraction"]) == ("order", 0.334)
 
 
+def test_rows_that_repeat_are_split_so_that_no_split_is_empty(tmp_path):
+    proposal = proposed(tmp_path, "x,y\n" + "1,2\n2,3\n" * 30)
+    assert proposal.settings["split"] == "order"
+    assert proposal.reasons["split"] == "60 rows, 2 different ones: by hash, a split may be empty"
+
+
+def test_rows_that_are_equal_but_for_a_key_are_said(tmp_path):
+    draw = noise()
+    values = [(n * 7, draw(), draw()) for n in range(200)]
+    proposal = proposed(tmp_path, table_of("ride_id,x,z,y", [(n, *values[n % 200]) for n in range(400)]))
+    assert (
+        "50 % of the rows equal another one but for `ride_id`: by hash, they may be in both splits",
+        'split = "key" and split_column = "x"',
+    ) in proposal.notes
+
+
 def test_a_feature_is_left_whatever_is_excluded(tmp_path):
     proposal = proposed(tmp_path, table_of("id,name,y", [(n, f"n{n}", n % 7) for n in range(100)]))
     assert proposal.settings["exclude"] == ["name"]
