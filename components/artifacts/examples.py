@@ -87,7 +87,7 @@ class Examples(Artifact):
 
     @property
     def source(self) -> str:
-        """Where the rows came from: "synthetic", "csv", "parquet" or "tfrecord"."""
+        """Where the rows came from: the source's name in the settings, such as "csv" or "parquet"."""
         return str(self.properties["source"])
 
     @property

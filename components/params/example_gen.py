@@ -14,7 +14,9 @@ class ExampleGenParams:
     """Where rows come from and how they are split."""
 
     source: str = setting(
-        "synthetic", "where rows come from", choices=("synthetic", "csv", "parquet", "tfrecord", "sql")
+        "synthetic",
+        "where rows come from",
+        choices=("synthetic", "csv", "parquet", "arrow", "tfrecord", "sql"),
     )
     input: str = setting(
         "", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst, .lz4)", path=PathKind.INPUT

@@ -270,8 +270,8 @@ def _meant(array: pa.Array, meaning: str) -> pa.Array:
         return text
     if meaning == TRUTH:
         return array.cast(pa.bool_())
-    if meaning == TIME and pa.types.is_integer(array.type):
-        return array.cast(pa.timestamp("s"))
+    if meaning.startswith(TIME) and pa.types.is_integer(array.type):
+        return array.cast(pa.timestamp(meaning.partition(":")[2] or "s"))
     if meaning == TIME and pa.types.is_floating(array.type):
         microseconds = pc.round(pc.multiply(array.cast(pa.float64()), 1e6))
         return microseconds.cast(pa.int64()).cast(pa.timestamp("us"))

@@ -21,10 +21,10 @@ def plan_source(files: Sequence[Path], params: ExampleGenParams) -> Source:
         from crossnet.components.sources.csv import plan_csv
 
         return plan_csv(files, params)
-    if params.source in ("parquet", "sql"):  # the rows of a query are kept as Parquet
-        from crossnet.components.sources.parquet import plan_parquet
+    if params.source in ("parquet", "arrow", "sql"):  # the rows of a query are kept as Parquet
+        from crossnet.components.sources.tables import plan_tables
 
-        return plan_parquet(files, params)
+        return plan_tables(files, params)
     if params.source == "tfrecord":
         from crossnet.components.sources.tfrecord import plan_tfrecord
 

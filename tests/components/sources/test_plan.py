@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -26,6 +27,8 @@ def write(source: str, path: Path) -> None:
         path.write_text("".join(f"{a},{b}\n" for a, b in [("miles", "y"), (1.5, 3), (2.5, 4)]))
     elif source == "parquet":
         pq.write_table(pa.table({"miles": MILES, "y": [3, 4]}), path)
+    elif source == "arrow":
+        pa.feather.write_feather(pa.table({"miles": MILES, "y": [3, 4]}), path)
     else:
         values = [{b"miles": miles, b"y": y} for miles, y in zip(MILES, [3, 4], strict=True)]
         rows = [[feature(name, 0x12, tagged(0x0A, struct.pack("<f", row[name]))) for name in row] for row in values]
@@ -33,7 +36,8 @@ def write(source: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "kind"), [("csv", "CsvSource"), ("parquet", "ParquetSource"), ("tfrecord", "TFRecordSource")]
+    ("source", "kind"),
+    [("csv", "CsvSource"), ("parquet", "TableSource"), ("arrow", "TableSource"), ("tfrecord", "TFRecordSource")],
 )
 def test_plan_source_reads_each_format_with_its_own_source(tmp_path: Path, source: str, kind: str) -> None:
     path = tmp_path / "rides"
@@ -53,7 +57,7 @@ def test_plan_source_makes_synthetic_rows_without_files() -> None:
     assert sum(batch.rows.num_rows for batch in planned.read(0, 1)) == 10
 
 
-@pytest.mark.parametrize("source", ["csv", "parquet", "tfrecord"])
+@pytest.mark.parametrize("source", ["csv", "parquet", "arrow", "tfrecord"])
 def test_plan_source_refuses_a_setting_that_names_no_column_before_rows_are_read(tmp_path: Path, source: str) -> None:
     write(source, tmp_path / "rides")
     settings: dict[str, Any] = {"source": source, "input": str(tmp_path / "rides"), "exclude": ("mile",)}

@@ -1,0 +1,68 @@
+"""Reads the schema and the rows of Arrow files.
+
+These are Arrow IPC files, which Feather files of version 2 are as well, and streams. One record batch is in memory at
+a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from crossnet.components.sources.csv_lines import open_bytes
+
+_BATCH_ROWS = 1 << 16
+_FILE_MAGIC, _OLD_FEATHER = b"ARROW1", b"FEA1"
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """Returns the columns of a file.
+
+    Raises:
+      pyarrow.ArrowException, OSError: It is neither an Arrow file nor a stream.
+    """
+    with _opened(path, None) as reader:
+        return reader.schema
+
+
+def read_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of a file with these columns.
+
+    Raises:
+      pyarrow.ArrowException, OSError: The file is damaged.
+    """
+    with _opened(path, None) as reader:
+        places = sorted(reader.schema.get_field_index(name) for name in columns)
+    with _opened(path, places) as reader:
+        for batch in _batches(reader):
+            batch.validate()
+            for start in range(0, batch.num_rows, _BATCH_ROWS):
+                yield batch.slice(start, _BATCH_ROWS).select(columns)
+
+
+@contextmanager
+def _opened(path: Path, places: list[int] | None) -> Iterator[Any]:
+    """Opens a file or a stream, of which only the columns at `places` are read."""
+    options = pa.ipc.IpcReadOptions(included_fields=places, use_threads=False)
+    with path.open("rb") as stream:
+        start = stream.read(len(_FILE_MAGIC))
+    if start.startswith(_OLD_FEATHER):
+        raise pa.ArrowInvalid("it is Feather of version 1, which is not read; write it as version 2")
+    if start == _FILE_MAGIC:
+        with pa.OSFile(str(path)) as file, pa.ipc.open_file(file, options=options) as reader:
+            yield reader
+    else:
+        with open_bytes(path) as file, pa.ipc.open_stream(file, options=options) as reader:
+            yield reader
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    if isinstance(reader, pa.ipc.RecordBatchFileReader):
+        for number in range(reader.num_record_batches):
+            yield reader.get_batch(number)
+    else:
+        yield from reader

@@ -1,0 +1,266 @@
+"""Reads files whose columns have types as a source.
+
+Columns hold numbers, text, booleans, times, or lists of these. What a format needs of its own, its schema and its
+batches, is in the module of its name: `parquet`, `arrow`, `json_lines`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pyarrow as pa
+
+from crossnet.components.artifacts.examples import ExampleColumn
+from crossnet.components.errors import DataError
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.records.wire_format import is_list
+from crossnet.components.sources.arrow_values import (
+    converts,
+    family,
+    feature_kind,
+    key_cells,
+    rounding,
+    stored_array,
+    value_text,
+)
+from crossnet.components.sources.base import (
+    NamedColumns,
+    RetypedError,
+    SourceBatch,
+    differing,
+    file_label,
+    name_columns,
+)
+from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.components.sources.times import FinerUnitError, unit_doubt
+from crossnet.serving.protocol.printable import shown
+
+# Damaged files: also names that are not UTF-8, what Arrow has not implemented, and sizes that cannot be in memory.
+_UNREADABLE = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, MemoryError)
+_FORMATS = {"parquet": ("parquet", "Parquet"), "sql": ("parquet", "Parquet"), "arrow": ("arrow", "Arrow")}
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Files with the same columns, in any order.
+
+    Attributes:
+      form: The source's name in the settings.
+      files: In the order in which they are read.
+      named: The columns by use.
+      types: "FLOAT", "INT" or "BYTES" by source name.
+      units: The unit of each column of times that are not whole seconds.
+      doubts: What was decided about columns and may be wrong.
+      meanings: "time", with its unit ("time:ms") where that is not the second, or "truth" by source name, for numbers
+        that stand for these.
+    """
+
+    form: str
+    files: tuple[Path, ...]
+    named: NamedColumns
+    types: Mapping[str, str]
+    units: Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[Doubt, ...] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[ExampleColumn, ...]:
+        """The columns that are written; the label is FLOAT."""
+        return tuple(ExampleColumn(name, source, self.types[source]) for source, name in self.named.names.items())
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes of each file."""
+        return [path.stat().st_size for path in self.files]
+
+    def read(self, first_unit: int, last_unit: int) -> Iterator[SourceBatch]:
+        """Yields the rows of some files.
+
+        Raises:
+          DataError: A file is of another format, or a value does not fit its column's type.
+          RetypedError: A column of whole seconds holds parts of seconds too.
+        """
+        names, key = list(self.named.names.values()), self.named.key
+        wanted = dict.fromkeys([*self.named.names, *([key] if key else []), *self.named.row])
+        for unit in range(first_unit, last_unit):
+            row = 0
+            for batch in self._batches(unit, list(wanted)):
+                arrays = [self._stored(batch, source, unit, row) for source in self.named.names]
+                rows = pa.RecordBatch.from_arrays(arrays, names=names)
+                cells = batch.select(list(self.named.row)) if self.named.row else None
+                keys = key_cells(batch.column(key)) if key else None
+                yield SourceBatch(rows, keys, unit, row, cells, self._roundings(batch))
+                row += batch.num_rows
+
+    def read_keys(self, unit: int) -> Iterator[pa.Array]:
+        """Yields the split column of a file as text."""
+        for batch in self._batches(unit, [self.named.key]):
+            yield key_cells(batch.column(0))
+
+    def place(self, unit: int, row: int) -> str:
+        """Returns the file and the row, from 0."""
+        return f"`{file_label(self.files[unit], self.files)}` row {row:,}"
+
+    def _batches(self, unit: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from _module(self.form).read_batches(self.files[unit], columns)
+        except _UNREADABLE as error:
+            raise _unreadable(self.files[unit], self.form, error) from None
+
+    def _stored(self, batch: pa.RecordBatch, source: str, unit: int, first_row: int) -> pa.Array:
+        array, kind = batch.column(source), self.types[source]
+        try:
+            return stored_array(array, kind, self.units.get(source, "s"))
+        except FinerUnitError as error:
+            coarser = unit_doubt(source, self.units.get(source, "s"))
+            doubts = (*(doubt for doubt in self.doubts if doubt != coarser), unit_doubt(source, error.unit))
+            meanings = {**self.meanings, **({source: f"time:{error.unit}"} if source in self.meanings else {})}
+            units = {**self.units, source: error.unit}
+            raise RetypedError(replace(self, units=units, doubts=doubts, meanings=meanings)) from None
+        except pa.ArrowInvalid as error:
+            self._fail(array, source, unit, first_row, error)
+        except pa.ArrowException as error:  # an index beyond its dictionary
+            raise _unreadable(self.files[unit], self.form, error) from None
+
+    def _fail(self, array: pa.Array, source: str, unit: int, first_row: int, error: Exception) -> NoReturn:
+        kind, time_unit = self.types[source], self.units.get(source, "s")
+        row = next((row for row in range(len(array)) if not converts(array.slice(row, 1), kind, time_unit)), 0)
+        value = f"{self.place(unit, first_row + row)}: `{source}` is '{shown(value_text(array.slice(row, 1)))}'"
+        if kind == "BYTES" and not is_list(array.type):
+            raise DataError(
+                f"{value}, expected text in UTF-8. Fix the value, write the column as binary, or name it in "
+                "`example_gen.exclude`."
+            ) from None
+        raise DataError(
+            f"{value}, which does not convert to {kind}: {shown(str(error), 200)}. Fix the value, or name the "
+            "column in `example_gen.text` or `example_gen.exclude`."
+        ) from None
+
+    def _roundings(self, batch: pa.RecordBatch) -> tuple[Doubt, ...]:
+        """Returns a doubt for each column of float32 whose numbers have more digits than that."""
+        found = []
+        for source in self.named.names:
+            if self.types[source] == "FLOAT" and (value := rounding(batch.column(source))):
+                setting = "" if source == self.named.label else f"text = [{toml_text(source)}]"
+                text = f"has numbers of more digits than float32 keeps, which is about 7 (such as {value})"
+                found.append(Doubt(source, text, setting))
+        return tuple(found)
+
+
+def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
+    """Returns the source for files whose columns have types, after reading their schemas.
+
+    Raises:
+      DataError: A file is of another format, schemas differ, or a column has a type that a record cannot hold.
+      SettingsError: A setting names a column that does not exist.
+    """
+    schemas = [_schema(path, params.source) for path in files]
+    first = schemas[0]
+    named = name_columns(first.names, params, files[0].name)
+    for path, schema in zip(files, schemas, strict=True):
+        if sorted(schema.names) != sorted(first.names):
+            raise DataError(
+                f"`{file_label(path, files)}` has other columns than `{file_label(files[0], files)}`: "
+                f"{differing(first.names, schema.names)}. All files of `example_gen.input` need the same columns; "
+                "their order may differ."
+            )
+    types, doubts, unknown = {}, [], []
+    for source in named.names:
+        each = [schema.field(source).type for schema in schemas]
+        kinds = {feature_kind(kind) for kind in each}
+        if None in kinds:
+            unknown.append(f"`{source}` ({next(kind for kind in each if feature_kind(kind) is None)})")
+            continue
+        types[source] = joined_kind(source, {feature_kind(kind) or "" for kind in each if not _is_null(kind)}, named)
+        if len({family(kind) for kind in each} - {"nothing"}) > 1 or len(kinds) > 1:
+            doubts += _differing_types(source, each, files, types[source], named)
+    if unknown:
+        raise DataError(
+            f"`{files[0].name}` has columns of types that a record cannot hold: {', '.join(unknown)}. Expected "
+            "numbers, text, booleans, times or lists of these; name the others in `example_gen.exclude`."
+        )
+    meanings = _meanings(schemas, [name for name in types if types[name] == "INT"])
+    return TableSource(params.source, tuple(files), named, types, doubts=tuple(doubts), meanings=meanings)
+
+
+def _meanings(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str, str]:
+    """Returns what columns of numbers stand for, where they do so in all files: a time with its date, or truth."""
+    tests = {
+        "time": lambda kind: pa.types.is_timestamp(kind) or pa.types.is_date(kind),
+        "truth": pa.types.is_boolean,
+    }
+    return {
+        name: meaning
+        for name in names
+        for meaning, test in tests.items()
+        if all(test(schema.field(name).type) for schema in schemas)
+    }
+
+
+def joined_kind(source: str, kinds: set[str], named: NamedColumns) -> str:
+    """Returns the type in which a column is written whose files have `kinds`; none of them: nothing but holes."""
+    if source == named.label:
+        return "FLOAT"
+    if source in named.text:
+        return "BYTES"
+    if not kinds or "BYTES" in kinds:
+        return "FLOAT" if source in named.numeric else "BYTES"
+    return "FLOAT" if "FLOAT" in kinds else "INT"
+
+
+def _is_null(arrow_type: Any) -> bool:
+    return family(arrow_type) == "nothing"
+
+
+def _differing_types(
+    source: str, each: Sequence[Any], files: Sequence[Path], kind: str, named: NamedColumns
+) -> list[Doubt]:
+    """Returns the doubt about a column whose files have differing types, which are read as one.
+
+    Raises:
+      DataError: They cannot be read as one.
+    """
+    found: dict[str, str] = {}
+    for arrow_type, path in zip(each, files, strict=True):
+        if not _is_null(arrow_type):
+            found.setdefault(str(arrow_type), f"{arrow_type} in `{file_label(path, files)}`")
+    families = {family(arrow_type) for arrow_type in each} - {"nothing"}
+    apart = len(families) > 1 and (
+        not families <= {"numbers", "text", "moments", "durations", "times of day"}
+        or (kind != "BYTES" and families != {"numbers", "text"})
+    )
+    words = " and ".join(found.values())
+    if apart:
+        raise DataError(
+            f"`{source}` is {words}: these have no type in common. Write it with one type, or name it in "
+            "`example_gen.exclude`."
+        )
+    if len(found) < 2 or source in named.text or source in named.numeric:
+        return []
+    reading = {"FLOAT": "numbers (float32)", "INT": "whole numbers", "BYTES": "text"}[kind]
+    setting = "" if source == named.label else f"{'numeric' if kind == 'BYTES' else 'text'} = [{toml_text(source)}]"
+    return [Doubt(source, f"is {words}, and is read as {reading}", setting)]
+
+
+def _schema(path: Path, form: str) -> pa.Schema:
+    try:
+        return _module(form).read_schema(path)
+    except _UNREADABLE as error:
+        raise _unreadable(path, form, error) from None
+
+
+def _module(form: str) -> Any:
+    return importlib.import_module(f"crossnet.components.sources.{_FORMATS[form][0]}")
+
+
+def _unreadable(path: Path, form: str, error: BaseException) -> DataError:
+    reason = shown((str(error) or type(error).__name__).splitlines()[0].rstrip("."), 200)
+    words = _FORMATS[form][1]
+    return DataError(
+        f"`{path}` cannot be read as {words}: {reason}. Name {words} files in `example_gen.input`, or set "
+        "`example_gen.source` to the files' format."
+    )

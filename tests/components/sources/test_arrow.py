@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+
+from crossnet.components.errors import DataError
+from crossnet.components.sources.arrow import read_batches, read_schema
+from support.example_gen_fixtures import all_rows, make
+
+ROWS = 150_000
+TABLE = pa.table(
+    {
+        "n": pa.array([n if n % 7 else None for n in range(ROWS)], pa.int32()),
+        "word": pa.array([f"w{n % 5}" for n in range(ROWS)]).dictionary_encode(),
+        "skipped": ["x" * 20] * ROWS,
+        "y": pa.array(range(ROWS), pa.float64()),
+    }
+)
+
+
+def write(path: Path, form: str) -> None:
+    if form == "stream":
+        with pa.ipc.new_stream(path, TABLE.schema) as writer:
+            writer.write_table(TABLE, 40_000)
+    elif form == "stream.gz":
+        write(path.with_name("plain"), "stream")
+        path.write_bytes(gzip.compress(path.with_name("plain").read_bytes(), 1))
+    elif form == "file":
+        with pa.ipc.new_file(path, TABLE.schema) as writer:
+            writer.write_table(TABLE, 40_000)
+    else:
+        feather.write_feather(TABLE, path, compression=form)
+
+
+@pytest.mark.parametrize("form", ["file", "stream", "stream.gz", "lz4", "zstd", "uncompressed"])
+def test_arrow_reads_files_and_streams_compressed_or_not(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"rides.{form}"
+    write(path, form)
+    assert read_schema(path).names == TABLE.column_names
+    batches = list(read_batches(path, ["y", "word", "n"]))
+    assert max(batch.num_rows for batch in batches) <= 1 << 16
+    assert pa.Table.from_batches(batches).to_pydict() == TABLE.select(["y", "word", "n"]).to_pydict()
+
+
+def test_arrow_is_read_as_parquet_is(tmp_path: Path) -> None:
+    table = TABLE.slice(0, 50)
+    feather.write_feather(table, tmp_path / "t.feather")
+    pq.write_table(table, tmp_path / "t.parquet")
+    both = [
+        make(tmp_path, source=s, input=str(tmp_path / f"t.{e}")) for s, e in (("arrow", "feather"), ("parquet",) * 2)
+    ]
+    assert all_rows(both[0]) == all_rows(both[1])
+    assert both[0].columns == both[1].columns
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", ".*"), (b"a,y\n1,2\n" * 100, ".*"), (b"FEA1" + bytes(100), "it is Feather of version 1"), (b"ARROW1", ".*")],
+)
+def test_arrow_refuses_other_files(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "t.arrow").write_bytes(content)
+    with pytest.raises(DataError, match=rf"t.arrow` cannot be read as Arrow: {reason}.* Name Arrow files"):
+        make(tmp_path, source="arrow", input=str(tmp_path / "t.arrow"))
+
+
+def test_arrow_refuses_a_file_that_was_cut(tmp_path: Path) -> None:
+    for form in ("file", "stream"):
+        write(tmp_path / "t", form)
+        content = (tmp_path / "t").read_bytes()
+        (tmp_path / "t").write_bytes(content[: len(content) // 2])
+        settings: dict[str, Any] = {"source": "arrow", "input": str(tmp_path / "t")}
+        with pytest.raises(DataError, match=r"cannot be read as Arrow: .*Name Arrow files"):
+            make(tmp_path, **settings)
