@@ -16,7 +16,7 @@ class ExampleGenParams:
     source: str = setting(
         "synthetic",
         "where rows come from",
-        choices=("synthetic", "csv", "parquet", "arrow", "tfrecord", "sql"),
+        choices=("synthetic", "csv", "parquet", "arrow", "jsonl", "tfrecord", "sql"),
     )
     input: str = setting(
         "", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst, .lz4)", path=PathKind.INPUT

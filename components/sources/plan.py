@@ -21,7 +21,7 @@ def plan_source(files: Sequence[Path], params: ExampleGenParams) -> Source:
         from crossnet.components.sources.csv import plan_csv
 
         return plan_csv(files, params)
-    if params.source in ("parquet", "arrow", "sql"):  # the rows of a query are kept as Parquet
+    if params.source in ("parquet", "arrow", "jsonl", "sql"):  # the rows of a query are kept as Parquet
         from crossnet.components.sources.tables import plan_tables
 
         return plan_tables(files, params)

@@ -102,6 +102,10 @@ def locate(examples: Examples, split: str, record: int) -> str:
     if properties["source"] == "csv":
         line = row_line(path, row, CsvFormat.of(properties["settings"])) if path.is_file() else None
         return f"{name} row {row + 1}" if line is None else f"{name}:{line}"
+    if properties["source"] == "jsonl" and path.is_file():
+        from crossnet.components.sources.json_lines import row_line as json_line
+
+        return f"{name}:{json_line(path, row)}"
     return f"{name} record {row}" if properties["source"] == "tfrecord" else f"{name} row {row}"
 
 

@@ -41,7 +41,12 @@ from crossnet.serving.protocol.printable import shown
 
 # Damaged files: also names that are not UTF-8, what Arrow has not implemented, and sizes that cannot be in memory.
 _UNREADABLE = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, MemoryError)
-_FORMATS = {"parquet": ("parquet", "Parquet"), "sql": ("parquet", "Parquet"), "arrow": ("arrow", "Arrow")}
+_FORMATS = {
+    "parquet": ("parquet", "Parquet"),
+    "sql": ("parquet", "Parquet"),
+    "arrow": ("arrow", "Arrow"),
+    "jsonl": ("json_lines", "JSON lines"),
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class TableSource:
       doubts: What was decided about columns and may be wrong.
       meanings: "time", with its unit ("time:ms") where that is not the second, or "truth" by source name, for numbers
         that stand for these.
+      schema: Arrow's type by source name, where files do not state it themselves.
     """
 
     form: str
@@ -66,6 +72,7 @@ class TableSource:
     units: Mapping[str, str] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:
@@ -102,12 +109,16 @@ class TableSource:
             yield key_cells(batch.column(0))
 
     def place(self, unit: int, row: int) -> str:
-        """Returns the file and the row, from 0."""
-        return f"`{file_label(self.files[unit], self.files)}` row {row:,}"
+        """Returns the file, and the line or the row from 0."""
+        path = self.files[unit]
+        name = file_label(path, self.files)
+        line = _module(self.form).row_line(path, row) if self.form == "jsonl" and path.is_file() else None
+        return f"`{name}` row {row:,}" if line is None else f"`{name}:{line}`"
 
     def _batches(self, unit: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
         try:
-            yield from _module(self.form).read_batches(self.files[unit], columns)
+            schema = [self.schema] if self.schema else []
+            yield from _module(self.form).read_batches(self.files[unit], columns, *schema)
         except _UNREADABLE as error:
             raise _unreadable(self.files[unit], self.form, error) from None
 
@@ -159,7 +170,14 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
       SettingsError: A setting names a column that does not exist.
     """
     schemas = [_schema(path, params.source) for path in files]
+    doubts, stated = [], {}
+    if params.source == "jsonl":  # a key that a file does not have is a hole
+        schemas = [_module("jsonl").joined_schema(schemas)] * len(files)
+        stated = {field.name: field.type for field in schemas[0]}
+        doubts = _stated_doubts(schemas[0], params)
     first = schemas[0]
+    if not first.names:
+        raise DataError(f"There are no rows in `{files[0].name}`. Expected at least two. Name files with rows.")
     named = name_columns(first.names, params, files[0].name)
     for path, schema in zip(files, schemas, strict=True):
         if sorted(schema.names) != sorted(first.names):
@@ -168,7 +186,7 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
                 f"{differing(first.names, schema.names)}. All files of `example_gen.input` need the same columns; "
                 "their order may differ."
             )
-    types, doubts, unknown = {}, [], []
+    types, unknown = {}, []
     for source in named.names:
         each = [schema.field(source).type for schema in schemas]
         kinds = {feature_kind(kind) for kind in each}
@@ -184,7 +202,20 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
             "numbers, text, booleans, times or lists of these; name the others in `example_gen.exclude`."
         )
     meanings = _meanings(schemas, [name for name in types if types[name] == "INT"])
-    return TableSource(params.source, tuple(files), named, types, doubts=tuple(doubts), meanings=meanings)
+    return TableSource(
+        params.source, tuple(files), named, types, doubts=tuple(doubts), meanings=meanings, schema=stated
+    )
+
+
+def _stated_doubts(schema: pa.Schema, params: ExampleGenParams) -> list[Doubt]:
+    """Returns what is doubtful about the types of JSON's values, but for columns whose type the settings name."""
+    decided = {*params.exclude, *params.numeric, *params.text}
+    found = {name: schema.field(name).metadata for name in schema.names if name not in decided}
+    return [
+        Doubt(name, metadata[b"doubt"].decode(), f"exclude = [{toml_text(name)}]" if name != params.label else "")
+        for name, metadata in found.items()
+        if metadata and b"doubt" in metadata
+    ]
 
 
 def _meanings(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str, str]:

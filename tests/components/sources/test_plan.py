@@ -27,6 +27,8 @@ def write(source: str, path: Path) -> None:
         path.write_text("".join(f"{a},{b}\n" for a, b in [("miles", "y"), (1.5, 3), (2.5, 4)]))
     elif source == "parquet":
         pq.write_table(pa.table({"miles": MILES, "y": [3, 4]}), path)
+    elif source == "jsonl":
+        path.write_text("".join(f'{{"miles": {a}, "y": {b}}}\n' for a, b in [(1.5, 3), (2.5, 4)]))
     elif source == "arrow":
         pa.feather.write_feather(pa.table({"miles": MILES, "y": [3, 4]}), path)
     else:
@@ -37,7 +39,13 @@ def write(source: str, path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "kind"),
-    [("csv", "CsvSource"), ("parquet", "TableSource"), ("arrow", "TableSource"), ("tfrecord", "TFRecordSource")],
+    [
+        ("csv", "CsvSource"),
+        ("parquet", "TableSource"),
+        ("arrow", "TableSource"),
+        ("jsonl", "TableSource"),
+        ("tfrecord", "TFRecordSource"),
+    ],
 )
 def test_plan_source_reads_each_format_with_its_own_source(tmp_path: Path, source: str, kind: str) -> None:
     path = tmp_path / "rides"
@@ -57,7 +65,7 @@ def test_plan_source_makes_synthetic_rows_without_files() -> None:
     assert sum(batch.rows.num_rows for batch in planned.read(0, 1)) == 10
 
 
-@pytest.mark.parametrize("source", ["csv", "parquet", "arrow", "tfrecord"])
+@pytest.mark.parametrize("source", ["csv", "parquet", "arrow", "jsonl", "tfrecord"])
 def test_plan_source_refuses_a_setting_that_names_no_column_before_rows_are_read(tmp_path: Path, source: str) -> None:
     write(source, tmp_path / "rides")
     settings: dict[str, Any] = {"source": source, "input": str(tmp_path / "rides"), "exclude": ("mile",)}

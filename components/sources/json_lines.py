@@ -1,0 +1,273 @@
+"""Reads the types and the rows of a file of JSON lines.
+
+Arrow parses blocks of whole lines. The types are those of all lines, since a key may be new, or of another type, in the
+last one. A block that Arrow refuses is read line by line, which either succeeds or names the line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as arrow_json
+
+from crossnet.components.errors import DataError
+from crossnet.components.sources.csv_lines import open_bytes, too_long_row
+from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+from crossnet.serving.protocol.printable import shown
+
+DOUBT, _LARGE = b"doubt", b"large"  # of a field's metadata: what is doubtful about its type; a large whole number
+_BLOCK_BYTES = 1 << 22
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_EXACT32, _EXACT64 = 2.0**24, 2.0**53  # up to here float32 and float64 hold every whole number
+_NUMBERS = (pa.bool_(), pa.int64(), pa.float64())  # each can hold the ones before it
+_MIXED_TEXT = "holds texts beside values of another type and is read as text"
+_MIXED_TRUTH = "holds true or false beside numbers and is read as numbers, true as 1"
+_TIMES = "holds times written as text and is read as text, as `predict` sends them"
+_ROUNDED = "holds whole numbers beside decimals, and float32 keeps about 7 digits of each (such as {})"
+_BEYOND = "holds whole numbers beyond int64 (such as {}) and is read as float32, which keeps about 7 digits"
+
+
+def read_schema(file: Path) -> pa.Schema:
+    """Returns the keys of all lines and the types that hold all their values.
+
+    Raises:
+      DataError: A line is not a JSON object.
+    """
+    types: dict[str, pa.DataType] = {}
+    doubts: dict[str, str] = {}
+    large: dict[str, int] = {}
+    for block, first_line in _blocks(file):
+        table = _parsed(block)
+        if table is None or any(_is_rounded(column) for column in table.columns):
+            found = _types_of_lines(_objects(file, block, first_line), doubts, large)
+        else:
+            found = {name: _found_type(name, table[name], doubts, large) for name in table.column_names}
+        for name, kind in found.items():
+            types[name] = _joined(name, types.get(name, pa.null()), kind, doubts)
+    return _schema(types, doubts, large)
+
+
+def joined_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """Returns the columns of all files, with types that hold the values of each."""
+    types: dict[str, pa.DataType] = {}
+    doubts: dict[str, str] = {}
+    large: dict[str, int] = {}
+    for schema in schemas:
+        for field in schema:
+            metadata = field.metadata or {}
+            doubts |= {field.name: metadata[DOUBT].decode()} if DOUBT in metadata else {}
+            large |= {field.name: int(metadata[_LARGE])} if _LARGE in metadata else {}
+            types[field.name] = _joined(field.name, types.get(field.name, pa.null()), field.type, doubts)
+    return _schema(types, doubts, large)
+
+
+def read_batches(file: Path, columns: list[str], types: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of a file, some thousands at a time.
+
+    Args:
+      file: The file.
+      columns: The keys to read; a line without one of them has a hole there.
+      types: Arrow's type of each, as `read_schema` returns it.
+
+    Raises:
+      DataError: A line is not a JSON object.
+    """
+    schema = pa.schema([(name, types[name]) for name in columns])
+    for block, first_line in _blocks(file):
+        table = _parsed(block, schema)
+        if table is None or any(_is_rounded(column) for column in table.columns):
+            rows = _objects(file, block, first_line)
+            arrays = [_array([row.get(field.name) for row in rows], field.type) for field in schema]
+            table = pa.Table.from_arrays(arrays, schema=schema)
+        yield from table.combine_chunks().select(columns).to_batches()
+
+
+def row_line(file: Path, row: int) -> int | None:
+    """Returns the line of a row, from 0; lines count from 1, and one that is blank is not a row."""
+    for block, first_line in _blocks(file):
+        for line, text in enumerate(block.split(b"\n"), first_line):
+            if text.strip():
+                if row == 0:
+                    return line
+                row -= 1
+    return None
+
+
+def _blocks(file: Path) -> Iterator[tuple[bytes, int]]:
+    """Yields whole lines, about 4 MiB at a time, and the number of the first one."""
+    line, rest = 1, b""
+    with open_bytes(file) as stream:
+        while data := stream.read(_BLOCK_BYTES):
+            data = rest + data
+            end = data.rfind(b"\n") + 1
+            block, rest = data[:end], data[end:]
+            if len(rest) > MAX_ROW_BYTES:
+                raise too_long_row(file, line + block.count(b"\n"))
+            if block:
+                yield block.removeprefix(_BYTE_ORDER_MARK) if line == 1 else block, line
+                line += block.count(b"\n")
+    if rest:
+        yield rest.removeprefix(_BYTE_ORDER_MARK) if line == 1 else rest, line
+
+
+def _parsed(block: bytes, schema: pa.Schema | None = None) -> pa.Table | None:
+    """Returns a block's rows, one per line, or None where Arrow cannot read them so.
+
+    Args:
+      block: Whole lines.
+      schema: The columns and types that are wanted; None: all, with the types that Arrow sees.
+    """
+    lines = sum(1 for line in block.split(b"\n") if line.strip())
+    if not lines:
+        return pa.table({}) if schema is None else schema.empty_table()
+    read = arrow_json.ReadOptions(use_threads=False, block_size=len(block) + 1)
+    others = "infer" if schema is None else "ignore"
+    parse = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior=others)
+    try:
+        table = arrow_json.read_json(pa.BufferReader(block), read_options=read, parse_options=parse)
+    except pa.ArrowException:
+        return None
+    return table if table.num_rows == lines else None
+
+
+def _is_rounded(column: pa.ChunkedArray) -> bool:
+    """Returns whether Arrow may have read whole numbers as float64 that it does not hold."""
+    if not pa.types.is_float64(column.type):
+        return False
+    return bool(pc.any(pc.greater(pc.abs(column), _EXACT64)).as_py())
+
+
+def _found_type(name: str, column: pa.ChunkedArray, doubts: dict[str, str], large: dict[str, int]) -> pa.DataType:
+    """Returns the type of a column as Arrow sees it, and times as the text that they are."""
+    if name not in large and column.type in (pa.int64(), pa.float64()):
+        values = column.drop_null().to_numpy()
+        found = values[(values == values.round()) & ((values > _EXACT32) | (values < -_EXACT32))]
+        if len(found) and math.isfinite(found[0]):
+            large[name] = int(found[0])
+    if pa.types.is_timestamp(column.type):
+        doubts.setdefault(name, _TIMES)
+    return _plain(column.type)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def _joined(name: str, one: pa.DataType, other: pa.DataType, doubts: dict[str, str]) -> pa.DataType:
+    """Returns the type that holds the values of two; where they differ in kind, `doubts` says so."""
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    if one in _NUMBERS and other in _NUMBERS:
+        if pa.bool_() in (one, other):
+            doubts.setdefault(name, _MIXED_TRUTH)
+        return max(one, other, key=_NUMBERS.index)
+    if pa.types.is_list(one) and pa.types.is_list(other):
+        return pa.list_(_joined(name, one.value_type, other.value_type, doubts))
+    if pa.types.is_struct(one) or pa.types.is_struct(other):
+        return one if pa.types.is_struct(one) else other  # refused, unless the column is excluded
+    doubts[name] = _MIXED_TEXT
+    return pa.string()
+
+
+def _schema(types: Mapping[str, pa.DataType], doubts: Mapping[str, str], large: Mapping[str, int]) -> pa.Schema:
+    fields = []
+    for name, kind in types.items():
+        doubt, value = doubts.get(name, ""), large.get(name)
+        if value is not None and not doubt and kind == pa.float64():
+            doubt = (_ROUNDED if -(2**63) <= value < 2**63 else _BEYOND).format(value)
+        metadata = {DOUBT: doubt} if doubt else {}
+        fields.append(pa.field(name, kind, metadata=metadata | ({_LARGE: str(value)} if value is not None else {})))
+    return pa.schema(fields)
+
+
+def _types_of_lines(
+    rows: Sequence[Mapping[str, Any]], doubts: dict[str, str], large: dict[str, int]
+) -> dict[str, pa.DataType]:
+    types: dict[str, pa.DataType] = {}
+    for row in rows:
+        for name, value in row.items():
+            kind = _value_type(name, value, doubts)
+            before = types.get(name, pa.null())
+            types[name] = kind if before is kind else _joined(name, before, kind, doubts)
+            if isinstance(value, int) and abs(value) > _EXACT32:
+                large.setdefault(name, value)
+    return types
+
+
+def _value_type(name: str, value: Any, doubts: dict[str, str]) -> pa.DataType:
+    if isinstance(value, str):
+        return pa.string()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return pa.int64() if -(2**63) <= value < 2**63 else pa.float64()
+    if isinstance(value, list):
+        kind = pa.null()
+        for item in value:
+            kind = _joined(name, kind, _value_type(name, item, doubts), doubts)
+        return pa.list_(kind)
+    return pa.array([value]).type
+
+
+def _objects(file: Path, block: bytes, first_line: int) -> list[dict[str, Any]]:
+    """Returns the object of each line.
+
+    Raises:
+      DataError: A line holds something else; it is named.
+    """
+    rows = []
+    for number, line in enumerate(block.split(b"\n"), first_line):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, object_pairs_hook=_object)
+        except (ValueError, RecursionError) as error:
+            raise _no_object(file, number, f"is not JSON: {shown(str(error), 200)}") from None
+        if not isinstance(value, dict):
+            raise _no_object(file, number, f"holds {shown(line.decode(errors='replace').strip())}")
+        rows.append(value)
+    return rows
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("it has a key twice")
+    return values
+
+
+def _no_object(file: Path, line: int, what: str) -> DataError:
+    return DataError(
+        f'`{file.name}:{line}` {what}. Expected one JSON object per line, such as {{"x": 1.5}}. Fix the line, or set '
+        "`example_gen.source` to the file's format."
+    )
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Returns values of one column, which may have several types, as the type that holds all of them."""
+    if pa.types.is_string(kind):
+        values = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
+        values = [v if v is None else v.encode("utf-8", "surrogatepass") for v in values]
+        return pa.array(values, pa.binary()).view(pa.string())  # what is not Unicode is refused later, with its place
+    if pa.types.is_float64(kind):
+        values = [None if value is None else _float(value) for value in values]
+    elif pa.types.is_int64(kind):
+        values = [None if value is None else int(value) for value in values]
+    elif pa.types.is_list(kind):
+        values = [None if value is None else _array(value, kind.value_type).to_pylist() for value in values]
+    return pa.array(values, kind)
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
