@@ -6,6 +6,7 @@ Both are imported on demand: they come with the extra `sql`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -64,7 +65,8 @@ def rows_of_query(params: ExampleGenParams, spill_dir: Path) -> Iterator[pa.Reco
 
     Args:
       params: Settings of the source `sql`.
-      spill_dir: Where DuckDB may write what a sort does not hold in memory.
+      spill_dir: Where DuckDB may write what a sort does not hold in memory; an absolute path, as are all that the
+        block uses: it may work in another folder.
 
     Raises:
       PipelineError: The extra `sql` is not installed.
@@ -98,11 +100,12 @@ def _duckdb(
     import duckdb
     import pyarrow as pa
 
-    database = str(connection.path) if connection.path else ":memory:"
+    database = str(connection.path.absolute()) if connection.path else ":memory:"
     try:
-        with duckdb.connect(database, read_only=bool(connection.path)) as session:
+        # DuckDB looks in the working directory before it looks in any folder that it is told.
+        with _inside(params.query_folder), duckdb.connect(database, read_only=bool(connection.path)) as session:
             try:
-                _prepare(session, params, spill_dir)
+                _prepare(session, spill_dir)
                 statements = session.extract_statements(query)
                 if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
                     raise _not_one_select(query)
@@ -115,14 +118,29 @@ def _duckdb(
         raise connection.refused(error) from None
 
 
-def _prepare(session: Any, params: ExampleGenParams, spill_dir: Path) -> None:
-    """Lets a query see files below its folder, and nothing of this process or of the network's extensions."""
+@contextmanager
+def _inside(folder: str) -> Iterator[None]:
+    """Works in a folder, where one is named."""
+    before = os.getcwd()
+    try:
+        os.chdir(folder or ".")
+    except OSError as error:
+        raise SettingsError(
+            f"`example_gen.query_folder` is `{shown(folder, 300)}`, which is not a folder that can be opened: "
+            f"{error.strerror}. Name the folder at which paths in `example_gen.query` begin."
+        ) from None
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _prepare(session: Any, spill_dir: Path) -> None:
+    """Lets a query see files, and nothing of this process or of extensions that are not here."""
     session.execute("SET threads = 1")  # several give the groups of a GROUP BY in another order each time
     session.execute("SET python_enable_replacements = false")
     session.execute("SET autoinstall_known_extensions = false")
     session.execute(f"SET temp_directory = {_literal(str(spill_dir))}")
-    if params.query_folder:
-        session.execute(f"SET file_search_path = {_literal(params.query_folder)}")
 
 
 def _literal(text: str) -> str:

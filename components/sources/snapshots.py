@@ -70,7 +70,7 @@ def take_snapshot(folder: Path, params: ExampleGenParams) -> Snapshot:
     from crossnet.components.sources.queries import rows_of_query
 
     before = newest_snapshot(folder, params)
-    parent = _folder_of(folder, params)
+    parent = _folder_of(folder.absolute(), params)
     with _working_folder(parent) as work:
         with rows_of_query(params, work) as reader:
             rows = _write_rows(work / ROWS_FILE, reader)

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import sys
 
@@ -34,6 +35,23 @@ def read(folder, query, connection=""):
 def test_duckdb_reads_files_below_the_querys_folder(folder):
     table = read(folder, "SELECT zone, sum(fare) AS fares FROM 'rides.csv' GROUP BY zone ORDER BY zone")
     assert table.to_pydict() == {"zone": ["a", "b"], "fares": [4.75, 2.0]}
+
+
+def test_a_file_of_the_same_name_in_the_working_directory_is_not_read(folder, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "else, where"
+    elsewhere.mkdir()
+    for name in ("rides.csv", "other.csv"):
+        (elsewhere / name).write_text("fare,zone\n99,z\n")
+    monkeypatch.chdir(elsewhere)
+    assert read(folder, "SELECT max(fare) AS fare FROM 'rides.csv'").to_pydict() == {"fare": [3.25]}
+    assert read(folder, "SELECT max(fare) AS fare FROM '*.csv'").to_pydict() == {"fare": [3.25]}
+    with pytest.raises(DataError, match="No files found"):
+        read(folder, "SELECT * FROM 'other.csv'")
+    assert os.getcwd() == str(elsewhere)
+    monkeypatch.chdir(tmp_path)
+    assert read(elsewhere, "SELECT max(fare) AS fare FROM 'rides.csv'").to_pydict() == {"fare": [99]}
+    with pytest.raises(SettingsError, match="`example_gen.query_folder` is `.*nowhere`, which is not a folder"):
+        read(folder / "nowhere", "SELECT 1")
 
 
 def test_a_query_can_stand_in_a_file(folder):
