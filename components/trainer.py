@@ -23,7 +23,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import TrainingError
 from crossnet.components.features import Feature, read_schema
-from crossnet.components.files import folder_checksum, write_json
+from crossnet.components.files import folder_checksum, write_file, write_json
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import ExportedModel, read_exported
 from crossnet.components.networks.models import build_network, describe, initialize
@@ -39,6 +39,7 @@ from crossnet.components.training.progress import Progress
 from crossnet.components.training.rows import Rows, read_rows
 from crossnet.components.training.unused_embeddings import fill_unused_embeddings
 from crossnet.components.training.warm_start import continue_preprocessing, load_weights
+from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 LOGGER = logging.getLogger(__name__)
@@ -194,6 +195,9 @@ def _train(
 def _export(trained: _Untrained, examples: Examples, params: TrainerParams, output_dir: Path) -> None:
     folder = output_dir / SERVING_FOLDER
     export_model(trained.network, trained.transform, folder, description=trained.description)
+    csv_format = CsvFormat.of(examples.properties.get("settings", {}))
+    if csv_format.changed():  # `predict` reads rows for this model likewise
+        write_file(folder / FORMAT_FILE, csv_format.to_json())
     if params.warmup_records:
         features = trained.preprocessing.features
         columns, _ = next(read_dataset(examples, "train", features, None, batch_size=params.warmup_records))

@@ -6,6 +6,7 @@ embedded server does, so a model that works only in Python fails here too. Tenso
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from crossnet.serving.client.input_checks import fit_inputs
 from crossnet.serving.config.versions import list_versions
 from crossnet.serving.embedded.codec import read_tensor
 from crossnet.serving.embedded.quiet import import_tensorflow
+from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from crossnet.serving.protocol.messages import SignatureDef
 from crossnet.serving.protocol.signature import ModelMetadata, read_signatures
 from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError, ServingError
@@ -40,6 +42,25 @@ def find_saved_model(folder: Path) -> Path:
         f"There is no SavedModel in `{folder}`. Expected `saved_model.pb` there, in a version's folder below it, or in "
         "`Format-Serving`."
     )
+
+
+def recorded_format(folder: Path) -> CsvFormat:
+    """Returns the format of the CSV that a model was trained on, which its folder records; else the default.
+
+    Args:
+      folder: See `find_saved_model`.
+
+    Raises:
+      NotFoundError: There is no SavedModel.
+      ServerError: The record is damaged.
+    """
+    path = find_saved_model(folder) / FORMAT_FILE
+    try:
+        return CsvFormat.of(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return CsvFormat()
+    except (OSError, ValueError, TypeError) as error:
+        raise ServerError(f"`{path}` cannot be read: {error}. Restore the model's folder, or push it again.") from error
 
 
 class OfflineModel:

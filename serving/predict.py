@@ -20,6 +20,7 @@ import numpy as np
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.client.answers import Prediction
 from crossnet.serving.client.connection import Tls
+from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.rows import formats
 from crossnet.serving.rows.base import Row
@@ -43,11 +44,13 @@ class RowFiles:
       output: Where to write, in the format of `rows`: a file gets its name once it is whole, a pipe or device is
         written as the answers come. None: standard output.
       format: "jsonl", "csv" or "tfrecord"; None: by the name of `rows`, and "jsonl" for standard input.
+      csv_format: Of both files, where they are CSV; None: as `ModelAddress.offline` records, else commas and UTF-8.
     """
 
     rows: Path | str
     output: Path | None = None
     format: str | None = None
+    csv_format: CsvFormat | None = None
 
     @property
     def name(self) -> str:
@@ -131,7 +134,7 @@ def predict_rows(
         sink = stack.enter_context(written(files.output))
         source = stack.enter_context(opened(files.rows))
         with _read_errors(files.name):
-            table = formats.make_reader(source, kind, files.name)
+            table = formats.make_reader(source, kind, files.name, _csv_format(files, kind, address))
         batches = _batches(table, batch_size, files.name)
         first = next(batches, None)  # so that an error in the file needs no server to be found
         model = stack.enter_context(_open(address, batch_size))
@@ -174,6 +177,14 @@ def _check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> s
     if problems:
         raise UsageError(" ".join(problems))
     return kind
+
+
+def _csv_format(files: RowFiles, kind: str, address: ModelAddress) -> CsvFormat:
+    if files.csv_format or kind != "csv" or address.offline is None:
+        return files.csv_format or DEFAULT
+    from crossnet.serving.offline import recorded_format
+
+    return recorded_format(address.offline)
 
 
 @contextmanager

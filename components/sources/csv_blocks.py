@@ -12,11 +12,11 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.csv_lines import DEFAULT, open_bytes
+from crossnet.components.sources.csv_lines import open_bytes
 from crossnet.components.sources.csv_rewrite import LinesLeftOut
 from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
 from crossnet.serving.protocol.csv_bytes import Decoded, NotDecodableError, Readable
-from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 
 _BLOCK_BYTES = 1 << 20

@@ -9,14 +9,13 @@ from typing import NamedTuple
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.formats import counted
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.csv_lines import DEFAULT, CsvRow, open_bytes, read_csv_rows
+from crossnet.components.sources.csv_lines import CsvRow, open_bytes, read_csv_rows
 from crossnet.serving.protocol.csv_bytes import START_BYTES, misread_as, not_utf8, other_file
-from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.csv_format import DEFAULT, DELIMITER_NAMES, CsvFormat
 from crossnet.serving.protocol.header_names import feature_names
 from crossnet.serving.protocol.printable import shown
 
 _SOURCES = ExampleGenParams.__dataclass_fields__["source"].metadata["choices"]
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 _SEP = "sep="  # Excel's own first line
 
 
@@ -121,13 +120,13 @@ def _check_row(path: Path, row: CsvRow, csv_format: CsvFormat) -> None:
             f"`example_gen.skip_rows = 1`."
         )
     if len(row.cells) == 1:
-        counts = {mark: row.cells[0].count(mark) for mark in _DELIMITERS if mark != csv_format.delimiter}
+        counts = {mark: row.cells[0].count(mark) for mark in DELIMITER_NAMES if mark != csv_format.delimiter}
         mark = max(counts, key=lambda each: counts[each])
         if counts[mark]:
             raise DataError(
                 f"{place} has one column, `{shown(row.cells[0])}`. Expected "
-                f"{_DELIMITERS.get(csv_format.delimiter, f'`{csv_format.delimiter}`')} between cells; are there "
-                f"{_DELIMITERS[mark]}? Set `example_gen.delimiter = {json.dumps(mark)}`."
+                f"{DELIMITER_NAMES.get(csv_format.delimiter, f'`{csv_format.delimiter}`')} between cells; are there "
+                f"{DELIMITER_NAMES[mark]}? Set `example_gen.delimiter = {json.dumps(mark)}`."
             )
 
 

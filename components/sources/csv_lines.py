@@ -20,10 +20,9 @@ import pyarrow as pa
 from crossnet.components.errors import DataError
 from crossnet.components.formats import counted
 from crossnet.serving.protocol.csv_bytes import COMPRESSIONS
-from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat, delimiter_name
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES, mebibytes
 
-DEFAULT = CsvFormat()
 _MAX_WORD = 40  # characters of a line's first word that a message proposes
 
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
@@ -164,13 +163,9 @@ def misshapen_row(path: Path, num_columns: int, csv_format: CsvFormat = DEFAULT)
             return DataError(
                 f"`{path.name}:{line}` is a {how} row: it has {counted(len(cells), 'cell')}, {whose} "
                 f"{counted(num_columns, 'column')}. Fix the row; a cell that holds "
-                f"{_named(csv_format.delimiter)} must be quoted.{_advice(row)}"
+                f"{delimiter_name(csv_format.delimiter)} must be quoted.{_advice(row)}"
             )
     return None
-
-
-def _named(delimiter: str) -> str:
-    return {",": "a comma", ";": "a semicolon", "\t": "a tab"}.get(delimiter, f"`{delimiter}`")
 
 
 def _advice(row: CsvRow) -> str:

@@ -6,12 +6,16 @@ import datetime
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from crossnet.components.errors import PipelineError
+from crossnet.pipeline.cli.csv_options import csv_options
 from crossnet.pipeline.cli.options import in_utf8, prints_errors, root_option, say
+
+if TYPE_CHECKING:
+    from crossnet.serving.protocol.csv_format import CsvFormat
 
 _MODELS_NAMED = 10
 
@@ -66,6 +70,7 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
 @prints_errors
+@csv_options
 def predict(
     rows: str,
     output: Path | None,
@@ -77,6 +82,7 @@ def predict(
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_server_name: str | None,
+    csv_format: CsvFormat | None,
     quiet: bool,
     **address: Any,
 ) -> None:
@@ -109,7 +115,7 @@ def predict(
             show(done)
 
         summary = predict_rows(
-            RowFiles(rows, output, file_format),
+            RowFiles(rows, output, file_format, csv_format),
             ModelAddress(tls=tls, **address),
             signature_name=signature_name,
             batch_size=batch_size,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from encodings.aliases import aliases
@@ -15,8 +16,10 @@ from typing import Any
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
+FORMAT_FILE = "assets.extra/csv_format.json"  # in a SavedModel: of the CSV that it was trained on
 _LINE_ENDS = "\r\n"
 _SPELLED = {"\\t": "\t"}  # as one writes it on a command line
+DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,29 @@ class CsvFormat:
             problems.append(f"`names` must hold each name once. Received '{shown(repeated[0])}' more than once.")
         return problems
 
+    def to_json(self) -> str:
+        """Returns the fields that do not have their default, as `of` takes them back from JSON."""
+        return json.dumps({name: getattr(self, name) for name in self.changed()}, ensure_ascii=False, indent=2) + "\n"
+
     def changed(self) -> list[str]:
         """Returns the names of the fields that do not have their default."""
         default = CsvFormat()
         return [
             item.name for item in dataclasses.fields(self) if getattr(self, item.name) != getattr(default, item.name)
         ]
+
+
+DEFAULT = CsvFormat()
+
+
+def delimiter_name(delimiter: str) -> str:
+    """Returns one delimiter as a sentence names it: "a comma"."""
+    return f"a {DELIMITER_NAMES[delimiter][:-1]}" if delimiter in DELIMITER_NAMES else f"`{delimiter}`"
+
+
+def spelled(delimiter: str) -> str:
+    r"""Returns a delimiter as one writes it on a command line: a tab as `\t`."""
+    return next((text for text, mark in _SPELLED.items() if mark == delimiter), delimiter)
 
 
 def _is_mark(value: str) -> bool:

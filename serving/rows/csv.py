@@ -1,44 +1,66 @@
-"""Reads and writes rows as CSV with a header (RFC 4180)."""
+"""Reads and writes rows as CSV, in the format that settings state."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
+from crossnet.serving.protocol.csv_bytes import (
+    START_BYTES,
+    Decoded,
+    NotDecodableError,
+    misread_as,
+    not_utf8,
+    other_file,
+)
+from crossnet.serving.protocol.csv_format import DEFAULT, DELIMITER_NAMES, CsvFormat, delimiter_name, spelled
 from crossnet.serving.protocol.dtypes import Array
-from crossnet.serving.protocol.header_names import repeated_headers
+from crossnet.serving.protocol.header_names import feature_names, repeated_headers
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+from crossnet.serving.protocol.printable import shown
 from crossnet.serving.rows.base import Row, Sink, Writer, check_not_taken, shortest_values, too_long_row
 from crossnet.serving.status import RowsError
 
 
 class CsvReader:
-    """Reads CSV with a header; each row is a list of cells in the header's order.
+    """Reads CSV; each row is a list of cells in the header's order.
 
     Args:
-      stream: The file's bytes, UTF-8 with or without a byte-order mark.
+      stream: The file's bytes, with or without a byte-order mark.
       name: The file as it is named in a message.
+      csv_format: How its bytes become cells.
 
     Attributes:
-      header: The names of the columns, as they are in the file.
+      csv_format: As given.
+      header: The names of the columns, as they are in the file or in the format.
       header_place: The file and line of the header.
-      bytes_read: Of the rows so far.
+      bytes_read: Of the rows so far, as UTF-8.
 
     Raises:
-      RowsError: There is no header, it cannot be read, or two columns of it have one name.
+      RowsError: There is no header, it cannot be read or does not fit the format, or two columns of it have one name.
     """
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, csv_format: CsvFormat = DEFAULT) -> None:
         self._name = name
+        self.csv_format = csv_format
         self.bytes_read = self._row_bytes = 0
-        self._reader = csv.reader(self._text_lines(stream), strict=True)
-        header = self._next()
-        if header is None:
+        self._comment = csv_format.comment.encode()
+        self._line, self._begins, self._begun = (
+            0,
+            True,
+            1,
+        )  # the last line read, whether a row begins after it, and where
+        self._reader = csv.reader(self._text_lines(self._decoded_stream(stream)), strict=True, **csv_format.dialect)
+        first = self._next()
+        if first is None:
             raise RowsError(f"{name} is empty. Expected a header with the names of the features, and rows below it.")
-        self.header, self.header_place = header, self._place()
-        if problem := repeated_headers(header, self.header_place):
+        self.header_place = self._place()
+        self._first_row = None if csv_format.header else Row(self.header_place, first)
+        self.header = self._named(first)
+        if problem := repeated_headers(self.header, self.header_place):
             raise RowsError(problem)
 
     def rows(self) -> Iterator[Row]:
@@ -47,43 +69,91 @@ class CsvReader:
         Raises:
           RowsError: A row cannot be read, or has more or fewer cells than the header.
         """
+        if self._first_row:
+            yield self._first_row
+            self._first_row = None
         while (cells := self._next()) is not None:
             place = self._place()
             if len(cells) != len(self.header):
                 raise RowsError(
                     f"{place} has {len(cells)} cells, and the header has {len(self.header)}. Fix the row; a cell that "
-                    "holds a comma must be quoted."
+                    f"holds {delimiter_name(self.csv_format.delimiter)} must be quoted. A line that is not a row is "
+                    "left out with `--comment`, which says how it begins."
                 )
             yield Row(place, cells)
 
     def writer(self, stream: Sink) -> Writer:
         """Returns a writer of CSV with this header."""
-        return _CsvWriter(stream, self.header, self.header_place)
+        return _CsvWriter(stream, self.header, self.header_place, self.csv_format)
+
+    def _decoded_stream(self, stream: BinaryIO) -> BinaryIO:
+        """Returns the file's text in UTF-8.
+
+        Raises:
+          RowsError: Its first bytes are not those of a CSV file in the format's encoding.
+        """
+        peek = getattr(stream, "peek", None)
+        start = peek(START_BYTES)[:START_BYTES] if peek else b""
+        if other := other_file(start):
+            raise RowsError(f"{self._name} is {other.what}, not a CSV file. {other.advice or 'Write its rows as CSV.'}")
+        if encoding := misread_as(start, self.csv_format):
+            raise RowsError(
+                f"{self._name} begins as text in {encoding} does, and is read as {self.csv_format.encoding}. Give "
+                f"`--encoding {encoding}`."
+            )
+        if self.csv_format.is_utf8:
+            return stream
+        return cast(BinaryIO, io.BufferedReader(Decoded(stream, self.csv_format)))
+
+    def _named(self, first: list[str]) -> list[str]:
+        """Returns the columns' names, by the first row that was read."""
+        csv_format = self.csv_format
+        if csv_format.names:
+            if len(csv_format.names) != len(first):
+                raise RowsError(
+                    f"{self.header_place} has {len(first)} cells, and `names` gives {len(csv_format.names)}. Give "
+                    "one name for each column."
+                )
+            return list(csv_format.names)
+        if not csv_format.header:
+            return feature_names([""] * len(first))
+        marks = [mark for mark in DELIMITER_NAMES if mark != csv_format.delimiter and mark in first[0]]
+        if len(first) == 1 and marks:
+            mark = max(marks, key=first[0].count)
+            raise RowsError(
+                f"{self.header_place} has one column, `{shown(first[0])}`. Are there {DELIMITER_NAMES[mark]} between "
+                f"cells? Give `--delimiter '{spelled(mark)}'`."
+            )
+        return first
 
     def _place(self) -> str:
-        return f"{self._name}:{self._reader.line_num}"
+        return f"{self._name}:{self._line}"
 
     def _next(self) -> list[str] | None:
         """Returns the cells of the next line that is not empty, or None at the end."""
-        begins = self._reader.line_num + 1
         limit = csv.field_size_limit(MAX_ROW_BYTES)  # of the process: a cell may be as long as a row
         try:
-            while (cells := next(self._reader, None)) is not None:
-                self._row_bytes, begins = 0, self._reader.line_num + 1
-                if cells:
+            while True:
+                self._row_bytes, self._begins = 0, True
+                cells = next(self._reader, None)
+                if cells or cells is None:
                     return cells
-            return None
         except csv.Error as error:
             if "unexpected end" in str(error):
                 raise RowsError(
-                    f"{self._name}:{begins} begins a row that does not end. Is a quote left open?"
+                    f"{self._name}:{self._begun} begins a row that does not end. Is a quote left open?"
                 ) from error
             raise RowsError(f"{self._place()} cannot be read as CSV: {error}. Fix the line.") from error
+        except NotDecodableError as error:
+            raise RowsError(
+                f"{self._name}:{error.line} is not text in {self.csv_format.encoding} ({error.reason}). Name the "
+                "file's encoding with `--encoding`."
+            ) from None
         finally:
             csv.field_size_limit(limit)
 
     def _text_lines(self, stream: BinaryIO) -> Iterator[str]:
-        """Yields lines as text with their ends, which may be CR alone."""
+        """Yields lines that may be rows, as text with their ends, which may be CR alone."""
         number, rest = 0, b""
         while line := stream.readline(MAX_ROW_BYTES + 1 - len(rest)):
             self.bytes_read += len(line)
@@ -93,11 +163,23 @@ class CsvReader:
             rest = b"" if line.endswith(b"\n") else parts.pop()  # its end, or the LF after its CR, is still to come
             for part in parts:
                 number += 1
-                yield self._decoded(part, number)
+                if self._is_wanted(part, number):
+                    yield self._decoded(part, number)
             if len(rest) > MAX_ROW_BYTES:
                 raise too_long_row(f"{self._name}:{number + 1}")
-        if rest:
+        if rest and self._is_wanted(rest, number + 1):
             yield self._decoded(rest, number + 1)
+
+    def _is_wanted(self, line: bytes, number: int) -> bool:
+        """Returns whether a line is not one of those that are left out; remembers on which a row begins."""
+        self._line = number
+        if number <= self.csv_format.skip_rows:
+            return False
+        if self._begins:
+            if self._comment and line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").startswith(self._comment):
+                return False
+            self._begun, self._begins = number, False
+        return True
 
     def _decoded(self, line: bytes, number: int) -> str:
         self._row_bytes += len(line)
@@ -106,21 +188,25 @@ class CsvReader:
         try:
             return line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            byte = error.object[error.start]
             raise RowsError(
-                f"{self._name}:{number} is not UTF-8: {error.reason} (byte {byte:#04x}). Save the file as UTF-8."
+                f"{self._name}:{number} is not UTF-8: {error.reason} ({not_utf8(error.object)}). Name the file's "
+                "encoding, such as `--encoding cp1252`, or save it as UTF-8."
             ) from error
 
 
 class _CsvWriter(Writer):
-    def __init__(self, stream: Sink, header: list[str], place: str) -> None:
+    def __init__(self, stream: Sink, header: list[str], place: str, csv_format: CsvFormat) -> None:
         self._stream, self._header, self._place = stream, header, place
+        self._format, self._dialect = csv_format, csv_format.dialect
+        self._encoding = "utf-8" if csv_format.is_utf8 else csv_format.encoding
+        self._encoder = codecs.getincrementalencoder(self._encoding)()
         self._outputs: list[str] | None = None
 
     def begin(self, outputs: Sequence[str]) -> None:
         check_not_taken(outputs, self._header, self._place)
         self._outputs = sorted(outputs)  # each answer has its outputs in an order of its own
-        self._write([[*self._header, *self._outputs]])
+        if self._format.header:
+            self._write([[*self._header, *self._outputs]])
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         for name, array in outputs.items():
@@ -136,18 +222,35 @@ class _CsvWriter(Writer):
                 f"The model's outputs changed from {self._outputs} to {sorted(outputs)}: the server now answers with "
                 "another version. Name one with `--version`."
             )
-        columns = [shortest_values(outputs[name]) for name in sorted(outputs)]
+        columns = [self._numbers(shortest_values(outputs[name])) for name in sorted(outputs)]
         self._write([*row.values, *cells] for row, *cells in zip(rows, *columns, strict=True))
+
+    def _numbers(self, values: list[Any]) -> list[Any]:
+        """Returns an output's values with the decimal mark of the file."""
+        mark = self._format.decimal
+        return values if mark == "." else [str(v).replace(".", mark) if isinstance(v, float) else v for v in values]
 
     def _write(self, rows: Iterable[Sequence[Any]]) -> None:
         rows = list(rows)
-        text = _csv_text(rows, csv.QUOTE_MINIMAL)
-        if "\r" in text:  # before Python 3.13, QUOTE_MINIMAL does not quote a cell with a carriage return
-            text = _csv_text(rows, csv.QUOTE_ALL)
-        self._stream.write(text.encode())
+        text = self._text(rows)
+        # Before Python 3.13, QUOTE_MINIMAL does not quote a cell with a CR; and it knows no comments.
+        seems_comment = self._format.comment and any(f"{row[0]}".startswith(self._format.comment) for row in rows)
+        if "\r" in text or seems_comment:
+            text = self._text(rows, csv.QUOTE_ALL)
+        try:
+            self._stream.write(self._encoder.encode(text))
+        except UnicodeEncodeError as error:
+            raise RowsError(
+                f"An output holds '{error.object[error.start]}', which {self._encoding} cannot encode. Give the "
+                "rows in UTF-8."
+            ) from None
 
-
-def _csv_text(rows: Iterable[Sequence[Any]], quoting: Literal[0, 1]) -> str:
-    lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n", quoting=quoting).writerows(rows)
-    return lines.getvalue()
+    def _text(self, rows: Iterable[Sequence[Any]], quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> str:
+        lines = io.StringIO()
+        try:
+            csv.writer(lines, lineterminator="\n", **({"quoting": quoting} | self._dialect)).writerows(rows)
+        except csv.Error as error:
+            raise RowsError(
+                f"A value holds a delimiter or a line break, and cells are not quoted ({error}). Give `--quote`."
+            ) from None
+        return lines.getvalue()

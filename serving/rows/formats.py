@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
+from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.rows.csv import CsvReader
 from crossnet.serving.rows.json_lines import JsonLinesReader
 from crossnet.serving.rows.tfrecord import TfRecordReader
@@ -21,6 +22,7 @@ _SUFFIXES = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".csv": "csv",
+    ".tsv": "csv",
     ".tfrecord": "tfrecord",
     ".tfrecords": "tfrecord",
 }
@@ -35,17 +37,18 @@ def format_of(name: str) -> str | None:
     return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
 
 
-def make_reader(stream: BinaryIO, kind: str, name: str) -> Reader:
+def make_reader(stream: BinaryIO, kind: str, name: str, csv_format: CsvFormat = DEFAULT) -> Reader:
     """Returns the reader of one of `FORMATS`.
 
     Args:
       stream: The file's bytes, decompressed.
       kind: One of `FORMATS`.
       name: The file as it is named in a message.
+      csv_format: How the bytes of a CSV become cells.
 
     Raises:
       RowsError: The header of a CSV cannot be read.
     """
     if kind == "jsonl":
         return JsonLinesReader(stream, name)
-    return CsvReader(stream, name) if kind == "csv" else TfRecordReader(stream, name)
+    return CsvReader(stream, name, csv_format) if kind == "csv" else TfRecordReader(stream, name)

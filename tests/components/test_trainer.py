@@ -18,6 +18,8 @@ from crossnet.components.files import folder_checksum
 from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
+from crossnet.serving.offline import recorded_format
+from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from support.training_fixtures import article_table, make_artifacts, mixed_table
 
 PARAMS = TrainerParams(epochs=2, batch_size=50, warmup_records=20)
@@ -106,7 +108,16 @@ def test_trainer_takes_text_whole_numbers_and_holes(kind: str, mixed: Any, tmp_p
 def test_same_seed_gives_the_same_bytes_of_the_whole_export(mixed: Any, tmp_path: Path) -> None:
     first, second = train(mixed, tmp_path / "1"), train(mixed, tmp_path / "2")
     assert first.checksum == second.checksum
+    assert not (first.serving_path / FORMAT_FILE).exists()
     assert train(mixed, tmp_path / "3", seed=1).checksum != first.checksum
+
+
+def test_model_records_the_format_of_the_csv_that_it_was_trained_on(article: Any, tmp_path: Path) -> None:
+    examples = dataclasses.replace(
+        article[0], properties={**article[0].properties, "settings": {"delimiter": ";", "label": "y"}}
+    )
+    model = train((examples, *article[1:]), tmp_path, epochs=1)
+    assert recorded_format(model.serving_path) == CsvFormat(delimiter=";")
 
 
 def test_rows_that_do_not_fit_in_memory_give_the_same_model(mixed: Any, tmp_path: Path) -> None:

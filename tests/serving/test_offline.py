@@ -13,7 +13,8 @@ import pytest
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.client.aio import AsyncPredictionClient
 from crossnet.serving.launcher import running_server
-from crossnet.serving.offline import OfflineModel, find_saved_model
+from crossnet.serving.offline import OfflineModel, find_saved_model, recorded_format
+from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError
 from support.predict_rows import predict_file
 
@@ -178,3 +179,17 @@ def test_offline_finds_versions_as_the_server_does(tmp_path):
     (tmp_path / "99999999999999999999" / "saved_model.pb").touch()  # beyond int64
     (tmp_path / "²" / "saved_model.pb").touch()  # no number to TensorFlow Serving
     assert find_saved_model(tmp_path).name == "0007"
+
+
+def test_a_folder_records_the_format_of_the_csv_that_its_model_was_trained_on(tmp_path):
+    record = tmp_path / "7" / FORMAT_FILE
+    record.parent.mkdir(parents=True)
+    (tmp_path / "7" / "saved_model.pb").write_bytes(b"")
+    assert recorded_format(tmp_path) == CsvFormat()
+    record.write_text(CsvFormat(delimiter=";", names=("a",)).to_json())
+    assert recorded_format(tmp_path) == recorded_format(tmp_path / "7") == CsvFormat(delimiter=";", names=("a",))
+    record.write_text('{"delimiter": 1')
+    with pytest.raises(
+        ServerError, match=r"csv_format.json` cannot be read: .* Restore the model's folder, or push it"
+    ):
+        recorded_format(tmp_path)

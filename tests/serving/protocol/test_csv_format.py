@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.csv_format import CsvFormat, delimiter_name, spelled
 
 
 def test_a_format_is_made_of_settings_and_leaves_others_out() -> None:
@@ -47,3 +49,14 @@ def test_all_mistakes_are_found_at_once_and_a_right_format_has_none() -> None:
     assert len(CsvFormat(delimiter="ab", quote="cd", encoding="nine").problems()) == 3
     right = CsvFormat(delimiter="\t", quote="", escape="\\", encoding="cp1252", comment="//", names=("a",))
     assert right.problems() == CsvFormat().problems() == []
+
+
+def test_a_format_is_written_as_json_and_read_back() -> None:
+    written = CsvFormat(delimiter="\t", names=("é", "b"), header=False, date_format={"b": "%d.%m.%Y"})
+    assert CsvFormat.of(json.loads(written.to_json())) == written
+    assert json.loads(CsvFormat().to_json()) == {}
+
+
+def test_delimiters_have_names_and_a_tab_is_spelled() -> None:
+    assert [delimiter_name(mark) for mark in (",", "\t", "~")] == ["a comma", "a tab", "`~`"]
+    assert [spelled(mark) for mark in (";", "\t")] == [";", "\\t"]

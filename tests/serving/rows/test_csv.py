@@ -7,13 +7,14 @@ import io
 import numpy as np
 import pytest
 
+from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.rows.csv import CsvReader
 from crossnet.serving.status import RowsError
 from support.row_files import ONE, answered, read
 
 
-def table_of(content):
-    return CsvReader(io.BytesIO(content), "rows")
+def table_of(content, **settings):
+    return CsvReader(io.BufferedReader(io.BytesIO(content)), "rows", CsvFormat(**settings))
 
 
 def test_rows_have_their_physical_line():
@@ -53,9 +54,12 @@ def test_blanks_belong_to_headers_and_cells():
         (b"a,b\n1,2,3\n", "rows:2 has 3 cells, and the header has 2"),
         (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV: .* Fix the line"),
         (b'a,b\n1,2\n"' + b"x\n" * 70_000, "rows:3 begins a row that does not end. Is a quote left open?"),
-        (b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n", r"rows:5002 is not UTF-8: invalid start byte \(byte 0xff\). Save"),
+        (
+            b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n",
+            r"rows:5002 is not UTF-8: invalid start byte \(byte 0xff; as cp1252 it is 'ÿ,2'\). Na",
+        ),
         (b"a,b\r1,2\r\xff,2\r", "rows:3 is not UTF-8"),
-        (b"\xef\xbb\xbfa\xff,b\n", r"rows:1 is not UTF-8: invalid start byte \(byte 0xff\)"),
+        (b"\xef\xbb\xbfa\xff,b\n", r"rows:1 is not UTF-8: invalid start byte \(byte 0xff; as cp1252"),
         (b"\n\na,a\n", "rows:3 has column `a` more than once"),
     ],
 )
@@ -132,3 +136,63 @@ def test_file_with_ends_of_cr_alone_may_be_longer_than_a_row(monkeypatch):
     monkeypatch.setattr("crossnet.serving.rows.csv.MAX_ROW_BYTES", 20)
     rows = list(table_of(b"a,b\r" + b"12,34\r" * 50 + b"5,6").rows())
     assert (len(rows), rows[0].place, rows[-1].place, rows[-1].values) == (51, "rows:2", "rows:52", ["5", "6"])
+
+
+ODD = "by \"me\n#\na;b\n#\"\n1,5;'x\n#y'\n\n#2\n2;z\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_format_says_how_bytes_become_rows(encoding):
+    table = table_of(ODD.encode(encoding), delimiter=";", quote="'", comment="#", skip_rows=1, encoding=encoding)
+    assert (table.header, table.header_place) == (["a", "b"], "rows:3")
+    assert [tuple(row)[:2] for row in table.rows()] == [("rows:6", ["1,5", "x\n#y"]), ("rows:9", ["2", "z"])]
+
+
+def test_names_stand_for_those_of_the_file_or_for_none():
+    named = table_of(b"a,b\n1,2\n", names=("p", "q"))
+    assert (named.header, [row.values for row in named.rows()]) == (["p", "q"], [["1", "2"]])
+    bare = table_of(b"1,2\n3,4\n", header=False)
+    assert (bare.header, [row.values for row in bare.rows()]) == (["column_1", "column_2"], [["1", "2"], ["3", "4"]])
+    with pytest.raises(RowsError, match="rows:1 has 2 cells, and `names` gives 1. Give one name for each column"):
+        table_of(b"a,b\n", names=("p",))
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "sentence"),
+    [
+        (b"PK\x03\x04", {}, "rows is a zip archive, not a CSV file. Unpack it."),
+        (b"PAR1", {}, "rows is a Parquet file, not a CSV file. Write its rows as CSV."),
+        ("a,b\n".encode("utf-16"), {}, "begins as text in utf-16 does, and is read as utf-8. Give `--encoding utf-16`"),
+        (b"a\tb\n", {}, r"rows:1 has one column, .* Are there tabs between cells\? Give `--delimiter '.t'`."),
+        (b"a,b\n\x81,1\n", {"encoding": "cp1252"}, r"rows:2 is not text in cp1252 \(byte 0x81\). Name the file's enc"),
+        (b"a;b\n1\n", {"delimiter": ";"}, "rows:2 has 1 cells, .* that holds a semicolon must be quoted. A line that"),
+    ],
+)
+def test_a_file_of_another_format_is_told_with_the_flag(content, settings, sentence):
+    with pytest.raises(RowsError, match=sentence):
+        list(table_of(content, **settings).rows())
+
+
+def test_output_has_the_format_of_the_input():
+    settings = {"delimiter": ";", "quote": "'", "comment": "#", "encoding": "utf-16", "decimal": ","}
+    table, out = table_of("a;b\n'#x;'';y';1,5\n".encode("utf-16"), **settings), io.BytesIO()
+    rows = list(table.rows())
+    table.writer(out).write(rows, {"p": np.array([0.25], np.float32)})
+    again = table_of(out.getvalue(), **settings)
+    assert again.header == ["a", "b", "p"]
+    assert [row.values for row in again.rows()] == [["#x;';y", "1,5", "0,25"]]
+
+
+def test_output_has_no_header_where_the_input_has_none():
+    table, out = table_of(b"1|2\n", delimiter="|", header=False), io.BytesIO()
+    table.writer(out).write(list(table.rows()), {"p": np.array([3.0], np.float32)})
+    assert out.getvalue() == b"1|2|3.0\n"
+
+
+def test_output_that_the_format_cannot_hold_is_named():
+    table = table_of(b"a\n1\n", quote="", encoding="cp1252")
+    rows = list(table.rows())
+    with pytest.raises(RowsError, match="A value holds a delimiter or a line break, and cells are not quoted"):
+        table.writer(io.BytesIO()).write(rows, {"p": np.array([b"x,y"], object)})
+    with pytest.raises(RowsError, match="An output holds 'ж', which cp1252 cannot encode. Give the rows in UTF-8"):
+        table.writer(io.BytesIO()).write(rows, {"p": np.array(["ж".encode()], object)})

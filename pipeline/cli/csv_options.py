@@ -1,0 +1,72 @@
+"""Defines the options that say how a CSV is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crossnet.components.errors import SettingsError
+
+_OPTIONS = (
+    click.option(
+        "--config", type=click.Path(path_type=Path), help="CSV: read it as [example_gen] of this config says."
+    ),
+    click.option("--delimiter", help="CSV: the character between cells; \\t for a tab."),
+    click.option("--quote", help="CSV: the character around cells; '' for none."),
+    click.option("--escape", help="CSV: the character before one that is part of a cell."),
+    click.option("--encoding", help="CSV: such as cp1252 or utf-16."),
+    click.option("--comment", help="CSV: how lines begin that are left out."),
+    click.option("--skip-rows", type=click.IntRange(min=0), help="CSV: lines before the header that are left out."),
+    click.option("--header/--no-header", default=None, help="CSV: whether the first row names the columns."),
+    click.option("--names", help="CSV: the columns' names, with commas between, in place of the file's."),
+)
+_FIELDS = ("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names")  # of the options
+
+
+def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options, and calls the command with `csv_format`: a CsvFormat, or None where none is given.
+
+    An option goes before the config, and that before what the model in `--offline` records.
+    """
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, config: Path | None, **options: Any) -> Any:
+        given = {name: value for name in _FIELDS if (value := options.pop(name)) is not None}
+        return command(*args, csv_format=_csv_format(config, given, options.get("offline")), **options)
+
+    for option in reversed(_OPTIONS):
+        wrapper = option(wrapper)
+    return wrapper
+
+
+def _csv_format(config: Path | None, given: dict[str, Any], model: Path | None) -> Any:
+    """Returns the format that a config and options state, or None.
+
+    Raises:
+      SettingsError: One of them is wrong; the message lists all.
+    """
+    if config is None and not given:
+        return None
+    from crossnet.serving.protocol.csv_format import CsvFormat
+
+    if config is not None:
+        from crossnet.pipeline.config import load_config
+
+        csv_format = CsvFormat.of(load_config(config).example_gen)
+    elif model is not None:
+        from crossnet.serving.offline import recorded_format
+
+        csv_format = recorded_format(model)
+    else:
+        csv_format = CsvFormat()
+    if "names" in given:
+        given["names"] = tuple(name.strip() for name in given["names"].split(","))
+    csv_format = CsvFormat.of({**dataclasses.asdict(csv_format), **given})
+    if problems := csv_format.problems():
+        raise SettingsError(" ".join(problems))
+    return csv_format

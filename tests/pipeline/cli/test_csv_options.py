@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from support.fake_server import XS, FakeServer
+
+FLAGS = ["--delimiter", ";", "--quote", "'", "--comment", "#", "--skip-rows", "1"]
+
+
+@pytest.fixture
+def rows(tmp_path):
+    (tmp_path / "rows.csv").write_text("made by me\nx0|x1|x2\n#1\n1.5|'2'|3\n".replace("|", ";"), encoding="utf-16")
+    return "rows.csv"
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "rides.toml").write_text(
+        '[example_gen]\nsource = "csv"\ninput = "x.csv"\ndelimiter = ";"\nquote = "\'"\ncomment = "#"\n'
+        'encoding = "utf-16"\nskip_rows = 1\n'
+    )
+    return "rides.toml"
+
+
+def test_flags_say_how_a_csv_is_read_and_written(crossnet, rows, tmp_path):
+    with FakeServer(XS).running() as target:
+        done = crossnet(
+            "predict", "--rows", rows, "--target", target, "--output", "o.csv", *FLAGS, "--encoding", "utf-16"
+        )
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "o.csv").read_text(encoding="utf-16") == "x0;x1;x2;prediction\n1.5;2;3;1.5\n"
+
+
+def test_a_config_says_it_and_a_flag_goes_before_it(crossnet, rows, config, tmp_path):
+    with FakeServer(XS).running() as target:
+        done = crossnet("predict", "--rows", rows, "--target", target, "--config", config, "--output", "o.csv")
+        named = crossnet(
+            *("predict", "--rows", rows, "--target", target, "--config", config, "--output", "p.csv"),
+            *("--names", "x2, x1,x0"),
+        )
+    assert (done.exit_code, named.exit_code) == (0, 0), done.stderr + named.stderr
+    assert (tmp_path / "o.csv").read_text(encoding="utf-16") == "x0;x1;x2;prediction\n1.5;2;3;1.5\n"
+    assert (tmp_path / "p.csv").read_text(encoding="utf-16") == "x2;x1;x0;prediction\n1.5;2;3;3.0\n"
+
+
+def test_a_model_in_a_folder_records_it_and_a_flag_goes_before_it(crossnet, tmp_path):
+    record = tmp_path / "model" / "1" / "assets.extra" / "csv_format.json"
+    record.parent.mkdir(parents=True)
+    (record.parents[1] / "saved_model.pb").write_bytes(b"")
+    record.write_text(json.dumps({"delimiter": "|"}))
+    (tmp_path / "rows.csv").write_text("#|,\nx|y\n1\n")
+    done = crossnet("predict", "--rows", "rows.csv", "--offline", "model")
+    assert (done.exit_code, done.stderr[:44]) == (1, "rows.csv:3 has 1 cells, and the header has 2")
+    flagged = crossnet("predict", "--rows", "rows.csv", "--offline", "model", "--comment", "#", "--delimiter", "x")
+    assert flagged.stderr.startswith("rows.csv:3 has 1 cells, and the header has 2")
+    commas = crossnet("predict", "--rows", "rows.csv", "--offline", "model", "--delimiter", ",")
+    assert commas.stderr.startswith("rows.csv:2 has 1 cells, and the header has 2")
+    record.write_text("[")
+    broken = crossnet("predict", "--rows", "rows.csv", "--offline", "model")
+    assert broken.exit_code == 1
+    assert "csv_format.json` cannot be read" in broken.stderr
+
+
+def test_all_wrong_options_are_listed(crossnet, rows):
+    done = crossnet("predict", "--rows", rows, "--delimiter", ";;", "--encoding", "cp125")
+    assert done.exit_code == 2
+    assert "`delimiter` must be one ASCII character. Received ';;'." in done.stderr
+    assert "`encoding` must be an encoding that Python knows. Received 'cp125'. Did you mean 'cp125" in done.stderr
