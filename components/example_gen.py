@@ -44,7 +44,7 @@ from crossnet.components.sources.filters import (
     DropLog,
     RowFilter,
     joined,
-    nothing_left,
+    no_rows,
     summarize_drops,
     tell_drops,
 )
@@ -52,6 +52,7 @@ from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.provenance import DROPPED, RowLog, write_provenance
 from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
 from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
+from crossnet.components.sources.weights import stored_weights
 from crossnet.serving.protocol.printable import shown
 
 _VALUE_BYTES = 8  # of a synthetic number
@@ -103,17 +104,18 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Eng
 
 def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path, engine: Engine) -> Examples:
     label = next(column.name for column in source.columns if _is_label(column, params))
+    weight, group = (_column(source, name) for name in (params.weight, params.group))
     kept = RowFilter(params, label, condition_of(source, params.where), unwritten(source))
     splitter = _splitter(source, params, kept, spool_dir)
     engine = engine.for_bytes(_num_bytes(source))
-    jobs = [(source, splitter, kept, *units, spool_dir) for units in _shares(source.sizes, engine.width)]
+    jobs = [(source, splitter, kept, weight, *units, spool_dir) for units in _shares(source.sizes, engine.width)]
     parts = list(engine.map(_read_part, jobs))
     spools = {split: [part.spools[split] for part in parts] for split in SPLITS}
     rows = {split: sum(spool.rows for spool in spools[split]) for split in SPLITS}
     total = sum(rows.values())
     dropped = joined([part.dropped for part in parts])
     if not total:
-        raise _no_rows(source, label, dropped)
+        raise no_rows(source, label, dropped)
     filled = set[str]().union(*(part.filled for part in parts))
     if (fuller := without_empty(source, filled, label, kept.columns)) is not source:
         raise RetypedError(fuller)
@@ -143,28 +145,30 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     properties: dict[str, Any] = {
         "label": label,
         "compression": compression,
-        "columns": [column._asdict() for column in source.columns if column.name not in kept.unwritten],
+        **_columns(source, kept, weight, group),
         "source": params.source,
         "files": [str(path) for path in source.files],
         "rows_per_unit": [sum(part.rows[unit] for part in parts) for unit in range(len(source.sizes))],
         "dropped": summary,
         "doubts": [doubt._asdict() for doubt in doubts],
         "notes": [*tell_drops(summary, total, label), *doubt_lines(doubts)],
-        "split": params.split,
-        "split_column": params.split_column,
+        "split": params.rule,
+        "split_column": params.key_column,
         "settings": dataclasses.asdict(params),
     }
     return Examples(output_dir, counts=rows, properties=properties)
 
 
-def _no_rows(source: Source, label: str, dropped: DropLog) -> DataError:
-    where = ", ".join(f"`{path.name}`" for path in source.files[:3]) or "the synthetic table"
-    if dropped.total():
-        return nothing_left(dropped, where, label)
-    return DataError(
-        f"There are no rows in {where}, only a header or nothing. Expected at least two rows. Name files with "
-        "rows in `example_gen.input`."
-    )
+def _columns(source: Source, kept: RowFilter, weight: str, group: str) -> dict[str, Any]:
+    """Returns the properties on columns; a weight is stored as FLOAT."""
+    columns = [column for column in source.columns if column.name not in kept.unwritten]
+    stored = [column._replace(type="FLOAT") if column.name == weight else column for column in columns]
+    return {"columns": [column._asdict() for column in stored], "weight": weight, "group": group}
+
+
+def _column(source: Source, wanted: str) -> str:
+    """Returns the name of the column that a setting names; "" where it names none."""
+    return next((c.name for c in source.columns if wanted in (c.name, c.source_name, c.source_name.strip())), "")
 
 
 def _is_label(column: Any, params: ExampleGenParams) -> bool:
@@ -233,7 +237,9 @@ def _num_bytes(source: Source) -> int:
     return sum(source.sizes) * (1 if source.files else _VALUE_BYTES * len(source.columns))
 
 
-def _read_part(source: Source, splitter: Splitter, kept: RowFilter, first: int, last: int, spool_dir: Path) -> _Part:
+def _read_part(
+    source: Source, splitter: Splitter, kept: RowFilter, weight: str, first: int, last: int, spool_dir: Path
+) -> _Part:
     """Writes the rows of some units to one spool per split, in a new folder below `spool_dir`.
 
     So a job that is run again never meets what its first run has left.
@@ -246,6 +252,8 @@ def _read_part(source: Source, splitter: Splitter, kept: RowFilter, first: int, 
         for batch in source.read(first, last):
             check_sizes(source, batch)
             left_out = kept.left_out(source, batch)
+            if weight:
+                batch = stored_weights(source, batch, weight, left_out.values())
             codes = _codes(source, splitter, batch, left_out)
             for reason, mask in left_out.items():
                 dropped.add(reason, batch, mask, codes)

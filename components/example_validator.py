@@ -22,7 +22,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.engines.base import IN_PROCESS, Engine
-from crossnet.components.features import is_retired, read_schema
+from crossnet.components.features import is_extra, is_retired, read_schema
 from crossnet.components.files import write_json
 from crossnet.components.formats import counted
 from crossnet.components.params.example_validator import ExampleValidatorParams
@@ -58,6 +58,9 @@ def validate_examples(
       engine: Reads the shards.
     """
     by_split = {split: by_column(statistics.proto(split)) for split in examples.splits}
+    for columns in by_split.values():
+        for name in examples.extra:  # checked by ExampleGen, and not what a model sees
+            del columns[name]
     proto = schema.proto()
     agreed = None if schema.inferred else proto
     found = [
@@ -85,12 +88,12 @@ def _check_statistics(
     params: ExampleValidatorParams,
 ) -> Iterator[Finding]:
     """Yields the findings from schema and statistics; `agreed` is None where the schema comes from this run's data."""
-    types = examples.column_types
+    types = {name: kind for name, kind in examples.column_types.items() if name not in examples.extra}
     train, *others = examples.splits
     for split in examples.splits:
         rows = examples.counts[split]
         if rows and agreed is not None:
-            features = {feature.name: feature for feature in agreed.feature if not is_retired(feature)}
+            features = {f.name: f for f in agreed.feature if not (is_retired(f) or is_extra(f))}
             retired = {feature.name for feature in agreed.feature} - set(features)
             current = {name: type_name for name, type_name in types.items() if name not in retired}
             yield from column_rules.check_columns(split, rows, features, current)
@@ -155,7 +158,8 @@ def _scan_shard(
     with (folder / "rows").open("wb") as rows, (folder / "keys").open("wb") as keys:
         for columns in read_columns(examples, split, shard=shard):
             scan.update(columns)
-            rows.write(hash_rows(columns).tobytes())
+            seen = {name: column for name, column in columns.items() if name not in examples.extra}
+            rows.write(hash_rows(seen).tobytes())
             if key:
                 keys.write(hash_rows({key: columns[key]}).tobytes())
     return scan.tally, folder

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
 
 SERVING = "SERVING"
+TRAINING = "TRAINING"
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,15 @@ def is_retired(column: schema_pb2.Feature) -> bool:
     return column.lifecycle_stage in (schema_pb2.DEPRECATED, schema_pb2.DISABLED)
 
 
+def is_extra(column: schema_pb2.Feature) -> bool:
+    """Whether a schema's column is in no environment: recorded with the rows, neither a feature nor the label."""
+    return {SERVING, TRAINING} <= {*column.not_in_environment}
+
+
 def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature]:
     """Returns the features in the schema's order, and the label.
 
-    The label is the column that is `not_in_environment: "SERVING"`.
+    The label is the column that is `not_in_environment: "SERVING"`; one that is not in "TRAINING" either is neither.
 
     Raises:
       ValueError: There is not exactly one label.
@@ -64,7 +70,7 @@ def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature
     features: list[Feature] = []
     labels: list[Feature] = []
     for column in schema.feature:
-        if is_retired(column):
+        if is_retired(column) or is_extra(column):
             continue
         values = tuple(column.string_domain.value) or domains.get(column.domain, ())
         feature = Feature(

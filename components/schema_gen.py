@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -12,11 +12,9 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import SCHEMA_FILE, Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.features import SERVING, is_retired
+from crossnet.components.features import SERVING, TRAINING, is_extra, is_retired
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.statistics.columns import by_column
-
-TRAINING = "TRAINING"
 
 
 def infer_schema(
@@ -41,15 +39,17 @@ def infer_schema(
     """
     if params.schema_file:
         source, text = "schema_file", _read(Path(params.schema_file))
-        schema = parse_schema(text, params.schema_file, examples.label)
+        schema = parse_schema(text, params.schema_file, examples.label, examples.extra)
     elif params.reference == "last_blessed" and reference is not None:
         source, text = "last_blessed", (reference.path / SCHEMA_FILE).read_text(encoding="utf-8")
-        schema = parse_schema(text, f"the last blessed run's {reference.path / SCHEMA_FILE}", examples.label)
+        name = f"the last blessed run's {reference.path / SCHEMA_FILE}"
+        schema = parse_schema(text, name, examples.label, examples.extra)
     else:
         schema = schema_of(
             [*examples.column_types.items()],
             [by_column(statistics.proto(split)) for split in examples.splits],
             label=examples.label,
+            extra=examples.extra,
             max_domain=params.max_domain,
         )
         source, text = "data", text_format.MessageToString(schema, as_utf8=True)
@@ -67,6 +67,7 @@ def schema_of(
     splits: Sequence[dict[str, statistics_pb2.FeatureNameStatistics]],
     *,
     label: str,
+    extra: Collection[str] = (),
     max_domain: int,
 ) -> schema_pb2.Schema:
     """Returns a schema that describes every split.
@@ -75,6 +76,7 @@ def schema_of(
       columns: Name and type ("FLOAT", "INT", "BYTES") of each column.
       splits: For each split, the statistics by column.
       label: The column that is absent when the model is served.
+      extra: Columns that are neither features nor the label.
       max_domain: Text columns with at most this many distinct values get a domain.
     """
     schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
@@ -82,6 +84,8 @@ def schema_of(
         feature = schema.feature.add(name=name, type=schema_pb2.FeatureType.Value(type_name))
         if name == label:
             feature.not_in_environment.append(SERVING)
+        if name in extra:
+            feature.not_in_environment.extend([TRAINING, SERVING])
         statistics = [split[name] for split in splits]
         if type_name == "BYTES":
             _describe_presence(feature, [column.string_stats.common_stats for column in statistics])
@@ -143,13 +147,14 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def parse_schema(text: str, name: str, label: str) -> schema_pb2.Schema:
+def parse_schema(text: str, name: str, label: str, extra: Collection[str] = ()) -> schema_pb2.Schema:
     """Returns the schema written in `text`.
 
     Args:
       text: A tensorflow_metadata Schema in protobuf's text format.
       name: Its name in an error, such as its path.
       label: The column that this run predicts; the schema must mark it as its label.
+      extra: Columns that are neither features nor the label; the schema must mark those that it names.
 
     Raises:
       DataError: It does not parse, or cannot be used to judge this run's data; all problems are listed.
@@ -162,12 +167,12 @@ def parse_schema(text: str, name: str, label: str) -> schema_pb2.Schema:
             f"{name}:{error.GetLine()}: {reason.strip()} Expected a tensorflow_metadata Schema in text "
             "format. Fix the line."
         ) from None
-    if problems := _problems(schema, label):
+    if problems := _problems(schema, label, extra):
         raise DataError(f"{name} cannot be used: {'; '.join(problems)}. Fix the schema.")
     return schema
 
 
-def _problems(schema: schema_pb2.Schema, label: str) -> list[str]:
+def _problems(schema: schema_pb2.Schema, label: str, extra: Collection[str]) -> list[str]:
     """Returns the reasons why a well-formed schema cannot be used."""
     problems = []
     names = [feature.name for feature in schema.feature]
@@ -180,7 +185,12 @@ def _problems(schema: schema_pb2.Schema, label: str) -> list[str]:
             problems.append(f"`{feature.name}` has type {received}, expected FLOAT, INT or BYTES")
         if feature.domain and feature.domain not in domains:
             problems.append(f"`{feature.name}` has domain '{feature.domain}', which is not the name of a string_domain")
-    current = (feature for feature in schema.feature if not is_retired(feature))
+    current = [feature for feature in schema.feature if not (is_retired(feature) or is_extra(feature))]
+    if unmarked := [feature.name for feature in current if feature.name in extra]:
+        problems.append(
+            f"{_listed(unmarked)}, which `example_gen.weight` or `example_gen.group` names, needs "
+            f'`not_in_environment: "{TRAINING}"` and `not_in_environment: "{SERVING}"`'
+        )
     labels = [feature.name for feature in current if SERVING in feature.not_in_environment]
     if labels != [label]:
         marked = f"marks {_listed(labels)}" if labels else "marks none"

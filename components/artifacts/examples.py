@@ -49,9 +49,9 @@ class Examples(Artifact):
       Split-test/data_tfrecord-00000-of-00004[.gz]    where there is a test split
 
     Counts: rows by split. Properties: `label`, `compression` ("" or "GZIP"), `columns` (name, source_name, type
-    "FLOAT" | "INT" | "BYTES"), `dropped` (by reason, such as "unlabelled": rows, splits, files, first), `doubts` (about
-    columns: column, text, setting), `notes` (sentences for the screen) and what
-    `crossnet.components.example_gen` needs to find a record's place in its source.
+    "FLOAT" | "INT" | "BYTES"), `weight` and `group` (columns that are not features, or ""), `dropped` (by reason, such
+    as "unlabelled": rows, splits, files, first), `doubts` (about columns: column, text, setting), `notes` (sentences
+    for the screen) and what `crossnet.components.example_gen` needs to find a record's place in its source.
     """
 
     @property
@@ -74,6 +74,21 @@ class Examples(Artifact):
     def label(self) -> str:
         """The column to predict."""
         return str(self.properties["label"])
+
+    @property
+    def weight(self) -> str:
+        """The column of the rows' weights, FLOAT of at least 0; "" where rows have none."""
+        return str(self.properties.get("weight", ""))
+
+    @property
+    def group(self) -> str:
+        """The column of what rows belong to; "" where they belong to nothing."""
+        return str(self.properties.get("group", ""))
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The columns that are neither features nor the label: weight and group."""
+        return tuple(name for name in (self.weight, self.group) if name)
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:

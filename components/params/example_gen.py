@@ -50,6 +50,14 @@ class ExampleGenParams:
     unlabelled: str = setting(
         "drop", "rows whose label is empty or NaN: leave them out, counted, or stop", choices=("drop", "error")
     )
+    weight: str = setting(
+        "", "the column of the rows' weights, numbers of at least 0; it is kept, and is not a feature"
+    )
+    group: str = setting(
+        "",
+        "the column of what rows belong to; it is kept, and is not a feature; `hash` and `random` split by it, so that "
+        "a group is in one split",
+    )
     sample: float = setting(
         1.0,
         "share of the rows to use, chosen by seed and content (`key`: by key); a larger share holds a smaller one",
@@ -88,7 +96,17 @@ class ExampleGenParams:
     @property
     def hashes_rows(self) -> bool:
         """Whether a row is chosen by the content of all its cells."""
-        return self.split == "hash" or (self.sample < 1 and self.split != "key")
+        return self.rule == "hash" or (self.sample < 1 and self.rule != "key")
+
+    @property
+    def rule(self) -> str:
+        """How rows are split: as `split` says, or by the key that their group is."""
+        return "key" if self.group and self.split in ("hash", "random") else self.split
+
+    @property
+    def key_column(self) -> str:
+        """The column of `rule` "key" and "time"; else empty."""
+        return self.split_column or (self.group if self.rule == "key" else "")
 
     def problems(self) -> list[str]:
         """Returns what does not fit together."""

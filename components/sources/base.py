@@ -207,7 +207,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     if problem := repeated_headers(header, f"`{where}`") or shared_names(header, names, f"`{where}`"):
         raise DataError(problem)
     spelling = spellings(header)
-    problems = []
+    problems: list[str] = []
 
     def resolve(setting: str, names: Iterable[str]) -> frozenset[str]:
         for name in names:
@@ -217,7 +217,12 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         return frozenset(spelling[name] for name in names if name in spelling)
 
     exclude, numeric, text = (resolve(n, getattr(params, n)) for n in ("exclude", "numeric", "text"))
-    key = next(iter(resolve("split_column", [params.split_column] if params.split_column else [])), "")
+    weight, group, key = (
+        next(iter(resolve(name, [getattr(params, name)] if getattr(params, name) else [])), "")
+        for name in ("weight", "group", "split_column")
+    )
+    key = key or (group if params.rule == "key" else "")
+    exclude -= {weight, group}  # kept, though not as features
     needed = resolve("where", _columns_of_condition(params.where, spelling)) if params.where else frozenset()
     there = f"The columns of `{where}` are: {listed(header)}."
     if params.label not in spelling:
@@ -229,6 +234,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         problems.append(f"`example_gen.exclude` names `{params.label}`, which is the label.")
     if label in text:
         problems.append(f"`example_gen.text` names `{params.label}`, the label, which must be a number.")
+    problems += _problems_of_extras(weight, group, label, text)
+    numeric |= {weight} - text - {""}
     if both := numeric & text:
         problems.append(f"`example_gen.numeric` and `example_gen.text` both name {listed(sorted(both))}.")
     if problems:
@@ -236,6 +243,17 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     read = {source: name for source, name in zip(header, names, strict=True) if source not in exclude - needed}
     unwritten = tuple(read[source] for source in read if source in exclude)
     return NamedColumns(read, label, numeric, text, key, tuple(header) if params.hashes_rows else (), unwritten)
+
+
+def _problems_of_extras(weight: str, group: str, label: str, text: Collection[str]) -> Iterator[str]:
+    """Yields why the columns of weights and groups cannot be those."""
+    for name, column in (("weight", weight), ("group", group)):
+        if column and column == label:
+            yield f"`example_gen.{name}` names `{column}`, which is the label."
+    if weight and weight == group:
+        yield f"`example_gen.weight` and `example_gen.group` both name `{weight}`."
+    if weight in text:
+        yield f"`example_gen.weight` names `{weight}`, which `example_gen.text` names too."
 
 
 def _columns_of_condition(text: str, spelling: Mapping[str, str]) -> list[str]:

@@ -90,7 +90,7 @@ class RowFilter:
         return {reason: mask for reason, mask in masks.items() if mask.any()}
 
     def _is_sampled(self, batch: SourceBatch) -> NDArray[np.bool_]:
-        by_key = self.params.split == "key"
+        by_key = self.params.rule == "key"
         hashes = hash_values(batch.key) if by_key and batch.key is not None else row_hashes(batch)
         salt = mix(np.full(1, self.params.seed + _SALT, np.uint64))
         return mix(hashes ^ salt) < np.uint64(int(self.params.sample * 2**64))
@@ -200,4 +200,15 @@ def _told(found: Mapping[str, Any], total: int, what: str, advice: str) -> str:
     return (
         f"{found['rows']:,} of {total:,} rows{files} {what}{f': {splits}' if splits else ''} (first: "
         f"{found['first']}).{advice}"
+    )
+
+
+def no_rows(source: Source, label: str, dropped: DropLog) -> DataError:
+    """Returns the error for a source of which no row is kept."""
+    where = ", ".join(f"`{path.name}`" for path in source.files[:3]) or "the synthetic table"
+    if dropped.total():
+        return nothing_left(dropped, where, label)
+    return DataError(
+        f"There are no rows in {where}, only a header or nothing. Expected at least two rows. Name files with "
+        "rows in `example_gen.input`."
     )

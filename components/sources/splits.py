@@ -65,7 +65,7 @@ class Splitter:
     def codes(self, batch: SourceBatch) -> NDArray[np.uint8]:
         """Returns uint8 (rows,): the code of each row's split; `TRAIN` for all where the rule is `order`."""
         rows = batch.rows.num_rows
-        rule = self.params.split
+        rule = self.params.rule
         if rule == "random":
             numbers = np.arange(batch.first_row, batch.first_row + rows, dtype=np.uint64)
             place = mix(np.full(1, batch.unit, np.uint64) + mix(np.full(1, self.params.seed, np.uint64)))
@@ -181,12 +181,13 @@ def check_counts(counts: Mapping[str, int], params: ExampleGenParams, files: Seq
         remedy = f"Put files with rows into {empty}/"
     elif params.split == "time" and params.split_time:
         remedy = f"Set another `example_gen.split_time`; it is '{params.split_time}'"
-    elif params.split == "key":
-        remedy = f"`{params.split_column}` has few values: set another `{share}` or `example_gen.split_column`"
+    elif params.rule == "key":
+        setting = "split_column" if params.split_column else "group"
+        remedy = f"`{params.key_column}` has few values: set another `{share}` or `example_gen.{setting}`"
     else:
         more = "Lower" if empty == "train" else "Raise"
         remedy = f'{more} `{share}`, or set `example_gen.split = "order"`, which takes the last rows'
     raise DataError(
-        f"`{empty}` has no rows: {rows}{where} were split by `{params.split}` into "
+        f"`{empty}` has no rows: {rows}{where} were split by `{params.rule}` into "
         f"{', '.join(f'{count:,} for {split}' for split, count in counts.items())}. {remedy}."
     )

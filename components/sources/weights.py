@@ -1,0 +1,47 @@
+"""Checks the weights of rows and stores them as FLOAT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from crossnet.components.errors import DataError
+from crossnet.components.sources.base import Source, SourceBatch
+from crossnet.serving.protocol.printable import shown
+
+
+def stored_weights(
+    source: Source, batch: SourceBatch, weight: str, left_out: Iterable[NDArray[np.bool_]] = ()
+) -> SourceBatch:
+    """Returns the batch with its weights as float32.
+
+    Args:
+      weight: The column's name in the batch.
+      left_out: bool (rows,) each: rows whose weight may be anything.
+
+    Raises:
+      DataError: A weight is missing, negative, NaN or infinite; it names the row.
+    """
+    column = batch.rows.column(weight)
+    place = batch.rows.schema.get_field_index(weight)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        values = column.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False).astype(np.float32)
+        wrong = ~(np.isfinite(values) & (values >= 0))
+        stored = pa.array(values, mask=np.isnan(values))
+    else:
+        wrong, stored = np.ones(len(column), bool), column
+    for mask in left_out:
+        wrong &= ~mask
+    if wrong.any():
+        row = int(wrong.argmax())
+        value = column[row].as_py()
+        received = "empty" if value is None else f"'{shown(str(value))}'"
+        raise DataError(
+            f"{source.place(batch.unit, batch.first_row + row)}: the weight `{weight}` is {received}. Expected a "
+            "number of at least 0; a row of weight 0 does not count. Fix the row, or name another column in "
+            "`example_gen.weight`."
+        )
+    return batch._replace(rows=batch.rows.set_column(place, pa.field(weight, stored.type), stored))

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.features import read_schema
+from support.example_gen_fixtures import all_rows, make, make_csv, rows_of
+from support.validation_walk import csv_walk
+
+
+def table(weight: str = "2") -> str:
+    rows = [f"{n},g{n % 40},{n % 7},{n / 4}" for n in range(400)]
+    rows[17] = f"17,g17,{weight},4.25"
+    return "x,clinic,w,y\n" + "\n".join(rows) + "\n"
+
+
+def test_weights_are_kept_as_floats_and_are_marked(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, table("0"), weight="w", group="clinic")
+    assert (examples.weight, examples.group, examples.extra) == ("w", "clinic", ("w", "clinic"))
+    assert examples.column_types == {"x": "INT", "clinic": "BYTES", "w": "FLOAT", "y": "FLOAT"}
+    assert [row["w"] for row in all_rows(examples)][15:20] == [1.0, 2.0, 0.0, 4.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("weight", "said"), [("-1", "'-1'"), ("-0.5", "'-0.5'"), ("", "empty"), ("inf", "'inf'"), ("nan", "'nan'")]
+)
+def test_a_weight_that_is_not_a_number_of_at_least_0_is_refused_with_its_row(
+    tmp_path: Path, weight: str, said: str
+) -> None:
+    wanted = f"`rides.csv:19`: the weight `w` is {said}. Expected a number of at least 0; a row of weight 0 does not"
+    with pytest.raises(DataError, match=wanted):
+        make_csv(tmp_path, table(weight), weight="w")
+
+
+def test_a_row_that_is_left_out_may_have_any_weight(tmp_path: Path) -> None:
+    text = table().replace("17,g17,2,4.25", "17,g17,-1,")
+    assert sum(make_csv(tmp_path, text, weight="w").counts.values()) == 399
+
+
+def test_weights_of_several_values_are_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [1, 2], "w": [[1.0], [2.0]], "y": [1, 2]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"row 0: the weight `w` is '\[1.0\]'"):
+        make(tmp_path, source="parquet", input=str(tmp_path / "a.parquet"), weight="w")
+
+
+@pytest.mark.parametrize("split", ["hash", "random"])
+def test_a_group_is_in_one_split(tmp_path: Path, split: str) -> None:
+    examples = make_csv(tmp_path, table(), split=split, group="clinic", test_fraction=0.3, eval_fraction=0.2)
+    groups = [{row["clinic"] for row in rows_of(examples, name)} for name in ("train", "eval", "test")]
+    assert all(groups)
+    assert sum(map(len, groups)) == 40
+    kept = make_csv(tmp_path, table(), split=split, group="clinic", exclude=("x", "clinic"))
+    assert set(kept.column_types) == {"clinic", "w", "y"}
+
+
+def test_weight_and_group_are_no_features_and_no_anomalies(tmp_path: Path) -> None:
+    columns = ["miles,clinic,w,fare", *(f"{n % 10},g{n // 10},{n % 7},{n}" for n in range(400))]
+    settings: dict[str, Any] = {"weight": "w", "group": "clinic", "split": "hash"}
+    made = csv_walk(tmp_path / "made", "\n".join(columns), **settings)
+    features, label = read_schema(made.schema.proto())
+    assert ([feature.name for feature in features], label.name) == (["miles"], "fare")
+    assert {anomaly["column"] for anomaly in made.anomalies.anomalies} <= {"miles", "fare"}
+    text = made.schema.path.joinpath("schema.pbtxt").read_text()
+    again = csv_walk(tmp_path / "again", "\n".join(columns), schema=text, **settings)
+    assert json.loads((again.anomalies.path / "anomalies.json").read_text())["anomalies"] == made.anomalies.anomalies
+    unmarked = text.replace('  not_in_environment: "TRAINING"\n', "", 1)
+    with pytest.raises(DataError, match="which `example_gen.weight` or `example_gen.group` names, needs"):
+        csv_walk(tmp_path / "unmarked", "\n".join(columns), schema=unmarked, **settings)
+
+
+def test_rows_that_differ_in_weight_and_group_alone_repeat(tmp_path: Path) -> None:
+    rows = ["miles,clinic,w,fare", *(f"{n % 200},g{n},{n},{n % 200}" for n in range(400))]
+    made = csv_walk(tmp_path, "\n".join(rows), weight="w", group="clinic")
+    assert ("", "", "duplicate_rows", "warning", 200, "rides.csv:202") in made.found
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"weight": "ww"}, r"`example_gen.weight` names `ww`, which is not a column. Did you mean `w`\?"),
+        ({"group": "clinics"}, r"`example_gen.group` names `clinics`, which is not a column. Did you mean `clinic`\?"),
+        ({"weight": "y"}, "`example_gen.weight` names `y`, which is the label."),
+        ({"weight": "w", "group": "w"}, "`example_gen.weight` and `example_gen.group` both name `w`."),
+        ({"weight": "w", "text": ("w",)}, "`example_gen.weight` names `w`, which `example_gen.text` names too."),
+    ],
+)
+def test_a_weight_or_group_that_cannot_be_one_is_refused(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        make_csv(tmp_path, table(), **settings)
