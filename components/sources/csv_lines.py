@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from crossnet.serving.protocol.limits import MAX_ROW_BYTES, mebibytes
 _MAX_WORD = 40  # characters of a line's first word that a message proposes
 
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+_PIECE_BYTES = 1 << 20
 
 
 def open_bytes(path: Path) -> pa.NativeFile:
@@ -44,8 +44,13 @@ def may_have_quotes(path: Path, csv_format: CsvFormat) -> bool:
         return True
     if not csv_format.quote or not path.stat().st_size:
         return False
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(csv_format.quote.encode()) >= 0
+    quote, held = csv_format.quote.encode(), b""
+    with path.open("rb", buffering=0) as stream:
+        while piece := stream.read(_PIECE_BYTES):  # not mapped: what was looked at would count as memory of this process
+            if quote in held + piece:
+                return True
+            held = piece[len(piece) - len(quote) + 1 :]  # a quote may have several bytes
+    return False
 
 
 def _compression(path: Path) -> str:
