@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 
 _BLOCK_BYTES = 1 << 20
 _BLOCK_BYTES_PER_COLUMN = 1 << 14  # some 2,000 rows a block also in wide files: each column of a block costs some time
+_BLOCKS_AHEAD = 3
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
 _NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")  # or the header does not end in a block
 _TOO_SMALL = ("straddling object", *_NO_ROWS)  # a block, for a row and for the header
@@ -58,21 +60,7 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
       DataError: Bytes are not in the encoding; it names the line.
     """
     csv_format = layout.csv_format
-    convert = arrow_csv.ConvertOptions(
-        column_types=types,
-        include_columns=list(types),
-        null_values=[MISSING],
-        strings_can_be_null=True,
-        true_values=TRUE,
-        false_values=FALSE,
-        timestamp_parsers=[arrow_csv.ISO8601],
-    )
-    parse = arrow_csv.ParseOptions(
-        delimiter=csv_format.delimiter,
-        quote_char=(layout.quoted and csv_format.quote) or False,
-        escape_char=csv_format.escape or False,
-        newlines_in_values=layout.quoted,
-    )
+    parse, convert = _options(types, layout)
     block_bytes = min(max(_BLOCK_BYTES, _BLOCK_BYTES_PER_COLUMN * layout.num_columns), _MAX_BLOCK_BYTES)
     rows = 0
     while True:
@@ -84,8 +72,12 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             # Not closed here: a thread of Arrow's may still read ahead, and would read from the next file opened
             # under the same number. The last owner closes it.
             content = _content(open_bytes(path), layout)
-            with arrow_csv.open_csv(content, read, parse, convert) as reader:
+            ahead = _FewAhead(content) if block_bytes > _BLOCK_BYTES else None
+            source = content if ahead is None else pa.PythonFile(ahead, mode="r")
+            with arrow_csv.open_csv(source, read, parse, convert) as reader:
                 for batch in reader:
+                    if ahead is not None:
+                        ahead.used()
                     dropped = min(skip, batch.num_rows)
                     skip -= dropped
                     if dropped < batch.num_rows:
@@ -104,6 +96,27 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             if not str(error).startswith(_TOO_SMALL) or block_bytes >= _MAX_BLOCK_BYTES:
                 raise
             block_bytes = min(8 * block_bytes, _MAX_BLOCK_BYTES)
+
+
+def _options(types: Mapping[str, Any], layout: CsvLayout) -> tuple[Any, Any]:
+    """Returns how Arrow parses rows and converts cells."""
+    csv_format = layout.csv_format
+    convert = arrow_csv.ConvertOptions(
+        column_types=types,
+        include_columns=list(types),
+        null_values=[MISSING],
+        strings_can_be_null=True,
+        true_values=TRUE,
+        false_values=FALSE,
+        timestamp_parsers=[arrow_csv.ISO8601],
+    )
+    parse = arrow_csv.ParseOptions(
+        delimiter=csv_format.delimiter,
+        quote_char=(layout.quoted and csv_format.quote) or False,
+        escape_char=csv_format.escape or False,
+        newlines_in_values=layout.quoted,
+    )
+    return parse, convert
 
 
 def _content(stream: pa.NativeFile, layout: CsvLayout) -> Any:
@@ -125,6 +138,30 @@ def _fits(path: Path, layout: CsvLayout, size: int) -> bool:
         while left >= 0 and (data := content.read(left + 1)):
             left -= len(data)
         return left >= 0
+
+
+class _FewAhead(io.RawIOBase):
+    """A file that is read a few blocks ahead of those used: Arrow would read up to 32, which may be large.
+
+    Args:
+      content: The file.
+      wait: Seconds after which a block is read although none was used, since a block may hold no row.
+    """
+
+    def __init__(self, content: Readable, wait: float = 0.2) -> None:
+        self._content, self._wait = content, wait
+        self._free = threading.Semaphore(_BLOCKS_AHEAD)
+
+    def readable(self) -> bool:
+        return True
+
+    def used(self) -> None:
+        """Says that a block was used."""
+        self._free.release()
+
+    def read(self, size: int = -1) -> bytes:
+        self._free.acquire(timeout=self._wait)
+        return self._content.read(size)
 
 
 class _WholeLineEnds(io.RawIOBase):

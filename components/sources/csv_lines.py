@@ -46,7 +46,7 @@ def may_have_quotes(path: Path, csv_format: CsvFormat) -> bool:
         return False
     quote, held = csv_format.quote.encode(), b""
     with path.open("rb", buffering=0) as stream:
-        while piece := stream.read(_PIECE_BYTES):  # not mapped: what was looked at would count as memory of this process
+        while piece := stream.read(_PIECE_BYTES):  # a mapped file would count as memory of this process
             if quote in held + piece:
                 return True
             held = piece[len(piece) - len(quote) + 1 :]  # a quote may have several bytes

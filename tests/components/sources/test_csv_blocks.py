@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.csv_blocks import CsvLayout, read_blocks
+from crossnet.components.sources.csv_blocks import CsvLayout, _FewAhead, read_blocks
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 BLOCK = 1 << 20
@@ -99,3 +101,27 @@ def test_a_byte_that_is_not_in_the_encoding_is_named_with_its_line(tmp_path: Pat
         DataError, match=r"`rows.csv:3` is not text in cp1252 \(byte 0x81\). Name the file's encoding in"
     ):
         rows_of(tmp_path, b"a,t\n1,2\n\x81,3\n", layout)
+
+
+def test_a_wide_file_is_read_a_few_blocks_ahead_of_what_is_used() -> None:
+    ahead = _FewAhead(io.BytesIO(bytes(100)), wait=60)
+    ready = threading.Event()
+    pieces: list[bytes] = []
+
+    def read() -> None:
+        pieces.extend(ahead.read(10) for _ in range(3))
+        ready.set()
+        pieces.append(ahead.read(10))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert ready.wait(60)
+    assert len(pieces) == 3
+    ahead.used()
+    reader.join(60)
+    assert len(pieces) == 4
+
+
+def test_a_wide_file_is_read_on_where_blocks_hold_no_row() -> None:
+    ahead = _FewAhead(io.BytesIO(bytes(100)), wait=0.001)
+    assert [len(ahead.read(10)) for _ in range(11)] == [10] * 10 + [0]
