@@ -11,7 +11,7 @@ import math
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ from crossnet.components.sources.filters import (
 )
 from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.provenance import DROPPED, RowLog, write_provenance
+from crossnet.components.sources.shares import Read, share_out, whole
 from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
 from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
 from crossnet.components.sources.weights import stored_weights
@@ -97,7 +98,7 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Eng
         try:
             return _write(source, params, output_dir, spool_dir, engine)
         except RetypedError as error:
-            source = error.source
+            source = whole(error.source, source)
         finally:
             shutil.rmtree(spool_dir, ignore_errors=True)
 
@@ -108,7 +109,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     kept = RowFilter(params, label, condition_of(source, params.where), unwritten(source))
     splitter = _splitter(source, params, kept, spool_dir)
     engine = engine.for_bytes(_num_bytes(source))
-    jobs = [(source, splitter, kept, weight, *units, spool_dir) for units in _shares(source.sizes, engine.width)]
+    jobs = [(reads, splitter, kept, weight, spool_dir) for reads in share_out(source, engine)]
     parts = list(engine.map(_read_part, jobs))
     spools = {split: [part.spools[split] for part in parts] for split in SPLITS}
     rows = {split: sum(spool.rows for spool in spools[split]) for split in SPLITS}
@@ -223,24 +224,13 @@ def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:
     )
 
 
-def _shares(sizes: list[int], width: int) -> list[tuple[int, int]]:
-    """Cuts the units into at most `width` runs of about equal weight."""
-    ends = np.cumsum(sizes)
-    wanted = ends[-1] * np.arange(1, width + 1) / width
-    stops = sorted({int(stop) + 1 for stop in np.searchsorted(ends, wanted)} - {0})
-    stops = [min(stop, len(sizes)) for stop in stops]
-    return [(a, b) for a, b in zip([0, *stops], stops, strict=False) if a < b]
-
-
 def _num_bytes(source: Source) -> int:
     """Returns the bytes that are read; of synthetic rows, about those that are made."""
     return sum(source.sizes) * (1 if source.files else _VALUE_BYTES * len(source.columns))
 
 
-def _read_part(
-    source: Source, splitter: Splitter, kept: RowFilter, weight: str, first: int, last: int, spool_dir: Path
-) -> _Part:
-    """Writes the rows of some units to one spool per split, in a new folder below `spool_dir`.
+def _read_part(reads: Sequence[Read], splitter: Splitter, kept: RowFilter, weight: str, spool_dir: Path) -> _Part:
+    """Writes the rows of some units, or of parts of them, to one spool per split, in a new folder below `spool_dir`.
 
     So a job that is run again never meets what its first run has left.
     """
@@ -249,7 +239,7 @@ def _read_part(
     with ExitStack() as stack:
         writers = {split: stack.enter_context(SpoolWriter(folder / split)) for split in SPLITS}
         log = stack.enter_context(RowLog(folder / "codes"))
-        for batch in source.read(first, last):
+        for source, batch in ((read.source, batch) for read in reads for batch in read.batches()):
             check_sizes(source, batch)
             left_out = kept.left_out(source, batch)
             if weight:

@@ -55,8 +55,9 @@ class Config:
     engine: str = setting("local", "where the jobs of a step run: local, on this machine", choices=("local",))
     num_workers: int | str = setting(
         AUTO,
-        "processes that read and write rows, where a step has enough of them; auto: one per core. No result depends on "
-        "it",
+        "processes that read and write rows, where a step has enough of them (128 MiB); auto: one per core. Work is "
+        "cut by files (a CSV file without quotes also between rows) and by shards (`example_gen.num_shards`). No "
+        "result depends on the number",
         choices=(AUTO,),
         least=1,
     )

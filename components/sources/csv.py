@@ -88,7 +88,7 @@ class CsvSource:
         names = list(self.named.names.values())
         key = self.named.key
         for unit in range(first_unit, last_unit):
-            row = 0
+            row = self.layouts[unit].first_row
             for arrays in self._converted(unit):
                 columns = [
                     stored_values(arrays[source], self.kinds[source], self._type(source) == "FLOAT")
@@ -129,7 +129,7 @@ class CsvSource:
         """Yields arrays by source name, of the types of `kinds`, and cells as `key NAME` and, of a row, `cell NAME`."""
         kinds, key = {source: self.kinds[source] for source in self.named.names}, self.named.key
         types = {source: ARROW_TYPES[kind] for source, kind in kinds.items()} | ({key: pa.binary()} if key else {})
-        rows = 0
+        rows = first = self.layouts[unit].first_row
         try:
             for batch in self._open(unit, types) if not self.named.row else ():
                 arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
@@ -145,7 +145,6 @@ class CsvSource:
             pass
         except OSError as error:
             raise self._unreadable(unit, error) from None
-        first = 0
         for cells in self.read_cells(unit):
             size = len(next(iter(cells.values())))
             start = min(max(rows - first, 0), size)  # rows that were yielded already

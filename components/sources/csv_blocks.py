@@ -38,6 +38,8 @@ class CsvLayout:
       names: The columns' names where the file does not have them; empty: the first line that is read has them.
       skip_lines: Physical lines before that line or, with `names`, before the rows.
       csv_format: How bytes become cells.
+      start, stop: The bytes that are read, where that is not the whole file: it begins and ends between rows.
+      first_row: The number of the first row that is read, in the file.
     """
 
     num_columns: int
@@ -45,6 +47,9 @@ class CsvLayout:
     names: tuple[str, ...] = ()
     skip_lines: int = 0
     csv_format: CsvFormat = DEFAULT
+    start: int = 0
+    stop: int | None = None
+    first_row: int = 0
 
 
 def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iterator[pa.RecordBatch]:
@@ -122,6 +127,8 @@ def _options(types: Mapping[str, Any], layout: CsvLayout) -> tuple[Any, Any]:
 def _content(stream: pa.NativeFile, layout: CsvLayout) -> Any:
     """Returns the file as Arrow reads it: as it is where nothing is to be changed."""
     csv_format, content = layout.csv_format, stream
+    if layout.stop is not None:
+        content = _Piece(content, layout.start, layout.stop)
     if not csv_format.is_utf8:
         content = Decoded(content, csv_format)
     if csv_format.comment or layout.skip_lines:
@@ -181,3 +188,19 @@ class _WholeLineEnds(io.RawIOBase):
         data = self._held + self._stream.read(size - len(self._held))
         self._held = b"\r" if len(data) > 1 and data.endswith(b"\r") else b""
         return data[: len(data) - len(self._held)]
+
+
+class _Piece(io.RawIOBase):
+    """Some bytes of a file."""
+
+    def __init__(self, stream: Any, start: int, stop: int) -> None:
+        stream.seek(start)
+        self._stream, self._left = stream, stop - start
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data

@@ -25,7 +25,7 @@ from crossnet.serving.protocol.csv_format import CsvFormat
 
 CODES_FILE = "rows.codes"
 DROPPED = 3  # the code of a row that is in no split
-_PER_BYTE = 4
+ROWS_PER_BYTE = 4
 _SHIFTS = np.array([6, 4, 2, 0], np.uint8)
 _CHUNK_BYTES = 1 << 16
 
@@ -63,13 +63,13 @@ class RowLog:
             self._unit = unit
         self.rows[unit] += len(codes)
         codes = np.concatenate([self._rest, codes])
-        whole = len(codes) - len(codes) % _PER_BYTE
+        whole = len(codes) - len(codes) % ROWS_PER_BYTE
         self._file.write(_packed(codes[:whole]))
         self._rest = codes[whole:]
 
     def _end_unit(self) -> None:
         if len(self._rest):
-            self._file.write(_packed(np.pad(self._rest, (0, _PER_BYTE - len(self._rest)))))
+            self._file.write(_packed(np.pad(self._rest, (0, ROWS_PER_BYTE - len(self._rest)))))
         self._rest = self._rest[:0]
 
 
@@ -134,7 +134,7 @@ def _codes(examples: Examples) -> Iterator[Codes]:
     with (examples.path / CODES_FILE).open("rb") as stream:
         for rows in examples.properties["rows_per_unit"]:
             while rows > 0:
-                data = stream.read(min(_CHUNK_BYTES, -(-rows // _PER_BYTE)))
+                data = stream.read(min(_CHUNK_BYTES, -(-rows // ROWS_PER_BYTE)))
                 if not data:
                     return
                 codes = np.frombuffer(data, np.uint8)[:, None] >> _SHIFTS & np.uint8(3)
@@ -144,4 +144,4 @@ def _codes(examples: Examples) -> Iterator[Codes]:
 
 def _packed(codes: Codes) -> bytes:
     """Returns codes, a multiple of four, as two bits each."""
-    return bytes(np.bitwise_or.reduce(codes.reshape(-1, _PER_BYTE) << _SHIFTS, axis=1).astype(np.uint8).tobytes())
+    return bytes(np.bitwise_or.reduce(codes.reshape(-1, ROWS_PER_BYTE) << _SHIFTS, axis=1).astype(np.uint8).tobytes())

@@ -66,7 +66,7 @@ def test_a_fault_found_by_a_worker_reads_the_same(tmp_path: Path) -> None:
     for number, text in enumerate(["a,y\n1,2\n3,4\n", "a,y\n1,2\n3\n"]):
         (tmp_path / f"{number}.csv").write_text(text)
     settings = {"source": "csv", "input": str(tmp_path / "*.csv"), "text": ("a",)}
-    fault = r"`1.csv:3` is a short row: it has 1 cells, the header has 2 columns"
+    fault = r"`1.csv:3` is a short row: it has 1 cell, the header has 2 columns"
     with LocalEngine(2, least_bytes=0) as engine, pytest.raises(DataError, match=fault):
         make_by(tmp_path, engine=engine, **settings)
 
