@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from crossnet.components.errors import DataError, PipelineError, SettingsError
+from crossnet.components.errors import PipelineError, SettingsError
 from crossnet.components.sources.base import Source, meanings, spelled
 from crossnet.serving.protocol.printable import shown
 
@@ -258,16 +258,19 @@ def _filler(taken: Mapping[str, str]) -> str:
 
 
 def _meant(array: pa.Array, meaning: str) -> pa.Array:
-    """Returns a column for DuckDB: text instead of bytes; times and truth instead of numbers that stand for them."""
+    """Returns a column for DuckDB: text instead of bytes; times and truth instead of numbers that stand for them.
+
+    Raises:
+      BadRowError: Bytes are not text.
+    """
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
     if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
-        text = array.cast(pa.string())
+        kind = pa.string() if pa.types.is_binary(array.type) else pa.large_string()
         try:
-            text.validate(full=True)
+            return array.cast(kind)
         except pa.ArrowInvalid:
-            raise DataError(
-                "`example_gen.where` names a column with bytes that are not text in UTF-8. Leave it out of it."
-            ) from None
-        return text
+            raise BadRowError(_first_not_text(array), "a column that it names holds bytes, not text in UTF-8") from None
     if meaning == TRUTH:
         return array.cast(pa.bool_())
     if meaning.startswith(TIME) and pa.types.is_integer(array.type):
@@ -276,6 +279,15 @@ def _meant(array: pa.Array, meaning: str) -> pa.Array:
         microseconds = pc.round(pc.multiply(array.cast(pa.float64()), 1e6))
         return microseconds.cast(pa.int64()).cast(pa.timestamp("us"))
     return array
+
+
+def _first_not_text(array: pa.Array) -> int:
+    for row, value in enumerate(array):
+        try:
+            (value.as_py() or b"").decode()
+        except UnicodeDecodeError:
+            return row
+    return 0
 
 
 def _reason(error: Exception) -> str:

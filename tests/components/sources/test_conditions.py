@@ -122,6 +122,19 @@ def test_a_row_for_which_the_condition_cannot_be_evaluated_is_found():
     assert sum(holds("TRY_CAST(zone AS INTEGER) > 0", rows)) == 1000
 
 
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_bytes_that_are_not_text_are_found(kind):
+    rows = pa.record_batch({"zone": pa.array([b"a", None, b"\xff", b"\xfe"], kind)})
+    with pytest.raises(BadRowError, match="a column that it names holds bytes, not text in UTF-8") as caught:
+        holds("zone = 'a'", rows)
+    assert caught.value.row == 2
+
+
+def test_text_as_a_dictionary_is_text():
+    rows = pa.record_batch({"zone": pa.array([b"a", None, b"b", b"a"]).dictionary_encode()})
+    assert holds("zone = 'a'", rows) == [True, False, False, True]
+
+
 def test_times_with_parts_of_a_second_are_times():
     rows = pa.record_batch({"pickup": pa.array([0.25, 1e9], pa.float64())})
     assert Condition("pickup = '1970-01-01 00:00:00.25'", {"pickup": "pickup"}, {"pickup": TIME}).holds(
