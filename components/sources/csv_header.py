@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from crossnet.serving.protocol.header_names import feature_names
 from crossnet.serving.protocol.printable import shown
 
 _SOURCES = ExampleGenParams.__dataclass_fields__["source"].metadata["choices"]
+_COMMENTS = ("#", "//", "%", "--", "!")  # how notes begin
 _SEP = "sep="  # Excel's own first line
 
 
@@ -52,12 +54,15 @@ def find_header(path: Path, csv_format: CsvFormat = DEFAULT) -> Header:
         raise DataError(f"`{path}` does not exist. Name an existing file or pattern in `example_gen.input`.")
     try:
         _check_kind(path, csv_format)
-        row = next(read_csv_rows(path, csv_format), None)
+        rows = list(itertools.islice(read_csv_rows(path, csv_format), 2))
     except (OSError, EOFError) as error:
         raise DataError(f"`{path}` cannot be read: {error}. Write the file again.") from None
-    if row is None:
+    if not rows:
         raise _empty(path, csv_format)
+    row = rows[0]
     _check_row(path, row, csv_format)
+    if csv_format.header and len(row.cells) == 1 < len(rows[-1].cells):
+        raise _title(path, row, rows[-1])
     given = bool(csv_format.names) or not csv_format.header
     names = row.cells
     if csv_format.names:
@@ -101,6 +106,16 @@ def _empty(path: Path, csv_format: CsvFormat) -> DataError:
             f"`{path}` has no lines but those that {' and '.join(left_out)} leave out. Expected a header and rows."
         )
     return DataError(f"`{path}` is empty. Expected a header line that names the columns, and rows below it.")
+
+
+def _title(path: Path, row: CsvRow, following: CsvRow) -> DataError:
+    """Returns the error for a first line that is not a header."""
+    mark = next((mark for mark in _COMMENTS if row.cells[0].startswith(mark)), "")
+    setting = f"comment = {json.dumps(mark)}" if mark else f"skip_rows = {following.line - 1}"
+    return DataError(
+        f"`{path.name}:{row.line}` has one cell, `{shown(row.cells[0])}`, and line {following.line} has "
+        f"{len(following.cells):,}. Is it a note and not the header? Set `example_gen.{setting}`."
+    )
 
 
 def _check_row(path: Path, row: CsvRow, csv_format: CsvFormat) -> None:

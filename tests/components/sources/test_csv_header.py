@@ -84,6 +84,8 @@ def zipped(name: str) -> bytes:
         (b"sep=,\na,b\n", {}, r"not the header. Set `example_gen.skip_rows = 1`\."),
         (b"a;b;c\n", {}, r'one column, `a;b;c`. Expected commas .* semicolons\? Set `example_gen.delimiter = ";"`\.'),
         (b"a\tb\n", {}, r'are there tabs\? Set `example_gen.delimiter = "\\t"`\.'),
+        (b"#by me\na,b\n", {}, r'`#by me`, and line 2 has 2. Is it a note .* Set `example_gen.comment = "#"`\.'),
+        (b"Sales\n\n\na,b\n1,2\n", {}, r"`Sales`, and line 4 has 2. Is .* Set `example_gen.skip_rows = 3`\."),
         (b"a|b,|c\n", {"delimiter": ";"}, r'Expected semicolons .* Set `example_gen.delimiter = "\|"`\.'),
     ],
 )
