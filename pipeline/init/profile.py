@@ -16,6 +16,7 @@ from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.value_sample import ValueSample, facts_of
 
 UP, DOWN = "up", "down"
+_SAMPLED_VALUES, _MIN_SAMPLE, _MAX_SAMPLE = 200_000, 256, 4096  # of all columns, 48 bytes each; of one
 
 
 @dataclass
@@ -186,7 +187,8 @@ def profile_table(
       names: The source names.
       label: One of them.
     """
-    table = TableProfile({name: ColumnProfile() for name in names}, label)
+    size = min(max(_SAMPLED_VALUES // max(len(names), 1), _MIN_SAMPLE), _MAX_SAMPLE)
+    table = TableProfile({name: ColumnProfile(sample=ValueSample(size)) for name in names}, label)
     shift = math.nan
     for unit, row, columns in batches:
         none = np.full(len(columns[label]), np.nan)
