@@ -24,6 +24,7 @@ from crossnet.pipeline.init.dates import date_formats, parse_dates
 from crossnet.serving.protocol.cell_values import read_time, read_truth
 
 _SURE_CELLS = 20_000  # after which a column of words is not looked at any more
+_SURE_OF_FRACTIONS = 2_000  # cells, after which a column of fractions is not searched for whole numbers any more
 _MAX_WORDS = 30
 _MAX_FORMATS = 6
 _TRUTH_WORDS = frozenset(("yes", "no", "y", "n", "t", "f", "on", "off"))
@@ -87,11 +88,12 @@ class CellCounts:
         if self.is_words or not count:
             return values
         self.looked += count
-        bare = pc.utf8_trim_whitespace(texts)
+        bare = texts
         try:
             values = bare.cast(pa.float64()).to_numpy(zero_copy_only=False)
             left = np.flatnonzero(np.isnan(values))
         except pa.ArrowInvalid:
+            bare = pc.utf8_trim_whitespace(texts)
             plain = pc.match_substring_regex(bare, _PLAIN).to_numpy(zero_copy_only=False)
             numbers = pc.if_else(pa.array(plain), bare, None).cast(pa.float64())
             values = numbers.to_numpy(zero_copy_only=False).astype(np.float64)
@@ -113,7 +115,7 @@ class CellCounts:
         place: tuple[int, int],
     ) -> None:
         self.forms["number"] += int(rows[is_number].sum())
-        if not is_number.any() or (self.looked > _SURE_CELLS and self.forms["whole"] < self.looked / 2):
+        if not is_number.any() or (self.looked > _SURE_OF_FRACTIONS and self.forms["whole"] < self.looked / 2):
             return
         numbers = bare if is_number.all() else bare.filter(pa.array(is_number))
         whole = np.ones(len(numbers), bool)
