@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import MAX_FOLDER_LETTERS, write_file
 from crossnet.components.formats import counted, number
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
-from crossnet.pipeline.init.propose import known_settings
-from crossnet.pipeline.init.tables import Table
+from crossnet.pipeline.init.tables import SETTINGS, Table
 from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.printable import shown
 
@@ -37,7 +35,7 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
       output: The TOML file; the input is named relative to its folder where it is below that.
     """
     few = proposal.rows < _FEW_ROWS
-    settings: dict[str, Any] = {**known_settings(proposal)}
+    settings = {name: value for name, value in proposal.settings.items() if name in SETTINGS}
     lines = [
         f"# Made by `crossnet init` from {_comment(table.name)}, {counted(proposal.rows, 'row')}.",
         f"# Run it with: crossnet run --config {_comment(output.name)}",

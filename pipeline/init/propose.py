@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from crossnet.components.errors import DataError
 from crossnet.components.formats import counted, number, percent
 from crossnet.components.sources.base import Source
 from crossnet.pipeline.init.columns import KIND_WORDS, read_cells, shares, use_column
 from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
+from crossnet.pipeline.init.number_marks import propose_marks
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile, profile_table
-from crossnet.pipeline.init.tables import SETTINGS, Table, column_names, plan_table, read_table
+from crossnet.pipeline.init.tables import Table, column_names, plan_table, read_table
 from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.printable import listed, shown
 
@@ -47,19 +47,24 @@ def propose(table: Table, label: str) -> Proposal:
         distinct = min(column.sample.distinct, present) if column.sample.repeated else present
         findings[name] = ColumnFinding(names[name], "", column.rows, column.holes, distinct)
         if column.cells.cells:
-            read_cells(findings[name], column, proposal, source.place, name == label)
+            _read_cells(table, findings[name], column, proposal, source, name == label)
         if column.nan:
             proposal.put("nan", "missing", f"{names[name]} has {counted(column.nan, 'NaN', 'NaN')}")
             findings[name].holes += column.nan
-    _marks(profile, names, proposal, table)
+    if table.source == "csv":
+        propose_marks(profile, names, proposal)
     _check_label(profile, names, table, source)
-    final = _final_plan(table, label, proposal)
+    final = plan_table(table, label, proposal.settings)
     kinds = kinds_of(final)
     variance = profile.numbers.variance
     for name, column in profile.columns.items():
         findings[name].type = "list" if column.is_list else KIND_WORDS[kinds[name]].partition(",")[0]
         if name != label:
             use_column(findings[name], column, kinds[name], variance, proposal)
+    for doubt in getattr(final, "doubts", ()):
+        finding = findings.get(doubt.column)
+        if finding and not (finding.doubts or finding.decided):
+            finding.doubts.append(Doubt(doubt.text, doubt.setting))
     proposal.columns = list(findings.values())
     proposal.label_std = math.sqrt(variance)
     _label_notes(profile, findings[label], proposal)
@@ -91,54 +96,21 @@ def kinds_of(source: Source) -> dict[str, str]:
     return {column.source_name: kinds.get(column.source_name, column.type) for column in source.columns}
 
 
-def _final_plan(table: Table, label: str, proposal: Proposal) -> Source:
-    return plan_table(table, label, known_settings(proposal))
-
-
-def known_settings(proposal: Proposal) -> dict[str, Any]:
-    """Returns the proposed settings that this version has."""
-    return {name: value for name, value in proposal.settings.items() if name in SETTINGS}
-
-
-def _marks(profile: TableProfile, names: Mapping[str, str], proposal: Proposal, table: Table) -> None:
-    """Proposes the marks within numbers: the decimal comma, and that between groups of digits."""
-    commas, grouped = {}, {}
-    sure = False
-    for name, column in profile.columns.items():
-        cells = column.cells
-        if not cells.cells or shares(cells).numbers < 0.9:
-            continue
-        if count := cells.forms["comma"] + cells.forms["grouped comma"]:
-            commas[name] = count
-            sure = sure or count > cells.three
-        if cells.forms["grouped"] or cells.forms["grouped comma"]:
-            grouped[name] = cells
-    delimiter = proposal.settings.get("delimiter", ",")
-    groups_with_comma = any(cells.marks[","] for cells in grouped.values())
-    if commas and not sure and (groups_with_comma or delimiter == ","):
-        name = next(iter(commas))
-        cell = shown(profile.columns[name].cells.examples["comma"].cell)
-        proposal.put("thousands", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
-        if not groups_with_comma:
-            doubt = Doubt(
-                f"{cell} may be a thousand or a decimal comma", f"{toml_line('decimal', ',')} and no `thousands`"
-            )
-            proposal.notes.append(doubt)
-        return
-    if commas:
-        name = next(iter(commas))
-        examples = profile.columns[name].cells.examples
-        found = examples.get("comma") or examples["grouped comma"]
-        cell = shown(found.cell)
-        proposal.put("decimal", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
-        if not sure:
-            line = f"{toml_line('thousands', ',')} and no `decimal`"
-            proposal.notes.append(Doubt(f"{cell} may be a thousand or a decimal comma", line))
-    if grouped:
-        name, cells = next(iter(grouped.items()))
-        mark = cells.marks.most_common(1)[0][0]
-        found = cells.examples.get("grouped") or cells.examples["grouped comma"]
-        proposal.put("thousands", mark, f"{names[name]} has cells such as {shown(found.cell)}")
+def _read_cells(
+    table: Table, finding: ColumnFinding, column: ColumnProfile, proposal: Proposal, source: Source, is_label: bool
+) -> None:
+    """Proposes what reads a column's cells, where its format has such settings; else says what is odd about them."""
+    own = Proposal()
+    read = ColumnFinding(finding.name, "", finding.rows, finding.holes, finding.distinct)
+    read_cells(read, column, own, source.place, is_label)
+    if all(map(table.takes, own.settings)):
+        finding.holes, finding.decided = read.holes, read.decided
+        finding.doubts += read.doubts
+    for name, value in own.settings.items():
+        if table.takes(name):
+            proposal.put(name, value, own.reasons[name])
+        else:
+            finding.doubts.append(Doubt(f"it is read as it is: {own.reasons[name]}"))
 
 
 def _check_label(profile: TableProfile, names: Mapping[str, str], table: Table, source: Source) -> None:

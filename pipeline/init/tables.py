@@ -19,11 +19,14 @@ from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
 from crossnet.components.sources.files import check_name, input_files
 from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
+from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.header_names import spellings
 from crossnet.serving.protocol.printable import listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 SETTINGS = {field.name: field for field in dataclasses.fields(ExampleGenParams)}
+# Parquet, Arrow and JSON files say themselves what is a number and what is missing.
+OF_CSV = {field.name for field in dataclasses.fields(CsvFormat)} - {"nan"} | {"integer", "boolean"}
 SOURCES = tuple(name for name in SETTINGS["source"].metadata["choices"] if name != "synthetic")
 _ENDINGS = {
     "csv": ("csv", "tsv", "tab", "txt", "data", "dat", "psv"),
@@ -60,6 +63,10 @@ class Table:
     def name(self) -> str:
         """The table's name in messages."""
         return "the query" if self.query else Path(self.input).name
+
+    def takes(self, setting: str) -> bool:
+        """Returns whether this version has a setting, and the table's format takes it."""
+        return setting in SETTINGS and (self.source == "csv" or setting not in OF_CSV)
 
     def params(self, label: str, settings: Mapping[str, Any]) -> ExampleGenParams:
         """Returns the settings of ExampleGen; of `settings`, those that this version has."""

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossnet.components.errors import DataError
-from crossnet.pipeline.init.propose import known_settings, list_columns, propose
+from crossnet.pipeline.init.propose import list_columns, propose
 from crossnet.pipeline.init.tables import find_table, resolve_label
 
 
@@ -32,7 +32,7 @@ def test_the_label_and_each_column_have_their_facts(tmp_path):
     assert facts[:3] == [("ride_id", "text", 0, 300), ("zone", "text", 0, 2), ("seats", "whole number", 60, 4)]
     assert (proposal.label, proposal.rows, proposal.columns[-1].holes) == ("y", 300, 1)
     assert proposal.label_std == pytest.approx(1, abs=0.2)
-    assert known_settings(proposal) == {"exclude": ["ride_id"]}
+    assert proposal.settings == {"exclude": ["ride_id"]}
     assert proposal.reasons["exclude"] == "not features: no value occurs twice (ride_id)"
     assert ("rows without a label are left out: 1 of 300", 'unlabelled = "error"') in proposal.notes
 
@@ -115,23 +115,6 @@ def test_a_label_that_cannot_be_predicted_is_refused_in_a_sentence(tmp_path, tex
         proposed(tmp_path, text)
 
 
-@pytest.mark.parametrize(
-    ("cells", "settings", "doubt"),
-    [
-        (['"1,234"', '"2,500,000"'], {"thousands": ","}, False),
-        (['"1,234"', '"2,345"'], {"thousands": ","}, True),
-        (['"0,5"', '"1,25"'], {"decimal": ","}, False),
-        (['"1.234,5"', '"2.345,25"'], {"decimal": ",", "thousands": "."}, False),
-        (["1 234", "12 500"], {"thousands": " "}, False),
-    ],
-)
-def test_marks_within_numbers_are_found(tmp_path, cells, settings, doubt):
-    draw = noise()
-    proposal = proposed(tmp_path, table_of("x,z,y", [(cells[n % 2], draw(), draw()) for n in range(300)]))
-    assert {name: value for name, value in proposal.settings.items() if name in ("decimal", "thousands")} == settings
-    assert any("may be a thousand or a decimal comma" in note.text for note in proposal.notes) == doubt
-
-
 def test_parquet_has_its_columns_nan_and_lists(tmp_path):
     draw = noise()
     table = pa.table(
@@ -149,6 +132,18 @@ def test_parquet_has_its_columns_nan_and_lists(tmp_path):
         ("x", "number", 40), ("l", "list", 0), ("zone", "text", 0)
     ]  # fmt: skip
     assert proposal.settings["nan"] == "missing"
+
+
+def test_cells_of_other_files_have_no_setting_and_are_said(tmp_path):
+    draw = noise()
+    cells = [f"{n / 7:.2f}" for n in range(60)]
+    table = pa.table({"x": [*cells, "NA"], "z": [draw() for _ in range(61)], "y": [draw() for _ in range(61)]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    proposal = propose(find_table(tmp_path / "a.parquet"), "y")
+    assert "null_values" not in proposal.settings
+    assert any(
+        "it is read as it is: x has 1 such cell, first 'NA' in" in doubt.text for doubt in proposal.columns[0].doubts
+    )
 
 
 def test_columns_are_listed_with_their_types_without_a_label(tmp_path):

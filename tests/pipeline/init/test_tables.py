@@ -1,6 +1,7 @@
 import json
 
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,7 +16,9 @@ def write(path):
     if "csv" in path.name or path.suffix == ".txt":
         path.write_text("trip miles,zone,y\n1.5,a,1\n,b,2\n")
     elif "jsonl" in path.name:
-        path.write_text(json.dumps({"y": 1}) + "\n")
+        path.write_text("".join(json.dumps(row) + "\n" for row in ROWS.to_pylist()))
+    elif path.suffix in (".feather", ".arrow") or path.name.startswith("arrow"):
+        feather.write_feather(ROWS, path)
     else:
         pq.write_table(ROWS, path)
     return path
@@ -23,7 +26,17 @@ def write(path):
 
 @pytest.mark.parametrize(
     ("name", "source"),
-    [("a.csv", "csv"), ("a.txt", "csv"), ("a.pq", "parquet"), ("a.parquet", "parquet"), ("parquet_it_is", "parquet")],
+    [
+        ("a.csv", "csv"),
+        ("a.txt", "csv"),
+        ("a.pq", "parquet"),
+        ("a.parquet", "parquet"),
+        ("parquet_it_is", "parquet"),
+        ("a.jsonl", "jsonl"),
+        ("a.feather", "arrow"),
+        ("a.arrow", "arrow"),
+        ("arrow_it_is", "arrow"),
+    ],
 )
 def test_the_format_is_known_by_ending_or_first_bytes(tmp_path, name, source):
     table = find_table(write(tmp_path / name))

@@ -1,0 +1,58 @@
+"""Proposes the marks within numbers: decimals and thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from crossnet.pipeline.init.columns import shares
+from crossnet.pipeline.init.findings import Doubt, Proposal
+from crossnet.pipeline.init.profile import TableProfile
+from crossnet.pipeline.init.toml_lines import toml_line
+from crossnet.serving.protocol.printable import shown
+
+
+def propose_marks(profile: TableProfile, names: Mapping[str, str], proposal: Proposal) -> None:
+    """Proposes the marks within numbers: the decimal comma, and that between groups of digits.
+
+    Args:
+      profile: What the rows show.
+      names: The features' names by source name.
+      proposal: What is proposed so far, to be filled.
+    """
+    commas, grouped = {}, {}
+    sure = False
+    for name, column in profile.columns.items():
+        cells = column.cells
+        if not cells.cells or shares(cells).numbers < 0.9:
+            continue
+        if count := cells.forms["comma"] + cells.forms["grouped comma"]:
+            commas[name] = count
+            sure = sure or count > cells.three
+        if cells.forms["grouped"] or cells.forms["grouped comma"]:
+            grouped[name] = cells
+    delimiter = proposal.settings.get("delimiter", ",")
+    groups_with_comma = any(cells.marks[","] for cells in grouped.values())
+    if commas and not sure and (groups_with_comma or delimiter == ","):
+        name = next(iter(commas))
+        cell = shown(profile.columns[name].cells.examples["comma"].cell)
+        proposal.put("thousands", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
+        if not groups_with_comma:
+            doubt = Doubt(
+                f"{cell} may be a thousand or a decimal comma", f"{toml_line('decimal', ',')} and no `thousands`"
+            )
+            proposal.notes.append(doubt)
+        return
+    if commas:
+        name = next(iter(commas))
+        examples = profile.columns[name].cells.examples
+        found = examples.get("comma") or examples["grouped comma"]
+        cell = shown(found.cell)
+        proposal.put("decimal", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
+        if not sure:
+            line = f"{toml_line('thousands', ',')} and no `decimal`"
+            proposal.notes.append(Doubt(f"{cell} may be a thousand or a decimal comma", line))
+    if grouped:
+        name, cells = next(iter(grouped.items()))
+        mark = cells.marks.most_common(1)[0][0]
+        found = cells.examples.get("grouped") or cells.examples["grouped comma"]
+        proposal.put("thousands", mark, f"{names[name]} has cells such as {shown(found.cell)}")
