@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.hashing import Hashes
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
 from crossnet.components.sources.base import (
@@ -52,6 +53,7 @@ from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.provenance import DROPPED, RowLog, write_provenance
 from crossnet.components.sources.shares import Read, share_out, whole
 from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
+from crossnet.components.sources.strata import plan_strata
 from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
 from crossnet.components.sources.weights import stored_weights
 from crossnet.serving.protocol.printable import shown
@@ -104,8 +106,7 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Eng
 
 
 def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path, engine: Engine) -> Examples:
-    label = next(column.name for column in source.columns if _is_label(column, params))
-    weight, group = (_column(source, name) for name in (params.weight, params.group))
+    label, weight, group = (_column(source, name) for name in (params.label, params.weight, params.group))
     kept = RowFilter(params, label, condition_of(source, params.where), unwritten(source))
     splitter = _splitter(source, params, kept, spool_dir)
     engine = engine.for_bytes(_num_bytes(source))
@@ -172,13 +173,14 @@ def _column(source: Source, wanted: str) -> str:
     return next((c.name for c in source.columns if wanted in (c.name, c.source_name, c.source_name.strip())), "")
 
 
-def _is_label(column: Any, params: ExampleGenParams) -> bool:
-    return params.label in (column.name, column.source_name)
-
-
 def _splitter(source: Source, params: ExampleGenParams, kept: RowFilter, spool_dir: Path) -> Splitter:
     if params.split == "folders":
         return Splitter(params, tuple(SPLITS.index(path.relative_to(params.input).parts[0]) for path in source.files))
+    if params.stratify:
+        units = range(len(source.sizes))
+        rows = (pair for unit in units for pair in _labelled_hashes(source, unit, kept, Splitter(params)))
+        fractions = (params.eval_fraction, params.eval_fraction + params.test_fraction)
+        return Splitter(params, strata=plan_strata(rows, fractions, kept.label, spool_dir / "strata"))
     if params.split != "time":
         return Splitter(params)
     if params.split_time and not params.test_fraction:
@@ -187,6 +189,18 @@ def _splitter(source: Source, params: ExampleGenParams, kept: RowFilter, spool_d
     fractions = (params.eval_fraction + params.test_fraction, params.test_fraction)
     first, last = newest_cuts(keys, fractions, spool_dir / "times")
     return Splitter(params, cuts=(_parsed_time(params.split_time) if params.split_time else first, last))
+
+
+def _labelled_hashes(
+    source: Source, unit: int, kept: RowFilter, splitter: Splitter
+) -> Iterator[tuple[Hashes, NDArray[Any]]]:
+    """Yields hashes and labels of the rows of a unit that are kept."""
+    for batch in narrowed(source, kept.columns).read(unit, unit + 1):
+        left = np.ones(batch.rows.num_rows, bool)
+        for mask in kept.left_out(source, batch).values():
+            left &= ~mask
+        labels = batch.rows.column(kept.label).to_numpy(zero_copy_only=False)
+        yield splitter.hashes(batch)[left], labels[left]
 
 
 def _parsed_time(text: str) -> float:

@@ -82,6 +82,9 @@ class ExampleGenParams:
     test_fraction: float = setting(
         0.0, "share of rows in test, a split that no step and no rule reads, only `crossnet evaluate`", least=0, below=1
     )
+    stratify: bool = setting(
+        False, "`hash` and `random`: whether each tenth of the rows, by their label, is split by the same shares"
+    )
     split_column: str = setting("", "the column of `key` and `time`")
     split_time: str = setting("", "`time`: rows from this moment on are eval; empty: the newest eval_fraction of rows")
     generator: str = setting("article", "synthetic: the article's rows or any number", choices=("article", "sharded"))
@@ -130,6 +133,9 @@ class ExampleGenParams:
             problems.append(f"`split_column` is for `split` 'key' and 'time'. Received `split` '{self.split}'.")
         if self.split != "time" and self.split_time:
             problems.append(f"`split_time` is for `split` 'time'. Received `split` '{self.split}'.")
+        if self.stratify and self.rule not in ("hash", "random"):
+            received = f"`split` '{self.split}'" + (" and `group`" if self.group else "")
+            problems.append(f"`stratify` is for `split` 'hash' and 'random', without `group`. Received {received}.")
         if self.eval_fraction + self.test_fraction >= 1:
             problems.append(
                 f"`eval_fraction` {self.eval_fraction:g} and `test_fraction` {self.test_fraction:g} leave no rows to "

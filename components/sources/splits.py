@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.texts import as_texts, text_buffers
 from crossnet.components.records.wire_format import is_list
 from crossnet.components.sources.base import SourceBatch
+from crossnet.components.sources.strata import Strata
 from crossnet.components.sources.time_split import time_values
 
 SPLITS = ("train", "eval", "test")
@@ -46,11 +48,13 @@ class Splitter:
       params: The rule.
       unit_codes: `folders`: the split's code of each unit.
       cuts: `time`: rows from the first moment (or number) on are eval, those from the second on test.
+      strata: `random` and `hash`: ranges of the label to split evenly; None: rows are split whatever their label.
     """
 
     params: ExampleGenParams
     unit_codes: tuple[int, ...] = ()
     cuts: tuple[float, float] = (math.inf, math.inf)
+    strata: Strata | None = None
 
     @property
     def by_order(self) -> bool:
@@ -66,26 +70,34 @@ class Splitter:
         """Returns uint8 (rows,): the code of each row's split; `TRAIN` for all where the rule is `order`."""
         rows = batch.rows.num_rows
         rule = self.params.rule
-        if rule == "random":
-            numbers = np.arange(batch.first_row, batch.first_row + rows, dtype=np.uint64)
-            place = mix(np.full(1, batch.unit, np.uint64) + mix(np.full(1, self.params.seed, np.uint64)))
-            return self._by_hash(mix(numbers ^ place))
-        if rule == "hash":
-            return self._by_hash(row_hashes(batch))
-        if rule == "key":
-            assert batch.key is not None
-            return self._by_hash(mix(hash_values(batch.key)))
+        if rule in ("random", "hash", "key"):
+            return self._by_hash(batch)
         if rule == "time":
             assert batch.key is not None
             times = time_values(batch.key)
             return _codes(times >= self.cuts[0], times >= self.cuts[1])
         return np.full(rows, self.unit_codes[batch.unit] if rule == "folders" else TRAIN, np.uint8)
 
-    def _by_hash(self, hashes: Hashes) -> NDArray[np.uint8]:
+    def hashes(self, batch: SourceBatch) -> Hashes:
+        """Returns the number of each row, uint64 (rows,), by which `random`, `hash` and `key` choose its split."""
+        if self.params.rule == "random":
+            numbers = np.arange(batch.first_row, batch.first_row + batch.rows.num_rows, dtype=np.uint64)
+            place = mix(np.full(1, batch.unit, np.uint64) + mix(np.full(1, self.params.seed, np.uint64)))
+            return mix(numbers ^ place)
+        if self.params.rule == "hash":
+            return row_hashes(batch)
+        assert batch.key is not None
+        return mix(hash_values(batch.key))
+
+    def _by_hash(self, batch: SourceBatch) -> NDArray[np.uint8]:
         """Returns the codes: eval has the lowest hashes, so that no row leaves it for a larger share or for test."""
-        first = int(self.params.eval_fraction * 2**64)
-        last = first + int(self.params.test_fraction * 2**64)
-        return _codes(hashes < np.uint64(first), (hashes >= np.uint64(first)) & (hashes < np.uint64(last)))
+        hashes = self.hashes(batch)
+        first: Any = np.uint64(int(self.params.eval_fraction * 2**64))
+        last: Any = first + np.uint64(int(self.params.test_fraction * 2**64))
+        if self.strata is not None:
+            labels = batch.rows.column(self.strata.label)
+            first, last = self.strata.bounds_of(labels.to_numpy(zero_copy_only=False))
+        return _codes(hashes < first, (hashes >= first) & (hashes < last))
 
 
 def _codes(is_eval: NDArray[np.bool_], is_test: NDArray[np.bool_]) -> NDArray[np.uint8]:
