@@ -15,15 +15,16 @@ pytest.importorskip("adbc_driver_sqlite", reason="the extra sql is not installed
 DATABASE = "sqlite:///rides.db"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "rides.csv").write_text("fare,zone\n1.5,a\n2,b\n3.25,a\n")
-    with sqlite3.connect(tmp_path / "rides.db") as database:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("queries")
+    (folder / "rides.csv").write_text("fare,zone\n1.5,a\n2,b\n3.25,a\n")
+    with sqlite3.connect(folder / "rides.db") as database:
         database.execute("CREATE TABLE rides (fare, zone, code)")
         database.executemany("INSERT INTO rides VALUES (?, ?, ?)", [(n, f"z{n % 3}", n) for n in range(3000)])
         database.execute("INSERT INTO rides VALUES (0.5, 'z', 'A7')")
     database.close()
-    return tmp_path
+    return folder
 
 
 def read(folder, query, connection=""):
