@@ -222,8 +222,9 @@ def _split(
         why = f"{why}, and {percent(share)} of the label's variance lies between its values"
         proposal.put("split", "key", f"{why}: rows of one belong in one split")
         proposal.put("split_column", finding.name, "")
-        finding.decided = "rows are split by it"
-        line = f"{toml_line('split', 'hash')} and no `split_column`"
+        proposal.put("group", finding.name, "not a feature; the gate draws whole groups")
+        finding.decided = "the group that rows belong to"
+        line = f"{toml_line('split', 'hash')}, without `split_column` and `group`"
         finding.doubts.append(Doubt(why, line))
         return
     if times:

@@ -42,7 +42,8 @@ def test_rows_of_one_group_stay_in_one_split(tmp_path):
     levels = [3 * draw() for _ in range(100)]
     rows = [(1000 + 37 * (n % 100) % 3701, draw(), round(levels[n % 100] + draw(), 3)) for n in range(1000)]
     proposal = proposed(tmp_path, table_of("customer,x,y", rows))
-    assert (proposal.settings["split"], proposal.settings["split_column"]) == ("key", "customer")
+    settings = [proposal.settings[name] for name in ("split", "split_column", "group")]
+    assert settings == ["key", "customer", "customer"]
     assert "10 rows per customer, and 9" in proposal.reasons["split"]
     assert any('split = "hash"' in doubt.line for doubt in proposal.columns[0].doubts)
 
