@@ -170,6 +170,8 @@ def _columns(source: Source, kept: RowFilter, weight: str, group: str) -> dict[s
 
 def _column(source: Source, wanted: str) -> str:
     """Returns the name of the column that a setting names; "" where it names none."""
+    if not wanted:
+        return ""
     return next((c.name for c in source.columns if wanted in (c.name, c.source_name, c.source_name.strip())), "")
 
 

@@ -26,12 +26,13 @@ _SUFFIXES = {
     ".tfrecord": "tfrecord",
     ".tfrecords": "tfrecord",
 }
+_PACKED = re.compile(r"\.(gz|bz2|zst|lz4)$")
 _SHARD = re.compile(r"tfrecord-\d{5}-of-\d{5}$")
 
 
 def format_of(name: str) -> str | None:
-    """Returns the format that a file's name tells, also before `.gz`: one of `FORMATS`, or None."""
-    name = name.lower().removesuffix(".gz")
+    """Returns the format that a file's name tells, also before `.gz` and the like: one of `FORMATS`, or None."""
+    name = _PACKED.sub("", name.lower())
     if _SHARD.search(name):
         return "tfrecord"
     return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)

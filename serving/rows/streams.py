@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import errno
 import gzip
@@ -14,11 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from crossnet.serving.protocol.csv_bytes import COMPRESSIONS
 from crossnet.serving.protocol.tfrecord import HEADER_BYTES, read_header
 from crossnet.serving.status import OutputError, RowsError, UsageError
 
 STANDARD_INPUT = "standard input"
-_GZIP_MAGIC = b"\x1f\x8b\x08"
 _FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
 
 
@@ -67,10 +68,12 @@ def _write_errors(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def opened(rows: Path | str) -> Iterator[BinaryIO]:
-    """Yields a file's bytes, decompressed where its name ends in `.gz`; "-" is standard input.
+    """Yields a file's bytes; "-" is standard input.
+
+    A file is decompressed where its name ends in `.gz`, or its first bytes are those of gzip, bz2, zstd or lz4.
 
     Raises:
-      UsageError: It cannot be opened, or is compressed and its name does not say so.
+      UsageError: It cannot be opened.
       RowsError: The system refuses it: too many files are open, or the disk reports an error.
     """
     if str(rows) == "-":
@@ -79,29 +82,42 @@ def opened(rows: Path | str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        stream = (gzip.open if _is_gzip(str(rows)) else open)(rows, "rb")
+        stream = open(rows, "rb")  # noqa: SIM115 (closed below)
     except (OSError, ValueError) as error:
         kind = RowsError if _is_fault(error) else UsageError
         raise kind(f"Cannot read `{rows}`: {_reason(error)}.") from error
-    with stream:
-        if not _is_gzip(str(rows)) and _begins_as_gzip(cast(io.BufferedReader, stream)):
-            raise UsageError(f"`{rows}` is compressed with gzip. Let its name end in `.gz`, or unpack it.")
-        yield cast(BinaryIO, stream)
+    with stream, _decompressed(stream, "gzip" if _is_gzip(str(rows)) else _compression(stream)) as content:
+        yield content
 
 
-def _begins_as_gzip(stream: io.BufferedReader) -> bool:
-    """Returns whether a file is compressed; a TFRecord of 35,615 bytes begins likewise, with a checksum that fits."""
+def _decompressed(stream: io.BufferedReader, kind: str) -> BinaryIO:
+    """Returns a file's bytes, of which `kind` is the compression; "": none."""
+    if kind == "gzip":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+    if kind == "bz2":
+        return cast(BinaryIO, bz2.BZ2File(stream))
+    if kind:
+        import pyarrow as pa
+
+        return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), kind)))
+    return stream
+
+
+def _compression(stream: io.BufferedReader) -> str:
+    """Returns the compression that a file's first bytes show; "": none.
+
+    A TFRecord of 35,615 bytes begins as gzip does, with a checksum that fits.
+    """
     try:
         start = stream.peek(HEADER_BYTES)[:HEADER_BYTES]
     except OSError:
-        return False  # whoever reads it says why it cannot be read
-    if not start.startswith(_GZIP_MAGIC):
-        return False
+        return ""  # whoever reads it says why it cannot be read
+    kind = next((kind for magic, kind in COMPRESSIONS.items() if start.startswith(magic)), "")
     try:
         read_header(start)
     except ValueError:
-        return True
-    return False
+        return kind
+    return ""
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from crossnet.serving.protocol.tfrecord import write_frame
@@ -139,10 +140,16 @@ def test_a_stream_that_the_system_refuses_is_no_wrong_usage(tmp_path):
             written(tmp_path / "out.csv").__enter__()
 
 
-def test_compressed_file_that_is_not_named_as_one_is_told(tmp_path):
-    (tmp_path / "rows.csv").write_bytes(gzip.compress(b"a,b\n1,2\n"))
-    with pytest.raises(UsageError, match=r"rows.csv` is compressed with gzip. Let its name end in `.gz`, or unpack"):
-        opened(tmp_path / "rows.csv").__enter__()
+@pytest.mark.parametrize("kind", ["gzip", "bz2", "zstd", "lz4"])
+def test_compressed_file_is_told_by_its_first_bytes_whatever_its_name(tmp_path, kind):
+    content = b"a,b\n" + b"1,2\n" * 100_000
+    with pa.CompressedOutputStream(str(tmp_path / "rows.csv"), kind) as packed:
+        packed.write(content)
+    with opened(tmp_path / "rows.csv") as stream:
+        assert stream.readline() + stream.read() == content
+
+
+def test_record_whose_length_begins_as_gzip_does_is_not_taken_for_it(tmp_path):
     record = write_frame(b"x" * 0x088B1F)
     assert record.startswith(b"\x1f\x8b\x08")  # a length that begins as gzip does
     (tmp_path / "rows.tfrecord").write_bytes(record)
