@@ -18,8 +18,8 @@ from crossnet.components.signal_watch import work_for_parent
 
 T = TypeVar("T")
 
-# To start a pool of two takes some 0.45 s and 0.7 CPU s, for each process imports NumPy and pyarrow; one process reads
-# at some 100 MB/s, so two gain that where they read 90 MB. Measured with `python -m benchmarks.workers`, 2026-11-29.
+# To start a pool of two took 0.45 s and 0.7 CPU s (2026-11-29, 2 shared cores), for each process imports NumPy and
+# pyarrow; one process reads at some 100 MB/s, so two gain that where they read 90 MB or more.
 LEAST_BYTES = 128 << 20
 _PATIENCE_SECONDS = 2.0  # a process that is killed ends at once, unless a disk holds it
 

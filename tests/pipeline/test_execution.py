@@ -1,8 +1,11 @@
+import os
+
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
-from crossnet.pipeline.execution import call_component
-from crossnet.pipeline.graph import Step
+from crossnet.pipeline.config import Config
+from crossnet.pipeline.execution import call_component, make_engine
+from crossnet.pipeline.graph import Step, build_graph
 from support import toy_steps
 from support.toy_steps import GIVEN
 
@@ -35,6 +38,21 @@ def test_component_gets_a_folder_for_checkpoints_where_it_keeps_some(tmp_path):
         call_component(step(checkpoints=keeps), {}, output_dir=tmp_path, references={}, checkpoint_dir=tmp_path / "c")
         assert ("checkpoint_dir" in GIVEN) is keeps
     assert "checkpoint_dir" not in GIVEN
+
+
+def test_component_gets_the_engine_where_it_has_jobs(tmp_path):
+    engine = make_engine(Config(num_workers=3))
+    call_component(step(engine=True), {}, output_dir=tmp_path, references={}, engine=engine)
+    assert GIVEN["engine"] is engine
+    call_component(step(), {}, output_dir=tmp_path, references={}, engine=engine)
+    assert "engine" not in GIVEN
+    with_jobs = {planned.name for planned in build_graph(Config()) if planned.engine}
+    assert with_jobs == {"example_gen", "statistics_gen", "example_validator"}
+
+
+def test_engine_is_as_wide_as_the_settings_say_or_as_there_are_cores():
+    assert make_engine(Config(num_workers=3)).width == 3
+    assert make_engine(Config()).width == len(os.sched_getaffinity(0))
 
 
 def test_component_is_called_and_its_artifact_returned(tmp_path):

@@ -1,0 +1,112 @@
+"""Measures the data steps in two processes beside one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Row, medians
+
+ROWS = 4_000_000  # some 250 MB of CSV
+GOAL = 1.2
+REPEATS = 2
+# A process of its own: what it and the processes that it waited for have cost, and how long it took.
+CHILD = """
+import json, os, sys, time
+from pathlib import Path
+from crossnet.components.engines.local import LocalEngine
+from crossnet.components.example_gen import generate_examples
+from crossnet.components.example_validator import validate_examples
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.params.example_validator import ExampleValidatorParams
+from crossnet.components.params.schema_gen import SchemaGenParams
+from crossnet.components.params.statistics_gen import StatisticsGenParams
+from crossnet.components.schema_gen import infer_schema
+from crossnet.components.statistics_gen import generate_statistics
+
+
+def run(csv, folder, workers):
+    rows = ExampleGenParams(source="csv", input=csv, label="y", split="hash", num_shards=4)
+    with LocalEngine(workers) as engine:
+        examples = generate_examples(output_dir=folder("example_gen"), params=rows, engine=engine)
+        statistics = generate_statistics(
+            examples, output_dir=folder("statistics_gen"), params=StatisticsGenParams(), engine=engine
+        )
+        schema = infer_schema(examples, statistics, output_dir=folder("schema_gen"), params=SchemaGenParams())
+        output, params = folder("example_validator"), ExampleValidatorParams()
+        validate_examples(examples, statistics, schema, output_dir=output, params=params, engine=engine)
+
+
+def main(csv, top, workers):
+    since = []
+
+    def folder(name):
+        since.append((name, time.perf_counter()))
+        made = Path(top) / name
+        made.mkdir()
+        return made
+
+    run(csv, folder, int(workers))
+    since.append(("", time.perf_counter()))
+    wall = {name: after - start for (name, start), (_, after) in zip(since, since[1:])}
+    print(json.dumps({"cpu": sum(os.times()[:4]), "wall": wall | {"all": since[-1][1] - since[0][1]}}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
+
+def _write(path: Path) -> None:
+    """Writes rows of eight columns: numbers, whole numbers and a category."""
+    random = np.random.default_rng(0)
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write("a,b,c,d,e,f,zone,y\n")
+        for _ in range(ROWS // 50_000):
+            columns = [np.char.mod("%.5f", random.normal(size=50_000)) for _ in range(5)]
+            columns += [random.integers(0, 10_000, 50_000).astype(str), random.choice(["JFK", "LGA", "EWR"], 50_000)]
+            columns.append(np.char.mod("%.2f", random.normal(size=50_000)))
+            stream.writelines(f"{','.join(row)}\n" for row in zip(*columns, strict=True))
+
+
+def _measure(csv: Path, folder: Path, workers: int) -> dict[str, Any]:
+    command = (sys.executable, str(folder / "child.py"), str(csv))
+    with tempfile.TemporaryDirectory(dir=folder) as output:
+        done = subprocess.run((*command, output, str(workers)), stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def rows() -> Iterator[Row]:
+    """Yields the CPU seconds of two processes beside those of one, then how long the steps take."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        csv = folder / "rows.csv"
+        _write(csv)
+        (folder / "child.py").write_text(CHILD)
+        size = f"one CSV of {csv.stat().st_size / 1e6:,.0f} MB"
+        found = [(_measure(csv, folder, 2), _measure(csv, folder, 1)) for _ in range(REPEATS)]
+        ours, other, ratio, scatter = medians([(two["cpu"], one["cpu"]) for two, one in found])
+        yield Row(
+            "workers",
+            f"data steps, {size}",
+            ours,
+            other,
+            "CPU s",
+            ratio,
+            f"<= {GOAL}",
+            ratio <= GOAL,
+            alternative="one process",
+            scatter=scatter,
+        )
+        for step in found[0][0]["wall"]:
+            ours, other, ratio, scatter = medians([(two["wall"][step], one["wall"][step]) for two, one in found])
+            case = f"{step}, {size}"
+            yield Row("workers", case, ours, other, "wall s", ratio, alternative="one process", scatter=scatter)
