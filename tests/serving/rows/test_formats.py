@@ -27,6 +27,7 @@ PIECES = [b'{"a": 1}', b"\n", b"\r", b"a,b", b"1,2", b'"', b",", b"{", b"[", b"\
         ("a.ndjson.gz", "jsonl"),
         ("A.CSV", "csv"),
         ("A.CSV.GZ", "csv"),
+        ("a.tsv.zst", "csv"),
         ("a.tfrecord", "tfrecord"),
         ("a.tfrecords", "tfrecord"),
         ("data_tfrecord-00000-of-00004.gz", "tfrecord"),
