@@ -27,6 +27,12 @@ def test_weights_are_kept_as_floats_and_are_marked(tmp_path: Path) -> None:
     assert [row["w"] for row in all_rows(examples)][15:20] == [1.0, 2.0, 0.0, 4.0, 5.0]
 
 
+def test_a_column_without_a_name_is_neither_weight_nor_group(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, "x, ,y\n" + "".join(f"{n},{-n},{n}\n" for n in range(20)))
+    assert (examples.weight, examples.group) == ("", "")
+    assert examples.column_types == {"x": "INT", "column_2": "INT", "y": "FLOAT"}
+
+
 @pytest.mark.parametrize(
     ("weight", "said"), [("-1", "'-1'"), ("-0.5", "'-0.5'"), ("", "empty"), ("inf", "'inf'"), ("nan", "'nan'")]
 )
