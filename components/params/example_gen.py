@@ -19,7 +19,10 @@ class ExampleGenParams:
         choices=("synthetic", "csv", "parquet", "arrow", "jsonl", "tfrecord", "sql"),
     )
     input: str = setting(
-        "", "path or glob, relative to the config file; may be compressed (.gz, .bz2, .zst, .lz4)", path=PathKind.INPUT
+        "",
+        "path, folder or glob, relative to the config file; folders named NAME=VALUE below it are columns; may be "
+        "compressed (.gz, .bz2, .zst, .lz4)",
+        path=PathKind.INPUT,
     )
     input_pattern: str = setting(
         "", "instead of `input`: a path with {SPAN} and, if wanted, {VERSION}", path=PathKind.INPUT

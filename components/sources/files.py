@@ -1,4 +1,4 @@
-"""Finds the input files: a path, a glob, or a TFX pattern.
+"""Finds the input files: a path, a folder, a glob, or a TFX pattern.
 
 A pattern contains {SPAN} and, if wanted, {VERSION}, as in TFX.
 """
@@ -14,6 +14,15 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.serving.protocol.printable import shown
 
 FOLDERS = ("train", "eval", "test")  # of the `folders` split; test/ may be missing
+PARTITION = re.compile(r"([^=/]+)=(.*)")  # a folder that names a column and its value
+ENDINGS = {
+    "csv": ("csv", "tsv", "tab", "txt", "data", "dat", "psv"),
+    "parquet": ("parquet", "pq", "parq"),
+    "arrow": ("arrow", "feather", "ipc"),
+    "jsonl": ("jsonl", "ndjson", "json"),
+    "tfrecord": ("tfrecord", "tfrecords", "tfr"),
+}
+_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _FIELD = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}")
 
 
@@ -50,6 +59,8 @@ def _found(params: ExampleGenParams) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
+        if files := _table_files(path, params.source):
+            return files
         raise DataError(
             f"`{path}` is a folder. Name its files, such as `{path / '*'}`, in `example_gen.input`, "
             'or set `example_gen.split = "folders"` where it holds train/ and eval/.'
@@ -59,6 +70,32 @@ def _found(params: ExampleGenParams) -> list[Path]:
         kind = "No file matches" if glob.has_magic(pattern) else "There is no file"
         raise DataError(f"{kind} `{pattern}`. Name an existing file or pattern in `example_gen.input`{_near(path)}.")
     return files
+
+
+def _table_files(folder: Path, source: str) -> list[Path]:
+    """Returns the files of a folder that is a table: with `NAME=VALUE` folders, or files of one ending; else none.
+
+    One with train/ and eval/ is not: whether they are splits, `split` says.
+    """
+    files = [] if all((folder / split).is_dir() for split in FOLDERS[:2]) else _visible_files(folder)
+    ours = [file for file in files if _ending(file) in ENDINGS[source]]
+    if any(PARTITION.fullmatch(part) for file in files for part in file.relative_to(folder).parts[:-1]):
+        return ours or files
+    return files if len(ours) == len(files) else []
+
+
+def _ending(file: Path) -> str:
+    name = file.with_suffix("") if file.suffix in _COMPRESSED else file
+    return name.suffix.lstrip(".").lower()
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    """Returns the files below a folder, sorted, without those in or with a name that begins with `.` or `_`."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+    )
 
 
 def _near(path: Path) -> str:
@@ -74,11 +111,7 @@ def _near(path: Path) -> str:
 
 def _folder_files(root: str, folder: str) -> list[Path]:
     path = Path(root) / folder
-    files = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file() and not file.relative_to(path).as_posix().startswith((".", "_"))
-    )
+    files = _visible_files(path)
     if not files:
         raise DataError(
             f'`{path}` holds no files. With `example_gen.split = "folders"`, `example_gen.input` names a folder that '

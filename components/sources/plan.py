@@ -10,12 +10,20 @@ from crossnet.components.sources.base import Source
 
 
 def plan_source(files: Sequence[Path], params: ExampleGenParams) -> Source:
-    """Returns the source of rows, after reading its header or schema.
+    """Returns the source of rows, after reading its header or schema; folders named `NAME=VALUE` are columns.
 
     Raises:
       DataError: The files cannot be read.
       SettingsError: A setting names a column that does not exist.
     """
+    if any("=" in part for path in files for part in path.parts[:-1]):
+        from crossnet.components.sources.hive import plan_hive
+
+        return plan_hive(files, params, _plan_files)
+    return _plan_files(files, params)
+
+
+def _plan_files(files: Sequence[Path], params: ExampleGenParams) -> Source:
     # Imported on demand: Parquet's reader, for example, is large.
     if params.source == "csv":
         from crossnet.components.sources.csv import plan_csv

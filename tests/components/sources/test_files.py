@@ -34,13 +34,25 @@ def test_input_files_gives_a_file_or_what_fits_a_pattern_sorted(tmp_path: Path) 
 
 
 def test_input_files_says_what_is_there_when_there_is_no_such_file(tmp_path: Path) -> None:
-    touch(tmp_path, "b.csv", "data/c.csv")
-    with pytest.raises(DataError, match=r"There is no file `.*/a.csv`.*`example_gen.input`; `.*` holds: b.csv, data"):
+    touch(tmp_path, "b.csv", "data/c.csv", "data/readme.md", "splits/train/a.csv", "splits/eval/a.csv")
+    with pytest.raises(
+        DataError, match=r"There is no file `.*/a.csv`.*`example_gen.input`; `.*` holds: b.csv, data, splits"
+    ):
         input_files(ExampleGenParams(source="csv", input=str(tmp_path / "a.csv")))
     with pytest.raises(DataError, match=r"No file matches `.*/\*.parquet`"):
         input_files(ExampleGenParams(source="csv", input=str(tmp_path / "*.parquet")))
-    with pytest.raises(DataError, match=r"data` is a folder. Name its files, such as `.*/data/\*`"):
-        input_files(ExampleGenParams(source="csv", input=str(tmp_path / "data")))
+    for folder in ("data", "splits"):
+        with pytest.raises(DataError, match=rf"{folder}` is a folder. Name its files, such as `.*/{folder}/\*`"):
+            input_files(ExampleGenParams(source="csv", input=str(tmp_path / folder)))
+
+
+def test_input_files_reads_a_folder_that_is_a_table(tmp_path: Path) -> None:
+    touch(tmp_path, "a/b.csv", "a/c/d.csv.gz", "a/_SUCCESS", "a/.d.csv.crc", "a/_tmp/e.csv")
+    touch(tmp_path, "p/year=1/a.parquet", "p/year=2/a.parquet", "p/notes.txt", "q/year=1/part-0")
+    assert found(tmp_path, input=str(tmp_path / "a")) == ["a/b.csv", "a/c/d.csv.gz"]
+    both = ["p/year=1/a.parquet", "p/year=2/a.parquet"]
+    assert found(tmp_path, source="parquet", input=str(tmp_path / "p")) == both
+    assert found(tmp_path, source="parquet", input=str(tmp_path / "q")) == ["q/year=1/part-0"]
 
 
 def test_input_files_takes_train_and_eval_folders(tmp_path: Path) -> None:

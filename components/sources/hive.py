@@ -1,0 +1,278 @@
+"""Reads columns from the names of folders, as Hive and Spark write partitions.
+
+A file `rides/year=2026/zone=Harlem/part-0.parquet` has the columns `year` and `zone`, whatever its format.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossnet.components.artifacts.examples import ExampleColumn
+from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.sources.base import (
+    NamedColumns,
+    NoLabelError,
+    RetypedError,
+    Source,
+    SourceBatch,
+    name_columns,
+    narrowed,
+)
+from crossnet.components.sources.doubts import Doubt
+from crossnet.components.sources.files import PARTITION
+from crossnet.serving.protocol.cell_values import read_time
+from crossnet.serving.protocol.header_names import spellings
+from crossnet.serving.protocol.printable import listed, shown
+
+_MISSING = "__HIVE_DEFAULT_PARTITION__"
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
+_NO_NAME = "\x00no column has this name"
+Plan = Callable[[Sequence[Path], ExampleGenParams], Source]
+
+
+class FolderColumn(NamedTuple):
+    """A column that folders name.
+
+    Attributes:
+      name: As a signature takes it.
+      source_name: As the folders have it.
+      type: "INT" or "BYTES".
+      texts: What each file's folder says; None for a hole.
+      is_in_files: Whether the files have the column as well.
+    """
+
+    name: str
+    source_name: str
+    type: str
+    texts: tuple[str | None, ...]
+    is_in_files: bool = False
+
+    def values(self, unit: int, rows: int) -> pa.Array:
+        """Returns the column of a file's rows as it is written: int64 or binary."""
+        text = self.texts[unit]
+        if self.type == "BYTES":
+            return pa.repeat(pa.scalar(None if text is None else text.encode(), pa.binary()), rows)
+        number = None if text is None else int(text) if _WHOLE.fullmatch(text) else read_time(text)
+        return pa.repeat(pa.scalar(number, pa.int64()), rows)
+
+    def cells(self, unit: int, rows: int) -> pa.Array:
+        """Returns the column of a file's rows as text in bytes."""
+        text = self.texts[unit]
+        return pa.repeat(pa.scalar(None if text is None else text.encode(), pa.binary()), rows)
+
+
+@dataclass(frozen=True)
+class HiveSource:
+    """A source whose files lie in folders that name columns.
+
+    Attributes:
+      inner: The source of the files.
+      named: The columns of the files and of the folders by use.
+      folders: The columns that folders name.
+      doubts: What was decided about columns and may be wrong.
+    """
+
+    inner: Source
+    named: NamedColumns
+    folders: tuple[FolderColumn, ...]
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def columns(self) -> tuple[ExampleColumn, ...]:
+        """The columns that are written: those of the files, then those of the folders."""
+        own = (ExampleColumn(c.name, c.source_name, c.type) for c in self.folders if not c.is_in_files)
+        return tuple(column for column in (*self.inner.columns, *own) if column.source_name in self.named.names)
+
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        """What columns of numbers stand for, by source name."""
+        times = {c.source_name: "time" for c in self.folders if c.type == "INT" and not _are_whole(c.texts)}
+        return {**times, **getattr(self.inner, "meanings", {})}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files."""
+        return self.inner.files
+
+    @property
+    def sizes(self) -> list[int]:
+        """The bytes of each file."""
+        return self.inner.sizes
+
+    def read(self, first_unit: int, last_unit: int) -> Iterator[SourceBatch]:
+        """Yields the rows of some files.
+
+        Raises:
+          DataError: A file cannot be read, or has another value in a column than its folder says.
+          RetypedError: The files' source is to be read again from its start.
+        """
+        inner = narrowed(self.inner, self.named.names.values())
+        try:
+            for batch in inner.read(first_unit, last_unit):
+                yield self._with_folders(batch)
+        except RetypedError as error:
+            own = [doubt for doubt in self.doubts if doubt not in self.inner.doubts]
+            raise RetypedError(replace(self, inner=error.source, doubts=(*error.source.doubts, *own))) from None
+
+    def read_keys(self, unit: int) -> Iterator[pa.Array]:
+        """Yields the split column of a file as text."""
+        column = self._key_column()
+        if column is None:
+            yield from self.inner.read_keys(unit)
+        else:
+            for batch in narrowed(self.inner, [self.named.names[self.named.label]]).read(unit, unit + 1):
+                yield column.cells(unit, batch.rows.num_rows)
+
+    def place(self, unit: int, row: int) -> str:
+        """Returns the place of a row for messages."""
+        return self.inner.place(unit, row)
+
+    def _key_column(self) -> FolderColumn | None:
+        return next((c for c in self.folders if c.source_name == self.named.key and not c.is_in_files), None)
+
+    def _with_folders(self, batch: SourceBatch) -> SourceBatch:
+        rows, cells, key, size = batch.rows, batch.cells, batch.key, batch.rows.num_rows
+        for column in self.folders:
+            if column.is_in_files:
+                self._compare(column, batch)
+                continue
+            if column.source_name in self.named.names:
+                rows = rows.append_column(column.name, column.values(batch.unit, size))
+            if column.source_name in self.named.row and cells is not None:
+                cells = cells.append_column(column.source_name, column.cells(batch.unit, size))
+        if (own := self._key_column()) is not None:
+            key = own.cells(batch.unit, size)
+        return batch._replace(rows=rows, cells=cells, key=key)
+
+    def _compare(self, column: FolderColumn, batch: SourceBatch) -> None:
+        """Checks that a column of the files holds what their folders say."""
+        if column.name not in batch.rows.schema.names:
+            return
+        found = batch.rows.column(column.name)
+        text = column.texts[batch.unit]
+        wanted: Any = None if text is None else text.encode()
+        if not pa.types.is_binary(found.type):
+            wanted = None if text is None else int(text) if _WHOLE.fullmatch(text) else read_time(text)
+        equal = found.is_null() if wanted is None else pc.equal(found, pa.scalar(wanted).cast(found.type))
+        wrong = pc.invert(pc.fill_null(equal, False))
+        if pc.any(wrong).as_py():
+            row = pc.index(wrong, True).as_py()
+            value = found[row].as_py()
+            value = value.decode(errors="replace") if isinstance(value, bytes) else value
+            raise DataError(
+                f"{self.place(batch.unit, batch.first_row + row)}: `{column.source_name}` is '{shown(str(value))}', "
+                f"and the file's folder says '{shown(str(text))}'. Write the column in one of them, or the same in "
+                "both, or name it in `example_gen.exclude`."
+            )
+
+
+def plan_hive(files: Sequence[Path], params: ExampleGenParams, plan: Plan) -> Source:
+    """Returns the source of files; where folders name columns, with these.
+
+    Args:
+      files: The files.
+      params: The settings.
+      plan: Returns the source of the files themselves.
+
+    Raises:
+      DataError: Files have folders of different names, or a file cannot be read.
+      SettingsError: A setting names a column that does not exist, or the label is a folder's.
+    """
+    parts = [folder_values(file, params) for file in files]
+    if not any(parts):
+        return plan(files, params)
+    for file, found in zip(files, parts, strict=True):
+        if sorted(found) != sorted(parts[0]):
+            raise DataError(
+                f"The folders of `{shown(str(file), 200)}` name {listed(list(found)) or 'nothing'}, and those of "
+                f"`{shown(str(files[0]), 200)}` name {listed(list(parts[0])) or 'nothing'}. All files of "
+                "`example_gen.input` need the same `NAME=VALUE` folders."
+            )
+    header = _header(files, params, plan)
+    new = [name for name in parts[0] if name not in header]
+    named = name_columns([*header, *new], params, files[0].name)
+    if named.label in new:
+        raise SettingsError(
+            f"`example_gen.label` is `{shown(named.label)}`, which is the name of folders. Expected a column of the "
+            "files: all rows of a file have the same value there."
+        )
+    columns = tuple(_column(name, parts, named, is_in_files=name not in new) for name in parts[0])
+    inner = plan(files, _of_files(params, [*header, *new], new, named))
+    return HiveSource(inner, named, columns, inner.doubts)
+
+
+def _of_files(params: ExampleGenParams, header: Sequence[str], new: Sequence[str], named: NamedColumns) -> Any:
+    """Returns the settings for the files alone, which do not have the columns `new`."""
+    spelled = spellings(header)
+    keep: dict[str, Any] = {
+        setting: tuple(name for name in getattr(params, setting) if spelled[name] not in new)
+        for setting in ("numeric", "text")
+    }
+    keep["exclude"] = tuple(name for name in header if name not in named.names and name not in new)
+    if named.key in new:
+        keep |= {"split": "hash" if params.hashes_rows else "order", "split_column": "", "split_time": ""}
+    return replace(params, where="", **keep)
+
+
+def folder_values(file: Path, params: ExampleGenParams) -> dict[str, str | None]:
+    """Returns what the folders of a file say by name; None for a hole.
+
+    Only folders below the fixed part of `input` count, and below the last field of `input_pattern`.
+    """
+    if params.source not in ("csv", "parquet", "arrow", "jsonl"):
+        return {}
+    pattern = Path(params.input or params.input_pattern)
+    fixed = len(pattern.parts)
+    if params.input_pattern:
+        fixed = max((n for n, part in enumerate(pattern.parts, 1) if "{" in part), default=0)
+    elif glob.has_magic(str(pattern)):
+        fixed = next(n for n, part in enumerate(pattern.parts) if glob.has_magic(part))
+    found = (PARTITION.fullmatch(part) for part in file.parts[fixed:-1])
+    values = {urllib.parse.unquote(match[1]): urllib.parse.unquote(match[2]) for match in found if match}
+    return {name: None if value == _MISSING else value for name, value in values.items()}
+
+
+def _header(files: Sequence[Path], params: ExampleGenParams, plan: Plan) -> Sequence[str]:
+    """Returns the columns of the files."""
+    bare = ExampleGenParams(source=params.source, input=params.input, label=_NO_NAME, **_format(params))
+    try:
+        plan(files, bare)
+    except NoLabelError as error:
+        return error.columns
+    raise DataError(f"`{files[0].name}` has a column named `{shown(_NO_NAME)}`. Give it another name.")
+
+
+def _format(params: ExampleGenParams) -> dict[str, Any]:
+    """Returns the settings that say how the bytes of a file become cells."""
+    names = ("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names")
+    return {name: getattr(params, name) for name in names if hasattr(params, name)}
+
+
+def _are_whole(texts: Sequence[str | None]) -> bool:
+    return all(text is None or _WHOLE.fullmatch(text) for text in texts)
+
+
+def _column(
+    source: str, parts: Sequence[Mapping[str, str | None]], named: NamedColumns, *, is_in_files: bool
+) -> FolderColumn:
+    """Returns a column with its type: whole numbers without leading zeros, dates or times in ISO 8601, else text."""
+    texts = tuple(found[source] for found in parts)
+    are_times = all(text is None or read_time(text) is not None for text in texts)
+    kind = "INT" if source not in named.text and any(texts) and (_are_whole(texts) or are_times) else "BYTES"
+    if kind == "BYTES" and source in named.numeric:
+        example = next((text for text in texts if text and not _WHOLE.fullmatch(text)), "")
+        raise SettingsError(
+            f"`example_gen.numeric` names `{shown(source)}`, whose folders say '{shown(example)}'. Expected "
+            "whole numbers without leading zeros. Take it out of `example_gen.numeric`."
+        )
+    return FolderColumn(named.names.get(source, source), source, kind, texts, is_in_files)
