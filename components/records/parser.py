@@ -71,6 +71,20 @@ def parse_example(record: bytes) -> dict[str, ParsedFeature]:
     return features
 
 
+def other_message(record: bytes) -> str:
+    """Returns, in words, which other message a record that parses as tf.train.Example is; "" where it may be one.
+
+    The context of a tf.train.SequenceExample stands where an Example has its features.
+    """
+    try:
+        wires = {number: wire for number, wire, _, _ in _fields(record, 0, len(record))}
+    except (IndexError, ValueError):
+        return ""
+    if wires.get(2) == _LENGTH and set(wires) <= {1, 2}:
+        return "a tf.train.SequenceExample"
+    return "" if 1 in wires or not wires else f"a message with field {min(wires)} and without features"
+
+
 def _expect(wire: int) -> None:
     if wire != _LENGTH:
         raise MalformedExampleError(f"a field has wire type {wire}, expected {_LENGTH}")

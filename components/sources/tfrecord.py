@@ -21,7 +21,7 @@ from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.dataset import read_file
 from crossnet.components.records.mixed_reader import UnknownFeatureError
-from crossnet.components.records.parser import MalformedExampleError, parse_example
+from crossnet.components.records.parser import MalformedExampleError, ParsedFeature, other_message, parse_example
 from crossnet.components.records.texts import TEXT, is_text
 from crossnet.components.records.tfrecord import read_records
 from crossnet.components.records.uniform_reader import Column
@@ -159,25 +159,44 @@ def plan_tfrecord(files: Sequence[Path], params: ExampleGenParams) -> TFRecordSo
     for path in files:
         for data, offsets, lengths, first in read_records(path, compression_of(path)):
             for record, (start, size) in enumerate(zip(offsets.tolist(), lengths.tolist(), strict=True), first):
-                if seen == _SAMPLE_RECORDS:
-                    return _plan(files, params, types)
+                if seen >= _SAMPLE_RECORDS and record:
+                    break
                 seen += 1
-                try:
-                    features = parse_example(data[start : start + size])
-                except MalformedExampleError as error:
-                    raise DataError(
-                        f"`{path}` record {record:,} is not a tf.train.Example: {error}. Expected TFRecord files whose "
-                        "records are serialized tf.train.Example messages. Name such files in `example_gen.input`."
-                    ) from None
-                for name, feature in features.items():
+                for name, feature in _features(path, record, data[start : start + size]).items():
                     if feature.values:
                         types.setdefault(name, feature.kind)
+            if seen >= _SAMPLE_RECORDS:
+                break
     if not types:
         raise DataError(
             f"There are no records with features in `{files[0].name}`. Expected at least two. "
             "Name files with records in `example_gen.input`."
         )
     return _plan(files, params, types)
+
+
+def _features(path: Path, record: int, data: bytes) -> dict[str, ParsedFeature]:
+    """Returns the features of a record.
+
+    Raises:
+      DataError: It is not a tf.train.Example.
+    """
+    try:
+        features = parse_example(data)
+        reason = other_message(data)
+    except MalformedExampleError as error:
+        reason = str(error)
+    if reason.startswith("a "):
+        raise DataError(
+            f"`{path}` record {record:,} is {reason}, not a tf.train.Example. Write each row as a tf.train.Example; "
+            "a sequence as a feature of several values."
+        )
+    if reason:
+        raise DataError(
+            f"`{path}` record {record:,} is not a tf.train.Example: {reason}. Expected TFRecord files whose "
+            "records are serialized tf.train.Example messages. Name such files in `example_gen.input`."
+        )
+    return features
 
 
 def compression_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossnet.components.errors import DataError
-from crossnet.components.records.parser import MalformedExampleError, parse_example
+from crossnet.components.records.parser import MalformedExampleError, other_message, parse_example
 from crossnet.components.records.wire_format import tagged
 from crossnet.serving.protocol.varint import varint
 from support.example_records import feature, read_rows
@@ -75,3 +75,19 @@ def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
         if all(f.kind == {"a": "FLOAT", "i": "INT"}[name] for name, f in expected.items()):
             rows = read_rows([broken], {"a": "FLOAT", "i": "INT"})
             assert rows == {name: [expected[name].values if name in expected else []] for name in ("a", "i")}
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (b"", ""),
+        (b"\x0a\x00", ""),
+        (b"\x0a\x00\x12\x00", "a tf.train.SequenceExample"),
+        (b"\x12\x00", "a tf.train.SequenceExample"),
+        (b"\x0a\x00\x1a\x00", ""),  # an unknown field, as protobuf allows
+        (b"\x22\x01a", "a message with field 4 and without features"),
+        (b"\xff", ""),
+    ],
+)
+def test_other_messages_are_told_apart_from_examples(record: bytes, words: str) -> None:
+    assert other_message(record) == words

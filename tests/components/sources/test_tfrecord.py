@@ -119,3 +119,22 @@ def test_tfrecord_whose_first_length_begins_as_gzip_does_is_read_as_it_is(tmp_pa
             assert len(all_rows(make(tmp_path, source="tfrecord", input=str(tmp_path / "old")))) == 2
             return
     raise AssertionError("no record has 35,615 bytes")
+
+
+def test_tfrecord_refuses_sequence_examples_and_other_messages(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    y = tf.train.Feature(float_list=tf.train.FloatList(value=[1.0]))
+    features = tf.train.Features(feature={"y": y})
+    lists = tf.train.FeatureLists(feature_list={"clicks": tf.train.FeatureList(feature=[y, y])})
+    example = tf.train.Example(features=features).SerializeToString()
+    sequence = tf.train.SequenceExample(context=features, feature_lists=lists).SerializeToString()
+    (tmp_path / "1.tfrecord").write_bytes(write_frame(example) * 1500)
+    for other, sentence in (
+        (sequence, r"2.tfrecord` record 0 is a tf.train.SequenceExample, not a tf.train.Example. Write each row as"),
+        (tf.train.JobDef(tasks={1: "a"}, name="a").SerializeToString(), r"2.tfrecord` record 0 is not a tf.train.Exam"),
+        (b"\x22\x01a", r"2.tfrecord` record 0 is a message with field 4 and without features, not a tf.train.Example"),
+    ):
+        (tmp_path / "2.tfrecord").write_bytes(write_frame(other) * 2)
+        with pytest.raises(DataError, match=sentence):
+            make(tmp_path, source="tfrecord", input=str(tmp_path / "*.tfrecord"))
