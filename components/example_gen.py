@@ -56,6 +56,7 @@ from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, o
 from crossnet.components.sources.strata import plan_strata
 from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
 from crossnet.components.sources.weights import stored_weights
+from crossnet.components.sources.widening import widened
 from crossnet.serving.protocol.printable import shown
 
 _VALUE_BYTES = 8  # of a synthetic number
@@ -223,7 +224,7 @@ def _checked_times(source: Source, unit: int, kept: RowFilter) -> Iterator[pa.Ar
     else:
         batches = ((b.key, kept.left_out(source, b)) for b in narrowed(source, kept.columns).read(unit, unit + 1))
     first = 0
-    for key, masks in batches:
+    for key, masks in _retyped_whole(batches, source):
         seen = np.flatnonzero(~masks[WHERE]) if WHERE in masks else np.arange(len(key))
         try:
             time_values(key.take(pa.array(seen)) if WHERE in masks else key)
@@ -231,6 +232,14 @@ def _checked_times(source: Source, unit: int, kept: RowFilter) -> Iterator[pa.Ar
             raise _no_time(source, unit, first + int(seen[error.row]), error.value) from None
         yield key.filter(pa.array(~np.logical_or.reduce(list(masks.values())))) if masks else key
         first += len(key)
+
+
+def _retyped_whole(batches: Iterator[Any], source: Source) -> Iterator[Any]:
+    """Yields the batches of a source that is narrowed; where it is retyped, the whole one is."""
+    try:
+        yield from batches
+    except RetypedError as error:
+        raise RetypedError(widened(error.source, source)) from None
 
 
 def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:

@@ -1,4 +1,4 @@
-"""Finds the input files: a path, a folder, a glob, or a TFX pattern.
+"""Finds the input files: a path, folder, glob, or TFX pattern.
 
 A pattern contains {SPAN} and, if wanted, {VERSION}, as in TFX.
 """

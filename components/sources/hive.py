@@ -30,6 +30,7 @@ from crossnet.components.sources.base import (
 )
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.files import PARTITION
+from crossnet.components.sources.widening import widened
 from crossnet.serving.protocol.cell_values import read_time
 from crossnet.serving.protocol.header_names import spellings
 from crossnet.serving.protocol.printable import listed, shown
@@ -122,7 +123,8 @@ class HiveSource:
                 yield self._with_folders(batch)
         except RetypedError as error:
             own = [doubt for doubt in self.doubts if doubt not in self.inner.doubts]
-            raise RetypedError(replace(self, inner=error.source, doubts=(*error.source.doubts, *own))) from None
+            whole = widened(error.source, self.inner)
+            raise RetypedError(replace(self, inner=whole, doubts=(*error.source.doubts, *own))) from None
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
         """Yields the split column of a file as text."""

@@ -12,7 +12,7 @@ from crossnet.pipeline.init.columns import KIND_WORDS, read_cells, shares, use_c
 from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
 from crossnet.pipeline.init.number_marks import propose_marks
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile, profile_table
-from crossnet.pipeline.init.tables import Table, column_names, plan_table, read_table
+from crossnet.pipeline.init.tables import Table, column_names, look, plan_table, read_table
 from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.printable import listed, shown
 
@@ -33,9 +33,11 @@ def propose(table: Table, label: str) -> Proposal:
     Raises:
       DataError: The table cannot be read, or the label cannot be predicted.
     """
-    source = plan_table(table, label, {})
+    source, profile = look(
+        plan_table(table, label, {}),
+        lambda source: profile_table(read_table(source), [c.source_name for c in source.columns], label),
+    )
     names = {column.source_name: column.name for column in source.columns}
-    profile = profile_table(read_table(source), list(names), label)
     if not profile.rows:
         raise DataError(f"`{table.name}` has a header and no rows. Expected at least two. Name a file with rows.")
     proposal = Proposal(label=names[label], rows=profile.rows)

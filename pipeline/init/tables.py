@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import glob
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import NoLabelError, Source
+from crossnet.components.sources.base import NoLabelError, RetypedError, Source
 from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
 from crossnet.components.sources.files import check_name, input_files
 from crossnet.components.sources.plan import plan_source
@@ -24,6 +24,7 @@ from crossnet.serving.protocol.header_names import spellings
 from crossnet.serving.protocol.printable import listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
+Found = TypeVar("Found")
 SETTINGS = {field.name: field for field in dataclasses.fields(ExampleGenParams)}
 # Parquet, Arrow and JSON files say themselves what is a number and what is missing.
 OF_CSV = {field.name for field in dataclasses.fields(CsvFormat)} - {"nan"} | {"integer", "boolean"}
@@ -218,6 +219,15 @@ def read_table(source: Source) -> Iterator[tuple[int, int, dict[str, pa.Array]]]
             continue
         for batch in source.read(unit, unit + 1):
             yield unit, batch.first_row, {by_name[name]: batch.rows.column(name) for name in batch.rows.schema.names}
+
+
+def look(source: Source, read: Callable[[Source], Found]) -> tuple[Source, Found]:
+    """Returns what `read` finds in all rows of a source, and the source that reads them, which may be a retyped one."""
+    while True:
+        try:
+            return source, read(source)
+        except RetypedError as error:
+            source = error.source
 
 
 def plan_table(table: Table, label: str, settings: Mapping[str, Any]) -> Source:

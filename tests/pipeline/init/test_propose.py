@@ -152,3 +152,10 @@ def test_columns_are_listed_with_their_types_without_a_label(tmp_path):
     assert list_columns(find_table(tmp_path / "a.csv")) == {
         "zone": "text", "miles": "whole number", "fare": "number"
     }  # fmt: skip
+
+
+def test_times_below_a_second_are_looked_at_in_the_unit_that_holds_them(tmp_path):
+    table = pa.table({"wait": pa.array([n * 250 for n in range(300)], pa.duration("ms")), "y": range(300)})
+    pq.write_table(table, tmp_path / "rides.parquet")
+    proposal = propose(find_table(tmp_path / "rides.parquet"), "y")
+    assert [(column.name, column.distinct) for column in proposal.columns] == [("wait", 300), ("y", 300)]
