@@ -20,7 +20,6 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.wire_format import is_list
 from crossnet.components.sources.arrow_values import (
     converts,
-    family,
     feature_kind,
     key_cells,
     rounding,
@@ -36,6 +35,7 @@ from crossnet.components.sources.base import (
     name_columns,
 )
 from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.components.sources.table_types import differing_types, is_null, joined_kind, meanings_of
 from crossnet.components.sources.times import FinerUnitError, unit_doubt
 from crossnet.serving.protocol.printable import shown
 
@@ -193,17 +193,23 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
         if None in kinds:
             unknown.append(f"`{source}` ({next(kind for kind in each if feature_kind(kind) is None)})")
             continue
-        types[source] = joined_kind(source, {feature_kind(kind) or "" for kind in each if not _is_null(kind)}, named)
-        if len({family(kind) for kind in each} - {"nothing"}) > 1 or len(kinds) > 1:
-            doubts += _differing_types(source, each, files, types[source], named)
+        types[source] = joined_kind(source, {feature_kind(kind) or "" for kind in each if not is_null(kind)}, named)
+        if len(set(each)) > 1:
+            doubts += differing_types(source, each, files, types[source], named)
     if unknown:
         raise DataError(
             f"`{files[0].name}` has columns of types that a record cannot hold: {', '.join(unknown)}. Expected "
             "numbers, text, booleans, times or lists of these; name the others in `example_gen.exclude`."
         )
-    meanings = _meanings(schemas, [name for name in types if types[name] == "INT"])
+    meanings = meanings_of(schemas, [name for name in types if types[name] == "INT"])
     return TableSource(
-        params.source, tuple(files), named, types, doubts=tuple(doubts), meanings=meanings, schema=stated
+        params.source,
+        tuple(files),
+        named,
+        types,
+        doubts=tuple(doubts),
+        meanings=meanings,
+        schema=stated,
     )
 
 
@@ -216,65 +222,6 @@ def _stated_doubts(schema: pa.Schema, params: ExampleGenParams) -> list[Doubt]:
         for name, metadata in found.items()
         if metadata and b"doubt" in metadata
     ]
-
-
-def _meanings(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str, str]:
-    """Returns what columns of numbers stand for, where they do so in all files: a time with its date, or truth."""
-    tests = {
-        "time": lambda kind: pa.types.is_timestamp(kind) or pa.types.is_date(kind),
-        "truth": pa.types.is_boolean,
-    }
-    return {
-        name: meaning
-        for name in names
-        for meaning, test in tests.items()
-        if all(test(schema.field(name).type) for schema in schemas)
-    }
-
-
-def joined_kind(source: str, kinds: set[str], named: NamedColumns) -> str:
-    """Returns the type in which a column is written whose files have `kinds`; none of them: nothing but holes."""
-    if source == named.label:
-        return "FLOAT"
-    if source in named.text:
-        return "BYTES"
-    if not kinds or "BYTES" in kinds:
-        return "FLOAT" if source in named.numeric else "BYTES"
-    return "FLOAT" if "FLOAT" in kinds else "INT"
-
-
-def _is_null(arrow_type: Any) -> bool:
-    return family(arrow_type) == "nothing"
-
-
-def _differing_types(
-    source: str, each: Sequence[Any], files: Sequence[Path], kind: str, named: NamedColumns
-) -> list[Doubt]:
-    """Returns the doubt about a column whose files have differing types, which are read as one.
-
-    Raises:
-      DataError: They cannot be read as one.
-    """
-    found: dict[str, str] = {}
-    for arrow_type, path in zip(each, files, strict=True):
-        if not _is_null(arrow_type):
-            found.setdefault(str(arrow_type), f"{arrow_type} in `{file_label(path, files)}`")
-    families = {family(arrow_type) for arrow_type in each} - {"nothing"}
-    apart = len(families) > 1 and (
-        not families <= {"numbers", "text", "moments", "durations", "times of day"}
-        or (kind != "BYTES" and families != {"numbers", "text"})
-    )
-    words = " and ".join(found.values())
-    if apart:
-        raise DataError(
-            f"`{source}` is {words}: these have no type in common. Write it with one type, or name it in "
-            "`example_gen.exclude`."
-        )
-    if len(found) < 2 or source in named.text or source in named.numeric:
-        return []
-    reading = {"FLOAT": "numbers (float32)", "INT": "whole numbers", "BYTES": "text"}[kind]
-    setting = "" if source == named.label else f"{'numeric' if kind == 'BYTES' else 'text'} = [{toml_text(source)}]"
-    return [Doubt(source, f"is {words}, and is read as {reading}", setting)]
 
 
 def _schema(path: Path, form: str) -> pa.Schema:

@@ -1,0 +1,80 @@
+"""Joins the types that a column has in several files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from crossnet.components.errors import DataError
+from crossnet.components.sources.arrow_values import family, feature_kind
+from crossnet.components.sources.base import NamedColumns, file_label
+from crossnet.components.sources.doubts import Doubt, toml_text
+
+
+def meanings_of(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str, str]:
+    """Returns what columns of numbers stand for, where they do so in all files: a time with its date, or truth."""
+    tests = {
+        "time": lambda kind: pa.types.is_timestamp(kind) or pa.types.is_date(kind),
+        "truth": pa.types.is_boolean,
+    }
+    return {
+        name: meaning
+        for name in names
+        for meaning, test in tests.items()
+        if all(test(schema.field(name).type) for schema in schemas)
+    }
+
+
+def joined_kind(source: str, kinds: set[str], named: NamedColumns) -> str:
+    """Returns the type in which a column is written whose files have `kinds`; none of them: nothing but holes."""
+    if source == named.label:
+        return "FLOAT"
+    if source in named.text:
+        return "BYTES"
+    if not kinds or "BYTES" in kinds:
+        return "FLOAT" if source in named.numeric else "BYTES"
+    return "FLOAT" if "FLOAT" in kinds else "INT"
+
+
+def is_null(arrow_type: Any) -> bool:
+    """Returns whether a column has no value, so that it goes with any type."""
+    return family(arrow_type) == "nothing"
+
+
+def differing_types(
+    source: str, each: Sequence[Any], files: Sequence[Path], kind: str, named: NamedColumns
+) -> list[Doubt]:
+    """Returns the doubt about a column whose files have differing types, which are read as one.
+
+    Raises:
+      DataError: They cannot be read as one.
+    """
+    found: dict[str, str] = {}
+    for arrow_type, path in zip(each, files, strict=True):
+        if not is_null(arrow_type):
+            found.setdefault(str(arrow_type), f"{arrow_type} in `{file_label(path, files)}`")
+    families = {family(arrow_type) for arrow_type in each} - {"nothing"}
+    apart = len(families) > 1 and (
+        not families <= {"numbers", "text", "moments", "durations", "times of day"}
+        or (kind != "BYTES" and families != {"numbers", "text"})
+    )
+    words = " and ".join(found.values())
+    if apart:
+        raise DataError(
+            f"`{source}` is {words}: these have no type in common. Write it with one type, or name it in "
+            "`example_gen.exclude`."
+        )
+    alike = len(families) == 1 and len({_kind(arrow_type) for arrow_type in each if not is_null(arrow_type)}) == 1
+    if alike or source in named.text or source in named.numeric:
+        return []
+    reading = {"FLOAT": "numbers (float32)", "INT": "whole numbers", "BYTES": "text"}[kind]
+    setting = "" if source == named.label else f"{'numeric' if kind == 'BYTES' else 'text'} = [{toml_text(source)}]"
+    return [Doubt(source, f"is {words}, and is read as {reading}", setting)]
+
+
+def _kind(arrow_type: Any) -> str | None:
+    """Returns how a column is read: types of one kind hold the same values, so that nothing is doubtful."""
+    return "truth" if pa.types.is_boolean(arrow_type) else feature_kind(arrow_type)
