@@ -77,3 +77,14 @@ def test_arrow_refuses_a_file_that_was_cut(tmp_path: Path) -> None:
         settings: dict[str, Any] = {"source": "arrow", "input": str(tmp_path / "t")}
         with pytest.raises(DataError, match=r"cannot be read as Arrow: .*Name Arrow files"):
             make(tmp_path, **settings)
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_arrow_names_the_row_of_text_that_is_not_utf8(tmp_path: Path, encoded: bool) -> None:
+    binary = pa.array([b"ok", b"na\xefve"])
+    text = pa.Array.from_buffers(pa.string(), 2, binary.buffers())
+    feather.write_feather(
+        pa.table({"t": text.dictionary_encode() if encoded else text, "y": [1.0, 2.0]}), tmp_path / "t"
+    )
+    with pytest.raises(DataError, match=r"`t` row 1: `t` is 'na\\xefve', expected text in UTF-8. Fix the value"):
+        make(tmp_path, source="arrow", input=str(tmp_path / "t"))
