@@ -1,4 +1,4 @@
-"""Reads columns from the names of folders, as Hive and Spark write partitions.
+"""Reads columns from the names of folders, as Hive writes them.
 
 A file `rides/year=2026/zone=Harlem/part-0.parquet` has the columns `year` and `zone`, whatever its format.
 """
