@@ -32,7 +32,6 @@ from crossnet.components.sources.base import (
     Source,
     SourceBatch,
     check_sizes,
-    narrowed,
     unwritten,
     without_empty,
 )
@@ -56,7 +55,7 @@ from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, o
 from crossnet.components.sources.strata import plan_strata
 from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
 from crossnet.components.sources.weights import stored_weights
-from crossnet.components.sources.widening import widened
+from crossnet.components.sources.widening import read_narrowed
 from crossnet.serving.protocol.printable import shown
 
 _VALUE_BYTES = 8  # of a synthetic number
@@ -198,7 +197,7 @@ def _labelled_hashes(
     source: Source, unit: int, kept: RowFilter, splitter: Splitter
 ) -> Iterator[tuple[Hashes, NDArray[Any]]]:
     """Yields hashes and labels of the rows of a unit that are kept."""
-    for batch in narrowed(source, kept.columns).read(unit, unit + 1):
+    for batch in read_narrowed(source, kept.columns, unit):
         left = np.ones(batch.rows.num_rows, bool)
         for mask in kept.left_out(source, batch).values():
             left &= ~mask
@@ -222,9 +221,9 @@ def _checked_times(source: Source, unit: int, kept: RowFilter) -> Iterator[pa.Ar
     if not kept.is_active:
         batches = ((key, {}) for key in source.read_keys(unit))
     else:
-        batches = ((b.key, kept.left_out(source, b)) for b in narrowed(source, kept.columns).read(unit, unit + 1))
+        batches = ((b.key, kept.left_out(source, b)) for b in read_narrowed(source, kept.columns, unit))
     first = 0
-    for key, masks in _retyped_whole(batches, source):
+    for key, masks in batches:
         seen = np.flatnonzero(~masks[WHERE]) if WHERE in masks else np.arange(len(key))
         try:
             time_values(key.take(pa.array(seen)) if WHERE in masks else key)
@@ -232,14 +231,6 @@ def _checked_times(source: Source, unit: int, kept: RowFilter) -> Iterator[pa.Ar
             raise _no_time(source, unit, first + int(seen[error.row]), error.value) from None
         yield key.filter(pa.array(~np.logical_or.reduce(list(masks.values())))) if masks else key
         first += len(key)
-
-
-def _retyped_whole(batches: Iterator[Any], source: Source) -> Iterator[Any]:
-    """Yields the batches of a source that is narrowed; where it is retyped, the whole one is."""
-    try:
-        yield from batches
-    except RetypedError as error:
-        raise RetypedError(widened(error.source, source)) from None
 
 
 def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:

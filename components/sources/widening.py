@@ -1,10 +1,23 @@
-"""Gives a source that was read in part its other columns back."""
+"""Reads some columns of a source without losing the others."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from crossnet.components.sources.base import NamedColumns, Source
+from crossnet.components.sources.base import NamedColumns, RetypedError, Source, SourceBatch, narrowed
+
+
+def read_narrowed(source: Source, names: Collection[str], unit: int) -> Iterator[SourceBatch]:
+    """Yields the rows of a unit with at least the columns `names`, and few others.
+
+    Raises:
+      RetypedError: Columns need other types; its source has all columns again.
+    """
+    try:
+        yield from narrowed(source, names).read(unit, unit + 1)
+    except RetypedError as error:
+        raise RetypedError(widened(error.source, source)) from None
 
 
 def widened(source: Source, whole: Source) -> Source:
