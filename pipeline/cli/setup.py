@@ -52,14 +52,13 @@ def _propose(found: Table, label: str | None, output: Path) -> int:
     from crossnet.pipeline.cli import init_screen
     from crossnet.pipeline.init.config_text import config_text, refuse_existing, write_config
     from crossnet.pipeline.init.propose import list_columns, propose
-    from crossnet.pipeline.init.tables import resolve_label
+    from crossnet.pipeline.init.tables import column_names, resolve_label
 
-    columns = list_columns(found)
     if label is None:
-        init_screen.print_names(columns)
+        init_screen.print_names(list_columns(found))
         say("Name the column to predict with --label.", err=True)
         return 2
-    label = resolve_label(found, label, list(columns))
+    label = resolve_label(found, label, column_names(found))
     refuse_existing(output)  # before all rows are read
     proposal = propose(found, label)
     write_config(config_text(found, proposal, output), output)

@@ -19,6 +19,9 @@ KIND_WORDS = {
     "BOOL": "true or false, learned as 1 and 0",
     "TIME": "date or time, learned as seconds since 1970 (UTC)",
     "TIME_UTC": "time with its zone, learned as seconds since 1970",
+    "WHOLE": "whole number",
+    "WORDS": "true or false, learned as 1 and 0",
+    "DATE": "date or time, learned as seconds since 1970 (UTC)",
     "BYTES": "text",
 }
 _MOSTLY = 0.9  # share of cells of a form, from which the others are odd

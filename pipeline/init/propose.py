@@ -20,6 +20,7 @@ _FEW_ROWS, _VERY_FEW_ROWS = 200, 40
 _MIN_GROUPS, _MIN_EXPLAINED, _MAX_ROWS_PER_GROUP = 30, 0.2, 30
 _ROUGH = 0.6
 _MIN_TIMES = 10
+_MAX_TRIED = 20  # columns
 _MIN_EQUAL = 0.02  # share of rows
 
 
@@ -34,7 +35,7 @@ def propose(table: Table, label: str) -> Proposal:
       DataError: The table cannot be read, or the label cannot be predicted.
     """
     source, profile = look(
-        plan_table(table, label, {}),
+        _plan_to_read(table, label),
         lambda source: profile_table(read_table(source), [c.source_name for c in source.columns], label),
     )
     names = {column.source_name: column.name for column in source.columns}
@@ -60,7 +61,7 @@ def propose(table: Table, label: str) -> Proposal:
     kinds = kinds_of(final)
     variance = profile.numbers.variance
     for name, column in profile.columns.items():
-        findings[name].type = "list" if column.is_list else KIND_WORDS[kinds[name]].partition(",")[0]
+        findings[name].type = "list" if column.is_list else _words(kinds[name])
         if name != label:
             use_column(findings[name], column, kinds[name], variance, proposal)
     for doubt in getattr(final, "doubts", ()):
@@ -86,10 +87,36 @@ def list_columns(table: Table) -> dict[str, str]:
     """
     names = column_names(table)
     kinds: dict[str, str] = {}
-    for label in names[:2]:  # a label is read as a number, whatever it is: the first one's type is seen with the second
-        found = kinds_of(plan_table(table, label, {}))
+    tried = 0
+    for label in names[:_MAX_TRIED]:  # a label is read as a number, and text is refused: its type is seen with another
+        try:
+            found = kinds_of(plan_table(table, label, {}))
+        except DataError:
+            continue
         kinds |= {name: kind for name, kind in found.items() if name != label or name not in kinds}
-    return {name: KIND_WORDS[kinds[name]].partition(",")[0] for name in names}
+        tried += 1
+        if tried == 2:
+            break
+    return {name: _words(kinds.get(name, "BYTES")) for name in names}
+
+
+def _words(kind: str) -> str:
+    return KIND_WORDS.get(kind, "number").partition(",")[0]
+
+
+def _plan_to_read(table: Table, label: str) -> Source:
+    """Returns a source that reads all cells, also those of a label that is a number only with settings to be found."""
+    try:
+        return plan_table(table, label, {})
+    except DataError:
+        if table.source != "csv":
+            raise
+        for other in [name for name in column_names(table) if name != label][:_MAX_TRIED]:
+            try:
+                return plan_table(table, other, {})
+            except DataError:
+                continue
+        raise
 
 
 def kinds_of(source: Source) -> dict[str, str]:
@@ -213,7 +240,7 @@ def _split(
         name
         for name, column in profile.columns.items()
         if name != profile.label
-        and kinds[name] in ("TIME", "TIME_UTC")
+        and kinds[name] in ("TIME", "TIME_UTC", "DATE")
         and column.order
         and column.sample.distinct >= _MIN_TIMES
     ]
