@@ -33,7 +33,6 @@ from crossnet.components.sources.base import (
     SourceBatch,
     check_sizes,
     unwritten,
-    without_empty,
 )
 from crossnet.components.sources.conditions import condition_of
 from crossnet.components.sources.csv_cells import parse_time
@@ -48,6 +47,7 @@ from crossnet.components.sources.filters import (
     summarize_drops,
     tell_drops,
 )
+from crossnet.components.sources.holes import nan_as_null, without_empty
 from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.provenance import DROPPED, RowLog, write_provenance
 from crossnet.components.sources.shares import Read, share_out, whole
@@ -257,6 +257,7 @@ def _read_part(reads: Sequence[Read], splitter: Splitter, kept: RowFilter, weigh
         log = stack.enter_context(RowLog(folder / "codes"))
         for source, batch in ((read.source, batch) for read in reads for batch in read.batches()):
             check_sizes(source, batch)
+            batch = nan_as_null(batch) if kept.params.nan == "missing" else batch
             left_out = kept.left_out(source, batch)
             if weight:
                 batch = stored_weights(source, batch, weight, left_out.values())

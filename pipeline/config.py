@@ -237,6 +237,10 @@ def _convert(value: Any, hint: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise TypeError
         return tuple(_convert(item, hint.__args__[0]) for item in value)
+    if typing.get_origin(hint) is Mapping:
+        if not isinstance(value, Mapping):
+            raise TypeError
+        return {key: _convert(item, hint.__args__[1]) for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is str and isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_WHOLE:
@@ -252,6 +256,8 @@ def _describe(hint: Any) -> str:
         return f'{_describe(hint.__args__[0])}, or "{word}"'
     if typing.get_origin(hint) is tuple:
         return f"a list ({_describe(hint.__args__[0])} each)"
+    if typing.get_origin(hint) is Mapping:
+        return f"a table ({_describe(hint.__args__[1])} by name)"
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
 
 

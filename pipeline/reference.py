@@ -60,9 +60,13 @@ def _table(fields: list[dataclasses.Field[Any]], hints: Mapping[str, Any]) -> st
     lines = ["| setting | default | takes | meaning |", "| --- | --- | --- | --- |"]
     for item in fields:
         meaning = str(item.metadata["doc"]).replace("|", "\\|").replace("<", "&lt;")
-        cells = (f"`{item.name}`", f"`{_toml(item.default)}`", _takes(hints[item.name], item.metadata), meaning)
+        cells = (f"`{item.name}`", f"`{_toml(_default(item))}`", _takes(hints[item.name], item.metadata), meaning)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _default(item: dataclasses.Field[Any]) -> Any:
+    return item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
 
 
 def _toml(value: Any) -> str:
@@ -71,6 +75,8 @@ def _toml(value: Any) -> str:
         return f'"{NONE if value is None else value}"'
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_toml(item)}' for key, item in value.items())}}}"
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)
@@ -94,6 +100,8 @@ def _type(hint: Any, many: str = "") -> str:
         return _type(next(item for item in hint.__args__ if item is not types.NoneType), many)
     if typing.get_origin(hint) is tuple:
         return f"list{many} of {_type(hint.__args__[0], 's')}"
+    if typing.get_origin(hint) is Mapping:
+        return f"table{many} of {_type(hint.__args__[1], 's')}, by name"
     return TYPES[hint] + ("" if hint in (str, bool) else many)
 
 

@@ -32,6 +32,9 @@ def out_of_range(name: str, value: Any, rule: Mapping[str, Any]) -> Iterator[str
     if isinstance(value, tuple):
         for item in value:
             yield from out_of_range(name, item, rule)
+    elif isinstance(value, Mapping):
+        for text in (*value, *value.values()):
+            yield from out_of_range(name, text, rule)
     elif isinstance(value, str):
         if rule.get("choices") and value not in rule["choices"]:
             hint = did_you_mean(value, rule["choices"], quote="'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crossnet.components.params.setting import PathKind, setting
@@ -50,6 +51,21 @@ class ExampleGenParams:
         "only rows for which this condition in SQL is true, such as fare > 0 AND zone IS NOT NULL; it may name columns "
         "of `exclude`; needs the extra `sql`",
     )
+    integer: tuple[str, ...] = setting(
+        (), "csv: columns forced to be whole numbers: a cell 5.0 is 5, and 5.5 is an error", any_order=True
+    )
+    boolean: tuple[str, ...] = setting(
+        (), "csv: columns of truth values in words such as yes and no, Y and N, t and f, 1 and 0", any_order=True
+    )
+    date_format: Mapping[str, str] = setting(
+        {}, 'csv: the form of a column\'s dates, as of strptime, by column: { day = "%d.%m.%Y" }'
+    )
+    null_values: tuple[str, ...] = setting(
+        ("",), "csv: cells that are missing where a column is not text; the empty cell always is", any_order=True
+    )
+    nan: str = setting("error", "what NaN is in a column of numbers", choices=("error", "missing"))
+    decimal: str = setting(".", "csv: the mark before a number's fraction", choices=(".", ","))
+    thousands: str = setting("", "csv: the mark between groups of a number's digits, such as a comma; empty: none")
     unlabelled: str = setting(
         "drop", "rows whose label is empty or NaN: leave them out, counted, or stop", choices=("drop", "error")
     )
@@ -125,9 +141,8 @@ class ExampleGenParams:
         csv_format = CsvFormat.of(self)
         problems += csv_format.problems()
         if self.source != "csv":
-            problems += [
-                f"`{name}` is for `source` 'csv'. Received `source` '{self.source}'." for name in csv_format.changed()
-            ]
+            given = [name for name in csv_format.changed() if name != "nan"] + (["integer"] if self.integer else [])
+            problems += [f"`{name}` is for `source` 'csv'. Received `source` '{self.source}'." for name in given]
         if self.split == "folders" and (self.source in ("synthetic", "sql") or not self.input):
             problems.append("`split` 'folders' needs `input`, a folder that holds train/ and eval/.")
         if self.split in ("key", "time") and not self.split_column:

@@ -46,4 +46,7 @@ def setting(
     """
     bounds = {"least": least, "above": above, "most": most, "below": below}
     kinds = {"path": path, "any_order": any_order, "without_effect": without_effect}
-    return dataclasses.field(default=default, metadata={"doc": doc, "choices": choices, **kinds, **bounds})
+    metadata = {"doc": doc, "choices": choices, **kinds, **bounds}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)

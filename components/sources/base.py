@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -17,12 +18,13 @@ import pyarrow.compute as pc
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.doubts import Doubt, empty_column
+from crossnet.components.sources.doubts import Doubt
 from crossnet.serving.protocol.header_names import feature_names, repeated_headers, shared_names, spellings
 from crossnet.serving.protocol.limits import MAX_RECORD_BYTES, mebibytes
 from crossnet.serving.protocol.printable import listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
+FORCING = ("numeric", "text", "integer", "boolean", "date_format")  # settings that name columns by their type
 MAX_NAME = 1000  # characters
 _ENTRY_BYTES = 24  # of a column in a record, beside its name and its value: at most
 
@@ -84,27 +86,6 @@ def narrowed(source: Source, names: Collection[str]) -> Source:
         return source
     wanted = {original: name for original, name in named.names.items() if name in names}
     return replace(source, named=named._replace(names=wanted))  # type: ignore[type-var]  # the sources are dataclasses
-
-
-def without_empty(source: Source, filled: Collection[str], label: str, needed: Collection[str] = ()) -> Source:
-    """Returns the source without the columns that have no value in any row, and a doubt about each; or `source`.
-
-    Args:
-      source: Where all rows were read from.
-      filled: The columns that have a value, as `ExampleColumn.name`.
-      label: The label's name, which is never left out.
-      needed: The columns that a condition needs: they are read on, and not written.
-    """
-    empty = [column for column in source.columns if column.name not in filled and column.name != label]
-    if not empty:
-        return source
-    gone = {column.name for column in empty}
-    kept = narrowed(source, {column.name for column in source.columns} - (gone - {*needed}))
-    if unwritten := gone & {*needed}:  # read on, for the condition
-        named = kept.named._replace(unwritten=(*kept.named.unwritten, *unwritten))  # type: ignore[attr-defined]
-        kept = replace(kept, named=named)  # type: ignore[type-var]
-    found = tuple(empty_column(column.source_name) for column in empty)
-    return replace(kept, doubts=(*source.doubts, *found))  # type: ignore[type-var]  # the sources are dataclasses
 
 
 def file_label(path: Path, files: Sequence[Path]) -> str:
@@ -176,6 +157,8 @@ class NamedColumns(NamedTuple):
       row: Source names of the columns whose cells tell a row from others, whether or not they are written: all of
         them, or none where no rule asks for them.
       unwritten: Names of features that are read for a condition alone.
+      integer, boolean: Source names of columns that are forced to another type.
+      dates: Source name and form of the columns whose form of dates is given.
     """
 
     names: dict[str, str]
@@ -185,6 +168,9 @@ class NamedColumns(NamedTuple):
     key: str
     row: tuple[str, ...] = ()
     unwritten: tuple[str, ...] = ()
+    integer: frozenset[str] = frozenset()
+    boolean: frozenset[str] = frozenset()
+    dates: tuple[tuple[str, str], ...] = ()
 
 
 def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) -> NamedColumns:
@@ -216,13 +202,13 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
                 problems.append(f"`example_gen.{setting}` names `{shown(name)}`, which is not a column.{near}")
         return frozenset(spelling[name] for name in names if name in spelling)
 
-    exclude, numeric, text = (resolve(n, getattr(params, n)) for n in ("exclude", "numeric", "text"))
+    exclude, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", *FORCING))
     weight, group, key = (
         next(iter(resolve(name, [getattr(params, name)] if getattr(params, name) else [])), "")
         for name in ("weight", "group", "split_column")
     )
     key = key or (group if params.rule == "key" else "")
-    exclude -= {weight, group}  # kept, though not as features
+    exclude -= {weight, group} - {""}  # kept, though not as features
     needed = resolve("where", _columns_of_condition(params.where, spelling)) if params.where else frozenset()
     there = f"The columns of `{where}` are: {listed(header)}."
     if params.label not in spelling:
@@ -232,17 +218,21 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     label = spelling[params.label]
     if label in exclude:
         problems.append(f"`example_gen.exclude` names `{params.label}`, which is the label.")
-    if label in text:
+    if label in forced[FORCING.index("text")]:
         problems.append(f"`example_gen.text` names `{params.label}`, the label, which must be a number.")
-    problems += _problems_of_extras(weight, group, label, text)
-    numeric |= {weight} - text - {""}
-    if both := numeric & text:
-        problems.append(f"`example_gen.numeric` and `example_gen.text` both name {listed(sorted(both))}.")
+    problems += _problems_of_extras(weight, group, label, forced[FORCING.index("text")])
+    for (one, first), (other, second) in combinations(zip(FORCING, forced, strict=True), 2):
+        if both := first & second:
+            problems.append(f"`example_gen.{one}` and `example_gen.{other}` both name {listed(sorted(both))}.")
     if problems:
         raise SettingsError(" ".join([*problems, there]))
     read = {source: name for source, name in zip(header, names, strict=True) if source not in exclude - needed}
     unwritten = tuple(read[source] for source in read if source in exclude)
-    return NamedColumns(read, label, numeric, text, key, tuple(header) if params.hashes_rows else (), unwritten)
+    numeric, text, integer, boolean, _ = forced
+    numeric |= {weight} - text - integer - boolean - {""}
+    dates = tuple((spelling[name], form) for name, form in params.date_format.items())
+    row = tuple(header) if params.hashes_rows else ()
+    return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates)
 
 
 def _problems_of_extras(weight: str, group: str, label: str, text: Collection[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ which either succeeds or names the line.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,20 @@ from crossnet.components.sources.csv_blocks import CsvLayout, read_blocks
 from crossnet.components.sources.csv_cells import (
     ARROW_TYPES,
     EXPECTED,
-    SAMPLE_CELLS,
+    FROM_TEXT,
+    PLAIN,
     STORED,
     BadCellError,
     NotWholeError,
-    classify_cells,
     convert_cells,
     stored_values,
 )
+from crossnet.components.sources.csv_columns import read_kinds
+from crossnet.components.sources.csv_doubts import kind_instead, losses
 from crossnet.components.sources.csv_header import find_header, not_in_utf8
+from crossnet.components.sources.csv_hints import setting_for
 from crossnet.components.sources.csv_lines import may_have_quotes, misshapen_row, row_line
-from crossnet.components.sources.doubts import Doubt
+from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown
 
@@ -53,6 +56,8 @@ class CsvSource:
       layouts: Where the rows of each file are.
       named: The columns by use.
       kinds: How each column's cells are read, by source name.
+      csv_format: How cells are written.
+      odd: Of columns of kind MIXED, a cell that is not whole, and its place.
       doubts: What was decided about columns and may be wrong.
     """
 
@@ -60,6 +65,8 @@ class CsvSource:
     layouts: tuple[CsvLayout, ...]
     named: NamedColumns
     kinds: Mapping[str, str]
+    csv_format: CsvFormat = PLAIN
+    odd: Mapping[str, str] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
 
     @property
@@ -86,7 +93,7 @@ class CsvSource:
           RetypedError: A column of whole numbers holds others too.
         """
         names = list(self.named.names.values())
-        key = self.named.key
+        key, kinds = self.named.key, {source: self.kinds[source] for source in self.named.names}
         for unit in range(first_unit, last_unit):
             row = self.layouts[unit].first_row
             for arrays in self._converted(unit):
@@ -95,7 +102,8 @@ class CsvSource:
                     for source in self.named.names
                 ]
                 batch = pa.RecordBatch.from_arrays(columns, names=names)
-                yield SourceBatch(batch, arrays[f"key {key}"] if key else None, unit, row, self._row_cells(arrays))
+                cells, doubts = self._row_cells(arrays), losses(kinds, self.odd, arrays)
+                yield SourceBatch(batch, arrays[f"key {key}"] if key else None, unit, row, cells, doubts)
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
@@ -128,16 +136,15 @@ class CsvSource:
     def _converted(self, unit: int) -> Iterator[dict[str, pa.Array]]:
         """Yields arrays by source name, of the types of `kinds`, and cells as `key NAME` and, of a row, `cell NAME`."""
         kinds, key = {source: self.kinds[source] for source in self.named.names}, self.named.key
-        types = {source: ARROW_TYPES[kind] for source, kind in kinds.items()} | ({key: pa.binary()} if key else {})
+        texts = [source for source, kind in kinds.items() if self._is_text_first(kind) or source == key]
+        types = {source: ARROW_TYPES[kind] for source, kind in kinds.items()}
+        types |= dict.fromkeys([*texts, *([key] if key else [])], pa.binary())
         rows = first = self.layouts[unit].first_row
         try:
             for batch in self._open(unit, types) if not self.named.row else ():
                 arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
-                if key:
-                    arrays[f"key {key}"] = arrays[key]
-                    if key in kinds:
-                        arrays[key] = self._convert(arrays[key], key, kinds[key], unit, rows)
-                yield arrays
+                cells = {f"key {key}": arrays[key]} if key else {}
+                yield arrays | cells | self._convert_all({source: arrays[source] for source in texts}, unit, rows)
                 rows += batch.num_rows
             if not self.named.row:
                 return
@@ -164,6 +171,18 @@ class CsvSource:
         named = self.named
         return self._read(unit, list(dict.fromkeys([*named.names, *([named.key] if named.key else []), *named.row])))
 
+    def _is_text_first(self, kind: str) -> bool:
+        """Returns whether Arrow reads cells of a kind as text, and the rules of single cells convert them."""
+        return kind in FROM_TEXT or (kind != "BYTES" and not self.csv_format.has_plain_cells)
+
+    def read_named(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
+        """Yields the cells of some columns as bytes, null where empty.
+
+        Raises:
+          DataError: A row is misshapen.
+        """
+        return self._read(unit, names)
+
     def _read(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
         path, layout = self.files[unit], self.layouts[unit]
         try:
@@ -180,32 +199,51 @@ class CsvSource:
     def _unreadable(self, unit: int, error: OSError) -> DataError:
         return DataError(f"`{self.files[unit]}` cannot be read: {error}. Write the file again.")
 
-    def _convert_all(self, cells: dict[str, pa.Array], unit: int, first_row: int) -> dict[str, pa.Array]:
+    def _convert_all(self, cells: Mapping[str, pa.Array], unit: int, first_row: int) -> dict[str, pa.Array]:
+        """Returns the columns of `cells` that are written, converted.
+
+        Raises:
+          DataError: A cell is of another kind; it names the line.
+          RetypedError: Columns of whole numbers hold others too.
+        """
         arrays: dict[str, pa.Array] = {}
-        wider: dict[str, str] = {}
-        for source in self.named.names:
+        retyped = self
+        for source in (source for source in self.named.names if source in cells):
             try:
-                arrays[source] = self._convert(cells[source], source, self.kinds[source], unit, first_row)
-            except RetypedError:
-                wider[source] = "FLOAT"
-        if wider:
-            raise RetypedError(replace(self, kinds={**self.kinds, **wider}))
+                arrays[source] = self._convert(cells[source], source, unit, first_row)
+            except NotWholeError as error:
+                retyped = retyped._retyped(source, error, self.place(unit, first_row + error.row))
+        if retyped is not self:
+            raise RetypedError(retyped)
         return arrays
 
-    def _convert(self, cells: pa.Array, source: str, kind: str, unit: int, first_row: int) -> pa.Array:
+    def _retyped(self, source: str, error: NotWholeError, place: str) -> CsvSource:
+        """Returns the source with another kind for a column whose first cells are whole numbers."""
+        kind, example, doubts = kind_instead(source, error, place)
+        return replace(
+            self,
+            kinds={**self.kinds, source: kind},
+            odd={**self.odd, source: example},
+            doubts=merged((*self.doubts, *doubts)),
+        )
+
+    def _convert(self, cells: pa.Array, source: str, unit: int, first_row: int) -> pa.Array:
+        kind, is_label = self.kinds[source], source == self.named.label
+        form = dict(self.named.dates).get(source, "")
+        codes = is_label or source in self.named.numeric
         try:
-            return convert_cells(cells, kind)
-        except NotWholeError:
-            raise RetypedError(replace(self, kinds={**self.kinds, source: "FLOAT"})) from None
+            return convert_cells(cells, kind, self.csv_format, form, codes=codes)
         except BadCellError as error:
             place = self.place(unit, first_row + error.row)
             if problem := not_in_utf8(error.cell):
                 raise DataError(f"{place}: `{source}` is {problem}") from None
             cell = error.cell.decode()
-            is_label = source == self.named.label
-            remedy = "." if is_label else ", or name the column in `example_gen.text` or `example_gen.exclude`."
+            hint = setting_for(cell, source, self.csv_format)
+            remedy = f", or set `example_gen.{hint}`" if hint else ""
+            if not is_label:
+                remedy += ", or name the column in `example_gen.text` or `example_gen.exclude`"
             raise DataError(
-                f"{place}: `{source}` is '{shown(cell)}', expected {EXPECTED[kind]}. Fix the cell{remedy}"
+                f"{place}: `{source}` is '{shown(cell)}', expected {EXPECTED[kind]}. Fix the cell{remedy}."
             ) from None
 
 
@@ -213,7 +251,7 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
     """Returns the source for CSV files, after looking at their headers and first cells.
 
     A column is numeric where at least 99 % of its first 10,000 non-empty cells are numbers, and whole numbers where
-    all of those are; `params.numeric` and `params.text` override. Files may have their columns in another order.
+    all of those are; settings override. Files may have their columns in another order.
 
     Raises:
       DataError: A file is missing, empty or misshapen, or headers differ.
@@ -240,22 +278,6 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
         )
         for path, header in zip(files, headers, strict=True)
     ]
-    source = CsvSource(tuple(files), tuple(layouts), named, dict.fromkeys(first, "BYTES"))
-    return replace(source, kinds=_classify(source))
-
-
-def _classify(source: CsvSource) -> dict[str, str]:
-    """Returns the kind of each column that is written."""
-    named = source.named
-    samples = {name: pa.array([], pa.binary()) for name in named.names if name not in named.text}
-    for cells in (cells for unit in range(len(source.files)) for cells in source.read_cells(unit)):
-        for name, sample in samples.items():
-            if (wanted := SAMPLE_CELLS - len(sample)) > 0:
-                samples[name] = pa.concat_arrays([sample, cells[name].drop_null().slice(0, wanted)])
-        if all(len(sample) >= SAMPLE_CELLS for sample in samples.values()):
-            break
-    kinds = dict(source.kinds)
-    for name, sample in samples.items():
-        kind = classify_cells(sample, numeric=name in named.numeric or name == named.label)
-        kinds[name] = "FLOAT" if name == named.label and kind == "INT" else kind
-    return kinds
+    source = CsvSource(tuple(files), tuple(layouts), named, dict.fromkeys(first, "BYTES"), csv_format)
+    reading = read_kinds(named, csv_format, len(files), source.read_named, source.place)
+    return replace(source, kinds=reading.kinds, odd=reading.odd, doubts=tuple(reading.doubts))

@@ -16,32 +16,59 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crossnet.serving.protocol.cell_values import has_zone, read_number, read_time, read_truth
+from crossnet.components.sources.csv_plain import plain_cells
+from crossnet.serving.protocol.cell_values import (
+    has_zone,
+    read_boolean,
+    read_date,
+    read_number,
+    read_time,
+    read_truth,
+)
+from crossnet.serving.protocol.csv_format import CsvFormat
 
 SAMPLE_CELLS = 10_000
-_NUMERIC_SHARE = 0.99
+NUMERIC_SHARE = 0.99
+PLAIN = CsvFormat()
+EXACT = 2**24  # float32 holds each whole number up to here
 
 # Kind of a column: how its cells are read, and what is written.
-STORED = {"FLOAT": "FLOAT", "INT": "INT", "BOOL": "INT", "TIME": "INT", "TIME_UTC": "INT", "BYTES": "BYTES"}
+# MIXED: numbers, of which many are whole and may be too large for float32. WHOLE: the setting `integer`. WORDS: the
+# setting `boolean`. DATE: the setting `date_format`.
+STORED = {"FLOAT": "FLOAT", "MIXED": "FLOAT", "BYTES": "BYTES"}
+STORED |= dict.fromkeys(("INT", "WHOLE", "BOOL", "WORDS", "TIME", "TIME_UTC", "DATE"), "INT")
 ARROW_TYPES = {
     "FLOAT": pa.float32(),
+    "MIXED": pa.float64(),
+    "WHOLE": pa.int64(),
+    "WORDS": pa.bool_(),
+    "DATE": pa.timestamp("us"),
     "INT": pa.int64(),
     "BOOL": pa.bool_(),
     "TIME": pa.timestamp("us"),
     "TIME_UTC": pa.timestamp("us", "UTC"),
     "BYTES": pa.string(),
 }
+# Kinds whose cells are looked at as text: Arrow would read 007 as 7, and not +7.
+FROM_TEXT = ("INT", "WHOLE", "WORDS", "DATE")
 EXPECTED = {
     "FLOAT": "a number",
+    "MIXED": "a number",
+    "WHOLE": "a whole number (`example_gen.integer` names the column)",
+    "WORDS": "a truth value, such as yes or no",
+    "DATE": "a date in the form of `example_gen.date_format`",
     "INT": "a whole number",
     "BOOL": "true or false",
     "TIME": "a date or time in ISO 8601, such as 2026-11-23 or 2026-11-23T08:45:00",
     "TIME_UTC": "a time in ISO 8601 with its zone, such as 2026-11-23T08:45:00Z",
     "BYTES": "text in UTF-8",
 }
-_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
-_PLAIN_INTEGER = r"^\s*-?\d{1,18}\s*$"
-_PLAIN_NUMBER = r"^\s*-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_ZEROS = re.compile(r"0\d+", re.ASCII)
+_SAFE_INTEGER = r"^\s*[+-]?([1-9]\d{0,17}|0)\s*$"  # within int64, and without leading zeros
+_PLAIN_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+_MANY_WHOLE = 0.5
+_INT64 = range(-(2**63), 2**63)
 
 
 class BadCellError(Exception):
@@ -59,27 +86,59 @@ class BadCellError(Exception):
 
 
 class NotWholeError(Exception):
-    """A column of whole numbers holds other numbers too."""
+    """A column of whole numbers holds other numbers too.
+
+    Attributes:
+      row: Index of the first one in the array.
+      cell: Its bytes.
+    """
+
+    def __init__(self, row: int, cell: bytes):
+        super().__init__(row, cell)
+        self.row = row
+        self.cell = cell
+
+
+class LeadingZeroError(NotWholeError):
+    """A column of whole numbers holds a cell such as 007, which may be a code."""
+
+
+def read_whole(cell: str) -> int | None:
+    """Returns the whole number in a cell, None where it is another number or beyond int64."""
+    text = cell.strip()
+    if not _INTEGER.fullmatch(text):
+        return None
+    value = int(text) if len(text) <= 20 else 2**64
+    return value if value in _INT64 else None
+
+
+def read_rounded(cell: str) -> int | None:
+    """Returns the whole number in a cell, also where it is written as 5.0 or 5e3; None for other text."""
+    value, number = read_whole(cell), read_number(cell)
+    if value is not None or number is None:
+        return value
+    return int(number) if number.is_integer() and abs(number) <= 2**53 else None
+
+
+def is_code(cell: str) -> bool:
+    """Returns whether a cell is a whole number with leading zeros."""
+    return _ZEROS.fullmatch(cell.strip()) is not None
 
 
 def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
-    """Returns the kind of a column.
+    """Returns the kind of a column: FLOAT, MIXED, INT, BOOL, TIME, TIME_UTC or BYTES.
 
     Args:
-      array: Its first non-empty cells (binary).
+      array: Its first non-empty cells (binary), in the default format.
       numeric: Whether the column is forced to be a number. A column without cells is text unless it is forced.
     """
-    if (
-        len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py()
-    ):  # most columns are decided here, by Arrow
-        return "INT" if pc.all(pc.match_substring_regex(array, _PLAIN_INTEGER)).as_py() else "FLOAT"
+    if len(array) and pc.all(pc.match_substring_regex(array, _SAFE_INTEGER)).as_py():  # most are decided by Arrow
+        return "INT"
     cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
     are_truths = bool(cells) and all(read_truth(cell) is not None for cell in cells)
     numbers = [cell for cell in cells if read_number(cell) is not None]
-    if numeric or (cells and len(numbers) >= _NUMERIC_SHARE * len(cells)):
-        if are_truths:
-            return "BOOL"
-        return "INT" if numbers and all(_INTEGER.fullmatch(cell.strip()) for cell in numbers) else "FLOAT"
+    if numeric or (cells and len(numbers) >= NUMERIC_SHARE * len(cells)):
+        return "BOOL" if are_truths else _kind_of_numbers(numbers, numeric=numeric)
     if are_truths:
         return "BOOL"
     if cells and all(read_time(cell) is not None for cell in cells):
@@ -87,63 +146,119 @@ def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
     return "BYTES"
 
 
+def _kind_of_numbers(numbers: list[str], *, numeric: bool) -> str:
+    whole = sum(read_whole(cell) is not None for cell in numbers)
+    if whole and whole == len(numbers):
+        return "INT" if numeric or not any(map(is_code, numbers)) else "BYTES"
+    return "MIXED" if whole > _MANY_WHOLE * len(numbers) else "FLOAT"
+
+
 def stored_values(array: pa.Array, kind: str, as_float: bool = False) -> pa.Array:
     """Returns a converted column as it is written: float32, int64 or binary; times in whole Unix seconds (UTC)."""
-    if kind in ("TIME", "TIME_UTC"):
+    if kind in ("TIME", "TIME_UTC", "DATE"):
         seconds = np.floor_divide(array.cast(pa.int64()).fill_null(0).to_numpy(), 1_000_000)
         mask = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-        return pa.array(seconds, pa.int64(), mask=mask)
-    if kind == "BYTES":
+        array = pa.array(seconds, pa.int64(), mask=mask)
+    elif kind == "BYTES":
         return array.cast(pa.binary())
-    if kind == "BOOL":
+    elif STORED[kind] == "INT":
         array = array.cast(pa.int64())
-    return array.cast(pa.float32()) if as_float else array
+    return array.cast(pa.float32(), safe=False) if as_float or STORED[kind] == "FLOAT" else array
 
 
-def convert_cells(cells: pa.Array, kind: str) -> pa.Array:
+def convert_cells(
+    cells: pa.Array, kind: str, csv_format: CsvFormat = PLAIN, form: str = "", *, codes: bool = True
+) -> pa.Array:
     """Returns `cells` (binary, null where empty) in the Arrow type of `kind`.
+
+    Args:
+      cells: As the file has them.
+      kind: The column's.
+      csv_format: What is missing, and how numbers are written.
+      form: For DATE, how dates are written.
+      codes: For INT, whether numbers with leading zeros are numbers.
 
     Raises:
       BadCellError: The first cell that cannot be converted.
-      NotWholeError: `kind` is INT and all cells are numbers, but not all whole ones.
+      NotWholeError: `kind` is INT and all cells are numbers, but not all whole ones within int64.
+      LeadingZeroError: `kind` is INT, and a cell has leading zeros.
     """
     try:
         text = cells.cast(pa.string())
     except pa.ArrowInvalid:
-        _each(cells, str)
+        _each(cells, cells, str)
         raise
     if kind == "BYTES":
         return text
-    if kind != "BOOL":
+    plain = plain_cells(cells, csv_format, numbers=kind in ("FLOAT", "MIXED", "INT", "WHOLE"))
+    if plain is not cells:
+        text = plain.cast(pa.string())
+    if kind == "INT":
+        return _whole_numbers(plain, text, cells, codes=codes)
+    if kind in ("BOOL", "WORDS"):
+        return pa.array(_each(plain, cells, read_truth if kind == "BOOL" else read_boolean), pa.bool_())
+    if kind == "DATE":
+        return _times(plain, cells, lambda cell: read_date(cell, form), kind)
+    try:
+        return pc.utf8_trim_whitespace(text).cast(ARROW_TYPES[kind])
+    except pa.ArrowInvalid:
+        pass
+    if kind == "WHOLE":
+        return pa.array(_each(plain, cells, read_rounded), pa.int64())
+    if kind in ("FLOAT", "MIXED"):  # numbers beyond float32 become infinite, as in Arrow
+        return pa.array(_each(plain, cells, read_number), pa.float64()).cast(ARROW_TYPES[kind], safe=False)
+    return _times(plain, cells, read_time, kind)
+
+
+def _whole_numbers(plain: pa.Array, text: pa.Array, cells: pa.Array, *, codes: bool) -> pa.Array:
+    if not _may_have_zeros(plain):
         try:
-            return pc.utf8_trim_whitespace(text).cast(ARROW_TYPES[kind])
+            return text.cast(pa.int64())
         except pa.ArrowInvalid:
             pass
-    if kind == "INT":
-        _each(cells, read_number)
-        raise NotWholeError
-    if kind == "FLOAT":  # numbers beyond float32 become infinite, as in Arrow
-        return pa.array(_each(cells, read_number), pa.float64()).cast(pa.float32(), safe=False)
-    if kind == "BOOL":
-        return pa.array(_each(cells, read_truth), pa.bool_())
-    seconds = pa.array(_each(cells, read_time), pa.int64())
+    values = _each(plain, cells, read_number)
+    for row, cell in enumerate(plain.to_pylist()):
+        if cell is not None:
+            whole = read_whole(cell.decode())
+            if whole is None:
+                raise NotWholeError(row, cells[row].as_py())
+            if not codes and is_code(cell.decode()):
+                raise LeadingZeroError(row, cells[row].as_py())
+            values[row] = whole
+    return pa.array(values, pa.int64())
+
+
+def _may_have_zeros(cells: pa.Array) -> bool:
+    """Returns whether any cell of several characters begins with a zero or a blank; a superset of the codes."""
+    if not len(cells):
+        return False
+    offsets = np.frombuffer(cells.buffers()[1], np.int32)[cells.offset : cells.offset + len(cells) + 1]
+    long = np.diff(offsets) > 1
+    if not long.any():
+        return False
+    first = np.frombuffer(cells.buffers()[2], np.uint8)[offsets[:-1][long]]
+    return bool(((first == ord("0")) | (first <= ord(" ")) | (first > ord("9"))).any())
+
+
+def _times(plain: pa.Array, cells: pa.Array, read: Callable[[str], int | None], kind: str) -> pa.Array:
+    seconds = pa.array(_each(plain, cells, read), pa.int64())
     return pc.multiply(seconds, 1_000_000).cast(ARROW_TYPES[kind])
 
 
-def _each(cells: pa.Array, read: Callable[[str], Any]) -> list[Any]:
-    """Returns the value that `read` returns for each cell, None where the cell is empty.
+def _each(plain: pa.Array, cells: pa.Array, read: Callable[[str], Any]) -> list[Any]:
+    """Returns the value that `read` returns for each plain cell, None where it is empty.
 
     Raises:
       BadCellError: `read` returned None for this cell, the first such one.
     """
     values = []
-    for row, cell in enumerate(cells.to_pylist()):
+    for row, cell in enumerate(plain.to_pylist()):
         try:
             value = None if cell is None else read(cell.decode())
         except UnicodeDecodeError:
             value = None
         if value is None and cell is not None:
-            raise BadCellError(row, cell)
+            raise BadCellError(row, cells[row].as_py())
         values.append(value)
     return values
 

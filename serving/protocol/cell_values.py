@@ -1,24 +1,69 @@
 """Reads a cell as a number, a truth value or a time.
 
-ExampleGen and `predict` share these rules, so that a cell means the same in training and in a request. Only the empty
-cell is missing. Blanks around a number, a truth value or a time are left out; in text they count.
+ExampleGen and `predict` share these rules, so that a cell means the same in training and in a request. The empty cell
+is missing, and where a number, a truth value or a time is expected, each of `CsvFormat.null_values`. Blanks around such
+a cell are left out; in text they count.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
+from functools import cache
+
+from crossnet.serving.protocol.csv_format import CsvFormat
 
 MISSING = ""
 
 TRUE, FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _TRUTHS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
+# What a column named in `boolean` may hold beside these, in any case.
+_MORE_TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True)
+_MORE_TRUTHS |= dict.fromkeys(("false", "f", "no", "n", "off", "0"), False)
+_NAN = re.compile(r"[+-]?nan", re.IGNORECASE | re.ASCII)
 
 _HOUR, _MINUTE = r"([01]\d|2[0-3])", r"[0-5]\d"
-_ZONE = rf"(Z|[+-]{_HOUR}(:?{_MINUTE})?)"
+_ZONE = rf"( ?(Z|UTC|GMT|[+-]{_HOUR}(:?{_MINUTE})?))"
 # Not all of ISO 8601: these forms are read by each version of Python and, mostly, by Arrow.
 _TIME = re.compile(rf"(\d{{4}}-\d\d-\d\d)([T ]{_HOUR}(:{_MINUTE}(:{_MINUTE}(\.\d+)?)?)?(?P<zone>{_ZONE})?)?", re.ASCII)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def is_hole(cell: str, csv_format: CsvFormat) -> bool:
+    """Returns whether a cell is missing where a number, a truth value or a time is expected."""
+    if cell == MISSING:
+        return True
+    text = cell.strip()
+    return text in csv_format.null_values or (csv_format.nan == "missing" and _NAN.fullmatch(text) is not None)
+
+
+@cache
+def _number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
+    return re.compile(number_regex(decimal, thousands), re.ASCII)
+
+
+def number_regex(decimal: str, thousands: str) -> str:
+    """Returns the regular expression, for `re` and for RE2, of a number with these marks.
+
+    Groups between thousands have three digits, as in 1,234,567, or two before the last, as in 12,34,567.
+    """
+    point, digits = re.escape(decimal), "[0-9]+"
+    if thousands:
+        mark = re.escape(thousands)
+        digits = f"([0-9]{{1,3}}({mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}|[0-9]+)"
+    return rf"[+-]?({digits}({point}[0-9]*)?|{point}[0-9]+)([eE][+-]?[0-9]+)?"
+
+
+def plain_number(cell: str, csv_format: CsvFormat) -> str | None:
+    """Returns a number as `read_number` and Arrow take it, with a point and without thousands; None for other text."""
+    text = cell.strip()
+    if csv_format.has_plain_numbers:
+        return text
+    if not _number_pattern(csv_format.decimal, csv_format.thousands).fullmatch(text):
+        return text if read_number(text) is not None and not any(map(str.isdigit, text)) else None  # inf, nan
+    if csv_format.thousands:
+        text = text.replace(csv_format.thousands, "")
+    return text.replace(csv_format.decimal, ".")
 
 
 def read_number(cell: str) -> float | None:
@@ -37,18 +82,41 @@ def read_truth(cell: str) -> bool | None:
     return _TRUTHS.get(cell.strip())
 
 
+def read_boolean(cell: str) -> bool | None:
+    """Returns the truth value of a cell of a column named in `boolean`: also yes, no, Y, N, t, f, 1, 0; or None."""
+    return _MORE_TRUTHS.get(cell.strip().lower())
+
+
+def read_date(cell: str, form: str) -> int | None:
+    """Returns the whole Unix seconds of a time in a form of `strptime`, in UTC where it names no zone, or None."""
+    try:
+        moment = datetime.datetime.strptime(cell.strip(), form)
+    except ValueError:
+        return None
+    return _seconds(moment)
+
+
 def read_time(cell: str) -> int | None:
     """Returns the whole Unix seconds of a date or time such as `2026-11-23` or `2026-11-23T08:45:00+01:00`, or None.
 
     A cell that names no zone is in UTC. Fractions of a second are dropped: the result is the second that has begun.
     """
     text = cell.strip()
-    if not _TIME.fullmatch(text):
+    match = _TIME.fullmatch(text)
+    if not match:
         return None
+    if match["zone"]:
+        zone = match["zone"].strip()
+        text = text[: match.start("zone")] + ("Z" if zone in ("UTC", "GMT") else zone)
     try:
         moment = datetime.datetime.fromisoformat(text)
     except ValueError:  # the 30th of February
         return None
+    return _seconds(moment)
+
+
+def _seconds(moment: datetime.datetime) -> int:
+    """Returns the whole Unix seconds of a moment; one that names no zone is in UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
     return (moment - _EPOCH) // datetime.timedelta(seconds=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
+import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class CsvFormat:
       header: Whether the first row names the columns.
       names: The columns' names, in place of the file's; empty: those of the file, or `column_1`, `column_2` ...
       date_format: The form of a column's dates, in the directives of `strptime`, by the column's name.
+      boolean: Columns whose cells are truth values in more words: yes and no, Y and N, t and f, 1 and 0.
     """
 
     delimiter: str = ","
@@ -56,6 +58,7 @@ class CsvFormat:
     header: bool = True
     names: tuple[str, ...] = ()
     date_format: Mapping[str, str] = field(default_factory=dict, hash=False)
+    boolean: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: object) -> CsvFormat:
@@ -91,6 +94,21 @@ class CsvFormat:
         return not self.is_utf8 or bool(self.comment or self.skip_rows)
 
     @property
+    def has_plain_numbers(self) -> bool:
+        """Whether numbers have a point and no marks between thousands."""
+        return self.decimal == "." and not self.thousands
+
+    @property
+    def named_columns(self) -> frozenset[str]:
+        """The columns that settings give another form."""
+        return frozenset((*self.date_format, *self.boolean))
+
+    @property
+    def has_plain_cells(self) -> bool:
+        """Whether only the empty cell is missing, and numbers are plain."""
+        return self.has_plain_numbers and self.nan == "error" and not {*self.null_values} - {""}
+
+    @property
     def dialect(self) -> dict[str, Any]:
         """The arguments of Python's `csv.reader`."""
         quoting: dict[str, Any] = (
@@ -118,7 +136,7 @@ class CsvFormat:
             if value and value in taken:
                 problems.append(f"`{name}` and `{taken[value]}` are the same. Received '{shown(value)}' for both.")
             taken.setdefault(value, name)
-        problems += _encoding_problems(self.encoding)
+        problems += self._number_problems() + _encoding_problems(self.encoding)
         if repeated := sorted({name for name in self.names if self.names.count(name) > 1}):
             problems.append(f"`names` must hold each name once. Received '{shown(repeated[0])}' more than once.")
         return problems
@@ -126,6 +144,24 @@ class CsvFormat:
     def to_json(self) -> str:
         """Returns the fields that do not have their default, as `of` takes them back from JSON."""
         return json.dumps({name: getattr(self, name) for name in self.changed()}, ensure_ascii=False, indent=2) + "\n"
+
+    def _number_problems(self) -> list[str]:
+        problems = []
+        if self.decimal not in (".", ","):
+            problems.append(f"`decimal` must be '.' or ','. Received '{shown(self.decimal)}'.")
+        if len(self.thousands) > 1 or self.thousands.isalnum() or self.thousands in tuple("+-"):
+            problems.append(
+                "`thousands` must be one mark, such as ',' or ' ', or empty for none. Received "
+                f"'{shown(self.thousands)}'."
+            )
+        if self.thousands and self.thousands == self.decimal:
+            problems.append(f"`thousands` and `decimal` are the same. Received '{self.decimal}' for both.")
+        if self.nan not in ("error", "missing"):
+            problems.append(f"`nan` must be 'error' or 'missing'. Received '{shown(self.nan)}'.")
+        for column, form in self.date_format.items():
+            if problem := _date_problem(form):
+                problems.append(f"`date_format` of `{shown(column)}` is '{shown(form)}': {problem}.")
+        return problems
 
     def changed(self) -> list[str]:
         """Returns the names of the fields that do not have their default."""
@@ -150,6 +186,15 @@ def spelled(delimiter: str) -> str:
 
 def _is_mark(value: str) -> bool:
     return len(value) == 1 and value.isascii() and value not in "\r\n\0"
+
+
+def _date_problem(form: str) -> str:
+    """Returns what is wrong with a form of dates; "" for nothing."""
+    try:
+        datetime.datetime.strptime(datetime.datetime(2001, 2, 3, 4, 5, 6).strftime(form), form)
+    except (ValueError, UnicodeError) as error:
+        return f"{error}. Expected directives of Python's strptime, such as %d.%m.%Y"
+    return "" if "%" in form else "it has no directive. Expected some of Python's strptime, such as %d.%m.%Y"
 
 
 def _encoding_problems(encoding: str) -> list[str]:

@@ -9,19 +9,49 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from crossnet.serving.protocol.cell_values import MISSING, read_number, read_time, read_truth
+from crossnet.serving.protocol.cell_values import (
+    MISSING,
+    is_hole,
+    plain_number,
+    read_boolean,
+    read_date,
+    read_number,
+    read_time,
+    read_truth,
+)
+from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.signature import TensorSpec
 
 _DIGIT_TRUTHS = {"1": True, "0": False}
 
 
-def read_cell(cell: str, spec: TensorSpec) -> Any:
-    """Returns a cell of a CSV as the feature's type; unchanged where it cannot be read, for `input_checks` to name."""
+def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, column: str = "") -> Any:
+    """Returns a cell of a CSV as the feature's type; unchanged where it cannot be read, for `input_checks` to name.
+
+    Args:
+      cell: The text between two delimiters, without its quotes.
+      spec: The feature.
+      csv_format: What is missing, and how numbers and dates are written.
+      column: The name under which `date_format` and `boolean` may have the column.
+    """
     if cell == MISSING:
         return missing(spec)
     kind = spec.dtype.kind if spec.dtype is not None else ""
     if kind == "O":
         return cell
+    if csv_format is not DEFAULT:
+        if is_hole(cell, csv_format):
+            return missing(spec)
+        if (form := csv_format.date_format.get(column)) is not None:
+            seconds = read_date(cell, form)
+            return cell if seconds is None else seconds
+        if column in csv_format.boolean:
+            truth = read_boolean(cell)
+            return cell if truth is None else truth if kind == "b" else int(truth)
+        plain = plain_number(cell, csv_format)
+        if plain is None:  # a mark in another place than the format's
+            return _truth_or_time(cell)
+        cell = plain
     if kind == "b":
         truth = read_truth(cell)
         return _DIGIT_TRUTHS.get(cell.strip(), cell) if truth is None else truth

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 from typing import Any, cast
 
 from crossnet.serving.client.input_checks import fit_inputs, name_problems
+from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.header_names import feature_name, shared_names
 from crossnet.serving.protocol.signature import Signature
 from crossnet.serving.rows.base import Row
@@ -68,8 +69,16 @@ class InputBuilder:
         specs = self._signature.inputs
         names = self._names(tuple(table.header), table.header_place)
         used = [(i, name, specs[name]) for i, name in enumerate(names) if name in specs]
+        csv_format: CsvFormat = getattr(table, "csv_format", DEFAULT)
+        if csv_format.has_plain_cells and not csv_format.named_columns:
+            for row in batch:
+                yield {name: read_cell(row.values[i], spec) for i, name, spec in used}
+            return
+        # Settings name a column as the file or as the feature.
+        special = csv_format.named_columns
+        columns = {name: table.header[i] if table.header[i] in special else name for i, name, _ in used}
         for row in batch:
-            yield {name: read_cell(row.values[i], spec) for i, name, spec in used}
+            yield {name: read_cell(row.values[i], spec, csv_format, columns[name]) for i, name, spec in used}
 
     def _json_rows(self, batch: Sequence[Row]) -> Iterator[dict[str, Any]]:
         specs = self._signature.inputs

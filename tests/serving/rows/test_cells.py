@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.messages import DATA_TYPES
 from crossnet.serving.protocol.signature import TensorSpec
 from crossnet.serving.rows.cells import missing, read_cell, read_json
@@ -82,3 +83,29 @@ def test_json_null_is_missing():
 
 def test_missing_has_no_value_in_types_without_one():
     assert [missing(spec) for spec in (TEXT, INT, BOOL)] == ["", None, None]
+
+
+@pytest.mark.parametrize(
+    ("cell", "spec", "settings", "read"),
+    [
+        ("1.234,5", FLOAT, {"decimal": ",", "thousands": "."}, 1234.5),
+        ("1,5", FLOAT, {"decimal": ","}, 1.5),
+        ("1.5", FLOAT, {"decimal": ","}, "1.5"),
+        ("1,5", FLOAT, {"thousands": ","}, "1,5"),
+        ("12,34,567", INT, {"thousands": ","}, 1_234_567),
+        ("9,007,199,254,740,993", INT, {"thousands": ","}, 9_007_199_254_740_993),
+        ("NA", INT, {"null_values": ("NA",)}, None),
+        ("NA", TEXT, {"null_values": ("NA",)}, "NA"),
+        ("nan", INT, {"nan": "missing"}, None),
+        ("2/1/1970", INT, {"date_format": {"day": "%d/%m/%Y"}}, 86_400),
+        ("1970-01-02", INT, {"date_format": {"day": "%d/%m/%Y"}}, "1970-01-02"),
+        ("Yes", INT, {"boolean": ("day",)}, 1),
+        ("n", BOOL, {"boolean": ("day",)}, False),
+        ("yes", INT, {"boolean": ("other",)}, "yes"),
+        ("true", INT, {"decimal": ","}, 1),
+    ],
+)
+def test_cell_is_read_as_the_settings_of_its_file_say(cell, spec, settings, read):
+    value = read_cell(cell, spec, CsvFormat(**settings), "day")
+    assert value == read
+    assert type(value) is type(read)

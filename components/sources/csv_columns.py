@@ -1,0 +1,86 @@
+"""Decides how each column of a CSV is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crossnet.components.errors import DataError
+from crossnet.components.sources.base import NamedColumns
+from crossnet.components.sources.csv_cells import STORED, classify_cells
+from crossnet.components.sources.csv_doubts import Place, first_such, is_digits, rounded, text_doubts
+from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.csv_plain import plain_cells
+from crossnet.components.sources.csv_sample import ReadCells, Sample, first_cells
+from crossnet.components.sources.doubts import Doubt
+from crossnet.serving.protocol.cell_values import read_number
+from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.printable import shown
+
+
+@dataclass
+class Reading:
+    """How the columns are read.
+
+    Attributes:
+      kinds: Of each column that is written, by source name.
+      odd: Of the columns of kind MIXED, a cell that is not whole and its place, for a sentence.
+      doubts: What may be wrong with that.
+    """
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    odd: dict[str, str] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: ReadCells, place: Place) -> Reading:
+    """Returns how each column that is written is read.
+
+    Args:
+      named: The columns by use.
+      csv_format: What is missing, and how numbers are written.
+      units: How many files there are.
+      read: Returns the cells of a unit's columns, batch by batch.
+      place: Returns the place of a unit's row.
+
+    Raises:
+      DataError: No cell of the label is a number.
+    """
+    reading = Reading(dict.fromkeys(named.names, "BYTES"))
+    reading.kinds |= dict.fromkeys(named.integer & set(named.names), "WHOLE")
+    reading.kinds |= dict.fromkeys(named.boolean & set(named.names), "WORDS")
+    reading.kinds |= {name: "DATE" for name, _ in named.dates if name in named.names}
+    asked = [name for name, kind in reading.kinds.items() if kind == "BYTES" and name not in named.text]
+    samples, is_whole = first_cells(asked, units, read)
+    for name, sample in samples.items():
+        is_number = name == named.label or name in named.numeric
+        plain = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
+        kind = classify_cells(plain, numeric=is_number)
+        reading.kinds[name] = kind
+        if kind == "BYTES":
+            reading.doubts += text_doubts(name, sample, csv_format, place, is_whole=is_whole)
+        elif name == named.label:
+            _check_label(name, sample, csv_format, is_whole=is_whole)
+            reading.kinds[name] = "FLOAT" if kind in ("INT", "MIXED") else kind
+        elif kind == "MIXED":
+            reading.odd[name] = first_such(
+                sample, place, lambda cell: "." in cell or "," in cell or not is_digits(cell)
+            )
+        if STORED[reading.kinds[name]] == "FLOAT" and kind != "MIXED":
+            reading.doubts += rounded(name, plain)
+    return reading
+
+
+def _check_label(name: str, sample: Sample, csv_format: CsvFormat, *, is_whole: bool) -> None:
+    """Raises DataError where the label has cells and none of them is a number, a truth value or a time."""
+    array = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
+    cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
+    if not cells or classify_cells(array) != "BYTES" or any(read_number(cell) is not None for cell in cells):
+        return
+    original = sample.array()[0].as_py().decode(errors="replace")
+    hint = setting_for(original, name)
+    those = f"all {len(cells):,} cells" if is_whole else f"the first {len(cells):,} cells"
+    advice = f"If they are numbers, set `example_gen.{hint}`. " if hint else ""
+    raise DataError(
+        f"{those[0].upper()}{those[1:]} of `{shown(name)}`, the label, are text (first: '{shown(original)}'): this "
+        f"pipeline predicts numbers. {advice}Name a column of numbers in `example_gen.label`."
+    )

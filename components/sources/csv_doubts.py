@@ -1,0 +1,150 @@
+"""Says what may be wrong with how a column is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossnet.components.formats import percent
+from crossnet.components.sources.csv_cells import EXACT, LeadingZeroError, NotWholeError, is_code
+from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.csv_plain import plain_cells
+from crossnet.components.sources.csv_sample import Sample
+from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.serving.protocol.cell_values import read_number
+from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.printable import shown
+
+_DOUBTFUL_SHARE = 0.5  # of numbers in a column of text
+_HINTED_CELLS = 200
+_HINTED_SHARE = 0.9
+
+Place = Callable[[int, int], str]
+
+
+def is_digits(cell: str) -> bool:
+    """Returns whether a cell is a whole number."""
+    return cell.strip().lstrip("+-").isdigit()
+
+
+def text_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Place, *, is_whole: bool) -> list[Doubt]:
+    """Returns why a column of text may be one of numbers or dates."""
+    array = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
+    cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
+    if not cells:
+        return []
+    odd = [cell for cell in cells if read_number(cell) is None]
+    numeric = f"numeric = [{toml_text(name)}]"
+    if not odd:
+        return [code_doubt(name, first_such(sample, place, is_code))]
+    which = "its" if is_whole else f"its first {len(cells):,}"
+    share = 1 - len(odd) / len(cells)
+    if share >= _DOUBTFUL_SHARE:
+        example = first_such(sample, place, lambda cell: _is_odd(cell, csv_format))
+        hint = setting_for(_first_odd(sample, csv_format), name, csv_format) or numeric
+        text = f"is read as text: {percent(1 - share)} of {which} cells are not numbers (first: {example})"
+        return [Doubt(name, text, hint)]
+    some = [cell.decode(errors="replace") for cell in sample.array().slice(0, _HINTED_CELLS).to_pylist()]
+    hints = [
+        setting_for(cell, name, csv_format) or ("number" if read_number(cell) is not None else "") for cell in some
+    ]
+    found = [hint for hint in hints if hint and hint != "number" and not hint.startswith("null_values")]
+    if not found or sum(map(bool, hints)) < _HINTED_SHARE * len(hints):
+        return []
+    hint = max(sorted(set(found)), key=found.count)
+    example = first_such(sample, place, lambda cell: setting_for(cell, name, csv_format) == hint)
+    what = "dates" if hint.startswith("date_format") else "numbers in another form"
+    return [Doubt(name, f"is read as text: its cells look like {what} (first: {example})", hint)]
+
+
+def rounded(name: str, plain: pa.Array) -> list[Doubt]:
+    """Returns the doubt about numbers that float32 rounds to fewer digits than they are written with."""
+    for cell in plain.to_pylist():
+        text = cell.decode(errors="replace")
+        digits = sum(map(str.isdigit, text.lower().partition("e")[0].lstrip("0.")))
+        value = read_number(text) if digits > 8 else None
+        if value is not None and EXACT < abs(value) < 1e15:
+            said = f"holds numbers such as {shown(text)}, of which float32 keeps some 7 digits"
+            return [Doubt(name, f"{said} (tf.train.Example has no float64)")]
+    return []
+
+
+def _is_odd(cell: str, csv_format: CsvFormat) -> bool:
+    plain = plain_cells(pa.array([cell.encode()], pa.binary()), csv_format, numbers=True)[0].as_py()
+    return plain is not None and read_number(plain.decode(errors="replace")) is None
+
+
+def _first_odd(sample: Sample, csv_format: CsvFormat) -> str:
+    for piece in sample.pieces:
+        for cell in piece.cells.to_pylist():
+            if cell is not None and _is_odd(text := cell.decode(errors="replace"), csv_format):
+                return text
+    return ""
+
+
+def first_such(sample: Sample, place: Place, wanted: Callable[[str], bool]) -> str:
+    """Returns the first cell that is `wanted` and its place, such as "'NA', rides.csv:7"."""
+    for piece in sample.pieces:
+        for row, cell in enumerate(piece.cells.to_pylist(), piece.first_row):
+            if cell is not None and wanted(text := cell.decode(errors="replace")):
+                return told(text, place(piece.unit, row))
+    return "none of the first"
+
+
+def told(cell: str, place: str) -> str:
+    """Returns a cell and its place for a sentence."""
+    return f"'{shown(cell)}', {place.replace('`', '')}"
+
+
+def kind_instead(source: str, error: NotWholeError, place: str) -> tuple[str, str, list[Doubt]]:
+    """Returns the kind of a column whose first cells alone are whole numbers, the other cell, and what to say.
+
+    Args:
+      source: The column.
+      error: What reading it as whole numbers met.
+      place: Of that cell.
+    """
+    cell = error.cell.decode("utf-8", "backslashreplace")
+    example, name = told(cell, place), toml_text(source)
+    if isinstance(error, LeadingZeroError):
+        return "BYTES", example, [code_doubt(source, example)]
+    if is_digits(cell):
+        text = f"holds whole numbers beyond 64 bits ({example}), so that all are stored as float32"
+        return "FLOAT", example, [Doubt(source, text, f"text = [{name}]")]
+    return "MIXED", example, []
+
+
+def code_doubt(source: str, example: str) -> Doubt:
+    """Returns the doubt about a column of digits that is kept as text."""
+    text = f"stays text, as codes do: a cell of digits begins with a zero ({example})"
+    return Doubt(source, text, f"numeric = [{toml_text(source)}]")
+
+
+def losses(kinds: Mapping[str, str], odd: Mapping[str, str], arrays: Mapping[str, pa.Array]) -> tuple[Doubt, ...]:
+    """Returns what records cannot hold of a batch's values.
+
+    Args:
+      kinds: Of each column that is written.
+      odd: Of columns of kind MIXED, a cell that is not whole, and its place.
+      arrays: The values, of the Arrow types of `kinds`.
+    """
+    doubts = []
+    for source, kind in kinds.items():
+        array = arrays[source]
+        if kind == "MIXED" and len(large := pc.filter(array, _is_large(array))):
+            text = (
+                f"holds whole numbers such as {large[0].as_py():.0f} beside others ({odd.get(source, '')}), so that "
+                "all are stored as float32, which keeps some 7 digits (tf.train.Example has no float64)"
+            )
+            doubts.append(Doubt(source, text, f"integer = [{toml_text(source)}]"))
+        elif kind in ("TIME", "TIME_UTC") and pc.any(pc.not_equal(pc.subsecond(array), 0)).as_py():
+            doubts.append(Doubt(source, "holds fractions of a second, which are left out: times are whole seconds"))
+    return tuple(doubts)
+
+
+def _is_large(array: pa.Array) -> pa.Array:
+    """Returns which numbers are finite and beyond those of which float32 holds each whole one."""
+    size = pc.abs(array)
+    return pc.and_(pc.greater(size, EXACT), pc.is_finite(size))

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossnet.components.errors import DataError
+from support.example_gen_fixtures import all_rows, make, make_csv
+
+
+def doubts(tmp_path: Path, cells: list[str], **settings: Any) -> tuple[str, list[tuple[str, str]]]:
+    """Returns the type of a column `a` with these cells, and what is said of it: text and setting."""
+    examples = make_csv(tmp_path, "a,y\n" + "".join(f'"{cell}",{n}\n' for n, cell in enumerate(cells)), **settings)
+    found = [(doubt["text"], doubt["setting"]) for doubt in examples.properties["doubts"]]
+    assert all(doubt["column"] == "a" for doubt in examples.properties["doubts"])
+    return examples.column_types["a"], found
+
+
+def test_numbers_that_some_cells_make_text_are_said_with_the_setting(tmp_path: Path) -> None:
+    assert doubts(tmp_path, ["1", "NA", "2", "3", ""]) == (
+        "BYTES",
+        [("is read as text: 25 % of its cells are not numbers (first: 'NA', rides.csv:3)", 'null_values = ["", "NA"]')],
+    )
+    assert doubts(tmp_path, ["1", "2", "1,5"])[1][0][1] == 'decimal = ","'
+    assert doubts(tmp_path, ["1", "2", "north"])[1][0][1] == 'numeric = ["a"]'
+    assert doubts(tmp_path, ["north", "south", "NA", "7"]) == ("BYTES", [])
+
+
+def test_numbers_and_dates_of_another_form_are_said_with_the_setting(tmp_path: Path) -> None:
+    (one,) = doubts(tmp_path, ["1,000", "1,001", "1,002"])[1]
+    assert one[0] == "is read as text: its cells look like numbers in another form (first: '1,000', rides.csv:2)"
+    assert one[1] == 'thousands = ","'
+    (one,) = doubts(tmp_path, ["1/13/2026", "2/14/2026", ""])[1]
+    assert one[1] == 'date_format = { "a" = "%m/%d/%Y" }'
+    assert doubts(tmp_path, ["NA", "?", "-"]) == ("BYTES", [])
+
+
+def test_codes_stay_text_wherever_the_zero_is(tmp_path: Path) -> None:
+    said = "stays text, as codes do: a cell of digits begins with a zero ('{}', rides.csv:{})"
+    assert doubts(tmp_path, ["1", "01", "001"]) == ("BYTES", [(said.format("01", 3), 'numeric = ["a"]')])
+    late = ["1"] * 30_000 + ["007"]
+    assert doubts(tmp_path, late) == ("BYTES", [(said.format("007", 30_002), 'numeric = ["a"]')])
+    assert doubts(tmp_path, ["1", "01"], numeric=("a",)) == ("INT", [])
+    assert doubts(tmp_path, ["0", "-1", "0.5", "00.5"]) == ("FLOAT", [])
+
+
+@pytest.mark.parametrize("before", [3, 30_000])
+def test_a_decimal_among_large_whole_numbers_is_said_with_its_place(tmp_path: Path, before: int) -> None:
+    cells = [str(2**24 + n + 1) for n in range(before)] + ["0.5"]
+    kind, ((text, setting),) = doubts(tmp_path, cells)
+    assert (kind, setting) == ("FLOAT", 'integer = ["a"]')
+    assert text.startswith(f"holds whole numbers such as 16777217 beside others ('0.5', rides.csv:{before + 2}), so")
+    assert "float32" in text
+
+
+def test_small_whole_numbers_beside_others_are_not_doubtful(tmp_path: Path) -> None:
+    assert doubts(tmp_path, ["16777216", "7", "0.5"]) == ("FLOAT", [])
+
+
+@pytest.mark.parametrize("before", [3, 30_000])
+def test_whole_numbers_beyond_64_bits_are_said(tmp_path: Path, before: int) -> None:
+    kind, ((text, setting), *_) = doubts(tmp_path, ["7"] * before + ["9223372036854775808"])
+    assert (kind, setting.split(" = ")[1]) == ("FLOAT", '["a"]')
+    assert "922337203685477580" in text
+
+
+def test_digits_that_float32_does_not_keep_are_said_once(tmp_path: Path) -> None:
+    kind, ((text, _),) = doubts(tmp_path, ["123456789.25", "987654321.75", "0.5"])
+    assert kind == "FLOAT"
+    assert text.startswith("holds numbers such as 123456789.25, of which float32 keeps some 7 digits")
+    assert doubts(tmp_path, ["0.123456789", "1.5"]) == ("FLOAT", [])
+
+
+def test_fractions_of_a_second_are_said(tmp_path: Path) -> None:
+    kind, said = doubts(tmp_path, ["2026-01-01T00:00:00", "2026-01-01T00:00:00.25"])
+    assert (kind, said) == ("INT", [("holds fractions of a second, which are left out: times are whole seconds", "")])
+
+
+def test_a_rare_odd_cell_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"`rides.csv:202`: `a` is 'NA', .* set `example_gen.null_values = \[\"\", \"NA"
+    ):
+        doubts(tmp_path, ["1"] * 200 + ["NA"])
+
+
+def test_doubts_name_the_file_among_several(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a,y\n1,1\n2,2\n")
+    (tmp_path / "2.csv").write_text("a,y\n3,1\nNA,2\n")
+    examples = make(tmp_path, source="csv", input=str(tmp_path / "*.csv"))
+    assert "(first: 'NA', 2.csv:3)" in examples.properties["doubts"][0]["text"]
+    assert [row["a"] for row in all_rows(examples)] == [b"1", b"2", b"3", b"NA"]
