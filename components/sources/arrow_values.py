@@ -98,6 +98,13 @@ def stored_array(array: pa.Array, kind: str, unit: str = "s") -> pa.Array:
     return array.cast(STORED[kind], safe=kind == "INT")
 
 
+def without_nan(array: pa.Array) -> pa.Array:
+    """Returns a column that is written with null for NaN; one of lists, whose values cannot be missing, as it is."""
+    if not pa.types.is_floating(array.type):
+        return array
+    return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+
+
 def rounding(array: pa.Array) -> str:
     """Returns the first number of a column that float32 does not hold: a whole one, or one of a decimal; "" for none.
 

@@ -25,6 +25,7 @@ from crossnet.components.sources.arrow_values import (
     rounding,
     stored_array,
     value_text,
+    without_nan,
 )
 from crossnet.components.sources.base import (
     NamedColumns,
@@ -63,6 +64,7 @@ class TableSource:
       meanings: "time", with its unit ("time:ms") where that is not the second, or "truth" by source name, for numbers
         that stand for these.
       schema: Arrow's type by source name, where files do not state it themselves.
+      nan_is_missing: Whether NaN is a missing value.
     """
 
     form: str
@@ -73,6 +75,7 @@ class TableSource:
     doubts: tuple[Doubt, ...] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
     schema: Mapping[str, Any] = field(default_factory=dict)
+    nan_is_missing: bool = False
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:
@@ -125,7 +128,8 @@ class TableSource:
     def _stored(self, batch: pa.RecordBatch, source: str, unit: int, first_row: int) -> pa.Array:
         array, kind = batch.column(source), self.types[source]
         try:
-            return stored_array(array, kind, self.units.get(source, "s"))
+            stored = stored_array(array, kind, self.units.get(source, "s"))
+            return without_nan(stored) if self.nan_is_missing else stored
         except FinerUnitError as error:
             coarser = unit_doubt(source, self.units.get(source, "s"))
             doubts = (*(doubt for doubt in self.doubts if doubt != coarser), unit_doubt(source, error.unit))
@@ -210,6 +214,7 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
         doubts=tuple(doubts),
         meanings=meanings,
         schema=stated,
+        nan_is_missing=params.nan == "missing",
     )
 
 

@@ -25,6 +25,7 @@ from crossnet.components.records.parser import MalformedExampleError, ParsedFeat
 from crossnet.components.records.texts import TEXT, is_text
 from crossnet.components.records.tfrecord import read_records
 from crossnet.components.records.uniform_reader import Column
+from crossnet.components.sources.arrow_values import without_nan
 from crossnet.components.sources.base import (
     NamedColumns,
     RetypedError,
@@ -110,7 +111,8 @@ class TFRecordSource:
                 "Name another column in `example_gen.label`, or write the label as a number."
             )
         stored = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}[self._type(source)]
-        return _column_array(column, stored)
+        array = _column_array(column, stored)
+        return without_nan(array) if self.params.nan == "missing" else array
 
     def _cells(self, columns: Mapping[str, Column]) -> pa.RecordBatch | None:
         names = list(self.named.row)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -245,3 +246,20 @@ def test_parquet_conditions_see_the_parts_of_a_second(tmp_path: Path) -> None:
         tmp_path, {"moment": at, "y": [1, 2, 3]}, where="moment <= TIMESTAMP '1970-01-01 00:00:02.5'"
     )
     assert [row["moment"] for row in all_rows(examples)] == [1_000, 2_500]
+
+
+@pytest.mark.parametrize("source", ["parquet", "arrow", "jsonl"])
+def test_nan_is_a_hole_where_the_settings_say_so(tmp_path: Path, source: str) -> None:
+    values = [1.5, float("nan"), None]
+    if source == "parquet":
+        pq.write_table(pa.table({"x": values, "y": [1, 2, 3]}), tmp_path / "t")
+    elif source == "arrow":
+        pa.feather.write_feather(pa.table({"x": values, "y": [1, 2, 3]}), tmp_path / "t")
+    else:
+        lines = ("1.5", "NaN", "null")
+        (tmp_path / "t").write_text("".join(f'{{"x": {x}, "y": 1}}\n' for x in lines))
+    found = {
+        nan: [row["x"] for row in all_rows(make(tmp_path, source=source, input=str(tmp_path / "t"), nan=nan))]
+        for nan in ("error", "missing")
+    }
+    assert found == {"error": [1.5, pytest.approx(float("nan"), nan_ok=True), None], "missing": [1.5, None, None]}

@@ -138,3 +138,9 @@ def test_tfrecord_refuses_sequence_examples_and_other_messages(tmp_path: Path) -
         (tmp_path / "2.tfrecord").write_bytes(write_frame(other) * 2)
         with pytest.raises(DataError, match=sentence):
             make(tmp_path, source="tfrecord", input=str(tmp_path / "*.tfrecord"))
+
+
+def test_tfrecord_nan_is_a_hole_where_the_settings_say_so(tmp_path: Path) -> None:
+    write(tmp_path / "old", [{"x": [1.5], "y": [1.0]}, {"x": [float("nan")], "y": [2.0]}])
+    examples = make(tmp_path, source="tfrecord", input=str(tmp_path / "old"), nan="missing")
+    assert [row["x"] for row in all_rows(examples)] == [1.5, None]
