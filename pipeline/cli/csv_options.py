@@ -23,9 +23,16 @@ _OPTIONS = (
     click.option("--comment", help="CSV: how lines begin that are left out."),
     click.option("--skip-rows", type=click.IntRange(min=0), help="CSV: lines before the header that are left out."),
     click.option("--header/--no-header", default=None, help="CSV: whether the first row names the columns."),
+    click.option("--decimal", help="CSV: the mark before a number's fraction, . or ,"),
+    click.option("--thousands", help="CSV: the mark between groups of a number's digits."),
+    click.option("--null-values", multiple=True, help="CSV: a cell that is missing in numbers; also several times."),
+    click.option("--nan", type=click.Choice(["error", "missing"]), help="CSV: what NaN is."),
     click.option("--names", help="CSV: the columns' names, with commas between, in place of the file's."),
 )
-_FIELDS = ("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names")  # of the options
+_FIELDS = (
+    *("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names"),
+    *("decimal", "thousands", "null_values", "nan"),
+)
 
 
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,7 +43,7 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapper(*args: Any, config: Path | None, **options: Any) -> Any:
-        given = {name: value for name in _FIELDS if (value := options.pop(name)) is not None}
+        given = {name: value for name in _FIELDS if (value := options.pop(name)) not in (None, ())}
         return command(*args, csv_format=_csv_format(config, given, options.get("offline")), **options)
 
     for option in reversed(_OPTIONS):

@@ -66,3 +66,15 @@ def test_all_wrong_options_are_listed(crossnet, rows):
     assert done.exit_code == 2
     assert "`delimiter` must be one ASCII character. Received ';;'." in done.stderr
     assert "`encoding` must be an encoding that Python knows. Received 'cp125'. Did you mean 'cp125" in done.stderr
+
+
+def test_flags_say_how_numbers_are_written(crossnet, tmp_path):
+    (tmp_path / "rows.csv").write_text("x0;x1;x2\n1.000,5;NA;nan\n-;2;3\n")
+    flags = ["--delimiter", ";", "--decimal", ",", "--thousands", ".", "--nan", "missing"]
+    with FakeServer(XS).running() as target:
+        done = crossnet(
+            *("predict", "--rows", "rows.csv", "--target", target, "--output", "o.csv", *flags),
+            *("--null-values", "NA", "--null-values", "-"),
+        )
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "o.csv").read_text() == "x0;x1;x2;prediction\n1.000,5;NA;nan;1000,5\n-;2;3;nan\n"
