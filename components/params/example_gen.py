@@ -64,7 +64,9 @@ class ExampleGenParams:
         ("",), "csv: cells that are missing where a column is not text; the empty cell always is", any_order=True
     )
     nan: str = setting("error", "what NaN is in a column of numbers", choices=("error", "missing"))
-    decimal: str = setting(".", "csv: the mark before a number's fraction", choices=(".", ","))
+    decimal: str = setting(
+        ".", "csv: the mark before a number's fraction; with a comma, 0.5 is read too", choices=(".", ",")
+    )
     thousands: str = setting("", "csv: the mark between groups of a number's digits, such as a comma; empty: none")
     unlabelled: str = setting(
         "drop", "rows whose label is empty or NaN: leave them out, counted, or stop", choices=("drop", "error")

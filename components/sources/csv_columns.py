@@ -55,6 +55,9 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
         is_number = name == named.label or name in named.numeric
         plain = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
         kind = classify_cells(plain, numeric=is_number)
+        if kind == "BYTES" and not csv_format.has_plain_cells:  # its marks of numbers are none of a time's
+            other = classify_cells(plain_cells(sample.array(), csv_format, numbers=False).drop_null())
+            kind = other if other in ("BOOL", "TIME", "TIME_UTC") else kind
         reading.kinds[name] = kind
         if kind == "BYTES":
             reading.doubts += text_doubts(name, sample, csv_format, place, is_whole=is_whole)

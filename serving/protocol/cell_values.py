@@ -22,6 +22,8 @@ _MORE_TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True)
 _MORE_TRUTHS |= dict.fromkeys(("false", "f", "no", "n", "off", "0"), False)
 _NAN = re.compile(r"[+-]?nan", re.IGNORECASE | re.ASCII)
 
+_POINTED = r"[0-9]*\.([0-9]{1,2}|[0-9]{4,})|0*\.[0-9]{3}|[0-9]{4,}\.[0-9]{3}"
+
 _HOUR, _MINUTE = r"([01]\d|2[0-3])", r"[0-5]\d"
 _ZONE = rf"( ?(Z|UTC|GMT|[+-]{_HOUR}(:?{_MINUTE})?))"
 # Not all of ISO 8601: these forms are read by each version of Python and, mostly, by Arrow.
@@ -45,13 +47,15 @@ def _number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
 def number_regex(decimal: str, thousands: str) -> str:
     """Returns the regular expression, for `re` and for RE2, of a number with these marks.
 
-    Groups between thousands have three digits, as in 1,234,567, or two before the last, as in 12,34,567.
+    Groups between thousands have three digits, as in 1,234,567, or two before the last, as in 12,34,567. Where the
+    decimal mark is a comma, a number with a point is read too, unless it may be thousands: 0.5 and 0.125, not 1.250.
     """
     point, digits = re.escape(decimal), "[0-9]+"
     if thousands:
         mark = re.escape(thousands)
         digits = f"([0-9]{{1,3}}({mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}|[0-9]+)"
-    return rf"[+-]?({digits}({point}[0-9]*)?|{point}[0-9]+)([eE][+-]?[0-9]+)?"
+    pointed = rf"|{_POINTED}" if "." not in (decimal, thousands) else ""
+    return rf"[+-]?({digits}({point}[0-9]*)?|{point}[0-9]+{pointed})([eE][+-]?[0-9]+)?"
 
 
 def plain_number(cell: str, csv_format: CsvFormat) -> str | None:

@@ -45,8 +45,9 @@ def test_numbers_have_the_marks_that_settings_name(tmp_path: Path) -> None:
     assert column(tmp_path, ["1,234", "12", "1,234,567"], thousands=",")[:2] == ("INT", [1234, 12, 1_234_567])
     assert column(tmp_path, ["1,5", "-0,25"], decimal=",")[:2] == ("FLOAT", [1.5, -0.25])
     assert column(tmp_path, ["1.234,5", "7"], decimal=",", thousands=".")[:2] == ("FLOAT", [1234.5, 7.0])
-    cells = [*["1,5"] * 200, "1.5"]
-    with pytest.raises(DataError, match=r"`rides.csv:202`: `a` is '1.5', expected a number"):
+    assert column(tmp_path, ["1,5", "0.25"], decimal=",")[:2] == ("FLOAT", [1.5, 0.25])
+    cells = [*["1,5"] * 200, "1.500"]
+    with pytest.raises(DataError, match=r"`rides.csv:202`: `a` is '1.500', expected a number"):
         column(tmp_path, cells, decimal=",")
     with pytest.raises(DataError, match=r"`rides.csv:202`: `a` is '1,23', expected a whole number"):
         column(tmp_path, [*["1,234"] * 200, "1,23"], thousands=",")
@@ -84,3 +85,10 @@ def test_a_label_of_text_is_refused_before_anything_is_written(tmp_path: Path) -
     assert list((tmp_path / "examples-0").iterdir()) == []
     with pytest.raises(DataError, match=r"If they are numbers, set `example_gen.thousands = \",\"`"):
         make_csv(tmp_path, "a,y\n" + '1,"1,234"\n' * 20)
+
+
+@pytest.mark.parametrize("marks", [{"decimal": ","}, {"thousands": ","}, {"decimal": ",", "thousands": "."}])
+def test_marks_of_numbers_leave_times_and_truths_as_they_are(tmp_path: Path, marks: dict[str, str]) -> None:
+    content = "t;b;y\n2020-01-02T00:00:01Z;true;1\n;False;2\n2020-01-03T00:00:01Z;TRUE;3\n"
+    examples = make_csv(tmp_path, content, delimiter=";", **marks)
+    assert [(row["t"], row["b"]) for row in all_rows(examples)] == [(1577923201, 1), (None, 0), (1578009601, 1)]

@@ -6,7 +6,16 @@ import math
 
 import pytest
 
-from crossnet.serving.protocol.cell_values import FALSE, TRUE, has_zone, read_number, read_time, read_truth
+from crossnet.serving.protocol.cell_values import (
+    FALSE,
+    TRUE,
+    has_zone,
+    plain_number,
+    read_number,
+    read_time,
+    read_truth,
+)
+from crossnet.serving.protocol.csv_format import CsvFormat
 
 
 @pytest.mark.parametrize(
@@ -112,3 +121,20 @@ def test_other_text_is_not_a_time(cell):
 )
 def test_zone_is_found_in_times_that_name_one(cell, zoned):
     assert has_zone(cell) == zoned
+
+
+@pytest.mark.parametrize(
+    ("cell", "thousands", "number"),
+    [
+        ("0.5", "", "0.5"),
+        ("0.125", "", "0.125"),
+        (".125", "", ".125"),
+        ("1234.125", "", "1234.125"),
+        ("1.2345", "", "1.2345"),
+        ("1.250", "", None),  # thousands in many countries that write 0,5
+        ("0.5", ".", None),
+        ("0.5", " ", "0.5"),
+    ],
+)
+def test_a_point_is_read_beside_decimal_commas_where_it_cannot_be_thousands(cell, thousands, number):
+    assert plain_number(cell, CsvFormat(delimiter=";", decimal=",", thousands=thousands)) == number
