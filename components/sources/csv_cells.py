@@ -67,6 +67,7 @@ _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _ZEROS = re.compile(r"0\d+", re.ASCII)
 _SAFE_INTEGER = r"^\s*[+-]?([1-9]\d{0,17}|0)\s*$"  # within int64, and without leading zeros
 _PLAIN_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+_DIGITS = r"^\s*[+-]?\d+\s*$"
 _MANY_WHOLE = 0.5
 _INT64 = range(-(2**63), 2**63)
 
@@ -134,6 +135,13 @@ def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
     """
     if len(array) and pc.all(pc.match_substring_regex(array, _SAFE_INTEGER)).as_py():  # most are decided by Arrow
         return "INT"
+    if len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py():
+        digits = pc.match_substring_regex(array, _DIGITS)
+        share = pc.mean(digits).as_py()
+        if share <= _MANY_WHOLE:
+            return "FLOAT"
+        if share < 1:
+            return "MIXED"
     cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
     are_truths = bool(cells) and all(read_truth(cell) is not None for cell in cells)
     numbers = [cell for cell in cells if read_number(cell) is not None]

@@ -20,6 +20,7 @@ from crossnet.serving.protocol.printable import shown
 _DOUBTFUL_SHARE = 0.5  # of numbers in a column of text
 _HINTED_CELLS = 200
 _HINTED_SHARE = 0.9
+_LARGE = r"^\s*[+-]?0*[1-9]\d{7}|[eE]"  # what may be beyond EXACT
 
 Place = Callable[[int, int], str]
 
@@ -61,7 +62,8 @@ def text_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Place, 
 
 def rounded(name: str, plain: pa.Array) -> list[Doubt]:
     """Returns the doubt about numbers that float32 rounds to fewer digits than they are written with."""
-    for cell in plain.to_pylist():
+    large = pc.match_substring_regex(plain, _LARGE) if len(plain) else pa.array([], pa.bool_())
+    for cell in plain.filter(large).to_pylist():
         text = cell.decode(errors="replace")
         digits = sum(map(str.isdigit, text.lower().partition("e")[0].lstrip("0.")))
         value = read_number(text) if digits > 8 else None
