@@ -79,7 +79,7 @@ def _make_runs(folder: Path) -> Store:
 
     run(PUSHED, "good.csv")
     run(CLOSED, "good.csv", **{"evaluator.max_rmse": 1e-12})
-    run(ANOMALOUS, "nan.csv")
+    run(ANOMALOUS, "nan.csv", **{"example_gen.unlabelled": "error"})
     run(FAILED, "text.csv")
     run(PARTIAL, "good.csv", until="schema_gen")
     write_index(store)
