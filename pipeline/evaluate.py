@@ -24,7 +24,8 @@ from crossnet.serving.protocol.suggestions import did_you_mean
 def evaluate_split(store: Store, name: str, split: str) -> dict[str, Any]:
     """Returns `run`, `split`, `confidence` and what `score_split` returns of the champion, its baseline and the mean.
 
-    Each model has a `role` too: "champion", "baseline", or "candidate" for the first model of a run without a champion.
+    Each model has a `role` too: "champion", "baseline", "candidate" for the first model of a run without a champion, or
+    "reference" for the mean predictor beside a baseline that was trained.
 
     Raises:
       MissingArtifactError: The run, its rows or its models are not there.
@@ -44,8 +45,10 @@ def evaluate_split(store: Store, name: str, split: str) -> dict[str, Any]:
         )
     roles = _roles(run)
     params = run.config.evaluator if run.config else EvaluatorParams()
-    scores = score_split(examples, split, schema, {model: run.models[model] for model in roles}, params)
-    models = {model: {"role": roles.get(model, "baseline"), **facts} for model, facts in scores.pop("models").items()}
+    scores = score_split(
+        examples, split, schema, {model: run.models[model] for model in roles if model in run.models}, params
+    )
+    models = {model: {"role": roles.get(model, "reference"), **facts} for model, facts in scores.pop("models").items()}
     return {"run": name, "split": split, "confidence": params.confidence, **scores, "models": models}
 
 
@@ -94,4 +97,4 @@ def _roles(run: Run) -> dict[str, str]:
     champion = evaluation.champion if evaluation else None
     roles = {champion: "champion"} if champion in run.models else {next(iter(run.models)): "candidate"}
     baseline = evaluation.properties["baseline"] if evaluation else MEAN_PREDICTOR
-    return {**roles, **({baseline: "baseline"} if baseline in run.models else {})}
+    return {**roles, baseline: "baseline"}

@@ -229,13 +229,16 @@ def evaluate(
     from crossnet.components.files import json_value
     from crossnet.pipeline.evaluate import evaluate_split, render_scores, run_of_model
     from crossnet.pipeline.store import Store
+    from crossnet.serving.embedded.quiet import import_tensorflow
 
     if name is not None and model_name is not None:
         raise click.UsageError(f"Name a run or --model, not both. Received `{name}` and --model `{model_name}`.")
     store = Store(root)
     if model_name is not None:
         name = run_of_model(store, (serving_dir or root / "serving_models") / model_name)
-    facts = evaluate_split(store, store.read_run(name).run, split)
+    run = store.read_run(name).run
+    import_tensorflow()
+    facts = evaluate_split(store, run, split)
     if as_json:
         click.echo(json.dumps(json_value(facts)))
     else:
