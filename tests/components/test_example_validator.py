@@ -210,7 +210,7 @@ def test_a_key_in_two_splits_is_an_error(tmp_path):
     # Half of the riders are spelled with a leading zero every other time: two keys to ExampleGen, one number here.
     spelled = [f"{'0' if n % 2 else ''}{n // 4}" for n in range(160)]
     rows = [[*row, key] for row, key in zip(rides(160), ["rider", *spelled], strict=True)]
-    keyed = csv_walk(tmp_path, as_csv(rows), split="key", split_column="rider", eval_fraction=0.5)
+    keyed = csv_walk(tmp_path, as_csv(rows), split="key", split_column="rider", eval_fraction=0.5, numeric=("rider",))
     keys = {
         split: np.concatenate([batch["rider"].values for batch in read_columns(keyed.examples, split, batch_size=99)])
         for split in ("train", "eval")

@@ -4,6 +4,7 @@ import typing
 import pytest
 
 from crossnet.pipeline.config import Config, load_config
+from crossnet.pipeline.graph import build_graph
 from crossnet.pipeline.plan import make_plan
 from crossnet.pipeline.store import Store
 
@@ -70,6 +71,10 @@ LISTS = {
     "example_gen.exclude": (("a", "b"), None),
     "example_gen.numeric": (("a", "b"), None),
     "example_gen.text": (("a", "b"), None),
+    "example_gen.integer": (("a", "b"), None),
+    "example_gen.boolean": (("a", "b"), None),
+    "example_gen.null_values": (("", "NA"), None),
+    "example_gen.names": (("a", "b"), "example_gen"),
     "cross_layer.deep_units": ((3, 5), "trainer_cross_layer"),
     "tfrs_cross.deep_units": ((3, 5), "trainer_tfrs_cross"),
     "dense.units": ((3, 5), "trainer_dense"),
@@ -79,7 +84,8 @@ LISTS = {
 
 def lists():
     hints = typing.get_type_hints(Config)
-    for section, kind in {"": Config, **{name: hint for name, hint in hints.items() if name != "models"}}.items():
+    sections = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    for section, kind in {"": Config, **sections}.items():
         for name, hint in typing.get_type_hints(kind).items():
             if typing.get_origin(hint) is tuple:
                 yield f"{section}.{name}".lstrip(".")
@@ -103,6 +109,8 @@ def test_order_of_a_list_counts_for_the_steps_that_read_it_and_for_no_other(stor
     (one, two), first = LISTS[name]
     again = changed(with_setting(name, (one, two)), with_setting(name, (two, one)), store)
     after = ["evaluator", "infra_validator", "pusher"]
+    if first == "example_gen":
+        after = [step.name for step in build_graph(with_setting(name, (one, two)))]
     assert again == (list(dict.fromkeys([first, *after])) if first else [])
     fewer = changed(with_setting(name, (one, two)), with_setting(name, (one,)), store) if name != "models" else [first]
     assert fewer[0] == (first or "example_gen")

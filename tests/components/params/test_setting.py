@@ -44,6 +44,9 @@ def test_settings_that_hold_paths_are_declared_as_such():
     assert paths == {
         "example_gen.input": PathKind.INPUT,
         "example_gen.input_pattern": PathKind.INPUT,
+        "example_gen.query": PathKind.QUERY,
+        "example_gen.connection": PathKind.QUERY,
+        "example_gen.query_folder": PathKind.INPUT,
         "schema_gen.schema_file": PathKind.INPUT,
         "trainer.warm_start": PathKind.MODEL,
         "pusher.serving_dir": PathKind.OUTPUT,

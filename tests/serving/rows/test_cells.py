@@ -90,7 +90,8 @@ def test_missing_has_no_value_in_types_without_one():
     [
         ("1.234,5", FLOAT, {"decimal": ",", "thousands": "."}, 1234.5),
         ("1,5", FLOAT, {"decimal": ","}, 1.5),
-        ("1.5", FLOAT, {"decimal": ","}, "1.5"),
+        ("1.5", FLOAT, {"decimal": ","}, 1.5),
+        ("1.500", FLOAT, {"decimal": ","}, "1.500"),
         ("1,5", FLOAT, {"thousands": ","}, "1,5"),
         ("12,34,567", INT, {"thousands": ","}, 1_234_567),
         ("9,007,199,254,740,993", INT, {"thousands": ","}, 9_007_199_254_740_993),
