@@ -50,6 +50,7 @@ def infer_schema(
             [by_column(statistics.proto(split)) for split in examples.splits],
             label=examples.label,
             extra=examples.extra,
+            optional=examples.holes_without_label,
             max_domain=params.max_domain,
         )
         source, text = "data", text_format.MessageToString(schema, as_utf8=True)
@@ -68,6 +69,7 @@ def schema_of(
     *,
     label: str,
     extra: Collection[str] = (),
+    optional: Collection[str] = (),
     max_domain: int,
 ) -> schema_pb2.Schema:
     """Returns a schema that describes every split.
@@ -77,6 +79,7 @@ def schema_of(
       splits: For each split, the statistics by column.
       label: The column that is absent when the model is served.
       extra: Columns that are neither features nor the label.
+      optional: Columns that may lack a value although they have one in every row of the splits.
       max_domain: Text columns with at most this many distinct values get a domain.
     """
     schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
@@ -93,6 +96,8 @@ def schema_of(
         else:
             _describe_presence(feature, [column.num_stats.common_stats for column in statistics])
             _describe_numbers(feature, [column.num_stats for column in statistics])
+        if name in optional and name != label:
+            feature.presence.ClearField("min_fraction")
     return schema
 
 

@@ -50,8 +50,8 @@ class Examples(Artifact):
 
     Counts: rows by split. Properties: `label`, `compression` ("" or "GZIP"), `columns` (name, source_name, type
     "FLOAT" | "INT" | "BYTES"), `weight` and `group` (columns that are not features, or ""), `dropped` (by reason, such
-    as "unlabelled": rows, splits, files, first), `doubts` (about columns: column, text, setting), `notes` (sentences
-    for the screen) and what `crossnet.components.example_gen` needs to find a record's place in its source.
+    as "unlabelled": rows, splits, files, first, holes), `doubts` (about columns: column, text, setting), `notes`
+    (sentences for the screen) and what `crossnet.components.example_gen` needs to find a record's place in its source.
     """
 
     @property
@@ -89,6 +89,11 @@ class Examples(Artifact):
     def extra(self) -> tuple[str, ...]:
         """The columns that are neither features nor the label: weight and group."""
         return tuple(name for name in (self.weight, self.group) if name)
+
+    @property
+    def holes_without_label(self) -> tuple[str, ...]:
+        """Columns that lack a value in a row that was left out for want of a label: rows to predict have holes too."""
+        return tuple(self.properties.get("dropped", {}).get("unlabelled", {}).get("holes", ()))
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:

@@ -103,10 +103,12 @@ class DropLog:
     Attributes:
       rows: Rows by reason, unit and split code.
       first: Unit and row of the first one, by reason.
+      holes: Columns that lack a value in a row that is left out for want of a label.
     """
 
     rows: Counter[tuple[str, int, int]] = field(default_factory=Counter)
     first: dict[str, tuple[int, int]] = field(default_factory=dict)
+    holes: set[str] = field(default_factory=set)
 
     def add(self, reason: str, batch: SourceBatch, mask: NDArray[np.bool_], codes: NDArray[np.uint8]) -> None:
         """Records the rows of a batch that are left out; `codes` holds the split that each would be in."""
@@ -114,6 +116,11 @@ class DropLog:
         for code, rows in enumerate(np.bincount(codes[mask]).tolist()):
             if rows:
                 self.rows[reason, batch.unit, code] += rows
+        if reason == UNLABELLED:
+            names = [name for name in batch.rows.schema.names if batch.rows[name].null_count and name not in self.holes]
+            for name, column in ((name, batch.rows[name]) for name in names):
+                if column.filter(pa.array(mask)).null_count:
+                    self.holes.add(name)
 
     def total(self, reason: str | None = None) -> int:
         """Returns how many rows were left out, for one reason or for any."""
@@ -126,11 +133,14 @@ def joined(logs: Sequence[DropLog]) -> DropLog:
     for log in logs:
         total.rows += log.rows
         total.first = {**log.first, **total.first}
+        total.holes |= log.holes
     return total
 
 
 def summarize_drops(log: DropLog, source: Source, *, by_order: bool) -> dict[str, Any]:
     """Returns by reason the rows left out: `rows`, `splits`, `files` and the place of the `first`.
+
+    Of the rows without a label also `holes`: the columns that lack a value in one of them.
 
     Args:
       by_order: Whether splits were known only when all rows were counted, so that a dropped row has none.
@@ -150,6 +160,8 @@ def summarize_drops(log: DropLog, source: Source, *, by_order: bool) -> dict[str
             "files": dict(files),
             "first": source.place(*place).replace("`", ""),
         }
+    if UNLABELLED in summary:
+        summary[UNLABELLED]["holes"] = sorted(log.holes)
     return summary
 
 

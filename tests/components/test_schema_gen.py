@@ -56,6 +56,15 @@ def test_inferred_schema_reads_as_features(tmp_path):
     assert label == Feature("fare", "FLOAT")
 
 
+def test_a_column_with_holes_only_where_the_label_is_missing_may_lack_a_value(tmp_path):
+    rows = rides(10)
+    rows[4][1] = rows[4][3] = ""  # seats and fare: as it is in rows that are still to be predicted
+    walk = csv_walk(tmp_path, as_csv(rows))
+    assert walk.examples.holes_without_label == ("fare", "seats")
+    required = {feature.name: feature.required for feature in read_schema(walk.schema.proto())[0]}
+    assert required == {"miles": True, "seats": False, "zone": True}
+
+
 def test_a_text_column_of_many_values_stays_open(tmp_path):
     rows = rides(10)
     for number, row in enumerate(rows[1:]):
