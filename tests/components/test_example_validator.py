@@ -308,4 +308,7 @@ def test_many_anomalies_are_shortened_in_words(tmp_path):
     write_json(tmp_path / "anomalies.json", {"anomalies": anomalies})
     words = explain(Anomalies(tmp_path, counts={"errors": 12, "warnings": 0}))
     assert words.startswith("12 anomalies in `train`: `c0` is NaN in 1 of 9 rows; `c1`")
-    assert words.endswith("`c9` is NaN in 1 of 9 rows; 2 more in anomalies.json. Fix the source.")
+    assert words.endswith(
+        "`c9` is NaN in 1 of 9 rows; 2 more in anomalies.json. Fix the source, or let NaN be a missing value with "
+        '`example_gen.nan = "missing"`.'
+    )
