@@ -38,7 +38,8 @@ CURL = REPOSITORY / "tests" / "support" / "curl.py"
 # Our settings, and what `make test` would make of the pages' own `make`.
 NOT_PASSED_ON = re.compile("CROSSNET_|ARGS$|MAKE|MFLAGS$")
 NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
-SLOW = {"how-to-canary-and-rollback.md", "tutorial.md"}  # these train several models of their own
+# These train models of their own; README begins with `make run` on a machine that has nothing.
+SLOW = {"README.md", "how-to-canary-and-rollback.md", "tutorial.md"}
 
 
 @dataclass(frozen=True)
