@@ -37,7 +37,7 @@ class Rule:
 
 _REVIEW = "name a reviewed schema in `schema_gen.schema_file`"
 MISSING_LABEL = Rule("missing_label", _Reason.FEATURE_TYPE_LOW_FRACTION_PRESENT)
-NAN = Rule("nan", _Reason.FLOAT_TYPE_HAS_NAN, "let NaN be a missing value with `example_gen.nan = \"missing\"`")
+NAN = Rule("nan", _Reason.FLOAT_TYPE_HAS_NAN, 'let NaN be a missing value with `example_gen.nan = "missing"`')
 INFINITY = Rule("infinity", _Reason.FLOAT_TYPE_HAS_INF)
 MISSING_COLUMN = Rule("missing_column", _Reason.SCHEMA_MISSING_COLUMN, _REVIEW)
 EXTRA_COLUMN = Rule("extra_column", _Reason.SCHEMA_NEW_COLUMN, _REVIEW)

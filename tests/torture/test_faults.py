@@ -244,7 +244,7 @@ def test_a_command_says_what_the_system_refuses(case, world, whole):
         if case.name in ON_DISK:
             change = stack.enter_context(small_disk(world.folder / "disk", 64 * MIB))
         shutil.copytree(whole.root, world.root, symlinks=True)
-        (world.folder / "rows.csv").write_text("a,y\n" + "1,2\n" * 50)
+        (world.folder / "rows.csv").write_text("a,y\n" + "1,2\n3,4\n" * 25)
         (world.folder / "rows.jsonl").write_text('{"x0": 0.5, "x1": 0.5, "x2": 0.5}\n')
         (world.folder / "pushed").symlink_to(whole.root / "serving_models" / "crossnet")
         (world.folder / "disk").mkdir(exist_ok=True)

@@ -105,8 +105,10 @@ def training_csv(draw: random.Random, folder: Path) -> Iterator[bytes]:
 def training_tfrecord(draw: random.Random, folder: Path) -> Iterator[bytes]:
     from crossnet.serving.protocol.tfrecord import write_frame
 
-    if draw.random() < 0.5:  # whole frames around broken records
-        content = b"".join(write_frame(mutated(draw, records(), 2)) for _ in range(draw.randint(1, 30)))
+    if draw.random() < 0.5:  # whole frames around records, a few of which are broken
+        share = draw.choice([0.05, 0.5])
+        made = [mutated(draw, records(), 2) if draw.random() < share else draw.choice(records()) for _ in range(20)]
+        content = b"".join(map(write_frame, made[: draw.randint(1, 20)]))
     else:
         content = mutated(draw, [b"".join(map(write_frame, records() * 5))])
     yield content
