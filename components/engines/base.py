@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Engine(Protocol):
-    """Where jobs run. It is no setting of a step: no byte that a step writes depends on it."""
+    """Where jobs run. It is not a setting of a step: no byte that a step writes depends on it."""
 
     @property
     def width(self) -> int:
