@@ -102,7 +102,7 @@ def _values(kind: str, values: list[Any]) -> Any:
 
 def _column(parts: list[FoundColumn], kind: str, rows: int) -> Column:
     """Puts together what was found of one column, in the order of rows."""
-    if len(parts[0].rows) == rows and bool((parts[0].counts == 1).all()):  # one in each row, and there is no other part
+    if len(parts[0].rows) == rows and bool((parts[0].counts == 1).all()):  # one in each row, and no other part
         return Column(parts[0].values, None)
     lengths = np.zeros(rows, np.int64)
     for part in parts:

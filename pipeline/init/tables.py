@@ -16,7 +16,7 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import NoLabelError, RetypedError, Source
 from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
-from crossnet.components.sources.files import check_name, input_files
+from crossnet.components.sources.files import ENDINGS, check_name, input_files
 from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
 from crossnet.serving.protocol.csv_format import CsvFormat
@@ -29,13 +29,6 @@ SETTINGS = {field.name: field for field in dataclasses.fields(ExampleGenParams)}
 # Parquet, Arrow and JSON files say themselves what is a number and what is missing.
 OF_CSV = {field.name for field in dataclasses.fields(CsvFormat)} - {"nan"} | {"integer", "boolean"}
 SOURCES = tuple(name for name in SETTINGS["source"].metadata["choices"] if name != "synthetic")
-_ENDINGS = {
-    "csv": ("csv", "tsv", "tab", "txt", "data", "dat", "psv"),
-    "parquet": ("parquet", "pq", "parq"),
-    "tfrecord": ("tfrecord", "tfrecords", "tfr"),
-    "jsonl": ("jsonl", "ndjson", "json"),
-    "arrow": ("arrow", "feather", "ipc"),
-}
 _NO_NAME = "\x00no column has this name"
 _MAGIC = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"FEA1", "arrow"), (b"{", "jsonl"))
 
@@ -162,7 +155,7 @@ def _common_format(files: list[Path], path: Path) -> str:
 
 def _format(file: Path) -> str:
     suffix = (file.with_suffix("") if file.suffix in COMPRESSED else file).suffix.lstrip(".").lower()
-    if found := next((source for source, endings in _ENDINGS.items() if suffix in endings), ""):
+    if found := next((source for source, endings in ENDINGS.items() if suffix in endings), ""):
         return found
     try:
         with open_bytes(file) as stream:
