@@ -82,7 +82,8 @@ class ValueSample:
         months = days // 10_000 * 12 + days // 100 % 100 - 1 - 1970 * 12
         valid = (days // 100 % 100 >= 1) & (days // 100 % 100 <= 12) & (days % 100 >= 1)
         start = months.astype("datetime64[M]")
-        lengths = ((start + 1).astype("datetime64[D]") - start.astype("datetime64[D]")).astype(np.int64)
+        end = start + np.timedelta64(1, "M")
+        lengths = (end.astype("datetime64[D]") - start.astype("datetime64[D]")).astype(np.int64)
         return bool((valid & (days % 100 <= lengths)).all())
 
     def explained(self, variance: float) -> float:
