@@ -152,34 +152,39 @@ class Embeddings(tf_keras.layers.Layer):
 
     Args:
       tables: Rows and width of each feature's table.
+      members: K, for K networks side by side: each table is `(K, rows, width)`. None: one network.
 
     Call arguments:
-      ids: int64 `(batch, len(tables))`, each below its table's rows.
+      ids: int64 `(batch, len(tables))`, each below its table's rows; with members also `(K, batch, len(tables))`.
 
     Returns:
-      A tensor `(batch, sum of widths)` of the layer's dtype.
+      A tensor `([K,] batch, sum of widths)` of the layer's dtype.
     """
 
-    def __init__(self, tables: Sequence[tuple[int, int]], **kwargs: Any) -> None:
+    def __init__(self, tables: Sequence[tuple[int, int]], members: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.tables = [(int(rows), int(width)) for rows, width in tables]
+        self.members = None if members is None else int(members)
         self.kernel_initializer = tf_keras.initializers.get("uniform")
 
     def build(self, input_shape: Any) -> None:
         """Makes one table per feature."""
+        leading = () if self.members is None else (self.members,)
         self.weights_by_feature = [
-            self.add_weight(f"table_{i}", shape, initializer=tf_keras.initializers.get("uniform"))
+            self.add_weight(f"table_{i}", (*leading, *shape), initializer=tf_keras.initializers.get("uniform"))
             for i, shape in enumerate(self.tables)
         ]
         super().build(input_shape)
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """Returns the vectors, side by side; see the class."""
-        columns = tf.unstack(ids, num=len(self.tables), axis=1)
-        return tf.concat(
-            [tf.gather(table, column) for table, column in zip(self.weights_by_feature, columns, strict=True)], axis=1
-        )
+        columns = tf.unstack(ids, num=len(self.tables), axis=-1)
+        pairs = zip(self.weights_by_feature, columns, strict=True)
+        if self.members is None:
+            return tf.concat([tf.gather(table, column) for table, column in pairs], axis=1)
+        own = ids.shape.rank - 2  # rows of their own come member by member, as the tables do
+        return tf.concat([tf.gather(table, column, axis=1, batch_dims=own) for table, column in pairs], axis=2)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments, so that the layer can be cloned and saved."""
-        return {**super().get_config(), "tables": self.tables}
+        return {**super().get_config(), "tables": self.tables, "members": self.members}

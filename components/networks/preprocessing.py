@@ -34,7 +34,8 @@ class NumberColumn:
     """A numeric feature: the network sees `(value - mean) / scale`, as it is where mean is 0 and scale is 1.
 
     Where the Schema allows absence, a missing value is replaced by `fill`, the train mean in the column's own unit,
-    and a second input says that it was missing.
+    and a second input says that it was missing. `edges` bound the bins of its embedding, in the network's unit,
+    ascending; a number without edges is read and not embedded.
     """
 
     name: str
@@ -43,6 +44,7 @@ class NumberColumn:
     mean: float = 0.0
     scale: float = 1.0
     fill: float = 0.0
+    edges: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,14 @@ class Preprocessing:
       numbers: Numeric features, in the Schema's order.
       texts: Text features, in the Schema's order.
       label_mean, label_scale: `prediction = output * label_scale + label_mean`; 0 and 1 leave it as it is.
+      number_dim: Outputs of each number's embedding (`PiecewiseLinear`); 0 where no number has edges.
     """
 
     numbers: tuple[NumberColumn, ...]
     texts: tuple[TextColumn, ...]
     label_mean: float = 0.0
     label_scale: float = 1.0
+    number_dim: int = 0
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -86,6 +90,12 @@ class Preprocessing:
         return (*(column.name for column in self.numbers), *optional)
 
     @property
+    def edges(self) -> tuple[tuple[float, ...], ...]:
+        """Edges of each numeric input's bins, as `number_names` has them; empty for one that is not embedded."""
+        indicators = len(self.number_names) - len(self.numbers)
+        return (*(column.edges for column in self.numbers), *[()] * indicators)
+
+    @property
     def tables(self) -> tuple[tuple[int, int], ...]:
         """Rows and width of each text feature's embedding."""
         return tuple((1 + len(column.vocabulary), column.dim) for column in self.texts)
@@ -96,15 +106,19 @@ class Preprocessing:
         return (self.label_mean, self.label_scale) != (0.0, 1.0)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns JSON values that `from_json` reads."""
-        return dataclasses.asdict(self)
+        """Returns JSON values that `from_json` reads; what is at its default of today is left out."""
+        value = dataclasses.asdict(self)
+        for part in (value, *value["numbers"]):
+            for name in [name for name in ("edges", "number_dim") if name in part and not part[name]]:
+                del part[name]
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Preprocessing:
         """Returns what `to_json` wrote."""
         texts = [TextColumn(**{**column, "vocabulary": tuple(column["vocabulary"])}) for column in value["texts"]]
-        numbers = tuple(NumberColumn(**column) for column in value["numbers"])
-        return cls(numbers, tuple(texts), value["label_mean"], value["label_scale"])
+        numbers = [NumberColumn(**{**column, "edges": tuple(column.get("edges", ()))}) for column in value["numbers"]]
+        return cls(**{**value, "numbers": tuple(numbers), "texts": tuple(texts)})
 
 
 class Transform(tf.Module):

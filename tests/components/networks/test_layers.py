@@ -155,3 +155,16 @@ def test_embeddings_put_the_rows_of_all_tables_side_by_side() -> None:
     expected = [[2.0, 10.0, 11.0], [1.0, 30.0, 31.0]]
     np.testing.assert_array_equal(layer(tf.constant([[1, 0], [0, 2]], tf.int64)), expected)
     assert Embeddings.from_config(layer.get_config()).tables == [(2, 1), (3, 2)]
+
+
+@pytest.mark.parametrize("own_rows", [False, True])
+def test_embeddings_of_members_are_their_own(own_rows: bool) -> None:
+    tables = [np.float32([[1], [2]]), np.float32([[1, 2], [3, 4], [5, 6]])]
+    layer = Embeddings([(2, 1), (3, 2)], members=2)
+    ids = tf.constant([[0, 2], [1, 0]], tf.int64)
+    layer(ids)
+    layer.set_weights([np.stack([table, -table]) for table in tables])
+    found = layer(tf.stack([ids, ids[::-1]]) if own_rows else ids)
+    one = np.float32([[1, 5, 6], [2, 1, 2]])
+    np.testing.assert_array_equal(found, [one, -one[::-1] if own_rows else -one])
+    assert Embeddings.from_config(layer.get_config()).members == 2

@@ -153,6 +153,17 @@ def test_preprocessing_survives_json(tmp_path: Path) -> None:
     assert Preprocessing.from_json(json.loads(json.dumps(preprocessing.to_json()))) == preprocessing
 
 
+def test_edges_of_bins_come_as_the_numeric_inputs_do() -> None:
+    numbers = (NumberColumn("a", "FLOAT", False, edges=(-1.0, 0.5, 2.0)), NumberColumn("b", "INT", True))
+    preprocessing = Preprocessing(numbers, (), number_dim=2)
+    assert preprocessing.number_names == ("a", "b", "a is missing")
+    assert preprocessing.edges == ((-1.0, 0.5, 2.0), (), ())
+    value = json.loads(json.dumps(preprocessing.to_json()))
+    assert Preprocessing.from_json(value) == preprocessing
+    plain = {"name": "b", "type": "INT", "required": True, "mean": 0.0, "scale": 1.0, "fill": 0.0}
+    assert value["numbers"][1] == plain  # as before there were bins, so that such a model's bytes are the same
+
+
 def test_text_column_without_values_in_train_is_all_unknown(tmp_path: Path) -> None:
     train, evaluation = {"s": [None], "y": [1.0]}, {"s": ["a"], "y": [1.0]}
     _, schema, statistics = make_artifacts(tmp_path, train, evaluation)
