@@ -11,6 +11,7 @@ import pytest
 from crossnet.components.files import folder_checksum
 from support.arena import MODEL, Arena, Asker, free_port, kill_hard, leftovers, wait_until
 from support.forked_commands import Watch, session_of, wait_exactly
+from support.large_rows import write_large_rows
 from support.torture import cases
 
 IMPORT_SECONDS = 4.0  # what a command of its own takes before it works
@@ -183,14 +184,15 @@ def test_a_killed_server_answers_when_it_is_started_again(case, arena):
     assert leftovers(arena.served) == []
 
 
+@pytest.fixture(scope="module")
+def large_rows(tmp_path_factory):
+    return write_large_rows(tmp_path_factory.mktemp("large"))
+
+
 @cases("worker kills", 10, short=0, says="worker processes of ExampleGen end with the run that was killed")
-def test_worker_processes_end_with_the_run(case, arena, tmp_path):
-    (tmp_path / "rows").mkdir()
-    for number in range(4):
-        lines = "".join(f"{n},{n % 7},{3 * n + n % 7}\n" for n in range(number, 60_000, 4))
-        (tmp_path / "rows" / f"{number}.csv").write_text("a,b,y\n" + lines)
+def test_worker_processes_end_with_the_run(case, arena, large_rows, tmp_path):
     options = ["--config", arena.config, "--root", tmp_path / "root", "--until", "example_gen"]
-    for setting in ("source='csv'", "label='y'", f"input='{tmp_path}/rows/*.csv'", "split='hash'"):
+    for setting in ("source='csv'", "label='y'", f"input='{large_rows}/*.csv'", "split='hash'"):
         options += ["--set", f"example_gen.{setting}"]
     options += ["--set", "num_workers=2"]
     child = arena.commands.start("run", *options)
@@ -199,6 +201,7 @@ def test_worker_processes_end_with_the_run(case, arena, tmp_path):
     had = len(child.relatives())
     child.kill()
     wait_until(lambda: not session_of(child.pid))
+    assert had >= 2 or child.wait() == 0
     again = arena.commands.run("run", *options)
     assert again.wait() == 0, again.said
     assert leftovers(tmp_path / "root") == []

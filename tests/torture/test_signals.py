@@ -16,6 +16,7 @@ import pytest
 
 from crossnet.components.files import read_json
 from support import REPOSITORY
+from support.large_rows import write_large_rows
 from support.processes import catches, marked
 from support.serving_fixtures import wait_until
 from support.serving_models import save_model
@@ -25,6 +26,7 @@ MAX_SECONDS = 5.0  # on a machine with nothing else to do; longer where others w
 STEPS = ["example_gen", "statistics_gen", "schema_gen", "example_validator", "trainer_cross_layer"]
 STEPS += ["trainer_dense", "evaluator", "infra_validator", "pusher"]
 REPORT = "report"
+DATA_STEPS = ["example_gen", "statistics_gen", "example_validator"]
 # Where a run is stopped, and how many seconds later than its begin there at most.
 MOMENTS = {"plan": 0.4, "example_gen": 1.0, "statistics_gen": 0.3, "schema_gen": 0.02, "example_validator": 0.2}
 MOMENTS |= {"trainer_cross_layer": 9.0, "trainer_dense": 8.0, "evaluator": 5.0, "infra_validator": 5.0}
@@ -32,7 +34,6 @@ MOMENTS |= {"pusher": 0.1, REPORT: 0.8}
 RUNS = [f"{where}-{name}-{turn}" for turn in range(3) for where in MOMENTS for name in ("SIGINT", "SIGTERM")]
 CONFIG = """
 models = ["cross_layer", "dense"]
-num_workers = 2
 [example_gen]
 source = "csv"
 input = "rows.csv"
@@ -210,6 +211,54 @@ def go_on(case, folder: Path, root: Path, arguments: list[str], kept: list[str],
     again = [step for step in kept if steps.get(step, {"status": "reused"})["status"] != "reused"]
     assert (again, steps[stopped]["status"] in ("ran", "reused")) == ([], True)
     assert not list(root.glob("artifacts/*/.tmp-*"))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Rows and a config of a run whose data steps start two worker processes."""
+    folder = tmp_path_factory.mktemp("large")
+    write_large_rows(folder)
+    (folder / "config.toml").write_text(
+        'num_workers = 2\n[example_gen]\nsource = "csv"\ninput = "*.csv"\nlabel = "y"\nsplit = "hash"\nnum_shards = 2\n'
+    )
+    return folder
+
+
+@cases(
+    "signals to workers",
+    [f"{where}-{name}-{turn}" for where in DATA_STEPS for name in ("SIGINT", "SIGTERM") for turn in range(2)],
+    short=[],
+    says="""\
+SIGINT and SIGTERM while a data step works in two processes: the exit code, no process left, the next run goes on""",
+)
+def test_a_run_ends_with_its_worker_processes(case, large, tmp_path):
+    where, number = the_step_of(case)
+    mark = f"{case.name}-{os.getpid()}"
+    root = tmp_path / "root"
+    arguments = ["run", "--config", "config.toml", "--root", str(root), "--until", where]
+    if where in DATA_STEPS[1:]:  # so that no worker is left of a step before
+        before = DATA_STEPS[DATA_STEPS.index(where) - 1]
+        _, err = crossnet(large, *arguments[:-1], before).communicate(timeout=250)
+        assert list(root.glob(f"artifacts/{before}/*")), err
+    process = crossnet(large, *arguments, mark=mark)
+    wait_until(lambda: process.poll() is not None or len(workers(mark)) >= 2, 200)
+    time.sleep(case.random.uniform(0, 1.0))
+    case.note_most(workers=len(workers(mark)))
+    printed = stop(case, process, number, mark)
+    if printed is None:
+        case.count(ended_before=1)
+    else:
+        case.count(signals=1)
+        assert process.returncode == 128 + number, printed[1]
+        assert printed[1].splitlines()[-1].startswith("Interrupted"), printed[1]
+    out, err = crossnet(large, *arguments, "--json").communicate(timeout=250)
+    assert json.loads(out)["steps"][where]["status"] == ("reused" if printed is None else "ran"), err
+    assert not list(root.glob("artifacts/*/.tmp-*"))
+    shutil.rmtree(root)
+
+
+def workers(mark: str) -> list[str]:
+    return [command for command in marked(mark) if "spawn_main" in command]
 
 
 @cases(
