@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from crossnet.components.networks.cross_base import CrossBase, check_count, product
+
 
 @tf_keras.utils.register_keras_serializable(package="crossnet")
-class CrossLayer(tf_keras.layers.Layer):
+class CrossLayer(CrossBase):
     """Multiplies features with each other; each layer adds one degree (DCN-v2).
 
     Computes `x0 * (W x + b + diag_scale * x) + x`, where `*` is element-wise. With `projection_dim = r` the kernel is
     the product `W = U V`, which costs `2 d r` weights instead of `d * d`. Arguments, defaults and the order of weights
     are those of `tfrs.layers.dcn.Cross`, so `ours.set_weights(theirs.get_weights())` gives equal outputs; unlike there,
-    the weights exist after `build`, and a rank that saves nothing is refused.
+    the weights exist after `build`, and a rank that saves nothing is refused (`from_weights` takes such weights).
 
     Args:
       projection_dim: int, rank `r` of the kernel, `1 <= r <= d / 2`. `None`: the full kernel.
-      diag_scale: float >= 0, added to the diagonal of the kernel.
+      diag_scale: float >= 0, added to the diagonal of the kernel. `None`: 0.
       use_bias: bool, whether to add `b`.
       preactivation: Keras activation of `W x + b`. `None`: linear.
       kernel_initializer: Keras initializer of `W`, or of `U` and of `V`.
@@ -29,14 +32,16 @@ class CrossLayer(tf_keras.layers.Layer):
       bias_regularizer: Keras regularizer of `b`.
 
     Call arguments:
-      x0: The original features, `(batch, ..., d)`, of the layer's dtype.
+      x0: The original features, `(batch, ..., d)`: a tensor, dense or ragged (but not in the last dimension), or a
+        NumPy array. Numbers of every real dtype are cast to the one that the layer computes in.
       x: The output of the layer before, same shape. `None` in the first layer: `x0`.
 
     Returns:
-      A tensor `(batch, ..., d)`.
+      A tensor `(batch, ..., d)`, ragged where the inputs are.
 
     Raises:
-      ValueError: `projection_dim` or `diag_scale` is out of range, or `x0` and `x` differ in width.
+      ValueError: `projection_dim` or `diag_scale` is out of range, `x0` and `x` differ in shape, or their width is not
+        the one that the layer was built for.
 
     Example:
       >>> layer = CrossLayer(kernel_initializer="ones")
@@ -50,7 +55,7 @@ class CrossLayer(tf_keras.layers.Layer):
     def __init__(
         self,
         projection_dim: int | None = None,
-        diag_scale: float = 0.0,
+        diag_scale: float | None = 0.0,
         use_bias: bool = True,
         preactivation: Any = None,
         kernel_initializer: Any = "truncated_normal",
@@ -59,64 +64,77 @@ class CrossLayer(tf_keras.layers.Layer):
         bias_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if projection_dim is not None and projection_dim < 1:
-            raise ValueError(
-                f"`projection_dim` must be a whole number of at least 1. Received {projection_dim}. "
-                "Use None for the full kernel."
-            )
-        if diag_scale < 0:
+        super().__init__(use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, **kwargs)
+        if projection_dim is not None:
+            projection_dim = check_count("projection_dim", projection_dim, "Use None for the full kernel.")
+        if diag_scale is not None and not diag_scale >= 0:
             raise ValueError(f"`diag_scale` must not be negative. Received {diag_scale}. Use 0 for no addition.")
         self.projection_dim = projection_dim
         self.diag_scale = diag_scale
-        self.use_bias = use_bias
         self.preactivation = tf_keras.activations.get(preactivation)
-        self.kernel_initializer = tf_keras.initializers.get(kernel_initializer)
-        self.bias_initializer = tf_keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = tf_keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = tf_keras.regularizers.get(bias_regularizer)
-        self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
-        """Makes the weights for inputs of shape `(batch, ..., d)`."""
-        width = tf.TensorShape(input_shape)[-1]
-        if width is None:
-            raise ValueError(f"The last dimension of `x0` must be known. Received shape {tuple(input_shape)}.")
+    @classmethod
+    def from_weights(cls, weights: Sequence[Any], **arguments: Any) -> CrossLayer:
+        """Returns a layer that has the weights of another DCN-v2 layer, of whatever rank.
+
+        `projection_dim` and `use_bias` are those of the weights, but for a rank above `d / 2`: `U` and `V` are then
+        multiplied, and the full kernel gives the same outputs (up to rounding) for fewer weights.
+
+        Args:
+          weights: As `tfrs.layers.dcn.Cross.get_weights()` gives them: `W` `(d, d)`, or `U` `(d, r)` and `V` `(r, d)`,
+            then `b` `(d,)`, where there is one.
+          **arguments: The other arguments of the layer, such as `preactivation`.
+
+        Raises:
+          ValueError: The weights are not those of such a layer.
+
+        Example:
+          >>> ones = np.ones((3, 2), np.float32)
+          >>> CrossLayer.from_weights([ones, ones.T])(np.ones((1, 3), np.float32)).numpy()
+          array([[7., 7., 7.]], dtype=float32)
+        """
+        arrays = [np.asarray(weight) for weight in weights]
+        shapes = [array.shape for array in arrays]
+        kernels = [array for array in arrays if array.ndim == 2]
+        width = shapes[0][0] if kernels and arrays[0].ndim == 2 else 0
+        rank = shapes[0][1] if len(kernels) == 2 else None
+        expected = [(width, width)] if rank is None else [(width, rank), (rank, width)]
+        use_bias = len(arrays) > len(kernels)
+        if not width or shapes != expected + [(width,)] * use_bias:
+            raise ValueError(
+                "`weights` must be W (d, d), or U (d, r) and V (r, d), then b (d,) where there is one. "
+                f"Received shapes {', '.join(map(str, shapes)) or 'of none'}."
+            )
+        if projection_problem(rank, width):
+            kernels, rank = [kernels[0] @ kernels[1]], None
+        layer = cls(projection_dim=rank, use_bias=use_bias, **arguments)
+        layer.build((None, width))
+        layer.set_weights([*kernels, *arrays[-1:]] if use_bias else kernels)
+        return layer
+
+    def make_weights(self, width: int) -> None:
+        """Makes `W`, or `U` and `V`, then `b`."""
         if reason := projection_problem(self.projection_dim, width):
             raise ValueError(reason)
         if self.projection_dim is None:
-            self.kernel = self._add_kernel("kernel", (width, width))
+            self.kernel = self.add_kernel("kernel", (width, width))
         else:
-            self.kernel_u = self._add_kernel("kernel_u", (width, self.projection_dim))
-            self.kernel_v = self._add_kernel("kernel_v", (self.projection_dim, width))
+            self.kernel_u = self.add_kernel("kernel_u", (width, self.projection_dim))
+            self.kernel_v = self.add_kernel("kernel_v", (self.projection_dim, width))
         if self.use_bias:
-            self.bias = self.add_weight(
-                "bias", (width,), initializer=self.bias_initializer, regularizer=self.bias_regularizer
-            )
-        super().build(input_shape)
+            self.bias = self.add_bias(width)
 
-    def _add_kernel(self, name: str, shape: tuple[int, int]) -> tf.Variable:
-        # A fresh initializer each: one with a seed would otherwise be drawn from twice.
-        initializer = self.kernel_initializer.__class__.from_config(self.kernel_initializer.get_config())
-        return self.add_weight(name, shape, initializer=initializer, regularizer=self.kernel_regularizer)
-
-    def call(self, x0: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
-        """Returns the cross of `x0` with `x`; see the class."""
-        x = x0 if x is None else x
-        if x0.shape[-1] != x.shape[-1]:
-            raise ValueError(
-                f"`x0` and `x` must have the same last dimension. Received `x0` of shape {tuple(x0.shape)} and `x` "
-                f"of shape {tuple(x.shape)}."
-            )
-        product = x
+    def cross(self, x0: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Returns `x0 * (W x + b + diag_scale * x) + x`."""
+        mixed = x
         for kernel in [self.kernel] if self.projection_dim is None else [self.kernel_u, self.kernel_v]:
-            product = tf.tensordot(product, kernel, axes=1) if x.shape.rank > 2 else tf.matmul(product, kernel)
+            mixed = product(mixed, kernel)
         if self.use_bias:
-            product += self.bias
-        product = self.preactivation(product)
+            mixed += self.bias
+        mixed = self.preactivation(mixed)
         if self.diag_scale:
-            product += self.diag_scale * x
-        return x0 * product + x
+            mixed += self.diag_scale * x
+        return x0 * mixed + x
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments, so that the layer can be cloned and saved."""
@@ -124,12 +142,7 @@ class CrossLayer(tf_keras.layers.Layer):
             **super().get_config(),
             "projection_dim": self.projection_dim,
             "diag_scale": self.diag_scale,
-            "use_bias": self.use_bias,
             "preactivation": tf_keras.activations.serialize(self.preactivation),
-            "kernel_initializer": tf_keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": tf_keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": tf_keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": tf_keras.regularizers.serialize(self.bias_regularizer),
         }
 
 

@@ -99,8 +99,8 @@ def test_cross_layer_has_its_weights_after_build(arguments: Any, shapes: Any) ->
     assert [weight.shape for weight in layer.get_weights()] == shapes
 
 
-@pytest.mark.parametrize("rank", [0, -1])
-def test_cross_layer_refuses_a_rank_below_one(rank: int) -> None:
+@pytest.mark.parametrize("rank", [0, -1, 2.5, True, "two"])
+def test_cross_layer_refuses_a_rank_that_is_not_a_whole_number_of_at_least_one(rank: Any) -> None:
     with pytest.raises(ValueError, match=rf"at least 1\. Received {rank}\. Use None for the full kernel\."):
         CrossLayer(projection_dim=rank)
 
@@ -111,9 +111,38 @@ def test_cross_layer_refuses_a_rank_that_saves_nothing() -> None:
         layer.build((None, 6))
 
 
-def test_cross_layer_refuses_a_negative_diag_scale() -> None:
-    with pytest.raises(ValueError, match=r"`diag_scale` must not be negative\. Received -0\.5"):
-        CrossLayer(diag_scale=-0.5)
+@pytest.mark.parametrize("diag_scale", [-0.5, float("nan")])
+def test_cross_layer_refuses_a_diag_scale_that_is_negative_or_not_a_number(diag_scale: float) -> None:
+    with pytest.raises(ValueError, match=rf"`diag_scale` must not be negative\. Received {diag_scale}\."):
+        CrossLayer(diag_scale=diag_scale)
+
+
+def test_diag_scale_of_none_adds_nothing_and_is_kept_in_the_config() -> None:
+    layer = CrossLayer(diag_scale=None, kernel_initializer="ones")
+    np.testing.assert_allclose(layer(tf.constant([[0.1, 0.2, 0.3]])), [[0.16, 0.32, 0.48]], rtol=1e-6)
+    assert CrossLayer.from_config(layer.get_config()).diag_scale is None
+
+
+@pytest.mark.parametrize("rank", [None, 1, 2, 3, 5])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_weights_of_tfrs_are_taken_whatever_their_rank(rank: int | None, use_bias: bool) -> None:
+    tfrs = pytest.importorskip("tensorflow_recommenders")
+    arguments: dict[str, Any] = {"diag_scale": 0.3, "preactivation": "tanh", "dtype": "float64"}
+    theirs = tfrs.layers.dcn.Cross(rank, use_bias=use_bias, bias_initializer="ones", **arguments)
+    x0, x = np.random.default_rng(2).normal(size=(2, 7, 4))
+    expected = theirs(x0, tf.constant(x))
+    ours = CrossLayer.from_weights(theirs.get_weights(), **arguments)
+    assert ours.projection_dim == (rank if rank in (1, 2) else None)  # above d / 2, W = U V costs less
+    np.testing.assert_allclose(ours(x0, x), expected, rtol=1e-12)
+    assert ours.count_params() <= theirs.count_params()
+
+
+@pytest.mark.parametrize("shapes", [[], [(4,)], [(4, 3)], [(4, 3), (4, 3)], [(4, 4), (3,)], [(4, 4), (4,), (4,)]])
+def test_weights_of_another_kind_of_layer_are_refused(shapes: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"must be W \(d, d\), or U \(d, r\) and V \(r, d\), then b .* Received shapes"
+    ):
+        CrossLayer.from_weights([np.ones(shape) for shape in shapes])
 
 
 def test_cross_layer_refuses_inputs_of_different_widths() -> None:
