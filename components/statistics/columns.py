@@ -67,12 +67,9 @@ class ColumnStatistics:
         """Returns the column's statistics in the layout of TFDV."""
         statistics = statistics_pb2.FeatureNameStatistics(type=TYPES[self.type])
         statistics.path.step.append(self.name)
-        if isinstance(self.values, Texts):
-            self.values.fill(statistics, self.params)
-            common = statistics.string_stats.common_stats
-        else:
-            self.values.fill(statistics, self.params.num_histogram_buckets)
-            common = statistics.num_stats.common_stats
+        self.values.fill(statistics, self.params)
+        texts = isinstance(self.values, Texts)
+        common = (statistics.string_stats if texts else statistics.num_stats).common_stats
         common.num_non_missing, common.num_missing = self.num_present, self.num_rows - self.num_present
         common.tot_num_values = self.num_values
         if self.num_present:

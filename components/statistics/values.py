@@ -14,11 +14,13 @@ from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.texts import text_buffers
 from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, hash_numbers
 from crossnet.components.statistics.value_counts import ValueCounts
+from crossnet.components.statistics.whole_counts import WholeCounts
 
 # Names of `custom_stats`, where the proto has no field of its own.
 DISTRIBUTION = "distribution"  # histogram: the quantile sketch's points, each a bucket of no width
 RANK_ERROR = "rank_error"  # no rank read from the distribution or a histogram is off by more rows
 UNIQUE = "unique"  # distinct numbers
+VALUE_COUNTS = "value_counts"  # rank histogram: whole numbers, most frequent first, where each occurs twice or more
 NUM_INFINITE = "num_infinite"  # values that are plus or minus infinity
 COUNT_ERROR = "count_error"  # rows that a count of `rank_histogram` may be too low
 
@@ -44,6 +46,7 @@ class Numbers:
         self.max: float = -math.inf
         self.quantiles = QuantileSketch()
         self.distinct = UniqueSketch()
+        self.whole = WholeCounts()
 
     def update(self, values: NDArray[Any]) -> None:
         """Adds float32 or int64 (rows,)."""
@@ -69,6 +72,8 @@ class Numbers:
         self.zeros += len(values) - int(np.count_nonzero(values))
         self.quantiles.update(ordered)
         self.distinct.update(hash_numbers(ordered))
+        if ordered.dtype.kind == "i":
+            self.whole.update(ordered)
 
     def merge(self, other: Numbers) -> None:
         """Adds the values of `other`."""
@@ -80,6 +85,7 @@ class Numbers:
         self.zeros += other.zeros
         self.quantiles.merge(other.quantiles)
         self.distinct.merge(other.distinct)
+        self.whole.merge(other.whole)
 
     def _add_moments(self, count: int, mean: float, squares: float) -> None:
         """Joins two groups' means and squares (Chan, Golub and LeVeque, 1983)."""
@@ -91,8 +97,9 @@ class Numbers:
         self.squares += squares + distance * distance * self.count * count / total
         self.count = total
 
-    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, num_buckets: int) -> None:
+    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> None:
         """Writes `num_stats` and the custom statistics of a numeric column."""
+        num_buckets = params.num_histogram_buckets
         numbers = statistics.num_stats
         add_number(statistics, NUM_INFINITE, self.num_infinite)
         add_number(statistics, UNIQUE, self.distinct.estimate)
@@ -112,6 +119,10 @@ class Numbers:
         add_number(statistics, RANK_ERROR, thin.rank_error)
         distribution = statistics.custom_stats.add(name=DISTRIBUTION).histogram
         distribution.MergeFromString(_encoded_buckets(thin.values, thin.values, thin.weights))
+        if self.whole.unique and 2 * self.whole.unique <= self.count:
+            listed = statistics.custom_stats.add(name=VALUE_COUNTS).rank_histogram.buckets
+            for rank, (value, count) in enumerate(self.whole.most_common(params.max_vocabulary)):
+                listed.add(low_rank=rank, high_rank=rank, label=str(value), sample_count=count)
 
     def _add_standard_histogram(
         self, numbers: statistics_pb2.NumericStatistics, points: Points, num_buckets: int

@@ -18,6 +18,7 @@ from crossnet.components.statistics.values import (
     NUM_INFINITE,
     RANK_ERROR,
     UNIQUE,
+    VALUE_COUNTS,
     Numbers,
     Texts,
     bucket_values,
@@ -25,6 +26,8 @@ from crossnet.components.statistics.values import (
 )
 from crossnet.components.validation.distances import points
 from support.column_fixtures import numbers, statistics_of, texts
+
+FOUR_BUCKETS = StatisticsGenParams(num_histogram_buckets=4)
 
 
 def buckets(histogram):
@@ -57,6 +60,20 @@ def test_numbers_count_zeros_of_both_signs_as_one_value():
     assert math.copysign(1, summary.min) == 1
 
 
+def listed(summary, **settings):
+    statistics = filled(summary, StatisticsGenParams(**settings))
+    (counts,) = [custom.rank_histogram for custom in statistics.custom_stats if custom.name == VALUE_COUNTS] or [None]
+    return counts and [(bucket.label, bucket.sample_count) for bucket in counts.buckets]
+
+
+def test_whole_numbers_that_repeat_are_counted_and_others_are_not():
+    largest = 2**63 - 1
+    assert listed(numbers_of([7, largest], [7, largest, 7], dtype=np.int64)) == [("7", 3), (str(largest), 2)]
+    assert listed(numbers_of([7, 7, 7, 8, 8, 8, 9], dtype=np.int64), max_vocabulary=2) == [("7", 3), ("8", 3)]
+    assert listed(numbers_of([1, 2, 2], dtype=np.int64)) is None
+    assert listed(numbers_of([7, 7, 7], dtype=np.float32)) is None
+
+
 def test_numbers_keep_moments_over_batches():
     summary = numbers_of([1, 2], [], [6], dtype=np.int64)
     assert (summary.count, summary.mean, summary.squares) == (3, 3.0, 4 + 1 + 9)
@@ -72,10 +89,10 @@ def test_numbers_leave_the_callers_array_as_it_is():
 @pytest.mark.parametrize("empty_first", [True, False])
 def test_merge_with_an_empty_summary_changes_nothing(empty_first):
     one, other = numbers_of([1, 2, 4]), numbers_of([])
-    expected = filled(numbers_of([1, 2, 4]), 4)
+    expected = filled(numbers_of([1, 2, 4]), FOUR_BUCKETS)
     merged, added = (other, one) if empty_first else (one, other)
     merged.merge(added)
-    assert filled(merged, 4) == expected
+    assert filled(merged, FOUR_BUCKETS) == expected
 
 
 def test_merge_of_two_empty_summaries_is_empty():
@@ -92,14 +109,16 @@ def test_merge_adds_the_counts_of_nan_and_infinity():
 
 def test_distribution_holds_each_distinct_value_with_its_rows_while_there_are_few():
     (distribution,) = (
-        custom.histogram for custom in filled(numbers_of([2, 1, 2]), 4).custom_stats if custom.name == DISTRIBUTION
+        custom.histogram
+        for custom in filled(numbers_of([2, 1, 2]), FOUR_BUCKETS).custom_stats
+        if custom.name == DISTRIBUTION
     )
     assert buckets(distribution) == [(1, 1, 1), (2, 2, 2)]
 
 
 def test_distribution_is_thinned_and_states_the_error_of_it():
     values = np.arange(3000.0)
-    proto = filled(numbers_of(values), 4)
+    proto = filled(numbers_of(values), FOUR_BUCKETS)
     sample = points(proto)
     assert len(sample.values) <= MAX_DISTRIBUTION_POINTS
     assert custom_number(proto, RANK_ERROR) == sample.rank_error == pytest.approx(3000 / MAX_DISTRIBUTION_POINTS / 2)

@@ -1,0 +1,62 @@
+"""Counts how often each whole number of a column occurs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossnet.components.statistics.sketches import first_of_each
+
+Whole = NDArray[np.int64]
+
+
+class WholeCounts:
+    """Counts each whole number exactly, up to `capacity` distinct ones; of a column with more it counts none.
+
+    So what is counted does not depend on how the column comes in parts.
+    """
+
+    def __init__(self, capacity: int = 100_000) -> None:
+        self.capacity = capacity
+        self._values: Whole | None = np.empty(0, np.int64)  # ascending; None: there are too many
+        self._counts: Whole = np.empty(0, np.int64)
+
+    def update(self, ordered: NDArray[Any]) -> None:
+        """Adds whole numbers, sorted (rows,)."""
+        if self._values is not None and len(ordered):
+            starts = np.flatnonzero(first_of_each(ordered))
+            self._add(ordered[starts].astype(np.int64), np.diff(starts, append=len(ordered)))
+
+    def merge(self, other: WholeCounts) -> None:
+        """Adds the numbers of `other`."""
+        if other._values is None:
+            self._values = None
+        else:
+            self._add(other._values, other._counts)
+
+    def _add(self, values: Whole, counts: Whole) -> None:
+        if self._values is None:
+            return
+        both = np.concatenate([self._values, values])
+        order = np.argsort(both, kind="stable")
+        both = both[order]
+        starts = np.flatnonzero(first_of_each(both))
+        if len(starts) > self.capacity:
+            self._values = None
+        elif len(starts):
+            self._values = both[starts]
+            self._counts = np.add.reduceat(np.concatenate([self._counts, counts])[order], starts)
+
+    @property
+    def unique(self) -> int | None:
+        """Distinct numbers; None where they are more than `capacity`."""
+        return None if self._values is None else len(self._values)
+
+    def most_common(self, number: int) -> list[tuple[int, int]]:
+        """Returns the most frequent numbers and their counts, most frequent first, ties in ascending order."""
+        if self._values is None:
+            return []
+        order = np.argsort(-self._counts, kind="stable")[:number]
+        return list(zip(self._values[order].tolist(), self._counts[order].tolist(), strict=True))
