@@ -31,6 +31,7 @@ from crossnet.components.sources.base import (
     RetypedError,
     Source,
     SourceBatch,
+    batch_names,
     check_sizes,
     unwritten,
 )
@@ -106,7 +107,8 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Eng
 
 
 def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path, engine: Engine) -> Examples:
-    label, weight, group = (_column(source, name) for name in (params.label, params.weight, params.group))
+    names = batch_names(source)
+    label, weight, group = (names.get(name, "") for name in (params.label, params.weight, params.group))
     kept = RowFilter(params, label, condition_of(source, params.where), unwritten(source))
     splitter = _splitter(source, params, kept, spool_dir)
     engine = engine.for_bytes(_num_bytes(source))
@@ -166,13 +168,6 @@ def _columns(source: Source, kept: RowFilter, weight: str, group: str) -> dict[s
     columns = [column for column in source.columns if column.name not in kept.unwritten]
     stored = [column._replace(type="FLOAT") if column.name == weight else column for column in columns]
     return {"columns": [column._asdict() for column in stored], "weight": weight, "group": group}
-
-
-def _column(source: Source, wanted: str) -> str:
-    """Returns the name of the column that a setting names; "" where it names none."""
-    if not wanted:
-        return ""
-    return next((c.name for c in source.columns if wanted in (c.name, c.source_name, c.source_name.strip())), "")
 
 
 def _splitter(source: Source, params: ExampleGenParams, kept: RowFilter, spool_dir: Path) -> Splitter:

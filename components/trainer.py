@@ -39,6 +39,7 @@ from crossnet.components.training.progress import Progress
 from crossnet.components.training.rows import Rows, read_rows
 from crossnet.components.training.unused_embeddings import fill_unused_embeddings
 from crossnet.components.training.warm_start import continue_preprocessing, load_weights
+from crossnet.serving.protocol.column_rules import COLUMNS_FILE
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from crossnet.serving.protocol.suggestions import did_you_mean
 
@@ -198,6 +199,8 @@ def _export(trained: _Untrained, examples: Examples, params: TrainerParams, outp
     csv_format = CsvFormat.of(examples.properties.get("settings", {}))
     if csv_format.changed():  # `predict` reads rows for this model likewise
         write_file(folder / FORMAT_FILE, csv_format.to_json())
+    if rules := examples.column_rules.to_json():
+        write_file(folder / COLUMNS_FILE, rules)
     if params.warmup_records:
         features = trained.preprocessing.features
         columns, _ = next(read_dataset(examples, "train", features, None, batch_size=params.warmup_records))

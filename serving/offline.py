@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import grpc
 
@@ -19,10 +20,13 @@ from crossnet.serving.client.input_checks import fit_inputs
 from crossnet.serving.config.versions import list_versions
 from crossnet.serving.embedded.codec import read_tensor
 from crossnet.serving.embedded.quiet import import_tensorflow
+from crossnet.serving.protocol.column_rules import COLUMNS_FILE, ColumnRules
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from crossnet.serving.protocol.messages import SignatureDef
 from crossnet.serving.protocol.signature import ModelMetadata, read_signatures
 from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError, ServingError
+
+_Record = TypeVar("_Record")
 
 
 def find_saved_model(folder: Path) -> Path:
@@ -54,11 +58,28 @@ def recorded_format(folder: Path) -> CsvFormat:
       NotFoundError: There is no SavedModel.
       ServerError: The record is damaged.
     """
-    path = find_saved_model(folder) / FORMAT_FILE
+    return _recorded(folder, FORMAT_FILE, lambda data: CsvFormat.of(json.loads(data))) or CsvFormat()
+
+
+def recorded_rules(folder: Path) -> ColumnRules:
+    """Returns how columns become the features of a model, as its folder records; else the rules of headers alone.
+
+    Args:
+      folder: See `find_saved_model`.
+
+    Raises:
+      NotFoundError: There is no SavedModel.
+      ServerError: The record is damaged.
+    """
+    return _recorded(folder, COLUMNS_FILE, ColumnRules.from_json) or ColumnRules()
+
+
+def _recorded(folder: Path, name: str, read: Callable[[bytes], _Record]) -> _Record | None:
+    path = find_saved_model(folder) / name
     try:
-        return CsvFormat.of(json.loads(path.read_bytes()))
+        return read(path.read_bytes())
     except FileNotFoundError:
-        return CsvFormat()
+        return None
     except (OSError, ValueError, TypeError) as error:
         raise ServerError(f"`{path}` cannot be read: {error}. Restore the model's folder, or push it again.") from error
 

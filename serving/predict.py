@@ -9,7 +9,7 @@ import gzip
 import itertools
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crossnet.serving.client import PredictionClient
-from crossnet.serving.client.answers import Prediction
 from crossnet.serving.client.connection import Tls
+from crossnet.serving.protocol.column_rules import DEFAULT_RULES, ColumnRules
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.signature import ModelMetadata
 from crossnet.serving.rows import formats
+from crossnet.serving.rows.asking import ask
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.columns import InputBuilder
 from crossnet.serving.rows.streams import STANDARD_INPUT, opened, written
-from crossnet.serving.status import InvalidRequestError, RowsError, ServerError, ServingError, UsageError
+from crossnet.serving.status import RowsError, UsageError
 
 if TYPE_CHECKING:
     from crossnet.serving.offline import OfflineModel
@@ -45,12 +47,14 @@ class RowFiles:
         written as the answers come. None: standard output.
       format: "jsonl", "csv" or "tfrecord"; None: by the name of `rows`, and "jsonl" for standard input.
       csv_format: Of both files, where they are CSV; None: as `ModelAddress.offline` records, else commas and UTF-8.
+      rules: Which columns are which features; None: as `ModelAddress.offline` records, else by their headers alone.
     """
 
     rows: Path | str
     output: Path | None = None
     format: str | None = None
     csv_format: CsvFormat | None = None
+    rules: ColumnRules | None = None
 
     @property
     def name(self) -> str:
@@ -140,12 +144,13 @@ def predict_rows(
         model = stack.enter_context(_open(address, batch_size))
         metadata = model.metadata()
         signature = metadata.signature(signature_name or _SIGNATURES[kind])
-        inputs = InputBuilder(table, signature, metadata.title, ignore_extra)
+        rules = _rules(files, address)
+        inputs = InputBuilder(table, signature, metadata.title, ignore_extra, rules, _features(metadata))
         writer = table.writer(sink)
         if first is None:
             writer.begin(list(signature.outputs))
         for batch in itertools.chain([first] if first else [], batches):
-            prediction = _predict(model, inputs, batch, signature.name)
+            prediction = ask(model, inputs, batch, signature.name)
             writer.write(batch, prediction.outputs)
             versions[prediction.version] = None
             done += len(batch)
@@ -187,6 +192,20 @@ def _csv_format(files: RowFiles, kind: str, address: ModelAddress) -> CsvFormat:
     return recorded_format(address.offline)
 
 
+def _rules(files: RowFiles, address: ModelAddress) -> ColumnRules:
+    if files.rules or address.offline is None:
+        return files.rules or DEFAULT_RULES
+    from crossnet.serving.offline import recorded_rules
+
+    return recorded_rules(address.offline)
+
+
+def _features(metadata: ModelMetadata) -> Collection[str]:
+    """Returns the features of a model of this project, whose signature for Examples does not name them."""
+    named = metadata.signatures.get("serving_default")
+    return named.inputs if named else ()
+
+
 @contextmanager
 def _open(address: ModelAddress, batch_size: int) -> Iterator[PredictionClient | OfflineModel]:
     """Yields the client of a server, or the model loaded here."""
@@ -209,58 +228,6 @@ def _open(address: ModelAddress, batch_size: int) -> Iterator[PredictionClient |
         if address.wait_seconds:
             client.wait_ready(address.wait_seconds)
         yield client
-
-
-def _predict(
-    model: PredictionClient | OfflineModel, inputs: InputBuilder, batch: Sequence[Row], signature_name: str
-) -> Prediction:
-    """Returns the model's answer for some rows.
-
-    Raises:
-      InvalidRequestError: The model refuses a row; the message names its place.
-      ServerError: An output does not have one value per row.
-    """
-
-    def ask(rows: Sequence[Row]) -> Prediction:
-        prediction = model.predict(inputs.build(rows), signature_name=signature_name)
-        for name, values in prediction.outputs.items():
-            if values.shape[:1] != (len(rows),):
-                raise ServerError(
-                    f"Output `{name}` has shape {list(values.shape)} for {len(rows)} rows; expected one value per row."
-                )
-        return prediction
-
-    try:
-        return ask(batch)
-    except InvalidRequestError as error:
-        if error.code is None:  # found before sending, with the places of the rows
-            raise
-        raise _with_place(error, batch, ask) from None
-
-
-def _with_place(
-    error: InvalidRequestError, batch: Sequence[Row], ask: Callable[[Sequence[Row]], Prediction]
-) -> InvalidRequestError:
-    """Returns the error with the place of the first row that the model refuses, found by halving the batch.
-
-    The error itself is returned where the model accepts each row alone, or can no longer be asked.
-    """
-    first, end, reason = 0, len(batch), error
-    smallest = len(batch)  # rows of the smallest part that was refused
-    while smallest > 1:
-        middle = max(first + 1, (first + end) // 2)
-        part = batch[first:middle]
-        try:
-            ask(part)
-        except InvalidRequestError as refusal:
-            end, reason, smallest = middle, refusal, len(part)
-            continue
-        except ServingError:
-            return error
-        first = middle
-        if first == end:
-            return error
-    return InvalidRequestError(f"{batch[first].place}: {reason}", reason.code)
 
 
 def _count_not_finite(outputs: Mapping[str, Array], rows: int) -> int:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from crossnet.components.artifacts.base import SPLIT_PREFIX, Artifact, Outcome, split_folder
 from crossnet.components.errors import MissingArtifactError
+from crossnet.serving.protocol.column_rules import ColumnRules
 
 SHARD_PREFIX = "data_tfrecord"
 TEST_SPLIT = "test"  # no step reads it: neither statistics, schema, training nor a rule, only `crossnet evaluate`
@@ -99,6 +100,11 @@ class Examples(Artifact):
     def columns(self) -> tuple[ExampleColumn, ...]:
         """The columns of the records, the label among them, in the source's order."""
         return tuple(ExampleColumn(**column) for column in self.properties["columns"])
+
+    @property
+    def column_rules(self) -> ColumnRules:
+        """How the columns of the source became those of the records, for requests that name them as the source does."""
+        return ColumnRules({c.source_name: c.name for c in self.columns if c.name != c.source_name})
 
     @property
     def column_types(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crossnet.components.params.setting import PathKind, setting
+from crossnet.serving.protocol.column_rules import problems_of_new_names
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 
@@ -43,6 +44,11 @@ class ExampleGenParams:
     span: int | None = setting(None, "the span to read; none: the newest", least=0)
     version: int | None = setting(None, "the version of that span; none: the newest", least=0)
     label: str = setting("y", "the column to predict")
+    rename: Mapping[str, str] = setting(
+        {},
+        'new names by a column\'s name in the source: { "Trip Miles (mi)" = "miles" }; requests and reports then have '
+        "the new name, settings either",
+    )
     exclude: tuple[str, ...] = setting((), "columns that are not features", any_order=True)
     numeric: tuple[str, ...] = setting((), "columns forced to be numbers", any_order=True)
     text: tuple[str, ...] = setting((), "columns forced to be text", any_order=True)
@@ -134,7 +140,7 @@ class ExampleGenParams:
 
     def problems(self) -> list[str]:
         """Returns what does not fit together."""
-        problems = self._problems_of_a_query()
+        problems = self._problems_of_a_query() + problems_of_new_names(self.rename)
         if self.source not in ("synthetic", "sql") and bool(self.input) == bool(self.input_pattern):
             problems.append(
                 f"`source` '{self.source}' needs `input` or `input_pattern`, one of them. "

@@ -19,6 +19,7 @@ from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.doubts import Doubt
+from crossnet.components.sources.renames import problems_of_renames
 from crossnet.serving.protocol.header_names import feature_names, repeated_headers, shared_names, spellings
 from crossnet.serving.protocol.limits import MAX_RECORD_BYTES, mebibytes
 from crossnet.serving.protocol.printable import listed, shown
@@ -189,11 +190,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
             f"`{where}` has a column whose name has {len(long):,} characters and begins `{shown(long)}`. A name has at "
             f"most {MAX_NAME:,}. Is the first line the header? Rename the column."
         )
-    names = feature_names(header)
-    if problem := repeated_headers(header, f"`{where}`") or shared_names(header, names, f"`{where}`"):
-        raise DataError(problem)
-    spelling = spellings(header)
-    problems: list[str] = []
+    names, problems = _names_of(header, params, where)
+    spelling = spellings(header, params.rename)
 
     def resolve(setting: str, names: Iterable[str]) -> frozenset[str]:
         for name in names:
@@ -235,6 +233,20 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates)
 
 
+def _names_of(header: Sequence[str], params: ExampleGenParams, where: str) -> tuple[list[str], list[str]]:
+    """Returns the feature's name for each column, and what is wrong with `rename`.
+
+    Raises:
+      DataError: Two columns have the same name.
+    """
+    if problem := repeated_headers(header, f"`{where}`"):
+        raise DataError(problem)
+    names, problems = feature_names(header, params.rename), problems_of_renames(header, params.rename)
+    if not problems and (problem := shared_names(header, names, f"`{where}`")):
+        raise DataError(f"{problem} Or give one of them another name in `example_gen.rename`.")
+    return names, problems
+
+
 def _problems_of_extras(weight: str, group: str, label: str, text: Collection[str]) -> Iterator[str]:
     """Yields why the columns of weights and groups cannot be those."""
     for name, column in (("weight", weight), ("group", group)):
@@ -264,6 +276,14 @@ def unwritten(source: Source) -> tuple[str, ...]:
     named = getattr(source, "named", None)
     found: tuple[str, ...] = getattr(source if named is None else named, "unwritten", ())
     return found
+
+
+def batch_names(source: Source) -> dict[str, str]:
+    """Returns the name in a source's batches for each spelling of a column that a setting may use."""
+    columns = source.columns
+    names = {column.source_name: column.name for column in columns}
+    by_spelling = {spelling: names[header] for spelling, header in spellings(list(names)).items()}
+    return by_spelling | {column.name: column.name for column in columns}
 
 
 def meanings(source: Source) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossnet.components.errors import PipelineError, SettingsError
-from crossnet.components.sources.base import Source, meanings, spelled
+from crossnet.components.sources.base import Source, batch_names, meanings, spelled
 from crossnet.serving.protocol.printable import shown
 
 EXTRA = "pip install 'crossnet-pipeline[sql]'"
@@ -126,11 +126,11 @@ def condition_of(source: Source, text: str) -> Condition | None:
     """
     if not text:
         return None
-    batch_names = {name: column.name for column in source.columns for name in (column.source_name, column.name)}
+    names = batch_names(source)
     sources = {column.name: column.source_name for column in source.columns}
     columns: dict[str, str] = {}
     for name in condition_columns(text):
-        column = batch_names[spelled(name, batch_names)]
+        column = names[spelled(name, names)]
         alike = next((other for other in columns if other.casefold() == name.casefold()), None)
         if alike is None:
             columns[name] = column

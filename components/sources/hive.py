@@ -215,11 +215,12 @@ def plan_hive(files: Sequence[Path], params: ExampleGenParams, plan: Plan) -> So
 
 def _of_files(params: ExampleGenParams, header: Sequence[str], new: Sequence[str], named: NamedColumns) -> Any:
     """Returns the settings for the files alone, which do not have the columns `new`."""
-    spelled = spellings(header)
+    spelled = spellings(header, params.rename)
     keep: dict[str, Any] = {
         setting: tuple(name for name in getattr(params, setting) if spelled[name] not in new)
         for setting in ("numeric", "text")
     }
+    keep["rename"] = {old: name for old, name in params.rename.items() if spelled[name] not in new}
     keep["exclude"] = tuple(name for name in header if name not in named.names and name not in new)
     if named.key in new:
         keep |= {"split": "hash" if params.hashes_rows else "order", "split_column": "", "split_time": ""}
@@ -255,8 +256,8 @@ def _header(files: Sequence[Path], params: ExampleGenParams, plan: Plan) -> Sequ
 
 
 def _format(params: ExampleGenParams) -> dict[str, Any]:
-    """Returns the settings that say how the bytes of a file become cells."""
-    names = ("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names")
+    """Returns the settings that say how the bytes of a file become cells, and how its columns are named."""
+    names = ("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names", "rename")
     return {name: getattr(params, name) for name in names if hasattr(params, name)}
 
 

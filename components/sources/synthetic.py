@@ -55,12 +55,13 @@ class SyntheticSource:
     def read(self, first_unit: int, last_unit: int) -> Iterator[SourceBatch]:
         """Yields the rows of some units."""
         named = self._named
-        kept = list(named.names)
+        kept, names = list(named.names), list(named.names.values())
         for unit in range(first_unit, last_unit):
             row = 0
             for batch in self._rows(unit):
                 key = batch.column(named.key) if named.key else None
-                yield SourceBatch(batch.select(kept), key, unit, row, batch if named.row else None)
+                written = pa.RecordBatch.from_arrays(batch.select(kept).columns, names=names)
+                yield SourceBatch(written, key, unit, row, batch if named.row else None)
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:

@@ -1,10 +1,10 @@
-"""Defines the options that say how a CSV is read."""
+"""Defines the options that say how rows are read."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from crossnet.components.errors import SettingsError
 
 _OPTIONS = (
     click.option(
-        "--config", type=click.Path(path_type=Path), help="CSV: read it as [example_gen] of this config says."
+        "--config", type=click.Path(path_type=Path), help="Read the rows as [example_gen] of this config says."
     ),
     click.option("--delimiter", help="CSV: the character between cells; \\t for a tab."),
     click.option("--quote", help="CSV: the character around cells; '' for none."),
@@ -28,6 +28,9 @@ _OPTIONS = (
     click.option("--null-values", multiple=True, help="CSV: a cell that is missing in numbers; also several times."),
     click.option("--nan", type=click.Choice(["error", "missing"]), help="CSV: what NaN is."),
     click.option("--names", help="CSV: the columns' names, with commas between, in place of the file's."),
+    click.option(
+        "--rename", multiple=True, metavar="OLD=NEW", help="A column's name in the model; also several times."
+    ),
 )
 _FIELDS = (
     *("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names"),
@@ -36,7 +39,7 @@ _FIELDS = (
 
 
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options, and calls the command with `csv_format`: a CsvFormat, or None where none is given.
+    """Adds the options, and calls the command with `csv_format` and `rules`; one is None where no option states it.
 
     An option goes before the config, and that before what the model in `--offline` records.
     """
@@ -44,7 +47,9 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapper(*args: Any, config: Path | None, **options: Any) -> Any:
         given = {name: value for name in _FIELDS if (value := options.pop(name)) not in (None, ())}
-        return command(*args, csv_format=_csv_format(config, given, options.get("offline")), **options)
+        rename, model = _pairs(options.pop("rename")), options.get("offline")
+        csv_format, rules = _csv_format(config, given, model), _rules(config, rename, model)
+        return command(*args, csv_format=csv_format, rules=rules, **options)
 
     for option in reversed(_OPTIONS):
         wrapper = option(wrapper)
@@ -77,3 +82,39 @@ def _csv_format(config: Path | None, given: dict[str, Any], model: Path | None) 
     if problems := csv_format.problems():
         raise SettingsError(" ".join(problems))
     return csv_format
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    """Returns the names that `--rename` gives.
+
+    Raises:
+      SettingsError: One is not OLD=NEW, or gives a name that a model cannot have.
+    """
+    pairs = [text.rpartition("=") for text in given]
+    if wrong := next((text for text, (old, _, _) in zip(given, pairs, strict=True) if not old), None):
+        raise SettingsError(f"`--rename` is '{wrong}'. Expected OLD=NEW, such as --rename 'Trip Miles=miles'.")
+    return {old: new for old, _, new in pairs}
+
+
+def _rules(config: Path | None, rename: Mapping[str, str], model: Path | None) -> Any:
+    """Returns which columns are which features, as a config and options state, or None.
+
+    Raises:
+      SettingsError: Names are wrong; the message lists all.
+    """
+    if config is None and not rename:
+        return None
+    from crossnet.serving.protocol.column_rules import ColumnRules, problems_of_new_names
+
+    recorded: Mapping[str, str] = {}
+    if model is not None:
+        from crossnet.serving.offline import recorded_rules
+
+        recorded = recorded_rules(model).rename
+    if config is not None:
+        from crossnet.pipeline.config import load_config
+
+        rename = {**load_config(config).example_gen.rename, **rename}
+    if problems := problems_of_new_names(rename):
+        raise SettingsError(" ".join(problems))
+    return ColumnRules({**recorded, **rename})

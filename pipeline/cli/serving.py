@@ -15,6 +15,7 @@ from crossnet.pipeline.cli.csv_options import csv_options
 from crossnet.pipeline.cli.options import in_utf8, prints_errors, root_option, say
 
 if TYPE_CHECKING:
+    from crossnet.serving.protocol.column_rules import ColumnRules
     from crossnet.serving.protocol.csv_format import CsvFormat
 
 _MODELS_NAMED = 10
@@ -83,6 +84,7 @@ def predict(
     tls_key: Path | None,
     tls_server_name: str | None,
     csv_format: CsvFormat | None,
+    rules: ColumnRules | None,
     quiet: bool,
     **address: Any,
 ) -> None:
@@ -115,7 +117,7 @@ def predict(
             show(done)
 
         summary = predict_rows(
-            RowFiles(rows, output, file_format, csv_format),
+            RowFiles(rows, output, file_format, csv_format, rules),
             ModelAddress(tls=tls, **address),
             signature_name=signature_name,
             batch_size=batch_size,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import islice
 
 from crossnet.serving.protocol.printable import MAX_NAME_SHOWN, listed, shown
@@ -43,19 +43,46 @@ def _bare(header: str) -> str:
     return text
 
 
-def feature_names(headers: Sequence[str]) -> list[str]:
-    """Returns the feature's name for each header, in their order."""
-    return [feature_name(header, position) for position, header in enumerate(headers, 1)]
+def feature_names(headers: Sequence[str], rename: Mapping[str, str] | None = None) -> list[str]:
+    """Returns the feature's name for each header, in their order.
+
+    Args:
+      headers: As they are in the file.
+      rename: New names by a spelling of the header; those of other headers are not looked at.
+    """
+    names = [feature_name(header, position) for position, header in enumerate(headers, 1)]
+    if rename:
+        places = {header: place for place, header in enumerate(headers)}
+        for header, name in new_names(headers, rename).items():
+            names[places[header]] = name
+    return names
 
 
-def spellings(headers: Sequence[str]) -> dict[str, str]:
+def new_names(headers: Sequence[str], rename: Mapping[str, str]) -> dict[str, str]:
+    """Returns by header the new names of those that `rename` names; both may be spelled as the feature is."""
+    known = spellings(headers)
+    found = {}
+    for old, new in rename.items():
+        header = next((known[name] for name in (old, _bare(old), feature_name(old, 0)) if name in known), None)
+        if header is not None:
+            found[header] = new
+    return found
+
+
+def spellings(headers: Sequence[str], rename: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the header for each spelling that a setting may use.
 
-    A setting names a column by the feature's name, by the header as it is in the file, or by the header without the
-    blanks around it.
+    A setting names a column by the feature's name, by the header as it is in the file, by the header without the
+    blanks around it, or by its new name in `rename`.
     """
     by_name = dict(zip(feature_names(headers), headers, strict=True))
-    return by_name | {_bare(header): header for header in headers} | {header: header for header in headers}
+    known = by_name | {_bare(header): header for header in headers} | {header: header for header in headers}
+    return known | ({new: header for header, new in new_names(headers, rename).items()} if rename else {})
+
+
+def is_feature_name(name: str) -> bool:
+    """Returns whether a signature can have an input of this name."""
+    return _NAME.fullmatch(name) is not None and bool(name.strip("_"))
 
 
 def repeated_headers(headers: Sequence[str], place: str) -> str:

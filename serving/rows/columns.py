@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from google.protobuf.message import DecodeError
+
 from crossnet.serving.client.input_checks import fit_inputs, name_problems
+from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.column_rules import DEFAULT_RULES, ColumnRules
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
-from crossnet.serving.protocol.header_names import feature_name, shared_names
+from crossnet.serving.protocol.header_names import feature_name, new_names, shared_names
 from crossnet.serving.protocol.signature import Signature
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.cells import read_cell, read_json
@@ -27,6 +31,8 @@ class InputBuilder:
       signature: The inputs that the model takes.
       title: The model as a sentence names it.
       ignore_extra: Whether columns that are not features are ignored.
+      rules: Which columns are which features, beside what their headers say.
+      features: Of TFRecords: the model's features, which the signature does not name; none: they are not known.
 
     Raises:
       InvalidRequestError: The header of a CSV does not fit the signature.
@@ -35,12 +41,20 @@ class InputBuilder:
     """
 
     def __init__(
-        self, table: JsonLinesReader | CsvReader | TfRecordReader, signature: Signature, title: str, ignore_extra: bool
+        self,
+        table: JsonLinesReader | CsvReader | TfRecordReader,
+        signature: Signature,
+        title: str,
+        ignore_extra: bool,
+        rules: ColumnRules = DEFAULT_RULES,
+        features: Collection[str] = (),
     ) -> None:
         self._table = table
         self._signature = signature
         self._title = title
         self._ignore_extra = ignore_extra
+        self._rules = rules
+        self._features = features if isinstance(table, TfRecordReader) else signature.inputs
         self._cached_names: dict[tuple[str, ...], list[str]] = {}
         if isinstance(table, CsvReader):
             self._check_header(table)
@@ -55,7 +69,7 @@ class InputBuilder:
           RowsError: Two keys of a JSON object have the name of one feature.
         """
         if isinstance(self._table, TfRecordReader):
-            rows = [dict.fromkeys(self._signature.inputs, row.values) for row in batch]
+            rows = [dict.fromkeys(self._signature.inputs, self._record(row)) for row in batch]
         elif isinstance(self._table, CsvReader):
             rows = list(self._csv_rows(batch, self._table))
         else:
@@ -90,6 +104,25 @@ class InputBuilder:
                 if name in specs or not self._ignore_extra
             }
 
+    def _record(self, row: Row) -> bytes:
+        """Returns a serialized Example whose features are named as the model names them; another message as it is."""
+        record: bytes = row.values
+        try:
+            given = messages.Example.FromString(record).features.feature
+        except DecodeError:
+            return record  # whoever parses it says what is wrong
+        keys = tuple(sorted(given))
+        names = [
+            name if name in self._features else key
+            for key, name in zip(keys, self._names(keys, row.place), strict=True)
+        ]
+        if names == list(keys):
+            return record
+        named = messages.Example()
+        for key, name in zip(keys, names, strict=True):
+            named.features.feature[name].CopyFrom(given[key])
+        return cast(bytes, named.SerializeToString())
+
     def _check_header(self, table: CsvReader) -> None:
         """Raises InvalidRequestError where the header of a CSV does not fit the signature."""
         features = self._signature.inputs
@@ -109,8 +142,8 @@ class InputBuilder:
         """Returns the feature of each header; remembers it, as most rows have the same."""
         names = self._cached_names.get(headers)
         if names is None:
-            names = match_headers(headers, self._signature.inputs)
-            if problem := shared_names(headers, names, place, self._signature.inputs):
+            names = match_headers(headers, self._features, self._rules.rename)
+            if problem := shared_names(headers, names, place, self._features):
                 raise RowsError(problem)
             if len(self._cached_names) >= _MAX_CACHED_HEADERS:
                 self._cached_names.clear()
@@ -118,14 +151,18 @@ class InputBuilder:
         return names
 
 
-def match_headers(headers: Sequence[str], features: Container[str]) -> list[str]:
-    """Returns the feature that each header names, directly or by the rule of `feature_name`.
+def match_headers(
+    headers: Sequence[str], features: Container[str], rename: Mapping[str, str] | None = None
+) -> list[str]:
+    """Returns the feature that each header names: by `rename`, directly, or by the rule of `feature_name`.
 
     A header that does not name a feature stays as it is, or is named after its position where it holds no name.
     """
+    renamed = new_names(headers, rename) if rename else {}
     names = []
     for position, header in enumerate(headers, 1):
-        name = header if header in features else feature_name(header, position)
+        name = renamed.get(header, header)
+        name = name if name in features else feature_name(header, position)
         names.append(name if name in features or name == f"column_{position}" else header)
     return names
 

@@ -18,7 +18,7 @@ from crossnet.components.files import folder_checksum
 from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
-from crossnet.serving.offline import recorded_format
+from crossnet.serving.offline import recorded_format, recorded_rules
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from support.training_fixtures import article_table, make_artifacts, mixed_table
 
@@ -118,6 +118,16 @@ def test_model_records_the_format_of_the_csv_that_it_was_trained_on(article: Any
     )
     model = train((examples, *article[1:]), tmp_path, epochs=1)
     assert recorded_format(model.serving_path) == CsvFormat(delimiter=";")
+
+
+def test_model_records_the_columns_that_have_another_name_in_the_source(article: Any, tmp_path: Path) -> None:
+    columns = [
+        {**column, "source_name": column["name"].replace("x0", "X 0")} for column in article[0].properties["columns"]
+    ]
+    examples = dataclasses.replace(article[0], properties={**article[0].properties, "columns": columns})
+    model = train((examples, *article[1:]), tmp_path, epochs=1)
+    assert recorded_rules(model.serving_path).rename == {"X 0": "x0"}
+    assert recorded_rules(train(article, tmp_path / "2", epochs=1).serving_path).rename == {}
 
 
 def test_rows_that_do_not_fit_in_memory_give_the_same_model(mixed: Any, tmp_path: Path) -> None:

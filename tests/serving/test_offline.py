@@ -13,10 +13,13 @@ import pytest
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.client.aio import AsyncPredictionClient
 from crossnet.serving.launcher import running_server
-from crossnet.serving.offline import OfflineModel, find_saved_model, recorded_format
+from crossnet.serving.offline import OfflineModel, find_saved_model, recorded_format, recorded_rules
+from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.column_rules import COLUMNS_FILE, ColumnRules
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError
 from support.predict_rows import predict_file
+from support.row_files import example, read, tfrecords
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +196,26 @@ def test_a_folder_records_the_format_of_the_csv_that_its_model_was_trained_on(tm
         ServerError, match=r"csv_format.json` cannot be read: .* Restore the model's folder, or push it"
     ):
         recorded_format(tmp_path)
+
+
+def test_renamed_columns_are_predicted_as_the_model_s_folder_records_them(model_folder, tmp_path):
+    shutil.copytree(model_folder / "12", tmp_path / "1")
+    record = tmp_path / "1" / COLUMNS_FILE
+    record.parent.mkdir(exist_ok=True)
+    record.write_text(ColumnRules({"Trip Miles": "x0"}).to_json())
+    assert recorded_rules(tmp_path) == ColumnRules({"Trip Miles": "x0"})
+    (tmp_path / "in.csv").write_text("Trip Miles,x1\n1,2\n")
+    (tmp_path / "in.tfrecord").write_bytes(tfrecords(example(**{"Trip Miles": 1, "x1": 2})))
+    predict_file(tmp_path / "in.csv", tmp_path / "out.csv", offline=tmp_path / "1")
+    assert (tmp_path / "out.csv").read_text() == "Trip Miles,x1,prediction\n1,2,21.0\n"
+    predict_file(tmp_path / "in.tfrecord", tmp_path / "out.tfrecord", offline=tmp_path / "1")
+    (row,) = read((tmp_path / "out.tfrecord").read_bytes(), "tfrecord")
+    features = messages.Example.FromString(row.values).features.feature
+    assert {name: features[name].float_list.value[0] for name in features} == {
+        "Trip Miles": 1,
+        "x1": 2,
+        "prediction": 21,
+    }
+    record.write_text("[]")
+    with pytest.raises(ServerError, match=r"columns.json` cannot be read: .* Restore the model's folder"):
+        recorded_rules(tmp_path)

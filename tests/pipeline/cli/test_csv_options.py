@@ -78,3 +78,22 @@ def test_flags_say_how_numbers_are_written(crossnet, tmp_path):
         )
     assert done.exit_code == 0, done.stderr
     assert (tmp_path / "o.csv").read_text() == "x0;x1;x2;prediction\n1.000,5;NA;nan;1000,5\n-;2;3;nan\n"
+
+
+def test_columns_are_renamed_by_flags_or_a_config(crossnet, tmp_path):
+    (tmp_path / "rows.csv").write_text("Trip Miles,b=c,x2\n1.5,2,3\n")
+    (tmp_path / "rides.toml").write_text(
+        '[example_gen]\nsource = "csv"\ninput = "x.csv"\nrename = { "Trip Miles" = "x0", "b=c" = "x1" }\n'
+    )
+    answer = "Trip Miles,b=c,x2,prediction\n1.5,2,3,1.5\n"
+    with FakeServer(XS).running() as target:
+        asked = ("predict", "--rows", "rows.csv", "--target", target)
+        flagged = crossnet(*asked, "--rename", "Trip Miles=x0", "--rename", "b=c=x1")
+        configured = crossnet(*asked, "--config", "rides.toml")
+        plain = crossnet(*asked)
+    assert (flagged.stdout, configured.stdout) == (answer, answer)
+    assert "Missing: `x0`, `x1`" in plain.stderr
+    wrong = crossnet(*asked, "--rename", "x0")
+    assert (wrong.exit_code, wrong.stderr.startswith("`--rename` is 'x0'. Expected OLD=NEW")) == (2, True)
+    bad = crossnet(*asked, "--rename", "a=b c")
+    assert (bad.exit_code, "`rename` gives `a` the name 'b c'" in bad.stderr) == (2, True)

@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.column_rules import ColumnRules
 from crossnet.serving.protocol.signature import Signature, TensorSpec
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.columns import InputBuilder, match_headers
@@ -23,10 +25,11 @@ def signature(types, name="serving_default"):
     return Signature(name, "tensorflow/serving/predict", inputs, {"prediction": TensorSpec(FLOAT, (None,))})
 
 
-def built(content, kind, types, ignore_extra=False):
+def built(content, kind, types, ignore_extra=False, **rules):
     """Returns the inputs made of a file, as lists."""
     table = make_reader(io.BytesIO(content.encode()), kind, "rows")
-    inputs = InputBuilder(table, signature(types), "`rides` version 3", ignore_extra).build(list(table.rows()))
+    builder = InputBuilder(table, signature(types), "`rides` version 3", ignore_extra, ColumnRules(**rules))
+    inputs = builder.build(list(table.rows()))
     return {name: values.tolist() for name, values in inputs.items()}
 
 
@@ -55,6 +58,39 @@ def test_headers_name_their_features_by_the_rule_of_example_gen(kind):
         ",".join(headers) + "\n0,1,2,3,4\n" if kind == "csv" else json.dumps({h: i for i, h in enumerate(headers)})
     )
     assert built(content, kind, dict.fromkeys(names, FLOAT)) == {name: [i] for i, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("header", ["Trip Miles", " Trip Miles ", "Trip_Miles", "miles"])
+def test_renamed_columns_are_found_by_either_name(kind, header):
+    content = f"{header},zone\n1,2\n" if kind == "csv" else json.dumps({header: 1, "zone": 2})
+    rename = {"Trip Miles": "miles", "fare": "label"}
+    assert built(content, kind, {"miles": FLOAT, "zone": FLOAT}, rename=rename) == {"miles": [1], "zone": [2]}
+
+
+def test_a_file_with_the_old_and_the_new_name_is_refused():
+    with pytest.raises(RowsError, match="columns `Trip Miles`, `miles` become one name, `miles`"):
+        built("Trip Miles,miles\n1,2\n", "csv", {"miles": FLOAT}, rename={"Trip Miles": "miles"})
+
+
+def test_features_of_records_are_renamed_as_the_model_names_them():
+    given = messages.Example()
+    for name, value in (("Trip Miles", 1.0), ("2nd", 2.0), ("x", 3.0)):
+        given.features.feature[name].float_list.value.append(value)
+    table = make_reader(io.BytesIO(b""), "tfrecord", "rows")
+    one = signature({"examples": STRING}, "serving_examples")
+    rules = ColumnRules({"x": "length"})
+    builder = InputBuilder(table, one, "`rides`", False, rules, {"Trip_Miles", "_2nd", "length"})
+    (record,) = builder.build([Row("rows record 1", given.SerializeToString())])["examples"].tolist()
+    found = messages.Example.FromString(record).features.feature
+    assert {name: list(found[name].float_list.value) for name in found} == {
+        "Trip_Miles": [1],
+        "_2nd": [2],
+        "length": [3],
+    }
+    given.features.feature["length"].float_list.value.append(4.0)
+    with pytest.raises(RowsError, match="rows record 2: columns `length`, `x` become one name, `length`"):
+        builder.build([Row("rows record 2", given.SerializeToString())])
 
 
 def test_header_that_is_the_name_of_an_input_needs_no_rule():

@@ -1,0 +1,69 @@
+"""Declares which columns of a file are which features.
+
+ExampleGen names the columns; `predict` names those of a request likewise. A model's folder records the names that do
+not follow from the headers alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from crossnet.serving.protocol.header_names import is_feature_name
+from crossnet.serving.protocol.printable import shown
+
+COLUMNS_FILE = "assets.extra/columns.json"  # in a SavedModel: of the rows that it was trained on
+
+
+@dataclass(frozen=True)
+class ColumnRules:
+    """How the columns of a file become features.
+
+    Attributes:
+      rename: Features by the column's name in the file, in any spelling.
+    """
+
+    rename: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> ColumnRules:
+        """Returns what `to_json` wrote; fields that a later version has added are left out.
+
+        Raises:
+          ValueError: It is not a JSON object of mappings from text to text.
+        """
+        found = json.loads(data)
+        names = {item.name for item in dataclasses.fields(cls)}
+        values = {name: value for name, value in found.items() if name in names} if isinstance(found, dict) else None
+        texts = [value for value in (values or {}).values() if isinstance(value, dict)]
+        pairs = [text for value in texts for pair in value.items() for text in pair]
+        if values is None or len(texts) < len(values) or not all(isinstance(text, str) for text in pairs):
+            raise ValueError("expected an object that holds objects of texts")
+        return cls(**values)
+
+    def to_json(self) -> str:
+        """Returns the rules as JSON; "" where there are none."""
+        given = {name: dict(value) for name, value in vars(self).items() if value}
+        return json.dumps(given, ensure_ascii=False, indent=2) + "\n" if given else ""
+
+
+DEFAULT_RULES = ColumnRules()
+
+
+def problems_of_new_names(rename: Mapping[str, str]) -> list[str]:
+    """Returns what is wrong with the names that `rename` gives, a sentence each."""
+    problems = [
+        f"`rename` gives `{shown(old)}` the name '{shown(new)}'. A name has letters (a to z), digits and `_`, begins "
+        "without a digit and has a letter or a digit."
+        for old, new in rename.items()
+        if not is_feature_name(new)
+    ]
+    twice = [name for name, count in Counter(rename.values()).items() if count > 1]
+    return problems + [
+        f"`rename` gives the name `{shown(name)}` to several columns. Each column needs a name of its own."
+        for name in twice
+        if is_feature_name(name)
+    ]
