@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossnet.components.errors import PipelineError, SettingsError
-from crossnet.components.sources.base import Source, batch_names, meanings, spelled
+from crossnet.components.sources.base import Source, batch_names, meanings
+from crossnet.components.sources.naming import spelled
 from crossnet.serving.protocol.printable import shown
 
 EXTRA = "pip install 'crossnet-pipeline[sql]'"

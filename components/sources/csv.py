@@ -17,14 +17,7 @@ import pyarrow as pa
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import (
-    NamedColumns,
-    RetypedError,
-    SourceBatch,
-    differing,
-    file_label,
-    name_columns,
-)
+from crossnet.components.sources.base import RetypedError, SourceBatch, differing, file_label
 from crossnet.components.sources.csv_blocks import CsvLayout, read_blocks
 from crossnet.components.sources.csv_cells import (
     ARROW_TYPES,
@@ -43,6 +36,7 @@ from crossnet.components.sources.csv_header import find_header, not_in_utf8
 from crossnet.components.sources.csv_hints import setting_for
 from crossnet.components.sources.csv_lines import may_have_quotes, misshapen_row, row_line
 from crossnet.components.sources.doubts import Doubt, merged
+from crossnet.components.sources.naming import NamedColumns, name_columns
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.base import NamedColumns
 from crossnet.components.sources.csv_cells import STORED, classify_cells
 from crossnet.components.sources.csv_doubts import Place, first_such, is_digits, rounded, text_doubts
 from crossnet.components.sources.csv_hints import setting_for
 from crossnet.components.sources.csv_plain import plain_cells
 from crossnet.components.sources.csv_sample import ReadCells, Sample, first_cells
 from crossnet.components.sources.doubts import Doubt
+from crossnet.components.sources.naming import NamedColumns
 from crossnet.serving.protocol.cell_values import read_number
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown

@@ -19,17 +19,10 @@ import pyarrow.compute as pc
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import (
-    NamedColumns,
-    NoLabelError,
-    RetypedError,
-    Source,
-    SourceBatch,
-    name_columns,
-    narrowed,
-)
+from crossnet.components.sources.base import RetypedError, Source, SourceBatch, narrowed
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.files import PARTITION
+from crossnet.components.sources.naming import NamedColumns, NoLabelError, name_columns
 from crossnet.components.sources.widening import widened
 from crossnet.serving.protocol.cell_values import read_time
 from crossnet.serving.protocol.header_names import spellings

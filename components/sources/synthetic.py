@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from crossnet.components.artifacts.examples import ExampleColumn
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import NamedColumns, SourceBatch, name_columns
+from crossnet.components.sources.base import SourceBatch
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.formula import BLOCK_ROWS, article_rows, column_names, num_blocks, sharded_rows
+from crossnet.components.sources.naming import NamedColumns, name_columns
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from crossnet.components.errors import DataError
 from crossnet.components.sources.arrow_values import family, feature_kind
-from crossnet.components.sources.base import NamedColumns, file_label
+from crossnet.components.sources.base import file_label
 from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.components.sources.naming import NamedColumns
 
 
 def meanings_of(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str, str]:

@@ -27,15 +27,9 @@ from crossnet.components.sources.arrow_values import (
     value_text,
     without_nan,
 )
-from crossnet.components.sources.base import (
-    NamedColumns,
-    RetypedError,
-    SourceBatch,
-    differing,
-    file_label,
-    name_columns,
-)
+from crossnet.components.sources.base import RetypedError, SourceBatch, differing, file_label
 from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.components.sources.naming import NamedColumns, name_columns
 from crossnet.components.sources.table_types import differing_types, is_null, joined_kind, meanings_of
 from crossnet.components.sources.times import FinerUnitError, unit_doubt
 from crossnet.serving.protocol.printable import shown

@@ -26,14 +26,9 @@ from crossnet.components.records.texts import TEXT, is_text
 from crossnet.components.records.tfrecord import read_records
 from crossnet.components.records.uniform_reader import Column
 from crossnet.components.sources.arrow_values import without_nan
-from crossnet.components.sources.base import (
-    NamedColumns,
-    RetypedError,
-    SourceBatch,
-    file_label,
-    name_columns,
-)
+from crossnet.components.sources.base import RetypedError, SourceBatch, file_label
 from crossnet.components.sources.doubts import Doubt
+from crossnet.components.sources.naming import NamedColumns, name_columns
 from crossnet.serving.protocol.tfrecord import HEADER_BYTES, read_header
 
 _SAMPLE_RECORDS = 1000

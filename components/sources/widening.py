@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from crossnet.components.sources.base import NamedColumns, RetypedError, Source, SourceBatch, narrowed
+from crossnet.components.sources.base import RetypedError, Source, SourceBatch, narrowed
+from crossnet.components.sources.naming import NamedColumns
 
 
 def read_narrowed(source: Source, names: Collection[str], unit: int) -> Iterator[SourceBatch]:

@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import NoLabelError, RetypedError, Source
+from crossnet.components.sources.base import RetypedError, Source
 from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
 from crossnet.components.sources.files import ENDINGS, check_name, input_files
+from crossnet.components.sources.naming import NoLabelError
 from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
 from crossnet.serving.protocol.csv_format import CsvFormat

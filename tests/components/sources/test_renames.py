@@ -8,7 +8,7 @@ import pytest
 
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import name_columns
+from crossnet.components.sources.naming import name_columns
 from crossnet.components.sources.renames import problems_of_renames
 from support.example_gen_fixtures import all_rows, make, make_csv, rows_of
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.base import NamedColumns
+from crossnet.components.sources.naming import NamedColumns
 from crossnet.components.sources.table_types import differing_types, is_null, joined_kind, meanings_of
 
 NAMED = NamedColumns({"a": "a", "y": "y"}, "y", frozenset({"n"}), frozenset({"t"}), "")
