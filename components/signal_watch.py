@@ -24,6 +24,7 @@ GRACE_SECONDS = 3.0  # from a signal until the process is ended in spite of what
 _NUDGE_SECONDS = 1.5  # from a signal until it is sent again, to break a clean-up that waits for something
 _TICK_SECONDS = 0.05
 _ONE_SIGNAL_SECONDS = 0.2  # `timeout` and a terminal may send a signal twice; what comes later is a second one
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _HOLD_SECONDS = 1.0  # how long a forced end waits for what cannot be undone, and for words that are being said
 
 
@@ -186,7 +187,10 @@ def descendants(process: int) -> list[int]:
 
 
 def work_for_parent() -> None:
-    """Makes a worker process leave Ctrl-C to the process that started it, and end when that one does."""
+    """Makes a worker process leave Ctrl-C to the process that started it, and end when that one does.
+
+    On Linux the kernel ends it, whatever it is doing, when the thread that started it is gone.
+    """
     import multiprocessing
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -197,4 +201,13 @@ def work_for_parent() -> None:
             parent.join()
             os._exit(1)
 
+    _end_with_parent()
     threading.Thread(target=follow, name="follow-parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Asks Linux for SIGKILL at the parent's end: code of C that keeps Python's lock would outlive it otherwise."""
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # another system
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

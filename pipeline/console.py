@@ -80,8 +80,7 @@ class Reporter:
         self.verbose = verbose
         self._console: Console = PlainConsole(stderr=True)
         self._live: LiveLine | None = None
-        self._step = ""
-        self._since = 0.0
+        self._at_work: dict[str, tuple[float, str]] = {}  # step -> since when, and what is shown of it
 
     def line(self, text: str) -> None:
         """Prints one line of progress."""
@@ -92,25 +91,49 @@ class Reporter:
     @contextlib.contextmanager
     def working(self, step: str) -> Iterator[None]:
         """Shows, on a terminal, that `step` runs and what it logged last."""
-        self._step, self._since = step, time.monotonic()
-        if self.quiet or not self._console.is_terminal:
-            yield
-            return
+        self.begin(step)
         try:
-            with LiveLine(self._console, step) as self._live:
-                yield
+            yield
         finally:
-            self._live = None
+            self.end(step)
 
-    def detail(self, text: str, share: float | None = None) -> None:
-        """Shows what the running step does and, where `share` of it is done, how long the rest will take."""
-        if share:
-            left = (time.monotonic() - self._since) * (1 - share) / share
+    def begin(self, step: str) -> None:
+        """Shows, on a terminal, from here on that `step` runs, beside others that do."""
+        self._at_work[step] = time.monotonic(), step
+        if self._live is None and not self.quiet and self._console.is_terminal:
+            self._live = LiveLine(self._console, "")
+            self._live.__enter__()
+        self._show()
+
+    def end(self, step: str) -> None:
+        """Ends what `begin` began."""
+        self._at_work.pop(step, None)
+        if self._live is not None and not self._at_work:
+            self._live.__exit__()
+            self._live = None
+        self._show()
+
+    def detail(self, text: str, share: float | None = None, step: str | None = None) -> None:
+        """Shows what a running step does and, where `share` of it is done, how long the rest will take.
+
+        Args:
+          text: What it does.
+          share: How much of it is done, 0 to 1; None: unknown.
+          step: The step; None: the one that runs.
+        """
+        step = step or next(iter(self._at_work), "")
+        if share and step in self._at_work:
+            left = (time.monotonic() - self._at_work[step][0]) * (1 - share) / share
             text = f"{text}, about {left:.0f} s left"
         if self.verbose:
-            self.line(f"  {text}")
+            self.line(f"  {f'{step}: ' if len(self._at_work) > 1 else ''}{text}")
+        if step in self._at_work:
+            self._at_work[step] = self._at_work[step][0], f"{step}  {text}"
+            self._show()
+
+    def _show(self) -> None:
         if self._live is not None:
-            self._live.update(f"{self._step}  {text}")
+            self._live.update("\n  ".join(shown for _, shown in self._at_work.values()))
 
     @contextlib.contextmanager
     def logging_to(self, file: Path) -> Iterator[None]:
@@ -121,7 +144,9 @@ class Reporter:
         with _open_log(file) as log, _redirected(log) as screen:
             console, self._console = self._console, PlainConsole(file=screen)
             handler = logging.StreamHandler(log)
-            handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            handler.setFormatter(
+                PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(of)s%(message)s", defaults={"of": ""})
+            )
             details = _DetailHandler(self)
             level, propagate = LOGGER.level, LOGGER.propagate
             LOGGER.addHandler(handler)
@@ -162,7 +187,7 @@ class _DetailHandler(logging.Handler):
         self.reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.reporter.detail(record.getMessage(), getattr(record, "share", None))
+        self.reporter.detail(record.getMessage(), getattr(record, "share", None), getattr(record, "step", None))
 
 
 def _warning_writer(log: TextIO):  # type: ignore[no-untyped-def]  # the signature is the warnings module's

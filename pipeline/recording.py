@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from crossnet.components import interrupts
 from crossnet.components.artifacts.base import Artifact
-from crossnet.pipeline.run_record import RunRecord, StepRecord, kept_steps
+from crossnet.pipeline.run_record import RunRecord, StepRecord, in_steps, kept_steps
 from crossnet.pipeline.run_state import FINISHED, INTERRUPTED, LOG_FILE, RUNNING
 from crossnet.pipeline.store import utc_now
 
@@ -54,7 +54,7 @@ class Recording:
     def __init__(self, result: RunResult, folder: Path) -> None:
         self.result = result
         self.folder = folder
-        self._since = 0.0  # when the present step began, as `time.perf_counter` counts
+        self._since: dict[str, float] = {}  # when each step began, as `time.perf_counter` counts
 
     def change(self, **values: object) -> None:
         """Sets fields of the result."""
@@ -77,10 +77,11 @@ class Recording:
           counts: Its artifact's counts.
         """
         name, is_there = planned.step.name, status in ("ran", "reused")
+        now = time.perf_counter()
         if status == RUNNING:
-            self._since = time.perf_counter()
+            self._since[name] = now
         if seconds is None:
-            seconds = 0.0 if status == "skipped" else time.perf_counter() - self._since
+            seconds = now - self._since.get(name, now)  # one that is skipped has not begun
         artifact = Path("artifacts", name, planned.path.name) if is_there else None
         record = StepRecord(
             status=status,
@@ -89,7 +90,8 @@ class Recording:
             fingerprint=planned.fingerprint,
             counts=counts or {},
         )
-        self.change(steps={**self.result.steps, name: record})
+        steps = {**self.result.steps, name: record}
+        self.change(steps={name: steps[name] for name in (*self.result.graph, *steps) if name in steps})
         if self.result.up_to_date:
             return
         if artifact:
@@ -111,15 +113,14 @@ class Recording:
     def interrupted(self, number: signal.Signals) -> interrupts.Words:
         """Records that a signal ends the run, and returns the words for it."""
         steps = {**self.result.steps}
-        running = next((name for name, step in steps.items() if step.status == RUNNING), None)
-        if running:
-            seconds = round(time.perf_counter() - self._since, 3)
-            steps[running] = dataclasses.replace(steps[running], status=INTERRUPTED, seconds=seconds)
+        running = [name for name, step in steps.items() if step.status == RUNNING]
+        for name in running:
+            seconds = round(time.perf_counter() - self._since[name], 3)
+            steps[name] = dataclasses.replace(steps[name], status=INTERRUPTED, seconds=seconds)
         if len(steps) == len(self.result.graph) and not running:
             sentence = "Interrupted while the report was written. Every step is done. Run again to write the report."
         else:
-            where = f" in `{running}`" if running else ""
-            sentence = f"Interrupted{where}. {kept_steps(steps)}"
+            sentence = f"Interrupted{in_steps(running)}. {kept_steps(steps)}"
         self.change(steps=steps, exit_code=128 + number, error=sentence)
         with contextlib.suppress(OSError):  # a full disk: the words are said all the same
             self.write(INTERRUPTED)

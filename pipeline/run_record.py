@@ -7,7 +7,7 @@ import datetime
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -177,9 +177,9 @@ class RunRecord:
         )
 
     @property
-    def stopped_in(self) -> str | None:
-        """The step that is running, or was interrupted or killed; None between two steps."""
-        return next((name for name, step in self.steps.items() if step.status in (RUNNING, INTERRUPTED)), None)
+    def stopped_in(self) -> tuple[str, ...]:
+        """The steps that are running, or were interrupted or killed; none between two steps."""
+        return tuple(name for name, step in self.steps.items() if step.status in (RUNNING, INTERRUPTED))
 
     @property
     def has_exit_code(self) -> bool:
@@ -194,11 +194,16 @@ class RunRecord:
 
 def _killed(steps: Mapping[str, StepRecord]) -> str:
     """Returns the sentence for a run whose process is gone."""
-    where = next((f" in `{name}`" for name, step in steps.items() if step.status == INTERRUPTED), "")
+    stopped = [name for name, step in steps.items() if step.status == INTERRUPTED]
     return (
-        f"Killed{where}: the process ended without a word, as after kill -9, a power cut or a lack of memory. "
-        f"{kept_steps(steps)}"
+        f"Killed{in_steps(stopped)}: the process ended without a word, as after kill -9, a power cut or a lack of "
+        f"memory. {kept_steps(steps)}"
     )
+
+
+def in_steps(names: Sequence[str]) -> str:
+    """Returns where a run is or was, such as " in `trainer_dense`", to be put behind a verb; empty: in no step."""
+    return f" in {' and '.join(f'`{name}`' for name in names)}" if names else ""
 
 
 def kept_steps(steps: Mapping[str, StepRecord]) -> str:

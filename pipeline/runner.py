@@ -13,9 +13,10 @@ from crossnet.components.files import write_file
 from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline import notices, snapshots
+from crossnet.pipeline.component_call import make_engine
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
-from crossnet.pipeline.execution import Execution, make_engine
+from crossnet.pipeline.execution import Execution
 from crossnet.pipeline.faults import explain, explained
 from crossnet.pipeline.plan import Plan, blocked_steps, make_plan, serving_dir
 from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
@@ -30,6 +31,7 @@ def run_pipeline(
     name: str | None = None,
     until: str | None = None,
     force: str = "",
+    jobs: int = 1,
     reporter: Reporter | None = None,
 ) -> RunResult:
     """Runs every step whose artifact is not there yet.
@@ -42,6 +44,7 @@ def run_pipeline(
       name: The run's name; None: the time.
       until: The last step to run; None: all.
       force: Push in spite of the gate, and why; empty: do not.
+      jobs: How many steps may run at the same time, each in a process of its own. No result depends on it.
       reporter: Where progress is shown.
 
     Returns:
@@ -61,7 +64,7 @@ def run_pipeline(
             _tell_of_a_kill(store)
             engine = make_engine(config)
             recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder)
-            execution = Execution(plan, store, reporter, recording, engine, force=bool(force))
+            execution = Execution(plan, store, reporter, recording, engine, force=bool(force), jobs=jobs)
             if repeated:
                 execution.run()
                 return recording.result

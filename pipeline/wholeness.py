@@ -137,12 +137,16 @@ class Repairs:
       store: The root; must be locked.
       make: Makes the artifact of a planned step.
       say: Takes the step, and a sentence for the user, of each artifact that is set aside.
+
+    Attributes:
+      made: How many artifacts were made again.
     """
 
     def __init__(
         self, plan: Plan, store: Store, make: Callable[[PlannedStep], object], say: Callable[[str, str], None]
     ) -> None:
         self._plan, self._store, self._make, self._say = plan, store, make, say
+        self.made = 0
 
     def is_reusable(self, planned: PlannedStep) -> bool:
         """Whether a finished artifact still fits its inputs, of which some may have been made again in this run."""
@@ -179,6 +183,7 @@ class Repairs:
                 continue
             repaired, before = True, _content(source.path)
             self._make(source)
+            self.made += 1
             if _content(source.path) != before:
                 raise PipelineError(
                     f"The artifact of `{name}` was damaged while this run used it, and what was made again has other "

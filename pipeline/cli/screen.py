@@ -15,7 +15,7 @@ from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import NotBlessedError
 from crossnet.components.formats import counted, number
 from crossnet.pipeline.console import LiveLine, PlainConsole
-from crossnet.pipeline.run_record import RunRecord
+from crossnet.pipeline.run_record import RunRecord, in_steps
 from crossnet.pipeline.run_state import FINISHED
 from crossnet.pipeline.store import Store
 
@@ -154,7 +154,7 @@ def print_run(run: RunRecord, store: Store) -> None:
     if run.state == FINISHED:
         console.print(f"started {run.started}, finished {run.finished}, exit code {run.exit_code}")
     else:
-        where = f" in `{run.stopped_in}`" if run.stopped_in else ""
+        where = in_steps(run.stopped_in)
         code = f", exit code {run.exit_code}" if run.has_exit_code else ""
         console.print(f"started {run.started}, {run.state.upper()}{where}{code}")
     table = _table("step", "status", "seconds", "artifact")

@@ -20,7 +20,7 @@ from crossnet.components.formats import counted, duration, number, percent
 from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.run import Run, changed_settings, lineage, load_facts, load_run
-from crossnet.pipeline.run_record import StepRecord
+from crossnet.pipeline.run_record import StepRecord, in_steps
 from crossnet.pipeline.run_state import FINISHED, INTERRUPTED, KILLED, RUNNING
 from crossnet.pipeline.store import Store
 from crossnet.serving.protocol.printable import printable
@@ -136,16 +136,15 @@ def _headline(run: Run) -> dict[str, str]:
     record = run.record
     champion, version = record.champion, record.pushed_version
     if record.state != FINISHED:
-        where = f" in `{record.stopped_in}`" if record.stopped_in else ""
+        where = in_steps(record.stopped_in)
         word = {RUNNING: "is running", INTERRUPTED: "was interrupted", KILLED: "was killed"}[record.state]
         pushed = f"Version {version} was pushed." if version else "Nothing was pushed."
         return {"word": record.state.upper(), "css": "bad", "lead": f"The run {word}{where}. {pushed}"}
     if record.exit_code in (1, 2):
-        stopped = next((name for name, step in record.steps.items() if step.status == "failed"), None)
-        if stopped is None and record.steps.get("example_validator", StepRecord()).status in ("ran", "reused"):
+        stopped = [name for name, step in record.steps.items() if step.status == "failed"]
+        if not stopped and record.steps.get("example_validator", StepRecord()).status in ("ran", "reused"):
             return {"word": "STOPPED", "css": "bad", "lead": "The data has errors, so nothing was trained or pushed."}
-        where = f" in `{stopped}`" if stopped else ""
-        return {"word": "FAILED", "css": "bad", "lead": f"The run failed{where}. Nothing was pushed."}
+        return {"word": "FAILED", "css": "bad", "lead": f"The run failed{in_steps(stopped)}. Nothing was pushed."}
     if record.verdict is None:
         return {
             "word": "NO VERDICT",

@@ -117,15 +117,17 @@ def test_signal_with_another_handler_is_left_to_it(start):
     assert process.wait(20) == 130
 
 
-def test_worker_ends_with_the_process_that_started_it(tmp_path):
-    program = """
-import multiprocessing, time
+@pytest.mark.parametrize("code", ["None", "PyDLL(None)"])  # code of C that gives Python's lock away, or keeps it
+def test_worker_ends_with_the_process_that_started_it(tmp_path, code):
+    program = f"""
+import multiprocessing
+from ctypes import CDLL, PyDLL
 from crossnet.components.signal_watch import work_for_parent
 
 def work():
     work_for_parent()
     print("ready", flush=True)
-    time.sleep(60)
+    ({code} or CDLL(None)).sleep(60)
 
 if __name__ == "__main__":
     worker = multiprocessing.get_context("spawn").Process(target=work)

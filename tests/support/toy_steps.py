@@ -3,9 +3,12 @@
 They are a row of numbers, a gate on their mean, and a push.
 """
 
+import logging
 import os
 import signal
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from crossnet.components.artifacts.anomalies import Anomalies
 from crossnet.components.artifacts.evaluation import Evaluation
@@ -15,6 +18,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import DataError
 from crossnet.components.files import write_json
+from support.processes import is_alive
 
 CALLS: list[str] = []
 GIVEN: dict[str, object] = {}  # what `remember` was called with
@@ -117,3 +121,35 @@ def train(*, output_dir, checkpoint_dir) -> Model:
     if BESIDE:
         BESIDE.pop()()
     return Model(output_dir, {"read": len("another")})
+
+
+# ---- Steps that work beside each other, in processes of their own ----
+
+
+def work_beside(
+    *, output_dir: Path, meeting: str, waits_for: str = "", outlives: bool = False, then: str = ""
+) -> Model:
+    """Writes its process's number into the folder `meeting`, waits for that of another step, then does as told.
+
+    With `outlives` it waits for the end of that process too.
+    """
+    step = output_dir.parent.name
+    (Path(meeting) / f".{step}").write_text(str(os.getpid()))
+    (Path(meeting) / f".{step}").rename(Path(meeting) / step)
+    logging.getLogger("crossnet.components.toy").info("epoch 1 of 1")
+    (output_dir / "Format-Serving").mkdir()
+    while waits_for and not (Path(meeting) / waits_for).exists():
+        time.sleep(0.005)
+    while outlives and is_alive(int((Path(meeting) / waits_for).read_text())):
+        time.sleep(0.005)
+    if then == "fail":
+        raise DataError("rows.csv:3: 2 cells, expected 3. Mend the row.")
+    if then == "bug":
+        raise ZeroDivisionError(f"a bug in {step}")
+    if then == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if then.startswith("signal"):
+        os.kill(os.getppid(), int(then.removeprefix("signal ")))
+    if then.startswith("signal") or then == "hang":
+        time.sleep(3600)
+    return Model(output_dir, {"parameters": 1}, {"kind": step, "pid": os.getpid()})

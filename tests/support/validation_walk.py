@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,3 +102,9 @@ def rides(number: int = 100) -> list[list[str]]:
 
 def as_csv(rows: list[list[str]]) -> str:
     return "".join(",".join(row) + "\n" for row in rows)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file below a folder, by relative path."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

@@ -1,13 +1,12 @@
 """Compares what one process makes with what two make."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from crossnet.components.engines.base import IN_PROCESS
 from crossnet.components.engines.local import LocalEngine
-from support.validation_walk import walk
+from support.validation_walk import digests, walk
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +26,6 @@ def write_rows(folder: Path, files: int = 3) -> Path:
         lines += lines[40:60]
         (folder / f"{number}.csv").write_text("\n".join(lines) + "\n")
     return folder
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return {file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""Calls a step's component with what the graph says that it takes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crossnet.components.artifacts.base import Artifact
+from crossnet.components.engines.base import IN_PROCESS, Engine
+from crossnet.components.engines.local import LocalEngine
+from crossnet.pipeline.config import Config
+from crossnet.pipeline.graph import Step, model_kind
+
+
+def call_component(
+    step: Step,
+    made: Mapping[str, Artifact],
+    *,
+    output_dir: Path,
+    references: Mapping[str, Path | Artifact | None],
+    checkpoint_dir: Path | None = None,
+    engine: Engine = IN_PROCESS,
+) -> Artifact:
+    """Imports a step's component, calls it and returns its artifact.
+
+    Args:
+      step: The step.
+      made: The finished artifacts by step.
+      output_dir: An empty folder for the component to fill.
+      references: Argument -> what the component reads from outside the run, None where there is none.
+      checkpoint_dir: Where a step that keeps checkpoints writes them; None: it keeps none.
+      engine: What runs the jobs of a step that has some.
+    """
+    module, _, function = step.function.partition(":")
+    component = getattr(importlib.import_module(module), function)
+    arguments: dict[str, Any] = {**step.settings, **references}
+    for argument, source in step.inputs.items():
+        arguments[argument] = (
+            made[source] if isinstance(source, str) else {model_kind(name): made[name] for name in source}
+        )
+    if step.checkpoints:
+        arguments["checkpoint_dir"] = checkpoint_dir
+    if step.engine:
+        arguments["engine"] = engine
+    artifact: Artifact = component(output_dir=output_dir, **arguments)
+    return artifact
+
+
+def make_engine(config: Config) -> LocalEngine:
+    """Returns the engine that the settings name; it starts nothing before a step has enough to do."""
+    if isinstance(config.num_workers, int):
+        return LocalEngine(config.num_workers)
+    return LocalEngine(len(os.sched_getaffinity(0)))  # the cores that this process may use

@@ -1,0 +1,71 @@
+import os
+
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
+from crossnet.pipeline.component_call import call_component, make_engine
+from crossnet.pipeline.config import Config
+from crossnet.pipeline.graph import Step, build_graph
+from support import toy_steps
+from support.toy_steps import GIVEN
+
+
+def step(**changes):
+    facts = {"name": "trainer_dense", "function": "support.toy_steps:remember", "output": Model} | changes
+    return Step(**facts)
+
+
+def test_component_gets_inputs_settings_and_references_by_keyword(tmp_path):
+    made = {"example_gen": Examples(tmp_path / "e"), "trainer_a": Model(tmp_path / "a"), "trainer_b": Model(tmp_path)}
+    call_component(
+        step(inputs={"examples": "example_gen", "models": ("trainer_b", "trainer_a")}, settings={"seed": 7}),
+        made,
+        output_dir=tmp_path / "out",
+        references={"warm_start": None},
+    )
+    assert {
+        "output_dir": tmp_path / "out",
+        "examples": made["example_gen"],
+        "models": {"b": made["trainer_b"], "a": made["trainer_a"]},
+        "seed": 7,
+        "warm_start": None,
+    } == GIVEN
+    assert list(GIVEN["models"]) == ["b", "a"]
+
+
+def test_component_gets_a_folder_for_checkpoints_where_it_keeps_some(tmp_path):
+    for keeps in (True, False):
+        call_component(step(checkpoints=keeps), {}, output_dir=tmp_path, references={}, checkpoint_dir=tmp_path / "c")
+        assert ("checkpoint_dir" in GIVEN) is keeps
+    assert "checkpoint_dir" not in GIVEN
+
+
+def test_component_gets_the_engine_where_it_has_jobs(tmp_path):
+    engine = make_engine(Config(num_workers=3))
+    call_component(step(engine=True), {}, output_dir=tmp_path, references={}, engine=engine)
+    assert GIVEN["engine"] is engine
+    call_component(step(), {}, output_dir=tmp_path, references={}, engine=engine)
+    assert "engine" not in GIVEN
+    with_jobs = {planned.name for planned in build_graph(Config()) if planned.engine}
+    assert with_jobs == {"example_gen", "statistics_gen", "example_validator"}
+
+
+def test_engine_is_as_wide_as_the_settings_say_or_as_there_are_cores():
+    assert make_engine(Config(num_workers=3)).width == 3
+    assert make_engine(Config()).width == len(os.sched_getaffinity(0))
+
+
+def test_component_is_called_and_its_artifact_returned(tmp_path):
+    toy_steps.CALLS.clear()
+    examples = Examples(tmp_path / "e", {"train": 10})
+    toy = Step(
+        name="evaluator",
+        function="support.toy_steps:evaluate",
+        output=Evaluation,
+        inputs={"examples": "example_gen"},
+        settings={"max_rmse": 0.5},
+    )
+    evaluation = call_component(toy, {"example_gen": examples}, output_dir=tmp_path, references={})
+    assert toy_steps.CALLS == ["evaluator"]
+    assert isinstance(evaluation, Evaluation)
+    assert evaluation.blessed
