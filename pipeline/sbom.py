@@ -50,7 +50,7 @@ def installed() -> list[Distribution]:
     """Returns the distributions that this Python finds, by name; of one that it finds twice, the first."""
     found: dict[str, Distribution] = {}
     for item in importlib.metadata.distributions():
-        name = item.metadata["Name"]
+        name = str(item.metadata.json.get("name", ""))  # `metadata["Name"]` warns where it is absent
         if name and normalized(name) not in found:
             found[normalized(name)] = Distribution(name, item.version, _licences(item), tuple(item.requires or ()))
     return [found[key] for key in sorted(found)]

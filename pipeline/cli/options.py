@@ -17,7 +17,7 @@ import click
 
 from crossnet.components import interrupts
 from crossnet.pipeline import notices
-from crossnet.pipeline.cli.output import output_problem
+from crossnet.pipeline.cli.output import discard_output, output_problem
 from crossnet.serving.protocol.printable import printable
 
 DEFAULT_ROOT = "crossnet_root"
@@ -43,8 +43,11 @@ def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:
         except interrupts.Interrupted as error:
             code = error.exit_code
             print_interruption(error, as_json=options.get("as_json", False))
+        except BrokenPipeError:  # click ends quietly; Python 3.13 would complain of what it still holds
+            discard_output()
+            raise
         except Exception as error:
-            if isinstance(error, BrokenPipeError | click.ClickException):  # click knows what to do
+            if isinstance(error, click.ClickException):  # click knows what to do
                 raise
             code = print_error(error, command.__name__, options)
         sys.exit(code)

@@ -42,6 +42,11 @@ def output_problem(error: BaseException) -> str | None:
     """
     if not isinstance(error, OSError) or error.filename != NAME:
         return None
+    discard_output()
+    return f"Cannot write {NAME}: {error.strerror}. What it should have shown is lost: call again with room for it."
+
+
+def discard_output() -> None:
+    """Lets what is printed from now on, and what Python still holds, go nowhere."""
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
-    return f"Cannot write {NAME}: {error.strerror}. What it should have shown is lost: call again with room for it."
