@@ -27,14 +27,7 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.hashing import Hashes
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
-from crossnet.components.sources.base import (
-    RetypedError,
-    Source,
-    SourceBatch,
-    batch_names,
-    check_sizes,
-    unwritten,
-)
+from crossnet.components.sources.base import RetypedError, Source, SourceBatch, batch_names, check_sizes, unwritten
 from crossnet.components.sources.conditions import condition_of
 from crossnet.components.sources.csv_cells import parse_time
 from crossnet.components.sources.doubts import Doubt, doubt_lines, merged
@@ -131,6 +124,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     rows = {split: rows[split] for split in splitter.splits}
     check_counts(rows, params, source.files)
     compression = "GZIP" if params.compression == "gzip" else ""
+    columns = _columns(source, kept, weight, group)
     for split in reversed(rows):  # train last: writing it may consume its spool
         write_shards(
             output_dir,
@@ -140,6 +134,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
             first[split] + rows[split],
             num_shards=params.num_shards,
             compression=compression,
+            types={column["name"]: column["type"] for column in columns["columns"]},
             engine=engine,
         )
     if dropped.total() or not splitter.by_order:
@@ -149,7 +144,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     properties: dict[str, Any] = {
         "label": label,
         "compression": compression,
-        **_columns(source, kept, weight, group),
+        **columns,
         "source": params.source,
         "files": [str(path) for path in source.files],
         "rows_per_unit": [sum(part.rows[unit] for part in parts) for unit in range(len(source.sizes))],

@@ -10,7 +10,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics, statistics_file
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.params.statistics_gen import StatisticsGenParams
-from crossnet.components.records.dataset import check_count, read_file
+from crossnet.components.records.dataset import check_count, read_shard
 from crossnet.components.records.wire_format import record_order
 from crossnet.components.statistics.columns import ColumnStatistics, dataset_proto
 
@@ -52,7 +52,7 @@ def generate_statistics(
 def shard_statistics(
     path: Path, compression: str, types: Mapping[str, str], params: StatisticsGenParams
 ) -> ShardStatistics:
-    """Returns the statistics of one TFRecord file.
+    """Returns the statistics of one shard.
 
     Args:
       path: The file.
@@ -61,10 +61,8 @@ def shard_statistics(
       params: The sizes of histograms and vocabularies.
     """
     total = _empty(types, params)
-    in_order = {
-        name: types[name] for name in sorted(types, key=record_order)
-    }  # the order of features in a record is read fastest
-    for columns in read_file(path, compression, in_order):
+    in_order = {name: types[name] for name in sorted(types, key=record_order)}  # as records have them
+    for columns in read_shard(path, compression, in_order, list(types)):
         for name, column in columns.items():
             total[name].update(column)
     return total

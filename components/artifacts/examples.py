@@ -9,7 +9,7 @@ from crossnet.components.artifacts.base import SPLIT_PREFIX, Artifact, Outcome, 
 from crossnet.components.errors import MissingArtifactError
 from crossnet.serving.protocol.column_rules import ColumnRules
 
-SHARD_PREFIX = "data_tfrecord"
+SHARD_PREFIX, COLUMNS_PREFIX = "data_tfrecord", "data_columns"
 TEST_SPLIT = "test"  # no step reads it: neither statistics, schema, training nor a rule, only `crossnet evaluate`
 
 
@@ -25,6 +25,11 @@ def shard_path(folder: Path, split: str, number: int, total: int, compression: s
     """
     suffix = ".gz" if compression == "GZIP" else ""
     return split_folder(folder, split) / f"{SHARD_PREFIX}-{number:05d}-of-{total:05d}{suffix}"
+
+
+def columns_path(shard: Path) -> Path:
+    """Returns the path of the file that holds the columns of a shard."""
+    return shard.with_name(f"{shard.name.removesuffix('.gz').replace(SHARD_PREFIX, COLUMNS_PREFIX)}.arrow")
 
 
 class ExampleColumn(NamedTuple):
@@ -46,7 +51,8 @@ class Examples(Artifact):
 
     File structure:
       Split-train/data_tfrecord-00000-of-00004[.gz]
-      Split-eval/data_tfrecord-00000-of-00004[.gz]
+      Split-train/data_columns-00000-of-00004.arrow   the same rows for the steps, so that they parse no record
+      Split-eval/data_tfrecord-00000-of-00004[.gz]    and so on
       Split-test/data_tfrecord-00000-of-00004[.gz]    where there is a test split
 
     Counts: rows by split. Properties: `label`, `compression` ("" or "GZIP"), `columns` (name, source_name, type

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact
-from crossnet.components.artifacts.examples import SHARD_PREFIX
+from crossnet.components.artifacts.examples import COLUMNS_PREFIX, SHARD_PREFIX
 from crossnet.components.artifacts.model import SERVING_FOLDER, Model
 from crossnet.components.errors import UnreadableFileError
 from crossnet.components.files import json_value, read_object
@@ -96,8 +96,8 @@ class Checks:
 
         Args:
           folder: The artifact's folder.
-          shards: Whether the shards of Examples are hashed; otherwise only their sizes are compared, and the records'
-            own checksums and their number when they are read.
+          shards: Whether the shards of Examples and their columns are hashed; otherwise only their sizes are compared,
+            and their own checksums and the number of rows when they are read.
         """
         try:
             facts = read_object(folder / ARTIFACT_FILE)
@@ -138,7 +138,7 @@ class Checks:
                 damages.append(Damage(name, "is not a plain file", size))
             elif status.st_size != record["size"]:
                 damages.append(Damage(name, f"has {status.st_size:,} bytes", size))
-            elif shards or not Path(name).name.startswith(SHARD_PREFIX):
+            elif shards or not Path(name).name.startswith((SHARD_PREFIX, COLUMNS_PREFIX)):
                 damages += self._compare_hash(folder, name, status, record["sha256"])
         extra = sorted(found.keys() - wanted.keys() - {ARTIFACT_FILE})
         damages += [Damage(name, "is there", "nothing of that name") for name in extra]

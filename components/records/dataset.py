@@ -1,7 +1,7 @@
 """Reads an Examples artifact as batches of columns.
 
-Statistics, training and evaluation all read with it. It does not import TensorFlow. It checks the checksums of every
-record. Training keeps rows in memory and shuffles them in `crossnet.components.training.rows`.
+Statistics, training and evaluation all read with it. It does not import TensorFlow. It checks the checksums of all
+that it reads. Training keeps rows in memory and shuffles them in `crossnet.components.training.rows`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
+from crossnet.components.records.batches import Columns, num_rows, rebatch, steady_batches
+from crossnet.components.records.kept_columns import has_columns, read_kept
 from crossnet.components.records.mixed_reader import read_mixed_records
-from crossnet.components.records.texts import as_objects, chosen, joined
+from crossnet.components.records.texts import as_objects
 from crossnet.components.records.tfrecord import check_frames, check_header, read_chunks, split_frames, truncated
 from crossnet.components.records.uniform_reader import Column, RecordTemplate, find_template
 from crossnet.components.records.wire_format import record_order
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES
 
-__all__ = ["Column", "read_columns", "read_dataset", "read_file"]
+__all__ = ["Column", "Columns", "read_columns", "read_dataset", "read_file", "read_shard"]
 
 _BATCH_ROWS = 1 << 12
 _MAX_BATCH_BYTES = 64 << 20
 
-Columns = dict[str, Column]
 Batch = tuple[dict[str, NDArray[Any]], "NDArray[np.float32] | None"]
 
 
@@ -43,7 +44,7 @@ def read_columns(
     """Yields batches of columns as recorded, in record order; the last batch may be smaller.
 
     Args:
-      batch_size: Rows of a batch; None: as they are read, some MiB at once, which takes the least time and memory.
+      batch_size: Rows of a batch; None: as `steady_batches` cuts each shard, which takes the least time.
       columns: Names of the columns to yield; None: all.
       shard: The one shard to read; None: all, and batches run across their ends. Who reads shard by shard calls
         `check_count` with the rows of all.
@@ -62,10 +63,9 @@ def read_columns(
             "made for these Examples."
         )
     paths = examples.shards(split) if shard is None else [shard]
-    chunks = (chunk for path in paths for chunk in read_file(path, examples.compression, types))
+    chunks = (chunk for path in paths for chunk in read_shard(path, examples.compression, types, wanted))
     counted = _counted(chunks, examples, split) if shard is None else chunks
-    chosen_columns = ({name: chunk[name] for name in wanted} for chunk in counted)
-    yield from chosen_columns if batch_size is None else _rebatch(chosen_columns, batch_size)
+    yield from counted if batch_size is None else rebatch(counted, batch_size)
 
 
 def read_dataset(
@@ -88,6 +88,27 @@ def read_dataset(
     for batch in read_columns(examples, split, batch_size=batch_size, columns=[feature.name for feature in wanted]):
         inputs = {feature.name: _model_input(feature.name, feature.dtype, batch[feature.name]) for feature in features}
         yield inputs, None if label is None else _model_input(label.name, "float32", batch[label.name])
+
+
+def read_shard(path: Path, compression: str, types: dict[str, str], names: Sequence[str]) -> Iterator[Columns]:
+    """Yields the columns `names` of a shard, batch by batch; the batches do not depend on the way they are read.
+
+    They are read from the columns that are kept beside the shard or, where there are none, from its records.
+
+    Args:
+      path: The shard.
+      compression: "" or "GZIP".
+      types: Type by name of all its columns, best in the order of `record_order`.
+      names: Columns to yield.
+
+    Raises:
+      DataError: A file is truncated or damaged, or a record is not a tf.train.Example.
+    """
+    if has_columns(path, types):
+        yield from read_kept(path, names)
+        return
+    for batch in steady_batches(read_file(path, compression, types), len(types)):
+        yield {name: batch[name] for name in names}
 
 
 def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bool = False) -> Iterator[Columns]:
@@ -170,7 +191,7 @@ def _counted(chunks: Iterator[Columns], examples: Examples, split: str) -> Itera
     """Yields the chunks and compares their rows with what was written, as soon as there is one too many."""
     rows, most = 0, examples.counts.get(split)
     for chunk in chunks:
-        rows += _num_rows(chunk)
+        rows += num_rows(chunk)
         if most is not None and rows > most:
             break
         yield chunk
@@ -198,60 +219,3 @@ def _model_input(name: str, dtype: str, column: Column) -> NDArray[Any]:
         return column.values
     values = column.values.astype(np.float32, copy=False)
     return values if column.present is None else np.where(column.present, values, np.float32("nan"))
-
-
-def _rebatch(chunks: Iterator[Columns], batch_size: int) -> Iterator[Columns]:
-    """Cuts chunks of any size into batches of `batch_size` rows."""
-    held: list[Columns] = []
-    rows = 0
-    for chunk in chunks:
-        start, size = 0, _num_rows(chunk)
-        while size - start >= batch_size - rows:
-            stop = start + batch_size - rows
-            yield _concatenate([*held, {name: _cut(column, start, stop) for name, column in chunk.items()}])
-            held, rows, start = [], 0, stop
-        if start < size:
-            held.append({name: _cut(column, start, size) for name, column in chunk.items()})
-            rows += size - start
-    if held:
-        yield _concatenate(held)
-
-
-def _num_rows(columns: Columns) -> int:
-    column = next(iter(columns.values()))
-    return len(column.values if column.lengths is None else column.lengths)
-
-
-def _cut(column: Column, start: int, stop: int) -> Column:
-    present = None if column.present is None else column.present[start:stop]
-    if present is not None and present.all():
-        present = None
-    if column.lengths is None:
-        return Column(column.values[start:stop], present)
-    first, last = int(column.lengths[:start].sum()), int(column.lengths[:stop].sum())
-    return Column(column.values[first:last], present, column.lengths[start:stop])
-
-
-def _concatenate(parts: list[Columns]) -> Columns:
-    if len(parts) == 1:
-        return parts[0]
-    return {name: _concatenate_column([part[name] for part in parts]) for name in parts[0]}
-
-
-def _concatenate_column(parts: list[Column]) -> Column:
-    present = None
-    if any(part.present is not None for part in parts):
-        masks = [np.ones(_num_rows({"": part}), bool) if part.present is None else part.present for part in parts]
-        present = np.concatenate(masks)
-    if all(part.lengths is None for part in parts):
-        return Column(joined([part.values for part in parts]), present)
-    values, lengths = [], []
-    for part in parts:  # single values become lists of one, or of none
-        if part.lengths is not None:
-            values.append(part.values)
-            lengths.append(part.lengths)
-        else:
-            mask = np.ones(len(part.values), bool) if part.present is None else part.present
-            values.append(chosen(part.values, mask))
-            lengths.append(mask.astype(np.int64))
-    return Column(joined(values), present, np.concatenate(lengths))

@@ -1,4 +1,4 @@
-"""Writes records to spools while rows are read, then to shards.
+"""Writes rows to spools while they are read, then to shards.
 
 The number of rows in a shard is known only when all rows are counted. So workers write spools, and each shard is a
 range of rows of all spools, in order, because TFRecord files can be cut and joined between records. The shards are
@@ -7,8 +7,10 @@ equal for any number of workers. A spool that is a whole shard is renamed, not c
 
 from __future__ import annotations
 
+import itertools
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from crossnet.components.artifacts.base import split_folder
 from crossnet.components.artifacts.examples import shard_path
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.records.encoder import encode_examples, slices
+from crossnet.components.records.kept_columns import ColumnSpool, Part, Piece, parts_of, write_columns
 from crossnet.components.records.tfrecord import frame_start
 
 _COPY_BYTES = 4 << 20
@@ -31,10 +34,12 @@ class Spool:
     Attributes:
       path: The file.
       blocks: The numbers of rows and of bytes of each write, to find a row.
+      pieces: The columns of the same rows.
     """
 
     path: Path
     blocks: list[tuple[int, int]] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -60,7 +65,8 @@ class SpoolWriter:
     """Writes batches to a spool; use it in a `with` block."""
 
     def __init__(self, path: Path):
-        self.spool = Spool(path)
+        self._columns = ColumnSpool(path)
+        self.spool = Spool(path, pieces=self._columns.pieces)
 
     def __enter__(self) -> SpoolWriter:
         self._file = self.spool.path.open("wb", buffering=0)
@@ -68,9 +74,11 @@ class SpoolWriter:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._columns.close()
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Appends the rows of a batch."""
+        """Appends the rows of a batch, as records and as columns."""
+        self._columns.write(batch)
         for piece in slices(batch):
             encoded = encode_examples(piece)
             rest = encoded.data
@@ -97,6 +105,7 @@ def write_shards(
     *,
     num_shards: int,
     compression: str,
+    types: Mapping[str, str],
     engine: Engine = IN_PROCESS,
 ) -> None:
     """Writes rows `first_row` up to, not including, `last_row` of the spools, one after the other, to shards.
@@ -107,23 +116,45 @@ def write_shards(
     Args:
       folder: The Examples folder.
       compression: "" or "GZIP".
+      types: Type ("FLOAT", "INT", "BYTES") by name of the columns.
       engine: Runs one job per shard.
     """
     rows = last_row - first_row
     bounds = [first_row + rows * number // num_shards for number in range(num_shards + 1)]
+    pieces = [piece for spool in spools for piece in spool.pieces]
     jobs = [
-        (shard_path(folder, split, number, num_shards, compression), _ranges(spools, *bounds[number : number + 2]))
-        for number in range(num_shards)
+        (
+            shard_path(folder, split, number, num_shards, compression),
+            _ranges(spools, first, last),
+            parts_of(pieces, first, last),
+            types,
+        )
+        for number, (first, last) in enumerate(itertools.pairwise(bounds))
     ]
     split_folder(folder, split).mkdir(parents=True, exist_ok=True)
+    write = _write_compressed if compression == "GZIP" else _write_plain
     if num_shards == 1 and not compression and len(jobs[0][1]) == 1 and jobs[0][1][0].start == 0:
-        path, (part,) = jobs[0]
-        os.truncate(part.path, part.stop)
-        part.path.rename(path)
-        return
-    copy = _compress if compression == "GZIP" else _copy
-    for _ in engine.map(copy, jobs):
+        write = _rename
+    for _ in engine.map(write, jobs):
         pass
+
+
+def _write_plain(path: Path, ranges: list[_Range], parts: list[Part], types: Mapping[str, str]) -> None:
+    _copy(path, ranges)
+    write_columns(path, parts, types)
+
+
+def _write_compressed(path: Path, ranges: list[_Range], parts: list[Part], types: Mapping[str, str]) -> None:
+    _compress(path, ranges)
+    write_columns(path, parts, types)
+
+
+def _rename(path: Path, ranges: list[_Range], parts: list[Part], types: Mapping[str, str]) -> None:
+    """Makes a spool the shard."""
+    (part,) = ranges
+    os.truncate(part.path, part.stop)
+    part.path.rename(path)
+    write_columns(path, parts, types)
 
 
 def _ranges(spools: list[Spool], first_row: int, last_row: int) -> list[_Range]:

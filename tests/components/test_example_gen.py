@@ -42,8 +42,12 @@ def test_generate_examples_leaves_only_the_artifacts_files(tmp_path: Path) -> No
     examples = make(tmp_path, num_examples=1000, num_shards=2, split="random")
     files = sorted(path.relative_to(examples.path).as_posix() for path in examples.path.rglob("*") if path.is_file())
     assert files == [
+        "Split-eval/data_columns-00000-of-00002.arrow",
+        "Split-eval/data_columns-00001-of-00002.arrow",
         "Split-eval/data_tfrecord-00000-of-00002",
         "Split-eval/data_tfrecord-00001-of-00002",
+        "Split-train/data_columns-00000-of-00002.arrow",
+        "Split-train/data_columns-00001-of-00002.arrow",
         "Split-train/data_tfrecord-00000-of-00002",
         "Split-train/data_tfrecord-00001-of-00002",
         "rows.codes",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.records.dataset import read_columns
+from crossnet.components.records.dataset import Columns, read_columns, read_file
 
 
 def make(tmp_path: Path, *, engine: Engine = IN_PROCESS, **settings: Any) -> Examples:
@@ -27,9 +30,21 @@ def make_csv(tmp_path: Path, content: str | bytes, **settings: Any) -> Examples:
 
 
 def rows_of(examples: Examples, split: str) -> list[dict[str, Any]]:
-    """Returns a split as one dict per record, None where a value is missing, a list where there are several."""
+    """Returns a split as one dict per record, None where a value is missing, a list where there are several.
+
+    The records are parsed; the columns that are kept beside them must hold the same.
+    """
+    types = examples.column_types
+    parsed = (batch for shard in examples.shards(split) for batch in read_file(shard, examples.compression, types))
+    rows = _as_dicts({name: batch[name] for name in types} for batch in parsed)
+    kept = _as_dicts(read_columns(examples, split, batch_size=1000))
+    np.testing.assert_equal(kept, rows)  # NaN is NaN
+    return rows
+
+
+def _as_dicts(batches: Iterable[Columns]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for batch in read_columns(examples, split, batch_size=1000):
+    for batch in batches:
         columns = {}
         for name, column in batch.items():
             values = column.values.tolist()

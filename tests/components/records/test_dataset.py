@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.examples import Examples, columns_path
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
 from crossnet.components.params.statistics_gen import StatisticsGenParams
@@ -86,6 +86,7 @@ def test_read_columns_names_the_record_of_a_damaged_shard(tmp_path: Path, compre
 
     examples = make(tmp_path, num_examples=2000, compression=compression)
     (path,) = examples.shards("train")
+    columns_path(path).unlink()  # as in Examples of an older version
     data = bytearray(gzip.decompress(path.read_bytes()) if compression == "gzip" else path.read_bytes())
     size = len(data) // 1800
     data[1500 * size + 40] ^= 1

@@ -30,7 +30,7 @@ def test_shards_are_equal_for_any_number_of_workers(tmp_path: Path, pool: LocalE
     }  # fmt: skip
     one, two = (files_of(make(tmp_path, engine=engine, **settings)) for engine in (IN_PROCESS, pool))
     assert one == two
-    assert len(one) == 4 + (split == "hash")
+    assert len(one) == 8 + (split == "hash")  # records and columns
 
 
 def test_shards_of_several_files_are_equal_for_any_number_of_workers(tmp_path: Path, pool: LocalEngine) -> None:

@@ -1,0 +1,67 @@
+"""Converts batches of columns to Arrow arrays and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from crossnet.components.records.texts import TEXT, chosen, is_text, text_buffers
+from crossnet.components.records.uniform_reader import Column
+from crossnet.components.records.wire_format import is_list, number_values
+
+_STORED = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": TEXT}
+
+
+def stored_type(kind: str, several: bool) -> pa.DataType:
+    """Returns Arrow's type for a column of kind "FLOAT", "INT" or "BYTES", of several values per row or of one."""
+    return pa.large_list(_STORED[kind]) if several else _STORED[kind]
+
+
+def as_column(array: pa.Array) -> Column:
+    """Returns an array of float32, int64, binary or large_binary, or lists of these, as a column.
+
+    A null and an empty list are missing values.
+    """
+    if is_list(array.type):
+        lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        some = lengths > 0
+        values = array.flatten()
+        return Column(_values(values), None if some.all() else some, lengths)
+    if not array.null_count:
+        return Column(_values(array), None)
+    present = array.is_valid().to_numpy(zero_copy_only=False)
+    filled = array.fill_null(0 if pa.types.is_primitive(array.type) else b"")
+    return Column(_values(filled), present)
+
+
+def _values(array: pa.Array) -> Any:
+    if pa.types.is_primitive(array.type):
+        return number_values(array)
+    return array if array.type == TEXT else array.cast(TEXT)
+
+
+def as_array(column: Column, arrow_type: pa.DataType) -> pa.Array:
+    """Returns a column as an array of a `stored_type`; a missing value is null, in lists an empty list."""
+    if not is_list(arrow_type):
+        return _flat(column.values, column.present)
+    rows = len(column.values if column.lengths is None else column.lengths)
+    values, lengths = column.values, column.lengths
+    if lengths is None:
+        mask = np.ones(rows, bool) if column.present is None else column.present
+        values, lengths = chosen(values, mask), mask.astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return pa.LargeListArray.from_arrays(pa.array(offsets), _flat(values, None))
+
+
+def _flat(values: Any, present: NDArray[np.bool_] | None) -> pa.Array:
+    validity = None if present is None else pa.array(present).buffers()[1]
+    if is_text(values):
+        offsets, data = text_buffers(values)
+        buffers = [validity, pa.py_buffer(np.ascontiguousarray(offsets, np.int64)), data]
+        return pa.Array.from_buffers(TEXT, len(values), buffers)
+    arrow_type = pa.float32() if values.dtype == np.float32 else pa.int64()
+    return pa.Array.from_buffers(arrow_type, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])
