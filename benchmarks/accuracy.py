@@ -68,7 +68,8 @@ def article_rows() -> Iterator[tuple[Rows, Rows]]:
     """Makes the article's table and reads train and eval as the Trainer does."""
     from crossnet.components.example_gen import generate_examples
     from crossnet.components.features import read_schema
-    from crossnet.components.networks.preprocessing import Transform, make_preprocessing
+    from crossnet.components.networks.input_choice import make_preprocessing
+    from crossnet.components.networks.preprocessing import Transform
     from crossnet.components.schema_gen import infer_schema
     from crossnet.components.statistics_gen import generate_statistics
     from crossnet.components.training.rows import read_rows
@@ -82,7 +83,7 @@ def article_rows() -> Iterator[tuple[Rows, Rows]]:
         statistics = generate_statistics(examples, output_dir=folder / "statistics", params=StatisticsGenParams())
         schema = infer_schema(examples, statistics, output_dir=folder / "schema", params=SchemaGenParams())
         features, label = read_schema(schema.proto())
-        preprocessing = make_preprocessing(features, label, statistics.proto("train"), normalize=params.normalize)
+        preprocessing = make_preprocessing(features, label, statistics.proto("train"), params=params)
         assert not preprocessing.scales_label  # so that the network's error is in label units
         train, evaluation = (
             stack.enter_context(

@@ -61,8 +61,10 @@ def prepare(folder: Path, params: ExampleGenParams) -> tuple[Examples, Schema, d
     """Makes rows and exports the three kinds with their first weights, as the Trainer would."""
     from crossnet.components.example_gen import generate_examples
     from crossnet.components.networks.export import export_model
+    from crossnet.components.networks.input_choice import make_preprocessing
     from crossnet.components.networks.models import build_network, describe, initialize
-    from crossnet.components.networks.preprocessing import Transform, make_preprocessing
+    from crossnet.components.networks.preprocessing import Transform
+    from crossnet.components.params.trainer import TrainerParams
     from crossnet.components.schema_gen import infer_schema
     from crossnet.components.statistics_gen import generate_statistics
 
@@ -72,7 +74,7 @@ def prepare(folder: Path, params: ExampleGenParams) -> tuple[Examples, Schema, d
     statistics = generate_statistics(examples, output_dir=folder / "statistics", params=StatisticsGenParams())
     schema = infer_schema(examples, statistics, output_dir=folder / "schema", params=SchemaGenParams())
     features, label = read_schema(schema.proto())
-    preprocessing = make_preprocessing(features, label, statistics.proto("train"), normalize="auto", embedding_dim=None)
+    preprocessing = make_preprocessing(features, label, statistics.proto("train"), params=TrainerParams())
     models = {}
     for kind in MODEL_KINDS:
         architecture = DenseParams() if kind == "dense" else CrossLayerParams()

@@ -59,9 +59,10 @@ class _Served:
     """An export with random weights, loaded into a session."""
 
     def __init__(self, path: Path, kind: str, settings: dict[str, Any], width: int) -> None:
+        from crossnet.components.networks.columns import NumberColumn
         from crossnet.components.networks.export import export_model
         from crossnet.components.networks.models import build_network, describe, initialize
-        from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, Transform
+        from crossnet.components.networks.preprocessing import Preprocessing, Transform
         from crossnet.components.params.networks import CrossLayerParams, DenseParams
         from crossnet.serving.embedded.model import LoadedModel
 

@@ -131,9 +131,10 @@ def save_network(path: Path, name: str) -> None:
     Its three features are normalised, as the default config normalises those of the built-in table.
     """
     from crossnet.components.features import Feature
+    from crossnet.components.networks.columns import NumberColumn
     from crossnet.components.networks.export import export_model
     from crossnet.components.networks.models import build_network, describe, initialize
-    from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, Transform
+    from crossnet.components.networks.preprocessing import Preprocessing, Transform
     from crossnet.components.networks.warmup_requests import write_warmup_requests
     from crossnet.components.params.networks import CrossLayerParams, DenseParams
 

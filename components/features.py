@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 SERVING = "SERVING"
 TRAINING = "TRAINING"
+TIME_FORMATS = {"s": "UNIX_SECONDS", "ms": "UNIX_MILLISECONDS", "us": "UNIX_MICROSECONDS", "ns": "UNIX_NANOSECONDS"}
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,16 @@ class Feature:
       type: Its type in the records: "FLOAT", "INT" or "BYTES".
       required: Whether every row has a value.
       vocabulary: All legal values of a text column, UTF-8 text, in the schema's order; empty where it is open.
+      time_unit: "s", "ms", "us" or "ns" of a column of whole numbers that are times since 1970; "" for any other.
+      categorical: Whether the schema says that whole numbers are categories.
     """
 
     name: str
     type: str
     required: bool = True
     vocabulary: tuple[str, ...] = ()
+    time_unit: str = ""
+    categorical: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -56,6 +61,21 @@ def is_extra(column: schema_pb2.Feature) -> bool:
     return {SERVING, TRAINING} <= {*column.not_in_environment}
 
 
+def time_format(unit: str) -> schema_pb2.TimeDomain.IntegerTimeFormat.ValueType:
+    """Returns how a schema names times since 1970 in "s", "ms", "us" or "ns"."""
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    return schema_pb2.TimeDomain.IntegerTimeFormat.Value(TIME_FORMATS[unit])
+
+
+def _time_unit(column: schema_pb2.Feature) -> str:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    if column.type != schema_pb2.INT:
+        return ""
+    return next((u for u in TIME_FORMATS if column.time_domain.integer_format == time_format(u)), "")
+
+
 def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature]:
     """Returns the features in the schema's order, and the label.
 
@@ -78,6 +98,8 @@ def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature
             type=schema_pb2.FeatureType.Name(column.type),
             required=column.presence.min_fraction == 1.0,
             vocabulary=values,
+            time_unit=_time_unit(column),
+            categorical=column.int_domain.is_categorical,
         )
         (labels if SERVING in column.not_in_environment else features).append(feature)
     if len(labels) != 1:

@@ -26,8 +26,9 @@ from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import folder_checksum, write_file, write_json
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import ExportedModel, read_exported
+from crossnet.components.networks.input_choice import make_preprocessing
 from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.networks.preprocessing import Preprocessing, Transform, make_preprocessing
+from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import DenseParams, ModelParams
 from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
@@ -139,8 +140,7 @@ def _make_untrained(
         features,
         label,
         statistics.proto("train"),
-        normalize=params.normalize,
-        embedding_dim=params.embedding_dim,
+        params=params,
     )
     exported = read_exported(warm_start) if warm_start else None
     if exported:

@@ -77,10 +77,16 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
         if layer.startswith("cross_") or layer == "output"
     ]
     layers, rest = cross_layers(weights, network)
-    names = [*preprocessing.number_names, *(column.name for column in preprocessing.texts)]
-    widths = [1] * len(preprocessing.number_names) + [column.dim for column in preprocessing.texts]
+    names = [*preprocessing.number_names, *(column.name for column in preprocessing.categories)]
+    widths = [1] * len(preprocessing.number_names) + [column.dim for column in preprocessing.categories]
+    if sum(widths) != len(layers[0].kernel):  # embedded numbers, or several networks side by side
+        return None
     found: dict[str, Any] = {"features": names, "strengths": strengths(layers[0], widths).tolist()}
-    simple = network["structure"] == "cross" and network["preactivation"] == "linear" and not preprocessing.texts
+    simple = (
+        network["structure"] == "cross"
+        and network["preactivation"] == "linear"
+        and not (preprocessing.categories or preprocessing.clip or preprocessing.label_range)
+    )
     terms = math.comb(len(names) + len(layers) + 1, len(layers) + 1)
     if not simple or any(not column.required for column in preprocessing.numbers) or terms > MAX_TERMS:
         return found

@@ -102,8 +102,11 @@ def prediction_function(
             output = tf.squeeze(_call(network, side_by_side(inputs)), axis=1)
         if preprocessing.scales_label:
             output = output * preprocessing.label_scale + preprocessing.label_mean
-        if preprocessing.numbers and any(_activation(layer) == "relu" for layer in network.layers):
-            # A fused relu may turn NaN into 0, and the model would answer as if it had been asked something.
+        if preprocessing.label_range:
+            output = tf.clip_by_value(output, *preprocessing.label_range)
+        relu = any(_activation(layer) == "relu" for layer in network.layers)
+        if preprocessing.numbers and (relu or preprocessing.clip or preprocessing.label_range):
+            # A fused relu or a limit may turn NaN into a number, and the model would answer as if asked something.
             output = tf.where(tf.reduce_any(tf.math.is_nan(inputs[0]), axis=0), math.nan, output)
         return output
 

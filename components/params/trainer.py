@@ -29,9 +29,22 @@ class TrainerParams:
     normalize: str = setting(
         "auto",
         "auto: centre features and scale them to standard deviation 1, or to less where train would leave [-5, 5]; "
-        "z-score the label unless it lies in [-10, 10] and spreads by 0.1 or more",
-        choices=("auto", "zscore", "none"),
+        "z-score the label unless it lies in [-10, 10] and spreads by 0.1 or more; robust: median and quartiles, "
+        "clipped smoothly to [-3, 3], a column of one value left out",
+        choices=("auto", "zscore", "robust", "none"),
     )
+    number_bins: int | None = setting(
+        0, "bins of each number's piecewise-linear embedding, with robust; 0: none; none: 8 to 16, by rows", least=0
+    )
+    number_dim: int | None = setting(None, "of that embedding; none: 2 to 4, by rows", least=1)
+    embed_whole_numbers: bool = setting(
+        False, "with robust: whole numbers of 9 to 200 values are categories too, keys are categories alone"
+    )
+    min_count: int | None = setting(
+        1, "train rows of a value that is a category of its own, not other; none: 2 to 5, by rows", least=1
+    )
+    date_parts: bool = setting(False, "with robust: times are seen as sine and cosine of year, week and day too")
+    clip_predictions: bool = setting(False, "to the labels of train and a tenth of their standard deviation beyond")
     embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)
     early_stopping_patience: int | None = setting(None, "epochs without a lower eval loss; none: go on", least=1)
     checkpoint_every: int = setting(10, "epochs between checkpoints", least=1, without_effect=True)

@@ -32,7 +32,7 @@ class Rows:
     """Rows after preprocessing.
 
     Attributes:
-      inputs: The network's: numbers float32 `(rows, numbers)` and ids int64 `(rows, texts)`, where there are any.
+      inputs: The network's: numbers float32 `(rows, numbers)` and ids int64 `(rows, categories)`, where there are any.
       label: float32 `(rows,)`, normalised as the network learns it.
       chunk: Rows that are handed over at once; all of them where they fit in memory.
     """
@@ -88,8 +88,8 @@ def read_rows(
     shapes: list[tuple[tuple[int, ...], Any]] = []
     if preprocessing.numbers:
         shapes.append(((count, len(preprocessing.number_names)), np.float32))
-    if preprocessing.texts:
-        shapes.append(((count, len(preprocessing.texts)), np.int64))
+    if preprocessing.categories:
+        shapes.append(((count, len(preprocessing.categories)), np.int64))
     shapes.append(((count,), np.float32))
     row_bytes = sum(int(np.prod(shape[1:])) * np.dtype(dtype).itemsize for shape, dtype in shapes)
     fits = count * row_bytes <= cache_mib * 2**20

@@ -34,7 +34,7 @@ def fill_unused_embeddings(
         value = table.numpy()
         unused = uses == 0
         if known:
-            unused[: 1 + len(known.texts[i].vocabulary)] = False
+            unused[: known.tables[i][0]] = False
         value[unused] = np.average(value, axis=0, weights=uses)
         table.assign(value)
 

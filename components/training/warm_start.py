@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,17 @@ def continue_preprocessing(exported: ExportedModel, new: Preprocessing) -> Prepr
             f"Cannot start from `{exported.path}`: its features differ: {difference}. Train from the start "
             "(`trainer.warm_start` none), or give it a schema with the same features."
         )
-    after = {column.name: column.vocabulary for column in new.texts}  # the columns may come in another order
-    texts = tuple(
-        dataclasses.replace(before, vocabulary=tuple(dict.fromkeys((*before.vocabulary, *after[before.name]))))
-        for before in old.texts
-    )
-    return dataclasses.replace(old, texts=texts)
+    return dataclasses.replace(old, texts=_grown(old.texts, new.texts), keys=_grown(old.keys, new.keys))
+
+
+def _grown(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...]:
+    """Returns the categories of the model before with the new values after their own."""
+    after = {other.name: other.vocabulary for other in new}  # in any order
+    grown = []
+    for column in old:
+        values = (*column.vocabulary, *after.get(column.name, ()))
+        grown.append(dataclasses.replace(column, vocabulary=tuple(dict.fromkeys(values))))
+    return tuple(grown)
 
 
 def load_weights(exported: ExportedModel, network: tf_keras.Model, description: Mapping[str, Any]) -> None:

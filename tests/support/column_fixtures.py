@@ -21,8 +21,8 @@ def texts(values):
     return Column(filled, None if present.all() else present)
 
 
-def statistics_of(type_name, *columns, **settings):
-    statistics = ColumnStatistics("c", type_name, StatisticsGenParams(**settings))
+def statistics_of(type_name, *columns, name="c", **settings):
+    statistics = ColumnStatistics(name, type_name, StatisticsGenParams(**settings))
     for column in columns:
         statistics.update(column)
     return statistics

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.features import read_schema, time_format
+from crossnet.components.networks.input_choice import make_preprocessing
+from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.statistics.columns import dataset_proto
+from support.column_fixtures import numbers, statistics_of, texts
 
 Table = Mapping[str, list[Any]]
 
@@ -25,9 +31,23 @@ def column_type(values: list[Any]) -> str:
 
 
 def make_artifacts(
-    folder: Path, train: Table, evaluation: Table, label: str = "y"
+    folder: Path,
+    train: Table,
+    evaluation: Table,
+    label: str = "y",
+    *,
+    times: Mapping[str, str] = MappingProxyType({}),
+    categorical: Sequence[str] = (),
 ) -> tuple[Examples, Schema, Statistics]:
-    """Writes Examples, Schema and Statistics of a table given as lists; None is a missing value."""
+    """Writes Examples, Schema and Statistics of a table given as lists; None is a missing value.
+
+    Args:
+      folder: An empty folder.
+      train, evaluation: The rows.
+      label: The column to predict.
+      times: The unit of each column of times.
+      categorical: Columns of whole numbers that the schema calls categories.
+    """
     types = {name: column_type([*train[name], *evaluation[name]]) for name in train}
     counts = {}
     for split, table in (("train", train), ("eval", evaluation)):
@@ -50,39 +70,53 @@ def make_artifacts(
                 writer.write(example.SerializeToString(deterministic=True))
     columns = [{"name": name, "source_name": name, "type": kind} for name, kind in types.items()]
     examples = Examples(folder / "examples", counts, {"label": label, "compression": "", "columns": columns})
-    return examples, _schema(folder, types, train, evaluation, label), _statistics(folder, types, train)
+    proto = _schema(types, train, evaluation, label)
+    for column in proto.feature:
+        if column.name in times:
+            column.time_domain.integer_format = time_format(times[column.name])
+        if column.name in categorical:
+            column.int_domain.is_categorical = True
+    (folder / "schema").mkdir()
+    (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(proto))
+    return examples, Schema(folder / "schema"), _statistics(folder, types, train)
 
 
-def _schema(folder: Path, types: dict[str, str], train: Table, evaluation: Table, label: str) -> Schema:
+def _schema(types: dict[str, str], train: Table, evaluation: Table, label: str) -> schema_pb2.Schema:
     proto = schema_pb2.Schema(default_environment=["TRAINING", "SERVING"])
     for name, kind in types.items():
         column = proto.feature.add(name=name, type=schema_pb2.FeatureType.Value(kind))
         column.presence.min_fraction = 0.0 if None in [*train[name], *evaluation[name]] else 1.0
         if name == label:
             column.not_in_environment.append("SERVING")
-    (folder / "schema").mkdir()
-    (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(proto))
-    return Schema(folder / "schema")
+    return proto
 
 
 def _statistics(folder: Path, types: dict[str, str], train: Table) -> Statistics:
-    proto = statistics_pb2.DatasetFeatureStatisticsList()
-    dataset = proto.datasets.add(name="train")
+    columns = []
     for name, kind in types.items():
-        column = dataset.features.add()
-        column.path.step.append(name)
-        values = [value for value in train[name] if value is not None]
-        if kind == "BYTES":
-            for value, count in Counter(values).most_common():
-                column.string_stats.rank_histogram.buckets.add(label=value, sample_count=count)
-        elif values:
-            stats = column.num_stats
-            stats.mean, stats.std_dev = float(np.mean(values)), float(np.std(values))
-            stats.min, stats.max = float(min(values)), float(max(values))
+        make = texts if kind == "BYTES" else numbers
+        dtype = {} if kind == "BYTES" else {"dtype": np.int64 if kind == "INT" else np.float32}
+        values = [value.encode() if isinstance(value, str) else value for value in train[name]]
+        columns.append(statistics_of(kind, make(values, **dtype), name=name))
+    proto = dataset_proto("train", len(next(iter(train.values()))), columns)
     path = folder / "statistics" / "Split-train"
     path.mkdir(parents=True)
     (path / "FeatureStats.pb").write_bytes(proto.SerializeToString())
     return Statistics(folder / "statistics")
+
+
+def fitted(folder: Path, table: Table, *, settings: Mapping[str, Any], **schema: Any) -> Preprocessing:
+    """Returns the preprocessing of a table whose label is `y`, under settings of Trainer.
+
+    Args:
+      folder: An empty folder.
+      table: The rows.
+      settings: Of `TrainerParams`.
+      schema: `times` and `categorical` of `make_artifacts`.
+    """
+    _, made, statistics = make_artifacts(folder, table, table, **schema)
+    features, label = read_schema(made.proto())
+    return make_preprocessing(features, label, statistics.proto("train"), params=TrainerParams(**settings))
 
 
 def article_table(rows: int) -> dict[str, list[Any]]:

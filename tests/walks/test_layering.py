@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "ground": {"serving.protocol"},
     "components.records": EVERYONES,
     "components.sources": EVERYONES | {"components.records"},
-    "components.networks": EVERYONES,
+    "components.networks": EVERYONES | {"components.statistics"},
     "components.statistics": EVERYONES | {"components.records"},
     "components.validation": EVERYONES | {"components.statistics", "components.records"},
     "components.training": EVERYONES | {"components.networks", "components.records"},

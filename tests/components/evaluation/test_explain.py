@@ -18,9 +18,10 @@ from crossnet.components.evaluation.explain import (
     strengths,
 )
 from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.networks.columns import NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, TextColumn, Transform
+from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.params.networks import CrossLayerParams, DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from crossnet.components.networks.columns import NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, TextColumn, Transform
+from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
 
 PREPROCESSING = Preprocessing(

@@ -7,10 +7,11 @@ import pytest
 import tf_keras
 
 from crossnet.components.errors import TrainingError
+from crossnet.components.networks.columns import NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import read_exported
 from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, TextColumn, Transform
+from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.params.networks import CrossLayerParams
 
 ARCHITECTURE = CrossLayerParams(num_layers=2, projection_dim=1, structure="parallel", deep_units=(4,))

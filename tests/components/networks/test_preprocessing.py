@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
-from crossnet.components.errors import TrainingError
 from crossnet.components.features import read_schema
-from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, Transform, make_preprocessing
-from support.training_fixtures import article_table, make_artifacts
+from crossnet.components.networks.columns import KeyColumn, LeftOut, NumberColumn, TextColumn
+from crossnet.components.networks.input_choice import make_preprocessing
+from crossnet.components.networks.preprocessing import Preprocessing, Transform
+from crossnet.components.params.trainer import TrainerParams
+from support.training_fixtures import article_table, fitted, make_artifacts
 
 SMALL = {
     "a": [0.0, 0.5, 1.0, -1.0],
@@ -23,9 +25,7 @@ SMALL = {
 
 
 def make(folder: Path, table: Any, **settings: Any) -> Preprocessing:
-    _, schema, statistics = make_artifacts(folder, table, table)
-    features, label = read_schema(schema.proto())
-    return make_preprocessing(features, label, statistics.proto("train"), **{"normalize": "auto", **settings})
+    return fitted(folder, table, settings=settings)
 
 
 def test_article_table_passes_as_it_is_where_nothing_is_normalised(tmp_path: Path) -> None:
@@ -38,37 +38,12 @@ def test_article_table_passes_as_it_is_where_nothing_is_normalised(tmp_path: Pat
     np.testing.assert_array_equal(numbers, np.stack([columns[f"x{i}"] for i in range(3)], axis=1))
 
 
-def test_auto_centres_every_column_and_divides_it_by_its_spread(tmp_path: Path) -> None:
-    preprocessing = make(tmp_path, SMALL)
-    scaling = {column.name: (column.mean, round(column.scale, 6)) for column in preprocessing.numbers}
-    assert scaling == {"a": (0.125, 0.73951), "b": (12.0, 1.632993), "n": (2008.0, 0.707107)}
-    assert (preprocessing.label_mean, round(preprocessing.label_scale, 3)) == (2000.0, 707.107)
-
-
-@pytest.mark.parametrize("rare", [1.0, -1.0])
-def test_auto_keeps_rare_values_within_five_and_zscore_does_not(tmp_path: Path, rare: float) -> None:
-    table = {"a": [0.0] * 399 + [rare], "y": [0.0, 1.0] * 200}
-    columns = {"a": tf.constant([0.0, rare])}
-    (auto,) = Transform(make(tmp_path / "1", table))(columns)
-    np.testing.assert_allclose(auto[:, 0], [-rare * 5 / 399, rare * 5], rtol=1e-5)
-    (zscore,) = Transform(make(tmp_path / "2", table, normalize="zscore"))(columns)
-    np.testing.assert_allclose(zscore[:, 0], [-rare * 0.05006, rare * 19.975], rtol=1e-3)
-
-
 def test_whole_rows_of_floats_are_normalised_in_float32_as_in_float64(tmp_path: Path) -> None:
     preprocessing = make(tmp_path, {"a": [250.25, 251.0, 249.5, 250.0], "y": [0.0, 1.0, 2.0, 3.0]})
     values = np.float32([249.3, 250.001, 251.9])
     (found,) = Transform(preprocessing)({"a": tf.constant(values)})
     (column,) = preprocessing.numbers
     np.testing.assert_allclose(found[:, 0], (values.astype(np.float64) - column.mean) / column.scale, atol=1e-6)
-
-
-def test_zscore_normalises_every_column_and_none_none(tmp_path: Path) -> None:
-    every = make(tmp_path / "1", SMALL, normalize="zscore")
-    assert [column.mean for column in every.numbers] == [0.125, 12.0, 2008.0]
-    none = make(tmp_path / "2", SMALL, normalize="none")
-    assert [(column.mean, column.scale) for column in none.numbers] == [(0.0, 1.0)] * 3
-    assert not none.scales_label
 
 
 def test_columns_of_every_kind_are_normalised_together_as_in_float64() -> None:
@@ -139,15 +114,6 @@ def test_text_outside_of_the_vocabulary_has_id_zero(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ids, [[2], [0], [0], [1]])
 
 
-def test_constant_column_is_centred(tmp_path: Path) -> None:
-    preprocessing = make(tmp_path, {"c": [7.0, 7.0], "y": [0.1, 0.2]})
-    assert (preprocessing.numbers[0].mean, preprocessing.numbers[0].scale) == (7.0, 1.0)
-
-
-def test_embedding_dim_is_taken_where_given(tmp_path: Path) -> None:
-    assert make(tmp_path, SMALL, embedding_dim=5).tables == ((4, 5),)
-
-
 def test_preprocessing_survives_json(tmp_path: Path) -> None:
     preprocessing = make(tmp_path, SMALL)
     assert Preprocessing.from_json(json.loads(json.dumps(preprocessing.to_json()))) == preprocessing
@@ -168,28 +134,46 @@ def test_text_column_without_values_in_train_is_all_unknown(tmp_path: Path) -> N
     train, evaluation = {"s": [None], "y": [1.0]}, {"s": ["a"], "y": [1.0]}
     _, schema, statistics = make_artifacts(tmp_path, train, evaluation)
     features, label = read_schema(schema.proto())
-    preprocessing = make_preprocessing(features, label, statistics.proto("train"), normalize="auto")
+    preprocessing = make_preprocessing(features, label, statistics.proto("train"), params=TrainerParams())
     (ids,) = Transform(preprocessing)({"s": tf.constant(["a", ""])})
     np.testing.assert_array_equal(ids, [[0], [1]])
 
 
-def test_text_label_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="The label `y` is text; a regression needs a number"):
-        make(tmp_path, {"a": [1.0], "y": ["high"]})
-
-
-def test_column_without_statistics_is_refused(tmp_path: Path) -> None:
-    _, schema, _ = make_artifacts(tmp_path / "1", SMALL, SMALL)
-    _, _, statistics = make_artifacts(tmp_path / "2", {"a": [1.0], "y": [1.0]}, {"a": [1.0], "y": [1.0]})
-    features, label = read_schema(schema.proto())
-    with pytest.raises(TrainingError, match="Statistics of train have no `b`, `n`, `s`, which the schema asks for"):
-        make_preprocessing(features, label, statistics.proto("train"), normalize="auto")
-
-
-@pytest.mark.parametrize(
-    ("values", "scaled"), [([0.0, 4.0], False), ([0.0, 0.01], True), ([0.0, 11.0], True), ([3.0, 3.0], False)]
-)
-def test_auto_normalises_a_label_that_is_not_of_the_networks_own_size(
-    tmp_path: Path, values: list[float], scaled: bool
-) -> None:
-    assert make(tmp_path, {"a": [0.0, 1.0], "y": values}).scales_label is scaled
+def test_every_kind_of_column_becomes_the_inputs_that_are_named() -> None:
+    numbers = (
+        NumberColumn("t", "INT", True, cycles=("week", "day"), unit="s"),
+        NumberColumn("a", "FLOAT", False, fill=1.0),
+        NumberColumn("u", "INT", False, cycles=("day",), unit="ms"),
+    )
+    keys = (KeyColumn("k", True, (5, 2**62), 2), KeyColumn("h", False, (7, 2**24), 1), KeyColumn("t", True, (0,), 1))
+    left_out = (LeftOut("name", "BYTES", False, "is left out"),)
+    preprocessing = Preprocessing(numbers, (TextColumn("s", True, ("x",), 1),), keys=keys, left_out=left_out, clip=True)
+    assert [feature.name for feature in preprocessing.features] == ["t", "a", "u", "k", "h", "s", "name"]
+    assert preprocessing.tables == ((2, 1), (3, 2), (4, 1), (2, 1))
+    assert preprocessing.notes == ["`name` is left out"]
+    nan = math.nan
+    numbers_found, ids = Transform(preprocessing)(
+        {
+            "t": tf.constant([0, 6 * 3600, 2**63 - 1], tf.int64),
+            "a": tf.constant([4.0, nan, -4.0]),
+            "u": tf.constant([nan, 43_200_000.0, 0.0]),
+            "k": tf.constant([2**62, 5, 2**62 - 1], tf.int64),
+            "h": tf.constant([nan, 2**24, 7.5]),
+            "s": tf.constant(["x", "y", ""]),
+            "name": tf.constant(["Ann", "Bob", ""]),
+        }
+    )
+    cycles = [f"{wave} of the {cycle}" for cycle in ("week", "day") for wave in ("sine", "cosine")]
+    names = ["t", "a", "u", "a is missing", "u is missing", *(f"t, {c}" for c in cycles)]
+    assert preprocessing.number_names == (*names, "u, sine of the day", "u, cosine of the day")
+    week = 2 * math.pi / 28
+    expected = np.float32([2.4, 1 / np.sqrt(1 + 1 / 9), -2.4])
+    np.testing.assert_allclose(numbers_found[:, 1], expected, rtol=1e-6)
+    np.testing.assert_allclose(numbers_found[:, 3], [0, 1, 0])
+    np.testing.assert_allclose(numbers_found[:2, 5:9], [[0, 1, 0, 1], [np.sin(week), np.cos(week), 1, 0]], atol=1e-6)
+    place = (2**63 - 1) % 86_400 / 86_400 * 2 * math.pi
+    np.testing.assert_allclose(numbers_found[2, 7:9], [math.sin(place), math.cos(place)], atol=1e-6)
+    np.testing.assert_allclose(numbers_found[:, 9:], [[0, 0], [0, -1], [0, 1]], atol=1e-6)
+    np.testing.assert_array_equal(ids, [[1, 2, 1, 1], [0, 1, 3, 0], [0, 0, 0, 0]])
+    value = json.loads(json.dumps(preprocessing.to_json()))
+    assert Preprocessing.from_json(value) == preprocessing

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import tf_keras
 
+from crossnet.components.networks.columns import NumberColumn, TextColumn
 from crossnet.components.networks.models import build_network
-from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, TextColumn
+from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.params.networks import CrossLayerParams
 from crossnet.components.training.rows import Rows
 from crossnet.components.training.unused_embeddings import count_ids, fill_unused_embeddings

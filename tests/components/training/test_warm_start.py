@@ -9,9 +9,10 @@ import pytest
 import tf_keras
 
 from crossnet.components.errors import TrainingError
+from crossnet.components.networks.columns import NumberColumn, TextColumn
 from crossnet.components.networks.exported import ExportedModel
 from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.networks.preprocessing import NumberColumn, Preprocessing, TextColumn
+from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.params.networks import CrossLayerParams
 from crossnet.components.training.warm_start import continue_preprocessing, load_weights
 
