@@ -1,9 +1,9 @@
 """Runs ExampleValidator: finds what is wrong with the data before training.
 
-With a schema inferred from this run's own data, only faults of any table are errors: NaN, infinity, a missing label.
-Types, presence, ranges, categories and the set of columns are checked where the schema was agreed on before: a reviewed
-file or the last blessed run's. Repeated rows, skew and drift are warnings unless a limit of `[example_validator]` is
-crossed. The test split is not looked at.
+With a schema inferred from this run's own data, only faults of any table are errors: NaN, infinity, a label that is
+missing or has one value. Types, presence, ranges, categories and the set of columns are checked where the schema was
+agreed on before: a reviewed file or the last blessed run's. Repeated rows, skew and drift are warnings unless a limit
+of `[example_validator]` is crossed. The test split is not looked at.
 """
 
 from __future__ import annotations

@@ -45,7 +45,11 @@ TYPE = Rule("type", _Reason.UNEXPECTED_DATA_TYPE, _REVIEW)
 MISSING = Rule("missing", _Reason.FEATURE_TYPE_LOW_FRACTION_PRESENT, _REVIEW)
 RANGE = Rule("range", _Reason.FLOAT_TYPE_BIG_FLOAT, _REVIEW)
 NEW_CATEGORY = Rule("new_category", _Reason.ENUM_TYPE_UNEXPECTED_STRING_VALUES, _REVIEW)
-CONSTANT_LABEL = Rule("constant_label", _Reason.FEATURE_TYPE_LOW_UNIQUE)
+CONSTANT_LABEL = Rule(
+    "constant_label",
+    _Reason.FEATURE_TYPE_LOW_UNIQUE,
+    "name another column in `example_gen.label`, or choose rows whose labels differ",
+)
 SKEW = Rule("skew", _Reason.COMPARATOR_L_INFTY_HIGH, "raise `example_validator.max_skew`")
 DRIFT = Rule("drift", _Reason.COMPARATOR_L_INFTY_HIGH, "raise `example_validator.max_drift`")
 DUPLICATE_ROWS = Rule("duplicate_rows", _Reason.CUSTOM_VALIDATION, "raise `example_validator.max_duplicate_fraction`")
@@ -150,8 +154,8 @@ def check_label(
     numbers = statistics.num_stats
     values = int(numbers.common_stats.num_non_missing)
     if values > 1 and numbers.min == numbers.max and any(histogram.buckets for histogram in numbers.histograms):
-        text = f"label `{label}` is {numbers.min:g} {in_rows(values, rows)}"
-        yield Finding(split, label, CONSTANT_LABEL, WARNING, values, rows, text, (split, 0))
+        text = f"label `{label}` is {numbers.min:g} {in_rows(values, rows)}, so there is nothing to learn"
+        yield Finding(split, label, CONSTANT_LABEL, ERROR, values, rows, text, (split, 0))
 
 
 def check_skew(

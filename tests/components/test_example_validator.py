@@ -175,13 +175,16 @@ def test_whole_numbers_may_stand_where_the_schema_says_float(tmp_path):
     assert csv_walk(tmp_path, as_csv(rides()), schema=schema).found == []
 
 
-def test_a_label_that_never_changes_is_a_warning(tmp_path):
+def test_a_label_that_never_changes_stops_the_run(tmp_path):
     rows = rides()
     for row in rows[1:]:
         row[3] = "7"
     constant = csv_walk(tmp_path, as_csv(rows))
-    assert constant.found == [("train", "fare", "constant_label", "warning", 80, "rides.csv:2")]
-    assert explain(constant.anomalies) == "1 warning in `train`: label `fare` is 7 in all 80 rows (first: rides.csv:2)."
+    assert constant.found == [("train", "fare", "constant_label", "error", 80, "rides.csv:2")]
+    assert explain(constant.anomalies) == (
+        "1 anomaly in `train`: label `fare` is 7 in all 80 rows, so there is nothing to learn (first: rides.csv:2). Fix "
+        "the source, or name another column in `example_gen.label`, or choose rows whose labels differ."
+    )
 
 
 def test_repeated_and_leaked_rows_are_warnings_up_to_a_limit(tmp_path):

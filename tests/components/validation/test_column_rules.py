@@ -67,7 +67,7 @@ def test_check_label_looks_at_finite_values_and_needs_two():
             f.text for f in column_rules.check_label("train", 2, "y", statistics_of("FLOAT", numbers(values)).proto())
         ]
 
-    assert found(0.0, 0.0) == ["label `y` is 0 in all 2 rows"]
+    assert found(0.0, 0.0) == ["label `y` is 0 in all 2 rows, so there is nothing to learn"]
     assert found(0.0, 1.0) == found(3.0) == found(None, None) == found(float("nan"), float("nan")) == []
 
 
