@@ -19,6 +19,7 @@ from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.features import read_schema
 from crossnet.components.files import write_json
 from crossnet.components.params.evaluator import EvaluatorParams
@@ -36,14 +37,14 @@ def rows() -> Iterator[Row]:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        examples, schema, models = prepare(folder, ExampleGenParams(num_examples=20_000, eval_fraction=0.5))
-        first = cost(lambda: evaluate(folder, examples, schema, models))
+        examples, schema, statistics, models = prepare(folder, ExampleGenParams(num_examples=20_000, eval_fraction=0.5))
+        first = cost(lambda: evaluate(folder, examples, schema, statistics, models))
         yield Row(
             "evaluation", "10,000 train and 10,000 eval rows x 3 models, first in its process", first, None, "CPU s",
             first, "<= 1.5", first <= 1.5,
         )  # fmt: skip
         ours, other, ratio, scatter = interleave(
-            lambda: cost(lambda: evaluate(folder, examples, schema, models)),
+            lambda: cost(lambda: evaluate(folder, examples, schema, statistics, models)),
             lambda: cost(lambda: naive(examples, schema, models)),
         )
         yield Row(
@@ -57,7 +58,7 @@ def rows() -> Iterator[Row]:
     )  # fmt: skip
 
 
-def prepare(folder: Path, params: ExampleGenParams) -> tuple[Examples, Schema, dict[str, Model]]:
+def prepare(folder: Path, params: ExampleGenParams) -> tuple[Examples, Schema, Statistics, dict[str, Model]]:
     """Makes rows and exports the three kinds with their first weights, as the Trainer would."""
     from crossnet.components.example_gen import generate_examples
     from crossnet.components.networks.export import export_model
@@ -83,17 +84,21 @@ def prepare(folder: Path, params: ExampleGenParams) -> tuple[Examples, Schema, d
         models[kind] = Model(folder / kind, counts={"parameters": network.count_params()}, properties={"kind": kind})
         description = describe(kind, architecture, network)
         export_model(network, Transform(preprocessing), models[kind].serving_path, description=description)
-    return examples, schema, models
+    return examples, schema, statistics, models
 
 
-def evaluate(folder: Path, examples: Examples, schema: Schema, models: Mapping[str, Model]) -> Evaluation:
+def evaluate(
+    folder: Path, examples: Examples, schema: Schema, statistics: Statistics, models: Mapping[str, Model]
+) -> Evaluation:
     """Runs the Evaluator with the shipped rules."""
     from crossnet.components.evaluator import evaluate_models
 
     output = folder / "evaluation"
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
-    return evaluate_models(examples, schema, models, output_dir=output, params=EvaluatorParams(max_rmse=0.01))
+    return evaluate_models(
+        examples, schema, statistics, models, output_dir=output, params=EvaluatorParams(max_rmse=0.01)
+    )
 
 
 def naive(examples: Examples, schema: Schema, models: Mapping[str, Model]) -> None:
@@ -119,8 +124,8 @@ def _peak_mib(num_rows: int) -> float:
     """Returns the peak memory of a process that evaluates `num_rows` rows and does nothing else."""
     with tempfile.TemporaryDirectory() as name:
         params = ExampleGenParams(generator="sharded", num_examples=num_rows, eval_fraction=0.9)
-        examples, schema, models = prepare(Path(name), params)
-        for artifact in (examples, schema, *models.values()):
+        examples, schema, statistics, models = prepare(Path(name), params)
+        for artifact in (examples, schema, statistics, *models.values()):
             facts = {"type": type(artifact).__name__, "format": artifact.FORMAT, "fingerprint": ""}
             facts |= {"counts": artifact.counts, "properties": artifact.properties}
             write_json(artifact.path / ARTIFACT_FILE, facts)
@@ -134,6 +139,7 @@ if __name__ == "__main__":
         place,
         Examples.load(place / "examples"),
         Schema.load(place / "schema"),
+        Statistics.load(place / "statistics"),
         {kind: Model.load(place / kind) for kind in MODEL_KINDS},
     )
     # Not getrusage: its peak includes that of the process that started this one.

@@ -25,7 +25,8 @@ ROWS = 10_000
 SLICES = 100
 MARGIN = 0.05
 SERVED = Served("1")
-OFF: dict[str, Any] = {"max_rmse": None, "max_rmse_ratio": None, "min_improvement": None}
+OFF: dict[str, Any] = {"max_rmse": None, "max_rmse_ratio": None, "min_improvement": None, "max_mean_ratio": None}
+OFF |= {"max_linear_ratio": None}
 
 
 def rows() -> Iterator[Row]:

@@ -17,9 +17,12 @@ from typing import Any
 from crossnet.components.artifacts.evaluation import (
     BLESSED,
     DETAILS_FILE,
+    LINEAR,
+    LINEAR_FILE,
     MEAN_PREDICTOR,
     METRICS_FILE,
     NOT_BLESSED,
+    REFERENCES,
     VERDICT_FILE,
     Evaluation,
     labels_file,
@@ -28,8 +31,11 @@ from crossnet.components.artifacts.evaluation import (
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import ExportError
+from crossnet.components.evaluation.case import improvement_reference
 from crossnet.components.evaluation.explain import explain, known_truth
+from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
 from crossnet.components.evaluation.metrics import ErrorSums, calibration
 from crossnet.components.evaluation.rule_results import Scores, Served
 from crossnet.components.evaluation.rules import judge
@@ -53,6 +59,7 @@ from crossnet.components.params.evaluator import EvaluatorParams
 def evaluate_models(
     examples: Examples,
     schema: Schema,
+    statistics: Statistics,
     models: Mapping[str, Model],
     *,
     output_dir: Path,
@@ -64,10 +71,11 @@ def evaluate_models(
     Args:
       examples: Splits `train` and `eval`; read in constant memory.
       schema: The features and the label.
+      statistics: Of train: what a linear model's inputs are made with.
       models: In order of preference. Of two or more the last is the baseline: reported, never gated. Of one, the mean
-        of the train labels is the baseline.
+        of the train labels is the baseline. A linear model is fitted beside them.
       output_dir: Where the artifact goes: verdict.json, metrics.json, details.json (calibration, worst rows,
-        explanation and slices by model), labels.npy, predictions/<model>.npy and BLESSED or NOT_BLESSED.
+        explanation and slices by model), linear.json, labels.npy, predictions/<model>.npy and BLESSED or NOT_BLESSED.
       params: The rules.
       served: Folder of the version in service, its name the version; None before the first push.
 
@@ -75,11 +83,12 @@ def evaluate_models(
       ExportError: A model does not load as a server loads it, or does not answer.
       SettingsError: `evaluator.slices` names what is not there.
     """
-    measured = _measure(examples, _columns(examples, schema), models, served, output_dir, params)
+    measured = _measure(examples, _columns(examples, schema), statistics, models, served, output_dir, params)
     whole = measured.scores.whole
     verdict = _judge(models, measured, params)
     write_json(output_dir / VERDICT_FILE, verdict)
     write_json(output_dir / METRICS_FILE, _metrics(models, measured))
+    write_json(output_dir / LINEAR_FILE, measured.linear.to_json())
     write_json(output_dir / DETAILS_FILE, _details(models, measured, examples, output_dir))
     (output_dir / (BLESSED if verdict["blessed"] else NOT_BLESSED)).touch()
     return Evaluation(
@@ -103,13 +112,15 @@ class _Measured:
 
     Attributes:
       train: Sums over the train split, of the models in their order.
-      scores: Over the eval split, of the mean predictor and the served model too.
+      linear: The linear model of train.
+      scores: Over the eval split, of the linear model, the mean predictor and the served model too.
       worst_rows: By model.
       served: The version in service; None where no rule compares with it.
       sizes: Bytes of the exported folder by model.
     """
 
     train: ErrorSums
+    linear: LinearModel
     scores: Scores
     worst_rows: Mapping[str, Any]
     served: Served | None
@@ -119,6 +130,7 @@ class _Measured:
 def _measure(
     examples: Examples,
     columns: Columns,
+    statistics: Statistics,
     models: Mapping[str, Model],
     served: Path | None,
     output_dir: Path,
@@ -128,7 +140,9 @@ def _measure(
     with contextlib.ExitStack() as stack:
         exported = {name: stack.enter_context(ServingSession(model.serving_path)) for name, model in models.items()}
         scored: dict[str, Predictor] = dict(exported)
-        train = score_train(examples, columns, scored, batch_size=params.batch_size)
+        equations = _equations(columns, statistics)
+        train = score_train(examples, columns, scored, equations, batch_size=params.batch_size)
+        linear = scored[LINEAR] = equations.solve()
         scored[MEAN_PREDICTOR] = MeanPredictor(train.label_mean)
         in_service = None
         if served is not None and params.non_inferiority_margin is not None:
@@ -137,7 +151,7 @@ def _measure(
                 scored[in_service.name] = ServedModel(model)
         scores, worst = score_eval(examples, columns, scored, keys=keys, output_dir=output_dir, params=params)
     sizes = {name: _folder_bytes(model.serving_path) for name, model in models.items()}
-    return _Measured(train, scores, worst, in_service, sizes)
+    return _Measured(train, linear, scores, worst, in_service, sizes)
 
 
 def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorParams) -> dict[str, Any]:
@@ -154,11 +168,12 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
     }
     return make_verdict(
         results,
-        models=[*models, MEAN_PREDICTOR],
+        models=[*models, *REFERENCES],
         baseline=baseline,
         rows=scores.whole.rows,
         label_std=scores.whole.label_std,
         served=_served_facts(served, scores),
+        collapsed=improvement_reference(scores, baseline).collapsed,
     )
 
 
@@ -167,6 +182,13 @@ def _columns(examples: Examples, schema: Schema) -> Columns:
     features, label = read_schema(schema.proto())
     recorded = {name: Feature(name, kind, required=False) for name, kind in examples.column_types.items()}
     return Columns(features, label, recorded | {feature.name: feature for feature in (*features, label)})
+
+
+def _equations(columns: Columns, statistics: Statistics) -> NormalEquations:
+    """Returns the equations of a linear model, still without rows."""
+    by_name = {column.path.step[0]: column for column in statistics.proto("train").datasets[0].features}
+    label = by_name[columns.label.name].num_stats
+    return NormalEquations(linear_inputs(columns.features, by_name), label.mean, label.std_dev)
 
 
 def _open_served(
@@ -196,7 +218,7 @@ def _served_facts(served: Served | None, scores: Scores) -> dict[str, Any] | Non
 
 
 def _metrics(models: Mapping[str, Model], measured: _Measured) -> dict[str, dict[str, Any]]:
-    """Returns the content of metrics.json: the models, and the mean predictor with its one number as parameter."""
+    """Returns the content of metrics.json: the models, then the linear model and the mean predictor."""
     scores, train = measured.scores, measured.train
     rows = {
         name: {
@@ -207,6 +229,7 @@ def _metrics(models: Mapping[str, Model], measured: _Measured) -> dict[str, dict
         }
         for i, (name, model) in enumerate(models.items())
     }
+    rows[LINEAR] = {"num_parameters": measured.linear.num_parameters, "train_rmse": measured.linear.train_rmse}
     rows[MEAN_PREDICTOR] = {"num_parameters": 1, "train_rmse": train.label_std}
     for name, facts in rows.items():
         metrics = scores.whole.metrics(scores.names.index(name))

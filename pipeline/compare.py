@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components.artifacts.base import Artifact
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR, REFERENCES, Evaluation
 from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import DataAnomalyError, DivergedError
 from crossnet.components.files import write_file, write_json
@@ -128,7 +128,7 @@ class _Graph:
         return made
 
     def evaluate(self, models: Sequence[str], seed: int) -> Mapping[str, Mapping[str, Any]]:
-        """Returns the metrics of the models that were trained last, and of the mean predictor."""
+        """Returns the metrics of the models that were trained last, and of the references."""
         step = next(step for step in self._steps if step.output is Evaluation)
         trained = {**step.inputs, "models": tuple(self.trainers[model].name for model in models)}
         evaluation = self._call(dataclasses.replace(step, inputs=trained), f"evaluation-{seed}")
@@ -197,14 +197,14 @@ def compare(
 
 
 def _train_all(graph: _Graph, seeds: Sequence[int], progress: Callable[[str], None]) -> dict[str, _Runs]:
-    """Returns the runs of every model, and of the mean predictor.
+    """Returns the runs of every model, of the mean predictor and of the linear model.
 
     Raises:
       DivergedError: Every run of every model did.
     """
     import tf_keras
 
-    runs = {name: _Runs() for name in (MEAN_PREDICTOR, *graph.trainers)}
+    runs = {name: _Runs() for name in (MEAN_PREDICTOR, LINEAR, *graph.trainers)}
     for seed in seeds:
         seconds: dict[str, float] = {}
         for name in graph.trainers:
@@ -220,7 +220,7 @@ def _train_all(graph: _Graph, seeds: Sequence[int], progress: Callable[[str], No
         if not seconds:
             continue
         metrics = graph.evaluate([*seconds], seed)
-        for name in (*seconds, MEAN_PREDICTOR):
+        for name in (*seconds, *REFERENCES):
             found = metrics[name]
             rmse = _number(found["train_rmse"]), _number(found["eval_rmse"])
             runs[name].add(found["num_parameters"], *rmse, seconds.get(name, 0.0))
@@ -247,16 +247,16 @@ def render(
     table = [("model", "parameters", "train rmse", "eval rmse", "eval rmse, range", "collapsed", "seconds")]
     for name, row in rows.items():
         low, high = row["eval_rmse_range"]
-        mean = name == MEAN_PREDICTOR
+        fixed = name in REFERENCES  # the same from every seed
         table.append(
             (
                 labels[name],
                 f"{row['num_parameters']:,}" if row["num_parameters"] else "-",
                 number(row["median_train_rmse"]),
                 number(row["median_eval_rmse"]),
-                "" if mean else f"{number(low)} to {number(high)}",
-                "" if mean else f"{row['collapsed']} of {len(seeds)}",
-                "" if mean else f"{row['median_seconds']:.1f}",
+                "" if fixed else f"{number(low)} to {number(high)}",
+                "" if fixed else f"{row['collapsed']} of {len(seeds)}",
+                "" if fixed else f"{row['median_seconds']:.1f}",
             )
         )
     lines = [

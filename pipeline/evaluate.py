@@ -22,10 +22,10 @@ from crossnet.serving.protocol.suggestions import did_you_mean
 
 
 def evaluate_split(store: Store, name: str, split: str) -> dict[str, Any]:
-    """Returns `run`, `split`, `confidence` and what `score_split` returns of the champion, its baseline and the mean.
+    """Returns `run`, `split`, `confidence` and what `score_split` returns of champion, baseline and references.
 
     Each model has a `role` too: "champion", "baseline", "candidate" for the first model of a run without a champion, or
-    "reference" for the mean predictor beside a baseline that was trained.
+    "reference" for linear model and mean predictor where they are not the baseline.
 
     Raises:
       MissingArtifactError: The run, its rows or its models are not there.
@@ -45,9 +45,9 @@ def evaluate_split(store: Store, name: str, split: str) -> dict[str, Any]:
         )
     roles = _roles(run)
     params = run.config.evaluator if run.config else EvaluatorParams()
-    scores = score_split(
-        examples, split, schema, {model: run.models[model] for model in roles if model in run.models}, params
-    )
+    trained = {model: run.models[model] for model in roles if model in run.models}
+    linear = run.evaluation.linear if run.evaluation else None
+    scores = score_split(examples, split, schema, trained, params, linear)
     models = {model: {"role": roles.get(model, "reference"), **facts} for model, facts in scores.pop("models").items()}
     return {"run": name, "split": split, "confidence": params.confidence, **scores, "models": models}
 

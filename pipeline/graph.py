@@ -152,7 +152,12 @@ def _gate_steps(
             name="evaluator",
             function="crossnet.components.evaluator:evaluate_models",
             output=Evaluation,
-            inputs={"examples": "example_gen", "schema": "schema_gen", "models": models},
+            inputs={
+                "examples": "example_gen",
+                "schema": "schema_gen",
+                "statistics": "statistics_gen",
+                "models": models,
+            },
             settings={"params": config.evaluator},
             references={"served": ServedModel(served)},
         ),

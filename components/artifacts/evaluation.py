@@ -11,9 +11,13 @@ from crossnet.components.files import read_json
 
 MEAN_PREDICTOR = "mean_predictor"  # predicts the mean label of train for every row: a line of the tables, no model
 
+LINEAR = "linear"  # a ridge regression on the same columns: likewise
+REFERENCES = (LINEAR, MEAN_PREDICTOR)  # lines of each table that are fitted in closed form, and are never served
+
 METRICS_FILE = "metrics.json"
 VERDICT_FILE = "verdict.json"
 DETAILS_FILE = "details.json"
+LINEAR_FILE = "linear.json"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"  # the run's verdict, and the name of an empty file
 
 
@@ -31,8 +35,9 @@ class Evaluation(Artifact):
     """Metrics and verdict of every model, judged as exported.
 
     File structure:
-      metrics.json                 by model, the mean predictor too: num_parameters, train_rmse, eval_rmse, mae, ...
+      metrics.json                 by model, `REFERENCES` too: num_parameters, train_rmse, eval_rmse, mae, ...
       details.json                 by model: calibration, worst_rows, slices, explanation
+      linear.json                  the linear model
       verdict.json                 by candidate: blessed, rules; see `crossnet.components.evaluation.verdict`
       BLESSED | NOT_BLESSED        empty; the run's verdict
       predictions/<model>.npy      float32 (eval rows,), in record order
@@ -77,6 +82,12 @@ class Evaluation(Artifact):
     def verdict(self) -> dict[str, Any]:
         """The verdict with every rule."""
         return dict(read_json(self.path / VERDICT_FILE))
+
+    @property
+    def linear(self) -> dict[str, Any] | None:
+        """The linear model, as `crossnet.components.evaluation.linear` reads it; None where an older version ran."""
+        file = self.path / LINEAR_FILE
+        return dict(read_json(file)) if file.is_file() else None
 
     @property
     def details(self) -> dict[str, dict[str, Any]]:

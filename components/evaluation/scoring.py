@@ -19,6 +19,7 @@ from crossnet.components.artifacts.evaluation import labels_file, predictions_fi
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import ExportError
 from crossnet.components.evaluation.intervals import GroupedSquares
+from crossnet.components.evaluation.linear import NormalEquations
 from crossnet.components.evaluation.metrics import ErrorSums, WorstRows, thinned
 from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.evaluation.session import ServingSession
@@ -94,12 +95,20 @@ def predict_batches(
         yield columns, labels.astype(np.float64), np.array([model.predict(columns) for model in models.values()], float)
 
 
-def score_train(examples: Examples, columns: Columns, models: Mapping[str, Predictor], *, batch_size: int) -> ErrorSums:
-    """Returns the sums over the train split, in the order of `models`."""
+def score_train(
+    examples: Examples,
+    columns: Columns,
+    models: Mapping[str, Predictor],
+    equations: NormalEquations,
+    *,
+    batch_size: int,
+) -> ErrorSums:
+    """Returns the sums over the train split, in the order of `models`, and adds its rows to `equations`."""
     sums = ErrorSums(len(models))
     batches = predict_batches(examples, "train", columns.features, columns.label, models, batch_size=batch_size)
-    for _, labels, predictions in batches:
+    for inputs, labels, predictions in batches:
         sums.add(labels, predictions)
+        equations.add(inputs, labels)
     return sums
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from crossnet.components.evaluation.case import improvement_reference
 from crossnet.components.evaluation.intervals import MIN_ROWS, lower_bound
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text
@@ -79,7 +80,8 @@ def _rules(scores: Scores, params: EvaluatorParams, baseline: str, served: Serve
         words = f"max_rmse_ratio {limit_text(share)} of the label's standard deviation {number(std)}"
         rules.append(_Rule("max_rmse_ratio", share * std, words))
     if (share := params.min_improvement) is not None:
-        rules.append(_Rule("min_improvement", 1 - share, f"baseline `{baseline}`", baseline, share))
+        reference = improvement_reference(scores, baseline)
+        rules.append(_Rule("min_improvement", 1 - share, reference.words, reference.name, share))
     if (margin := params.non_inferiority_margin) is not None and served is not None and not served.problem:
         words = f"version {served.version} in service"
         rules.append(_Rule("non_inferiority", 1 + margin, words, served.name, margin))

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.evaluation.intervals import GroupedSquares, percentile_interval
+from crossnet.components.evaluation.linear import LinearModel
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.scoring import MeanPredictor, Predictor, predict_batches
 from crossnet.components.evaluation.session import ServingSession
@@ -22,9 +23,15 @@ from crossnet.components.records.dataset import read_columns
 
 
 def score_split(
-    examples: Examples, split: str, schema: Schema, models: Mapping[str, Model], params: EvaluatorParams
+    examples: Examples,
+    split: str,
+    schema: Schema,
+    models: Mapping[str, Model],
+    params: EvaluatorParams,
+    linear: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Returns `rows`, `label`, `label_std` and, in `models`, the metrics of each model and of the mean of train.
+    """Returns `rows`, `label`, `label_std` and, in `models`, the metrics of each model, of the linear model, where
+    its JSON values are given, and of the mean of train.
 
     The metrics are those of metrics.json, and `interval`: the lowest and highest RMSE that resamples of the rows give
     at `params.confidence`, None below 20 rows or where a prediction is not finite. All are in the label's unit.
@@ -38,6 +45,8 @@ def score_split(
         scored: dict[str, Predictor] = {
             name: stack.enter_context(ServingSession(model.serving_path)) for name, model in models.items()
         }
+        if linear is not None:
+            scored[LINEAR] = LinearModel.from_json(linear)
         scored[MEAN_PREDICTOR] = MeanPredictor(_train_mean(examples, label.name, params.batch_size))
         sums, squares = ErrorSums(len(scored)), GroupedSquares(len(scored))
         batches = predict_batches(examples, split, features, label, scored, batch_size=params.batch_size)

@@ -2,9 +2,10 @@
 
 File structure of verdict.json:
   blessed, champion, baseline    the run's verdict
-  models                         names in order of preference, the mean predictor last
+  models                         names in order of preference, then the linear model and the mean predictor
   rows, label_std                of the eval split
   served                         null, or {version, problem, eval_rmse}
+  collapsed                      a sentence where the baseline is not better than the mean predictor, else ""
   candidates                     by name: {blessed, rules: [RuleResult as in components/evaluation/rule_results.py]}
 """
 
@@ -17,6 +18,8 @@ from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.evaluation.rule_results import RuleResult
 from crossnet.components.formats import aligned, counted, number
 
+# Rules that have their own line only where they fail: that they pass is seen in the table.
+QUIET = ("finite_predictions", "max_mean_ratio", "max_linear_ratio")
 # A screen shows so many failed slices; verdict.json has all.
 MAX_SLICES_SHOWN = 5
 
@@ -26,7 +29,7 @@ def make_verdict(results: Mapping[str, Sequence[RuleResult]], **facts: Any) -> d
 
     Args:
       results: Of each candidate, in order of preference.
-      facts: What else it says: models, baseline, rows, label_std, served.
+      facts: What else it says: models, baseline, rows, label_std, served, collapsed.
     """
     candidates = {
         name: {
@@ -70,6 +73,7 @@ def render_verdict(evaluation: Evaluation) -> str:
         version = f"version {served['version']} in service"
         table.append((version, "", "", number(served["eval_rmse"]), "", "", served["problem"] and "not comparable"))
     lines += aligned(table, left=(0, len(table[0]) - 1))
+    lines += filter(None, [verdict.get("collapsed")])
     for name in (name for name in verdict["models"] if name in verdict["candidates"]):
         candidate = verdict["candidates"][name]
         lines.append(f"{name}: {'blessed' if candidate['blessed'] else 'NOT blessed'}")
@@ -89,8 +93,8 @@ def _role(verdict: Mapping[str, Any], name: str) -> str:
 
 
 def _is_shown(rule: Mapping[str, Any]) -> bool:
-    """Whether a rule has its own line: finite predictions are worth one only when they are not."""
-    return rule["slice"] is None and not (rule["rule"] == "finite_predictions" and rule["passed"])
+    """Whether a rule of the whole split has its own line."""
+    return rule["slice"] is None and not (rule["rule"] in QUIET and rule["passed"])
 
 
 def _outcome(rule: Mapping[str, Any]) -> str:

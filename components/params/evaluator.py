@@ -14,6 +14,10 @@ class EvaluatorParams:
     max_rmse: float | None = setting(None, "highest eval RMSE", above=0)
     max_rmse_ratio: float | None = setting(None, "highest eval RMSE over the label's standard deviation", above=0)
     min_improvement: float | None = setting(0.0, "share by which RMSE must be below the baseline's", least=0, below=1)
+    max_mean_ratio: float | None = setting(
+        1.0, "eval RMSE must be below this times that of always predicting the mean of train", above=0
+    )
+    max_linear_ratio: float | None = setting(1.02, "highest eval RMSE over that of a linear model", above=0)
     non_inferiority_margin: float | None = setting(0.05, "share of the served model's RMSE that may be lost", above=0)
     slices: tuple[tuple[str, ...], ...] = setting((), 'groups of rows, such as [["species"], ["x0:quartile"]]')
     min_slice_rows: int = setting(100, "smaller slices are reported, not judged", least=1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from crossnet.components.artifacts.anomalies import Anomalies
+from crossnet.components.artifacts.evaluation import REFERENCES
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.pushed_model import PushedModel
@@ -46,14 +47,15 @@ MAX_WORST_ROW_FEATURES = 30
 
 def css(model: str) -> str:
     """Returns the CSS class of a model's colour."""
-    return model if model in MODEL_KINDS else "mean" if model == "mean_predictor" else "other"
+    return model if model in MODEL_KINDS else "mean" if model in REFERENCES else "other"
 
 
 def ordered_models(run: Run) -> list[str]:
-    """Returns the models of a run in order of preference, the mean predictor last."""
+    """Returns the models of a run in order of preference, then the linear model and the mean predictor."""
     found = run.record.models
     preferred = [kind for kind in run.settings.get("models", MODEL_KINDS) if kind in found]
-    return preferred + sorted(name for name in found if name not in preferred)
+    last = [name for name in REFERENCES if name in found]
+    return preferred + sorted(name for name in found if name not in (*preferred, *last)) + last
 
 
 def subject(run: Run) -> str | None:
@@ -75,7 +77,7 @@ def comparison(run: Run) -> dict[str, Any]:
         losses = [by_kind.get("dense" if name == "dense" else "cross") for by_kind in ARTICLE_LOSSES.values()]
         rows.append(
             {"name": name, "css": css(name), "role": role, **facts}
-            | {"key": role in ("champion", "baseline") or name in ("mean_predictor", subject(run))}
+            | {"key": role in ("champion", "baseline") or name in (*REFERENCES, subject(run))}
             | {"article": [(math.sqrt(loss), loss) for loss in losses if loss and name in MODEL_KINDS]}
         )
     finite = [row["eval_rmse"] for row in rows if row.get("eval_rmse") is not None]
@@ -85,6 +87,7 @@ def comparison(run: Run) -> dict[str, Any]:
         "best": min(finite, default=None),
         "article": list(ARTICLE_LOSSES) if is_article(run.settings.get("example_gen", {})) else [],
         "served": served,
+        "collapsed": verdict.get("collapsed", ""),
     }
 
 

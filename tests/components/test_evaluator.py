@@ -9,9 +9,10 @@ import re
 import numpy as np
 import pytest
 
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR, Evaluation
 from crossnet.components.errors import ExportError, SettingsError
-from crossnet.components.evaluation.verdict import render_verdict
+from crossnet.components.evaluation.linear import LinearModel
+from crossnet.components.evaluation.verdict import failures, render_verdict
 from crossnet.components.evaluator import evaluate_models
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import read_json
@@ -25,8 +26,7 @@ TRAIN, EVAL = article(600, seed=1), article(400, seed=2)
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gate")
-    examples, schema, _ = make_artifacts(folder, TRAIN, EVAL)
-    return folder, examples, schema
+    return folder, *make_artifacts(folder, TRAIN, EVAL)
 
 
 def off_by(size):
@@ -37,12 +37,15 @@ def off_by(size):
 def models(data):
     import tensorflow as tf
 
-    folder, _, schema = data
+    folder, _, schema, _ = data
 
     def half_nan(columns):
         return tf.where(columns["x0"] > 0.5, math.nan, truth(columns))
 
-    functions = {"exact": truth, "close": off_by(0.001), "far": off_by(0.5), "nan": half_nan}
+    def dead(columns):
+        return tf.zeros_like(columns["x0"]) + 0.8
+
+    functions = {"dead": dead, "exact": truth, "close": off_by(0.001), "far": off_by(0.5), "nan": half_nan}
     # In "east" it is far off, elsewhere closer than "close".
     functions["unfair"] = lambda c: truth(c) + tf.where(c["zone"] == "east", 0.0016, 0.0004)
     return {name: make_model(folder / name, schema, function) for name, function in functions.items()}
@@ -51,12 +54,12 @@ def models(data):
 @pytest.fixture
 def evaluate(data, models, tmp_path):
     def call(names, *, served=None, **settings) -> Evaluation:
-        _, examples, schema = data
+        _, examples, schema, statistics = data
         chosen = {name: models[name] for name in names}
         output = tmp_path / f"evaluation-{len(list(tmp_path.iterdir()))}"
         output.mkdir()
-        params = EvaluatorParams(**({"max_rmse": 0.01} | settings))
-        return evaluate_models(examples, schema, chosen, output_dir=output, params=params, served=served)
+        params = EvaluatorParams(**({"max_rmse": 0.01, "max_linear_ratio": None} | settings))
+        return evaluate_models(examples, schema, statistics, chosen, output_dir=output, params=params, served=served)
 
     return call
 
@@ -71,7 +74,7 @@ def test_evaluator_blesses_the_first_candidate_that_passes_not_the_best(evaluate
     assert evaluation.blessed
     assert (evaluation.champion, evaluation.reasons) == ("close", [])
     assert sorted(path.name for path in evaluation.path.iterdir()) == [
-        "BLESSED", "details.json", "labels.npy", "metrics.json", "predictions", "verdict.json",
+        "BLESSED", "details.json", "labels.npy", "linear.json", "metrics.json", "predictions", "verdict.json",
     ]  # fmt: skip
 
 
@@ -79,7 +82,8 @@ def test_evaluator_passes_over_a_bad_candidate_and_keeps_its_failure(evaluate):
     evaluation = evaluate(["nan", "exact", "far"])
     assert evaluation.champion == "exact"
     assert evaluation.verdict["candidates"]["nan"]["blessed"] is False
-    assert failed(evaluation, "nan") == [("finite_predictions", None), ("max_rmse", None), ("min_improvement", None)]
+    rules = ("finite_predictions", "max_rmse", "min_improvement", "max_mean_ratio")
+    assert failed(evaluation, "nan") == [(rule, None) for rule in rules]
 
 
 def test_evaluator_refuses_a_model_above_max_rmse_and_says_why(evaluate):
@@ -110,6 +114,32 @@ def test_evaluator_takes_the_mean_predictor_as_baseline_of_a_single_model(evalua
     expected = math.sqrt(np.mean((labels - np.mean(np.array(TRAIN["y"], np.float32).astype(float))) ** 2))
     assert evaluation.metrics[MEAN_PREDICTOR]["eval_rmse"] == pytest.approx(expected, rel=1e-12)
     assert evaluate(["far"], max_rmse=None).champion == "far"
+
+
+def test_evaluator_fits_a_linear_model_to_train_and_asks_candidates_to_be_about_as_good(evaluate):
+    evaluation = evaluate(["exact", "far", "close"], max_rmse=None, min_improvement=None, max_linear_ratio=1.02)
+    x = [np.array([t["x0"], t["x1"], t["x2"], np.ones(len(t["y"]))], np.float32).astype(float).T for t in (TRAIN, EVAL)]
+    weights = np.linalg.lstsq(x[0], np.array(TRAIN["y"]), rcond=None)[0]
+    least_squares = [math.sqrt(np.mean((x[i] @ weights - t["y"]) ** 2)) for i, t in enumerate((TRAIN, EVAL))]
+    metrics = evaluation.metrics[LINEAR]
+    # `zone` says nothing, and costs next to nothing.
+    assert [metrics["train_rmse"], metrics["eval_rmse"]] == pytest.approx(least_squares, rel=0.01)
+    assert metrics["num_parameters"] == 7
+    assert failed(evaluation, "far") == [("max_linear_ratio", None)]
+    (message,) = failures(evaluation.verdict)
+    assert message.startswith("`far` has eval rmse 0.5 on 400 rows, ")
+    assert "of a linear model, where max_linear_ratio 1.02 is the most (95 % interval" in message
+    assert LinearModel.from_json(evaluation.linear).train_rmse == metrics["train_rmse"]
+
+
+def test_evaluator_compares_with_the_linear_model_where_the_baseline_has_collapsed(evaluate):
+    evaluation = evaluate(["far", "close", "dead"], max_rmse=None)
+    assert evaluation.champion == "close"
+    assert failed(evaluation, "far") == [("min_improvement", None)]
+    (message,) = failures(evaluation.verdict)
+    assert "of the linear model, as baseline `dead` has collapsed, where it has to be better" in message
+    note = next(line for line in render_verdict(evaluation).splitlines() if line.startswith("`dead` has collapsed"))
+    assert note.endswith("of always predicting the mean, so candidates are compared with the linear model.")
 
 
 def test_evaluator_measures_what_the_export_answers(evaluate):
@@ -167,7 +197,7 @@ def test_evaluator_blocks_a_candidate_that_is_worse_in_one_slice_only(evaluate, 
 
 
 def test_evaluator_compares_with_the_version_in_service(evaluate, data, tmp_path):
-    _, _, schema = data
+    _, _, schema, _ = data
     served = export(tmp_path / "1764000000", read_schema(schema.proto())[0], off_by(0.002))
     evaluation = evaluate(["close", "far"], served=served)
     assert evaluation.champion == "close"
@@ -228,7 +258,7 @@ def test_evaluator_judges_a_version_in_service_that_fails_on_these_rows(evaluate
 
 
 def test_evaluator_slices_by_a_column_that_is_no_feature(data, tmp_path):
-    _, examples, schema = data
+    _, examples, schema, statistics = data
     text = (schema.path / "schema.pbtxt").read_text()
     (tmp_path / "schema").mkdir()
     text = text.replace('name: "zone"', 'name: "zone"\n  lifecycle_stage: DISABLED')
@@ -237,7 +267,9 @@ def test_evaluator_slices_by_a_column_that_is_no_feature(data, tmp_path):
     model = make_model(tmp_path / "model", without, truth)
     (tmp_path / "evaluation").mkdir()
     params = EvaluatorParams(slices=(("zone",), ("y:quartile",)))
-    evaluation = evaluate_models(examples, without, {"a": model}, output_dir=tmp_path / "evaluation", params=params)
+    evaluation = evaluate_models(
+        examples, without, statistics, {"a": model}, output_dir=tmp_path / "evaluation", params=params
+    )
     names = [row["slice"] for row in read_json(evaluation.path / "details.json")["a"]["slices"]]
     assert [name.split("=")[0] for name in names[:4]] == ["y:quartile"] * 4
     assert names[4:] == ["zone=east", "zone=north", "zone=west"]
@@ -250,11 +282,13 @@ def test_evaluator_refuses_slices_of_unknown_columns_before_any_work(evaluate, t
 
 
 def test_evaluator_refuses_a_candidate_that_does_not_load(data, models, tmp_path):
-    _, examples, schema = data
+    _, examples, schema, statistics = data
     broken = type(models["close"])(tmp_path / "gone", counts={"parameters": 16})
     (tmp_path / "out").mkdir()
     with pytest.raises(ExportError, match="does not load as tensorflow_model_server loads it"):
-        evaluate_models(examples, schema, {"a": broken}, output_dir=tmp_path / "out", params=EvaluatorParams())
+        evaluate_models(
+            examples, schema, statistics, {"a": broken}, output_dir=tmp_path / "out", params=EvaluatorParams()
+        )
 
 
 def test_verdict_fits_on_one_screen_and_shows_every_rule(evaluate):
@@ -262,7 +296,7 @@ def test_verdict_fits_on_one_screen_and_shows_every_rule(evaluate):
     lines = text.splitlines()
     assert len(lines) <= 20
     assert lines[0].startswith("400 eval rows, label's standard deviation 0.6")
-    assert [line.split()[0] for line in lines[2:6]] == ["close", "far", "exact", MEAN_PREDICTOR]
+    assert [line.split()[0] for line in lines[2:7]] == ["close", "far", "exact", LINEAR, MEAN_PREDICTOR]
     assert [line.split()[-1] for line in lines[2:5]] == ["champion", "blessed", "baseline"]
     assert "  FAILED   `far` has eval rmse 0.5" in text
     assert "  skipped  No other model is in service" in text

@@ -182,8 +182,8 @@ def test_a_label_that_never_changes_stops_the_run(tmp_path):
     constant = csv_walk(tmp_path, as_csv(rows))
     assert constant.found == [("train", "fare", "constant_label", "error", 80, "rides.csv:2")]
     assert explain(constant.anomalies) == (
-        "1 anomaly in `train`: label `fare` is 7 in all 80 rows, so there is nothing to learn (first: rides.csv:2). Fix "
-        "the source, or name another column in `example_gen.label`, or choose rows whose labels differ."
+        "1 anomaly in `train`: label `fare` is 7 in all 80 rows, so there is nothing to learn (first: rides.csv:2). "
+        "Fix the source, or name another column in `example_gen.label`, or choose rows whose labels differ."
     )
 
 

@@ -36,7 +36,8 @@ def judged(tmp_path_factory):
     model = gate_fixtures.make_model(folder / "model", schema, gate_fixtures.truth)
     models = {"cross_layer": model}
     params = EvaluatorParams(max_rmse=0.1, batch_size=20)
-    return examples, schema, evaluate_models(examples, schema, models, output_dir=paths[3], params=params), models
+    evaluation = evaluate_models(examples, schema, statistics, models, output_dir=paths[3], params=params)
+    return examples, schema, evaluation, models
 
 
 def test_infra_validator_blesses_a_model_that_answers_as_the_evaluator_saw_it(judged, tmp_path):

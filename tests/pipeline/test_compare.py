@@ -32,7 +32,7 @@ def comparison(tmp_path_factory) -> tuple[Comparison, list[str]]:
 
 def test_compare_trains_every_model_from_every_seed(comparison):
     result, lines = comparison
-    assert list(result.rows) == ["mean_predictor", "cross_layer", "strong_dense"]
+    assert list(result.rows) == ["mean_predictor", "linear", "cross_layer", "strong_dense"]
     assert result.seeds == (7, 8)
     assert len(lines) == 4
     assert lines[0].startswith("seed 7: cross_layer trained in ")
@@ -42,6 +42,8 @@ def test_compare_trains_every_model_from_every_seed(comparison):
     assert row["median_eval_rmse"] == pytest.approx(sum(row["eval_rmse"]) / 2)
     assert row["eval_rmse_range"] == (min(row["eval_rmse"]), max(row["eval_rmse"]))
     assert row["median_eval_rmse"] < 0.1 < 0.6 < result.rows["mean_predictor"]["median_eval_rmse"] < 0.8
+    assert len(set(result.rows["linear"]["eval_rmse"])) == 1  # no seed has a part in it
+    assert 0.1 < result.rows["linear"]["median_eval_rmse"] < 0.2
     assert all(seconds > 0 for seconds in row["seconds"])
 
 
@@ -69,7 +71,7 @@ def test_compare_shows_the_articles_figures_as_rmse(comparison):
 
 def test_compare_shows_the_articles_figures_beside_the_articles_rows_only(comparison):
     assert "article" not in comparison[0].text
-    assert len(comparison[0].text.splitlines()) == 5
+    assert len(comparison[0].text.splitlines()) == 6
     assert is_article(dataclasses.asdict(ExampleGenParams()))
     for other in ({"num_examples": 1000}, {"num_features": 4}, {"source": "csv"}, {"generator": "sharded"}):
         assert not is_article(dataclasses.asdict(ExampleGenParams()) | other)
@@ -95,6 +97,8 @@ def test_compare_counts_a_model_that_diverges_as_collapsed_and_goes_on(tmp_path)
     result = compare(config, seeds=2, output_dir=tmp_path / "out", progress=lines.append)
     row = result.rows["cross_layer"]
     assert (row["eval_rmse"], row["collapsed"], row["num_parameters"]) == ([math.inf] * 2, 2, 0)
+    assert len(set(result.rows["linear"]["eval_rmse"])) == 1  # no seed has a part in it
+    assert 0.1 < result.rows["linear"]["median_eval_rmse"] < 0.2
     assert all(seconds > 0 for seconds in row["seconds"])
     assert result.rows["dense"]["median_eval_rmse"] < 1
     assert re.match(

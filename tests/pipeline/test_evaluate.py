@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import MissingArtifactError, SettingsError
 from crossnet.components.records.dataset import read_columns
@@ -26,6 +26,8 @@ SETTINGS = [
     "trainer.batch_size=50",
     "evaluator.max_rmse=9",
     'evaluator.min_improvement="none"',
+    "evaluator.max_mean_ratio=none",
+    "evaluator.max_linear_ratio=none",
 ]
 
 
@@ -47,6 +49,7 @@ def test_the_test_split_is_measured_beside_the_mean_of_train(store: Store) -> No
     facts = evaluate_split(store, "one", "test")
     assert {name: model["role"] for name, model in facts["models"].items()} == {
         "cross_layer": "champion",
+        LINEAR: "reference",
         MEAN_PREDICTOR: "baseline",
     }
     assert (facts["rows"], facts["split"]) == (180, "test")

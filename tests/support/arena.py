@@ -36,6 +36,8 @@ checkpoint_every = 1
 [evaluator]
 max_rmse = 9
 min_improvement = "none"
+max_mean_ratio = "none"
+max_linear_ratio = "none"
 non_inferiority_margin = "none"
 num_bootstrap = 100
 [infra_validator]

@@ -48,6 +48,8 @@ learning_rate = 0.02
 [evaluator]
 max_rmse = 99.0
 min_improvement = "none"
+max_mean_ratio = "none"
+max_linear_ratio = "none"
 non_inferiority_margin = "none"
 
 [pusher]

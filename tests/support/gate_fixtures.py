@@ -16,6 +16,11 @@ from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import folder_checksum
 
+# No rule is asked.
+OFF: dict[str, Any] = dict.fromkeys(
+    ("max_rmse", "max_rmse_ratio", "min_improvement", "max_mean_ratio", "max_linear_ratio", "non_inferiority_margin")
+)
+
 
 def article(rows: int, seed: int = 0) -> dict[str, list[Any]]:
     """Returns rows of y = x0² + x0·x1 + x1·x2 + x2², and a column `zone` of three values that y does not depend on."""

@@ -74,6 +74,7 @@ def _make_runs(folder: Path) -> Store:
         ]
         overrides += ["example_gen.split=hash", 'evaluator.slices=[["zone"]]', "evaluator.min_slice_rows=10"]
         overrides += ["trainer.learning_rate=0.05", "evaluator.min_improvement=none"]
+        overrides += ["evaluator.max_mean_ratio=none", "evaluator.max_linear_ratio=none"]
         run_pipeline(load_config(None, overrides), store.root, name=name, until=until)
         write_report(store, name)
 

@@ -24,6 +24,7 @@ STEPS = ["example_gen", "statistics_gen", "schema_gen", "example_validator", "tr
 STEPS += ["evaluator", "infra_validator", "pusher"]
 SETTINGS = ["models=['cross_layer', 'dense']", "example_gen.num_examples=3000", "trainer.epochs=2"]
 SETTINGS += ["trainer.batch_size=300", "evaluator.max_rmse=100", "evaluator.min_improvement=none"]
+SETTINGS += ["evaluator.max_mean_ratio=none", "evaluator.max_linear_ratio=none"]
 KIB, MIB = 1 << 10, 1 << 20
 FULL = {"full": 0, "full-but-16k": 16 * KIB, "full-but-64k": 64 * KIB}
 LARGE = {"file-of-0": 0, "file-of-4k": 4 * KIB, "file-of-24k": 24 * KIB}

@@ -38,6 +38,8 @@ learning_rate = 1e-3
 units = [8, 4]
 [evaluator]
 max_rmse = 2.5
+max_mean_ratio = "none"
+max_linear_ratio = "none"
 slices = [["zone"], ["zone", "day"]]
 [pusher]
 serving_dir = "~/models"

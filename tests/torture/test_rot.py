@@ -21,6 +21,8 @@ SETTINGS = (
     "trainer.checkpoint_every=1",
     "evaluator.max_rmse=9",
     "evaluator.min_improvement=none",
+    "evaluator.max_mean_ratio=none",
+    "evaluator.max_linear_ratio=none",
 )
 
 

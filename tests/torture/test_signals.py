@@ -46,6 +46,8 @@ epochs = 8
 [evaluator]
 max_rmse = 100
 min_improvement = "none"
+max_mean_ratio = "none"
+max_linear_ratio = "none"
 """
 # Each with the folder `{folder}`, which holds `root` after a whole run, `rows.csv` and `config.toml`.
 COMMANDS = {

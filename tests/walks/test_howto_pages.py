@@ -21,6 +21,7 @@ PLACE = re.compile(r'(?P<file>\S+)(?: (?P<how>after|before|instead of) "(?P<line
 
 PROGRAMS = {"python": sys.executable, "crossnet": f"{sys.executable} -m crossnet"}
 QUICK = "--set trainer.epochs=2 --set evaluator.max_rmse=1 --set evaluator.min_improvement=none"
+QUICK += " --set evaluator.max_mean_ratio=none --set evaluator.max_linear_ratio=none"
 
 
 def type_in(folder, what, text):

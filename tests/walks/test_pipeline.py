@@ -212,6 +212,7 @@ def test_rollback_takes_the_version_out_and_only_force_pushes_it_again(tmp_path)
         "example_gen.num_examples=1000",
         "trainer.epochs=20",
         "evaluator.max_rmse=9",
+        "evaluator.max_linear_ratio=none",
         'models=["cross_layer"]',
     )
     first = json.loads(crossnet("run", "--json", root=tmp_path, settings=small).stdout)["pushed_version"]

@@ -20,6 +20,8 @@ SETTINGS = (
     "trainer.batch_size=100",
     "evaluator.max_rmse=9",
     "evaluator.min_improvement=none",
+    "evaluator.max_mean_ratio=none",
+    "evaluator.max_linear_ratio=none",
 )
 SHARD = "Split-train/data_tfrecord-00000-of-00001"
 # A file of each step's artifact, one that later steps read.

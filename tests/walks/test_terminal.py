@@ -23,6 +23,7 @@ def crossnet(tmp_path, monkeypatch):
     (tmp_path / "rides.csv").write_text("\n".join([f'x,"{HEADER}",y', *rows]), encoding="utf-8")
     (tmp_path / "rides.toml").write_text(
         '[example_gen]\nsource = "csv"\ninput = "rides.csv"\nlabel = "y"\nsplit = "hash"\n[evaluator]\nmax_rmse = 1.0\n'
+        'max_mean_ratio = "none"\nmax_linear_ratio = "none"\n'
     )
 
     def call(*arguments: str) -> str:

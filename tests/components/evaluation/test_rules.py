@@ -5,26 +5,38 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
 from crossnet.components.evaluation.rule_results import Served
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.params.evaluator import EvaluatorParams
-from support.gate_fixtures import make_scores
+from support.gate_fixtures import OFF, make_scores
 
 ROWS = 1000
 LABELS = np.tile([0.0, 2.0], ROWS // 2)  # mean 1, standard deviation 1
 SIGN = np.tile([1.0, -1.0, -1.0, 1.0], ROWS // 4)
 NOISE = np.random.default_rng(0).normal(0, 1, ROWS)
-OFF = {"max_rmse": None, "max_rmse_ratio": None, "min_improvement": None, "non_inferiority_margin": None}
 SERVED = Served("17")
 
 
-def rules(candidate, *, labels=LABELS, baseline=None, served=None, in_service=None, model_bytes=100, **settings):
-    """Judges errors (rows,) of a candidate against those of a baseline and of a served model."""
+def rules(
+    candidate,
+    *,
+    labels=LABELS,
+    baseline=None,
+    served=None,
+    in_service=None,
+    model_bytes=100,
+    mean=None,
+    linear=None,
+    **settings,
+):
+    """Judges errors (rows,) of a candidate against those of a baseline, of a served model and of the references."""
     labels = np.asarray(labels, float)
     errors = {"cross_layer": candidate, "dense": 0.5 * np.ones(len(labels)) if baseline is None else baseline}
     if served is not None:
         errors[SERVED.name] = served
         in_service = SERVED
+    errors |= {name: value for name, value in ((MEAN_PREDICTOR, mean), (LINEAR, linear)) if value is not None}
     scores = make_scores(labels, {name: labels + values for name, values in errors.items()})
     params = EvaluatorParams(**(OFF | settings))
     results = judge("cross_layer", scores, params, baseline="dense", served=in_service, model_bytes=model_bytes)
@@ -166,6 +178,64 @@ TABLE = {
         flat(0.1, 20), {"labels": LABELS[:20], "min_improvement": 0.0, "baseline": flat(0.0, 20)},
         {"finite_predictions": True, "min_improvement": False},
         "above the 0 of baseline `dense`, where it has to be better (no interval).",
+    ),
+    "below the mean predictor": (
+        flat(0.25), {"max_mean_ratio": 1.0, "mean": flat(1.0)}, {"finite_predictions": True, "max_mean_ratio": True},
+        "`cross_layer` has eval rmse 0.25 on 1,000 rows, 75 % below the 1 of always predicting the mean (95 %",
+    ),
+    "rmse equals the mean predictor's": (
+        flat(1.0), {"max_mean_ratio": 1.0, "mean": flat(1.0)}, {"finite_predictions": True, "max_mean_ratio": False},
+        "level with always predicting the mean, which has 1 (95 % interval of the improvement 0 % to 0 %).",
+    ),
+    "worse than the mean predictor": (
+        flat(1.5), {"max_mean_ratio": 1.0, "mean": flat(1.0)}, {"finite_predictions": True, "max_mean_ratio": False},
+        "`cross_layer` has eval rmse 1.5 on 1,000 rows, worse than always predicting the mean, which has 1 (95 %",
+    ),
+    "below the mean predictor, not by enough": (
+        flat(0.75), {"max_mean_ratio": 0.5, "mean": flat(1.0)}, {"finite_predictions": True, "max_mean_ratio": False},
+        "25 % below the 1 of always predicting the mean, not below max_mean_ratio 0.5 (95 %",
+    ),
+    "rmse equals the limit beside the linear model": (
+        flat(0.75), {"max_linear_ratio": 1.5, "linear": flat(0.5)},
+        {"finite_predictions": True, "max_linear_ratio": True}, "50 % above the 0.5 of a linear model (95 % interval",
+    ),
+    "above the linear model by more than allowed": (
+        flat(0.75), {"max_linear_ratio": 1.02, "linear": flat(0.5)},
+        {"finite_predictions": True, "max_linear_ratio": False},
+        "50 % above the 0.5 of a linear model, where max_linear_ratio 1.02 is the most (95 % interval of the "
+        "improvement -50 % to -50 %).",
+    ),
+    "above the linear model, where both explain the label": (
+        flat(2**-7), {"max_linear_ratio": 1.02, "linear": flat(2**-20)},
+        {"finite_predictions": True, "max_linear_ratio": True},
+        "not above 1 % of the label's standard deviation, beside the 9.54e-7 of a linear model",
+    ),
+    "candidate predicts NaN, beside the references": (
+        np.where(np.arange(ROWS) < 14, np.nan, 0.1),
+        {"max_mean_ratio": 1.0, "max_linear_ratio": 1.02, "mean": flat(1.0), "linear": flat(0.5)},
+        {"finite_predictions": False, "max_mean_ratio": False, "max_linear_ratio": False},
+        "`cross_layer` has no finite eval rmse on 1,000 rows, which max_linear_ratio asks for.",
+    ),
+    "linear model predicts NaN": (
+        flat(0.1), {"max_linear_ratio": 1.02, "linear": np.full(ROWS, np.nan)},
+        {"finite_predictions": True, "max_linear_ratio": False},
+        "cannot be compared with a linear model, which has no finite eval rmse.",
+    ),
+    "baseline has collapsed, the linear model is better than the mean": (
+        flat(0.5), {"min_improvement": 0.0, "max_mean_ratio": 1.0, "max_linear_ratio": 1.02, "baseline": flat(1.0),
+                    "mean": flat(1.0), "linear": flat(0.25)},
+        {"finite_predictions": True, "min_improvement": False, "max_mean_ratio": True},
+        "100 % above the 0.25 of the linear model, as baseline `dense` has collapsed, where it has to be better (95 %",
+    ),
+    "baseline has collapsed, the linear model is worse than the mean": (
+        flat(0.5), {"min_improvement": 0.0, "max_mean_ratio": 1.0, "max_linear_ratio": 1.02, "baseline": flat(1.5),
+                    "mean": flat(1.0), "linear": flat(2.0)},
+        {"finite_predictions": True, "min_improvement": True, "max_linear_ratio": True},
+        "50 % below the 1 of always predicting the mean, as baseline `dense` has collapsed (95 % interval",
+    ),
+    "baseline is just alive": (
+        flat(0.5), {"min_improvement": 0.0, "baseline": flat(0.9375), "mean": flat(1.0), "linear": flat(0.25)},
+        {"finite_predictions": True, "min_improvement": True}, "46.7 % below the 0.938 of baseline `dense` (95 %",
     ),
     "label has one value": (
         flat(0.1), {"labels": np.ones(ROWS), "max_rmse": 1.0, "max_rmse_ratio": 1.0, "min_improvement": 0.0},

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 
+from crossnet.components.evaluation.linear import LinearInputs, NormalEquations, NumberInput
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.scoring import (
     Columns,
@@ -87,11 +88,15 @@ def test_batches_come_in_the_order_of_the_records_and_of_the_models(batch_size, 
 
 
 def test_train_is_summed_over_all_batches_in_the_order_of_the_models(examples, columns, models):
-    sums = score_train(examples, columns, models, batch_size=100)
+    equations = NormalEquations(LinearInputs((NumberInput("x0", 0.5, 0.3, False),), ()))
+    sums = score_train(examples, columns, models, equations, batch_size=100)
     labels, exact = stored(TRAIN)
     assert (sums.rows, sums.label_mean) == (250, pytest.approx(labels.mean()))
     assert sums.rmse(0) == pytest.approx(math.sqrt(np.mean((exact - labels) ** 2)), abs=1e-7)
     assert sums.rmse(1) == pytest.approx(math.sqrt(np.mean((exact + 0.5 - labels) ** 2)), rel=1e-6)
+    slope, shift = np.polyfit((np.float32(TRAIN["x0"]).astype(float) - 0.5) / 0.3, labels, 1)
+    linear = equations.solve()
+    assert (*linear.weights, linear.intercept) == pytest.approx((slope, shift), rel=1e-2)
 
 
 @pytest.fixture(scope="module")
@@ -172,5 +177,7 @@ def test_columns_may_come_from_a_schema(tmp_path):
     examples, schema, _ = make_artifacts(tmp_path, TRAIN, EVAL)
     features, label = read_schema(schema.proto())
     constant = {"mean": MeanPredictor(0.0)}
-    sums = score_train(examples, Columns(features, label, {}), constant, batch_size=10_000)
+    sums = score_train(
+        examples, Columns(features, label, {}), constant, NormalEquations(LinearInputs((), ())), batch_size=10_000
+    )
     assert sums.rmse(0) == pytest.approx(math.sqrt(np.mean(stored(TRAIN)[0] ** 2)))

@@ -9,10 +9,9 @@ from crossnet.components.evaluation.rule_results import Served
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.evaluation.slice_rules import judge_slices
 from crossnet.components.params.evaluator import EvaluatorParams
-from support.gate_fixtures import make_scores
+from support.gate_fixtures import OFF, make_scores
 
 SERVED = Served("17")
-OFF = {"max_rmse": None, "max_rmse_ratio": None, "min_improvement": None, "non_inferiority_margin": None}
 
 
 def judged(labels, candidate, reference, slices, **settings):

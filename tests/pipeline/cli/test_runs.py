@@ -177,7 +177,7 @@ def test_compare_prints_the_table_or_its_rows_and_keeps_both(crossnet, tmp_path)
     assert (folder / "log.txt").is_file()
     shutil.rmtree(folder)
     done = crossnet("compare", "--seeds", "1", "--quiet", "--json", *small)
-    assert set(json.loads(done.stdout)) == {"mean_predictor", "dense"}
+    assert set(json.loads(done.stdout)) == {"mean_predictor", "linear", "dense"}
     assert done.stderr == ""
 
 

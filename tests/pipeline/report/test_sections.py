@@ -15,6 +15,7 @@ def test_models_stand_in_order_of_preference_the_mean_predictor_last(store):
     assert [(row["name"], row["role"]) for row in rows] == [
         ("cross_layer", "champion"),
         ("dense", "baseline"),
+        ("linear", ""),
         ("mean_predictor", ""),
     ]
 
@@ -74,7 +75,13 @@ def test_comparison_has_the_articles_figures_beside_the_articles_table_only(stor
 def test_comparison_names_the_best_finite_rmse(store):
     found = sections.comparison(load_run(store, PUSHED))
     assert found["best"] == min(row["eval_rmse"] for row in found["rows"])
-    assert sections.comparison(load_run(store, PARTIAL)) == {"rows": [], "best": None, "article": [], "served": None}
+    assert sections.comparison(load_run(store, PARTIAL)) == {
+        "rows": [],
+        "best": None,
+        "article": [],
+        "served": None,
+        "collapsed": "",
+    }
 
 
 def test_training_has_curves_and_facts_of_every_model(store):
@@ -132,6 +139,8 @@ def test_pushed_says_whether_the_version_is_still_in_service(store):
     assert sections.pushed(load_run(store, CLOSED)) is None
 
 
-@pytest.mark.parametrize(("model", "css"), [("dense", "dense"), ("mean_predictor", "mean"), ("(served)", "other")])
+@pytest.mark.parametrize(
+    ("model", "css"), [("dense", "dense"), ("mean_predictor", "mean"), ("linear", "mean"), ("(served)", "other")]
+)
 def test_css_is_the_models_class(model, css):
     assert sections.css(model) == css

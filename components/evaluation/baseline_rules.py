@@ -1,0 +1,102 @@
+"""Judges a candidate beside baseline, mean predictor and linear model."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
+from crossnet.components.evaluation.case import Case
+from crossnet.components.evaluation.rule_results import RuleResult, limit_text
+from crossnet.components.formats import number, percent
+
+# Up to this share of the label's standard deviation an error explains the label all but wholly, R2 0.9999: there a
+# linear model in float64 may be thousands of times closer to a label that is linear, and nobody is served better.
+NEAR = 0.01
+
+
+def min_improvement(case: Case, share: float) -> RuleResult:
+    """Judges whether it is better than the baseline by a share."""
+    beside = case.reference
+    reference = case.whole.rmse(case.scores.names.index(beside.name))
+    limit = (1 - share) * reference
+    facts: dict[str, Any] = {"reference": reference, "threshold": limit, "margin": share}
+    if not math.isfinite(case.rmse):
+        return case.missing("min_improvement", **facts)
+    if not math.isfinite(reference):
+        return case.result(
+            "min_improvement",
+            f"{beside.words[0].upper()}{beside.words[1:]} has no finite eval rmse, so `{case.name}` cannot be "
+            "shown to be better than it.",
+            False,
+            **facts,
+        )
+    tie = case.rmse == reference or max(case.rmse, reference) <= case.whole.floor
+    passed = not tie and case.rmse <= limit
+    gain = 1 - case.rmse / reference if reference else 0.0
+    how = "level with" if tie else f"{percent(abs(gain))} {'below' if gain > 0 else 'above'}"
+    wanted = f", where at least {percent(share)} below is asked for" if share else ", where it has to be better"
+    interval = _improvement(case, beside.name)
+    message = (
+        f"{case.has_rmse(reference)}, {how} the {number(reference, unlike=case.rmse)} of {beside.words}"
+        f"{'' if passed else wanted} ({case.in_words(interval, ' of the improvement', percent)})."
+    )
+    return case.result("min_improvement", message, passed, interval=interval, **facts)
+
+
+def max_mean_ratio(case: Case, limit: float) -> RuleResult:
+    """Judges whether it is better than always predicting the mean of train."""
+    reference = case.whole.rmse(case.scores.names.index(MEAN_PREDICTOR))
+    facts: dict[str, Any] = {"reference": reference, "threshold": limit * reference}
+    if not math.isfinite(case.rmse):
+        return case.missing("max_mean_ratio", **facts)
+    if not math.isfinite(reference):
+        return _unknown(case, "max_mean_ratio", "the mean predictor", facts)
+    passed = case.rmse < limit * reference
+    theirs = number(reference, unlike=case.rmse)
+    if case.rmse >= reference:
+        how = (
+            f"{'level with' if case.rmse == reference else 'worse than'} always predicting the mean, which has {theirs}"
+        )
+    else:
+        how = f"{percent(1 - case.rmse / reference)} below the {theirs} of always predicting the mean"
+    wanted = "" if passed or limit >= 1 else f", not below max_mean_ratio {limit_text(limit)}"
+    interval = _improvement(case, MEAN_PREDICTOR)
+    message = f"{case.has_rmse(reference)}, {how}{wanted} ({case.in_words(interval, ' of the improvement', percent)})."
+    return case.result("max_mean_ratio", message, passed, interval=interval, **facts)
+
+
+def max_linear_ratio(case: Case, limit: float) -> RuleResult:
+    """Judges whether it is about as good as a linear model, or near the label in any case."""
+    reference = case.whole.rmse(case.scores.names.index(LINEAR))
+    near = NEAR * case.whole.label_std
+    facts: dict[str, Any] = {"reference": reference, "threshold": max(limit * reference, near)}
+    if not math.isfinite(case.rmse):
+        return case.missing("max_linear_ratio", **facts)
+    if not math.isfinite(reference):
+        return _unknown(case, "max_linear_ratio", "a linear model", facts)
+    passed = case.rmse <= limit * reference or case.rmse <= near
+    share = abs(1 - case.rmse / reference) if reference else math.inf
+    theirs = number(reference, unlike=case.rmse)
+    if case.rmse > limit * reference and passed:
+        how = f"not above 1 % of the label's standard deviation, beside the {theirs} of a linear model"
+    elif case.rmse == reference:
+        how = f"level with the {theirs} of a linear model"
+    else:
+        how = f"{percent(share)} {'below' if case.rmse < reference else 'above'} the {theirs} of a linear model"
+    wanted = "" if passed else f", where max_linear_ratio {limit_text(limit)} is the most"
+    interval = _improvement(case, LINEAR)
+    message = f"{case.has_rmse(reference)}, {how}{wanted} ({case.in_words(interval, ' of the improvement', percent)})."
+    return case.result("max_linear_ratio", message, passed, interval=interval, **facts)
+
+
+def _unknown(case: Case, rule: str, beside: str, facts: dict[str, Any]) -> RuleResult:
+    message = f"`{case.name}` cannot be compared with {beside}, which has no finite eval rmse."
+    return case.result(rule, message, False, **facts)
+
+
+def _improvement(case: Case, name: str) -> tuple[float, float] | None:
+    """Returns the interval of the share by which the candidate is below another."""
+    ours, theirs = case.resampled(case.name), case.resampled(name)
+    found = None if ours is None or theirs is None or not theirs.all() else case.interval(1 - ours / theirs)
+    return found

@@ -1,0 +1,235 @@
+"""Fits a linear model in closed form to compare with.
+
+Ridge regression of the label on the same columns that the networks see: numbers centred and scaled, a missing one as
+the mean and an indicator, the most frequent values of a text as indicators. It needs one pass over train, in float64,
+and no training: sums of products are all that is kept, so memory is constant and the sums of shards can be merged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crossnet.components.features import Feature
+from crossnet.serving.protocol.dtypes import Array
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+# Values of one text column that get an indicator; the others share the intercept.
+MAX_VALUES = 100
+# Indicators of all text columns: the sums are a square of this size, and its eigenvalues take seconds.
+MAX_INDICATORS = 1000
+# Penalties that are tried, in units of the largest eigenvalue.
+PENALTIES = np.logspace(-12, 1, 53)
+# Counts each degree of freedom so often when penalties are compared: plain cross-validation takes too small ones where
+# rows are few (Kim and Gu 2004).
+GAMMA = 1.4
+
+
+class NumberInput(NamedTuple):
+    """A numeric column: `(value - mean) / scale`, 0 where it is missing; with an indicator of that if `optional`."""
+
+    name: str
+    mean: float
+    scale: float
+    optional: bool
+
+
+class TextInput(NamedTuple):
+    """A text column: one indicator per value."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+class LinearInputs(NamedTuple):
+    """From columns to the inputs of a linear model.
+
+    Attributes:
+      numbers: Columns of numbers.
+      texts: Columns of text.
+    """
+
+    numbers: tuple[NumberInput, ...]
+    texts: tuple[TextInput, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of inputs: of all numbers and their indicators, then of each text."""
+        return (len(self.numbers) + sum(c.optional for c in self.numbers), *(len(c.values) for c in self.texts))
+
+    def dense(self, columns: Mapping[str, Array]) -> Array:
+        """Returns the numbers and then their indicators, float64 (inputs, rows).
+
+        Args:
+          columns: The features in the form of `read_dataset`, each (rows,).
+        """
+        rows = len(next(iter(columns.values())))
+        values, indicators = [], []
+        for column in self.numbers:
+            value = (columns[column.name].astype(np.float64) - column.mean) / column.scale
+            there = np.isfinite(value)
+            values.append(np.where(there, value, 0.0))
+            if column.optional:
+                indicators.append((~there).astype(np.float64))
+        return np.array([*values, *indicators]).reshape(-1, rows)
+
+    def codes(self, columns: Mapping[str, Array]) -> list[Array]:
+        """Returns for each text the place of each row's value, int64 (rows,); the number of values for any other."""
+        found = []
+        for column in self.texts:
+            places, other = {value.encode(): i for i, value in enumerate(column.values)}, len(column.values)
+            values = columns[column.name]
+            found.append(np.fromiter((places.get(value, other) for value in values), np.int64, len(values)))
+        return found
+
+
+def linear_inputs(
+    features: Sequence[Feature], statistics: Mapping[str, statistics_pb2.FeatureNameStatistics]
+) -> LinearInputs:
+    """Returns the inputs for a table.
+
+    Args:
+      features: What the models take.
+      statistics: Of train, by column.
+    """
+    numbers, texts = [], [feature for feature in features if feature.is_text]
+    most = min(MAX_VALUES, MAX_INDICATORS // max(1, len(texts)))
+    for feature in features:
+        if feature.is_text:
+            continue
+        known = statistics[feature.name].num_stats
+        mean = known.mean if math.isfinite(known.mean) else 0.0
+        scale = known.std_dev if math.isfinite(known.std_dev) and known.std_dev > 0 else 1.0
+        numbers.append(NumberInput(feature.name, mean, scale, not feature.required))
+    found = []
+    for feature in texts:
+        ranked = [bucket.label for bucket in statistics[feature.name].string_stats.rank_histogram.buckets]
+        missing = [""] if not feature.required else []
+        found.append(TextInput(feature.name, tuple(dict.fromkeys([*missing, *ranked]))[:most]))
+    return LinearInputs(tuple(numbers), tuple(found))
+
+
+class LinearModel:
+    """A fitted linear model.
+
+    Args:
+      inputs: From columns to its inputs.
+      weights: float64 (inputs,), in the label's unit.
+      intercept: In the label's unit.
+      train_rmse: Over train, in the label's unit.
+      penalty: The ridge penalty that was chosen, in rows.
+
+    Attributes:
+      num_parameters: Weights and the intercept.
+    """
+
+    def __init__(
+        self, inputs: LinearInputs, weights: Array, intercept: float, train_rmse: float, penalty: float
+    ) -> None:
+        self.inputs, self.weights, self.intercept = inputs, weights, intercept
+        self.train_rmse, self.penalty = train_rmse, penalty
+        self.num_parameters = len(weights) + 1
+        parts = np.split(weights, np.cumsum(inputs.sizes)[:-1])
+        self._dense = parts[0]
+        self._tables = [np.append(part, 0.0) for part in parts[1:]]
+
+    def predict(self, features: Mapping[str, Array]) -> Array:
+        """Returns the predictions, float64 (rows,)."""
+        total = self._dense @ self.inputs.dense(features) + self.intercept
+        for table, codes in zip(self._tables, self.inputs.codes(features), strict=True):
+            total += table[codes]
+        return np.asarray(total)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns JSON values that `from_json` reads."""
+        return {
+            "numbers": [column._asdict() for column in self.inputs.numbers],
+            "texts": [column._asdict() for column in self.inputs.texts],
+            "weights": self.weights.tolist(),
+            "intercept": self.intercept,
+            "train_rmse": self.train_rmse,
+            "penalty": self.penalty,
+        }
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> LinearModel:
+        """Returns what `to_json` wrote."""
+        numbers = tuple(NumberInput(**column) for column in facts["numbers"])
+        texts = tuple(TextInput(column["name"], tuple(column["values"])) for column in facts["texts"])
+        rest = (facts[name] for name in ("intercept", "train_rmse", "penalty"))
+        return cls(LinearInputs(numbers, texts), np.array(facts["weights"], float), *rest)
+
+
+class NormalEquations:
+    """Sums of products of inputs and label, from which the linear model is solved.
+
+    Args:
+      inputs: From columns to inputs.
+      label_mean, label_scale: About the mean and deviation of the label, so that sums keep their digits.
+    """
+
+    def __init__(self, inputs: LinearInputs, label_mean: float = 0.0, label_scale: float = 1.0) -> None:
+        self._inputs = inputs
+        self._label_mean = label_mean if math.isfinite(label_mean) else 0.0
+        self._label_scale = label_scale if math.isfinite(label_scale) and label_scale > 0 else 1.0
+        self._starts = np.cumsum([0, *inputs.sizes])
+        size = int(self._starts[-1]) + 2  # then the constant 1 and the label
+        self._sums = np.zeros((size, size))
+
+    def add(self, columns: Mapping[str, Array], labels: Array) -> None:
+        """Adds rows: the features in the form of `read_dataset`, and labels float64 (rows,)."""
+        label = (labels - self._label_mean) / self._label_scale
+        dense = np.concatenate([self._inputs.dense(columns), np.ones((1, len(label))), label[None]])
+        where = np.append(np.arange(self._starts[1]), [-2, -1])
+        sums, codes = self._sums, self._inputs.codes(columns)
+        sums[np.ix_(where, where)] += dense @ dense.T
+        for i, code in enumerate(codes):
+            start, stop = self._starts[i + 1], self._starts[i + 2]
+            own = stop - start
+            with_dense = [np.bincount(code, weights=row, minlength=own + 1)[:own] for row in dense]
+            sums[where, start:stop] += with_dense
+            sums[start:stop, where] += np.transpose(with_dense)
+            for j, other in enumerate(codes[: i + 1]):
+                first, last = self._starts[j + 1], self._starts[j + 2]
+                width = last - first + 1
+                pairs = np.bincount(code * width + other, minlength=(own + 1) * width).reshape(own + 1, width)
+                sums[start:stop, first:last] += pairs[:-1, :-1]
+                if i != j:
+                    sums[first:last, start:stop] += pairs[:-1, :-1].T
+
+    def merge(self, other: NormalEquations) -> None:
+        """Adds the sums of other rows of the same table."""
+        self._sums += other._sums
+
+    def solve(self) -> LinearModel:
+        """Returns the ridge regression, its penalty chosen by generalized cross-validation.
+
+        References:
+          Golub, Heath and Wahba, 1979, Generalized Cross-Validation as a Method for Choosing a Good Ridge Parameter.
+          Kim and Gu, 2004, Smoothing spline Gaussian regression: more scalable computation via efficient approximation.
+        """
+        size = len(self._sums) - 2
+        rows = self._sums[-2, -2]
+        means = self._sums[-2] / rows
+        products = self._sums - rows * np.outer(means, means)
+        values, vectors = np.linalg.eigh(products[:size, :size])
+        values = np.maximum(values, 0.0)
+        target, total = vectors.T @ products[:size, -1], max(float(products[-1, -1]), 0.0)
+        largest = float(values.max(initial=0.0)) or 1.0
+        penalties = largest * PENALTIES
+        shrunk = values[:, None] + penalties
+        rest = np.maximum(total - (target[:, None] ** 2 * (values[:, None] + 2 * penalties) / shrunk**2).sum(0), 0.0)
+        freedom = 1 + GAMMA * (values[:, None] / shrunk).sum(0)
+        with np.errstate(divide="ignore"):
+            loss = np.where(freedom < rows, rest / np.square(1 - np.minimum(freedom / rows, 1.0)), np.inf)
+        # Of equal losses the largest penalty.
+        best = len(loss) - 1 - int(np.argmin(loss[::-1]))
+        weights = vectors @ (target / shrunk[:, best]) * self._label_scale
+        intercept = self._label_mean + self._label_scale * float(means[-1]) - float(weights @ means[:size])
+        train_rmse = self._label_scale * math.sqrt(float(rest[best]) / rows)
+        return LinearModel(self._inputs, weights, intercept, train_rmse, float(penalties[best]))
