@@ -24,7 +24,7 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.params.statistics_gen import StatisticsGenParams
-from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from crossnet.components.training.rows import Rows
@@ -40,7 +40,7 @@ def rows() -> Iterator[Row]:
     with article_rows() as (train, evaluation):
         for epochs in (100, 20):
             for kind in MODEL_KINDS:
-                params = TrainerParams(epochs=epochs)
+                params = Recipe(epochs=epochs)
                 found = np.array([eval_rmse(kind, seed, params, train, evaluation) for seed in range(SEEDS)])
                 print(f"  {kind}, {epochs * 90:,} updates: {np.sort(found)}", file=sys.stderr, flush=True)
                 reached = int((found <= GOAL).sum())
@@ -74,7 +74,7 @@ def article_rows() -> Iterator[tuple[Rows, Rows]]:
     from crossnet.components.statistics_gen import generate_statistics
     from crossnet.components.training.rows import read_rows
 
-    params = TrainerParams()
+    params = Recipe()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         for part in ("examples", "statistics", "schema"):
@@ -94,7 +94,7 @@ def article_rows() -> Iterator[tuple[Rows, Rows]]:
         yield train, evaluation
 
 
-def eval_rmse(kind: str, seed: int, params: TrainerParams, train: Rows, evaluation: Rows) -> float:
+def eval_rmse(kind: str, seed: int, params: Recipe, train: Rows, evaluation: Rows) -> float:
     """Trains a network from scratch, as the Trainer does, and returns its RMSE on the eval rows in float64."""
     from crossnet.components.networks.models import build_network, initialize
     from crossnet.components.training.fit import fit

@@ -39,7 +39,7 @@ import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row, machine
 from benchmarks.training import not_finite
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
-from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.training.recipe import Recipe
 
 TRAIN_ROWS, EVAL_ROWS, BATCH = 50_000, 10_000, 1000
 TABLE_2_ROWS = 1_000_000
@@ -227,7 +227,7 @@ def train(experiment: Experiment, kind: str, trial: Trial, seed: int, updates: i
     initialize(model, seed)
     label: Any = y[:rows]  # float64, where the Trainer has float32
     data = Rows((x[:rows],), label, rows)
-    params = TrainerParams(
+    params = Recipe(
         epochs=updates * BATCH // rows,
         batch_size=BATCH,
         learning_rate=trial.learning_rate,

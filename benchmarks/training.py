@@ -14,12 +14,12 @@ import numpy as np
 import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row, cost, interleave
 from crossnet.components.params.networks import CrossLayerParams
-from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.sources.formula import article_rows
+from crossnet.components.training.recipe import Recipe
 
 # A rate that float32 holds, in which Keras keeps it also for float64 weights.
 RATE = float(np.float32(0.4))
-PARAMS = TrainerParams(optimizer="adagrad", learning_rate=RATE, schedule="constant", normalize="none")
+PARAMS = Recipe(optimizer="adagrad", learning_rate=RATE, schedule="constant", normalize="none")
 TRAIN_ROWS = 90_000
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import logging
 import math
 import time
@@ -21,7 +20,6 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import HISTORY_FILE, SERVING_FOLDER, Model
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
-from crossnet.components.errors import TrainingError
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import folder_checksum, write_file, write_json
 from crossnet.components.networks.export import export_model
@@ -31,23 +29,25 @@ from crossnet.components.networks.models import build_network, describe, initial
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import DenseParams, ModelParams
-from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.training.checkpoints import Checkpoints
+from crossnet.components.training.checks import check_training
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
+from crossnet.components.training.folds import assign_folds, units_of
 from crossnet.components.training.progress import Progress
+from crossnet.components.training.recipe import Recipe, chosen, make_recipe
 from crossnet.components.training.rows import Rows, read_rows
 from crossnet.components.training.unused_embeddings import fill_unused_embeddings
 from crossnet.components.training.warm_start import continue_preprocessing, load_weights
 from crossnet.serving.protocol.column_rules import COLUMNS_FILE
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
-from crossnet.serving.protocol.suggestions import did_you_mean
 
 LOGGER = logging.getLogger(__name__)
 
 # Settings that change how training runs, not what it gives.
-WITHOUT_EFFECT = ("checkpoint_every", "cache_mib", "warmup_records", "tensorboard", "warm_start")
+WITHOUT_EFFECT = ("preset", "checkpoint_every", "cache_mib", "warmup_records", "tensorboard", "warm_start")
 
 
 def train_model(
@@ -66,7 +66,7 @@ def train_model(
     `crossnet.components.training.fit.fit` says when two trainings give equal results.
 
     Args:
-      examples: Rows in splits `train` and, unless empty, `eval` (for the history and early stopping).
+      examples: Rows in splits `train` and, unless empty, `eval`, which only the history looks at.
       schema: Names and types of features and label, domains of text.
       statistics: Of train: means, scales, vocabularies.
       output_dir: An empty folder; gets Format-Serving, history.json and, if asked for, logs.
@@ -76,7 +76,8 @@ def train_model(
       warm_start: A Model or SavedModel exported here, to start from its weights. None: from random ones.
 
     Returns:
-      The Model. Properties: `kind`, `checksum`, `train_seconds`, `updates`, `diagnosis` (sentences), `preprocessing`.
+      The Model. Properties: `kind`, `checksum`, `train_seconds`, `updates`, `chosen` (settings that were "auto"),
+      `diagnosis` (sentences), `preprocessing`.
 
     Raises:
       TrainingError: Before training, when settings, data, checkpoint or warm start do not fit together; during it, when
@@ -85,13 +86,14 @@ def train_model(
     start = time.perf_counter()
     if isinstance(model.architecture, DenseParams) and model.architecture.learning_rate:
         params = dataclasses.replace(params, learning_rate=model.architecture.learning_rate)
-    _check_params(examples, params)
-    untrained = _make_untrained(schema, statistics, params, model, warm_start)
-    checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, params)) if checkpoint_dir else None
-    history, diagnosis = _train(untrained, examples, params, checkpoints, output_dir)
-    _export(untrained, examples, params, output_dir)
+    check_training(examples, statistics, params)
+    recipe = make_recipe(params, examples.counts["train"])
+    untrained = _make_untrained(schema, statistics, recipe, model, warm_start)
+    checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, recipe)) if checkpoint_dir else None
+    history, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir)
+    _export(untrained, examples, recipe, output_dir)
     write_json(output_dir / HISTORY_FILE, history)
-    updates = -(-examples.counts["train"] // params.batch_size)
+    updates = -(-examples.counts["train"] // recipe.batch_size)
     return Model(
         path=output_dir,
         counts={"parameters": sum(math.prod(variable.shape) for variable in untrained.network.trainable_variables)},
@@ -100,6 +102,7 @@ def train_model(
             "checksum": folder_checksum(output_dir / SERVING_FOLDER),
             "train_seconds": time.perf_counter() - start,
             "updates": updates * len(history["loss"]),
+            "chosen": chosen(params, recipe),
             "diagnosis": diagnosis,
             "preprocessing": _facts(untrained.preprocessing),
             "warm_start": untrained.exported.path.name if untrained.exported else None,
@@ -133,7 +136,7 @@ class _Untrained:
 
 
 def _make_untrained(
-    schema: Schema, statistics: Statistics, params: TrainerParams, model: ModelParams, warm_start: Path | None
+    schema: Schema, statistics: Statistics, params: Recipe, model: ModelParams, warm_start: Path | None
 ) -> _Untrained:
     features, label = read_schema(schema.proto())
     preprocessing = make_preprocessing(
@@ -161,7 +164,7 @@ def _make_untrained(
 def _train(
     untrained: _Untrained,
     examples: Examples,
-    params: TrainerParams,
+    params: Recipe,
     checkpoints: Checkpoints | None,
     output_dir: Path,
 ) -> tuple[History, list[str]]:
@@ -176,12 +179,17 @@ def _train(
             return stack.enter_context(rows)
 
         train = read("train")
+        held_out = None
+        if params.early_stopping_patience is not None:
+            held_out, folds = [0], max(2, round(1 / params.validation_fraction))
+            train.fold = assign_folds(units_of(examples, (*train.inputs, train.label), folds), folds)
         history = fit(
             network,
             train,
             read("eval") if examples.counts.get("eval") else None,
             params=params,
             label_scale=preprocessing.label_scale,
+            held_out=held_out,
             not_finite=_explain(examples, train, preprocessing, params),
             checkpoints=checkpoints,
             on_epoch=stack.enter_context(Progress(params, output_dir)),
@@ -193,7 +201,7 @@ def _train(
     return history, diagnosis
 
 
-def _export(trained: _Untrained, examples: Examples, params: TrainerParams, output_dir: Path) -> None:
+def _export(trained: _Untrained, examples: Examples, params: Recipe, output_dir: Path) -> None:
     folder = output_dir / SERVING_FOLDER
     export_model(trained.network, trained.transform, folder, description=trained.description)
     csv_format = CsvFormat.of(examples.properties.get("settings", {}))
@@ -207,38 +215,7 @@ def _export(trained: _Untrained, examples: Examples, params: TrainerParams, outp
         write_warmup_requests(folder, features, columns, model_name=trained.model.model_name)
 
 
-def _check_params(examples: Examples, params: TrainerParams) -> None:
-    """Checks what can be known before anything is read; the message lists all problems."""
-    rows = examples.counts.get("train", 0)
-    problems = []
-    if rows == 0:
-        problems.append("Split `train` has no rows. Check the source and `example_gen.eval_fraction`.")
-    if params.epochs < 1:
-        problems.append(f"`trainer.epochs` must be at least 1. Received {params.epochs}.")
-    if params.batch_size < 1:
-        problems.append(f"`trainer.batch_size` must be at least 1. Received {params.batch_size}.")
-    elif 0 < rows < params.batch_size:
-        problems.append(
-            f"`trainer.batch_size` is {params.batch_size:,}, but train has only {rows:,} rows. "
-            f"Set it to at most {rows}; {max(1, rows // 10)} makes ten updates per epoch."
-        )
-    if params.optimizer not in OPTIMIZERS:
-        problems.append(
-            f"Unknown optimizer `{params.optimizer}`.{did_you_mean(params.optimizer, OPTIMIZERS)} "
-            f"There are: {', '.join(OPTIMIZERS)}."
-        )
-    if params.early_stopping_patience is not None and not examples.counts.get("eval"):
-        problems.append("`trainer.early_stopping_patience` needs rows in `eval`, which has none. Set it to none.")
-    if params.tensorboard and importlib.util.find_spec("tensorboard") is None:
-        problems.append(
-            "`trainer.tensorboard` needs the package tensorboard, which is not installed. Install the extra `board`: "
-            'pip install "crossnet-pipeline[board]".'
-        )
-    if problems:
-        raise TrainingError(" ".join(problems))
-
-
-def _identity(untrained: _Untrained, examples: Examples, params: TrainerParams) -> dict[str, Any]:
+def _identity(untrained: _Untrained, examples: Examples, params: Recipe) -> dict[str, Any]:
     """Returns all that the result depends on, for a checkpoint to be compared with."""
     settings = {name: value for name, value in dataclasses.asdict(params).items() if name not in WITHOUT_EFFECT}
     return {
@@ -252,7 +229,7 @@ def _identity(untrained: _Untrained, examples: Examples, params: TrainerParams) 
     }
 
 
-def _explain(examples: Examples, train: Rows, preprocessing: Preprocessing, params: TrainerParams) -> Any:
+def _explain(examples: Examples, train: Rows, preprocessing: Preprocessing, params: Recipe) -> Any:
     """Returns what `fit` calls when a loss is not finite."""
 
     def locate(row: int) -> str:

@@ -20,9 +20,10 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.params.infra_validator import InfraValidatorParams
 from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.presets import with_preset
 from crossnet.components.params.pusher import PusherParams
 from crossnet.components.params.schema_gen import SchemaGenParams
-from crossnet.components.params.setting import PathKind, setting
+from crossnet.components.params.setting import AUTO, PathKind, setting
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.pipeline.setting_rules import MAX_WHOLE, out_of_range
@@ -33,7 +34,6 @@ from crossnet.serving.protocol.suggestions import did_you_mean
 SHIPPED = Path(__file__).parent / "configs"
 NONE = "none"
 MAX_LISTED = 50  # mistakes
-AUTO = "auto"
 MOVED = {  # settings of old configs -> what to write instead
     "example_gen.num_workers": "It is now `num_workers`, for every step: write it at the top of the file, before the "
     "first section, or `--set num_workers=2`.",
@@ -92,7 +92,7 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
     for override in overrides:
         _apply(override, values, problems)
     _place_query(values, Path.cwd())
-    config = _build(Config, values, "", problems)
+    config = _build(Config, with_preset(values), "", problems)
     if isinstance(config.models, tuple) and (not config.models or len(set(config.models)) < len(config.models)):
         problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
     if problems:
@@ -229,10 +229,11 @@ def _convert(value: Any, hint: Any) -> Any:
       OverflowError: It is a whole number beyond those that a float holds.
     """
     if isinstance(hint, types.UnionType):
-        first, other = hint.__args__
-        if other is not types.NoneType:  # a number or a word
-            return _convert(value, str if isinstance(value, str) else first)
-        return None if value == NONE or value is None else _convert(value, first)
+        if types.NoneType in hint.__args__ and (value == NONE or value is None):
+            return None
+        if str in hint.__args__ and isinstance(value, str):  # a number or a word
+            return value
+        return _convert(value, hint.__args__[0])
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise TypeError
@@ -252,8 +253,8 @@ def _convert(value: Any, hint: Any) -> Any:
 
 def _describe(hint: Any) -> str:
     if isinstance(hint, types.UnionType):
-        word = NONE if hint.__args__[1] is types.NoneType else AUTO
-        return f'{_describe(hint.__args__[0])}, or "{word}"'
+        words = " or ".join(f'"{NONE if kind is types.NoneType else AUTO}"' for kind in hint.__args__[1:])
+        return f"{_describe(hint.__args__[0])}, or {words}"
     if typing.get_origin(hint) is tuple:
         return f"a list ({_describe(hint.__args__[0])} each)"
     if typing.get_origin(hint) is Mapping:

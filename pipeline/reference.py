@@ -83,9 +83,10 @@ def _toml(value: Any) -> str:
 
 
 def _takes(hint: Any, rule: Mapping[str, Any]) -> str:
-    if isinstance(hint, types.UnionType) and types.NoneType not in hint.__args__:  # a number or a word
+    if isinstance(hint, types.UnionType) and str in hint.__args__:  # a number or a word
         bounds = [f"{word} {rule[key]}" for word, key, _ in BOUNDS if rule[key] is not None]
-        return ", ".join([_type(hint.__args__[0]), *bounds, *(f'or `"{choice}"`' for choice in rule["choices"])])
+        choices = [*rule["choices"], *([NONE] if types.NoneType in hint.__args__ else [])]
+        return ", ".join([_type(hint.__args__[0]), *bounds, *(f'or `"{choice}"`' for choice in choices)])
     if rule["choices"]:
         words = ", ".join(f"`{choice}`" for choice in rule["choices"])
         words = f"list of {words}" if typing.get_origin(hint) is tuple else words

@@ -6,6 +6,8 @@ import dataclasses
 from enum import Enum
 from typing import Any
 
+AUTO = "auto"  # a setting's word for a value that follows from the data or the machine
+
 
 class PathKind(Enum):
     """What a setting that holds a path names.

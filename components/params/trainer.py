@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crossnet.components.params.setting import PathKind, setting
+from crossnet.components.params.presets import PRESETS
+from crossnet.components.params.setting import AUTO, PathKind, setting
 
-OPTIMIZERS = ("adam", "adagrad", "sgd", "rmsprop")
+OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd", "rmsprop")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerParams:
     """How every model is trained."""
 
-    epochs: int = setting(100, "passes over train", least=1)
-    batch_size: int = setting(1000, "rows per update", least=1)
+    preset: str = setting(
+        "polynomial",
+        "the defaults of settings that are left out: article (to the letter), polynomial (those of the tables below), "
+        "table (for a table of your own)",
+        choices=PRESETS,
+        without_effect=True,
+    )
+    epochs: int | str = setting(100, "passes over train; auto: by the rows", choices=(AUTO,), least=1)
+    batch_size: int | str = setting(
+        1000, "rows per update; auto: a fortieth of train, from 32 to 1024", choices=(AUTO,), least=1
+    )
     optimizer: str = setting("adam", "Keras optimizer", choices=OPTIMIZERS)
-    learning_rate: float = setting(0.2, "step size at its highest", above=0)
+    learning_rate: float | str = setting(0.2, "step size at its highest; auto: by the rows", choices=(AUTO,), above=0)
     beta_1: float = setting(0.9, "adam: decay of the mean of gradients", least=0, below=1)
     beta_2: float = setting(0.99, "adam: decay of the mean of their squares", least=0, below=1)
     epsilon: float = setting(1e-7, "adam: added to the root of that mean; larger: steadier, slower", above=0)
+    weight_decay: float = setting(
+        1.0, "adamw: each update takes this, times the learning rate, of every weight that is not a bias", least=0
+    )
     schedule: str = setting(
         "cosine", "of the learning rate; cosine reaches zero", choices=("constant", "cosine", "exponential")
     )
@@ -46,7 +59,16 @@ class TrainerParams:
     date_parts: bool = setting(False, "with robust: times are seen as sine and cosine of year, week and day too")
     clip_predictions: bool = setting(False, "to the labels of train and a tenth of their standard deviation beyond")
     embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)
-    early_stopping_patience: int | None = setting(None, "epochs without a lower eval loss; none: go on", least=1)
+    early_stopping_patience: int | str | None = setting(
+        None,
+        "epochs without a lower loss on rows of train that are held out, after which training stops; the best epoch is "
+        "kept; auto: by the epochs; none: all rows of train are trained on, to the end",
+        choices=(AUTO,),
+        least=1,
+    )
+    validation_fraction: float = setting(
+        0.125, "share of train that is held out, where `early_stopping_patience` is set", above=0, most=0.5
+    )
     checkpoint_every: int = setting(10, "epochs between checkpoints", least=1, without_effect=True)
     warm_start: str = setting(
         "none", "none, a version in service, or the path of an exported model", path=PathKind.MODEL

@@ -23,8 +23,8 @@ def diagnose(network: tf_keras.Model, rows: Rows) -> list[str]:
     The first `DIAGNOSED_ROWS` rows are asked. A unit is dead when its relu is 0 on all of them: no gradient reaches its
     weights any more.
     """
-    _, inputs, label = next(rows.chunks(DIAGNOSED_ROWS))
-    inputs, label = tuple(part[:DIAGNOSED_ROWS] for part in inputs), label[:DIAGNOSED_ROWS]
+    chunk = next(rows.chunks(DIAGNOSED_ROWS))
+    inputs, label = tuple(part[:DIAGNOSED_ROWS] for part in chunk.inputs), chunk.label[:DIAGNOSED_ROWS]
     relus = [layer for layer in network.layers if getattr(layer, "activation", None) is tf_keras.activations.relu]
     outputs = tf_keras.Model(network.inputs, [network.output, *(layer.output for layer in relus)])
     values = outputs(list(inputs) if len(inputs) > 1 else inputs[0], training=False)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import tf_keras
 
 from crossnet.components import interrupts
-from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.training.best_epochs import BestEpochs
 from crossnet.components.training.checkpoints import Checkpoint, Checkpoints
 from crossnet.components.training.epoch import EpochLoop
 from crossnet.components.training.optimizers import Optimizer
+from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.rows import Rows
 from crossnet.components.training.schedules import learning_rates
 
@@ -31,9 +32,10 @@ def fit(
     train: Rows,
     evaluation: Rows | None,
     *,
-    params: TrainerParams,
+    params: Recipe,
     not_finite: NotFinite,
     label_scale: float = 1.0,
+    held_out: Sequence[int] | None = None,
     checkpoints: Checkpoints | None = None,
     on_epoch: Callable[[int, History], None] = lambda epoch, history: None,
 ) -> History:
@@ -46,19 +48,22 @@ def fit(
 
     Args:
       network: Model of the inputs to `[batch, 1]`, with its first weights.
-      train: Rows to learn from.
-      evaluation: Rows that only early stopping and the history look at.
+      train: Rows to learn from and, where members hold some out, to stop by.
+      evaluation: Rows that only the history looks at.
       params: How to train.
       not_finite: Explains a loss that is not finite, by raising an error.
       label_scale: Unit of the normalised label; the history is in the label's own.
+      held_out: For each member of the network, the fold (`train.fold`) that it does not learn from: it gives the epoch
+        whose weights a member keeps, and ends the training. None: all rows are learned from, to the last epoch.
       checkpoints: Where checkpoints go, and come from when there is one. None: no checkpoints.
       on_epoch: Called after each epoch.
 
     Returns:
-      By epoch: `loss` (mean squared error of each batch before its update, weighted by rows) and `eval_loss` in label
-      units squared, `learning_rate` of its last update, `seconds`.
+      By epoch: `loss` (mean squared error of each batch before its update, weighted by rows), `validation_loss` (the
+      mean of the members', each over the rows that it holds out) and `eval_loss`, in label units squared,
+      `learning_rate` of its last update, `seconds`.
     """
-    training = _Training(network, train, evaluation, params, label_scale, not_finite)
+    training = _Training(network, train, evaluation, params, label_scale, not_finite, held_out)
     if checkpoints and (checkpoint := checkpoints.read()):
         training.restore(checkpoint)
         LOGGER.info("Resumed after epoch %d of %d.", training.epochs_done, params.epochs)
@@ -99,9 +104,10 @@ class _Training:
         network: tf_keras.Model,
         train: Rows,
         evaluation: Rows | None,
-        params: TrainerParams,
+        params: Recipe,
         label_scale: float,
         not_finite: NotFinite,
+        held_out: Sequence[int] | None,
     ) -> None:
         self.train, self.evaluation = train, evaluation
         self.params = params
@@ -113,10 +119,12 @@ class _Training:
             beta_1=params.beta_1,
             beta_2=params.beta_2,
             epsilon=params.epsilon,
+            weight_decay=params.weight_decay,
         )
-        self.loop = EpochLoop(network, self.optimizer, params.batch_size)
-        self.history: History = {"loss": [], "eval_loss": [], "learning_rate": [], "seconds": []}
-        self.best: list[npt.NDArray[Any]] = []  # weights of the best epoch, where training may stop early
+        self.loop = EpochLoop(network, self.optimizer, params.batch_size, held_out)
+        self.best = None if held_out is None else BestEpochs(self.optimizer.variables, len(held_out))
+        names = ["loss", *(["validation_loss"] if self.best else []), "eval_loss", "learning_rate", "seconds"]
+        self.history: History = {name: [] for name in names}
         self.last: _Pass | None = None
 
     @property
@@ -132,6 +140,10 @@ class _Training:
         sizes = np.full(len(last.losses), self.params.batch_size)
         sizes[-1] = len(self.train) - int(sizes[:-1].sum())
         self.history["loss"].append(float(np.average(last.losses, weights=sizes)) * self.label_scale**2)
+        if self.best is not None:
+            losses = self.loop.validation_errors(self.train)
+            self.best.add(epoch, losses)
+            self.history["validation_loss"].append(float(np.mean(losses)) * self.label_scale**2)
         if self.evaluation is not None:
             self.history["eval_loss"].append(self.loop.mean_squared_error(self.evaluation) * self.label_scale**2)
         self.history["learning_rate"].append(float(last.rates[-1]))
@@ -153,33 +165,29 @@ class _Training:
         return _Pass(epoch, order, rates, self.loop.run(self.train, self.optimizer.step_sizes(rates, first), order))
 
     def stops_early(self) -> bool:
-        """Keeps the weights of the best epoch; returns whether it is `early_stopping_patience` epochs old."""
+        """Returns whether every member's best epoch is `early_stopping_patience` epochs old."""
         patience = self.params.early_stopping_patience
-        if patience is None:
+        if patience is None or self.best is None or self.epochs_done - 1 - max(self.best.epochs) < patience:
             return False
-        losses = np.nan_to_num(self.history["eval_loss"], nan=np.inf)  # argmin would take a NaN for the lowest
-        age = len(losses) - 1 - int(np.argmin(losses))
-        if age == 0:
-            self.best = [variable.numpy() for variable in self.optimizer.variables]
-        if age >= patience:
-            LOGGER.info("Stopped early after epoch %d: no lower eval loss for %d epochs.", self.epochs_done, patience)
-        return age >= patience
+        LOGGER.info("Stopped early after epoch %d: no lower loss on held-out rows for %d.", self.epochs_done, patience)
+        return True
 
     def finish(self) -> None:
-        """Checks the last update; after early stopping, takes the weights of the best epoch."""
+        """Checks the last update; where rows were held out, takes the weights of each member's best epoch."""
         if self.last and not all(np.isfinite(variable).all() for variable in self.optimizer.variables):
             # The last update of all did it; no batch came after to show it.
             epoch, order, rates, losses = self.last
             self.not_finite(np.append(losses[:-1], np.nan), epoch, order, float(rates[-1]))
-        for variable, value in zip(self.optimizer.variables, self.best, strict=False):
-            variable.assign(value)
+        if self.best is not None:
+            self.best.restore_weights()
 
     def checkpoint(self) -> Checkpoint:
         """Returns all that `restore` needs to go on after this epoch."""
         arrays = {f"weight_{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
         for j, slots in enumerate(self.optimizer.slots):
             arrays |= {f"slot_{j}_{i}": slot.numpy() for i, slot in enumerate(slots)}
-        arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
+        if self.best is not None:
+            arrays |= self.best.arrays()
         return Checkpoint({"history": self.history}, arrays)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -189,5 +197,6 @@ class _Training:
             variable.assign(arrays[f"weight_{i}"])
             for j, slots in enumerate(self.optimizer.slots):
                 slots[i].assign(arrays[f"slot_{j}_{i}"])
-        self.best = [arrays[f"best_{i}"] for i in range(len(variables)) if f"best_{i}" in arrays]
+        if self.best is not None:
+            self.best.read(arrays)
         self.history = checkpoint.state["history"]

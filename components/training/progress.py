@@ -9,8 +9,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from crossnet.components.formats import number
-from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.training.fit import History
+from crossnet.components.training.recipe import Recipe
 
 LOGGER = logging.getLogger(__name__)
 LINES = 20  # in the log, per training of as many epochs or more
@@ -24,7 +24,7 @@ class Progress:
       output_dir: TensorBoard's logs go to its folder `logs`.
     """
 
-    def __init__(self, params: TrainerParams, output_dir: Path) -> None:
+    def __init__(self, params: Recipe, output_dir: Path) -> None:
         self.params = params
         self.writer = tf.summary.create_file_writer(str(output_dir / "logs")) if params.tensorboard else None
 
@@ -39,7 +39,11 @@ class Progress:
         """Reports a finished epoch."""
         values = {name: series[-1] for name, series in history.items() if series}
         if (epoch + 1) % max(1, self.params.epochs // LINES) == 0:
-            text = ", ".join(f"{name} {number(values[name], 4)}" for name in ("loss", "eval_loss") if name in values)
+            text = ", ".join(
+                f"{name} {number(values[name], 4)}"
+                for name in ("loss", "validation_loss", "eval_loss")
+                if name in values
+            )
             done = {"share": (epoch + 1) / self.params.epochs}  # the screen tells the time left from it
             LOGGER.info("epoch %d of %d: %s", epoch + 1, self.params.epochs, text, extra=done)
         if self.writer:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,14 @@ from crossnet.components.records.dataset import read_dataset
 
 READ_ROWS = 10_000
 
-Chunk = tuple[int, tuple[npt.NDArray[Any], ...], npt.NDArray[np.float32]]
+
+class Chunk(NamedTuple):
+    """Some rows, one after the other in an order; `Rows` says what they hold."""
+
+    first: int
+    inputs: tuple[npt.NDArray[Any], ...]
+    label: npt.NDArray[np.float32]
+    fold: npt.NDArray[np.int32] | None
 
 
 @dataclass
@@ -35,17 +42,19 @@ class Rows:
       inputs: The network's: numbers float32 `(rows, numbers)` and ids int64 `(rows, categories)`, where there are any.
       label: float32 `(rows,)`, normalised as the network learns it.
       chunk: Rows that are handed over at once; all of them where they fit in memory.
+      fold: int32 `(rows,)`: each row is held out by the member of this number, if there is one. None: by no member.
     """
 
     inputs: tuple[npt.NDArray[Any], ...]
     label: npt.NDArray[np.float32]
     chunk: int
+    fold: npt.NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.label)
 
     def chunks(self, batch_size: int, order: npt.NDArray[np.int64] | None = None) -> Iterator[Chunk]:
-        """Yields first row, inputs and label, chunk by chunk, each a whole number of batches (but the last).
+        """Yields the rows chunk by chunk, each a whole number of batches (but the last).
 
         Where the rows do not fit in memory, a thread reads the next chunk while the caller uses this one.
 
@@ -61,7 +70,8 @@ class Rows:
 
         def read(first: int) -> Chunk:
             rows: Any = slice(first, first + step) if order is None else order[first : first + step]
-            return first, tuple(fetch(part[rows]) for part in self.inputs), fetch(self.label[rows])
+            fold = None if self.fold is None else self.fold[rows]
+            return Chunk(first, tuple(fetch(part[rows]) for part in self.inputs), fetch(self.label[rows]), fold)
 
         if not streams:
             yield from map(read, starts)

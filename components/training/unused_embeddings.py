@@ -44,8 +44,8 @@ def count_ids(rows: Rows, sizes: Sequence[int], has_numbers: bool) -> list[npt.N
     if not sizes:
         return []
     counts = [np.zeros(size) for size in sizes]
-    for _, inputs, _ in rows.chunks(ROWS_AT_ONCE):
-        ids = inputs[1 if has_numbers else 0]
+    for chunk in rows.chunks(ROWS_AT_ONCE):
+        ids = chunk.inputs[1 if has_numbers else 0]
         for i, size in enumerate(sizes):
             counts[i] += np.bincount(ids[:, i], minlength=size)
     return counts

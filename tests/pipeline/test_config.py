@@ -42,8 +42,8 @@ def test_config_lists_every_mistake_at_once(tmp_path):
         "7 settings are wrong in mine.toml:",
         "Unknown setting `modles`. Did you mean `models`?",
         "Unknown setting `trainer.learning_rat`. Did you mean `trainer.learning_rate`?",
-        "`trainer.epochs` must be a whole number. Received 1.5.",
-        "`trainer.optimizer` must be one of adam, adagrad, sgd, rmsprop. Received 'adm'. Did you mean 'adam'?",
+        '`trainer.epochs` must be a whole number, or "auto". Received 1.5.',
+        "`trainer.optimizer` must be one of adam, adamw, adagrad, sgd, rmsprop. Received 'adm'. Did you mean 'adam'?",
         "`evaluator.max_rmse` must be a finite number above 0. Received 0.0.",
         "`cross_layer.num_layers` must be a finite number at least 1. Received 0.",
         "`pusher.model_name` must be text. Received 3.5.",
@@ -120,3 +120,32 @@ def test_config_every_setting_is_documented():
         for setting in settings:
             assert setting.metadata["doc"], f"{section.name}.{setting.name}"
     assert "trainer.learning_rate" in setting_names()
+
+
+def test_preset_fills_what_the_settings_leave_out() -> None:
+    table = load_config(None, ["trainer.preset=table", "trainer.epochs=7"]).trainer
+    assert (table.optimizer, table.batch_size, table.epochs, table.shuffle) == ("adamw", "auto", 7, True)
+    assert load_config(None, ["trainer.preset=polynomial"]) == load_config()
+
+
+def test_preset_article_trains_as_the_shipped_article() -> None:
+    models = 'models=["cross_layer", "tfrs_cross", "dense"]'
+    generator = ["example_gen.generator=article", "evaluator.max_rmse=0.01"]
+    found = load_config(None, ["trainer.preset=article", *generator, models, "dense.learning_rate=none"])
+    shipped = load_config(Path("article"))
+    assert dataclasses.replace(found.trainer, preset="polynomial") == shipped.trainer
+    assert (found.cross_layer, found.tfrs_cross) == (shipped.cross_layer, shipped.tfrs_cross)
+
+
+@pytest.mark.parametrize("preset", ["article", "polynomial", "table"])
+def test_preset_written_out_reads_back_equal(preset: str, tmp_path: Path) -> None:
+    config = load_config(None, [f"trainer.preset={preset}"])
+    (tmp_path / "config.toml").write_text(to_toml(config))
+    assert load_config(tmp_path / "config.toml") == config
+
+
+def test_preset_that_is_unknown_is_refused() -> None:
+    with pytest.raises(
+        SettingsError, match="one of article, polynomial, table. Received 'tables'. Did you mean 'table'"
+    ):
+        load_config(None, ["trainer.preset=tables"])

@@ -15,7 +15,7 @@ def test_the_article_trains_to_the_letter():
 
 def test_every_optimizer_that_is_offered_is_accepted():
     assert [load_config(None, [f"trainer.optimizer={name}"]).trainer.optimizer for name in OPTIMIZERS] == [*OPTIMIZERS]
-    with pytest.raises(SettingsError, match="must be one of adam, adagrad, sgd, rmsprop"):
+    with pytest.raises(SettingsError, match="must be one of adam, adamw, adagrad, sgd, rmsprop"):
         load_config(None, ["trainer.optimizer=lion"])
 
 

@@ -13,15 +13,15 @@ import tf_keras
 from crossnet.components.errors import TrainingError
 from crossnet.components.networks.models import build_network, initialize
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
-from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.epoch import EpochLoop
 from crossnet.components.training.fit import History, fit
+from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.rows import Rows
 from support.training_fixtures import article_table
 
 ROWS = 250
-PARAMS = TrainerParams(epochs=4, batch_size=60, learning_rate=0.05)
+PARAMS = Recipe(epochs=4, batch_size=60, learning_rate=0.05)
 
 
 class Killed(Exception):
@@ -32,6 +32,10 @@ def rows(count: int = ROWS, chunk: int = ROWS) -> Rows:
     table = article_table(count)
     x = np.array([table["x0"], table["x1"], table["x2"]], np.float32).T
     return Rows((np.ascontiguousarray(x),), np.array(table["y"], np.float32), chunk)
+
+
+def folds(count: int = ROWS) -> Any:
+    return np.arange(count, dtype=np.int32) % 5
 
 
 def stop(*_: Any) -> None:
@@ -45,9 +49,13 @@ def network(kind: str = "cross_layer", **settings: Any) -> Any:
     return made
 
 
-def train(params: TrainerParams = PARAMS, chunk: int = ROWS, **arguments: Any) -> tuple[list[Any], History]:
+def train(params: Recipe = PARAMS, chunk: int = ROWS, **arguments: Any) -> tuple[list[Any], History]:
     made = network()
-    history = fit(made, rows(chunk=chunk), rows(50), params=params, not_finite=stop, **arguments)
+    data = rows(chunk=chunk)
+    if params.early_stopping_patience:
+        data.fold = folds()
+        arguments.setdefault("held_out", [0])
+    history = fit(made, data, rows(50), params=params, not_finite=stop, **arguments)
     return made.get_weights(), history
 
 
@@ -96,7 +104,7 @@ def test_shuffle_orders_rows_by_seed() -> None:
     assert orders[0][0].tobytes() != orders[1][0].tobytes()
 
 
-@pytest.mark.parametrize("settings", [{}, {"shuffle": True}, {"optimizer": "adagrad", "early_stopping_patience": 3}])
+@pytest.mark.parametrize("settings", [{}, {"shuffle": True}, {"optimizer": "adamw", "early_stopping_patience": 3}])
 def test_fit_goes_on_after_a_kill_as_if_it_had_not_happened(settings: Any, tmp_path: Path) -> None:
     params = dataclasses.replace(PARAMS, checkpoint_every=2, **settings)
     expected, expected_history = train(params)
@@ -136,14 +144,39 @@ def test_early_stopping_gives_back_the_best_weights() -> None:
     params = dataclasses.replace(
         PARAMS, epochs=60, optimizer="sgd", schedule="constant", learning_rate=0.02, early_stopping_patience=4
     )
-    made = network()
-    held_out = Rows((rows(50).inputs[0],), np.ones(50, np.float32), 50)  # a label that training leads away from
-    history = fit(made, rows(), held_out, params=params, not_finite=stop)
-    epochs, best = len(history["eval_loss"]), int(np.argmin(history["eval_loss"]))
+    made, data = network(), rows()
+    data.fold = folds()
+    held_out = data.fold == 0
+    data.label[held_out] = 1.0  # a label that training leads away from
+    history = fit(made, data, None, params=params, not_finite=stop, held_out=[0])
+    epochs, best = len(history["validation_loss"]), int(np.argmin(history["validation_loss"]))
     assert epochs < 60
     assert epochs == best + 1 + 4
-    predictions = made(held_out.inputs[0]).numpy()[:, 0]
-    assert float(np.mean((predictions - 1) ** 2)) == pytest.approx(history["eval_loss"][best], rel=1e-5)
+    predictions = made(data.inputs[0][held_out]).numpy()[:, 0]
+    assert float(np.mean((predictions - 1) ** 2)) == pytest.approx(history["validation_loss"][best], rel=1e-5)
+
+
+def test_rows_that_are_held_out_are_not_learned_from() -> None:
+    params = dataclasses.replace(PARAMS, early_stopping_patience=4, batch_size=ROWS)
+    results = []
+    for label in (0.0, 1e3):
+        made, data = network(), rows()
+        data.fold = folds()
+        data.label[data.fold == 0] = label
+        history = fit(made, data, None, params=dataclasses.replace(params, epochs=1), not_finite=stop, held_out=[0])
+        results.append((made.get_weights(), history["loss"]))
+    assert_same_bytes(results[0][0], results[1][0])
+    assert results[0][1] == results[1][1]
+
+
+def test_eval_rows_decide_nothing() -> None:
+    params = dataclasses.replace(PARAMS, epochs=8, early_stopping_patience=1, learning_rate=0.2)
+    weights, history = train(params)
+    made, data = network(), rows()
+    data.fold = folds()
+    other = fit(made, data, None, params=params, not_finite=stop, held_out=[0])
+    assert_same_bytes(weights, made.get_weights())
+    assert other["validation_loss"] == history["validation_loss"]
 
 
 def test_history_is_in_the_labels_unit_and_states_the_rate() -> None:
@@ -172,7 +205,7 @@ def test_fit_stops_at_the_update_whose_loss_is_not_finite() -> None:
 
 def test_early_stopping_never_takes_an_epoch_without_a_number_for_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
     found = iter([3.0, 2.0, float("nan"), 4.0, 5.0])
-    monkeypatch.setattr(EpochLoop, "mean_squared_error", lambda self, rows: next(found))
+    monkeypatch.setattr(EpochLoop, "validation_errors", lambda self, rows: np.array([next(found)]))
     params = dataclasses.replace(PARAMS, epochs=5, early_stopping_patience=3)
     _, history = train(params)
-    assert len(history["eval_loss"]) == 5  # the best is the second: three more, and it stops
+    assert len(history["loss"]) == 5  # the best is the second: three more, and it stops

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.training.progress import Progress
+from crossnet.components.training.recipe import Recipe
 
 
 def report(epochs: int, tmp_path: Path, **settings: bool) -> None:
     history = {"loss": [0.0], "eval_loss": [0.0], "learning_rate": [0.1], "seconds": [0.01]}
-    with Progress(TrainerParams(epochs=epochs, **settings), tmp_path) as on_epoch:
+    with Progress(Recipe(epochs=epochs, **settings), tmp_path) as on_epoch:
         for epoch in range(epochs):
             history["loss"].append(1 / (epoch + 1))
             history["eval_loss"].append(2 / (epoch + 1))
@@ -37,7 +37,7 @@ def test_about_twenty_epochs_are_logged(
 
 def test_history_without_eval_rows_is_logged_without_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with Progress(TrainerParams(epochs=2), tmp_path) as on_epoch:
+    with Progress(Recipe(epochs=2), tmp_path) as on_epoch:
         on_epoch(0, {"loss": [0.5], "eval_loss": [], "learning_rate": [0.1], "seconds": [0.01]})
     assert [record.getMessage() for record in caplog.records] == ["epoch 1 of 2: loss 0.5"]
     assert caplog.records[0].share == 0.5

@@ -1,0 +1,69 @@
+"""Checks settings and rows before a training begins."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.errors import TrainingError
+from crossnet.components.formats import counted, number
+from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
+from crossnet.serving.protocol.suggestions import did_you_mean
+
+MIN_ROWS = 30  # of a train split that is learned from in part
+
+
+def check_training(examples: Examples, statistics: Statistics, params: TrainerParams) -> None:
+    """Checks what can be known before rows are read.
+
+    Args:
+      examples: The rows.
+      statistics: Of train.
+      params: How to train; what is "auto" fits.
+
+    Raises:
+      TrainingError: With every problem in one message.
+    """
+    rows = examples.counts.get("train", 0)
+    problems = []
+    if rows == 0:
+        problems.append("Split `train` has no rows. Check the source and `example_gen.eval_fraction`.")
+    elif rows < MIN_ROWS and params.early_stopping_patience is not None:
+        problems.append(
+            f"Train has {counted(rows, 'row')}, too few to hold some out: at least {MIN_ROWS} are expected. Give more "
+            "rows, or set `trainer.early_stopping_patience` to none."
+        )
+    if isinstance(params.epochs, int) and params.epochs < 1:
+        problems.append(f"`trainer.epochs` must be at least 1. Received {params.epochs}.")
+    if isinstance(params.batch_size, int) and params.batch_size < 1:
+        problems.append(f"`trainer.batch_size` must be at least 1. Received {params.batch_size}.")
+    elif isinstance(params.batch_size, int) and 0 < rows < params.batch_size:
+        problems.append(
+            f"`trainer.batch_size` is {params.batch_size:,}, but train has only {rows:,} rows. "
+            f"Set it to at most {rows}; {max(1, rows // 10)} makes ten updates per epoch."
+        )
+    if params.optimizer not in OPTIMIZERS:
+        problems.append(
+            f"Unknown optimizer `{params.optimizer}`.{did_you_mean(params.optimizer, OPTIMIZERS)} "
+            f"There are: {', '.join(OPTIMIZERS)}."
+        )
+    problems += _label_problems(examples, statistics)
+    if params.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        problems.append(
+            "`trainer.tensorboard` needs the package tensorboard, which is not installed. Install the extra `board`: "
+            'pip install "crossnet-pipeline[board]".'
+        )
+    if problems:
+        raise TrainingError(" ".join(problems))
+
+
+def _label_problems(examples: Examples, statistics: Statistics) -> list[str]:
+    columns = statistics.proto("train").datasets[0].features
+    label = next((c for c in columns if (c.name or c.path.step[0]) == examples.label and c.HasField("num_stats")), None)
+    if label is None or label.num_stats.std_dev > 0 or examples.counts.get("train", 0) < 2:
+        return []
+    return [
+        f"The label `{examples.label}` is {number(label.num_stats.mean)} in all rows of train: there is nothing to "
+        "learn. Name another column in `example_gen.label`, or other rows."
+    ]

@@ -1,0 +1,31 @@
+"""Settings and rows that are refused; the rest is in test_trainer.py, through the step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossnet.components.errors import TrainingError
+from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.training.checks import check_training
+from support.training_fixtures import article_table, make_artifacts
+
+
+def check(folder: Path, train: Any, **settings: Any) -> None:
+    examples, _, statistics = make_artifacts(folder, train, {name: [] for name in train})
+    check_training(examples, statistics, TrainerParams(**settings))
+
+
+def test_a_constant_label_is_refused(tmp_path: Path) -> None:
+    table = {**article_table(50), "y": [2.5] * 50}
+    with pytest.raises(TrainingError, match="The label `y` is 2.5 in all rows of train: there is nothing to"):
+        check(tmp_path, table, batch_size=10)
+
+
+def test_too_few_rows_to_hold_some_out_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="Train has 29 rows, too few to hold some out: at least 30 are expected"):
+        check(tmp_path / "few", article_table(29), early_stopping_patience="auto", batch_size="auto")
+    check(tmp_path / "enough", article_table(30), early_stopping_patience="auto", batch_size="auto")
+    check(tmp_path / "all", article_table(29), batch_size=10)

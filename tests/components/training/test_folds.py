@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.errors import TrainingError
+from crossnet.components.training.folds import assign_folds, block_units, row_units, units_of
+from support.training_fixtures import make_artifacts
+
+
+def table(rows: int = 40) -> dict[str, list[Any]]:
+    return {
+        "x": [float(i) for i in range(rows)],
+        "user": [f"u{i // 4}" for i in range(rows)],
+        "when": [(7 * i) % rows for i in range(rows)],
+        "y": [float(i % 3) for i in range(rows)],
+    }
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    return make_artifacts(tmp_path_factory.mktemp("folds"), table(), table(4))[0]
+
+
+def with_properties(examples: Examples, **properties: Any) -> Examples:
+    return dataclasses.replace(examples, properties={**examples.properties, **properties})
+
+
+def inputs() -> tuple[Any, ...]:
+    return np.array(table()["x"], np.float32)[:, None], np.array(table()["y"], np.float32)
+
+
+def test_folds_are_of_nearly_equal_size_and_do_not_follow_the_order() -> None:
+    folds = assign_folds(np.arange(1000, dtype=np.uint64), 8)
+    assert np.bincount(folds).tolist() == [125] * 8
+    assert abs(np.corrcoef(np.arange(1000), folds)[0, 1]) < 0.1
+
+
+def test_equal_rows_are_in_one_fold() -> None:
+    x = np.array([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0], [-0.0, 2.0]], np.float32)
+    ids = np.array([3, 4, 3, 4])
+    units = row_units((x, ids))
+    assert (units[0], units[1]) == (units[2], units[3])
+    assert units[0] != units[1]
+    assert units[0] != row_units((x, ids + 1))[0]
+
+
+def test_a_group_is_in_one_fold(examples: Examples) -> None:
+    units = units_of(with_properties(examples, group="user"), inputs(), 5)
+    folds = assign_folds(units, 5).reshape(10, 4)
+    assert (folds == folds[:, :1]).all()
+    assert np.bincount(folds[:, 0]).tolist() == [2] * 5
+
+
+def test_a_key_of_the_split_is_in_one_fold(examples: Examples) -> None:
+    split = with_properties(examples, settings={"split": "key", "split_column": "user"})
+    assert len(np.unique(units_of(split, inputs(), 5))) == 10
+
+
+def test_rows_that_are_near_in_time_are_in_one_fold(examples: Examples) -> None:
+    split = with_properties(examples, settings={"split": "time", "split_column": "when"})
+    units = units_of(split, inputs(), 2)
+    by_time = units[np.argsort(table()["when"])]
+    assert by_time.tolist() == np.repeat(np.arange(8), 5).tolist()
+
+
+def test_blocks_are_of_consecutive_rows() -> None:
+    assert block_units(6, 2).tolist() == [0, 1, 2, 3, 4, 5]
+    assert block_units(16, 1).tolist() == np.repeat(np.arange(4), 4).tolist()
+
+
+def test_fewer_groups_than_folds_are_refused(examples: Examples) -> None:
+    sentence = "Train has 10 different values of `user`, and each of 11 parts that are held out in turn needs one"
+    with pytest.raises(TrainingError, match=sentence):
+        units_of(with_properties(examples, group="user"), inputs(), 11)
+
+
+def test_rows_that_are_all_equal_are_refused(examples: Examples) -> None:
+    same = (np.ones((40, 1), np.float32), np.ones(40, np.float32))
+    with pytest.raises(TrainingError, match="Train has 1 different rows"):
+        units_of(examples, same, 2)
+
+
+def test_folds_need_no_files_where_rows_are_split_by_hash(examples: Examples) -> None:
+    elsewhere = dataclasses.replace(examples, path=Path("nowhere"))
+    assert len(np.unique(units_of(elsewhere, inputs(), 2))) == 40
