@@ -2,7 +2,7 @@
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow torture coverage lint bench lock audit clean help same-python
+.PHONY: run test test-slow torture coverage lint bench tables lock audit clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -39,17 +39,29 @@ bench: .venv/.dev ## run the benchmarks, or ARGS=NAME; ARGS=--compare shows what
 	@$(V)/python -m benchmarks --json bench.json --page docs/benchmarks.md \
 	    --history benchmarks/history.jsonl $(ARGS)
 
-lock: $(UV) ## resolve both locks again; LOCK_FLAGS=--upgrade takes the newest
+tables: .venv-tables/.ok ## run ours and boosted trees on ten real tables, hours of CPU; ARGS="--tables cars --splits 1"
+	@.venv-tables/bin/python -m benchmarks.tables $(ARGS)
+
+lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra test --extra lint --extra board \
-	    --extra sbom --extra audit --extra sql --extra bench -c requirements.lock -o requirements-dev.lock
+	    --extra sbom --extra audit --extra sql --extra bench --extra lightgbm -c requirements.lock \
+	    -o requirements-dev.lock
+	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra tables \
+	    --override benchmarks/real_tables/overrides.txt -c requirements.lock -o requirements-tables.lock
 
 # 0: no known vulnerability. Else make prints "Error 1" (there is one) or "Error 4" (not audited, which is not a pass).
 audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot
 	@$(V)/python -m crossnet.pipeline.audit $(ARGS)
 
-clean: ## remove the environment
-	rm -rf .venv .tools
+.venv-tables/.ok: requirements-tables.lock | $(UV)
+	$(CHECK_PYTHON)
+	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv-tables
+	@$(UV) pip sync -q -p .venv-tables/bin/python --compile-bytecode --require-hashes requirements-tables.lock
+	@touch $@
+
+clean: ## remove the environments
+	rm -rf .venv .venv-tables .tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

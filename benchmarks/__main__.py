@@ -26,8 +26,8 @@ from benchmarks import harness, history, page
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "numpy", "grpcio", "protobuf", "pyarrow", "polars")
-NO_BENCHMARKS = ("__main__", "harness", "history", "page")
-HOURS = ("fidelity",)  # runs only where it is named
+NO_BENCHMARKS = ("__main__", "harness", "history", "page", "real_tables")
+HOURS = ("fidelity", "tables")  # run only where they are named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

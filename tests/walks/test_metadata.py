@@ -14,7 +14,7 @@ from support import REPOSITORY
 from support.project import PROJECT, allowed_pythons
 
 REQUIREMENTS = {canonicalize_name(text.name): text for text in map(Requirement, PROJECT["dependencies"])}
-EXTRAS = [Requirement(text) for extra in PROJECT["optional-dependencies"].values() for text in extra]
+EXTRAS = {name: [Requirement(text) for text in texts] for name, texts in PROJECT["optional-dependencies"].items()}
 OF_EXTRAS = {
     "cyclonedx-python-lib": "sbom",
     "packageurl-python": "sbom",
@@ -24,7 +24,12 @@ OF_EXTRAS = {
     "adbc-driver-postgresql": "sql",
     "adbc-driver-sqlite": "sql",
 }
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+# By lock, the extras that it pins.
+LOCKS = {
+    "requirements.lock": [],
+    "requirements-dev.lock": EXTRAS.keys() - {"tables"},
+    "requirements-tables.lock": ["tables"],
+}
 BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
 COMES_WITH = {"anyio": "starlette"}  # starlette is built on anyio and requires it
 
@@ -97,12 +102,14 @@ def test_the_next_major_is_not_taken_unseen(name):
 @pytest.mark.parametrize("lock", LOCKS)
 def test_locks_satisfy_the_requirements_and_hold_no_address(lock):
     found = pins(lock)
-    for requirement in [*REQUIREMENTS.values(), *(EXTRAS if "dev" in lock else ())]:
+    of_extras = [requirement for extra in LOCKS[lock] for requirement in EXTRAS[extra]]
+    for requirement in [*REQUIREMENTS.values(), *of_extras]:
         versions = found[canonicalize_name(requirement.name)]
         assert [v for v in versions if not requirement.specifier.contains(v)] == [], requirement
     assert "://" not in (REPOSITORY / lock).read_text()
 
 
-def test_the_development_lock_pins_what_the_other_one_pins():
-    development = pins("requirements-dev.lock")
-    assert {name: development[name] for name in pins("requirements.lock")} == pins("requirements.lock")
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-tables.lock"])
+def test_larger_locks_pin_what_the_first_one_pins(lock):
+    larger = pins(lock)
+    assert {name: larger[name] for name in pins("requirements.lock")} == pins("requirements.lock")

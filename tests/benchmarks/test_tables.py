@@ -1,0 +1,82 @@
+"""Tests of the benchmark of real tables that need none of its packages."""
+
+import numpy as np
+import pytest
+
+from benchmarks.real_tables.measure import AS_WRITTEN, with_validation
+from benchmarks.real_tables.page import render
+from benchmarks.real_tables.rivals import EARLY, EVAL, TRAIN, VALIDATION, mean, read_task
+from benchmarks.real_tables.summary import collect, goals
+from benchmarks.tables import main
+
+DROPPED = 3
+
+
+def result(ours, *, rows=1000, exit_code=0, cpu=20.0, coverage=None, **rivals):
+    facts = {"exit_code": exit_code, "cpu": cpu, "rmse": ours, "train_rmse": ours, "coverage": coverage}
+    facts["rows"] = {"train": rows * 9 // 10, "eval": rows // 10}
+    errors = {"mean": 1.0, "ridge": 0.8, "catboost": 0.5, **dict.fromkeys(EARLY, 0.6), **rivals}
+    return {"ours": facts, **{name: {"rmse": error, "cpu": 0.1} for name, error in errors.items()}}
+
+
+def reached(found):
+    return {row.case.partition(",")[0]: (row.ours, row.met) for row in goals(collect(found))}
+
+
+def test_goals_compare_means_over_the_splits():
+    small = {("a", 1): result(0.4), ("a", 2): result(0.6)}  # mean 0.5; the best early 0.6
+    large = {("b", 1): result(0.7, rows=20_000, coverage=0.9), ("b", 2): result(0.7, rows=20_000, coverage=0.92)}
+    found = reached(small | large)
+    assert found["mean of RMSE / deviation"] == (pytest.approx(0.6), False)  # CatBoost: 0.5
+    assert found["median of RMSE / that of the best"] == (pytest.approx(1.0), True)  # 0.5 / 0.6 and 0.7 / 0.6
+    assert found["worst table of 3"] == (pytest.approx(0.7 / 0.6), False)  # "3,000 rows or more"
+    assert found["worst table beside ridge and the mean"] == (pytest.approx(0.7 / 0.8), True)
+    assert found["a: CPU of init and run"] == (20.0, False)
+    assert "b: CPU of init and run" not in found
+    assert found["b: share of eval rows in the 95 % interval"] == (pytest.approx(0.91), False)
+
+
+def test_the_split_that_init_writes_counts_for_the_exit_code_alone():
+    found = {("a", AS_WRITTEN): result(9.0, exit_code=3), ("a", 1): result(0.5)}
+    assert collect(found)[0].mean("ours") == 0.5
+    assert next(row for row in goals(collect(found)) if "exits with 0" in row.case).ours == 0
+
+
+def test_a_table_on_which_nothing_was_trained_misses_the_goals():
+    found = collect({("cars", 1): {"ours": result(None, exit_code=1)["ours"]}, ("ames", 1): result(0.5)})
+    rows = {row.case: row for row in goals(found)}
+    assert rows["tables on which every run exits with 0, of 2"].ours == 1
+    assert rows["tables on which a run trained nothing"].met is False
+    report = dict.fromkeys(("date", "machine"), "x") | {"load": 1.0, "versions": {}, "folds": False, "settings": []}
+    assert "| cars |" in (page := render(report, found, list(rows.values())))
+    assert "nothing trained" in page
+
+
+def test_validation_rows_are_an_eighth_of_train_and_nothing_else():
+    codes = np.array([TRAIN] * 800 + [EVAL] * 100 + [DROPPED] * 10, np.uint8)
+    found = with_validation(codes)
+    assert (found == VALIDATION).sum() == 100
+    assert (found[800:] == codes[800:]).all()
+    assert (codes == TRAIN).sum() == 800
+
+
+def test_rivals_read_dates_as_seconds_and_text_with_the_values_of_train(tmp_path):
+    (tmp_path / "t.csv").write_text("day,place,n,y\n2020-01-01,a,1,10\n2020-01-02,b,,20\n1970-01-02,c,3,90\n,a,4,\n")
+    task = read_task(tmp_path / "t.csv", np.array([TRAIN, VALIDATION, EVAL, DROPPED], np.uint8), "y")
+    assert task.evaluation.x["day"].tolist() == [86400.0]
+    assert task.evaluation.x["place"].isna().all()
+    assert list(task.train.x["place"].cat.categories) == ["a", "b"]
+    assert (len(task.train.y), task.fit.y.tolist(), task.validation.y.tolist()) == (2, [10.0], [20.0])
+    assert mean(task).tolist() == [15.0]
+
+
+def test_a_page_is_of_unedited_runs_alone(capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        main(["--page", str(tmp_path / "page.md"), "--set", "trainer.epochs=1"])
+    assert "leave out --folds and --set" in capsys.readouterr().err
+
+
+def test_an_unknown_table_is_named_with_those_that_there_are(capsys):
+    with pytest.raises(SystemExit):
+        main(["--tables", "cars,moon"])
+    assert "unknown: moon; there are: penguins, cars" in capsys.readouterr().err
