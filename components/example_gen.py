@@ -101,7 +101,7 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Eng
 
 def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path, engine: Engine) -> Examples:
     names = batch_names(source)
-    label, weight, group = (names.get(name, "") for name in (params.label, params.weight, params.group))
+    label, weight, group = (names.get(name, "") if name else "" for name in (params.label, params.weight, params.group))
     kept = RowFilter(params, label, condition_of(source, params.where), unwritten(source))
     splitter = _splitter(source, params, kept, spool_dir)
     engine = engine.for_bytes(_num_bytes(source))
