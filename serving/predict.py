@@ -5,36 +5,29 @@ This is the work of `crossnet predict`. Rows are read, sent and written in batch
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import time
-import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.client.connection import Tls
 from crossnet.serving.protocol.column_rules import DEFAULT_RULES, ColumnRules
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
-from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.signature import ModelMetadata
 from crossnet.serving.rows import formats
-from crossnet.serving.rows.asking import ask
-from crossnet.serving.rows.base import Row
+from crossnet.serving.rows.batches import Answered, batches_of, read_errors, write_answers
 from crossnet.serving.rows.columns import InputBuilder
 from crossnet.serving.rows.streams import STANDARD_INPUT, opened, written
-from crossnet.serving.status import RowsError, UsageError
+from crossnet.serving.status import UsageError
 
 if TYPE_CHECKING:
     from crossnet.serving.offline import OfflineModel
 
-_SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
-_MAX_BATCH_BYTES = 64 << 20  # of rows in memory, as they are in the file
+SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
 
 
 @dataclass(frozen=True)
@@ -131,36 +124,42 @@ def predict_rows(
       ServingError: The server did not answer, see `crossnet.serving.status`.
     """
     start = time.monotonic()
-    kind = _check_options(files, address, batch_size)
-    versions: dict[int, None] = {}
-    done = not_finite = 0
+    kind = check_options(files, address, batch_size)
     with ExitStack() as stack:
         sink = stack.enter_context(written(files.output))
         source = stack.enter_context(opened(files.rows))
-        with _read_errors(files.name):
-            table = formats.make_reader(source, kind, files.name, _csv_format(files, kind, address))
-        batches = _batches(table, batch_size, files.name)
+        with read_errors(files.name):
+            table = formats.make_reader(source, kind, files.name, csv_format_of(files, kind, address))
+        batches = batches_of(table, batch_size, files.name)
         first = next(batches, None)  # so that an error in the file needs no server to be found
         model = stack.enter_context(_open(address, batch_size))
         metadata = model.metadata()
-        signature = metadata.signature(signature_name or _SIGNATURES[kind])
-        rules = _rules(files, address)
-        inputs = InputBuilder(table, signature, metadata.title, ignore_extra, rules, _features(metadata))
+        signature = metadata.signature(signature_name or SIGNATURES[kind])
+        rules = rules_of(files, address)
+        inputs = InputBuilder(table, signature, metadata.title, ignore_extra, rules, features_of(metadata))
         writer = table.writer(sink)
         if first is None:
             writer.begin(list(signature.outputs))
-        for batch in itertools.chain([first] if first else [], batches):
-            prediction = ask(model, inputs, batch, signature.name)
-            writer.write(batch, prediction.outputs)
-            versions[prediction.version] = None
-            done += len(batch)
-            not_finite += _count_not_finite(prediction.outputs, len(batch))
-            if progress:
-                progress(done)
+        answers = write_answers(
+            itertools.chain([first] if first else [], batches), model, inputs, signature.name, writer
+        )
+        return summed(answers, start, progress)
+
+
+def summed(answers: Iterable[Answered], start: float, progress: Callable[[int], None] | None) -> PredictSummary:
+    """Returns the summary of what is answered, with the time since `start`, and reports progress meanwhile."""
+    versions: dict[int, None] = {}
+    done = not_finite = 0
+    for answered in answers:
+        versions[answered.version] = None
+        done += answered.rows
+        not_finite += answered.not_finite
+        if progress:
+            progress(done)
     return PredictSummary(done, tuple(versions), not_finite, time.monotonic() - start)
 
 
-def _check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> str:
+def check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> str:
     """Returns the format of the rows.
 
     Raises:
@@ -184,7 +183,8 @@ def _check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> s
     return kind
 
 
-def _csv_format(files: RowFiles, kind: str, address: ModelAddress) -> CsvFormat:
+def csv_format_of(files: RowFiles, kind: str, address: ModelAddress) -> CsvFormat:
+    """Returns how the bytes of a CSV become cells."""
     if files.csv_format or kind != "csv" or address.offline is None:
         return files.csv_format or DEFAULT
     from crossnet.serving.offline import recorded_format
@@ -192,7 +192,8 @@ def _csv_format(files: RowFiles, kind: str, address: ModelAddress) -> CsvFormat:
     return recorded_format(address.offline)
 
 
-def _rules(files: RowFiles, address: ModelAddress) -> ColumnRules:
+def rules_of(files: RowFiles, address: ModelAddress) -> ColumnRules:
+    """Returns which columns are which features."""
     if files.rules or address.offline is None:
         return files.rules or DEFAULT_RULES
     from crossnet.serving.offline import recorded_rules
@@ -200,7 +201,7 @@ def _rules(files: RowFiles, address: ModelAddress) -> ColumnRules:
     return recorded_rules(address.offline)
 
 
-def _features(metadata: ModelMetadata) -> Collection[str]:
+def features_of(metadata: ModelMetadata) -> Collection[str]:
     """Returns the features of a model of this project, whose signature for Examples does not name them."""
     named = metadata.signatures.get("serving_default")
     return named.inputs if named else ()
@@ -228,40 +229,3 @@ def _open(address: ModelAddress, batch_size: int) -> Iterator[PredictionClient |
         if address.wait_seconds:
             client.wait_ready(address.wait_seconds)
         yield client
-
-
-def _count_not_finite(outputs: Mapping[str, Array], rows: int) -> int:
-    wrong = np.zeros(rows, bool)
-    for values in outputs.values():
-        if values.dtype.kind in "fc":
-            wrong |= ~np.isfinite(values).reshape(rows, -1).all(axis=1)
-    return int(wrong.sum())
-
-
-def _batches(table: formats.Reader, size: int, name: str) -> Iterator[list[Row]]:
-    """Yields the rows in batches of `size` rows, or fewer where these are long."""
-    rows = table.rows()
-    while True:
-        batch: list[Row] = []
-        end = table.bytes_read + _MAX_BATCH_BYTES
-        with _read_errors(name):
-            for row in rows:
-                batch.append(row)
-                if len(batch) == size or table.bytes_read > end:
-                    break
-        if not batch:
-            return
-        yield batch
-
-
-@contextmanager
-def _read_errors(name: str) -> Iterator[None]:
-    """Raises RowsError where the rows cannot be read or decompressed."""
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise RowsError(
-            f"{name} cannot be decompressed: {error}. Make it again, or rename it if it is not gzip."
-        ) from error
-    except OSError as error:
-        raise RowsError(f"{name} cannot be read: {error.strerror or error}.") from error

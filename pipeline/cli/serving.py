@@ -15,6 +15,7 @@ from crossnet.pipeline.cli.csv_options import csv_options
 from crossnet.pipeline.cli.options import in_utf8, prints_errors, root_option, say
 
 if TYPE_CHECKING:
+    from crossnet.serving.predict import PredictSummary
     from crossnet.serving.protocol.column_rules import ColumnRules
     from crossnet.serving.protocol.csv_format import CsvFormat
 
@@ -69,6 +70,15 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 @click.option(
     "--offline", type=click.Path(path_type=Path, exists=True), help="Ask the model in this folder, not a server."
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="With --offline: answer a CSV or JSON lines file of 32 MiB or more in N processes, for each 3 CPU s and "
+    "0.7 GB more. No byte depends on it.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
 @prints_errors
 @csv_options
@@ -85,6 +95,7 @@ def predict(
     tls_server_name: str | None,
     csv_format: CsvFormat | None,
     rules: ColumnRules | None,
+    workers: int,
     quiet: bool,
     **address: Any,
 ) -> None:
@@ -93,14 +104,15 @@ def predict(
     An output file appears only when it is complete. A pipe or a device is written as the answers arrive.
     """
     from crossnet.components import interrupts
-    from crossnet.components.formats import counted, duration
+    from crossnet.components.engines.local import LocalEngine
+    from crossnet.components.formats import counted
     from crossnet.pipeline.cli import screen
+    from crossnet.serving.bulk import predict_large_file
     from crossnet.serving.client import Tls
-    from crossnet.serving.predict import ModelAddress, RowFiles, predict_rows
+    from crossnet.serving.predict import ModelAddress, RowFiles
 
-    tls = None
-    if tls_ca or tls_cert or tls_key or tls_server_name:
-        tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
+    any_tls = tls_ca or tls_cert or tls_key or tls_server_name
+    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name) if any_tls else None
     answered_rows = 0
 
     def words(number: signal.Signals) -> interrupts.Words:
@@ -108,7 +120,7 @@ def predict(
         kept = "what was answered so far is written" if is_stream else f"`{output}` was not written"
         return interrupts.Words(f"Interrupted after {counted(answered_rows, 'row')}; {kept}.")
 
-    with interrupts.last_words(words), screen.counting("rows", quiet=quiet) as show:
+    with interrupts.last_words(words), screen.counting("rows", quiet=quiet) as show, LocalEngine(workers) as engine:
 
         def progress(done: int) -> None:
             nonlocal answered_rows
@@ -116,14 +128,22 @@ def predict(
             answered_rows = done
             show(done)
 
-        summary = predict_rows(
+        summary = predict_large_file(
             RowFiles(rows, output, file_format, csv_format, rules),
             ModelAddress(tls=tls, **address),
+            engine.map,
+            engine.width,
             signature_name=signature_name,
             batch_size=batch_size,
             ignore_extra=ignore_extra,
             progress=progress,
         )
+    _say_summary(summary, quiet=quiet)
+
+
+def _say_summary(summary: PredictSummary, *, quiet: bool) -> None:
+    from crossnet.components.formats import counted, duration
+
     if not quiet:
         versions = ", ".join(map(str, summary.versions))
         answered = f", answered by version {versions}" if versions else ""

@@ -32,6 +32,7 @@ class CsvReader:
       stream: The file's bytes, with or without a byte-order mark.
       name: The file as it is named in a message.
       csv_format: How its bytes become cells.
+      lines_before: The lines of the file that the stream lacks, behind its first.
 
     Attributes:
       csv_format: As given.
@@ -43,8 +44,8 @@ class CsvReader:
       RowsError: There is no header, it cannot be read or does not fit the format, or two columns of it have one name.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, csv_format: CsvFormat = DEFAULT) -> None:
-        self._name = name
+    def __init__(self, stream: BinaryIO, name: str, csv_format: CsvFormat = DEFAULT, lines_before: int = 0) -> None:
+        self._name, self._lines_before = name, lines_before
         self.csv_format = csv_format
         self.bytes_read = self._row_bytes = 0
         self._comment = csv_format.comment.encode()
@@ -165,6 +166,8 @@ class CsvReader:
                 number += 1
                 if self._is_wanted(part, number):
                     yield self._decoded(part, number)
+                if number == 1:
+                    number += self._lines_before
             if len(rest) > MAX_ROW_BYTES:
                 raise too_long_row(f"{self._name}:{number + 1}")
         if rest and self._is_wanted(rest, number + 1):

@@ -38,7 +38,9 @@ def format_of(name: str) -> str | None:
     return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
 
 
-def make_reader(stream: BinaryIO, kind: str, name: str, csv_format: CsvFormat = DEFAULT) -> Reader:
+def make_reader(
+    stream: BinaryIO, kind: str, name: str, csv_format: CsvFormat = DEFAULT, *, lines_before: int = 0
+) -> Reader:
     """Returns the reader of one of `FORMATS`.
 
     Args:
@@ -46,10 +48,11 @@ def make_reader(stream: BinaryIO, kind: str, name: str, csv_format: CsvFormat = 
       kind: One of `FORMATS`.
       name: The file as it is named in a message.
       csv_format: How the bytes of a CSV become cells.
+      lines_before: Of a file of JSON lines or CSV, the lines that the stream lacks; of CSV, behind the header.
 
     Raises:
       RowsError: The header of a CSV cannot be read.
     """
     if kind == "jsonl":
-        return JsonLinesReader(stream, name)
-    return CsvReader(stream, name, csv_format) if kind == "csv" else TfRecordReader(stream, name)
+        return JsonLinesReader(stream, name, lines_before)
+    return CsvReader(stream, name, csv_format, lines_before) if kind == "csv" else TfRecordReader(stream, name)

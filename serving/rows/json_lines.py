@@ -32,13 +32,14 @@ class JsonLinesReader:
     Args:
       stream: The file's bytes, UTF-8 with or without a byte-order mark.
       name: The file as it is named in a message.
+      lines_before: The lines of the file that the stream lacks.
 
     Attributes:
       bytes_read: Of the rows so far.
     """
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
-        self._stream, self._name = stream, name
+    def __init__(self, stream: BinaryIO, name: str, lines_before: int = 0) -> None:
+        self._stream, self._name, self._lines_before = stream, name, lines_before
         self.bytes_read = 0
 
     def rows(self) -> Iterator[Row]:
@@ -47,7 +48,7 @@ class JsonLinesReader:
         Raises:
           RowsError: A line is not a JSON object, has a key twice, or is longer than `MAX_ROW_BYTES`.
         """
-        for number in itertools.count(1):
+        for number in itertools.count(self._lines_before + 1):
             place = f"{self._name}:{number}"
             line = self._stream.readline(MAX_ROW_BYTES + 1)
             if not line:
