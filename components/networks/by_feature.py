@@ -14,6 +14,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from crossnet.components.networks.cross_base import KernelCross
+from crossnet.components.networks.cross_gated import CrossGated
+from crossnet.components.networks.cross_mix import CrossMix
 from crossnet.components.networks.layers import CrossLayer, Embeddings
 
 # Above this width, the matrix product with a fused bias and activation, which needs `[batch, width]`, saves more at
@@ -47,6 +50,8 @@ def by_feature(network: tf_keras.Model) -> tf_keras.Model | None:
 def _is_faster(layer: tf_keras.layers.Layer) -> bool:
     if type(layer) not in _RULES or _activation(layer).__name__ in _ACROSS_FEATURES:
         return False
+    if getattr(layer, "members", None) is not None:  # the rules below are of one network
+        return False
     return not isinstance(layer, tf_keras.layers.Dense) or max(layer.kernel.shape) <= MAX_DENSE_WIDTH
 
 
@@ -67,14 +72,43 @@ class _ByFeature(tf_keras.layers.Layer):
 
 
 def _cross(layer: CrossLayer, x0: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
-    product = x = x0 if x is None else x
-    for kernel in [layer.kernel] if layer.projection_dim is None else [layer.kernel_u, layer.kernel_v]:
-        product = tf.matmul(_constant(kernel), product, transpose_a=True)
+    x = x0 if x is None else x
+    return x0 * _factor(layer, x) + x
+
+
+def _gated(layer: CrossGated, x0: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+    x = x0 if x is None else x
+    return x0 * _factor(layer, x) * tf.sigmoid(_product(layer.kernels("gate"), x)) + x
+
+
+def _factor(layer: KernelCross, x: tf.Tensor) -> tf.Tensor:
+    product = _product(layer.kernels(), x)
     if layer.use_bias:
         product += tf.expand_dims(_constant(layer.bias), 1)
     product = layer.preactivation(product)
-    if layer.diag_scale:
-        product += layer.diag_scale * x
+    return product + layer.diag_scale * x if layer.diag_scale else product
+
+
+def _product(kernels: Sequence[tf.Variable], x: tf.Tensor) -> tf.Tensor:
+    for kernel in kernels:
+        x = tf.matmul(_constant(kernel), x, transpose_a=True)
+    return x
+
+
+def _mix(layer: CrossMix, x0: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+    x = x0 if x is None else x
+    experts, width, rank = layer.kernel_v.shape
+    side_by_side = tf.reshape(tf.transpose(_constant(layer.kernel_v), [0, 2, 1]), [experts * rank, width])
+    inner = layer.activation(tf.reshape(tf.matmul(side_by_side, x), [experts, rank, -1]))
+    inner = layer.activation(tf.matmul(_constant(layer.kernel_c), inner, transpose_a=True))
+    if experts > 1:
+        logits = tf.matmul(_constant(layer.gate), x, transpose_a=True)
+        shares = tf.exp(logits - tf.reduce_max(logits, axis=0))  # tf.nn.softmax would transpose, twice
+        inner *= tf.expand_dims(shares / tf.reduce_sum(shares, axis=0), 1)
+    inner = tf.reshape(inner, [experts * rank, -1])
+    product = tf.matmul(tf.reshape(_constant(layer.kernel_u), [experts * rank, width]), inner, transpose_a=True)
+    if layer.use_bias:
+        product += tf.expand_dims(_constant(layer.bias), 1)
     return x0 * product + x
 
 
@@ -107,6 +141,8 @@ def _constant(weight: tf.Variable) -> tf.Tensor:
 
 _RULES: dict[type, Callable[..., tf.Tensor]] = {
     CrossLayer: _cross,
+    CrossGated: _gated,
+    CrossMix: _mix,
     tf_keras.layers.Dense: _dense,
     Embeddings: _embeddings,
     tf_keras.layers.Concatenate: _concatenate,

@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from crossnet.components.networks.cross_base import CrossBase, check_count, product
+from crossnet.components.networks.cross_base import KernelCross, projection_problem
 
 
 @tf_keras.utils.register_keras_serializable(package="crossnet")
-class CrossLayer(CrossBase):
+class CrossLayer(KernelCross):
     """Multiplies features with each other; each layer adds one degree (DCN-v2).
 
     Computes `x0 * (W x + b + diag_scale * x) + x`, where `*` is element-wise. With `projection_dim = r` the kernel is
@@ -30,6 +30,8 @@ class CrossLayer(CrossBase):
       bias_initializer: Keras initializer of `b`.
       kernel_regularizer: Keras regularizer of `W`, or of `U` and of `V`.
       bias_regularizer: Keras regularizer of `b`.
+      members: K, for K networks side by side: each weight gets a leading K, inputs are `(batch, d)` or `(K, batch, d)`,
+        and the output is `(K, batch, d)`. None: one network.
 
     Call arguments:
       x0: The original features, `(batch, ..., d)`: a tensor, dense or ragged (but not in the last dimension), or a
@@ -51,27 +53,6 @@ class CrossLayer(CrossBase):
     References:
       Wang et al., 2020, DCN V2, https://arxiv.org/abs/2008.13535, equations 1 and 2.
     """
-
-    def __init__(
-        self,
-        projection_dim: int | None = None,
-        diag_scale: float | None = 0.0,
-        use_bias: bool = True,
-        preactivation: Any = None,
-        kernel_initializer: Any = "truncated_normal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, **kwargs)
-        if projection_dim is not None:
-            projection_dim = check_count("projection_dim", projection_dim, "Use None for the full kernel.")
-        if diag_scale is not None and not diag_scale >= 0:
-            raise ValueError(f"`diag_scale` must not be negative. Received {diag_scale}. Use 0 for no addition.")
-        self.projection_dim = projection_dim
-        self.diag_scale = diag_scale
-        self.preactivation = tf_keras.activations.get(preactivation)
 
     @classmethod
     def from_weights(cls, weights: Sequence[Any], **arguments: Any) -> CrossLayer:
@@ -112,51 +93,9 @@ class CrossLayer(CrossBase):
         layer.set_weights([*kernels, *arrays[-1:]] if use_bias else kernels)
         return layer
 
-    def make_weights(self, width: int) -> None:
-        """Makes `W`, or `U` and `V`, then `b`."""
-        if reason := projection_problem(self.projection_dim, width):
-            raise ValueError(reason)
-        if self.projection_dim is None:
-            self.kernel = self.add_kernel("kernel", (width, width))
-        else:
-            self.kernel_u = self.add_kernel("kernel_u", (width, self.projection_dim))
-            self.kernel_v = self.add_kernel("kernel_v", (self.projection_dim, width))
-        if self.use_bias:
-            self.bias = self.add_bias(width)
-
     def cross(self, x0: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Returns `x0 * (W x + b + diag_scale * x) + x`."""
-        mixed = x
-        for kernel in [self.kernel] if self.projection_dim is None else [self.kernel_u, self.kernel_v]:
-            mixed = product(mixed, kernel)
-        if self.use_bias:
-            mixed += self.bias
-        mixed = self.preactivation(mixed)
-        if self.diag_scale:
-            mixed += self.diag_scale * x
-        return x0 * mixed + x
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments, so that the layer can be cloned and saved."""
-        return {
-            **super().get_config(),
-            "projection_dim": self.projection_dim,
-            "diag_scale": self.diag_scale,
-            "preactivation": tf_keras.activations.serialize(self.preactivation),
-        }
-
-
-def projection_problem(projection_dim: int | None, width: int) -> str:
-    """Returns why a kernel of this rank makes no sense for features of this width; "" where it does."""
-    if projection_dim is None or 1 <= projection_dim <= width / 2:
-        return ""
-    if projection_dim < 1:
-        reason, hint = "must be at least 1", "the full kernel"
-    else:
-        full, low = width * width, 2 * width * projection_dim
-        reason = f"must be at most half the features' width, or U V costs more than W ({low} weights against {full})"
-        hint = "the full kernel" if width < 2 else f"the full kernel, or {max(1, width // 4)} for a small one"
-    return f"`projection_dim` {reason}. Received {projection_dim} for features of width {width}. Use none for {hint}."
+        return x0 * self.factor(x) + x
 
 
 @tf_keras.utils.register_keras_serializable(package="crossnet")

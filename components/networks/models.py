@@ -10,7 +10,8 @@ import numpy as np
 import tf_keras
 
 from crossnet.components.errors import TrainingError
-from crossnet.components.networks.layers import CrossLayer, Embeddings, projection_problem
+from crossnet.components.networks.cross_base import projection_problem
+from crossnet.components.networks.layers import CrossLayer, Embeddings
 from crossnet.components.networks.tfrs_cross import tfrs_cross_class, tfrs_problem
 from crossnet.components.params.networks import MODEL_KINDS, Architecture, CrossLayerParams, DenseParams
 from crossnet.serving.protocol.suggestions import did_you_mean

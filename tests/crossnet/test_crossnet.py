@@ -14,7 +14,9 @@ from support import REPOSITORY
     ("name", "module"),
     [
         ("AsyncPredictionClient", "crossnet.serving.client.aio"),
+        ("CrossGated", "crossnet.components.networks.cross_gated"),
         ("CrossLayer", "crossnet.components.networks.layers"),
+        ("CrossMix", "crossnet.components.networks.cross_mix"),
         ("PredictionClient", "crossnet.serving.client.sync"),
     ],
 )
@@ -29,7 +31,8 @@ def test_public_names_are_listed_and_all_of_them_exist():
 
 
 def test_unknown_name_is_refused_with_the_names_that_exist():
-    sentence = r"`crossnet` has no attribute `Client`\. It has: AsyncPredictionClient, CrossLayer, PredictionClient\."
+    names = "AsyncPredictionClient, CrossGated, CrossLayer, CrossMix, PredictionClient"
+    sentence = rf"`crossnet` has no attribute `Client`\. It has: {names}\."
     with pytest.raises(AttributeError, match=sentence):
         crossnet.Client  # noqa: B018
     with pytest.raises(ImportError, match="Client"):

@@ -7,8 +7,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from crossnet.components.networks.cross_gated import CrossGated
+from crossnet.components.networks.cross_mix import CrossMix
 from crossnet.components.networks.layers import CrossLayer
 
+KINDS = [CrossLayer, CrossMix, CrossGated]
 X = np.arange(20, dtype=np.float32).reshape(5, 4) / 20
 
 
@@ -116,3 +119,94 @@ def test_inputs_of_unknown_shape_are_taken_once_the_layer_is_built() -> None:
 def test_initializer_that_is_a_function_is_taken() -> None:
     layer = CrossLayer(kernel_initializer=lambda shape, dtype=None: tf.ones(shape, dtype))
     np.testing.assert_allclose(layer(X), ones()(X))
+
+
+def contract(kind: Any, **arguments: Any) -> Any:
+    """A layer of a kind with every argument set, whose weights are not at their first values."""
+    arguments = {"kernel_initializer": tf_keras.initializers.HeNormal(seed=3), "kernel_regularizer": "l2"} | arguments
+    layer = kind(2, bias_initializer="ones", bias_regularizer="l1", **arguments)
+    layer.build((None, 4))
+    random = np.random.default_rng(2)
+    layer.set_weights([random.normal(0, 0.5, weight.shape) for weight in layer.get_weights()])
+    return layer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_takes_what_a_cross_layer_takes(kind: Any) -> None:
+    layer = contract(kind)
+    expected = layer(tf.constant(X), tf.constant(X[::-1].copy()))
+    ragged = [tf.RaggedTensor.from_row_lengths(part, [2, 0, 3]) for part in (X, X[::-1])]
+    np.testing.assert_allclose(layer(X, X[::-1].astype(np.float64)), expected, rtol=1e-6)
+    np.testing.assert_allclose(layer(*ragged).flat_values, expected, rtol=1e-5)
+    deep = np.stack([X, X[::-1]], axis=1)
+    np.testing.assert_allclose(layer(deep)[:, 0], layer(X), rtol=1e-5)
+    assert layer(np.array([[1, 2, 3, 4]])).dtype == tf.float32
+    with pytest.raises(ValueError, match=r"has 5 features, but the layer .* was built for 4"):
+        layer(np.ones((2, 5)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_computes_in_the_dtype_of_a_mixed_policy(kind: Any) -> None:
+    layer = contract(kind, dtype="mixed_bfloat16")
+    assert {weight.dtype for weight in layer.weights} == {tf.float32}
+    y = layer(X, X)
+    assert y.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(y, tf.float32), contract(kind)(X, X), rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("members", [None, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_survives_its_config_clone_and_save(kind: Any, members: int | None, tmp_path: Any) -> None:
+    inputs = tf_keras.Input((4,))
+    layer = contract(kind, members=members)
+    model = tf_keras.Model(inputs, layer(inputs))
+    assert kind.from_config(layer.get_config()).get_config() == layer.get_config()
+    clone = tf_keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone(X), model(X))
+    np.testing.assert_allclose(sum(clone.losses), sum(model.losses), rtol=1e-6)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(tf_keras.models.load_model(tmp_path / "model.keras")(X), model(X))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_compute_what_layers_of_their_own_compute(kind: Any) -> None:
+    layer = contract(kind, members=3)
+    shared, own = layer(X), layer(X, layer(X))
+    assert shared.shape == own.shape == (3, 5, 4)
+    for k in range(3):
+        alone = contract(kind)
+        alone.set_weights([weight[k] for weight in layer.get_weights()])
+        np.testing.assert_allclose(shared[k], alone(X), rtol=1e-5)
+        np.testing.assert_allclose(own[k], alone(X, alone(X)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_start_from_weights_of_their_own(kind: Any) -> None:
+    layer = kind(2, members=3, kernel_initializer=tf_keras.initializers.HeNormal(seed=3))
+    layer.build((None, 4))
+    assert len({member.tobytes() for member in layer.get_weights()[0]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("x0", "sentence"),
+    [
+        (
+            np.ones((2, 5, 4)),
+            r"`x0` has rows for 2 members, but the layer `crosses` has 3\. Received shape \(2, 5, 4\)",
+        ),
+        (np.ones((1, 3, 5, 4)), r"With `members`, `x0` must be \(batch, d\) or \(members, batch, d\), and not ragged"),
+        (RAGGED, r"With `members`, `x0` must be \(batch, d\) or"),
+    ],
+)
+def test_rows_for_another_number_of_members_are_refused(x0: Any, sentence: str) -> None:
+    layer = contract(CrossLayer, members=3, name="crosses")
+    with pytest.raises(ValueError, match=sentence):
+        layer(x0)
+
+
+def test_members_must_be_a_whole_number() -> None:
+    with pytest.raises(
+        ValueError, match=r"`members` must be a whole number of at least 1\. Received 0\. Use None for one"
+    ):
+        CrossLayer(members=0)
