@@ -21,7 +21,7 @@ import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row
 from benchmarks.training import not_finite
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.networks import DEFAULT_MODELS, CrossLayerParams, DenseParams
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.training.recipe import Recipe
@@ -39,7 +39,7 @@ def rows() -> Iterator[Row]:
     """Yields the seeds that reach the goal, and the distribution, by kind and number of updates."""
     with article_rows() as (train, evaluation):
         for epochs in (100, 20):
-            for kind in MODEL_KINDS:
+            for kind in DEFAULT_MODELS:
                 params = Recipe(epochs=epochs)
                 found = np.array([eval_rmse(kind, seed, params, train, evaluation) for seed in range(SEEDS)])
                 print(f"  {kind}, {epochs * 90:,} updates: {np.sort(found)}", file=sys.stderr, flush=True)

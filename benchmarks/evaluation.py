@@ -24,7 +24,7 @@ from crossnet.components.features import read_schema
 from crossnet.components.files import write_json
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.networks import DEFAULT_MODELS, CrossLayerParams, DenseParams
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 
@@ -77,7 +77,7 @@ def prepare(folder: Path, params: ExampleGenParams) -> tuple[Examples, Schema, S
     features, label = read_schema(schema.proto())
     preprocessing = make_preprocessing(features, label, statistics.proto("train"), params=TrainerParams())
     models = {}
-    for kind in MODEL_KINDS:
+    for kind in DEFAULT_MODELS:
         architecture = DenseParams() if kind == "dense" else CrossLayerParams()
         network = build_network(kind, architecture, num_numbers=len(features))
         initialize(network, 0)
@@ -140,7 +140,7 @@ if __name__ == "__main__":
         Examples.load(place / "examples"),
         Schema.load(place / "schema"),
         Statistics.load(place / "statistics"),
-        {kind: Model.load(place / kind) for kind in MODEL_KINDS},
+        {kind: Model.load(place / kind) for kind in DEFAULT_MODELS},
     )
     # Not getrusage: its peak includes that of the process that started this one.
     status = Path("/proc/self/status").read_text(encoding="utf-8")

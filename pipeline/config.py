@@ -19,7 +19,13 @@ from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.params.infra_validator import InfraValidatorParams
-from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams
+from crossnet.components.params.networks import (
+    DEFAULT_MODELS,
+    MODEL_KINDS,
+    CrossLayerParams,
+    CrossMixParams,
+    DenseParams,
+)
 from crossnet.components.params.presets import with_preset
 from crossnet.components.params.pusher import PusherParams
 from crossnet.components.params.schema_gen import SchemaGenParams
@@ -50,7 +56,7 @@ class Config:
     """
 
     models: tuple[str, ...] = setting(
-        MODEL_KINDS, "candidates in order of preference; the last is the baseline", choices=MODEL_KINDS
+        DEFAULT_MODELS, "candidates in order of preference; the last is the baseline", choices=MODEL_KINDS
     )
     engine: str = setting("local", "where the jobs of a step run: local, on this machine", choices=("local",))
     num_workers: int | str = setting(
@@ -68,6 +74,8 @@ class Config:
     trainer: TrainerParams = field(default_factory=TrainerParams)
     cross_layer: CrossLayerParams = field(default_factory=CrossLayerParams)
     tfrs_cross: CrossLayerParams = field(default_factory=CrossLayerParams)
+    cross_mix: CrossMixParams = field(default_factory=CrossMixParams)
+    cross_gated: CrossLayerParams = field(default_factory=CrossLayerParams)
     dense: DenseParams = field(default_factory=DenseParams)
     evaluator: EvaluatorParams = field(default_factory=EvaluatorParams)
     infra_validator: InfraValidatorParams = field(default_factory=InfraValidatorParams)

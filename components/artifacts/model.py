@@ -29,7 +29,7 @@ class Model(Artifact):
 
     @property
     def kind(self) -> str:
-        """`cross_layer`, `tfrs_cross` or `dense`."""
+        """One of `crossnet.components.params.networks.MODEL_KINDS`."""
         return str(self.properties["kind"])
 
     @property

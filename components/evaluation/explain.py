@@ -2,8 +2,8 @@
 
 A cross layer computes `x0 * (W x + b) + x`, one degree more than x. So a cross network on numbers, with its
 normalisation before and after it, is a polynomial, and its coefficients, in the units of the table, say which products
-of features the label depends on. Where that cannot be multiplied out (text, deep layers, activations, features that may
-be missing), the norms of the blocks of W say which pairs of features are crossed.
+of features the label depends on. Where that cannot be multiplied out (text, deep layers, activations, gates, features
+that may be missing), the norms of the blocks of W say which pairs of features are crossed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
+from crossnet.components.evaluation.crossings import CrossWeights, cross_layers, first_layer, strengths
 from crossnet.components.formats import product
+from crossnet.components.params.networks import ARCHITECTURES, CrossParams, DenseParams
 from crossnet.serving.protocol.dtypes import Array
 
 Polynomial = dict[tuple[int, ...], float]  # sorted places of the factors -> coefficient; () is the constant
@@ -33,20 +35,6 @@ SYNTHETIC_TRUTH: Mapping[tuple[str, ...], float] = {
 MAX_TERMS = 5_000
 # A formula shows the terms that matter more than this share of the largest, at the spread of the features.
 SHOWN_SHARE = 1e-3
-
-
-class CrossWeights(NamedTuple):
-    """One cross layer: product = x `kernel` + `bias`, then x0 * (product + `diag_scale` x) + x.
-
-    Attributes:
-      kernel: float64 (d, d), [from, to].
-      bias: float64 (d,).
-      diag_scale: Added to the diagonal.
-    """
-
-    kernel: Array
-    bias: Array
-    diag_scale: float
 
 
 def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) -> dict[str, Any] | None:
@@ -68,7 +56,7 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
         return None
     exported = read_exported(model.serving_path)
     network, preprocessing = exported.network, exported.preprocessing
-    if network["kind"] not in ("cross_layer", "tfrs_cross"):
+    if not issubclass(ARCHITECTURES.get(network["kind"], DenseParams), CrossParams):
         return None
     # Keras orders weights by depth: a parallel tower's first layer comes before the cross layers.
     weights = [
@@ -76,21 +64,23 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
         for weight, layer in zip(exported.weights, network["layers"], strict=True)
         if layer.startswith("cross_") or layer == "output"
     ]
-    layers, rest = cross_layers(weights, network)
+    first = first_layer(weights, network)
     names = [*preprocessing.number_names, *(column.name for column in preprocessing.categories)]
     widths = [1] * len(preprocessing.number_names) + [column.dim for column in preprocessing.categories]
-    if sum(widths) != len(layers[0].kernel):  # embedded numbers, or several networks side by side
+    if first.kernel.shape != (sum(widths), sum(widths)):  # embedded numbers, or several networks side by side
         return None
-    found: dict[str, Any] = {"features": names, "strengths": strengths(layers[0], widths).tolist()}
+    found: dict[str, Any] = {"features": names, "strengths": strengths(first, widths).tolist()}
     simple = (
-        network["structure"] == "cross"
+        network["kind"] in ("cross_layer", "tfrs_cross")
+        and network["structure"] == "cross"
         and network["preactivation"] == "linear"
         and not (preprocessing.categories or preprocessing.clip or preprocessing.label_range)
     )
-    terms = math.comb(len(names) + len(layers) + 1, len(layers) + 1)
+    terms = math.comb(len(names) + network["num_layers"] + 1, network["num_layers"] + 1)
     if not simple or any(not column.required for column in preprocessing.numbers) or terms > MAX_TERMS:
         return found
     scales = [(column.mean, column.scale) for column in preprocessing.numbers]
+    layers, rest = cross_layers(weights, network)
     head, constant = rest[0][:, 0], float(rest[1][0])
     raw = expand(layers, head, constant, scales)
     polynomial = {factors: value * preprocessing.label_scale for factors, value in raw.items()}
@@ -102,39 +92,6 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
 def known_truth(examples: Examples) -> Mapping[tuple[str, ...], float] | None:
     """Returns the coefficients behind the built-in synthetic table, None for any other."""
     return SYNTHETIC_TRUTH if examples.properties.get("source") == "synthetic" else None
-
-
-def cross_layers(weights: Sequence[Array], network: Mapping[str, Any]) -> tuple[list[CrossWeights], list[Array]]:
-    """Splits trained weights into the cross layers and what follows them.
-
-    Args:
-      weights: In the network's order: of each cross layer the kernel (or its factors U, V) and, with `use_bias`, the
-        bias; then the output's kernel and bias.
-      network: `models.describe` of the network.
-    """
-    left, layers = list(weights), []
-    for _ in range(network["num_layers"]):
-        kernel = left.pop(0)
-        if network["projection_dim"] is not None:
-            kernel = kernel @ left.pop(0)
-        bias = left.pop(0) if network["use_bias"] else np.zeros(kernel.shape[1])
-        layers.append(CrossWeights(kernel, bias, network["diag_scale"]))
-    return layers, left
-
-
-def strengths(layer: CrossWeights, widths: Sequence[int]) -> Array:
-    """Returns the Frobenius norm of each pair's block of W, float64 (features, features), [from][to].
-
-    Args:
-      layer: The first cross layer.
-      widths: How many inputs each feature has.
-
-    References:
-      Wang et al., 2020, DCN V2, https://arxiv.org/abs/2008.13535, section 7.5 and figure 7.
-    """
-    kernel = layer.kernel + layer.diag_scale * np.eye(len(layer.kernel))
-    starts = np.cumsum([0, *widths[:-1]])
-    return np.sqrt(np.add.reduceat(np.add.reduceat(np.square(kernel), starts, axis=0), starts, axis=1))
 
 
 def expand(

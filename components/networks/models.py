@@ -1,4 +1,4 @@
-"""Builds networks of `CrossLayer`, of `tfrs.layers.dcn.Cross` and of Dense layers."""
+"""Builds networks of cross layers, of the reference and of Dense layers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,20 @@ import tf_keras
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.networks.cross_base import projection_problem
+from crossnet.components.networks.cross_gated import CrossGated
+from crossnet.components.networks.cross_mix import CrossMix
+from crossnet.components.networks.draws import draw
 from crossnet.components.networks.layers import CrossLayer, Embeddings
 from crossnet.components.networks.tfrs_cross import tfrs_cross_class, tfrs_problem
-from crossnet.components.params.networks import MODEL_KINDS, Architecture, CrossLayerParams, DenseParams
+from crossnet.components.params.networks import (
+    ARCHITECTURES,
+    MODEL_KINDS,
+    Architecture,
+    CrossLayerParams,
+    CrossMixParams,
+    CrossParams,
+    DenseParams,
+)
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 
@@ -31,7 +42,7 @@ def build_network(
 
     Args:
       kind: One of `MODEL_KINDS`.
-      architecture: `CrossLayerParams` for the cross networks, `DenseParams` for "dense".
+      architecture: Its settings, of the type that `ARCHITECTURES` names.
       num_numbers: Numeric inputs.
       tables: Rows and width of each text feature's embedding.
       dtype: Of weights and numbers.
@@ -63,28 +74,33 @@ def build_network(
     return tf_keras.Model(inputs, output, name=kind)
 
 
-def _cross(kind: str, architecture: CrossLayerParams, x0: Any, dtype: str) -> Any:
+def _cross(kind: str, architecture: CrossLayerParams | CrossMixParams, x0: Any, dtype: str) -> Any:
     """Cross layers alone, before ("stacked") or beside ("parallel") a deep tower, as in figure 1 of the paper."""
-    layer = CrossLayer if kind == "cross_layer" else tfrs_cross_class()
     x = x0
     for i in range(architecture.num_layers):
-        factor = architecture.kernel_regularizer
-        x = layer(
-            projection_dim=architecture.projection_dim,
-            diag_scale=architecture.diag_scale,
-            use_bias=architecture.use_bias,
-            preactivation=architecture.preactivation,
-            kernel_initializer=architecture.kernel_initializer,
-            kernel_regularizer=tf_keras.regularizers.L2(factor) if factor else None,
-            dtype=dtype,
-            name=f"cross_{i}",
-        )(x0, x)
+        x = _cross_layer(kind, architecture, dtype, f"cross_{i}")(x0, x)
     if architecture.structure == "stacked":
         return _tower(x, architecture.deep_units, "relu", "glorot_uniform", dtype, "deep")
     if architecture.structure == "parallel":
         deep = _tower(x0, architecture.deep_units, "relu", "glorot_uniform", dtype, "deep")
         return tf_keras.layers.Concatenate(name="cross_and_deep")([x, deep])
     return x
+
+
+def _cross_layer(kind: str, architecture: CrossLayerParams | CrossMixParams, dtype: str, name: str) -> Any:
+    factor = architecture.kernel_regularizer
+    shared: dict[str, Any] = {
+        "projection_dim": architecture.projection_dim,
+        "use_bias": architecture.use_bias,
+        "kernel_initializer": architecture.kernel_initializer,
+        "kernel_regularizer": tf_keras.regularizers.L2(factor) if factor else None,
+        "dtype": dtype,
+        "name": name,
+    }
+    if isinstance(architecture, CrossMixParams):
+        return CrossMix(num_experts=architecture.num_experts, activation=architecture.activation, **shared)
+    layer = {"cross_layer": CrossLayer, "cross_gated": CrossGated}.get(kind) or tfrs_cross_class()
+    return layer(diag_scale=architecture.diag_scale, preactivation=architecture.preactivation, **shared)
 
 
 def _tower(x: Any, units: Sequence[int], activation: str, initializer: str, dtype: str, name: str) -> Any:
@@ -96,7 +112,8 @@ def _tower(x: Any, units: Sequence[int], activation: str, initializer: str, dtyp
 def initialize(network: tf_keras.Model, seed: int) -> None:
     """Draws every kernel and embedding from `seed`, whatever was drawn before; biases become zero.
 
-    The i-th matrix depends on `seed` and `i` only, so both kinds of cross network start from the same weights.
+    The i-th weight depends on `seed` and `i` only, so `cross_layer` and `tfrs_cross` start from the same weights. Of a
+    weight that holds several matrices, each is drawn on its own.
     """
     matrices = 0
     for variable, initializer in zip(network.trainable_variables, _initializers(network), strict=True):
@@ -106,7 +123,7 @@ def initialize(network: tf_keras.Model, seed: int) -> None:
         config = initializer.get_config()
         if "seed" in config:
             config["seed"] = int(np.random.SeedSequence([seed, matrices]).generate_state(1)[0]) % 2**31
-        variable.assign(initializer.__class__.from_config(config)(variable.shape, variable.dtype))
+        variable.assign(draw(initializer.__class__.from_config(config), variable.shape, variable.dtype))
         matrices += 1
 
 
@@ -133,7 +150,7 @@ def check_architecture(kind: str, architecture: Architecture, width: int) -> Non
         )
     if problem := tfrs_problem([kind]):
         raise TrainingError(problem)
-    expected = DenseParams if kind == "dense" else CrossLayerParams
+    expected = ARCHITECTURES[kind]
     if not isinstance(architecture, expected):
         raise TrainingError(
             f"`{kind}` takes its architecture as {expected.__name__}. Received {type(architecture).__name__}."
@@ -141,16 +158,13 @@ def check_architecture(kind: str, architecture: Architecture, width: int) -> Non
     problems = []
     if width < 1:
         problems.append("There are no features to train on. Exclude fewer columns in `example_gen.exclude`.")
-    names = {"kernel_initializer": tf_keras.initializers.get}
-    if isinstance(architecture, CrossLayerParams):
-        names["preactivation"] = tf_keras.activations.get
+    if isinstance(architecture, CrossParams):
         problems += architecture.problems()
-        if width >= 1 and (reason := projection_problem(architecture.projection_dim, width)):
-            problems.append(reason)
-    else:
-        names["activation"] = tf_keras.activations.get
-    for name, lookup in names.items():
-        value = getattr(architecture, name)
+    if isinstance(architecture, CrossLayerParams) and width >= 1:
+        problems += filter(None, [projection_problem(architecture.projection_dim, width)])
+    activations = dict.fromkeys(("preactivation", "activation"), tf_keras.activations.get)
+    for name, lookup in {"kernel_initializer": tf_keras.initializers.get, **activations}.items():
+        value = getattr(architecture, name, None)
         try:
             lookup(value)
         except ValueError:

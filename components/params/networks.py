@@ -6,20 +6,15 @@ from dataclasses import dataclass
 
 from crossnet.components.params.setting import setting
 
-MODEL_KINDS = ("cross_layer", "tfrs_cross", "dense")
-
 
 @dataclass(frozen=True, kw_only=True)
-class CrossLayerParams:
-    """The architecture of a cross network, for `[cross_layer]` and `[tfrs_cross]`."""
+class CrossParams:
+    """What the cross networks share: how many layers, and whether a deep tower stands before or beside them."""
 
-    num_layers: int = setting(1, "cross layers; each adds one degree", least=1)
-    projection_dim: int | None = setting(None, "rank of W, at most half the inputs' width; none: full", least=1)
-    diag_scale: float = setting(0.0, "added to the diagonal of W", least=0)
+    num_layers: int = setting(1, "cross layers, one after the other", least=1)
     use_bias: bool = setting(True, "add b")
-    preactivation: str = setting("linear", "Keras activation of W x + b")
-    kernel_initializer: str = setting("glorot_uniform", "Keras initializer of W")
-    kernel_regularizer: float = setting(0.0, "L2 factor of W", least=0)
+    kernel_initializer: str = setting("glorot_uniform", "Keras initializer of the kernels")
+    kernel_regularizer: float = setting(0.0, "L2 factor of the kernels", least=0)
     structure: str = setting(
         "cross", "cross layers alone, before or beside a deep tower", choices=("cross", "stacked", "parallel")
     )
@@ -36,6 +31,26 @@ class CrossLayerParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CrossLayerParams(CrossParams):
+    """The architecture of a cross network: DCN-v2, where each layer adds one degree, or GDCN, its gated form."""
+
+    projection_dim: int | None = setting(None, "rank of W, at most half the inputs' width; none: full", least=1)
+    diag_scale: float = setting(0.0, "added to the diagonal of W", least=0)
+    preactivation: str = setting("linear", "Keras activation of W x + b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossMixParams(CrossParams):
+    """The architecture of a cross network of mixed experts, DCN-Mix."""
+
+    num_experts: int = setting(4, "experts of a layer; a gate says for each row how much each of them counts", least=1)
+    projection_dim: int | None = setting(
+        None, "inner width of an expert; none: half the inputs' width, at most 32", least=1
+    )
+    activation: str = setting("tanh", "Keras activation inside an expert")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DenseParams:
     """The architecture of a fully connected network, for `[dense]`."""
 
@@ -45,7 +60,18 @@ class DenseParams:
     kernel_initializer: str = setting("glorot_uniform", "Keras initializer of the kernels")
 
 
-Architecture = CrossLayerParams | DenseParams
+Architecture = CrossLayerParams | CrossMixParams | DenseParams
+
+# Each model kind, with the dataclass of its section.
+ARCHITECTURES: dict[str, type[Architecture]] = {
+    "cross_layer": CrossLayerParams,
+    "tfrs_cross": CrossLayerParams,
+    "cross_mix": CrossMixParams,
+    "cross_gated": CrossLayerParams,
+    "dense": DenseParams,
+}
+MODEL_KINDS = tuple(ARCHITECTURES)
+DEFAULT_MODELS = ("cross_layer", "tfrs_cross", "dense")  # of a config that names none
 
 
 @dataclass(frozen=True, kw_only=True)

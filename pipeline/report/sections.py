@@ -18,7 +18,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.features import read_schema
 from crossnet.components.formats import duration, number, percent, product
-from crossnet.components.params.networks import MODEL_KINDS
+from crossnet.components.params.networks import DEFAULT_MODELS, MODEL_KINDS
 from crossnet.pipeline.compare import ARTICLE_LOSSES, is_article
 from crossnet.pipeline.report import charts
 from crossnet.pipeline.report.arrays import (
@@ -35,6 +35,7 @@ from crossnet.pipeline.report.diagrams import MAX_MATRIX_ROWS, Node, heat_map, s
 from crossnet.pipeline.report.run import Run, history, needs, ordered_steps
 from crossnet.pipeline.run_record import StepRecord
 
+GATED = ("cross_mix", "cross_gated")  # their products are weighted by the row
 NOT_REACHED = StepRecord(status="not reached")
 MAX_RESIDUAL_FEATURES = 24
 MAX_HISTOGRAMS = 60
@@ -53,7 +54,7 @@ def css(model: str) -> str:
 def ordered_models(run: Run) -> list[str]:
     """Returns the models of a run in order of preference, then the linear model and the mean predictor."""
     found = run.record.models
-    preferred = [kind for kind in run.settings.get("models", MODEL_KINDS) if kind in found]
+    preferred = [kind for kind in run.settings.get("models", DEFAULT_MODELS) if kind in found]
     last = [name for name in REFERENCES if name in found]
     return preferred + sorted(name for name in found if name not in (*preferred, *last)) + last
 
@@ -291,6 +292,7 @@ def _explained(name: str, found: Mapping[str, Any], label: str) -> dict[str, Any
         "formula": f"{label} = {found['formula']}" if exact else "",
         "picture": heat_map(matrix, names, names, f"Interaction matrix of {name}, {pair}"),
         "exact": exact,
+        "around_mean": name in GATED,
         "limited": len(names) > MAX_MATRIX_ROWS,
         "terms": [{**term, "product": product(term["factors"]) or "1"} for term in terms],
         "more": len(found.get("terms", ())) - len(terms),

@@ -15,7 +15,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import TrainingError
 from crossnet.components.features import read_schema
 from crossnet.components.files import folder_checksum
-from crossnet.components.params.networks import MODEL_KINDS, CrossLayerParams, DenseParams, ModelParams
+from crossnet.components.params.networks import ARCHITECTURES, MODEL_KINDS, CrossLayerParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
 from crossnet.serving.offline import recorded_format, recorded_rules
@@ -42,7 +42,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def train(artifacts: Any, folder: Path, kind: str = "cross_layer", architecture: Any = None, **settings: Any) -> Model:
     folder.mkdir(parents=True, exist_ok=True)
     arguments = {key: settings.pop(key) for key in ("checkpoint_dir", "warm_start") if key in settings}
-    architecture = architecture or (DenseParams() if kind == "dense" else CrossLayerParams())
+    architecture = architecture or ARCHITECTURES[kind]()
     params = dataclasses.replace(PARAMS, **settings)
     model = ModelParams(kind=kind, architecture=architecture)
     return train_model(*artifacts, output_dir=folder, params=params, model=model, **arguments)

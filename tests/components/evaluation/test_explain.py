@@ -7,22 +7,20 @@ import pytest
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
+from crossnet.components.evaluation.crossings import CrossWeights
 from crossnet.components.evaluation.explain import (
     SYNTHETIC_TRUTH,
-    CrossWeights,
     _formula,
-    cross_layers,
     expand,
     explain,
     known_truth,
-    strengths,
 )
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.networks.columns import NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
-from crossnet.components.params.networks import CrossLayerParams, DenseParams, ModelParams
+from crossnet.components.params.networks import CrossLayerParams, CrossMixParams, DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
 from support.gate_fixtures import article
@@ -71,22 +69,6 @@ def test_expand_equals_the_network_on_random_weights():
     polynomial = expand(layers, head, 0.5, scales)
     ours = sum(value * np.prod(values[:, list(factors)], axis=1) for factors, value in polynomial.items())
     np.testing.assert_allclose(ours, x @ head + 0.5, rtol=1e-9)
-
-
-def test_cross_layers_multiply_low_rank_kernels():
-    u, v, bias = np.array([[1.0], [2.0]]), np.array([[3.0, 4.0]]), np.array([5.0, 6.0])
-    network = {"num_layers": 1, "projection_dim": 1, "use_bias": True, "diag_scale": 0.1}
-    (layer,), rest = cross_layers([u, v, bias, np.ones((2, 1)), np.zeros(1)], network)
-    np.testing.assert_array_equal(layer.kernel, [[3, 4], [6, 8]])
-    assert (layer.bias.tolist(), layer.diag_scale, len(rest)) == ([5, 6], 0.1, 2)
-    (layer,), rest = cross_layers([u @ v, np.ones((2, 1))], network | {"projection_dim": None, "use_bias": False})
-    assert (layer.bias.tolist(), len(rest)) == ([0, 0], 1)
-
-
-def test_strengths_are_norms_of_blocks():
-    kernel = np.array([[3.0, 4.0, 1.0], [0.0, 0.0, 0.0], [2.0, 0.0, 5.0]])
-    layer = CrossWeights(kernel, np.zeros(3), 0.0)
-    assert strengths(layer, [2, 1]).tolist() == [[5.0, 1.0], [2.0, 5.0]]
 
 
 def test_formula_writes_signs_powers_and_small_numbers():
@@ -165,6 +147,17 @@ def test_explain_gives_strengths_where_nothing_can_be_multiplied_out(tmp_path, a
     found = explain(model)
     assert set(found) == {"features", "strengths"}
     assert np.shape(found["strengths"]) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture"),
+    [("cross_mix", CrossMixParams(num_layers=2)), ("cross_gated", CrossLayerParams(num_layers=2))],
+)
+def test_explain_gives_strengths_of_gated_and_mixed_networks(tmp_path, kind, architecture):
+    found = explain(untrained(tmp_path, kind, architecture, (MILES, HOURS), (ZONE,)))
+    assert set(found) == {"features", "strengths"}
+    assert np.shape(found["strengths"]) == (3, 3)
+    assert np.min(found["strengths"]) > 0
 
 
 def test_explain_says_nothing_about_a_dense_network(tmp_path):

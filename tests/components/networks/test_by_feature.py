@@ -12,7 +12,7 @@ from crossnet.components.networks import by_feature as module
 from crossnet.components.networks.by_feature import MAX_DENSE_WIDTH, by_feature
 from crossnet.components.networks.layers import CrossLayer
 from crossnet.components.networks.models import build_network, initialize
-from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.networks import CrossLayerParams, CrossMixParams, DenseParams
 
 ROWS = 50
 TABLES = [(5, 2), (9, 3)]
@@ -60,6 +60,11 @@ def check(made: tf_keras.Model, num_numbers: int = 3, tables: Any = ()) -> None:
         ("cross_layer", CrossLayerParams(num_layers=2, diag_scale=0.4, preactivation="tanh")),
         ("cross_layer", CrossLayerParams(num_layers=2, structure="stacked", deep_units=(4, 3))),
         ("cross_layer", CrossLayerParams(num_layers=2, structure="parallel", deep_units=(4, 3))),
+        ("cross_gated", CrossLayerParams(num_layers=2, diag_scale=0.4, preactivation="tanh")),
+        ("cross_gated", CrossLayerParams(use_bias=False, structure="parallel", deep_units=(4, 3))),
+        ("cross_mix", CrossMixParams(num_layers=2)),
+        ("cross_mix", CrossMixParams(num_experts=1, activation="relu", use_bias=False)),
+        ("cross_mix", CrossMixParams(projection_dim=5, structure="stacked", deep_units=(4,))),
         ("dense", DenseParams()),
         ("dense", DenseParams(units=(MAX_DENSE_WIDTH, 5), activation="gelu")),
     ],
@@ -71,7 +76,8 @@ def test_network_gives_by_feature_what_keras_gives_by_row(
 
 
 def test_low_rank_cross_layers_are_the_same_by_feature() -> None:
-    check(network("cross_layer", CrossLayerParams(num_layers=2, projection_dim=2), num_numbers=6), 6)
+    for kind in ("cross_layer", "cross_gated"):
+        check(network(kind, CrossLayerParams(num_layers=2, projection_dim=2), num_numbers=6), 6)
 
 
 def activations() -> list[str]:
@@ -83,7 +89,8 @@ def activations() -> list[str]:
 def test_each_activation_of_keras_is_the_same_by_feature_or_left_to_keras(name: str) -> None:
     cross = network("cross_layer", CrossLayerParams(preactivation=name))
     dense = network("dense", DenseParams(units=(4,), activation=name))
-    for made in (cross, dense):
+    mix = network("cross_mix", CrossMixParams(activation=name))
+    for made in (cross, dense, mix):
         if "softmax" in name:  # it looks across the features
             assert by_feature(made) is None
         else:
@@ -93,6 +100,11 @@ def test_each_activation_of_keras_is_the_same_by_feature_or_left_to_keras(name: 
 def test_reference_and_wide_dense_networks_are_left_to_their_libraries() -> None:
     assert by_feature(network("tfrs_cross", CrossLayerParams())) is None
     assert by_feature(network("dense", DenseParams(units=(MAX_DENSE_WIDTH + 1,)))) is None
+
+
+def test_members_are_left_to_keras() -> None:
+    x0 = tf_keras.Input((3,))
+    assert by_feature(tf_keras.Model(x0, CrossLayer(members=2)(x0))) is None
 
 
 def test_small_weights_are_constants_and_large_ones_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -8,13 +10,41 @@ import tensorflow as tf
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.networks import ARCHITECTURES, CrossLayerParams, CrossMixParams, DenseParams
 
 
-@pytest.mark.parametrize(("kind", "parameters"), [("cross_layer", 16), ("tfrs_cross", 16), ("dense", 40)])
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("cross_layer", 16),
+        ("tfrs_cross", 16),
+        ("cross_mix", 4 * (2 * 3 * 2 + 2 * 2) + 3 * 4 + 3 + 4),  # experts of rank 2, gate, bias, output
+        ("cross_gated", 2 * 3 * 3 + 3 + 4),
+        ("dense", 40),
+    ],
+)
 def test_network_of_the_article_has_its_number_of_parameters(kind: str, parameters: int) -> None:
-    architecture = DenseParams() if kind == "dense" else CrossLayerParams()
-    assert build_network(kind, architecture, num_numbers=3).count_params() == parameters
+    assert build_network(kind, ARCHITECTURES[kind](), num_numbers=3).count_params() == parameters
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture"),
+    [
+        ("cross_mix", CrossMixParams(num_experts=2, projection_dim=3, activation="relu", use_bias=False)),
+        ("cross_gated", CrossLayerParams(projection_dim=1, diag_scale=0.2, preactivation="tanh", use_bias=False)),
+    ],
+)
+def test_mixed_and_gated_networks_have_what_their_settings_say(kind: str, architecture: Any) -> None:
+    architecture = dataclasses.replace(architecture, num_layers=2, kernel_regularizer=0.5, kernel_initializer="ones")
+    network = build_network(kind, architecture, num_numbers=3)
+    for layer in (network.get_layer("cross_0"), network.get_layer("cross_1")):
+        config = layer.get_config()
+        for name in ("num_experts", "projection_dim", "diag_scale", "use_bias", "activation", "preactivation"):
+            assert config.get(name) == getattr(architecture, name, None), name
+        assert layer.kernel_regularizer.l2 == 0.5
+        assert all((weight == 1).all() for weight in layer.get_weights())
+    weights = sum(math.prod(weight.shape) for weight in network.trainable_variables) - 4  # without the output
+    assert float(sum(network.losses)) == 0.5 * weights
 
 
 @pytest.mark.parametrize(
@@ -59,9 +89,10 @@ def test_network_computes_in_float64_where_asked() -> None:
     assert {variable.dtype for variable in network.trainable_variables} == {tf.float64}
 
 
-@pytest.mark.parametrize("kind", ["cross_layer", "dense"])
+@pytest.mark.parametrize("kind", ["cross_layer", "cross_mix", "cross_gated", "dense"])
 def test_initialize_gives_the_same_weights_for_a_seed_whatever_was_drawn_before(kind: str) -> None:
-    architecture = DenseParams() if kind == "dense" else CrossLayerParams(projection_dim=1, num_layers=2)
+    settings: Any = {} if kind == "dense" else {"projection_dim": 1, "num_layers": 2}
+    architecture = ARCHITECTURES[kind](**settings)
     networks = [build_network(kind, architecture, num_numbers=3) for _ in range(2)]
     initialize(networks[0], seed=5)
     tf.random.normal([3])
@@ -70,6 +101,14 @@ def test_initialize_gives_the_same_weights_for_a_seed_whatever_was_drawn_before(
     initialize(networks[1], seed=5)
     for first, second in zip(networks[0].get_weights(), networks[1].get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_initialize_draws_each_expert_from_values_of_its_own() -> None:
+    network = build_network("cross_mix", CrossMixParams(projection_dim=3), num_numbers=3)
+    initialize(network, seed=5)
+    layer = network.get_layer("cross_0")
+    assert len({matrix.tobytes() for kernel in layer.get_weights()[:3] for matrix in kernel}) == 12
+    assert 0.9 < np.abs(layer.kernel_v).max() <= 1  # Glorot's limit of one matrix of 3 x 3
 
 
 def test_unknown_kind_is_refused_with_the_nearest_name() -> None:
@@ -87,6 +126,10 @@ def test_unknown_kind_is_refused_with_the_nearest_name() -> None:
         ("tfrs_cross", CrossLayerParams(preactivation="rely"), "`tfrs_cross.preactivation` is 'rely', which Keras"),
         ("dense", DenseParams(kernel_initializer="x"), "`dense.kernel_initializer` is 'x', which Keras does not know"),
         ("dense", CrossLayerParams(), "`dense` takes its architecture as DenseParams. Received CrossLayerParams"),
+        ("cross_gated", CrossLayerParams(projection_dim=2), "at most half the features' width.*Received 2 .* width 3"),
+        ("cross_mix", CrossMixParams(activation="tan"), "`cross_mix.activation` is 'tan', which Keras does not know"),
+        ("cross_mix", CrossMixParams(deep_units=(3,)), "`structure` and `deep_units` disagree"),
+        ("cross_mix", CrossLayerParams(), "`cross_mix` takes its architecture as CrossMixParams. Received CrossLayerP"),
         ("cross_layer", CrossLayerParams(structure="stacked"), "`structure` and `deep_units` disagree"),
     ],
 )
