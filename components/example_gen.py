@@ -27,7 +27,15 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.hashing import Hashes
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
-from crossnet.components.sources.base import RetypedError, Source, SourceBatch, batch_names, check_sizes, unwritten
+from crossnet.components.sources.base import (
+    RetypedError,
+    Source,
+    SourceBatch,
+    batch_names,
+    check_sizes,
+    time_units,
+    unwritten,
+)
 from crossnet.components.sources.conditions import condition_of
 from crossnet.components.sources.csv_cells import parse_time
 from crossnet.components.sources.doubts import Doubt, doubt_lines, merged
@@ -145,6 +153,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         "label": label,
         "compression": compression,
         **columns,
+        "time_units": time_units(source),
         "source": params.source,
         "files": [str(path) for path in source.files],
         "rows_per_unit": [sum(part.rows[unit] for part in parts) for unit in range(len(source.sizes))],

@@ -85,12 +85,14 @@ class PredictSummary:
       versions: The versions that answered, in the order in which they first did.
       not_finite: The number of rows that got NaN or an infinity.
       seconds: Wall-clock time.
+      unstated: The features that were texts of times and were sent in whole seconds, since no unit is stated.
     """
 
     rows: int
     versions: tuple[int, ...]
     not_finite: int
     seconds: float
+    unstated: tuple[str, ...] = ()
 
 
 def predict_rows(
@@ -149,14 +151,16 @@ def predict_rows(
 def summed(answers: Iterable[Answered], start: float, progress: Callable[[int], None] | None) -> PredictSummary:
     """Returns the summary of what is answered, with the time since `start`, and reports progress meanwhile."""
     versions: dict[int, None] = {}
+    unstated: set[str] = set()
     done = not_finite = 0
     for answered in answers:
         versions[answered.version] = None
         done += answered.rows
         not_finite += answered.not_finite
+        unstated.update(answered.unstated)
         if progress:
             progress(done)
-    return PredictSummary(done, tuple(versions), not_finite, time.monotonic() - start)
+    return PredictSummary(done, tuple(versions), not_finite, time.monotonic() - start, tuple(sorted(unstated)))
 
 
 def check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> str:

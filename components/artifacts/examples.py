@@ -110,7 +110,8 @@ class Examples(Artifact):
     @property
     def column_rules(self) -> ColumnRules:
         """How the columns of the source became those of the records, for requests that name them as the source does."""
-        return ColumnRules({c.source_name: c.name for c in self.columns if c.name != c.source_name})
+        renamed = {column.source_name: column.name for column in self.columns if column.name != column.source_name}
+        return ColumnRules(renamed, self.properties.get("time_units", {}))
 
     @property
     def column_types(self) -> dict[str, str]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crossnet.components.params.setting import PathKind, setting
+from crossnet.serving.protocol.cell_values import TIME_UNITS
 from crossnet.serving.protocol.column_rules import problems_of_new_names
 from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.printable import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,11 @@ class ExampleGenParams:
     )
     date_format: Mapping[str, str] = setting(
         {}, 'csv: the form of a column\'s dates, as of strptime, by column: { day = "%d.%m.%Y" }'
+    )
+    time_unit: Mapping[str, str] = setting(
+        {},
+        'the unit of a column of times, by column: { pickup = "ms" }; s, ms, us or ns, and finer parts are dropped; '
+        "without: seconds, or the coarsest unit in which all are whole",
     )
     null_values: tuple[str, ...] = setting(
         ("",), "csv: cells that are missing where a column is not text; the empty cell always is", any_order=True
@@ -147,7 +154,7 @@ class ExampleGenParams:
                 f"Received input '{self.input}' and input_pattern '{self.input_pattern}'."
             )
         csv_format = CsvFormat.of(self)
-        problems += csv_format.problems()
+        problems += csv_format.problems() + self._problems_of_units()
         if self.source != "csv":
             given = [name for name in csv_format.changed() if name != "nan"] + (["integer"] if self.integer else [])
             problems += [f"`{name}` is for `source` 'csv'. Received `source` '{self.source}'." for name in given]
@@ -169,6 +176,16 @@ class ExampleGenParams:
             )
         if self.split == "folders" and self.test_fraction:
             problems.append("`test_fraction` is not for `split` 'folders': the rows in test/ are the test split.")
+        return problems
+
+    def _problems_of_units(self) -> list[str]:
+        problems = [
+            f"`time_unit` of `{shown(column)}` is '{shown(unit)}'. Expected one of: {', '.join(TIME_UNITS)}."
+            for column, unit in self.time_unit.items()
+            if unit not in TIME_UNITS
+        ]
+        if self.time_unit and self.source in ("synthetic", "tfrecord"):
+            problems.append(f"`time_unit` is for sources that have times. Received `source` '{self.source}'.")
         return problems
 
     def _problems_of_a_query(self) -> list[str]:

@@ -63,20 +63,21 @@ def is_text_type(arrow_type: Any) -> bool:
     return any(check(arrow_type) for check in checks)
 
 
-def stored_array(array: pa.Array, kind: str, unit: str = "s") -> pa.Array:
+def stored_array(array: pa.Array, kind: str, unit: str = "s", *, exact: bool = True) -> pa.Array:
     """Returns a column as it is written: float32, int64 or binary, or a list of these.
 
     Args:
       array: The column.
       kind: "FLOAT", "INT" or "BYTES".
       unit: That of times.
+      exact: Whether times must be whole in the unit; else what is finer is dropped.
 
     Raises:
       pyarrow.ArrowInvalid: A value does not convert.
-      FinerUnitError: A time is not whole in `unit`.
+      FinerUnitError: `exact`, and a time is not whole in `unit`.
     """
     if is_list(array.type) or pa.types.is_fixed_size_list(array.type):
-        values = stored_array(array.flatten(), kind, unit)
+        values = stored_array(array.flatten(), kind, unit, exact=exact)
         if values.null_count:
             raise pa.ArrowInvalid("a list holds a null")
         lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
@@ -87,7 +88,7 @@ def stored_array(array: pa.Array, kind: str, unit: str = "s") -> pa.Array:
     if kind == "BYTES":
         return _text(array)
     if is_time(array.type):
-        array = time_numbers(array, unit)
+        array = time_numbers(array, unit, exact=exact)
     elif pa.types.is_boolean(array.type):
         array = array.cast(pa.int64())
     elif pa.types.is_decimal(array.type):
@@ -159,7 +160,7 @@ def value_text(array: pa.Array) -> str:
 def converts(array: pa.Array, kind: str, unit: str = "s") -> bool:
     """Returns whether all values can be written."""
     try:
-        stored_array(array, kind, unit)
+        stored_array(array, kind, unit, exact=False)
     except pa.ArrowInvalid:
         return False
     return True

@@ -151,6 +151,13 @@ def meanings(source: Source) -> Mapping[str, str]:
     return found
 
 
+def time_units(source: Source) -> dict[str, str]:
+    """Returns the unit ("s", "ms", "us" or "ns") of each column of moments since 1970, as `ExampleColumn.name`."""
+    found = {name: what.partition(":") for name, what in meanings(source).items()}
+    named = {column.source_name: column.name for column in source.columns if column.type == "INT"}
+    return {named[name]: unit or "s" for name, (what, _, unit) in found.items() if what == "time" and name in named}
+
+
 def differing(first: Sequence[str], other: Sequence[str]) -> str:
     """Returns, for a message, which columns of the first file are missing in another, and which are extra there."""
     in_first, in_other = set(first), set(other)

@@ -25,6 +25,7 @@ from crossnet.components.sources.csv_cells import (
     FROM_TEXT,
     PLAIN,
     STORED,
+    TIMES,
     BadCellError,
     NotWholeError,
     convert_cells,
@@ -37,6 +38,7 @@ from crossnet.components.sources.csv_hints import setting_for
 from crossnet.components.sources.csv_lines import may_have_quotes, misshapen_row, row_line
 from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.components.sources.naming import NamedColumns, name_columns
+from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, with_units
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown
 
@@ -53,6 +55,7 @@ class CsvSource:
       csv_format: How cells are written.
       odd: Of columns of kind MIXED, a cell that is not whole, and its place.
       doubts: What was decided about columns and may be wrong.
+      units: The unit of each column of times that are not whole seconds, by source name.
     """
 
     files: tuple[Path, ...]
@@ -62,6 +65,7 @@ class CsvSource:
     csv_format: CsvFormat = PLAIN
     odd: Mapping[str, str] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:
@@ -71,8 +75,9 @@ class CsvSource:
     @property
     def meanings(self) -> dict[str, str]:
         """Returns by source name which columns of numbers stand for times or for truth."""
-        known = {"TIME": "time", "TIME_UTC": "time", "BOOL": "truth"}
-        return {name: known[self.kinds[name]] for name in self.named.names if self.kinds[name] in known}
+        known = {**dict.fromkeys(TIMES, "time"), "BOOL": "truth", "WORDS": "truth"}
+        found = {name: known[self.kinds[name]] for name in self.named.names if self.kinds[name] in known}
+        return with_units(found, self.units)
 
     @property
     def sizes(self) -> list[int]:
@@ -91,10 +96,7 @@ class CsvSource:
         for unit in range(first_unit, last_unit):
             row = self.layouts[unit].first_row
             for arrays in self._converted(unit):
-                columns = [
-                    stored_values(arrays[source], self.kinds[source], self._type(source) == "FLOAT")
-                    for source in self.named.names
-                ]
+                columns = [self._stored(arrays[source], source) for source in self.named.names]
                 batch = pa.RecordBatch.from_arrays(columns, names=names)
                 cells, doubts = self._row_cells(arrays), losses(kinds, self.odd, arrays)
                 yield SourceBatch(batch, arrays[f"key {key}"] if key else None, unit, row, cells, doubts)
@@ -116,6 +118,19 @@ class CsvSource:
         line = row_line(path, row, self.layouts[unit].csv_format) if path.is_file() else None
         name = file_label(path, self.files)
         return f"`{name}` row {row + 1:,}" if line is None else f"`{name}:{line}`"
+
+    def _stored(self, array: pa.Array, source: str) -> pa.Array:
+        """Returns a column as it is written.
+
+        Raises:
+          RetypedError: A column of times needs a finer unit.
+        """
+        exact = source not in dict(self.named.units)
+        kind, unit = self.kinds[source], self.units.get(source, "s")
+        try:
+            return stored_values(array, kind, self._type(source) == "FLOAT", unit, exact=exact)
+        except FinerUnitError as error:
+            raise RetypedError(in_finer_unit(self, source, error.unit)) from None
 
     def _row_cells(self, arrays: Mapping[str, pa.Array]) -> pa.RecordBatch | None:
         names = list(self.named.row)
@@ -274,4 +289,5 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
     ]
     source = CsvSource(tuple(files), tuple(layouts), named, dict.fromkeys(first, "BYTES"), csv_format)
     reading = read_kinds(named, csv_format, len(files), source.read_named, source.place)
-    return replace(source, kinds=reading.kinds, odd=reading.odd, doubts=tuple(reading.doubts))
+    check_units(named, [name for name, kind in reading.kinds.items() if kind in TIMES])
+    return replace(source, kinds=reading.kinds, odd=reading.odd, doubts=tuple(reading.doubts), units=dict(named.units))

@@ -1,4 +1,4 @@
-"""Finds the kind of a CSV column and converts its cells.
+"""Converts the cells of a CSV column to its kind.
 
 The rules for single cells are those of `crossnet.serving.protocol.cell_values`, which `predict` uses too. Here they are
 applied to whole columns, by Arrow wherever its result is the same. `nan` and `inf` are numbers; ExampleValidator
@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossnet.components.sources.csv_plain import plain_cells
+from crossnet.components.sources.times import time_numbers
 from crossnet.serving.protocol.cell_values import (
-    has_zone,
     read_boolean,
     read_date,
     read_number,
@@ -28,7 +28,6 @@ from crossnet.serving.protocol.cell_values import (
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 SAMPLE_CELLS = 10_000
-NUMERIC_SHARE = 0.99
 PLAIN = CsvFormat()
 EXACT = 2**24  # float32 holds each whole number up to here
 
@@ -49,6 +48,7 @@ ARROW_TYPES = {
     "TIME_UTC": pa.timestamp("us", "UTC"),
     "BYTES": pa.string(),
 }
+TIMES = ("TIME", "TIME_UTC", "DATE")
 # Kinds whose cells are looked at as text: Arrow would read 007 as 7, and not +7.
 FROM_TEXT = ("INT", "WHOLE", "WORDS", "DATE")
 EXPECTED = {
@@ -65,10 +65,6 @@ EXPECTED = {
 }
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _ZEROS = re.compile(r"0\d+", re.ASCII)
-_SAFE_INTEGER = r"^\s*[+-]?([1-9]\d{0,17}|0)\s*$"  # within int64, and without leading zeros
-_PLAIN_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
-_DIGITS = r"^\s*[+-]?\d+\s*$"
-_MANY_WHOLE = 0.5
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -126,47 +122,16 @@ def is_code(cell: str) -> bool:
     return _ZEROS.fullmatch(cell.strip()) is not None
 
 
-def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
-    """Returns the kind of a column: FLOAT, MIXED, INT, BOOL, TIME, TIME_UTC or BYTES.
+def stored_values(
+    array: pa.Array, kind: str, as_float: bool = False, unit: str = "s", *, exact: bool = True
+) -> pa.Array:
+    """Returns a converted column as it is written: float32, int64 or binary; times as whole units since 1970 (UTC).
 
-    Args:
-      array: Its first non-empty cells (binary), in the default format.
-      numeric: Whether the column is forced to be a number. A column without cells is text unless it is forced.
+    Raises:
+      FinerUnitError: `exact`, and a time is not whole in `unit`.
     """
-    if len(array) and pc.all(pc.match_substring_regex(array, _SAFE_INTEGER)).as_py():  # most are decided by Arrow
-        return "INT"
-    if len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py():
-        digits = pc.match_substring_regex(array, _DIGITS)
-        share = pc.mean(digits).as_py()
-        if share <= _MANY_WHOLE:
-            return "FLOAT"
-        if share < 1:
-            return "MIXED"
-    cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
-    are_truths = bool(cells) and all(read_truth(cell) is not None for cell in cells)
-    numbers = [cell for cell in cells if read_number(cell) is not None]
-    if numeric or (cells and len(numbers) >= NUMERIC_SHARE * len(cells)):
-        return "BOOL" if are_truths else _kind_of_numbers(numbers, numeric=numeric)
-    if are_truths:
-        return "BOOL"
-    if cells and all(read_time(cell) is not None for cell in cells):
-        return "TIME_UTC" if all(map(has_zone, cells)) else "TIME"
-    return "BYTES"
-
-
-def _kind_of_numbers(numbers: list[str], *, numeric: bool) -> str:
-    whole = sum(read_whole(cell) is not None for cell in numbers)
-    if whole and whole == len(numbers):
-        return "INT" if numeric or not any(map(is_code, numbers)) else "BYTES"
-    return "MIXED" if whole > _MANY_WHOLE * len(numbers) else "FLOAT"
-
-
-def stored_values(array: pa.Array, kind: str, as_float: bool = False) -> pa.Array:
-    """Returns a converted column as it is written: float32, int64 or binary; times in whole Unix seconds (UTC)."""
-    if kind in ("TIME", "TIME_UTC", "DATE"):
-        seconds = np.floor_divide(array.cast(pa.int64()).fill_null(0).to_numpy(), 1_000_000)
-        mask = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-        array = pa.array(seconds, pa.int64(), mask=mask)
+    if kind in TIMES:
+        array = time_numbers(array, unit, exact=exact)
     elif kind == "BYTES":
         return array.cast(pa.binary())
     elif STORED[kind] == "INT":
@@ -206,7 +171,7 @@ def convert_cells(
     if kind in ("BOOL", "WORDS"):
         return pa.array(_each(plain, cells, read_truth if kind == "BOOL" else read_boolean), pa.bool_())
     if kind == "DATE":
-        return _times(plain, cells, lambda cell: read_date(cell, form), kind)
+        return _times(plain, cells, lambda cell: read_date(cell, form, "us"), kind)
     try:
         return pc.utf8_trim_whitespace(text).cast(ARROW_TYPES[kind])
     except pa.ArrowInvalid:
@@ -215,7 +180,7 @@ def convert_cells(
         return pa.array(_each(plain, cells, read_rounded), pa.int64())
     if kind in ("FLOAT", "MIXED"):  # numbers beyond float32 become infinite, as in Arrow
         return pa.array(_each(plain, cells, read_number), pa.float64()).cast(ARROW_TYPES[kind], safe=False)
-    return _times(plain, cells, read_time, kind)
+    return _times(plain, cells, lambda cell: read_time(cell, "us"), kind)
 
 
 def _whole_numbers(plain: pa.Array, text: pa.Array, cells: pa.Array, *, codes: bool) -> pa.Array:
@@ -249,8 +214,8 @@ def _may_have_zeros(cells: pa.Array) -> bool:
 
 
 def _times(plain: pa.Array, cells: pa.Array, read: Callable[[str], int | None], kind: str) -> pa.Array:
-    seconds = pa.array(_each(plain, cells, read), pa.int64())
-    return pc.multiply(seconds, 1_000_000).cast(ARROW_TYPES[kind])
+    """Returns the times that `read` returns as microseconds."""
+    return pa.array(_each(plain, cells, read), pa.int64()).cast(ARROW_TYPES[kind])
 
 
 def _each(plain: pa.Array, cells: pa.Array, read: Callable[[str], Any]) -> list[Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.csv_cells import STORED, classify_cells
-from crossnet.components.sources.csv_doubts import Place, first_such, is_digits, rounded, text_doubts
+from crossnet.components.sources.csv_cells import STORED
+from crossnet.components.sources.csv_doubts import Place, finer_doubts, first_such, is_digits, rounded, text_doubts
 from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.csv_kinds import classify_cells
 from crossnet.components.sources.csv_plain import plain_cells
 from crossnet.components.sources.csv_sample import ReadCells, Sample, first_cells
 from crossnet.components.sources.doubts import Doubt
@@ -68,6 +69,8 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
             reading.odd[name] = first_such(
                 sample, place, lambda cell: "." in cell or "," in cell or not is_digits(cell)
             )
+        if kind in ("TIME", "TIME_UTC"):
+            reading.doubts += finer_doubts(name, sample)
         if STORED[reading.kinds[name]] == "FLOAT" and kind != "MIXED":
             reading.doubts += rounded(name, plain)
     return reading

@@ -73,6 +73,16 @@ def rounded(name: str, plain: pa.Array) -> list[Doubt]:
     return []
 
 
+def finer_doubts(name: str, sample: Sample) -> list[Doubt]:
+    """Returns the doubt about times with more digits than a microsecond has."""
+    cells = sample.array()
+    finer = cells.filter(pc.match_substring_regex(cells, r"\.\d{6}\d*[1-9]")) if len(cells) else cells
+    if not len(finer):
+        return []
+    example = shown(finer[0].as_py().decode(errors="replace"))
+    return [Doubt(name, f"holds parts of a microsecond, which are left out, such as {example}")]
+
+
 def _is_odd(cell: str, csv_format: CsvFormat) -> bool:
     plain = plain_cells(pa.array([cell.encode()], pa.binary()), csv_format, numbers=True)[0].as_py()
     return plain is not None and read_number(plain.decode(errors="replace")) is None
@@ -141,8 +151,6 @@ def losses(kinds: Mapping[str, str], odd: Mapping[str, str], arrays: Mapping[str
                 "all are stored as float32, which keeps some 7 digits (tf.train.Example has no float64)"
             )
             doubts.append(Doubt(source, text, f"integer = [{toml_text(source)}]"))
-        elif kind in ("TIME", "TIME_UTC") and pc.any(pc.not_equal(pc.subsecond(array), 0)).as_py():
-            doubts.append(Doubt(source, "holds fractions of a second, which are left out: times are whole seconds"))
     return tuple(doubts)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from crossnet.components.errors import DataError
+from crossnet.components.sources.csv_kinds import time_kind
 from crossnet.components.sources.csv_lines import open_bytes, too_long_row
+from crossnet.serving.protocol.cell_values import TIME_REGEX, read_time
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
 
@@ -25,10 +27,13 @@ DOUBT, _LARGE = b"doubt", b"large"  # of a field's metadata: what is doubtful ab
 _BLOCK_BYTES = 1 << 22
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EXACT32, _EXACT64 = 2.0**24, 2.0**53  # up to here float32 and float64 hold every whole number
+_FOUND_TIMES = tuple(pa.timestamp(unit, zone) for unit in ("s", "ms", "us", "ns") for zone in (None, "UTC"))
 _NUMBERS = (pa.bool_(), pa.int64(), pa.float64())  # each can hold the ones before it
 _MIXED_TEXT = "holds texts beside values of another type and is read as text"
 _MIXED_TRUTH = "holds true or false beside numbers and is read as numbers, true as 1"
-_TIMES = "holds times written as text and is read as text, as `predict` sends them"
+_TIMES = "holds times beside other texts and is read as text"
+_MANY = 0.5  # of the texts of a block
+_TIME = pa.timestamp("us")  # the type of a column of texts that all are times
 _ROUNDED = "holds whole numbers beside decimals, and float32 keeps about 7 digits of each (such as {})"
 _BEYOND = "holds whole numbers beyond int64 (such as {}) and is read as float32, which keeps about 7 digits"
 
@@ -47,7 +52,8 @@ def read_schema(file: Path) -> pa.Schema:
         if table is None or any(_is_rounded(column) for column in table.columns):
             found = _types_of_lines(_objects(file, block, first_line), doubts, large)
         else:
-            found = {name: _found_type(name, table[name], doubts, large) for name in table.column_names}
+            times = _times(block, table, doubts)
+            found = {name: _found_type(name, table[name], times, large) for name in table.column_names}
         for name, kind in found.items():
             types[name] = _joined(name, types.get(name, pa.null()), kind, doubts)
     return _schema(types, doubts, large)
@@ -73,12 +79,12 @@ def read_batches(file: Path, columns: list[str], types: Mapping[str, Any]) -> It
     Args:
       file: The file.
       columns: The keys to read; a line without one of them has a hole there.
-      types: Arrow's type of each, as `read_schema` returns it.
+      types: Arrow's type of each, as `read_schema` returns it; times are read as the texts that they are.
 
     Raises:
       DataError: A line is not a JSON object.
     """
-    schema = pa.schema([(name, types[name]) for name in columns])
+    schema = pa.schema([(name, _plain(types[name])) for name in columns])
     for block, first_line in _blocks(file):
         table = _parsed(block, schema)
         if table is None or any(_is_rounded(column) for column in table.columns):
@@ -143,16 +149,33 @@ def _is_rounded(column: pa.ChunkedArray) -> bool:
     return bool(pc.any(pc.greater(pc.abs(column), _EXACT64)).as_py())
 
 
-def _found_type(name: str, column: pa.ChunkedArray, doubts: dict[str, str], large: dict[str, int]) -> pa.DataType:
-    """Returns the type of a column as Arrow sees it, and times as the text that they are."""
+def _times(block: bytes, table: pa.Table, doubts: dict[str, str]) -> set[str]:
+    """Returns the columns of a block of which all texts are times; where many are, `doubts` says so."""
+    texts = [name for name in table.column_names if table.schema.field(name).type in (pa.string(), *_FOUND_TIMES)]
+    found = [name for name in texts if table.schema.field(name).type in _FOUND_TIMES]
+    plain = _parsed(block, pa.schema([(name, pa.string()) for name in found])) if found else None
+    columns = {name: plain[name] if plain is not None and name in found else table[name] for name in texts}
+    times = set()
+    for name, column in columns.items():
+        cells = column.combine_chunks().drop_null()
+        if not pa.types.is_string(cells.type) or not len(cells):
+            continue
+        share = pc.mean(pc.match_substring_regex(cells, rf"^\s*{TIME_REGEX}\s*$")).as_py()
+        if share < 1 or not time_kind(cells.cast(pa.binary())):
+            doubts |= {name: _TIMES} if share >= _MANY else {}
+        else:
+            times.add(name)
+    return times
+
+
+def _found_type(name: str, column: pa.ChunkedArray, times: Collection[str], large: dict[str, int]) -> pa.DataType:
+    """Returns the type of a column as Arrow sees it, and of those in `times` the type of times."""
     if name not in large and column.type in (pa.int64(), pa.float64()):
         values = column.drop_null().to_numpy()
         found = values[(values == values.round()) & ((values > _EXACT32) | (values < -_EXACT32))]
         if len(found) and math.isfinite(found[0]):
             large[name] = int(found[0])
-    if pa.types.is_timestamp(column.type):
-        doubts.setdefault(name, _TIMES)
-    return _plain(column.type)
+    return _TIME if name in times else _plain(column.type)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -175,7 +198,7 @@ def _joined(name: str, one: pa.DataType, other: pa.DataType, doubts: dict[str, s
         return pa.list_(_joined(name, one.value_type, other.value_type, doubts))
     if pa.types.is_struct(one) or pa.types.is_struct(other):
         return one if pa.types.is_struct(one) else other  # refused, unless the column is excluded
-    doubts[name] = _MIXED_TEXT
+    doubts[name] = _TIMES if {one, other} == {_TIME, pa.string()} else _MIXED_TEXT
     return pa.string()
 
 
@@ -206,14 +229,14 @@ def _types_of_lines(
 
 def _value_type(name: str, value: Any, doubts: dict[str, str]) -> pa.DataType:
     if isinstance(value, str):
-        return pa.string()
+        return pa.string() if read_time(value) is None else _TIME
     if isinstance(value, int) and not isinstance(value, bool):
         return pa.int64() if -(2**63) <= value < 2**63 else pa.float64()
     if isinstance(value, list):
         kind = pa.null()
         for item in value:
             kind = _joined(name, kind, _value_type(name, item, doubts), doubts)
-        return pa.list_(kind)
+        return pa.list_(_plain(kind))
     return pa.array([value]).type
 
 

@@ -42,6 +42,7 @@ class NamedColumns(NamedTuple):
       unwritten: Names of features that are read for a condition alone.
       integer, boolean: Source names of columns that are forced to another type.
       dates: Source name and form of the columns whose form of dates is given.
+      units: Source name and unit of the columns of times whose unit is given.
     """
 
     names: dict[str, str]
@@ -54,6 +55,7 @@ class NamedColumns(NamedTuple):
     integer: frozenset[str] = frozenset()
     boolean: frozenset[str] = frozenset()
     dates: tuple[tuple[str, str], ...] = ()
+    units: tuple[tuple[str, str], ...] = ()
 
 
 def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) -> NamedColumns:
@@ -83,6 +85,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         return frozenset(spelling[name] for name in names if name in spelling)
 
     exclude, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", *FORCING))
+    resolve("time_unit", params.time_unit)
     weight, group, key = (
         next(iter(resolve(name, [getattr(params, name)] if getattr(params, name) else [])), "")
         for name in ("weight", "group", "split_column")
@@ -111,8 +114,9 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     numeric, text, integer, boolean, _ = forced
     numeric |= {weight} - text - integer - boolean - {""}
     dates = tuple((spelling[name], form) for name, form in params.date_format.items())
+    units = tuple((spelling[name], unit) for name, unit in params.time_unit.items() if spelling[name] in read)
     row = tuple(header) if params.hashes_rows else ()
-    return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates)
+    return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units)
 
 
 def _names_of(header: Sequence[str], params: ExampleGenParams, where: str) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,10 +28,11 @@ from crossnet.components.sources.arrow_values import (
     without_nan,
 )
 from crossnet.components.sources.base import RetypedError, SourceBatch, differing, file_label
+from crossnet.components.sources.csv_cells import convert_cells
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.components.sources.naming import NamedColumns, name_columns
 from crossnet.components.sources.table_types import differing_types, is_null, joined_kind, meanings_of
-from crossnet.components.sources.times import FinerUnitError, unit_doubt
+from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, is_time, with_units
 from crossnet.serving.protocol.printable import shown
 
 # Damaged files: also names that are not UTF-8, what Arrow has not implemented, and sizes that cannot be in memory.
@@ -55,8 +56,7 @@ class TableSource:
       types: "FLOAT", "INT" or "BYTES" by source name.
       units: The unit of each column of times that are not whole seconds.
       doubts: What was decided about columns and may be wrong.
-      meanings: "time", with its unit ("time:ms") where that is not the second, or "truth" by source name, for numbers
-        that stand for these.
+      kinds: "time" or "truth" by source name, for numbers that stand for these.
       schema: Arrow's type by source name, where files do not state it themselves.
       nan_is_missing: Whether NaN is a missing value.
     """
@@ -67,7 +67,7 @@ class TableSource:
     types: Mapping[str, str]
     units: Mapping[str, str] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
-    meanings: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     schema: Mapping[str, Any] = field(default_factory=dict)
     nan_is_missing: bool = False
 
@@ -75,6 +75,11 @@ class TableSource:
     def columns(self) -> tuple[ExampleColumn, ...]:
         """The columns that are written; the label is FLOAT."""
         return tuple(ExampleColumn(name, source, self.types[source]) for source, name in self.named.names.items())
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What columns of numbers stand for, by source name: "truth", "time", or a time with its unit, "time:ms"."""
+        return with_units(self.kinds, self.units)
 
     @property
     def sizes(self) -> list[int]:
@@ -122,14 +127,14 @@ class TableSource:
     def _stored(self, batch: pa.RecordBatch, source: str, unit: int, first_row: int) -> pa.Array:
         array, kind = batch.column(source), self.types[source]
         try:
-            stored = stored_array(array, kind, self.units.get(source, "s"))
+            if source in self.schema and pa.types.is_timestamp(
+                self.schema[source]
+            ):  # of JSON, which writes times as text
+                array = convert_cells(array.cast(pa.binary()), "TIME")
+            stored = stored_array(array, kind, self.units.get(source, "s"), exact=source not in dict(self.named.units))
             return without_nan(stored) if self.nan_is_missing else stored
         except FinerUnitError as error:
-            coarser = unit_doubt(source, self.units.get(source, "s"))
-            doubts = (*(doubt for doubt in self.doubts if doubt != coarser), unit_doubt(source, error.unit))
-            meanings = {**self.meanings, **({source: f"time:{error.unit}"} if source in self.meanings else {})}
-            units = {**self.units, source: error.unit}
-            raise RetypedError(replace(self, units=units, doubts=doubts, meanings=meanings)) from None
+            raise RetypedError(in_finer_unit(self, source, error.unit)) from None
         except pa.ArrowInvalid as error:
             self._fail(array, source, unit, first_row, error)
         except pa.ArrowException as error:  # an index beyond its dictionary
@@ -177,6 +182,7 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
     if not first.names:
         raise DataError(f"There are no rows in `{files[0].name}`. Expected at least two. Name files with rows.")
     named = name_columns(first.names, params, files[0].name)
+    stated |= dict.fromkeys(named.text & {*stated}, pa.string())
     for path, schema in zip(files, schemas, strict=True):
         if sorted(schema.names) != sorted(first.names):
             raise DataError(
@@ -199,14 +205,16 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
             f"`{files[0].name}` has columns of types that a record cannot hold: {', '.join(unknown)}. Expected "
             "numbers, text, booleans, times or lists of these; name the others in `example_gen.exclude`."
         )
-    meanings = meanings_of(schemas, [name for name in types if types[name] == "INT"])
+    meant = meanings_of(schemas, [name for name in types if types[name] == "INT"])
+    check_units(named, [name for name in types if all(is_time(schema.field(name).type) for schema in schemas)])
     return TableSource(
         params.source,
         tuple(files),
         named,
         types,
         doubts=tuple(doubts),
-        meanings=meanings,
+        units=dict(named.units),
+        kinds=meant,
         schema=stated,
         nan_is_missing=params.nan == "missing",
     )

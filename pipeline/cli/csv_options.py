@@ -31,6 +31,9 @@ _OPTIONS = (
     click.option(
         "--rename", multiple=True, metavar="OLD=NEW", help="A column's name in the model; also several times."
     ),
+    click.option(
+        "--time-unit", multiple=True, metavar="NAME=UNIT", help="The model's unit of a time: s, ms, us, ns; likewise."
+    ),
 )
 _FIELDS = (
     *("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names"),
@@ -47,8 +50,10 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapper(*args: Any, config: Path | None, **options: Any) -> Any:
         given = {name: value for name in _FIELDS if (value := options.pop(name)) not in (None, ())}
-        rename, model = _pairs(options.pop("rename")), options.get("offline")
-        csv_format, rules = _csv_format(config, given, model), _rules(config, rename, model)
+        rename = _pairs("--rename", options.pop("rename"), "OLD=NEW, such as --rename 'Trip Miles=miles'")
+        units = _pairs("--time-unit", options.pop("time_unit"), "NAME=UNIT, such as --time-unit pickup=ms")
+        model = options.get("offline")
+        csv_format, rules = _csv_format(config, given, model), _rules(config, rename, units, model)
         return command(*args, csv_format=csv_format, rules=rules, **options)
 
     for option in reversed(_OPTIONS):
@@ -84,37 +89,52 @@ def _csv_format(config: Path | None, given: dict[str, Any], model: Path | None) 
     return csv_format
 
 
-def _pairs(given: Sequence[str]) -> dict[str, str]:
-    """Returns the names that `--rename` gives.
+def _pairs(option: str, given: Sequence[str], expected: str) -> dict[str, str]:
+    """Returns what an option gives by name.
 
     Raises:
-      SettingsError: One is not OLD=NEW, or gives a name that a model cannot have.
+      SettingsError: A value is not a pair.
     """
     pairs = [text.rpartition("=") for text in given]
     if wrong := next((text for text, (old, _, _) in zip(given, pairs, strict=True) if not old), None):
-        raise SettingsError(f"`--rename` is '{wrong}'. Expected OLD=NEW, such as --rename 'Trip Miles=miles'.")
+        raise SettingsError(f"`{option}` is '{wrong}'. Expected {expected}.")
     return {old: new for old, _, new in pairs}
 
 
-def _rules(config: Path | None, rename: Mapping[str, str], model: Path | None) -> Any:
+def _rules(config: Path | None, rename: Mapping[str, str], units: Mapping[str, str], model: Path | None) -> Any:
     """Returns which columns are which features, as a config and options state, or None.
 
-    Raises:
-      SettingsError: Names are wrong; the message lists all.
-    """
-    if config is None and not rename:
-        return None
-    from crossnet.serving.protocol.column_rules import ColumnRules, problems_of_new_names
+    Units of a config give way to those that a model in a folder records: these hold for what it was trained on.
 
-    recorded: Mapping[str, str] = {}
+    Raises:
+      SettingsError: Names or units are wrong; the message lists all.
+    """
+    if config is None and not rename and not units:
+        return None
+    from crossnet.serving.protocol.cell_values import TIME_UNITS
+    from crossnet.serving.protocol.column_rules import ColumnRules, problems_of_new_names
+    from crossnet.serving.protocol.header_names import feature_name
+
+    recorded, configured = ColumnRules(), ColumnRules()
     if model is not None:
         from crossnet.serving.offline import recorded_rules
 
-        recorded = recorded_rules(model).rename
+        recorded = recorded_rules(model)
     if config is not None:
         from crossnet.pipeline.config import load_config
 
-        rename = {**load_config(config).example_gen.rename, **rename}
-    if problems := problems_of_new_names(rename):
+        settings = load_config(config).example_gen
+        configured = ColumnRules(settings.rename, settings.time_unit)
+    renamed = {**configured.rename, **rename}
+    problems = problems_of_new_names(renamed)
+    if wrong := sorted({*units.values()} - {*TIME_UNITS}):
+        problems.append(f"`--time-unit` has the unit '{wrong[0]}'. Expected one of: {', '.join(TIME_UNITS)}.")
+    if problems:
         raise SettingsError(" ".join(problems))
-    return ColumnRules({**recorded, **rename})
+
+    def spelled(units: Mapping[str, str]) -> dict[str, str]:
+        pairs = [(feature_name(name, 0), unit) for name, unit in units.items()]
+        return {**dict(pairs), **units, **{renamed[name]: unit for name, unit in units.items() if name in renamed}}
+
+    times = {**spelled(configured.time_units), **recorded.time_units, **spelled(units)}
+    return ColumnRules({**recorded.rename, **renamed}, times)

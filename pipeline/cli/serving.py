@@ -143,11 +143,19 @@ def predict(
 
 def _say_summary(summary: PredictSummary, *, quiet: bool) -> None:
     from crossnet.components.formats import counted, duration
+    from crossnet.serving.protocol.printable import listed
 
     if not quiet:
         versions = ", ".join(map(str, summary.versions))
         answered = f", answered by version {versions}" if versions else ""
         say(f"{counted(summary.rows, 'row')} in {duration(summary.seconds)}{answered}.", err=True)
+    if summary.unstated:
+        names = listed(summary.unstated)
+        say(
+            f"Texts of times in {names} were sent as whole seconds since 1970 (UTC). Was the model trained on another "
+            "unit? Give --config, or --time-unit NAME=ms.",
+            err=True,
+        )
     if summary.not_finite:
         say(f"{counted(summary.not_finite, 'row')} got no finite number.", err=True)
 

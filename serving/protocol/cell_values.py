@@ -27,7 +27,11 @@ _POINTED = r"[0-9]*\.([0-9]{1,2}|[0-9]{4,})|0*\.[0-9]{3}|[0-9]{4,}\.[0-9]{3}"
 _HOUR, _MINUTE = r"([01]\d|2[0-3])", r"[0-5]\d"
 _ZONE = rf"( ?(Z|UTC|GMT|[+-]{_HOUR}(:?{_MINUTE})?))"
 # Not all of ISO 8601: these forms are read by each version of Python and, mostly, by Arrow.
-_TIME = re.compile(rf"(\d{{4}}-\d\d-\d\d)([T ]{_HOUR}(:{_MINUTE}(:{_MINUTE}(\.\d+)?)?)?(?P<zone>{_ZONE})?)?", re.ASCII)
+_CLOCK = rf"{_HOUR}(:{_MINUTE}(:{_MINUTE}(\.(?P<fraction>\d+))?)?)?"
+TIME_REGEX = rf"(\d{{4}}-\d\d-\d\d)([T ]{_CLOCK}(?P<zone>{_ZONE})?)?"  # for `re` and for RE2
+ZONED_REGEX = rf"[T ]{_CLOCK}{_ZONE}$"  # the end of a time with a zone
+_TIME = re.compile(TIME_REGEX, re.ASCII)
+TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # in a second
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -91,19 +95,24 @@ def read_boolean(cell: str) -> bool | None:
     return _MORE_TRUTHS.get(cell.strip().lower())
 
 
-def read_date(cell: str, form: str) -> int | None:
-    """Returns the whole Unix seconds of a time in a form of `strptime`, in UTC where it names no zone, or None."""
+def read_date(cell: str, form: str, unit: str = "s") -> int | None:
+    """Returns a time in a form of `strptime` as `read_time` does one in ISO 8601, or None."""
     try:
         moment = datetime.datetime.strptime(cell.strip(), form)
     except ValueError:
         return None
-    return _seconds(moment)
+    return _since_epoch(moment, unit)
 
 
-def read_time(cell: str) -> int | None:
-    """Returns the whole Unix seconds of a date or time such as `2026-11-23` or `2026-11-23T08:45:00+01:00`, or None.
+def read_time(cell: str, unit: str = "s") -> int | None:
+    """Returns a date or time such as `2026-11-23` or `2026-11-23T08:45:00.5+01:00` as a number since 1970, or None.
 
-    A cell that names no zone is in UTC. Fractions of a second are dropped: the result is the second that has begun.
+    A cell that names no zone is in UTC. What is finer than the unit is dropped: the result is the second, or other
+    unit, that has begun.
+
+    Args:
+      cell: The text.
+      unit: One of `TIME_UNITS`.
     """
     text = cell.strip()
     match = _TIME.fullmatch(text)
@@ -116,17 +125,13 @@ def read_time(cell: str) -> int | None:
         moment = datetime.datetime.fromisoformat(text)
     except ValueError:  # the 30th of February
         return None
-    return _seconds(moment)
+    finer = (match["fraction"] or "")[6:9]  # than a microsecond, which Python drops
+    return _since_epoch(moment, unit, int(finer.ljust(3, "0")) if finer else 0)
 
 
-def _seconds(moment: datetime.datetime) -> int:
-    """Returns the whole Unix seconds of a moment; one that names no zone is in UTC."""
+def _since_epoch(moment: datetime.datetime, unit: str, nanoseconds: int = 0) -> int:
+    """Returns the whole units from 1970 to a moment and so many nanoseconds; one that names no zone is in UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
-    return (moment - _EPOCH) // datetime.timedelta(seconds=1)
-
-
-def has_zone(cell: str) -> bool:
-    """Returns whether a cell is a time that names its zone."""
-    match = _TIME.fullmatch(cell.strip())
-    return match is not None and match["zone"] is not None
+    microseconds = (moment - _EPOCH) // datetime.timedelta(microseconds=1)
+    return (microseconds * 1000 + nanoseconds) * TIME_UNITS[unit] // 10**9

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from crossnet.serving.protocol.cell_values import TIME_UNITS
 from crossnet.serving.protocol.header_names import is_feature_name
 from crossnet.serving.protocol.printable import shown
 
@@ -24,9 +25,16 @@ class ColumnRules:
 
     Attributes:
       rename: Features by the column's name in the file, in any spelling.
+      time_units: The unit ("s", "ms", "us" or "ns") of the whole numbers since 1970 that times are, by feature, or by
+        column in the file.
     """
 
     rename: Mapping[str, str] = field(default_factory=dict, hash=False)
+    time_units: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def unit_of(self, feature: str, column: str = "") -> str:
+        """Returns the unit of a feature that is a time; "" where none is stated."""
+        return self.time_units.get(feature) or self.time_units.get(column, "")
 
     @classmethod
     def from_json(cls, data: bytes) -> ColumnRules:
@@ -38,6 +46,9 @@ class ColumnRules:
         found = json.loads(data)
         names = {item.name for item in dataclasses.fields(cls)}
         values = {name: value for name, value in found.items() if name in names} if isinstance(found, dict) else None
+        units = values.get("time_units") if values else None
+        if isinstance(units, dict) and not {*map(str, units.values())} <= {*TIME_UNITS}:
+            raise ValueError(f"expected units of times among {', '.join(TIME_UNITS)}")
         texts = [value for value in (values or {}).values() if isinstance(value, dict)]
         pairs = [text for value in texts for pair in value.items() for text in pair]
         if values is None or len(texts) < len(values) or not all(isinstance(text, str) for text in pairs):

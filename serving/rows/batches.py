@@ -27,11 +27,13 @@ class Answered(NamedTuple):
       rows: Their number.
       version: The version that answered.
       not_finite: The number of rows that got NaN or an infinity.
+      unstated: The features that were texts of times and were sent in seconds, since no unit is stated.
     """
 
     rows: int
     version: int
     not_finite: int
+    unstated: tuple[str, ...] = ()
 
 
 def write_answers(
@@ -45,7 +47,8 @@ def write_answers(
     for batch in batches:
         prediction = ask(model, inputs, batch, signature_name)
         writer.write(batch, prediction.outputs)
-        yield Answered(len(batch), prediction.version, _count_not_finite(prediction.outputs, len(batch)))
+        not_finite = _count_not_finite(prediction.outputs, len(batch))
+        yield Answered(len(batch), prediction.version, not_finite, tuple(sorted(inputs.unstated)))
 
 
 def batches_of(table: Reader, size: int, name: str) -> Iterator[list[Row]]:

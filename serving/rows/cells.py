@@ -25,7 +25,7 @@ from crossnet.serving.protocol.signature import TensorSpec
 _DIGIT_TRUTHS = {"1": True, "0": False}
 
 
-def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, column: str = "") -> Any:
+def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, column: str = "", unit: str = "s") -> Any:
     """Returns a cell of a CSV as the feature's type; unchanged where it cannot be read, for `input_checks` to name.
 
     Args:
@@ -33,6 +33,7 @@ def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, colu
       spec: The feature.
       csv_format: What is missing, and how numbers and dates are written.
       column: The name under which `date_format` and `boolean` may have the column.
+      unit: In which a date or time is counted, since 1970.
     """
     if cell == MISSING:
         return missing(spec)
@@ -43,21 +44,21 @@ def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, colu
         if is_hole(cell, csv_format):
             return missing(spec)
         if (form := csv_format.date_format.get(column)) is not None:
-            seconds = read_date(cell, form)
-            return cell if seconds is None else seconds
+            time = read_date(cell, form, unit)
+            return cell if time is None else time
         if column in csv_format.boolean:
             truth = read_boolean(cell)
             return cell if truth is None else truth if kind == "b" else int(truth)
         plain = plain_number(cell, csv_format)
         if plain is None:  # a mark in another place than the format's
-            return _truth_or_time(cell)
+            return _truth_or_time(cell, unit)
         cell = plain
     if kind == "b":
         truth = read_truth(cell)
         return _DIGIT_TRUTHS.get(cell.strip(), cell) if truth is None else truth
     number = read_number(cell)
     if number is None:
-        return _truth_or_time(cell)
+        return _truth_or_time(cell, unit)
     if math.isinf(number) and any(character.isdigit() for character in cell):
         return cell  # `1e400`: a number beyond float64, not an infinity
     if kind not in ("i", "u"):
@@ -68,15 +69,21 @@ def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, colu
         return int(number) if number.is_integer() else number
 
 
-def read_json(value: Any, spec: TensorSpec) -> Any:
-    """Returns a value of a JSON object as the feature's type; unchanged where it cannot be read."""
+def read_json(value: Any, spec: TensorSpec, unit: str = "s") -> Any:
+    """Returns a value of a JSON object as the feature's type; unchanged where it cannot be read.
+
+    Args:
+      value: The value.
+      spec: The feature.
+      unit: In which a date or time is counted, since 1970.
+    """
     if value is None:
         return missing(spec)
     if spec.is_text or spec.type_name == "bool":
         return value
     if isinstance(value, bool):
         return int(value)
-    return _truth_or_time(value) if isinstance(value, str) else value
+    return _truth_or_time(value, unit) if isinstance(value, str) else value
 
 
 def missing(spec: TensorSpec) -> Any:
@@ -86,10 +93,10 @@ def missing(spec: TensorSpec) -> Any:
     return float("nan") if spec.dtype is not None and spec.dtype.kind == "f" else None
 
 
-def _truth_or_time(text: str) -> Any:
-    """Returns 1 or 0 for a truth value, whole Unix seconds for a date or time, and other text unchanged."""
+def _truth_or_time(text: str, unit: str) -> Any:
+    """Returns 1 or 0 for a truth value, whole units since 1970 for a date or time, and other text unchanged."""
     truth = read_truth(text)
     if truth is not None:
         return int(truth)
-    seconds = read_time(text)
-    return text if seconds is None else seconds
+    time = read_time(text, unit)
+    return text if time is None else time

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from crossnet.serving.client.input_checks import fit_inputs, name_problems
 from crossnet.serving.protocol import messages
+from crossnet.serving.protocol.cell_values import read_time
 from crossnet.serving.protocol.column_rules import DEFAULT_RULES, ColumnRules
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.header_names import feature_name, new_names, shared_names
@@ -34,6 +35,9 @@ class InputBuilder:
       rules: Which columns are which features, beside what their headers say.
       features: Of TFRecords: the model's features, which the signature does not name; none: they are not known.
 
+    Attributes:
+      unstated: The features that were texts of times whose unit is not stated, and that were sent in seconds.
+
     Raises:
       InvalidRequestError: The header of a CSV does not fit the signature.
       RowsError: Two columns of the header have the name of one feature.
@@ -55,6 +59,7 @@ class InputBuilder:
         self._ignore_extra = ignore_extra
         self._rules = rules
         self._features = features if isinstance(table, TfRecordReader) else signature.inputs
+        self.unstated: set[str] = set()
         self._cached_names: dict[tuple[str, ...], list[str]] = {}
         if isinstance(table, CsvReader):
             self._check_header(table)
@@ -84,25 +89,34 @@ class InputBuilder:
         names = self._names(tuple(table.header), table.header_place)
         used = [(i, name, specs[name]) for i, name in enumerate(names) if name in specs]
         csv_format: CsvFormat = getattr(table, "csv_format", DEFAULT)
-        if csv_format.has_plain_cells and not csv_format.named_columns:
-            for row in batch:
-                yield {name: read_cell(row.values[i], spec) for i, name, spec in used}
-            return
         # Settings name a column as the file or as the feature.
         special = csv_format.named_columns
         columns = {name: table.header[i] if table.header[i] in special else name for i, name, _ in used}
+        units = {name: self._unit(name, table.header[i], row.values[i]) for row in batch[:1] for i, name, _ in used}
+        if csv_format.has_plain_cells and not special:
+            csv_format = DEFAULT
         for row in batch:
-            yield {name: read_cell(row.values[i], spec, csv_format, columns[name]) for i, name, spec in used}
+            yield {
+                name: read_cell(row.values[i], spec, csv_format, columns[name], units[name]) for i, name, spec in used
+            }
 
     def _json_rows(self, batch: Sequence[Row]) -> Iterator[dict[str, Any]]:
         specs = self._signature.inputs
         for row in batch:
             names = self._names(tuple(row.values), row.place)
             yield {
-                name: read_json(value, specs[name]) if name in specs else value
-                for name, value in zip(names, row.values.values(), strict=True)
+                name: read_json(value, specs[name], self._unit(name, key, value)) if name in specs else value
+                for name, (key, value) in zip(names, row.values.items(), strict=True)
                 if name in specs or not self._ignore_extra
             }
+
+    def _unit(self, feature: str, column: str, value: Any) -> str:
+        """Returns the unit of times of a feature; remembers one that is not stated where `value` is such a text."""
+        unit = self._rules.unit_of(feature, column)
+        is_unstated = not unit and isinstance(value, str) and not self._signature.inputs[feature].is_text
+        if is_unstated and feature not in self.unstated and read_time(value) is not None:
+            self.unstated.add(feature)
+        return unit or "s"
 
     def _record(self, row: Row) -> bytes:
         """Returns a serialized Example whose features are named as the model names them; another message as it is."""

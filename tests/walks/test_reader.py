@@ -3,7 +3,6 @@
 The records are parsed by TensorFlow; the files are split into cells by pandas, and into values by Python.
 """
 
-import dataclasses
 import random
 
 import pandas
@@ -81,11 +80,6 @@ def test_csv_files_of_every_kind_are_read_as_pandas_reads_them(tmp_path, part):
         check(examples, columns), dialect
 
 
-def as_text(column):
-    cells = [cell.encode() if cell else None for cell in column.cells]
-    return dataclasses.replace(column, stored=cells)
-
-
 @pytest.mark.parametrize("source", ["parquet", "jsonl", "arrow"])
 def test_files_with_types_are_read_as_pandas_reads_them(tmp_path, source):
     write = {
@@ -98,6 +92,4 @@ def test_files_with_types_are_read_as_pandas_reads_them(tmp_path, source):
         columns = generated_tables.generate_columns(draw, kinds=list(KINDS), rows=draw.randint(5, 60))
         file = tmp_path / f"{seed}.{source}"
         write(columns, file, draw)
-        if source == "jsonl":  # JSON has no times: they are text
-            columns = [as_text(column) if column.kind in ("day", "moment") else column for column in columns]
         check(read(file, source, tmp_path / f"examples-{seed}"), columns)

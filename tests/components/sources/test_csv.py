@@ -41,8 +41,8 @@ def test_csv_label_is_set_by_name_and_is_float(tmp_path: Path) -> None:
 def test_csv_stores_booleans_and_times_as_whole_numbers(tmp_path: Path) -> None:
     text = (
         "paid,day,at,zoned,y\n"
-        "true,2026-11-23,1970-01-01T00:01:00.5,1970-01-01T01:00:00+01:00,1\n"
-        "False,,1969-12-31 23:59:59.5,1970-01-01T00:00:07Z,2\n"
+        "true,2026-11-23,1970-01-01T00:01:00,1970-01-01T01:00:00+01:00,1\n"
+        "False,,1969-12-31 23:59:59,1970-01-01T00:00:07Z,2\n"
     )
     examples = make_csv(tmp_path, text)
     assert set(types_of(examples).values()) == {"INT", "FLOAT"}

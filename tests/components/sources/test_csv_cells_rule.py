@@ -51,7 +51,7 @@ times = st.builds(
         datetime.datetime(9999, 12, 30),
         timezones=st.sampled_from([None, datetime.UTC, datetime.timezone(datetime.timedelta(hours=-9, minutes=-30))]),
     ),
-    st.sampled_from([None, ("T",), (" ",), ("T", "hours"), ("T", "minutes"), (" ", "seconds")]),
+    st.sampled_from([None, ("T",), (" ",), ("T", "hours"), ("T", "minutes"), (" ", "seconds"), ("T", "milliseconds")]),
 )
 short_zones = st.builds(lambda zone: f"2026-11-23T08:45:01.5{zone}", st.sampled_from(["Z", "+01", "-0530", "+23:59"]))
 almost = st.sampled_from(
@@ -79,8 +79,8 @@ columns = st.one_of(
 )
 
 
-def read_column(folder: Path, cells: list[str], numeric: bool) -> tuple[str, str, list[Any]]:
-    """Returns a column as ExampleGen reads it from a CSV: its kind, its stored type and its values."""
+def read_column(folder: Path, cells: list[str], numeric: bool) -> tuple[str, str, str, list[Any]]:
+    """Returns a column as ExampleGen reads it from a CSV: its kind, its unit, its stored type and its values."""
     content = io.StringIO()
     csv.writer(content, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["a", "y"], *([c, "1"] for c in cells)])
     path = folder / "rows.csv"
@@ -90,7 +90,7 @@ def read_column(folder: Path, cells: list[str], numeric: bool) -> tuple[str, str
     while True:
         try:
             values = [value for batch in source.read(0, 1) for value in batch.rows["a"].to_pylist()]
-            return source.kinds["a"], source.columns[0].type, values
+            return source.kinds["a"], source.units.get("a", "s"), source.columns[0].type, values
         except RetypedError as error:
             source = error.source
 
@@ -109,7 +109,7 @@ def is_equal(read: Any, stored: Any) -> bool:
 @example([" true", "False "], False)
 def test_columns_are_read_as_the_rule_for_single_cells_says(tmp_path: Path, cells: list[str], numeric: bool) -> None:
     try:
-        kind, stored_as, values = read_column(tmp_path, cells, numeric)
+        kind, unit, stored_as, values = read_column(tmp_path, cells, numeric)
     except DataError:
         assert any(cell and None in (read_number(cell), read_truth(cell), read_time(cell)) for cell in cells)
         return
@@ -118,7 +118,7 @@ def test_columns_are_read_as_the_rule_for_single_cells_says(tmp_path: Path, cell
         if cell == MISSING:
             assert value is None
             continue
-        read = read_cell(cell, SPECS[stored_as])
+        read = read_cell(cell, SPECS[stored_as], unit=unit)
         if kind == "BYTES":
             assert value == cell.encode() == read.encode()
         elif kind in ("FLOAT", "MIXED"):

@@ -74,7 +74,16 @@ def test_digits_that_float32_does_not_keep_are_said_once(tmp_path: Path) -> None
 
 def test_fractions_of_a_second_are_said(tmp_path: Path) -> None:
     kind, said = doubts(tmp_path, ["2026-01-01T00:00:00", "2026-01-01T00:00:00.25"])
-    assert (kind, said) == ("INT", [("holds fractions of a second, which are left out: times are whole seconds", "")])
+    text = "holds times with parts of a second and is written in whole milliseconds; a request of numbers has milli"
+    assert (kind, said) == ("INT", [(f"{text}seconds too", 'time_unit = { "a" = "s" }')])
+
+
+def test_parts_of_a_microsecond_are_said(tmp_path: Path) -> None:
+    times = ["2026-01-01T00:00:00", "2026-01-01T00:00:00.123456700", "2026-01-01T00:00:00.123456000"]
+    kind, said = doubts(tmp_path, times)
+    assert kind == "INT"
+    assert ("holds parts of a microsecond, which are left out, such as 2026-01-01T00:00:00.123456700", "") in said
+    assert len(doubts(tmp_path, times[::2])[1]) == 1
 
 
 def test_a_rare_odd_cell_is_an_error_that_names_the_setting(tmp_path: Path) -> None:

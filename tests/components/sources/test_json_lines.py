@@ -11,7 +11,7 @@ import pytest
 from crossnet.components.errors import DataError
 from crossnet.components.sources.json_lines import read_schema, row_line
 from crossnet.components.sources.provenance import locate
-from support.example_gen_fixtures import all_rows, make
+from support.example_gen_fixtures import all_rows, make, rows_of
 
 LONG = 2**60 + 1
 
@@ -64,7 +64,8 @@ def test_json_files_may_have_other_keys(tmp_path: Path) -> None:
         ),
         ([2**63, 1, None], [2.0**63, 1.0, None], "holds whole numbers beyond int64 (such as 9223372036854775808)"),
         ([LONG, 0.5, 1], [2.0**60, 0.5, 1.0], "holds whole numbers beside decimals, and float32 keeps about 7"),
-        (["2026-01-02 03:04:05", None, None], [b"2026-01-02 03:04:05", None, None], "holds times written as text"),
+        (["2026-01-02", "soon", None], [b"2026-01-02", b"soon", None], "holds times beside other texts and is read as"),
+        (["2026-01-02", 3, None], [b"2026-01-02", b"3", None], "holds texts beside values of another type"),
         ([["a"], "b", None], [b'["a"]', b"b", None], "holds texts beside values of another type and is read as text"),
     ],
 )
@@ -76,6 +77,28 @@ def test_json_says_what_it_makes_of_values_of_differing_types(
     (doubt,) = examples.properties["doubts"]
     assert doubt["column"] == "a"
     assert doubt["text"].startswith(text)
+
+
+@pytest.mark.parametrize("odd", [{}, {"n": 2**70}], ids=["Arrow", "line by line"])
+def test_json_texts_of_times_are_times_as_in_csv(tmp_path: Path, odd: dict[str, Any]) -> None:
+    texts = ["1970-01-02", "1970-01-01T01:00:00+01:00", None, "1970-01-01 00:00:07 UTC", "1969-12-31T23:59Z"]
+    rows = [{"at": text, "word": "1970-01-01" if n else "x", "y": n, **odd} for n, text in enumerate(texts)]
+    examples = make_json(tmp_path, *rows, exclude=tuple(odd))
+    assert [row["at"] for row in all_rows(examples)] == [86_400, 0, None, 7, -60]
+    assert [row["word"] for row in all_rows(examples)] == [b"x", *4 * [b"1970-01-01"]]
+    assert examples.column_rules.time_units == {"at": "s"}
+    as_text = make_json(tmp_path, *rows, exclude=tuple(odd), text=("at",))
+    assert [row["at"] for row in all_rows(as_text)] == [text and text.encode() for text in texts]
+
+
+def test_json_times_keep_the_split_of_their_texts(tmp_path: Path) -> None:
+    rows = [{"at": f"2026-01-{n % 28 + 1:02}", "n": n, "y": n} for n in range(60)]
+    for settings in ({"split": "hash"}, {"split": "key", "split_column": "at"}):
+        splits = [
+            [row["n"] for row in rows_of(make_json(tmp_path, *rows, **settings, text=text), "eval")]
+            for text in ((), ("at",))
+        ]
+        assert splits[0] == splits[1] != []
 
 
 def test_json_settings_decide_the_type(tmp_path: Path) -> None:

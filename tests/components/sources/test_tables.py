@@ -229,7 +229,8 @@ def test_parquet_keeps_times_below_a_second_and_says_in_which_unit(tmp_path: Pat
     assert [row["whole"] for row in rows] == [1, 2, None]
     assert [row["at"] for row in rows] == [1_000_000, 1, None]
     assert examples.properties["notes"] == [
-        f"Column `{name}` holds times with parts of a second and is written in whole {unit}; send it in {unit} too."
+        f"Column `{name}` holds times with parts of a second and is written in whole {unit}; a request of numbers has "
+        f'{unit} too. To change that: `time_unit = {{ "{name}" = "s" }}` in [example_gen].'
         for name, unit in (("wait", "milliseconds"), ("at", "microseconds"))
     ]
 

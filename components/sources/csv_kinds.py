@@ -1,0 +1,68 @@
+"""Finds the kind of a column by its cells."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossnet.components.sources.csv_cells import BadCellError, convert_cells, is_code, read_whole
+from crossnet.serving.protocol.cell_values import TIME_REGEX, ZONED_REGEX, read_number, read_truth
+
+_SAFE_INTEGER = r"^\s*[+-]?([1-9]\d{0,17}|0)\s*$"  # within int64, and without leading zeros
+_PLAIN_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+_DIGITS = r"^\s*[+-]?\d+\s*$"
+_MANY_WHOLE = 0.5
+NUMERIC_SHARE = 0.99
+
+
+def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
+    """Returns the kind of a column: FLOAT, MIXED, INT, BOOL, TIME, TIME_UTC or BYTES.
+
+    Args:
+      array: Its first non-empty cells (binary), in the default format.
+      numeric: Whether the column is forced to be a number. A column without cells is text unless it is forced.
+    """
+    if len(array) and pc.all(pc.match_substring_regex(array, _SAFE_INTEGER)).as_py():  # most are decided by Arrow
+        return "INT"
+    if len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py():
+        digits = pc.match_substring_regex(array, _DIGITS)
+        share = pc.mean(digits).as_py()
+        if share <= _MANY_WHOLE:
+            return "FLOAT"
+        if share < 1:
+            return "MIXED"
+    cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
+    are_truths = bool(cells) and all(read_truth(cell) is not None for cell in cells)
+    numbers = [cell for cell in cells if read_number(cell) is not None]
+    if numeric or (cells and len(numbers) >= NUMERIC_SHARE * len(cells)):
+        return "BOOL" if are_truths else _kind_of_numbers(numbers, numeric=numeric)
+    if are_truths:
+        return "BOOL"
+    return time_kind(array) or "BYTES"
+
+
+def time_kind(cells: pa.Array) -> str:
+    """Returns TIME or TIME_UTC where all cells are times as `read_time` reads them, else "".
+
+    Args:
+      cells: Binary; null is a hole.
+    """
+    try:
+        text = pc.utf8_trim_whitespace(cells.drop_null().cast(pa.string()))
+    except pa.ArrowInvalid:
+        return ""
+    if not len(text) or not pc.all(pc.match_substring_regex(text, f"^(?:{TIME_REGEX})$")).as_py():
+        return ""
+    kind = "TIME_UTC" if pc.all(pc.match_substring_regex(text, ZONED_REGEX)).as_py() else "TIME"
+    try:
+        convert_cells(cells, kind)
+    except BadCellError:  # the 30th of February
+        return ""
+    return kind
+
+
+def _kind_of_numbers(numbers: list[str], *, numeric: bool) -> str:
+    whole = sum(read_whole(cell) is not None for cell in numbers)
+    if whole and whole == len(numbers):
+        return "INT" if numeric or not any(map(is_code, numbers)) else "BYTES"
+    return "MIXED" if whole > _MANY_WHOLE * len(numbers) else "FLOAT"
