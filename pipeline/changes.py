@@ -51,13 +51,20 @@ class Seen(NamedTuple):
     is_settled: bool
 
 
-def look(path: Path) -> Seen:
+def look(path: Path, known: Seen | None = None) -> Seen:
     """Returns the file's digest and what the kernel says of it.
+
+    Args:
+      path: The file.
+      known: What was seen of it before: the digest, where the kernel says the same and it was settled.
 
     Raises:
       OSError: It cannot be read.
     """
     place, state = _stat(path)
+    if known is not None and known.is_settled and (known.place, known.state) == (place, state) and path.is_file():
+        with path.open("rb"):  # it must be readable, as for a digest
+            return known
     is_settled = path.is_file() and time.time_ns() - state[-1] > _SETTLED_NS
     return Seen(fp.content_digest(path), place, state, is_settled)
 

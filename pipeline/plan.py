@@ -5,7 +5,9 @@ All fingerprints are known before anything runs. Loads no TensorFlow.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from crossnet.components.networks.tfrs_cross import tfrs_problem
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline.changes import Seen, look
 from crossnet.pipeline.config import Config
+from crossnet.pipeline.digests import known_digests
 from crossnet.pipeline.graph import Step, build_graph
 from crossnet.pipeline.reasons import reasons
 from crossnet.pipeline.run_record import RunRecord
@@ -79,7 +82,7 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
         if step.name not in wanted:
             continue
         references = {name: reference.find(store, plan) for name, reference in step.references.items()}
-        files = _look(step)
+        files = _look(step, store)
         parts = {
             "function": step.function,
             "params": fp.settings_text(step.settings),
@@ -165,12 +168,20 @@ def _wanted(graph: tuple[Step, ...], until: str | None) -> set[str]:
     return wanted
 
 
-def _look(step: Step) -> dict[Path, Seen]:
-    """Returns the outside files that the step reads, with their digests."""
+def _look(step: Step, store: Store) -> dict[Path, Seen]:
+    """Returns the outside files that the step reads, with their digests; several are read at the same time."""
     if step.data is None:
         return {}
     try:
-        return {file: look(file) for file in step.data()}
+        files, known = list(step.data()), known_digests(store.root)
+        if len(files) < 2:
+            return {file: look(file, known.get(file.absolute())) for file in files}
+        before = [known.get(file.absolute()) for file in files]
+        readers = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="digests")
+        try:
+            return dict(zip(files, readers.map(look, files, before), strict=True))
+        finally:
+            readers.shutdown(wait=False, cancel_futures=True)  # a signal waits for no file
     except OSError as error:
         raise SettingsError(
             f"Cannot read `{error.filename}`: {error.strerror}. Check `{step.name}` in the config."

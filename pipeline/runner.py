@@ -16,6 +16,7 @@ from crossnet.pipeline import notices, snapshots
 from crossnet.pipeline.component_call import make_engine
 from crossnet.pipeline.config import Config, to_toml
 from crossnet.pipeline.console import Reporter
+from crossnet.pipeline.digests import keep_digests
 from crossnet.pipeline.execution import Execution
 from crossnet.pipeline.faults import explain, explained
 from crossnet.pipeline.plan import Plan, blocked_steps, make_plan, serving_dir
@@ -59,6 +60,7 @@ def run_pipeline(
         with interrupts.last_words(_not_begun):
             _prepare(config, store, reporter)
             plan = make_plan(config, store, until=until, force=force)
+            keep_digests(store.root, {path: seen for step in plan.values() for path, seen in step.files.items()})
             repeated = _repeated_run(plan, store, force) if name is None else None
             folder = store.runs / repeated if repeated else store.new_run(name)
             _tell_of_a_kill(store)

@@ -36,6 +36,7 @@ class Store:
       checkpoints/<fingerprint>/
       serving_models/<model>/<version>/saved_model.pb
       snapshots/<query>/<content>/query_rows.parquet, snapshot.json
+      .digests.json                what is known of large input files
 
     Attributes:
       checks: What this process knows of the files' checksums.
