@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -12,7 +13,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import SCHEMA_FILE, Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.features import SERVING, TRAINING, is_extra, is_retired
+from crossnet.components.features import SERVING, TRAINING, is_extra, is_retired, time_format
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.statistics.columns import by_column
 
@@ -51,6 +52,7 @@ def infer_schema(
             label=examples.label,
             extra=examples.extra,
             optional=examples.holes_without_label,
+            times=examples.time_units,
             max_domain=params.max_domain,
         )
         source, text = "data", text_format.MessageToString(schema, as_utf8=True)
@@ -70,6 +72,7 @@ def schema_of(
     label: str,
     extra: Collection[str] = (),
     optional: Collection[str] = (),
+    times: Mapping[str, str] = MappingProxyType({}),
     max_domain: int,
 ) -> schema_pb2.Schema:
     """Returns a schema that describes every split.
@@ -80,6 +83,7 @@ def schema_of(
       label: The column that is absent when the model is served.
       extra: Columns that are neither features nor the label.
       optional: Columns that may lack a value although they have one in every row of the splits.
+      times: The unit of each column of times since 1970. They get no range: the next rows are always later.
       max_domain: Text columns with at most this many distinct values get a domain.
     """
     schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
@@ -96,6 +100,8 @@ def schema_of(
         else:
             _describe_presence(feature, [column.num_stats.common_stats for column in statistics])
             _describe_numbers(feature, [column.num_stats for column in statistics])
+        if name in times and name != label:
+            feature.time_domain.integer_format = time_format(times[name])  # in place of the range
         if name in optional and name != label:
             feature.presence.ClearField("min_fraction")
     return schema

@@ -77,7 +77,7 @@ def train_model(
 
     Returns:
       The Model. Properties: `kind`, `checksum`, `train_seconds`, `updates`, `chosen` (settings that were "auto"),
-      `diagnosis` (sentences), `preprocessing`.
+      `diagnosis` and `notes` (sentences), `preprocessing`.
 
     Raises:
       TrainingError: Before training, when settings, data, checkpoint or warm start do not fit together; during it, when
@@ -104,6 +104,7 @@ def train_model(
             "updates": updates * len(history["loss"]),
             "chosen": chosen(params, recipe),
             "diagnosis": diagnosis,
+            "notes": untrained.preprocessing.notes,
             "preprocessing": _facts(untrained.preprocessing),
             "warm_start": untrained.exported.path.name if untrained.exported else None,
         },
@@ -259,6 +260,10 @@ def _facts(preprocessing: Preprocessing) -> dict[str, Any]:
     return {
         "numbers": {column.name: [column.mean, column.scale] for column in preprocessing.numbers},
         "texts": {column.name: [len(column.vocabulary), column.dim] for column in preprocessing.texts},
+        "keys": {column.name: [len(column.vocabulary), column.dim] for column in preprocessing.keys},
+        "bins": {column.name: len(column.edges) - 1 for column in preprocessing.numbers if column.edges},
+        "cycles": {column.name: list(column.cycles) for column in preprocessing.numbers if column.cycles},
+        "left_out": {column.name: column.reason for column in preprocessing.left_out},
         "may_be_missing": [feature.name for feature in preprocessing.features if not feature.required],
         "label": [preprocessing.label_mean, preprocessing.label_scale],
     }

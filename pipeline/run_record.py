@@ -171,7 +171,8 @@ class RunRecord:
             models=outcome.models or self.models,
             pushed_version=outcome.pushed_version or self.pushed_version,
             reasons=(*self.reasons, *outcome.reasons),
-            warnings=(*self.warnings, *outcome.warnings),
+            # All models may say the same.
+            warnings=tuple(dict.fromkeys((*self.warnings, *outcome.warnings))),
             error=outcome.error or self.error,
             exit_code=outcome.exit_code or self.exit_code,
         )

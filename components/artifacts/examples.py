@@ -93,6 +93,11 @@ class Examples(Artifact):
         return str(self.properties.get("group", ""))
 
     @property
+    def time_units(self) -> dict[str, str]:
+        """The unit ("s", "ms", "us" or "ns") of each column of times since 1970, whole numbers in the records."""
+        return dict(self.properties.get("time_units", {}))
+
+    @property
     def extra(self) -> tuple[str, ...]:
         """The columns that are neither features nor the label: weight and group."""
         return tuple(name for name in (self.weight, self.group) if name)
@@ -111,7 +116,7 @@ class Examples(Artifact):
     def column_rules(self) -> ColumnRules:
         """How the columns of the source became those of the records, for requests that name them as the source does."""
         renamed = {column.source_name: column.name for column in self.columns if column.name != column.source_name}
-        return ColumnRules(renamed, self.properties.get("time_units", {}))
+        return ColumnRules(renamed, self.time_units)
 
     @property
     def column_types(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.base import Artifact, Outcome
 from crossnet.components.files import read_json
 
 SERVING_FOLDER = "Format-Serving"
@@ -19,8 +19,13 @@ class Model(Artifact):
       Format-Serving/saved_model.pb, variables/, assets/, assets.extra/tf_serving_warmup_requests
       history.json                 {"loss": [mean squared error per epoch, label units squared], ...}
 
-    Counts: `parameters`. Properties: `kind`, `checksum` of Format-Serving, `train_seconds`, `diagnosis`.
+    Counts: `parameters`. Properties: `kind`, `checksum` of Format-Serving, `train_seconds`, `diagnosis`, `notes`
+    (sentences for the screen, such as on features that the model does not see).
     """
+
+    def outcome(self, *, force: bool = False) -> Outcome:
+        """Returns what is worth knowing about the features of the model."""
+        return Outcome(warnings=tuple(self.properties.get("notes", ())))
 
     @property
     def serving_path(self) -> Path:

@@ -18,6 +18,7 @@ from crossnet.components.networks.cross_base import KernelCross
 from crossnet.components.networks.cross_gated import CrossGated
 from crossnet.components.networks.cross_mix import CrossMix
 from crossnet.components.networks.layers import CrossLayer, Embeddings
+from crossnet.components.networks.piecewise import PiecewiseLinear
 
 # Above this width, the matrix product with a fused bias and activation, which needs `[batch, width]`, saves more at
 # 1,000 rows than this module does at one.
@@ -48,6 +49,8 @@ def by_feature(network: tf_keras.Model) -> tf_keras.Model | None:
 
 
 def _is_faster(layer: tf_keras.layers.Layer) -> bool:
+    if getattr(layer, "members", None) is not None:
+        return False
     if type(layer) not in _RULES or _activation(layer).__name__ in _ACROSS_FEATURES:
         return False
     if getattr(layer, "members", None) is not None:  # the rules below are of one network
@@ -126,6 +129,11 @@ def _embeddings(layer: Embeddings, ids: tf.Tensor) -> tf.Tensor:
     return tf.concat([tf.matmul(tf.eye(v.shape[1], dtype=v.dtype), v, transpose_b=True) for v in vectors], axis=0)
 
 
+def _piecewise(layer: PiecewiseLinear, numbers: tf.Tensor) -> tf.Tensor:
+    outputs = tf.matmul(_constant(layer.kernel), layer.shares(numbers), transpose_a=True)
+    return tf.reshape(outputs, [len(layer.embedded) * layer.dim, -1]) + tf.expand_dims(_constant(layer.bias), 1)
+
+
 def _concatenate(layer: tf_keras.layers.Concatenate, parts: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.concat(parts, axis=0)
 
@@ -145,5 +153,6 @@ _RULES: dict[type, Callable[..., tf.Tensor]] = {
     CrossMix: _mix,
     tf_keras.layers.Dense: _dense,
     Embeddings: _embeddings,
+    PiecewiseLinear: _piecewise,
     tf_keras.layers.Concatenate: _concatenate,
 }

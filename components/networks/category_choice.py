@@ -18,13 +18,13 @@ MIN_KEY_ROWS = 4
 MAX_NEIGHBOUR_CORRELATION = 0.5
 
 
-def least_count(rows: int, given: int | None) -> int:
+def least_count(rows: int) -> int:
     """Returns how many train rows a value needs for a category of its own; fewer, and it is "other".
 
-    Where it is not given: two up to some thousand rows, five at 300,000. With more rows there are more rare values, and
+    Two up to some thousand rows, five at 300,000. With more rows there are more rare values, and
     a wrong vector for one of them costs more than what it could say.
     """
-    return given or max(2, round(2 + 1.5 * math.log10(max(rows, 1) / 3000)))
+    return max(2, round(2 + 1.5 * math.log10(max(rows, 1) / 3000)))
 
 
 def embedding_width(size: int, given: int | None, most: int) -> int:

@@ -30,6 +30,7 @@ from crossnet.components.networks.columns import (
 )
 from crossnet.components.networks.number_inputs import CLIP
 from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.params.setting import AUTO
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.statistics.columns import common_of, custom_number
 from crossnet.components.statistics.values import DISTRIBUTION, UNIQUE, VALUE_COUNTS, bucket_values
@@ -91,12 +92,17 @@ def make_preprocessing(
         tuple(column for column in found if isinstance(column, TextColumn)),
         label_mean,
         label_scale,
-        number_dim=(params.number_dim or width_by_rows(rows)) if any(column.edges for column in numbers) else 0,
+        number_dim=by_rows(params.number_dim, width_by_rows(rows)) if any(column.edges for column in numbers) else 0,
         clip=params.normalize == "robust",
         keys=tuple(column for column in found if isinstance(column, KeyColumn)),
         left_out=tuple(column for column in found if isinstance(column, LeftOut)),
         label_range=_label_range(by_name[label.name].num_stats) if params.clip_predictions else (),
     )
+
+
+def by_rows(given: int | str, chosen: int) -> int:
+    """Returns what a setting says, or what was chosen where it says "auto"."""
+    return chosen if given == AUTO else int(given)
 
 
 def label_scaling(numbers: statistics_pb2.NumericStatistics, normalize: str) -> tuple[float, float]:
@@ -134,7 +140,7 @@ def _chosen(
         found = [key] if low <= custom_number(column, UNIQUE) <= high else []
     else:
         found = []
-    bins = bins_by_rows(rows) if params.number_bins is None else params.number_bins
+    bins = by_rows(params.number_bins, bins_by_rows(rows))
     edges = _network_edges(number, bin_edges(values, weights, bins)) if bins else ()
     cycles = _cycles(feature, values, column.num_stats) if params.date_parts else ()
     unit = feature.time_unit if cycles else ""
@@ -187,7 +193,7 @@ def _key_column(
     exact = feature.required or max(abs(column.num_stats.min), abs(column.num_stats.max)) <= MAX_OPTIONAL_KEY
     if not params.embed_whole_numbers or feature.type != "INT" or feature.time_unit or not (counts and exact):
         return None
-    least = least_count(rows, params.min_count)
+    least = by_rows(params.min_count, least_count(rows))
     kept = tuple(sorted(value for value, count in counts if count >= least))
     width = embedding_width(len(kept), params.embedding_dim, MAX_EMBEDDING_DIM)
     return KeyColumn(feature.name, feature.required, kept, width) if kept else None
@@ -198,7 +204,7 @@ def _text_column(
 ) -> TextColumn | LeftOut:
     """Takes the vocabulary from the schema's domain, or else from the values of train, most frequent first."""
     counts = {bucket.label: bucket.sample_count for bucket in column.string_stats.rank_histogram.buckets}
-    least = least_count(rows, params.min_count)
+    least = by_rows(params.min_count, least_count(rows))
     vocabulary = tuple(dict.fromkeys(feature.vocabulary or counts))
     if least > 1:
         kept = {value for value, count in counts.items() if count >= least}

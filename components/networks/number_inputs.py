@@ -56,7 +56,7 @@ def smooth_clip(x: tf.Tensor) -> tf.Tensor:
       Holzmüller et al., 2024, Better by Default (RealMLP), https://arxiv.org/abs/2407.04491.
     """
     third = tf.clip_by_value(x / CLIP, -_FAR, _FAR)
-    return tf.where(tf.math.is_finite(x), CLIP * third * tf.math.rsqrt(1.0 + third * third), math.nan)
+    return tf.where(tf.math.is_finite(x), CLIP * (third / tf.sqrt(1.0 + third * third)), math.nan)
 
 
 def cyclic(values: tf.Tensor, missing: tf.Tensor | None, periods: Sequence[int]) -> list[tf.Tensor]:

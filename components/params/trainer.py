@@ -46,15 +46,21 @@ class TrainerParams:
         "clipped smoothly to [-3, 3], a column of one value left out",
         choices=("auto", "zscore", "robust", "none"),
     )
-    number_bins: int | None = setting(
-        0, "bins of each number's piecewise-linear embedding, with robust; 0: none; none: 8 to 16, by rows", least=0
+    number_bins: int | str = setting(
+        0,
+        "bins of each number's piecewise-linear embedding, with robust; 0: none; auto: 8 to 16, by the rows",
+        choices=(AUTO,),
+        least=0,
     )
-    number_dim: int | None = setting(None, "of that embedding; none: 2 to 4, by rows", least=1)
+    number_dim: int | str = setting(AUTO, "of that embedding; auto: 2 to 4, by the rows", choices=(AUTO,), least=1)
     embed_whole_numbers: bool = setting(
         False, "with robust: whole numbers of 9 to 200 values are categories too, keys are categories alone"
     )
-    min_count: int | None = setting(
-        1, "train rows of a value that is a category of its own, not other; none: 2 to 5, by rows", least=1
+    min_count: int | str = setting(
+        1,
+        "train rows of a value that is a category of its own, not other; auto: 2 to 5, by the rows",
+        choices=(AUTO,),
+        least=1,
     )
     date_parts: bool = setting(False, "with robust: times are seen as sine and cosine of year, week and day too")
     clip_predictions: bool = setting(False, "to the labels of train and a tenth of their standard deviation beyond")

@@ -18,8 +18,8 @@ from crossnet.components.training.checkpoints import differences
 def continue_preprocessing(exported: ExportedModel, new: Preprocessing) -> Preprocessing:
     """Returns the preprocessing of a warm start: the exported model's, with new tokens after its own.
 
-    Its means and scales are kept: its weights mean nothing under others. So the first prediction of the new training
-    equals the exported model's.
+    Its means, scales and bins are kept: its weights mean nothing under others. So the first prediction of the new
+    training equals the exported model's. Where predictions are clipped, they may reach the labels of both.
 
     Raises:
       TrainingError: The features differ.
@@ -34,7 +34,11 @@ def continue_preprocessing(exported: ExportedModel, new: Preprocessing) -> Prepr
             f"Cannot start from `{exported.path}`: its features differ: {difference}. Train from the start "
             "(`trainer.warm_start` none), or give it a schema with the same features."
         )
-    return dataclasses.replace(old, texts=_grown(old.texts, new.texts), keys=_grown(old.keys, new.keys))
+    both = (old.label_range, new.label_range)
+    label_range = (min(low for low, _ in both), max(high for _, high in both)) if all(both) else new.label_range
+    return dataclasses.replace(
+        old, texts=_grown(old.texts, new.texts), keys=_grown(old.keys, new.keys), label_range=label_range
+    )
 
 
 def _grown(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from crossnet.components.features import Feature, read_schema
+from crossnet.components.features import Feature, read_schema, time_format
 
 TEXT = """
 feature { name: "miles" type: FLOAT presence { min_fraction: 1.0 } }
@@ -38,6 +38,16 @@ def test_feature_dtype_gives_whole_numbers_with_holes_a_nan():
     features, _ = read_schema(parse(TEXT))
     assert [feature.dtype for feature in features] == ["float32", "float32", "int64", "string", "string"]
     assert [feature.is_text for feature in features] == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_read_schema_knows_times_and_categories(unit):
+    text = TEXT.replace("type: INT presence { min_fraction: 1.0 }", "type: INT int_domain { is_categorical: true }")
+    schema = parse(text)
+    schema.feature[1].time_domain.integer_format = time_format(unit)
+    features, _ = read_schema(schema)
+    assert [feature.time_unit for feature in features] == ["", unit, "", "", ""]
+    assert [feature.categorical for feature in features] == [False, False, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,17 @@ def test_inferred_schema_describes_types_presence_ranges_and_texts(tmp_path):
     assert schema.counts == {"columns": 4}
 
 
+def test_times_are_marked_with_their_unit_and_have_no_range(tmp_path):
+    rows = rides(10)
+    for n, row in enumerate(rows):
+        row.insert(0, f"2026-11-{10 + n}T08:00:00" if n else "at")
+    schema = csv_walk(tmp_path, as_csv(rows)).schema
+    (at, *_), _ = read_schema(schema.proto())
+    assert at == Feature("at", "INT", time_unit="s")
+    column = schema.proto().feature[0]
+    assert (column.name, column.WhichOneof("domain_info")) == ("at", "time_domain")
+
+
 def test_inferred_schema_reads_as_features(tmp_path):
     rows = rides(10)
     rows[1][1] = ""

@@ -12,6 +12,7 @@ from crossnet.components.networks import by_feature as module
 from crossnet.components.networks.by_feature import MAX_DENSE_WIDTH, by_feature
 from crossnet.components.networks.layers import CrossLayer
 from crossnet.components.networks.models import build_network, initialize
+from crossnet.components.networks.piecewise import PiecewiseLinear
 from crossnet.components.params.networks import CrossLayerParams, CrossMixParams, DenseParams
 
 ROWS = 50
@@ -131,3 +132,17 @@ def test_networks_of_another_wiring_are_followed_or_left_to_keras() -> None:
     check(tf_keras.Model(x0, output))
     residual = tf_keras.layers.Add()([x0, tf_keras.layers.Dense(3)(x0)])
     assert by_feature(tf_keras.Model(x0, tf_keras.layers.Dense(1)(residual))) is None
+
+
+def test_bins_of_numbers_are_the_same_by_feature() -> None:
+    x0 = tf_keras.Input((3,))
+    bins = PiecewiseLinear([(-1.0, 0.0, 1.0), (), (-2.0, 2.0)], 2)(x0)
+    made = tf_keras.Model(x0, tf_keras.layers.Dense(1)(tf_keras.layers.Concatenate()([x0, bins])))
+    made.set_weights([np.random.default_rng(8).normal(0, 1, weight.shape) for weight in made.get_weights()])
+    check(made)
+
+
+def test_networks_side_by_side_are_left_to_keras() -> None:
+    x0 = tf_keras.Input((2,))
+    output = PiecewiseLinear([(-1.0, 0.0), ()], 1, members=2)(x0)
+    assert by_feature(tf_keras.Model(x0, output)) is None

@@ -7,10 +7,9 @@ from crossnet.components.networks.category_choice import embedding_width, is_key
 
 
 def test_least_count_grows_by_one_at_a_time() -> None:
-    counts = [least_count(rows, None) for rows in range(1, 400_000, 100)]
+    counts = [least_count(rows) for rows in range(1, 400_000, 100)]
     assert set(np.diff(counts)) == {0, 1}
-    assert [least_count(rows, None) for rows in (1, 3000, 20_000, 100_000, 300_000)] == [2, 2, 3, 4, 5]
-    assert least_count(300_000, 1) == 1
+    assert [least_count(rows) for rows in (1, 3000, 20_000, 100_000, 300_000)] == [2, 2, 3, 4, 5]
 
 
 def test_embedding_width_grows_as_the_root() -> None:

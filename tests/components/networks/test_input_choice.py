@@ -12,6 +12,7 @@ from crossnet.components.features import read_schema
 from crossnet.components.networks.columns import KeyColumn, LeftOut, NumberColumn
 from crossnet.components.networks.input_choice import make_preprocessing
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
+from crossnet.components.params.setting import AUTO
 from crossnet.components.params.trainer import TrainerParams
 from support.training_fixtures import fitted, make_artifacts
 
@@ -24,9 +25,9 @@ SMALL = {
 }
 RICH = {
     "normalize": "robust",
-    "number_bins": None,
+    "number_bins": AUTO,
     "embed_whole_numbers": True,
-    "min_count": None,
+    "min_count": AUTO,
     "date_parts": True,
     "clip_predictions": True,
 }
@@ -131,7 +132,7 @@ def test_few_values_are_edges_and_a_constant_is_left_out(tmp_path: Path) -> None
 
 def test_bins_are_as_many_as_asked_for(tmp_path: Path) -> None:
     values = np.random.default_rng(1).normal(size=300).tolist()
-    for bins, edges in ((0, 0), (5, 6), (None, 9)):
+    for bins, edges in ((0, 0), (5, 6), (AUTO, 9)):
         preprocessing = fitted(
             tmp_path / str(bins), {"c": values, "y": values}, settings={**RICH, "number_bins": bins, "number_dim": 3}
         )

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 from crossnet.components.errors import TrainingError
-from crossnet.components.networks.columns import NumberColumn, TextColumn
+from crossnet.components.networks.columns import KeyColumn, NumberColumn, TextColumn
 from crossnet.components.networks.exported import ExportedModel
 from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.params.networks import CrossLayerParams
 from crossnet.components.training.warm_start import continue_preprocessing, load_weights
 
@@ -47,6 +49,25 @@ def test_means_scales_and_widths_are_kept(tmp_path: Path) -> None:
     texts = (dataclasses.replace(CITY, dim=5), ZONE)
     new = Preprocessing((dataclasses.replace(MILES, mean=6.0, scale=9.0, fill=6.0),), texts, 70.0, 30.0)
     assert continue_preprocessing(exported(tmp_path), new) == OLD
+
+
+def test_new_keys_come_after_the_exported_models_own_and_a_missing_one_keeps_its_place(tmp_path: Path) -> None:
+    old = dataclasses.replace(OLD, keys=(KeyColumn("shop", False, (7, 9), 2),))
+    new = dataclasses.replace(OLD, keys=(KeyColumn("shop", False, (8, 9), 2),))
+    continued = continue_preprocessing(exported(tmp_path, old), new)
+    assert continued.keys == (KeyColumn("shop", False, (7, 9, 8), 2),)
+    columns = {"miles": [0.0] * 4, "city": ["a"] * 4, "zone": ["x"] * 4, "shop": [math.nan, 7.0, 8.0, 1.0]}
+    _, ids = Transform(continued)({name: tf.constant(values) for name, values in columns.items()})
+    np.testing.assert_array_equal(ids[:, 2], [1, 2, 4, 0])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [((0.0, 5.0), (1.0, 9.0), (0.0, 9.0)), ((), (1.0, 9.0), (1.0, 9.0)), ((0.0, 5.0), (), ())],
+)
+def test_predictions_may_reach_the_labels_before_and_now(before: Any, after: Any, kept: Any, tmp_path: Path) -> None:
+    old, new = (dataclasses.replace(OLD, label_range=limits) for limits in (before, after))
+    assert continue_preprocessing(exported(tmp_path, old), new).label_range == kept
 
 
 def test_columns_are_paired_by_name(tmp_path: Path) -> None:
