@@ -49,8 +49,6 @@ def by_feature(network: tf_keras.Model) -> tf_keras.Model | None:
 
 
 def _is_faster(layer: tf_keras.layers.Layer) -> bool:
-    if getattr(layer, "members", None) is not None:
-        return False
     if type(layer) not in _RULES or _activation(layer).__name__ in _ACROSS_FEATURES:
         return False
     if getattr(layer, "members", None) is not None:  # the rules below are of one network

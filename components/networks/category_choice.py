@@ -12,8 +12,8 @@ import numpy as np
 MAX_RARE_SHARE = 0.9
 # Whole numbers of fewer values are told apart by their bins; of more, they are a magnitude or a key.
 FEW_VALUES = (9, 200)
-# A key's values occur this often on average.
-MIN_KEY_ROWS = 4
+# A key's values occur this often on average, the most frequent one aside.
+MIN_KEY_ROWS = 8
 # Neighbouring values of a magnitude occur about equally often; how often those of a key do is by chance.
 MAX_NEIGHBOUR_CORRELATION = 0.5
 
@@ -36,12 +36,12 @@ def is_key(counts: Sequence[tuple[int, int]], distinct: float, rows: int) -> boo
     """Whether whole numbers are keys, such as the number of a flight, and not magnitudes, such as its delay.
 
     Args:
-      counts: Values and how often each occurs.
+      counts: Values and how often each occurs, most frequent first.
       distinct: How many values there are, those that are not listed too.
       rows: Rows that have a value.
     """
-    if distinct <= FEW_VALUES[1] or rows < MIN_KEY_ROWS * distinct:
-        return False
+    if distinct <= FEW_VALUES[1] or rows - counts[0][1] < MIN_KEY_ROWS * distinct:
+        return False  # the most frequent value is often 0, beside which the others are measurements
     return neighbour_correlation(counts) < MAX_NEIGHBOUR_CORRELATION
 
 

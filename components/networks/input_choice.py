@@ -133,18 +133,14 @@ def _chosen(
         return [number]
     if feature.required and len(values) == 1:
         return [_left_out(feature, "has one value in train, so nothing can be learned from it: the model ignores it")]
-    if key := _key_column(feature, column, rows, params):
-        if feature.categorical or is_key(_counts(column), custom_number(column, UNIQUE), _present(column)):
-            return [key]
-        low, high = FEW_VALUES
-        found = [key] if low <= custom_number(column, UNIQUE) <= high else []
-    else:
-        found = []
+    key = _key_column(feature, column, rows, params)
+    if key and feature.categorical:
+        return [key]
     bins = by_rows(params.number_bins, bins_by_rows(rows))
     edges = _network_edges(number, bin_edges(values, weights, bins)) if bins else ()
     cycles = _cycles(feature, values, column.num_stats) if params.date_parts else ()
     unit = feature.time_unit if cycles else ""
-    return [dataclasses.replace(number, edges=edges, cycles=cycles, unit=unit), *found]
+    return [dataclasses.replace(number, edges=edges, cycles=cycles, unit=unit), *([key] if key else [])]
 
 
 def _scaled(feature: Feature, column: statistics_pb2.FeatureNameStatistics, normalize: str) -> NumberColumn:
@@ -189,9 +185,12 @@ def _key_column(
     feature: Feature, column: statistics_pb2.FeatureNameStatistics, rows: int, params: TrainerParams
 ) -> KeyColumn | None:
     """Returns a column of whole numbers as categories; None where it cannot be seen so, or is not to be."""
-    counts = _counts(column)
+    counts, distinct = _counts(column), custom_number(column, UNIQUE)
     exact = feature.required or max(abs(column.num_stats.min), abs(column.num_stats.max)) <= MAX_OPTIONAL_KEY
     if not params.embed_whole_numbers or feature.type != "INT" or feature.time_unit or not (counts and exact):
+        return None
+    low, high = FEW_VALUES
+    if not (feature.categorical or low <= distinct <= high or is_key(counts, distinct, _present(column))):
         return None
     least = by_rows(params.min_count, least_count(rows))
     kept = tuple(sorted(value for value, count in counts if count >= least))

@@ -54,7 +54,7 @@ class TrainerParams:
     )
     number_dim: int | str = setting(AUTO, "of that embedding; auto: 2 to 4, by the rows", choices=(AUTO,), least=1)
     embed_whole_numbers: bool = setting(
-        False, "with robust: whole numbers of 9 to 200 values are categories too, keys are categories alone"
+        False, "with robust: whole numbers that have 9 to 200 values or look like keys are categories as well"
     )
     min_count: int | str = setting(
         1,

@@ -31,7 +31,7 @@ SETTINGS = {
     "date_parts": True,
     "clip_predictions": True,
 }
-ROWS = 1300
+ROWS = 2600
 LARGE = 2**63 - 1
 
 
@@ -118,7 +118,7 @@ ODD: list[dict[str, Any]] = [
 
 def test_each_kind_of_column_is_seen_in_its_own_way(preprocessing: Preprocessing) -> None:
     numbers = {column.name: column for column in preprocessing.numbers}
-    assert set(numbers) == {"at", "day", "income", "stops", "left"}
+    assert set(numbers) == {"at", "day", "income", "stops", "left", "key"}
     assert (numbers["at"].cycles, numbers["day"].cycles) == (("year", "week", "day"), ("year", "week"))
     assert all(len(column.edges) > 5 for column in numbers.values())
     assert {column.name: column.required for column in preprocessing.keys} == {

@@ -25,10 +25,12 @@ def test_counts_of_neighbours_correlate_as_on_paper() -> None:
 
 def test_keys_have_many_values_that_repeat_by_chance() -> None:
     random = np.random.default_rng(3)
-    by_chance = list(enumerate(random.integers(1, 100, 1000).tolist()))
-    smooth = [(i, 1 + i // 10) for i in range(1000)]
-    rows = sum(count for _, count in by_chance)
+    frequent = sorted(random.integers(1, 100, 1000).tolist(), reverse=True)
+    by_chance = list(zip(random.permutation(1000).tolist(), frequent, strict=True))
+    smooth = [(i, 100 - i // 10) for i in range(1000)]
+    rows = sum(frequent)
     assert is_key(by_chance, 1000, rows)
     assert not is_key(smooth, 1000, rows)
-    assert not is_key(by_chance, 1000, 3999)
+    assert not is_key(by_chance, 1000, 7999 + frequent[0])
+    assert not is_key([(-1, rows), *by_chance], 1000, rows + 7999)  # zeros, and measurements that repeat now and then
     assert not is_key(by_chance[:200], 200, rows)

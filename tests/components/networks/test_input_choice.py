@@ -150,11 +150,11 @@ def test_whole_numbers_of_few_values_are_read_and_are_categories(tmp_path: Path)
     ).keys
 
 
-def test_keys_are_categories_alone_and_magnitudes_are_read(tmp_path: Path) -> None:
+def test_keys_are_categories_too_and_magnitudes_are_only_read(tmp_path: Path) -> None:
     random = np.random.default_rng(2)
     users = np.repeat(random.permutation(3000)[:250], random.integers(2, 40, 250))
     preprocessing = rich(tmp_path / "1", users.tolist())
-    assert not preprocessing.numbers
+    assert [column.name for column in preprocessing.numbers] == ["c"]
     assert [(len(key.vocabulary), key.name) for key in preprocessing.keys] == [(250, "c")]
     delays = np.round(random.gamma(2, 60, 20_000)).astype(int)
     assert len(set(delays)) > 250
