@@ -29,6 +29,10 @@ _OPTIONS = (
     click.option("--nan", type=click.Choice(["error", "missing"]), help="CSV: what NaN is."),
     click.option("--names", help="CSV: the columns' names, with commas between, in place of the file's."),
     click.option(
+        "--date-format", multiple=True, metavar="NAME=FORM", help="CSV: a column's dates, as %d.%m.%Y; likewise."
+    ),
+    click.option("--boolean", multiple=True, metavar="NAME", help="CSV: a column of yes and no; also several times."),
+    click.option(
         "--rename", multiple=True, metavar="OLD=NEW", help="A column's name in the model; also several times."
     ),
     click.option(
@@ -37,7 +41,7 @@ _OPTIONS = (
 )
 _FIELDS = (
     *("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names"),
-    *("decimal", "thousands", "null_values", "nan"),
+    *("decimal", "thousands", "null_values", "nan", "date_format", "boolean"),
 )
 
 
@@ -50,6 +54,7 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapper(*args: Any, config: Path | None, **options: Any) -> Any:
         given = {name: value for name in _FIELDS if (value := options.pop(name)) not in (None, ())}
+        _check_are_csv(given, options.get("rows", ""), options.get("file_format"))
         rename = _pairs("--rename", options.pop("rename"), "OLD=NEW, such as --rename 'Trip Miles=miles'")
         units = _pairs("--time-unit", options.pop("time_unit"), "NAME=UNIT, such as --time-unit pickup=ms")
         model = options.get("offline")
@@ -81,12 +86,33 @@ def _csv_format(config: Path | None, given: dict[str, Any], model: Path | None) 
         csv_format = recorded_format(model)
     else:
         csv_format = CsvFormat()
+    if "date_format" in given:
+        form = "NAME=FORM, such as --date-format day=%d.%m.%Y"
+        given["date_format"] = {**csv_format.date_format, **_pairs("--date-format", given["date_format"], form)}
+    if "boolean" in given:
+        given["boolean"] = (*csv_format.boolean, *given["boolean"])
     if "names" in given:
         given["names"] = tuple(name.strip() for name in given["names"].split(","))
     csv_format = CsvFormat.of({**dataclasses.asdict(csv_format), **given})
     if problems := csv_format.problems():
         raise SettingsError(" ".join(problems))
     return csv_format
+
+
+def _check_are_csv(given: Mapping[str, Any], rows: str, file_format: str | None) -> None:
+    """Raises SettingsError where options say how a CSV is read, and the rows are not one."""
+    if not given:
+        return
+    from crossnet.serving.rows.formats import format_of
+
+    kind = file_format or (format_of(rows) if rows != "-" else "jsonl")
+    if kind in (None, "csv"):  # None: the name does not tell
+        return
+    name = next(iter(given))
+    option = "--no-header" if given.get("header") is False and name == "header" else f"--{name.replace('_', '-')}"
+    rows = "Standard input" if rows == "-" else f"`{rows}`"
+    words = {"jsonl": "JSON lines", "tfrecord": "TFRecords"}[kind]
+    raise SettingsError(f"`{option}` is for CSV, and {rows} is read as {words}. Leave it out, or give `--format csv`.")
 
 
 def _pairs(option: str, given: Sequence[str], expected: str) -> dict[str, str]:

@@ -70,7 +70,7 @@ def _write_errors(name: str) -> Iterator[None]:
 def opened(rows: Path | str) -> Iterator[BinaryIO]:
     """Yields a file's bytes; "-" is standard input.
 
-    A file is decompressed where its name ends in `.gz`, or its first bytes are those of gzip, bz2, zstd or lz4.
+    It is decompressed where its name ends in `.gz`, or its first bytes are those of gzip, bz2, zstd or lz4.
 
     Raises:
       UsageError: It cannot be opened.
@@ -79,7 +79,8 @@ def opened(rows: Path | str) -> Iterator[BinaryIO]:
     if str(rows) == "-":
         if sys.stdin is None:
             raise UsageError("Cannot read standard input: it is closed. Name a file with `--rows`.")
-        yield sys.stdin.buffer
+        stdin = sys.stdin.buffer
+        yield _decompressed(stdin, _compression(stdin)) if isinstance(stdin, io.BufferedReader) else stdin
         return
     try:
         stream = open(rows, "rb")  # noqa: SIM115 (closed below)

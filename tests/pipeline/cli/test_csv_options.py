@@ -61,6 +61,34 @@ def test_a_model_in_a_folder_records_it_and_a_flag_goes_before_it(crossnet, tmp_
     assert "csv_format.json` cannot be read" in broken.stderr
 
 
+def test_dates_and_truths_are_read_as_flags_say(crossnet, tmp_path):
+    (tmp_path / "rows.csv").write_text("x0,x1,x2\n02.01.1970,yes,3\n")
+    with FakeServer(XS).running() as target:
+        done = crossnet(
+            *("predict", "--rows", "rows.csv", "--target", target),
+            *("--date-format", "x0=%d.%m.%Y", "--boolean", "x1", "--boolean", "x2"),
+        )
+        assert "`x2` holds '3' at rows.csv:2" in done.stderr
+        done = crossnet(
+            *("predict", "--rows", "rows.csv", "--target", target, "--date-format", "x0=%d.%m.%Y", "--boolean", "x1")
+        )
+    assert done.stdout == "x0,x1,x2,prediction\n02.01.1970,yes,3,86400.0\n"
+    for wrong, sentence in (("x0", "`--date-format` is 'x0'. Expected NAME=FORM"), ("x0=d", "has no directive")):
+        done = crossnet("predict", "--rows", "rows.csv", "--date-format", wrong)
+        assert (done.exit_code, sentence in done.stderr) == (2, True), done.stderr
+
+
+def test_flags_of_csv_are_refused_for_other_rows(crossnet, tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"x0": 1}\n')
+    for rows, flag in (("rows.jsonl", "--decimal"), ("-", "--null-values"), ("rows.tfrecord.gz", "--encoding")):
+        done = crossnet("predict", "--rows", rows, flag, ",")
+        assert done.exit_code == 2
+        assert done.stderr.startswith(f"`{flag}` is for CSV, and ")
+        assert "Leave it out, or give `--format csv`." in done.stderr
+    done = crossnet("predict", "--rows", "rows.jsonl", "--no-header")
+    assert done.stderr.startswith("`--no-header` is for CSV, and `rows.jsonl` is read as JSON lines.")
+
+
 def test_all_wrong_options_are_listed(crossnet, rows):
     done = crossnet("predict", "--rows", rows, "--delimiter", ";;", "--encoding", "cp125")
     assert done.exit_code == 2

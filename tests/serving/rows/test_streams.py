@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import os
 import resource
 import stat
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -166,3 +168,12 @@ def test_the_unfinished_output_of_a_killed_process_is_removed_and_that_of_a_live
     with written(tmp_path / "out.jsonl") as stream:
         stream.write(b"row")
     assert {path.name for path in tmp_path.iterdir()} == {lives.name, "out.jsonl"}
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, bytes], ids=["gzip", "bz2", "plain"])
+def test_standard_input_is_decompressed_by_its_first_bytes(pack, tmp_path, monkeypatch):
+    (tmp_path / "in").write_bytes(pack(b"x\n1\n"))
+    with open(tmp_path / "in") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with opened("-") as stream:
+            assert stream.read() == b"x\n1\n"
