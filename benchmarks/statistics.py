@@ -53,7 +53,7 @@ def _summarise(kind: str, batches: Iterator[Columns] | list[Columns]) -> None:
             if name not in total:
                 total[name] = ColumnStatistics(name, kind, StatisticsGenParams())
             total[name].update(column)
-    dataset_proto("train", ROWS, total.values())
+    dataset_proto("train", ROWS, (column.proto() for column in total.values()))
 
 
 def _summarise_whole(kind: str, batches: list[Columns]) -> list[Any]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics, statistics_file
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import check_count, read_shard
+from crossnet.components.records.kept_columns import has_columns
 from crossnet.components.records.wire_format import record_order
 from crossnet.components.statistics.columns import ColumnStatistics, dataset_proto
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
+
+GROUP_COLUMNS = 128
 
 ShardStatistics = dict[str, ColumnStatistics]
 
@@ -23,7 +30,8 @@ def generate_statistics(
     """Writes the statistics of every column of every split.
 
     Shards are summarised one by one and merged in their order: the bytes depend on the number of shards (sums of
-    floats), not on the engine.
+    floats), not on the engine. Where columns are kept beside the shards, `GROUP_COLUMNS` of them are summarised at a
+    time, so that memory does not grow with columns.
 
     Returns:
       Counts: `columns`.
@@ -33,24 +41,33 @@ def generate_statistics(
     """
     types = examples.column_types
     shards = {split: examples.shards(split) for split in examples.splits}
-    jobs = [(shard, examples.compression, types, params) for paths in shards.values() for shard in paths]
-    engine = engine.for_bytes(sum(shard.stat().st_size for shard, *_ in jobs))
+    all_shards = [shard for paths in shards.values() for shard in paths]
+    groups = _groups(list(types), grouped=all(has_columns(shard, types) for shard in all_shards))
+    jobs = [
+        (shard, examples.compression, types, params, group)
+        for paths in shards.values()
+        for group in groups
+        for shard in paths
+    ]
+    engine = engine.for_bytes(sum(shard.stat().st_size for shard in all_shards))
     parts = engine.map(shard_statistics, jobs)
     for split, paths in shards.items():
-        total = _empty(types, params)
-        for part in itertools.islice(parts, len(paths)):
-            for name, column in total.items():
-                column.merge(part[name])
-        check_count(examples, split, next(iter(total.values())).num_rows)
+        protos: list[FeatureNameStatistics] = []
+        for group in groups:
+            total = _empty({name: types[name] for name in group}, params)
+            for part in itertools.islice(parts, len(paths)):
+                for name, column in total.items():
+                    column.merge(part[name])
+            check_count(examples, split, total[group[0]].num_rows)
+            protos += [column.proto() for column in total.values()]
         file = statistics_file(output_dir, split)
         file.parent.mkdir()
-        proto = dataset_proto(split, examples.counts[split], total.values())
-        file.write_bytes(proto.SerializeToString(deterministic=True))
+        file.write_bytes(dataset_proto(split, examples.counts[split], protos).SerializeToString(deterministic=True))
     return Statistics(output_dir, counts={"columns": len(types)})
 
 
 def shard_statistics(
-    path: Path, compression: str, types: Mapping[str, str], params: StatisticsGenParams
+    path: Path, compression: str, types: Mapping[str, str], params: StatisticsGenParams, names: Sequence[str]
 ) -> ShardStatistics:
     """Returns the statistics of one shard.
 
@@ -58,14 +75,22 @@ def shard_statistics(
       path: The file.
       compression: "" or "GZIP".
       types: Type ("FLOAT", "INT", "BYTES") by name of the columns.
+      names: The columns to summarise.
       params: The sizes of histograms and vocabularies.
     """
-    total = _empty(types, params)
+    total = _empty({name: types[name] for name in names}, params)
     in_order = {name: types[name] for name in sorted(types, key=record_order)}  # as records have them
-    for columns in read_shard(path, compression, in_order, list(types)):
+    for columns in read_shard(path, compression, in_order, names):
         for name, column in columns.items():
             total[name].update(column)
     return total
+
+
+def _groups(names: list[str], *, grouped: bool) -> list[list[str]]:
+    """Returns the columns that are summarised together; all of them where each group would parse all records again."""
+    if not grouped or len(names) < 2 * GROUP_COLUMNS:
+        return [names]
+    return [names[start : start + GROUP_COLUMNS] for start in range(0, len(names), GROUP_COLUMNS)]
 
 
 def _empty(types: Mapping[str, str], params: StatisticsGenParams) -> ShardStatistics:

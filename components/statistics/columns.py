@@ -79,11 +79,11 @@ class ColumnStatistics:
 
 
 def dataset_proto(
-    split: str, num_rows: int, columns: Iterable[ColumnStatistics]
+    split: str, num_rows: int, columns: Iterable[statistics_pb2.FeatureNameStatistics]
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Returns the statistics of one split."""
+    """Returns the statistics of one split, whose columns have these."""
     dataset = statistics_pb2.DatasetFeatureStatistics(name=split, num_examples=num_rows)
-    dataset.features.extend(column.proto() for column in columns)
+    dataset.features.extend(columns)
     return statistics_pb2.DatasetFeatureStatisticsList(datasets=[dataset])
 
 

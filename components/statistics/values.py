@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.texts import text_buffers
-from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, hash_numbers
+from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, first_of_each, hash_numbers
 from crossnet.components.statistics.value_counts import ValueCounts
 from crossnet.components.statistics.whole_counts import WholeCounts
 
@@ -71,7 +71,7 @@ class Numbers:
         self.max = max(self.max, ordered[-1].item())
         self.zeros += len(values) - int(np.count_nonzero(values))
         self.quantiles.update(ordered)
-        self.distinct.update(hash_numbers(ordered))
+        self.distinct.update(hash_numbers(ordered[first_of_each(ordered)]))
         if ordered.dtype.kind == "i":
             self.whole.update(ordered)
 

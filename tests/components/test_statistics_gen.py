@@ -101,7 +101,7 @@ def test_statistics_of_a_shard_can_be_sent_between_processes(tmp_path):
 
     examples = examples_of(tmp_path, as_csv(rides()))
     types = {column["name"]: column["type"] for column in examples.properties["columns"]}
-    shard = shard_statistics(examples.shards("train")[0], "", types, StatisticsGenParams())
+    shard = shard_statistics(examples.shards("train")[0], "", types, StatisticsGenParams(), list(types))
     sent = pickle.loads(pickle.dumps(shard))
     assert {name: column.proto() for name, column in sent.items()} == {
         name: column.proto() for name, column in shard.items()

@@ -97,7 +97,7 @@ def _statistics(folder: Path, types: dict[str, str], train: Table) -> Statistics
         make = texts if kind == "BYTES" else numbers
         dtype = {} if kind == "BYTES" else {"dtype": np.int64 if kind == "INT" else np.float32}
         values = [value.encode() if isinstance(value, str) else value for value in train[name]]
-        columns.append(statistics_of(kind, make(values, **dtype), name=name))
+        columns.append(statistics_of(kind, make(values, **dtype), name=name).proto())
     proto = dataset_proto("train", len(next(iter(train.values()))), columns)
     path = folder / "statistics" / "Split-train"
     path.mkdir(parents=True)

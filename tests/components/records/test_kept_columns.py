@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crossnet.components import statistics_gen
 from crossnet.components.artifacts.examples import Examples, columns_path
 from crossnet.components.engines.base import IN_PROCESS
 from crossnet.components.engines.local import LocalEngine
@@ -104,6 +105,23 @@ def test_statistics_and_anomalies_are_equal_to_the_byte_without_the_columns(
         found = kept["anomalies/anomalies.json"]
         assert b'"nan"' in found
         assert b'"duplicate_rows"' in found
+
+
+def test_a_wide_table_is_summarised_group_by_group_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = from_csv(tmp_path, num_shards=2)
+    whole = results(examples, tmp_path / "whole")
+    monkeypatch.setattr(statistics_gen, "GROUP_COLUMNS", 2)
+    calls: list[list[str]] = []
+    summarise = statistics_gen.shard_statistics
+    monkeypatch.setattr(statistics_gen, "shard_statistics", lambda *job: calls.append(job[-1]) or summarise(*job))
+    assert results(examples, tmp_path / "grouped") == whole
+    assert calls == 2 * [["a", "n"], ["a", "n"], ["b", "t"], ["b", "t"], ["u", "y"], ["u", "y"]]
+    calls.clear()
+    without_columns(examples)
+    assert results(examples, tmp_path / "parsed") == whole
+    assert calls == 4 * [["a", "n", "b", "t", "u", "y"]]
 
 
 def test_columns_are_arrow_files_with_the_rows_of_their_shard(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_merge_of_texts_equals_whole(a, b):
 
 
 def test_dataset_proto_parses_back_by_column():
-    columns = [statistics_of("FLOAT", numbers([1, 2]))]
+    columns = [statistics_of("FLOAT", numbers([1, 2])).proto()]
     data = dataset_proto("train", 2, columns).SerializeToString()
     parsed = statistics_pb2.DatasetFeatureStatisticsList.FromString(data)
     assert (parsed.datasets[0].name, parsed.datasets[0].num_examples) == ("train", 2)

@@ -110,5 +110,15 @@ def test_unique_sketch_merge_equals_whole():
     assert one.estimate == whole.estimate
 
 
+@pytest.mark.parametrize("distinct", [100, 500, 512, 700, 5000, 100_000])
+def test_unique_sketch_keeps_the_smallest_distinct_hashes_however_many_repeat(distinct):
+    values = np.random.default_rng(distinct).integers(0, distinct, 60_000)
+    sketch = UniqueSketch(512)
+    for part in np.array_split(hash_numbers(values), 7):
+        sketch.update(part)
+    expected = np.array(sorted(set(hash_numbers(values).tolist()))[:512], np.uint64)
+    np.testing.assert_array_equal(sketch._smallest, expected)
+
+
 def test_hash_of_zero_is_one_for_both_signs():
     assert len(set(hash_numbers(np.array([0.0, -0.0], np.float32)).tolist())) == 1
