@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Row
-from crossnet.components.evaluation.intervals import GroupedSquares
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.rule_results import Scores, Served
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.evaluation.slice_rules import judge_slices
+from crossnet.components.evaluation.units import UnitSums
 from crossnet.components.params.evaluator import EvaluatorParams
 
 Array = np.ndarray[Any, Any]
@@ -64,14 +64,13 @@ def _pair(random: np.random.Generator, kind: str = "normal") -> tuple[Array, Arr
 
 def _scores(candidate: Array, reference: Array, zones: Array | None, replicates: int, seed: int) -> Scores:
     errors, labels = np.stack([candidate, reference]), np.zeros(len(candidate))
-    whole, squares = ErrorSums(2), GroupedSquares(2)
-    whole.add(labels, errors)
-    squares.add(errors**2)
+    whole, units = ErrorSums(2), UnitSums(2)
+    units.add(whole.add(labels, errors))
     slices = {}
     for zone in () if zones is None else np.unique(zones):
         slices[f"zone={zone}"] = ErrorSums(2)
         slices[f"zone={zone}"].add(labels[zones == zone], errors[:, zones == zone])
-    return Scores(("candidate", SERVED.name), whole, slices, squares.resampled_rmse(replicates, seed))
+    return Scores(("candidate", SERVED.name), whole, slices, units.resampled(replicates, seed))
 
 
 def _blessed(seed: int, ratio: float) -> bool:

@@ -56,7 +56,7 @@ from crossnet.components.sources.shares import Read, share_out, whole
 from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
 from crossnet.components.sources.strata import plan_strata
 from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
-from crossnet.components.sources.weights import stored_weights
+from crossnet.components.sources.weights import named_columns, stored_weights
 from crossnet.components.sources.widening import read_narrowed
 from crossnet.serving.protocol.printable import shown
 
@@ -108,8 +108,7 @@ def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Eng
 
 
 def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir: Path, engine: Engine) -> Examples:
-    names = batch_names(source)
-    label, weight, group = (names.get(name, "") if name else "" for name in (params.label, params.weight, params.group))
+    label, weight, group = named_columns(params, batch_names(source))
     kept = RowFilter(params, label, condition_of(source, params.where), unwritten(source))
     splitter = _splitter(source, params, kept, spool_dir)
     engine = engine.for_bytes(_num_bytes(source))

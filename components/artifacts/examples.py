@@ -98,6 +98,12 @@ class Examples(Artifact):
         return dict(self.properties.get("time_units", {}))
 
     @property
+    def unit(self) -> str:
+        """The column whose values are what rows belong to: the group or, of a split by key, its column; "" for none."""
+        column = str(self.properties.get("split_column", "")) if self.properties.get("split") == "key" else ""
+        return self.group or next((c.name for c in self.columns if column and column in (c.name, c.source_name)), "")
+
+    @property
     def extra(self) -> tuple[str, ...]:
         """The columns that are neither features nor the label: weight and group."""
         return tuple(name for name in (self.weight, self.group) if name)

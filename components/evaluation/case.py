@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR, REFERENCES
-from crossnet.components.evaluation.intervals import MIN_ROWS, percentile_interval
+from crossnet.components.evaluation.intervals import percentile_interval
 from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served
 from crossnet.components.formats import number, percent
 from crossnet.components.params.evaluator import EvaluatorParams
@@ -86,31 +86,36 @@ class Case:
 
     def has_rmse(self, other: float = math.nan) -> str:
         """Returns the beginning of a sentence; `other` is a number that follows."""
-        return f"`{self.name}` has eval rmse {number(self.rmse, unlike=other)} on {self.whole.rows:,} rows"
+        return f"`{self.name}` has eval rmse {number(self.rmse, unlike=other)} on {self.scores.extent}"
 
     def missing(self, rule: str, metric: str = "rmse", **facts: Any) -> RuleResult:
         """Returns the failure of a rule that has nothing to judge."""
         return self.result(
             rule,
-            f"`{self.name}` has no finite eval {metric} on {self.whole.rows:,} rows, which {rule} asks for.",
+            f"`{self.name}` has no finite eval {metric} on {self.scores.extent}, which {rule} asks for.",
             False,
             metric,
             **facts,
         )
 
-    def interval(self, samples: Array | None, scale: float = 1.0, one_sided: bool = False) -> Any:
-        """Returns the confidence interval of resampled values; None where there is none."""
+    def interval(self, samples: Array | None, *, one_sided: bool = False) -> tuple[float, float] | None:
+        """Returns the interval of a quantity of two models, given in each resample; None where there is none."""
         if samples is None:
             return None
         tail = self.error if one_sided else self.error / 2
-        return percentile_interval(samples * scale, tail, 1 - tail)
+        return percentile_interval(samples, tail, 1 - tail)
+
+    def own_interval(self, scale: float = 1.0) -> tuple[float, float] | None:
+        """Returns the interval of its RMSE times `scale`; None where there is none."""
+        found = self.scores.resampled
+        return None if found is None else found.interval(self.model, self.error, scale)
 
     def resampled(self, name: str) -> Array | None:
         """Returns the resampled RMSE of a model, float64 (replicates,)."""
-        return None if self.scores.resampled is None else self.scores.resampled[:, self.scores.names.index(name)]
+        return None if self.scores.resampled is None else self.scores.resampled.rmse[:, self.scores.names.index(name)]
 
     def in_words(self, interval: tuple[float, float] | None, of: str = "", form: Any = number) -> str:
         """Returns an interval in words."""
         if interval is None:
-            return f"no interval: fewer than {MIN_ROWS} rows" if self.whole.rows < MIN_ROWS else "no interval"
+            return f"no interval: {self.scores.few}" if self.scores.few else "no interval"
         return f"{percent(self.params.confidence)} interval{of} {form(interval[0])} to {form(interval[1])}"

@@ -1,7 +1,7 @@
 """Computes confidence intervals of an RMSE and of the ratio of two.
 
-Why in two ways. The whole split gets a percentile bootstrap: no assumption about errors, and the models are resampled
-together, row by row, so what they share cancels. A slice is judged beside many others, at 5 % / (number of tests);
+Why in two ways. The whole split gets a bootstrap: no assumption about errors, and the models are resampled together,
+unit by unit (`units.py`), so what they share cancels. A slice is judged beside many others, at 5 % / (number of tests);
 2,000 resamples cannot see such a tail, and 2,000 more per slice would cost what the answer is not worth. A t test of
 the paired differences of squared errors can: it needs five sums per slice, and squared errors make it cautious (at
 the boundary it called 0 to 3 % of families of 100 noise slices wrong, with normal, Laplace and Student errors, where
@@ -17,59 +17,6 @@ import numpy as np
 
 from crossnet.serving.protocol.dtypes import Array
 
-# Fewer rows say too little about their own spread for any interval.
-MIN_ROWS = 20
-# Rows go in turn into at most so many groups, which are resampled: up to this many rows a group is one row. Above,
-# a group's sum represents its rows: the spread of the mean is the same, memory and time stay constant.
-MAX_GROUPS = 2048
-_REPLICATES_AT_ONCE = 256
-
-
-class GroupedSquares:
-    """Sums of squared errors by group of rows, for the bootstrap.
-
-    Args:
-      num_models: How many models are judged together.
-    """
-
-    def __init__(self, num_models: int) -> None:
-        self._rows = 0
-        self._sums = np.zeros((num_models, MAX_GROUPS))
-
-    def add(self, squares: Array) -> None:
-        """Adds the squared errors of a batch, float64 (num_models, rows)."""
-        rows = squares.shape[1]
-        groups = (self._rows + np.arange(rows)) % MAX_GROUPS
-        for model, values in enumerate(squares):
-            self._sums[model] += np.bincount(groups, weights=values, minlength=MAX_GROUPS)
-        self._rows += rows
-
-    def resampled_rmse(self, replicates: int, seed: int) -> Array | None:
-        """Returns the RMSE of each model in each resample, float64 (replicates, num_models).
-
-        All models see the same resampled rows. None below `MIN_ROWS` rows.
-
-        References:
-          Efron and Tibshirani, 1993, An Introduction to the Bootstrap, chapter 13.
-        """
-        if self._rows < MIN_ROWS:
-            return None
-        groups = min(self._rows, MAX_GROUPS)
-        # Groups differ by at most one row; the last column counts a resample's rows.
-        sizes = np.bincount(np.arange(self._rows % groups), minlength=groups) + self._rows // groups
-        columns = np.concatenate([self._sums[:, :groups], sizes[None]]).T
-        random = np.random.default_rng(seed)
-        parts = []
-        with np.errstate(all="ignore"):
-            for start in range(0, replicates, _REPLICATES_AT_ONCE):
-                count = min(_REPLICATES_AT_ONCE, replicates - start)
-                drawn = random.integers(0, groups, (count, groups), dtype=np.int32)
-                drawn += np.arange(count, dtype=np.int32)[:, None] * groups
-                times = np.bincount(drawn.ravel(), minlength=count * groups).reshape(count, groups)
-                sums = times.astype(np.float64) @ columns
-                parts.append(np.sqrt(sums[:, :-1] / sums[:, -1:]))
-        return np.concatenate(parts)
-
 
 def percentile_interval(samples: Array, low: float, high: float) -> tuple[float, float] | None:
     """Returns the `low` and `high` quantiles of bootstrap samples (replicates,), or None where one is not finite."""
@@ -80,24 +27,24 @@ def percentile_interval(samples: Array, low: float, high: float) -> tuple[float,
 
 
 def lower_bound(
-    mean: float, square: float, reference: float, reference_square: float, product: float, rows: int, error: float
+    mean: float, square: float, reference: float, reference_square: float, product: float, units: int, error: float
 ) -> float:
     """Returns a one-sided lower confidence bound of the RMSE, or of its ratio to a reference's.
 
-    For the ratio this inverts the paired t test of `a - q b`, with a and b the two models' squared errors in a row
-    (Fieller 1954): the bound is the smallest ratio, as sqrt(q), that the test does not reject. Without a reference, let
-    `reference` be 1, `reference_square` 1 and `product` be `mean`: b is then the constant 1.
+    For the ratio this inverts the paired t test of `a - q b`, with a and b the two models' squared errors in a unit, a
+    row or a group (Fieller 1954): the bound is the smallest ratio, as sqrt(q), that the test does not reject. Without a
+    reference, let b be the unit's weight, of a row without weights the constant 1.
 
     Args:
       mean, reference: Mean of a and of b.
       square, reference_square, product: Mean of a², b² and a b.
-      rows: Number of rows, at least `MIN_ROWS`.
+      units: Number of units, at least `units.MIN_UNITS`.
       error: Probability that the bound is above the truth.
 
     Returns:
       The bound, at least 0.
     """
-    scale = student_quantile(1 - error, rows - 1) ** 2 / (rows - 1)
+    scale = student_quantile(1 - error, units - 1) ** 2 / (units - 1)
     variance = max(square - mean * mean, 0.0) * scale
     reference_variance = max(reference_square - reference * reference, 0.0) * scale
     covariance = (product - mean * reference) * scale

@@ -17,6 +17,15 @@ def finite_predictions(case: Case) -> RuleResult:
     return case.result("finite_predictions", message, not count, "nonfinite", candidate=count, threshold=0)
 
 
+def more_groups(case: Case) -> RuleResult:
+    """Fails a candidate that was seen on one group alone."""
+    one = case.scores.unit
+    message = (
+        f"All {case.whole.rows:,} eval rows are one {one}, which says nothing about others. Give eval more groups."
+    )
+    return case.result("group", message, False, "groups", candidate=case.scores.units, threshold=2)
+
+
 def rules_set(case: Case, skipped: bool) -> RuleResult:
     """Fails a candidate about whose error no rule has said anything."""
     why = "Every rule about its error was skipped" if skipped else "No rule about its error is set"
@@ -31,7 +40,7 @@ def max_rmse(case: Case, limit: float) -> RuleResult:
     """Judges its RMSE."""
     if not math.isfinite(case.rmse):
         return case.missing("max_rmse", threshold=limit)
-    interval = case.interval(case.resampled(case.name))
+    interval = case.own_interval()
     passed = case.rmse <= limit
     message = (
         f"{case.has_rmse(limit)}, {'not ' if passed else ''}above max_rmse {limit_text(limit)} "
@@ -56,7 +65,7 @@ def max_rmse_ratio(case: Case, limit: float) -> RuleResult:
     ratio = case.rmse / std
     if not math.isfinite(ratio):
         return case.missing("max_rmse_ratio", metric, candidate=None, threshold=limit)
-    interval = case.interval(case.resampled(case.name), 1 / std)
+    interval = case.own_interval(1 / std)
     passed = ratio <= limit
     message = (
         f"{case.has_rmse()}, {number(ratio, unlike=limit)} of the label's standard deviation {number(std)}, "

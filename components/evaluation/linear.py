@@ -181,23 +181,30 @@ class NormalEquations:
         size = int(self._starts[-1]) + 2  # then the constant 1 and the label
         self._sums = np.zeros((size, size))
 
-    def add(self, columns: Mapping[str, Array], labels: Array) -> None:
-        """Adds rows: the features in the form of `read_dataset`, and labels float64 (rows,)."""
+    def add(self, columns: Mapping[str, Array], labels: Array, weights: Array | None = None) -> None:
+        """Adds rows.
+
+        Args:
+          columns: The features in the form of `read_dataset`.
+          labels: float64 (rows,).
+          weights: float64 (rows,), at least 0; None: all 1.
+        """
         label = (labels - self._label_mean) / self._label_scale
         dense = np.concatenate([self._inputs.dense(columns), np.ones((1, len(label))), label[None]])
+        weighted = dense if weights is None else dense * weights
         where = np.append(np.arange(self._starts[1]), [-2, -1])
         sums, codes = self._sums, self._inputs.codes(columns)
-        sums[np.ix_(where, where)] += dense @ dense.T
+        sums[np.ix_(where, where)] += weighted @ dense.T
         for i, code in enumerate(codes):
             start, stop = self._starts[i + 1], self._starts[i + 2]
             own = stop - start
-            with_dense = [np.bincount(code, weights=row, minlength=own + 1)[:own] for row in dense]
+            with_dense = [np.bincount(code, weights=row, minlength=own + 1)[:own] for row in weighted]
             sums[where, start:stop] += with_dense
             sums[start:stop, where] += np.transpose(with_dense)
             for j, other in enumerate(codes[: i + 1]):
                 first, last = self._starts[j + 1], self._starts[j + 2]
                 width = last - first + 1
-                pairs = np.bincount(code * width + other, minlength=(own + 1) * width).reshape(own + 1, width)
+                pairs = np.bincount(code * width + other, weights, (own + 1) * width).reshape(own + 1, width)
                 sums[start:stop, first:last] += pairs[:-1, :-1]
                 if i != j:
                     sums[first:last, start:stop] += pairs[:-1, :-1].T

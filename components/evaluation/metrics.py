@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from crossnet.components.evaluation.units import MAX_UNITS, Moments, UnitSums
 from crossnet.serving.protocol.dtypes import Array
 
 # A float32 model cannot come closer to its labels than a few units in the last place of a typical label. Below this
@@ -46,60 +47,89 @@ class CompensatedSum:
 
 
 class ErrorSums:
-    """What the metrics of `num_models` models over one group of rows need.
+    """What the metrics of `num_models` models over one slice of rows need.
+
+    Every mean is weighted; without weights each row weighs 1.
 
     Attributes:
       rows: Rows so far.
+      weight: Sum of their weights.
+      groups: Sums by group; None where rows belong to none.
       nonfinite: Rows in which each model predicted NaN or infinity, int64 (num_models,).
     """
 
     def __init__(self, num_models: int) -> None:
         self.rows = 0
+        self.weight = self._weight_squares = 0.0
+        self.groups: UnitSums | None = None
         self.nonfinite = np.zeros(num_models, np.int64)
         self._label_mean = 0.0
         self._label_deviation = 0.0  # sum of (label - mean)²
         self._nonzero_labels = 0
+        self._nonzero_weight = 0.0
         self._errors = CompensatedSum((4, num_models))  # sums of e, |e|, e², |e / label|
-        self._products = CompensatedSum((num_models, num_models))  # sums of e_i² e_j²
+        self._products = CompensatedSum((num_models + 1, num_models + 1))  # of w e_i² and w
 
-    def add(self, labels: Array, predictions: Array) -> None:
-        """Adds rows.
+    def add(
+        self, labels: Array, predictions: Array, weights: Array | None = None, groups: Array | None = None
+    ) -> Array:
+        """Adds rows and returns their squared errors times their weights, float64 (num_models, rows).
 
         Args:
           labels: float64 (rows,).
           predictions: float64 (num_models, rows).
+          weights: float64 (rows,), at least 0; None: all 1.
+          groups: What each row belongs to, (rows,), as `UnitSums.add` takes it; None: to nothing.
         """
         rows = len(labels)
-        if not rows:
-            return
+        weighted = np.ones(rows) if weights is None else weights
         with np.errstate(all="ignore"):  # NaN and infinity are judged, not warned about
             errors = predictions - labels
-            squares = np.square(errors)
             absolute = np.abs(errors)
+            # A row that weighs nothing is not there, also where its error is NaN.
+            squares = np.where(weighted > 0, weighted * np.square(errors), 0.0)
+            if not rows:
+                return squares
             nonzero = labels != 0
             self._nonzero_labels += int(nonzero.sum())
+            self._nonzero_weight += float(weighted[nonzero].sum())
             relative = np.divide(absolute, np.abs(labels), out=np.zeros_like(errors), where=nonzero)
-            self._errors.add(np.stack([values.sum(axis=1) for values in (errors, absolute, squares, relative)]))
-            self._products.add(squares @ squares.T)
+            parts = [np.where(weighted > 0, weighted * values, 0.0) for values in (errors, absolute, relative)]
+            parts.insert(2, squares)
+            self._errors.add(np.stack([values.sum(axis=1) for values in parts]))
+            columns = np.concatenate([squares, weighted[None]])
+            self._products.add(columns @ columns.T)
             self.nonfinite += rows - np.isfinite(predictions).sum(axis=1)
-            # Chan, Golub, LeVeque 1979: merge the batch's mean and deviation.
-            mean = float(labels.mean())
-            deviation = float(np.square(labels - mean).sum())
-            total = self.rows + rows
-            shift = mean - self._label_mean
-            self._label_deviation += deviation + shift * shift * self.rows * rows / total
-            self._label_mean += shift * rows / total
-            self.rows = total
+            self._add_labels(labels, weighted)
+        self.rows += rows
+        self._weight_squares += float(np.square(weighted).sum())
+        if groups is not None:
+            self.groups = self.groups or UnitSums(len(predictions), grouped=True, most=MAX_UNITS)
+            self.groups.add(squares, weights, groups)
+        return squares
+
+    def _add_labels(self, labels: Array, weights: Array) -> None:
+        """Merges the batch's mean and deviation (Chan, Golub, LeVeque 1979)."""
+        weight = float(weights.sum())
+        if not weight:
+            return
+        mean = float(weights @ labels) / weight
+        deviation = float(weights @ np.square(labels - mean))
+        total = self.weight + weight
+        shift = mean - self._label_mean
+        self._label_deviation += deviation + shift * shift * self.weight * weight / total
+        self._label_mean += shift * weight / total
+        self.weight = total
 
     @property
     def label_mean(self) -> float:
         """Mean label; NaN without rows."""
-        return self._label_mean if self.rows else math.nan
+        return self._label_mean if self.weight else math.nan
 
     @property
     def label_std(self) -> float:
         """Population standard deviation of the label, the RMSE of predicting its mean; NaN without rows."""
-        return math.sqrt(self._label_deviation / self.rows) if self.rows else math.nan
+        return math.sqrt(self._label_deviation / self.weight) if self.weight else math.nan
 
     @property
     def floor(self) -> float:
@@ -107,19 +137,32 @@ class ErrorSums:
 
         A group of rows whose labels are all zero has no floor.
         """
-        if not self.rows:
+        if not self.weight:
             return 0.0
         return FLOOR_ULPS * float(np.finfo(np.float32).eps) * math.hypot(self._label_mean, self.label_std)
 
     @property
-    def mean_squares(self) -> Array:
-        """Mean squared error of each model, float64 (num_models,); NaN without rows."""
-        return self._errors.value[2] / self.rows if self.rows else np.full(len(self.nonfinite), np.nan)
+    def is_weighted(self) -> bool:
+        """Whether rows weigh differently from 1."""
+        return not self.weight == self._weight_squares == self.rows
 
     @property
-    def mean_products(self) -> Array:
-        """Mean of e_i² e_j², float64 (num_models, num_models); NaN without rows."""
-        return self._products.value / self.rows if self.rows else np.full((len(self.nonfinite),) * 2, np.nan)
+    def effective_rows(self) -> float:
+        """How many rows of equal weight would say as much (Kish 1965); `rows` where none has a weight."""
+        return self.weight**2 / self._weight_squares if self._weight_squares else 0.0
+
+    @property
+    def mean_squares(self) -> Array:
+        """Mean squared error of each model, float64 (num_models,); NaN without rows."""
+        return self._errors.value[2] / self.weight if self.weight else np.full(len(self.nonfinite), np.nan)
+
+    def moments(self) -> Moments:
+        """Returns what a t test needs, over groups where rows belong to groups."""
+        if self.groups is not None:
+            return self.groups.moments()
+        rows = max(self.rows, 1)
+        means = np.append(self._errors.value[2], self.weight) / rows
+        return Moments(self.rows, means, self._products.value / rows)
 
     def rmse(self, model: int) -> float:
         """Root mean squared error of one model in the label's unit."""
@@ -131,15 +174,15 @@ class ErrorSums:
         `bias` is the mean of prediction minus label. `r2` needs labels that differ. `mape` is the mean of |e / label|
         over the `mape_rows` rows whose label is not zero.
         """
-        if not self.rows:
+        if not self.weight:
             return dict.fromkeys(("rmse", "mae", "bias", "r2", "mape", "mape_rows"))
         error, absolute, square, relative = (float(value) for value in self._errors.value[:, model])
         return {
             "rmse": self.rmse(model),
-            "mae": absolute / self.rows,
-            "bias": error / self.rows,
+            "mae": absolute / self.weight,
+            "bias": error / self.weight,
             "r2": 1 - square / self._label_deviation if self._label_deviation > 0 else None,
-            "mape": relative / self._nonzero_labels if self._nonzero_labels else None,
+            "mape": relative / self._nonzero_weight if self._nonzero_weight else None,
             "mape_rows": self._nonzero_labels,
         }
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crossnet.components.evaluation.metrics import ErrorSums
-from crossnet.serving.protocol.dtypes import Array
+from crossnet.components.evaluation.units import MIN_UNITS, Resampled
+from crossnet.components.formats import counted, number
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,35 @@ class Scores:
       names: The models, in the order of the sums.
       whole: Sums over the eval split.
       slices: Sums by slice.
-      resampled: Bootstrapped RMSE over the eval split, float64 (replicates, models), or None.
+      resampled: Resamples of the eval split's units, or None where these are too few.
+      unit: What a unit is, for a sentence: "row", or "group of `user`", or "block of 40 rows".
+      units: How many there are; None: as many as rows.
     """
 
     names: tuple[str, ...]
     whole: ErrorSums
     slices: Mapping[str, ErrorSums]
-    resampled: Array | None
+    resampled: Resampled | None
+    unit: str = "row"
+    units: int | None = None
+
+    @property
+    def extent(self) -> str:
+        """How much was judged, for a sentence: "1,000 rows in 100 groups of `user`, which weigh as 812.5"."""
+        text = f"{self.whole.rows:,} rows"
+        if self.units is not None:
+            one, _, rest = self.unit.partition(" ")
+            text += f" in {counted(self.units, one)} {rest}"
+        if self.whole.is_weighted:
+            text += f", which weigh as {number(self.whole.effective_rows)}"
+        return text
+
+    @property
+    def few(self) -> str:
+        """Why there are not enough units for an interval, as "fewer than 20 rows"; empty where there are."""
+        one = self.unit.partition(" ")[0]
+        count = self.whole.rows if self.units is None else self.units
+        return f"fewer than {MIN_UNITS} {one}s" if count < MIN_UNITS else ""
 
 
 @dataclass(frozen=True)

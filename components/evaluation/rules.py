@@ -27,8 +27,14 @@ measured against the better of mean and linear model |
 | rmse above that, and at most NEAR x label's standard deviation | passes: the label is learned well enough |
 | `min_improvement` was measured against the mean predictor or the linear model | its own rule is not asked |
 | label has one value | `max_rmse_ratio` fails, the ratio is not defined |
-| one row, or fewer than `intervals.MIN_ROWS` | no interval: `non_inferiority` fails, other rules decide on the value |
-| slice below max(`min_slice_rows`, `intervals.MIN_ROWS`) rows | reported, not judged |
+| rows belong to groups, or to blocks of a split by time | these are drawn by resamples, summed in slices, and counted \
+in each message |
+| fewer than `units.MIN_UNITS` groups | no interval: `non_inferiority` fails, unless `allow_few_groups`: then by value |
+| one group | `group` fails |
+| rows have weights | all metrics and intervals are weighted, and the message says what the rows weigh as; a row of \
+weight 0 is only asked for a finite prediction |
+| one row, or fewer than `units.MIN_UNITS` | no interval: `non_inferiority` fails, other rules decide on the value |
+| slice below max(`min_slice_rows`, `units.MIN_UNITS`) rows, or `units.MIN_UNITS` groups | reported, not judged |
 | slice without rows | does not exist |
 | a candidate fails, a later one passes | the later one is champion; the failure stays in verdict.json |
 """
@@ -43,6 +49,7 @@ from crossnet.components.evaluation.limit_rules import (
     max_model_bytes,
     max_rmse,
     max_rmse_ratio,
+    more_groups,
     rules_set,
 )
 from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served
@@ -88,4 +95,6 @@ def judge(
         found.append(rules_set(case, bool(found)))
     if params.max_model_bytes is not None:
         found.append(max_model_bytes(case, params.max_model_bytes, model_bytes))
+    if scores.units is not None and scores.units < 2:
+        found.append(more_groups(case))
     return [finite_predictions(case), *found]

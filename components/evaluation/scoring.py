@@ -7,8 +7,9 @@ everything else is sums.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -18,12 +19,13 @@ import numpy as np
 from crossnet.components.artifacts.evaluation import labels_file, predictions_file
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import ExportError
-from crossnet.components.evaluation.intervals import GroupedSquares
+from crossnet.components.evaluation.grouping import Grouping, grouping_of
 from crossnet.components.evaluation.linear import NormalEquations
 from crossnet.components.evaluation.metrics import ErrorSums, WorstRows, thinned
 from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.evaluation.slices import Cut, Slicer
+from crossnet.components.evaluation.units import UnitSums
 from crossnet.components.features import Feature
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.records.dataset import read_dataset
@@ -104,11 +106,13 @@ def score_train(
     batch_size: int,
 ) -> ErrorSums:
     """Returns the sums over the train split, in the order of `models`, and adds its rows to `equations`."""
-    sums = ErrorSums(len(models))
-    batches = predict_batches(examples, "train", columns.features, columns.label, models, batch_size=batch_size)
+    sums, grouping = ErrorSums(len(models)), Grouping(examples.weight)
+    read = _together(columns.features, grouping.columns(examples.column_types))
+    batches = predict_batches(examples, "train", read, columns.label, models, batch_size=batch_size)
     for inputs, labels, predictions in batches:
-        sums.add(labels, predictions)
-        equations.add(inputs, labels)
+        weights, _ = grouping.of(inputs, 0, len(labels))
+        sums.add(labels, predictions, weights)
+        equations.add(inputs, labels, weights)
     return sums
 
 
@@ -136,10 +140,12 @@ def score_eval(
     """
     label, recorded = columns.label, columns.recorded
     cuts = {cut for key in keys for cut in key}
-    known = {feature.name for feature in columns.features} | {label.name}
-    read = [*columns.features, *(recorded[name] for name in sorted({cut.column for cut in cuts} - known))]
+    grouping = grouping_of(examples, "eval")
+    sliced = (recorded[name] for name in sorted({cut.column for cut in cuts} - {label.name}))
+    read = _together(columns.features, grouping.columns(examples.column_types), sliced)
     slicer = Slicer(keys, _samples(examples, {cut.column: recorded[cut.column] for cut in cuts if cut.bins}, params))
-    whole, squares, slices = ErrorSums(len(models)), GroupedSquares(len(models)), dict[str, ErrorSums]()
+    grouped = grouping.unit != "row"
+    whole, units, slices = ErrorSums(len(models)), UnitSums(len(models), grouped=grouped), dict[str, ErrorSums]()
     written = {name: i for i, (name, model) in enumerate(models.items()) if isinstance(model, ServingSession)}
     worst = {name: WorstRows() for name in written}
     rows = examples.counts["eval"]
@@ -152,18 +158,28 @@ def score_eval(
             for name, model in written.items():
                 files[name].write(predictions[model].astype("<f4").tobytes())
                 worst[name].add(whole.rows, labels, predictions[model], inputs)
-            whole.add(labels, predictions)
-            with np.errstate(all="ignore"):
-                squares.add(np.square(predictions - labels))
+            weights, groups = grouping.of(inputs, whole.rows, len(labels))
+            units.add(whole.add(labels, predictions, weights), weights, groups)
             for name, places in slicer.groups(inputs | {label.name: labels.astype(np.float32)}):
-                slices.setdefault(name, ErrorSums(len(models))).add(labels[places], predictions[:, places])
+                own = (values if values is None else values[places] for values in (weights, groups))
+                slices.setdefault(name, ErrorSums(len(models))).add(labels[places], predictions[:, places], *own)
     scores = Scores(
         names=tuple(models),
         whole=whole,
         slices=dict(sorted(slices.items())),
-        resampled=squares.resampled_rmse(params.num_bootstrap, params.seed),
+        resampled=units.resampled(params.num_bootstrap, params.seed),
+        unit=grouping.unit,
+        units=units.count if grouped else None,
     )
     return scores, {name: rows.rows() for name, rows in worst.items()}
+
+
+def _together(*columns: Iterable[Feature]) -> list[Feature]:
+    """Returns the columns of several lists, each once, as the first list has it."""
+    found: dict[str, Feature] = {}
+    for column in itertools.chain(*columns):
+        found.setdefault(column.name, column)
+    return list(found.values())
 
 
 def _samples(examples: Examples, columns: Mapping[str, Feature], params: EvaluatorParams) -> dict[str, Array]:

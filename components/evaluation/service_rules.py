@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from crossnet.components.evaluation.case import Case
-from crossnet.components.evaluation.intervals import MIN_ROWS
 from crossnet.components.evaluation.rule_results import RuleResult, limit_text
 from crossnet.components.formats import number, percent
 
@@ -38,10 +37,17 @@ def non_inferiority(case: Case, margin: float) -> RuleResult:
         interval = case.interval(np.maximum(ours, floor) / np.maximum(theirs, floor), one_sided=True)
     passed = interval is not None and interval[1] <= 1 + margin
     theirs_in_words = f"the {number(reference, unlike=case.rmse)} of {version}"
-    if interval is None:
+    if interval is None and case.scores.few and case.params.allow_few_groups and case.scores.units is not None:
+        passed = case.rmse <= max((1 + margin) * reference, case.whole.floor)
+        message = (
+            f"{case.has_rmse(reference)}, {'not ' if passed else ''}above {limit_text(1 + margin)} times "
+            f"{theirs_in_words}: by value, as allow_few_groups lets it, for {case.scores.few} give no interval."
+        )
+    elif interval is None:
+        more = "groups, or set `evaluator.allow_few_groups`." if case.scores.units is not None else "rows."
         message = (
             f"{case.has_rmse(reference)}; whether that is within {percent(margin)} of {theirs_in_words} cannot be "
-            f"told from fewer than {MIN_ROWS} rows. Give the eval split more rows. {out}"
+            f"told from {case.scores.few or 'resamples that are not finite'}. Give the eval split more {more} {out}"
         )
     else:
         bound, limit = number(interval[1], unlike=1 + margin), limit_text(1 + margin)

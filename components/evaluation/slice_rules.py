@@ -9,10 +9,11 @@ import math
 from dataclasses import dataclass
 
 from crossnet.components.evaluation.case import improvement_reference
-from crossnet.components.evaluation.intervals import MIN_ROWS, lower_bound
+from crossnet.components.evaluation.intervals import lower_bound
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served, limit_text
-from crossnet.components.formats import number, percent
+from crossnet.components.evaluation.units import MIN_UNITS
+from crossnet.components.formats import counted, number, percent
 from crossnet.components.params.evaluator import EvaluatorParams
 
 
@@ -25,12 +26,12 @@ def judge_slices(
     limit, with an error of (1 - confidence) / (rules x slices) each. `max_rmse_ratio` divides by the label's standard
     deviation over the whole split, so that all slices have one scale.
     """
-    smallest = max(params.min_slice_rows, MIN_ROWS)
+    smallest = max(params.min_slice_rows, MIN_UNITS)
     small = [
         RuleResult(
             rule="min_slice_rows",
             metric="rows",
-            message=f"Slice `{name}` has {sums.rows:,} rows, fewer than {smallest}: reported, not judged.",
+            message=f"Slice `{name}` has {_extent(sums, smallest)}: reported, not judged.",
             passed=None,
             rows=sums.rows,
             slice=name,
@@ -38,9 +39,9 @@ def judge_slices(
             threshold=smallest,
         )
         for name, sums in scores.slices.items()
-        if sums.rows < smallest
+        if _extent(sums, smallest)
     ]
-    judged = {name: sums for name, sums in scores.slices.items() if sums.rows >= smallest}
+    judged = {name: sums for name, sums in scores.slices.items() if not _extent(sums, smallest)}
 
     asked = _rules(scores, params, baseline, served)
     tests = len(judged) * len(asked)
@@ -51,6 +52,15 @@ def judge_slices(
         for name, sums in judged.items()
         for rule in asked
     ]
+
+
+def _extent(sums: ErrorSums, smallest: int) -> str:
+    """Returns how large a slice is that is too small to be judged; empty where it is not."""
+    if sums.rows < smallest:
+        return f"{sums.rows:,} rows, fewer than {smallest}"
+    if sums.groups is not None and sums.groups.count < MIN_UNITS:
+        return f"{sums.rows:,} rows in {counted(sums.groups.count, 'group')}, fewer than {MIN_UNITS}"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -133,10 +143,13 @@ def _ratio_bound(sums: ErrorSums, model: int, other: int, error: float) -> float
 
 def _lower_bound(sums: ErrorSums, model: int, other: int | None, error: float) -> float | None:
     """Returns the lower bound of the RMSE, or of its ratio to another model's; None where a sum is not finite."""
-    means, products = sums.mean_squares, sums.mean_products
-    mean, square = float(means[model]), float(products[model, model])
-    if other is None:
-        numbers = (mean, square, 1.0, 1.0, mean)
-    else:
-        numbers = (mean, square, float(means[other]), float(products[other, other]), float(products[model, other]))
-    return lower_bound(*numbers, sums.rows, error) if all(map(math.isfinite, numbers)) else None
+    found, beside = sums.moments(), -1 if other is None else other  # last stands the weight
+    means, products = found.means, found.products
+    numbers = (
+        float(means[model]),
+        float(products[model, model]),
+        float(means[beside]),
+        float(products[beside, beside]),
+        float(products[model, beside]),
+    )
+    return lower_bound(*numbers, found.units, error) if all(map(math.isfinite, numbers)) else None

@@ -12,11 +12,12 @@ from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
-from crossnet.components.evaluation.intervals import GroupedSquares, percentile_interval
+from crossnet.components.evaluation.grouping import grouping_of
 from crossnet.components.evaluation.linear import LinearModel
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.scoring import MeanPredictor, Predictor, predict_batches
 from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.evaluation.units import UnitSums
 from crossnet.components.features import read_schema
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.records.dataset import read_columns
@@ -33,8 +34,9 @@ def score_split(
     """Returns `rows`, `label`, `label_std` and, in `models`, the metrics of each model, of the linear model, where
     its JSON values are given, and of the mean of train.
 
-    The metrics are those of metrics.json, and `interval`: the lowest and highest RMSE that resamples of the rows give
-    at `params.confidence`, None below 20 rows or where a prediction is not finite. All are in the label's unit.
+    The metrics are those of metrics.json, and `interval`: the lowest and highest RMSE that resamples of the rows, or of
+    their groups, give at `params.confidence`, None below 20 of them or where a prediction is not finite. All are in the
+    label's unit.
 
     Raises:
       DataError: The rows cannot be read, or are not what the schema says.
@@ -48,24 +50,27 @@ def score_split(
         if linear is not None:
             scored[LINEAR] = LinearModel.from_json(linear)
         scored[MEAN_PREDICTOR] = MeanPredictor(_train_mean(examples, label.name, params.batch_size))
-        sums, squares = ErrorSums(len(scored)), GroupedSquares(len(scored))
-        batches = predict_batches(examples, split, features, label, scored, batch_size=params.batch_size)
-        for _, labels, predictions in batches:
-            sums.add(labels, predictions)
-            with np.errstate(all="ignore"):
-                squares.add(np.square(predictions - labels))
-    resampled = squares.resampled_rmse(params.num_bootstrap, params.seed)
-    tail = (1 - params.confidence) / 2
+        grouping = grouping_of(examples, split)
+        sums, units = ErrorSums(len(scored)), UnitSums(len(scored), grouped=grouping.unit != "row")
+        read = [*features, *grouping.columns(examples.column_types)]
+        read = list({feature.name: feature for feature in reversed(read)}.values())
+        batches = predict_batches(examples, split, read, label, scored, batch_size=params.batch_size)
+        for inputs, labels, predictions in batches:
+            weights, groups = grouping.of(inputs, sums.rows, len(labels))
+            units.add(sums.add(labels, predictions, weights), weights, groups)
+    resampled = units.resampled(params.num_bootstrap, params.seed)
     measured: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(scored):
-        interval = None if resampled is None else percentile_interval(resampled[:, i], tail, 1 - tail)
+        interval = None if resampled is None else resampled.interval(i, 1 - params.confidence)
         measured[name] = {**sums.metrics(i), "interval": interval}
     return {"rows": sums.rows, "label": label.name, "label_std": sums.label_std, "models": measured}
 
 
 def _train_mean(examples: Examples, label: str, batch_size: int) -> float:
-    total, rows = 0.0, 0
-    for batch in read_columns(examples, "train", batch_size=batch_size, columns=[label]):
+    total, weight = 0.0, 0.0
+    weighed = [examples.weight] if examples.weight else []
+    for batch in read_columns(examples, "train", batch_size=batch_size, columns=[label, *weighed]):
         values = batch[label].values.astype(np.float64)
-        total, rows = total + float(values.sum()), rows + len(values)
-    return total / rows
+        weights = batch[examples.weight].values.astype(np.float64) if weighed else np.ones(len(values))
+        total, weight = total + float(weights @ values), weight + float(weights.sum())
+    return total / weight

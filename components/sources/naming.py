@@ -91,6 +91,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         for name in ("weight", "group", "split_column")
     )
     key = key or (group if params.rule == "key" else "")
+    group = group or (key if params.split == "key" and key in exclude else "")
     exclude -= {weight, group} - {""}  # kept, though not as features
     needed = resolve("where", _columns_of_condition(params.where, spelling)) if params.where else frozenset()
     there = f"The columns of `{where}` are: {listed(header)}."

@@ -1,16 +1,38 @@
-"""Checks the weights of rows and stores them as FLOAT."""
+"""Names the columns of weights and groups, and stores weights as FLOAT."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crossnet.components.errors import DataError
+from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source, SourceBatch
 from crossnet.serving.protocol.printable import shown
+
+
+def named_columns(params: ExampleGenParams, names: Mapping[str, str]) -> tuple[str, str, str]:
+    """Returns the names of label, weight and group in the batches of a source; "" where the settings name none.
+
+    Args:
+      params: The settings. The key of a split that is not a feature is the group, and is kept for the gate.
+      names: From `batch_names`.
+
+    Raises:
+      SettingsError: The group has no value in any row, and so is not a column.
+    """
+    label, weight, group = (names.get(name, "") if name else "" for name in (params.label, params.weight, params.group))
+    if params.group and not group:
+        raise SettingsError(
+            f"`example_gen.group` names `{params.group}`, which has no value in any row. Name a column that says what "
+            "rows belong to, or leave the setting out."
+        )
+    key = names.get(params.split_column, "") if params.split == "key" else ""
+    left_out = {names.get(name, name) for name in params.exclude}
+    return label, weight, group or (key if key in left_out else "")
 
 
 def stored_weights(

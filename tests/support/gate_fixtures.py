@@ -10,9 +10,9 @@ import numpy as np
 
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
-from crossnet.components.evaluation.intervals import GroupedSquares
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.rule_results import Scores
+from crossnet.components.evaluation.units import UnitSums
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import folder_checksum
 
@@ -67,16 +67,23 @@ def make_model(folder: Path, schema: Schema, function: Callable[[Any], Any], *, 
 
 
 def make_scores(
-    labels: Any, predictions: Mapping[str, Any], slices: Mapping[str, Any] | None = None, replicates: int = 400
+    labels: Any,
+    predictions: Mapping[str, Any],
+    slices: Mapping[str, Any] | None = None,
+    replicates: int = 400,
+    *,
+    weights: Any = None,
+    groups: Any = None,
 ) -> Scores:
     """Returns the scores of predictions by name; `slices` are masks of rows by name."""
     labels = np.asarray(labels, float)
     matrix = np.array([np.broadcast_to(values, labels.shape) for values in predictions.values()], float)
-    whole, squares, parts = ErrorSums(len(matrix)), GroupedSquares(len(matrix)), {}
-    whole.add(labels, matrix)
-    with np.errstate(all="ignore"):
-        squares.add(np.square(matrix - labels))
+    whole, units, parts = ErrorSums(len(matrix)), UnitSums(len(matrix), grouped=groups is not None), {}
+    units.add(whole.add(labels, matrix, weights), weights, groups)
     for name, mask in (slices or {}).items():
+        own = (values if values is None else values[mask] for values in (weights, groups))
         parts[name] = ErrorSums(len(matrix))
-        parts[name].add(labels[mask], matrix[:, mask])
-    return Scores(tuple(predictions), whole, parts, squares.resampled_rmse(replicates, 1))
+        parts[name].add(labels[mask], matrix[:, mask], *own)
+    resampled = units.resampled(replicates, 1)
+    grouped = {} if groups is None else {"unit": "group of `user`", "units": units.count}
+    return Scores(tuple(predictions), whole, parts, resampled, **grouped)

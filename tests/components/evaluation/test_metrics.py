@@ -43,7 +43,7 @@ def test_error_sums_do_not_depend_on_batches():
     whole, parts = sums(labels, *predictions), sums(labels, *predictions, batch=7)
     assert parts.metrics(1) == pytest.approx(whole.metrics(1), rel=1e-13)
     assert parts.label_std == pytest.approx(whole.label_std, rel=1e-13)
-    np.testing.assert_allclose(parts.mean_products, whole.mean_products, rtol=1e-13)
+    np.testing.assert_allclose(parts.moments().products, whole.moments().products, rtol=1e-13)
 
 
 def test_error_sums_measure_an_rmse_of_1e_7_beside_labels_near_one():
@@ -143,3 +143,31 @@ def test_calibration_of_a_dead_model_is_one_bin_and_nan_is_left_out(tmp_path):
         {"rows": 2, "low": 3, "high": 3, "mean_prediction": 3, "mean_label": 1.5}
     ]
     assert write(tmp_path, [np.nan], [1]) == []
+
+
+def test_weights_weigh_every_metric_as_repeated_rows_would():
+    random = np.random.default_rng(4)
+    labels, predictions = random.normal(3, 1, 50), random.normal(3, 1, (2, 50))
+    labels[7] = 0.0
+    weights = random.integers(0, 4, 50).astype(float)
+    once, repeated = ErrorSums(2), ErrorSums(2)
+    once.add(labels[:20], predictions[:, :20], weights[:20])
+    once.add(labels[20:], predictions[:, 20:], weights[20:])
+    times = weights.astype(int)
+    repeated.add(np.repeat(labels, times), np.repeat(predictions, times, axis=1))
+    expected = repeated.metrics(1)
+    found = once.metrics(1)
+    assert {**found, "mape_rows": 0} == pytest.approx({**expected, "mape_rows": 0}, rel=1e-12)
+    assert (once.label_mean, once.label_std) == pytest.approx((repeated.label_mean, repeated.label_std), rel=1e-12)
+    assert once.effective_rows == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
+    assert (once.rows, once.is_weighted, repeated.is_weighted) == (50, True, False)
+
+
+def test_a_row_that_weighs_nothing_is_only_asked_for_a_finite_prediction():
+    sums = ErrorSums(1)
+    sums.add(np.array([1.0, 2.0]), np.array([[np.nan, 2.5]]), np.array([0.0, 1.0]))
+    assert (sums.rmse(0), sums.nonfinite[0]) == (0.5, 1)
+    nothing = ErrorSums(1)
+    nothing.add(np.array([1.0]), np.array([[1.0]]), np.zeros(1))
+    assert np.isnan(nothing.rmse(0))
+    assert nothing.metrics(0)["rmse"] is None

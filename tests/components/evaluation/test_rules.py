@@ -28,6 +28,8 @@ def rules(
     model_bytes=100,
     mean=None,
     linear=None,
+    weights=None,
+    groups=None,
     **settings,
 ):
     """Judges errors (rows,) of a candidate against those of a baseline, of a served model and of the references."""
@@ -37,7 +39,9 @@ def rules(
         errors[SERVED.name] = served
         in_service = SERVED
     errors |= {name: value for name, value in ((MEAN_PREDICTOR, mean), (LINEAR, linear)) if value is not None}
-    scores = make_scores(labels, {name: labels + values for name, values in errors.items()})
+    scores = make_scores(
+        labels, {name: labels + values for name, values in errors.items()}, weights=weights, groups=groups
+    )
     params = EvaluatorParams(**(OFF | settings))
     results = judge("cross_layer", scores, params, baseline="dense", served=in_service, model_bytes=model_bytes)
     return {result.rule: result for result in results}
@@ -248,6 +252,53 @@ TABLE = {
         {"finite_predictions": True, "max_rmse": True, "max_rmse_ratio": False, "min_improvement": True,
          "non_inferiority": False},
         "whether that is within 5 % of the 0.1 of version 17 in service cannot be told from fewer than 20 rows.",
+    ),
+    "nineteen groups": (
+        flat(0.5), {"max_rmse": 1.0, "non_inferiority_margin": 0.05, "served": flat(0.5),
+                    "groups": np.arange(ROWS) % 19},
+        {"finite_predictions": True, "max_rmse": True, "non_inferiority": False},
+        "told from fewer than 20 groups. Give the eval split more groups, or set `evaluator.allow_few_groups`.",
+    ),
+    "nineteen groups, which are allowed": (
+        flat(0.5), {"non_inferiority_margin": 0.05, "served": flat(0.5), "groups": np.arange(ROWS) % 19,
+                    "allow_few_groups": True},
+        {"finite_predictions": True, "non_inferiority": True},
+        "`cross_layer` has eval rmse 0.5 on 1,000 rows in 19 groups of `user`, not above 1.05 times the 0.5 of version "
+        "17 in service: by value, as allow_few_groups lets it, for fewer than 20 groups give no interval.",
+    ),
+    "nineteen groups, which are allowed, and worse": (
+        flat(0.75), {"non_inferiority_margin": 0.05, "served": flat(0.5), "groups": np.arange(ROWS) % 19,
+                     "allow_few_groups": True},
+        {"finite_predictions": True, "non_inferiority": False}, "in 19 groups of `user`, above 1.05 times the 0.5 of",
+    ),
+    "nineteen rows, which no setting allows": (
+        flat(0.5, 19), {"labels": LABELS[:19], "non_inferiority_margin": 0.05, "served": flat(0.5, 19),
+                        "allow_few_groups": True},
+        {"finite_predictions": True, "non_inferiority": False}, "cannot be told from fewer than 20 rows. Give the eval",
+    ),
+    "twenty groups": (
+        flat(0.5), {"non_inferiority_margin": 0.05, "served": flat(0.5), "groups": np.arange(ROWS) % 20},
+        {"finite_predictions": True, "non_inferiority": True}, "on 1,000 rows in 20 groups of `user`; with 95 %",
+    ),
+    "one group": (
+        flat(0.5), {"max_rmse": 1.0, "groups": np.zeros(ROWS)},
+        {"finite_predictions": True, "max_rmse": True, "group": False},
+        "All 1,000 eval rows are one group of `user`, which says nothing about others. Give eval more groups.",
+    ),
+    "better on the rows, but groups differ too much to be sure": (
+        np.repeat(np.linspace(0, 2, 40), 25) * SIGN,
+        {"non_inferiority_margin": 0.05, "served": np.repeat(np.linspace(2, 0.1, 40), 25) * SIGN,
+         "groups": np.repeat(np.arange(40), 25)},
+        {"finite_predictions": True, "non_inferiority": False}, "on 1,000 rows in 40 groups of `user`; with 95 %",
+    ),
+    "rows have weights": (
+        np.where(np.arange(ROWS) < 500, 0.25, 5.0), {"max_rmse": 0.5, "weights": (np.arange(ROWS) < 500) * 2.0},
+        {"finite_predictions": True, "max_rmse": True},
+        "`cross_layer` has eval rmse 0.25 on 1,000 rows, which weigh as 500, not above max_rmse 0.5 (95 %",
+    ),
+    "no row weighs anything": (
+        flat(0.1), {"max_rmse": 0.5, "weights": np.zeros(ROWS)}, {"finite_predictions": True, "max_rmse": False},
+        "has no finite eval rmse on 1,000 rows, which weigh as 0, which max_rmse asks for.",
     ),
     "nineteen rows": (
         flat(0.1, 19), {"labels": LABELS[:19], "max_rmse": 1.0}, {"finite_predictions": True, "max_rmse": True},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import math
 
@@ -125,8 +126,8 @@ def test_eval_is_scored_whole_in_the_order_of_the_models(scored):
     assert scores.whole.rmse(0) == pytest.approx(expected.rmse(0), rel=1e-6)
     assert scores.whole.rmse(1) == pytest.approx(expected.rmse(1), rel=1e-12)
     assert scores.whole.rmse(2) < 1e-6
-    assert scores.resampled.shape == (100, 3)
-    assert scores.resampled[:, 1].mean() == pytest.approx(scores.whole.rmse(1), rel=0.05)
+    assert scores.resampled.rmse.shape == (100, 3)
+    assert scores.resampled.rmse[:, 1].mean() == pytest.approx(scores.whole.rmse(1), rel=0.05)
 
 
 def test_slices_may_name_a_column_that_no_model_takes(scored):
@@ -181,3 +182,26 @@ def test_columns_may_come_from_a_schema(tmp_path):
         examples, Columns(features, label, {}), constant, NormalEquations(LinearInputs((), ())), batch_size=10_000
     )
     assert sums.rmse(0) == pytest.approx(math.sqrt(np.mean(stored(TRAIN)[0] ** 2)))
+
+
+def test_eval_is_scored_by_the_groups_and_weights_that_examples_name(examples, columns, models, tmp_path):
+    named = dataclasses.replace(examples, properties={**examples.properties, "group": "zone", "weight": "x0"})
+    params = EvaluatorParams(batch_size=50, num_bootstrap=100)
+    scored, _ = score_eval(named, columns, {"far": models["far"]}, keys=[], output_dir=tmp_path, params=params)
+    assert (scored.unit, scored.units, scored.resampled) == ("group of `zone`", 3, None)
+    labels, exact = stored(EVAL)
+    weights = np.array(EVAL["x0"], np.float32).astype(float)
+    expected = ErrorSums(1)
+    expected.add(labels, np.array([exact + 0.5]), weights)
+    assert scored.whole.metrics(0) == pytest.approx(expected.metrics(0), rel=1e-6)
+    assert scored.whole.label_mean == pytest.approx(np.average(labels, weights=weights))
+    assert scored.extent.startswith("120 rows in 3 groups of `zone`, which weigh as ")
+
+
+def test_train_is_weighted_where_rows_have_weights(examples, columns, models):
+    named = dataclasses.replace(examples, properties={**examples.properties, "weight": "x1"})
+    equations = NormalEquations(LinearInputs((), ()))
+    sums = score_train(named, columns, models, equations, batch_size=100)
+    labels, weights = stored(TRAIN)[0], np.array(TRAIN["x1"], np.float32).astype(float)
+    assert sums.label_mean == pytest.approx(np.average(labels, weights=weights))
+    assert equations.solve().intercept == pytest.approx(np.average(labels, weights=weights))

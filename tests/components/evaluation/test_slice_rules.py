@@ -167,3 +167,22 @@ def test_served_model_that_cannot_be_compared_is_not_asked_for_on_slices():
     params = EvaluatorParams(**(OFF | {"non_inferiority_margin": 0.05}))
     for served in (None, Served("17", "does not load")):
         assert judge_slices("cross_layer", scores, params, baseline="dense", served=served) == []
+
+
+def test_slice_is_judged_by_its_groups_where_rows_belong_to_groups():
+    """In "a", 30 groups of 10 rows; the candidate is much worse in two groups, which rows take for 20 errors."""
+    labels, groups = np.zeros(600), np.repeat(np.arange(60), 10)
+    candidate = np.where(groups < 2, 2.0, 1.0) + 0.01 * np.random.default_rng(0).normal(size=600)
+    reference = 1 + 0.01 * np.random.default_rng(1).normal(size=600)
+    errors = {"cross_layer": candidate, "dense": reference}
+    slices = {"a": groups < 30, "b": groups >= 50}
+    params = EvaluatorParams(**(OFF | {"min_improvement": 0.0, "min_slice_rows": 50}))
+
+    def found(own):
+        scores = make_scores(labels, errors, slices, groups=own)
+        return {r.slice: r for r in judge_slices("cross_layer", scores, params, baseline="dense", served=None)}
+
+    assert found(None)["a"].passed is False
+    by_group = found(groups)
+    assert by_group["a"].passed is True
+    assert by_group["b"].message == "Slice `b` has 100 rows in 10 groups, fewer than 20: reported, not judged."

@@ -99,3 +99,21 @@ def test_rows_that_differ_in_weight_and_group_alone_repeat(tmp_path: Path) -> No
 def test_a_weight_or_group_that_cannot_be_one_is_refused(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         make_csv(tmp_path, table(), **settings)
+
+
+def test_the_key_of_a_split_is_kept_for_the_gate_where_it_is_not_a_feature(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"split": "key", "split_column": "clinic"}
+    left_out = make_csv(tmp_path, table(), exclude=("clinic",), **settings)
+    assert (left_out.group, left_out.unit, left_out.extra) == ("clinic", "clinic", ("clinic",))
+    assert all(row["clinic"] for row in rows_of(left_out, "eval"))
+    feature = make_csv(tmp_path, table(), **settings)
+    assert (feature.group, feature.unit, feature.extra) == ("", "clinic", ())
+    assert make_csv(tmp_path, table(), split="hash").unit == ""
+
+
+def test_a_group_without_a_value_is_refused(tmp_path: Path) -> None:
+    rows = "\n".join(["x,clinic,y", *(f"{n},,{n % 7}" for n in range(60))])
+    with pytest.raises(
+        SettingsError, match="`example_gen.group` names `clinic`, which has no value in any row. Name a"
+    ):
+        make_csv(tmp_path, rows, split="order", group="clinic")
