@@ -22,7 +22,7 @@ from crossnet.components.artifacts.evaluation import (
     MEAN_PREDICTOR,
     METRICS_FILE,
     NOT_BLESSED,
-    REFERENCES,
+    NOT_MODELS,
     VERDICT_FILE,
     Evaluation,
     labels_file,
@@ -30,6 +30,7 @@ from crossnet.components.artifacts.evaluation import (
 )
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
+from crossnet.components.artifacts.reference_model import ReferenceModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import ExportError
@@ -37,6 +38,7 @@ from crossnet.components.evaluation.case import improvement_reference
 from crossnet.components.evaluation.explain import explain, known_truth
 from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
 from crossnet.components.evaluation.metrics import ErrorSums, calibration
+from crossnet.components.evaluation.recorded import RecordedPredictions
 from crossnet.components.evaluation.rule_results import Scores, Served
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.evaluation.scoring import (
@@ -65,6 +67,7 @@ def evaluate_models(
     output_dir: Path,
     params: EvaluatorParams,
     served: Path | None = None,
+    reference: ReferenceModel | None = None,
 ) -> Evaluation:
     """Measures the models over the same rows and applies the rules to every candidate.
 
@@ -78,12 +81,13 @@ def evaluate_models(
         explanation and slices by model), linear.json, labels.npy, predictions/<model>.npy and BLESSED or NOT_BLESSED.
       params: The rules.
       served: Folder of the version in service, its name the version; None before the first push.
+      reference: What boosted trees predict for eval: a line of the table that no rule reads; None: there is none.
 
     Raises:
       ExportError: A model does not load as a server loads it, or does not answer.
       SettingsError: `evaluator.slices` names what is not there.
     """
-    measured = _measure(examples, _columns(examples, schema), statistics, models, served, output_dir, params)
+    measured = _measure(examples, _columns(examples, schema), statistics, models, served, reference, output_dir, params)
     whole = measured.scores.whole
     verdict = _judge(models, measured, params)
     write_json(output_dir / VERDICT_FILE, verdict)
@@ -113,7 +117,7 @@ class _Measured:
     Attributes:
       train: Sums over the train split, of the models in their order.
       linear: The linear model of train.
-      scores: Over the eval split, of the linear model, the mean predictor and the served model too.
+      scores: Over the eval split, of the linear model, the mean predictor, the served model and the reference too.
       worst_rows: By model.
       served: The version in service; None where no rule compares with it.
       sizes: Bytes of the exported folder by model.
@@ -125,6 +129,7 @@ class _Measured:
     worst_rows: Mapping[str, Any]
     served: Served | None
     sizes: Mapping[str, int]
+    reference: ReferenceModel | None
 
 
 def _measure(
@@ -133,6 +138,7 @@ def _measure(
     statistics: Statistics,
     models: Mapping[str, Model],
     served: Path | None,
+    reference: ReferenceModel | None,
     output_dir: Path,
     params: EvaluatorParams,
 ) -> _Measured:
@@ -144,6 +150,8 @@ def _measure(
         train = score_train(examples, columns, scored, equations, batch_size=params.batch_size)
         linear = scored[LINEAR] = equations.solve()
         scored[MEAN_PREDICTOR] = MeanPredictor(train.label_mean)
+        if reference is not None:
+            scored[reference.kind] = RecordedPredictions(reference.predictions_path)
         in_service = None
         if served is not None and params.non_inferiority_margin is not None:
             in_service, model = _open_served(served, columns.features, stack)
@@ -151,7 +159,7 @@ def _measure(
                 scored[in_service.name] = ServedModel(model)
         scores, worst = score_eval(examples, columns, scored, keys=keys, output_dir=output_dir, params=params)
     sizes = {name: _folder_bytes(model.serving_path) for name, model in models.items()}
-    return _Measured(train, linear, scores, worst, in_service, sizes)
+    return _Measured(train, linear, scores, worst, in_service, sizes, reference)
 
 
 def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorParams) -> dict[str, Any]:
@@ -168,7 +176,7 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
     }
     return make_verdict(
         results,
-        models=[*models, *REFERENCES],
+        models=[*models, *(name for name in NOT_MODELS if name in scores.names)],
         baseline=baseline,
         rows=scores.whole.rows,
         label_std=scores.whole.label_std,
@@ -218,7 +226,7 @@ def _served_facts(served: Served | None, scores: Scores) -> dict[str, Any] | Non
 
 
 def _metrics(models: Mapping[str, Model], measured: _Measured) -> dict[str, dict[str, Any]]:
-    """Returns the content of metrics.json: the models, then the linear model and the mean predictor."""
+    """Returns the content of metrics.json: the models, then the lines that are none."""
     scores, train = measured.scores, measured.train
     rows = {
         name: {
@@ -229,6 +237,8 @@ def _metrics(models: Mapping[str, Model], measured: _Measured) -> dict[str, dict
         }
         for i, (name, model) in enumerate(models.items())
     }
+    if measured.reference is not None:
+        rows[measured.reference.kind] = measured.reference.metrics
     rows[LINEAR] = {"num_parameters": measured.linear.num_parameters, "train_rmse": measured.linear.train_rmse}
     rows[MEAN_PREDICTOR] = {"num_parameters": 1, "train_rmse": train.label_std}
     for name, facts in rows.items():

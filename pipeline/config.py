@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crossnet.components.artifacts.evaluation import LIGHTGBM
 from crossnet.components.errors import SettingsError
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.components.params.example_gen import ExampleGenParams
@@ -52,11 +53,18 @@ class Config:
 
     Attributes:
       models: Model kinds in order of preference; the last of several is the baseline.
+      reference: What is trained to compare with, and is no model.
       engine, num_workers: Where the jobs of a step run. They enter no fingerprint: no byte depends on them.
     """
 
     models: tuple[str, ...] = setting(
         DEFAULT_MODELS, "candidates in order of preference; the last is the baseline", choices=MODEL_KINDS
+    )
+    reference: str = setting(
+        NONE,
+        "what is trained beside the models and shown in their table, never served: none, or lightgbm, boosted trees at "
+        "their defaults; needs the extra `lightgbm`",
+        choices=(NONE, LIGHTGBM),
     )
     engine: str = setting("local", "where the jobs of a step run: local, on this machine", choices=("local",))
     num_workers: int | str = setting(

@@ -13,11 +13,12 @@ from typing import Any
 
 from crossnet.components.artifacts.anomalies import Anomalies
 from crossnet.components.artifacts.base import Artifact
-from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.evaluation import LIGHTGBM, Evaluation
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
+from crossnet.components.artifacts.reference_model import ReferenceModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.networks import tfrs_cross
@@ -78,7 +79,9 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
     served = Path(serving_dir) / config.pusher.model_name
     trainers = tuple(_trainer(kind, config, served) for kind in config.models)
     models = tuple(step.name for step in trainers)
-    return (*_data_steps(config), *trainers, *_gate_steps(config, models, served, serving_dir, force))
+    reference = () if config.reference == NONE else (_reference(config),)
+    gate = _gate_steps(config, models, served, serving_dir, force)
+    return (*_data_steps(config), *reference, *trainers, *gate)
 
 
 def _data_steps(config: Config) -> tuple[Step, ...]:
@@ -143,6 +146,23 @@ def _trainer(kind: str, config: Config, served: Path) -> Step:
     )
 
 
+def _reference(config: Config) -> Step:
+    """Returns the step that trains what the models are compared with."""
+    params = config.trainer
+    return Step(
+        name=f"reference_{config.reference}",
+        function="crossnet.components.reference:train_reference",
+        output=ReferenceModel,
+        inputs={"examples": "example_gen", "schema": "schema_gen"},
+        settings={
+            "kind": config.reference,
+            "held_out": None if params.early_stopping_patience is None else params.validation_fraction,
+        },
+        after=("example_validator",),
+        libraries=(config.reference,),
+    )
+
+
 def _gate_steps(
     config: Config, models: tuple[str, ...], served: Path, serving_dir: str, force: str
 ) -> tuple[Step, ...]:
@@ -157,6 +177,7 @@ def _gate_steps(
                 "schema": "schema_gen",
                 "statistics": "statistics_gen",
                 "models": models,
+                **({} if config.reference == NONE else {"reference": f"reference_{config.reference}"}),
             },
             settings={"params": config.evaluator},
             references={"served": ServedModel(served)},
@@ -187,4 +208,5 @@ def model_kind(step: str) -> str:
 
 def artifact_types() -> dict[str, type[Artifact]]:
     """Returns the types of artifacts that the graph makes, by name."""
-    return {step.output.__name__: step.output for step in build_graph(Config())}
+    graph = build_graph(Config(reference=LIGHTGBM))
+    return {step.output.__name__: step.output for step in graph}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from crossnet.components.artifacts.base import Outcome
-from crossnet.components.artifacts.evaluation import BLESSED, REFERENCES
+from crossnet.components.artifacts.evaluation import BLESSED, NOT_MODELS
 from crossnet.components.errors import UnreadableFileError
 from crossnet.components.files import json_value, read_object, write_json
 from crossnet.components.formats import counted
@@ -155,7 +155,7 @@ class RunRecord:
         kept["models"] = {
             name: {key: metrics[key] for key in MODEL_KEYS}
             for name, metrics in facts["models"].items()
-            if name not in REFERENCES
+            if name not in NOT_MODELS
         }
         kept["steps"] = {name: {key: step[key] for key in STEP_KEYS} for name, step in facts["steps"].items()}
         if self.exit_code not in (0, 3):

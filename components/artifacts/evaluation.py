@@ -13,6 +13,8 @@ MEAN_PREDICTOR = "mean_predictor"  # predicts the mean label of train for every 
 
 LINEAR = "linear"  # a ridge regression on the same columns: likewise
 REFERENCES = (LINEAR, MEAN_PREDICTOR)  # lines of each table that are fitted in closed form, and are never served
+LIGHTGBM = "lightgbm"  # boosted trees, where `reference` asks for them: likewise a line, and asked by no rule
+NOT_MODELS = (LIGHTGBM, *REFERENCES)
 
 METRICS_FILE = "metrics.json"
 VERDICT_FILE = "verdict.json"
@@ -35,7 +37,7 @@ class Evaluation(Artifact):
     """Metrics and verdict of every model, judged as exported.
 
     File structure:
-      metrics.json                 by model, `REFERENCES` too: num_parameters, train_rmse, eval_rmse, mae, ...
+      metrics.json                 by model, `NOT_MODELS` too: num_parameters, train_rmse, eval_rmse, mae, ...
       details.json                 by model: calibration, worst_rows, slices, explanation
       linear.json                  the linear model
       verdict.json                 by candidate: blessed, rules; see `crossnet.components.evaluation.verdict`

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crossnet.components.artifacts.anomalies import Anomalies
-from crossnet.components.artifacts.evaluation import REFERENCES
+from crossnet.components.artifacts.evaluation import NOT_MODELS, REFERENCES
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.pushed_model import PushedModel
@@ -55,7 +55,7 @@ def ordered_models(run: Run) -> list[str]:
     """Returns the models of a run in order of preference, then the linear model and the mean predictor."""
     found = run.record.models
     preferred = [kind for kind in run.settings.get("models", DEFAULT_MODELS) if kind in found]
-    last = [name for name in REFERENCES if name in found]
+    last = [name for name in NOT_MODELS if name in found]
     return preferred + sorted(name for name in found if name not in (*preferred, *last)) + last
 
 
@@ -78,7 +78,7 @@ def comparison(run: Run) -> dict[str, Any]:
         losses = [by_kind.get("dense" if name == "dense" else "cross") for by_kind in ARTICLE_LOSSES.values()]
         rows.append(
             {"name": name, "css": css(name), "role": role, **facts}
-            | {"key": role in ("champion", "baseline") or name in (*REFERENCES, subject(run))}
+            | {"key": role in ("champion", "baseline") or name in (*NOT_MODELS, subject(run))}
             | {"article": [(math.sqrt(loss), loss) for loss in losses if loss and name in MODEL_KINDS]}
         )
     finite = [row["eval_rmse"] for row in rows if row.get("eval_rmse") is not None]

@@ -9,7 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.evaluation import LIGHTGBM, LINEAR, MEAN_PREDICTOR, Evaluation
+from crossnet.components.artifacts.reference_model import PREDICTIONS_FILE, ReferenceModel
 from crossnet.components.errors import ExportError, SettingsError
 from crossnet.components.evaluation.linear import LinearModel
 from crossnet.components.evaluation.verdict import failures, render_verdict
@@ -289,6 +290,24 @@ def test_evaluator_refuses_a_candidate_that_does_not_load(data, models, tmp_path
         evaluate_models(
             examples, schema, statistics, {"a": broken}, output_dir=tmp_path / "out", params=EvaluatorParams()
         )
+
+
+def test_boosted_trees_are_a_line_of_the_table_that_no_rule_reads(data, models, tmp_path):
+    folders = [tmp_path / name for name in ("reference", "out")]
+    for folder in folders:
+        folder.mkdir()
+    np.save(folders[0] / PREDICTIONS_FILE, np.array(EVAL["y"], np.float32) + np.float32(0.25))
+    properties = {"kind": LIGHTGBM, "train_rmse": 0.125, "train_seconds": 0.5}
+    reference = ReferenceModel(folders[0], {"leaves": 31}, properties)
+    chosen, params = {"close": models["close"]}, EvaluatorParams(batch_size=150)
+    found = evaluate_models(*data[1:], chosen, output_dir=folders[1], params=params, reference=reference)
+    row = found.metrics[LIGHTGBM]
+    assert (row["num_parameters"], row["train_rmse"], row["train_seconds"]) == (31, 0.125, 0.5)
+    assert row["eval_rmse"] == pytest.approx(0.25, rel=1e-5)
+    assert found.verdict["models"] == ["close", LIGHTGBM, LINEAR, MEAN_PREDICTOR]
+    assert [*found.verdict["candidates"]] == ["close"]
+    assert "lightgbm" in render_verdict(found)
+    assert "lightgbm" not in str(found.verdict["candidates"])
 
 
 def test_verdict_fits_on_one_screen_and_shows_every_rule(evaluate):

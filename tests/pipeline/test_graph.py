@@ -4,10 +4,12 @@ import typing
 
 import pytest
 
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import build_graph
 
 GRAPH = build_graph(Config())
+WITH_REFERENCE = build_graph(Config(reference="lightgbm"))
 
 
 def test_graph_names_the_steps_in_an_order_that_works():
@@ -29,16 +31,33 @@ def test_graph_names_the_steps_in_an_order_that_works():
     ]
 
 
-@pytest.mark.parametrize("step", GRAPH, ids=lambda step: step.name)
+def test_a_reference_is_trained_before_the_models_and_shown_beside_them():
+    names = [step.name for step in WITH_REFERENCE]
+    assert names.index("reference_lightgbm") == names.index("trainer_cross_layer") - 1
+    evaluator = WITH_REFERENCE[names.index("evaluator")]
+    assert evaluator.inputs["reference"] == "reference_lightgbm"
+    assert not any("reference_lightgbm" in step.input_steps for step in WITH_REFERENCE if step is not evaluator)
+    before, with_it = ({step.name: step.settings for step in graph} for graph in (GRAPH, WITH_REFERENCE))
+    assert {name: with_it[name] for name in before} == before  # nothing else runs again
+
+
+def test_a_reference_holds_out_what_the_trainer_holds_out():
+    trainer = TrainerParams(early_stopping_patience=5, validation_fraction=0.25)
+    (step,) = (s for s in build_graph(Config(reference="lightgbm", trainer=trainer)) if s.name == "reference_lightgbm")
+    assert step.settings["held_out"] == 0.25
+    assert WITH_REFERENCE[4].settings["held_out"] is None
+
+
+@pytest.mark.parametrize("step", WITH_REFERENCE, ids=lambda step: step.name)
 def test_graph_fits_the_annotations_of_the_step(step):
     module, _, name = step.function.partition(":")
     function = getattr(importlib.import_module(module), name)
     hints = typing.get_type_hints(function)
-    by_name = {other.name: other.output for other in GRAPH}
+    by_name = {other.name: other.output for other in WITH_REFERENCE}
     assert hints["return"] is step.output
     for argument, source in step.inputs.items():
         if isinstance(source, str):
-            assert hints[argument] is by_name[source], argument
+            assert by_name[source] in (hints[argument], *typing.get_args(hints[argument])), argument
         else:
             assert typing.get_args(hints[argument]) == (str, by_name[source[0]]), argument
     for argument, value in step.settings.items():

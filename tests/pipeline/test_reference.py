@@ -24,7 +24,7 @@ def test_settings_page_has_every_setting_and_section():
     found = tables["Top level"] | {name for name in tables if name != "Top level"}
     found |= {f"{name}.{key}" for name, keys in tables.items() if name != "Top level" for key in keys}
     assert found == set(setting_names())
-    assert tables["Top level"] == {"models", "engine", "num_workers"}
+    assert tables["Top level"] == {"models", "reference", "engine", "num_workers"}
 
 
 @pytest.mark.parametrize(

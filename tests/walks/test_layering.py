@@ -20,7 +20,7 @@ MODULES = {
     for folder in FOLDERS
     for file in sorted((REPOSITORY / folder).rglob("*.py"))
 }
-STEPS = {step.function.partition(":")[0] for step in build_graph(Config())}
+STEPS = {step.function.partition(":")[0] for step in build_graph(Config(reference="lightgbm"))}
 GROUND = (
     *(
         "",

@@ -19,6 +19,7 @@ OF_EXTRAS = {
     "cyclonedx-python-lib": "sbom",
     "packageurl-python": "sbom",
     "packaging": "sbom",
+    "lightgbm": "lightgbm",
     "duckdb": "sql",
     "adbc-driver-manager": "sql",
     "adbc-driver-postgresql": "sql",

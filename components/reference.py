@@ -1,0 +1,142 @@
+"""Trains boosted trees to compare with, which are never served.
+
+LightGBM at its defaults on the columns of the models: a number is a number, a text is a category, a missing value is
+missing. Where the Trainer holds out a part of train, so does this, by the same rule: rows of one group, key or time
+are held out together; it then stops when that part has not become better for `PATIENCE` rounds.
+
+All rows of train are in memory, 8 bytes for each value.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.reference_model import PREDICTIONS_FILE, ReferenceModel
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.errors import PipelineError
+from crossnet.components.features import Feature, read_schema
+from crossnet.components.records.dataset import read_dataset
+from crossnet.components.training.folds import assign_folds, units_of
+
+READ_ROWS = 1 << 16
+PATIENCE = 50
+MAX_ROUNDS = 1000  # where it stops early; else LightGBM's default, 100
+SMALL = 1_000_000  # values; below, several threads take longer than one
+# The same trees on any number of cores.
+OPTIONS = {"objective": "regression", "verbosity": -1, "deterministic": True, "force_row_wise": True, "seed": 0}
+
+Numbers = npt.NDArray[np.float64]
+
+
+def train_reference(
+    examples: Examples, schema: Schema, *, output_dir: Path, kind: str, held_out: float | None
+) -> ReferenceModel:
+    """Trains the reference and writes what it predicts for the eval rows.
+
+    Args:
+      examples: Splits `train` and `eval`.
+      schema: The features and the label.
+      output_dir: Where the artifact goes.
+      kind: "lightgbm".
+      held_out: Share of train that is held out; None: it trains on all of it, as long as LightGBM does by default.
+
+    Raises:
+      PipelineError: The package is not installed, or does not load.
+      TrainingError: Train has fewer groups than parts that are to be held out.
+    """
+    lightgbm = _import()
+    features, label = read_schema(schema.proto())
+    values: list[dict[bytes, int]] = [{} for feature in features if feature.is_text]
+    inputs, labels = _read(examples, "train", features, label, values, grow=True)
+    start = time.perf_counter()
+    validation = np.zeros(len(labels), bool)
+    if held_out is not None:
+        folds = max(2, round(1 / held_out))
+        units = units_of(examples, (np.ascontiguousarray(inputs), labels), folds)
+        validation = assign_folds(units, folds) == 0
+    texts = [i for i, feature in enumerate(features) if feature.is_text]
+    booster = _train(lightgbm, inputs, labels, validation, texts)
+    seconds = time.perf_counter() - start
+    train_rmse = math.sqrt(float(np.mean(np.square(booster.predict(inputs) - labels))))
+    del inputs
+    inputs, _ = _read(examples, "eval", features, label, values, grow=False)
+    predictions = booster.predict(inputs) if len(inputs) else np.zeros(0)
+    np.save(output_dir / PREDICTIONS_FILE, np.asarray(predictions, "<f4"))
+    rounds = booster.best_iteration if validation.any() else booster.current_iteration()
+    trees = booster.dump_model(num_iteration=rounds)["tree_info"]
+    counts = {"leaves": sum(tree["num_leaves"] for tree in trees), "rounds": rounds, "held_out": int(validation.sum())}
+    properties = {"kind": kind, "train_rmse": train_rmse, "train_seconds": seconds}
+    return ReferenceModel(output_dir, counts=counts, properties=properties)
+
+
+def _import() -> Any:
+    try:
+        import lightgbm
+    except ImportError:
+        raise PipelineError(
+            "`reference` 'lightgbm' needs the package lightgbm, which is not installed. Install the extra `lightgbm`: "
+            'pip install "crossnet-pipeline[lightgbm]".'
+        ) from None
+    except OSError as error:  # its wheel asks the system for OpenMP
+        raise PipelineError(
+            f"`reference` 'lightgbm': the package lightgbm does not load ({error}). Install OpenMP's library: "
+            "apt install libgomp1."
+        ) from None
+    return lightgbm
+
+
+def _train(
+    lightgbm: Any, inputs: Numbers, labels: Numbers, validation: npt.NDArray[np.bool_], texts: Sequence[int]
+) -> Any:
+    def rows(chosen: npt.NDArray[np.bool_], of: Any = None) -> Any:
+        return lightgbm.Dataset(inputs[chosen], labels[chosen], categorical_feature=list(texts), reference=of)
+
+    options = OPTIONS | ({"num_threads": 1} if inputs.size < SMALL else {})
+    train = rows(~validation)
+    if not validation.any():
+        return lightgbm.train(options, train)
+    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    return lightgbm.train(options, train, MAX_ROUNDS, valid_sets=[rows(validation, train)], callbacks=[stop])
+
+
+def _read(
+    examples: Examples,
+    split: str,
+    features: Sequence[Feature],
+    label: Feature,
+    values: Sequence[dict[bytes, int]],
+    *,
+    grow: bool,
+) -> tuple[Numbers, Numbers]:
+    """Returns the features, float64 (rows, features), and the labels, float64 (rows,).
+
+    A text is the number of its value in `values`; NaN where it is missing, or not there and `grow` is not set.
+    """
+    rows = examples.counts.get(split, 0)
+    inputs, labels, first = np.empty((rows, len(features))), np.empty(rows), 0
+    if not rows:
+        return inputs, labels
+    for columns, found in read_dataset(examples, split, features, label, batch_size=READ_ROWS):
+        assert found is not None
+        last, known = first + len(found), iter(values)
+        labels[first:last] = found
+        for i, feature in enumerate(features):
+            column = columns[feature.name]
+            inputs[first:last, i] = _codes(column, next(known), grow) if feature.is_text else column
+        first = last
+    return inputs, labels
+
+
+def _codes(texts: npt.NDArray[Any], known: dict[bytes, int], grow: bool) -> Numbers:
+    if grow:
+        for text in sorted(set(texts) - known.keys() - {b""}):
+            known[text] = len(known)
+    return np.array([known.get(text, math.nan) for text in texts], float)
