@@ -35,6 +35,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import ExportError
 from crossnet.components.evaluation.case import improvement_reference
+from crossnet.components.evaluation.coverage import interval_facts
 from crossnet.components.evaluation.explain import explain, known_truth
 from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
 from crossnet.components.evaluation.metrics import ErrorSums, calibration
@@ -55,6 +56,7 @@ from crossnet.components.evaluation.slices import parse_slices
 from crossnet.components.evaluation.verdict import failures, make_verdict, skips
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import write_json
+from crossnet.components.networks.interval import read_interval
 from crossnet.components.params.evaluator import EvaluatorParams
 
 
@@ -91,7 +93,7 @@ def evaluate_models(
     whole = measured.scores.whole
     verdict = _judge(models, measured, params)
     write_json(output_dir / VERDICT_FILE, verdict)
-    write_json(output_dir / METRICS_FILE, _metrics(models, measured))
+    write_json(output_dir / METRICS_FILE, _metrics(models, measured, output_dir))
     write_json(output_dir / LINEAR_FILE, measured.linear.to_json())
     write_json(output_dir / DETAILS_FILE, _details(models, measured, examples, output_dir))
     (output_dir / (BLESSED if verdict["blessed"] else NOT_BLESSED)).touch()
@@ -225,7 +227,7 @@ def _served_facts(served: Served | None, scores: Scores) -> dict[str, Any] | Non
     return {"version": served.version, "problem": served.problem, "eval_rmse": rmse}
 
 
-def _metrics(models: Mapping[str, Model], measured: _Measured) -> dict[str, dict[str, Any]]:
+def _metrics(models: Mapping[str, Model], measured: _Measured, output_dir: Path) -> dict[str, dict[str, Any]]:
     """Returns the content of metrics.json: the models, then the lines that are none."""
     scores, train = measured.scores, measured.train
     rows = {
@@ -239,6 +241,10 @@ def _metrics(models: Mapping[str, Model], measured: _Measured) -> dict[str, dict
     }
     if measured.reference is not None:
         rows[measured.reference.kind] = measured.reference.metrics
+    for name, model in models.items():
+        if interval := read_interval(model.serving_path):
+            files = predictions_file(output_dir, name), labels_file(output_dir)
+            rows[name]["prediction_interval"] = interval_facts(interval, *files)
     rows[LINEAR] = {"num_parameters": measured.linear.num_parameters, "train_rmse": measured.linear.train_rmse}
     rows[MEAN_PREDICTOR] = {"num_parameters": 1, "train_rmse": train.label_std}
     for name, facts in rows.items():

@@ -25,12 +25,14 @@ from crossnet.components.files import folder_checksum, write_file, write_json
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import ExportedModel, read_exported
 from crossnet.components.networks.input_choice import make_preprocessing
+from crossnet.components.networks.interval import Interval
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
+from crossnet.components.training.calibration import measure_interval
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.checks import check_training
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
@@ -90,8 +92,8 @@ def train_model(
     recipe = make_recipe(params, examples.counts["train"])
     untrained = _make_untrained(schema, statistics, recipe, model, warm_start)
     checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, recipe)) if checkpoint_dir else None
-    history, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir)
-    _export(untrained, examples, recipe, output_dir)
+    history, diagnosis, interval = _train(untrained, examples, recipe, checkpoints, output_dir)
+    _export(untrained, examples, recipe, interval, output_dir)
     write_json(output_dir / HISTORY_FILE, history)
     updates = -(-examples.counts["train"] // recipe.batch_size)
     return Model(
@@ -168,8 +170,12 @@ def _train(
     params: Recipe,
     checkpoints: Checkpoints | None,
     output_dir: Path,
-) -> tuple[History, list[str]]:
-    """Trains the network in place; returns the history and, in words, what looks wrong with the result."""
+) -> tuple[History, list[str], Interval | None]:
+    """Trains the network in place.
+
+    Returns:
+      The history; in words, what looks wrong with the result; its prediction interval, where one was asked for.
+    """
     network, preprocessing, exported = untrained.network, untrained.preprocessing, untrained.exported
     with ExitStack() as stack:
 
@@ -197,14 +203,25 @@ def _train(
         )
         fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
         diagnosis = diagnose(network, train)
+        interval = None
+        if held_out is not None and params.interval_coverage is not None:
+            interval = measure_interval(network, train, preprocessing, held_out, params.interval_coverage)
     for sentence in diagnosis:
         LOGGER.warning("%s: %s", untrained.model.kind, sentence)
-    return history, diagnosis
+    return history, diagnosis, interval
 
 
-def _export(trained: _Untrained, examples: Examples, params: Recipe, output_dir: Path) -> None:
+def _export(
+    trained: _Untrained, examples: Examples, params: Recipe, interval: Interval | None, output_dir: Path
+) -> None:
     folder = output_dir / SERVING_FOLDER
-    export_model(trained.network, trained.transform, folder, description=trained.description)
+    export_model(
+        trained.network,
+        trained.transform,
+        folder,
+        description=trained.description,
+        interval=interval.to_json() if interval else None,
+    )
     csv_format = CsvFormat.of(examples.properties.get("settings", {}))
     if csv_format.changed():  # `predict` reads rows for this model likewise
         write_file(folder / FORMAT_FILE, csv_format.to_json())

@@ -16,7 +16,7 @@ from typing import Any
 
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.evaluation.rule_results import RuleResult
-from crossnet.components.formats import aligned, counted, number
+from crossnet.components.formats import aligned, counted, number, percent
 
 # Rules that have their own line only where they fail: that they pass is seen in the table.
 QUIET = ("finite_predictions", "max_mean_ratio", "max_linear_ratio")
@@ -73,6 +73,7 @@ def render_verdict(evaluation: Evaluation) -> str:
         version = f"version {served['version']} in service"
         table.append((version, "", "", number(served["eval_rmse"]), "", "", served["problem"] and "not comparable"))
     lines += aligned(table, left=(0, len(table[0]) - 1))
+    lines += interval_lines(verdict["models"], metrics)
     lines += filter(None, [verdict.get("collapsed")])
     for name in (name for name in verdict["models"] if name in verdict["candidates"]):
         candidate = verdict["candidates"][name]
@@ -80,6 +81,16 @@ def render_verdict(evaluation: Evaluation) -> str:
         lines += [f"  {_outcome(rule)}  {rule['message']}" for rule in candidate["rules"] if _is_shown(rule)]
         lines += _slice_lines(candidate["rules"])
     return "\n".join(lines)
+
+
+def interval_lines(models: Sequence[str], metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns how wide each model's prediction intervals are, and how many labels they hold."""
+    return [
+        f"`{name}` answers with {percent(found['coverage'])} intervals of ± {number(found['half_width'])} in the "
+        f"signature `interval`; they hold {percent(found['eval_coverage'])} of the eval labels."
+        for name in models
+        if (found := metrics[name].get("prediction_interval"))
+    ]
 
 
 def _role(verdict: Mapping[str, Any], name: str) -> str:

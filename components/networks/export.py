@@ -41,20 +41,27 @@ class ServingModule(tf.Module):
 
 
 def export_model(
-    network: tf_keras.Model, transform: Transform, folder: Path, *, description: Mapping[str, Any]
+    network: tf_keras.Model,
+    transform: Transform,
+    folder: Path,
+    *,
+    description: Mapping[str, Any],
+    interval: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes a SavedModel with the three signatures of a model server, and the facts that a warm start needs.
+    """Writes a SavedModel with the signatures of a model server, and the facts that a warm start needs.
 
     Signatures:
       serving_default: a tensor `[batch]` per feature, of `Feature.dtype`, to `prediction` float32 `[batch]`.
       serving_examples: `examples` string `[batch]`, serialized tf.train.Example, to `prediction`.
       regress: `inputs` string `[batch]` to `outputs` float32 `[batch]`, for the Regress RPC.
+      interval, where there is one: as `serving_default`, to `prediction`, `lower` and `upper` float32 `[batch]`.
 
     Args:
       network: The trained network.
       transform: Its preprocessing.
       folder: Where the SavedModel goes; must not exist.
       description: `models.describe` of the network, written to `assets.extra/training.json` with the preprocessing.
+      interval: `Interval.to_json` of how far labels lie from predictions. None: there is no signature `interval`.
     """
     module = ServingModule(network, transform)
     predict = prediction_function(network, transform)
@@ -72,6 +79,11 @@ def export_model(
     def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"outputs": predict(parse_examples(inputs, transform.preprocessing))}
 
+    def serve_interval(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        assert interval is not None
+        prediction, half_width = serve_columns(columns)["prediction"], tf.constant(interval["half_width"], tf.float32)
+        return {"prediction": prediction, "lower": prediction - half_width, "upper": prediction + half_width}
+
     def text(name: str) -> tf.TensorSpec:
         return tf.TensorSpec([None], tf.string, name=name)
 
@@ -80,10 +92,13 @@ def export_model(
         "serving_examples": tf.function(serve_examples).get_concrete_function(text("examples")),
         "regress": tf.function(regress).get_concrete_function(text("inputs")),
     }
+    if interval is not None:
+        signatures["interval"] = tf.function(serve_interval).get_concrete_function(columns)
     tf.saved_model.save(module, str(folder), signatures=signatures)
     extra = folder / TRAINING_FILE
     extra.parent.mkdir(exist_ok=True)
-    write_json(extra, {"network": description, "preprocessing": transform.preprocessing.to_json()})
+    facts = {"network": description, "preprocessing": transform.preprocessing.to_json()}
+    write_json(extra, facts if interval is None else {**facts, "interval": interval})
     _finish(folder, names, hashlib.sha256(extra.read_bytes()).hexdigest()[:16])
 
 
@@ -176,11 +191,12 @@ def _finish(folder: Path, names: Mapping[str, str], content: str) -> None:
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     signatures = saved.meta_graphs[0].signature_def
     signatures["regress"].method_name = REGRESS_METHOD
-    inputs = signatures["serving_default"].inputs
-    for argument, name in names.items():
-        if argument != name:
-            inputs[name].CopyFrom(inputs[argument])
-            del inputs[argument]
+    for signature in {"serving_default", "interval"} & set(signatures):
+        inputs = signatures[signature].inputs
+        for argument, name in names.items():
+            if argument != name:
+                inputs[name].CopyFrom(inputs[argument])
+                del inputs[argument]
     text = text_format.MessageToString(saved)
     text = _renumber(text, TRACED)
     text = _renumber(text, CAPTURE)

@@ -35,6 +35,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "warmup_fraction": 0.03,
             "shuffle": True,
             "early_stopping_patience": AUTO,
+            "interval_coverage": 0.95,
         },
     },
 }

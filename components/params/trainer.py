@@ -75,6 +75,13 @@ class TrainerParams:
     validation_fraction: float = setting(
         0.125, "share of train that is held out, where `early_stopping_patience` is set", above=0, most=0.5
     )
+    interval_coverage: float | None = setting(
+        None,
+        "share of labels that the intervals of the signature `interval` should hold, measured on held-out rows; none: "
+        "the model has no such signature",
+        above=0,
+        below=1,
+    )
     checkpoint_every: int = setting(10, "epochs between checkpoints", least=1, without_effect=True)
     warm_start: str = setting(
         "none", "none, a version in service, or the path of an exported model", path=PathKind.MODEL

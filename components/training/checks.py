@@ -34,6 +34,11 @@ def check_training(examples: Examples, statistics: Statistics, params: TrainerPa
             f"Train has {counted(rows, 'row')}, too few to hold some out: at least {MIN_ROWS} are expected. Give more "
             "rows, or set `trainer.early_stopping_patience` to none."
         )
+    if params.interval_coverage is not None and params.early_stopping_patience is None:
+        problems.append(
+            "`trainer.interval_coverage` is measured on rows that are held out, and none are. Set "
+            "`trainer.early_stopping_patience` to auto or a number of epochs, or `trainer.interval_coverage` to none."
+        )
     if isinstance(params.epochs, int) and params.epochs < 1:
         problems.append(f"`trainer.epochs` must be at least 1. Received {params.epochs}.")
     if isinstance(params.batch_size, int) and params.batch_size < 1:

@@ -16,6 +16,7 @@ from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.evaluation.verdict import interval_lines
 from crossnet.components.features import read_schema
 from crossnet.components.formats import duration, number, percent, product
 from crossnet.components.params.networks import DEFAULT_MODELS, MODEL_KINDS
@@ -35,7 +36,6 @@ from crossnet.pipeline.report.diagrams import MAX_MATRIX_ROWS, Node, heat_map, s
 from crossnet.pipeline.report.run import Run, history, needs, ordered_steps
 from crossnet.pipeline.run_record import StepRecord
 
-GATED = ("cross_mix", "cross_gated")  # their products are weighted by the row
 NOT_REACHED = StepRecord(status="not reached")
 MAX_RESIDUAL_FEATURES = 24
 MAX_HISTOGRAMS = 60
@@ -68,8 +68,7 @@ def subject(run: Run) -> str | None:
 def comparison(run: Run) -> dict[str, Any]:
     """Returns the table of models, with the article's figures where the run used the article's table."""
     verdict = run.evaluation.verdict if run.evaluation else {}
-    candidates = verdict.get("candidates", {})
-    rows = []
+    candidates, rows = verdict.get("candidates", {}), []
     for name in ordered_models(run):
         facts = run.record.models[name]
         role = "champion" if name == run.record.champion else "baseline" if name == verdict.get("baseline") else ""
@@ -86,6 +85,7 @@ def comparison(run: Run) -> dict[str, Any]:
     return {
         "rows": rows,
         "best": min(finite, default=None),
+        "intervals": interval_lines(ordered_models(run), run.evaluation.metrics) if run.evaluation else [],
         "article": list(ARTICLE_LOSSES) if is_article(run.settings.get("example_gen", {})) else [],
         "served": served,
         "collapsed": verdict.get("collapsed", ""),
@@ -292,7 +292,7 @@ def _explained(name: str, found: Mapping[str, Any], label: str) -> dict[str, Any
         "formula": f"{label} = {found['formula']}" if exact else "",
         "picture": heat_map(matrix, names, names, f"Interaction matrix of {name}, {pair}"),
         "exact": exact,
-        "around_mean": name in GATED,
+        "around_mean": name in ("cross_mix", "cross_gated"),
         "limited": len(names) > MAX_MATRIX_ROWS,
         "terms": [{**term, "product": product(term["factors"]) or "1"} for term in terms],
         "more": len(found.get("terms", ())) - len(terms),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from crossnet.components.evaluation.linear import LinearModel
 from crossnet.components.evaluation.verdict import failures, render_verdict
 from crossnet.components.evaluator import evaluate_models
 from crossnet.components.features import Feature, read_schema
-from crossnet.components.files import read_json
+from crossnet.components.files import read_json, write_json
+from crossnet.components.networks.export import TRAINING_FILE
+from crossnet.components.networks.interval import Interval
 from crossnet.components.params.evaluator import EvaluatorParams
 from support.gate_fixtures import article, export, make_model, truth
 from support.training_fixtures import make_artifacts
@@ -77,6 +80,20 @@ def test_evaluator_blesses_the_first_candidate_that_passes_not_the_best(evaluate
     assert sorted(path.name for path in evaluation.path.iterdir()) == [
         "BLESSED", "details.json", "labels.npy", "linear.json", "metrics.json", "predictions", "verdict.json",
     ]  # fmt: skip
+
+
+def test_evaluator_counts_the_labels_that_a_models_intervals_hold(evaluate, models, data):
+    extra = models["close"].serving_path / TRAINING_FILE
+    extra.parent.mkdir(exist_ok=True)
+    for half_width, held in ((0.01, 1.0), (0.0001, 0.0)):  # every prediction of "close" is off by 0.001
+        write_json(extra, {"network": {"kind": "dense"}, "interval": Interval(0.9, half_width, 50).to_json()})
+        with mock.patch("crossnet.components.evaluator.explain", return_value=None):
+            evaluation = evaluate(["close", "exact"])
+        facts = {"coverage": 0.9, "half_width": half_width, "rows": 50, "eval_coverage": held}
+        assert evaluation.metrics["close"]["prediction_interval"] == facts
+        assert "prediction_interval" not in evaluation.metrics["exact"]
+        assert f"they hold {100 * held:g} % of the eval labels." in render_verdict(evaluation)
+    extra.unlink()
 
 
 def test_evaluator_passes_over_a_bad_candidate_and_keeps_its_failure(evaluate):

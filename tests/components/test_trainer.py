@@ -15,6 +15,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.errors import TrainingError
 from crossnet.components.features import read_schema
 from crossnet.components.files import folder_checksum
+from crossnet.components.networks.interval import read_interval
 from crossnet.components.params.networks import ARCHITECTURES, MODEL_KINDS, CrossLayerParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
@@ -239,6 +240,19 @@ def test_early_stopping_needs_no_eval_rows(tmp_path: Path) -> None:
     artifacts = make_artifacts(tmp_path / "a", table, {name: [] for name in table})
     model = train(artifacts, tmp_path / "1", early_stopping_patience=3)
     assert (model.history["eval_loss"], len(model.history["validation_loss"])) == ([], 2)
+
+
+def test_model_with_an_interval_coverage_answers_with_intervals(article: Any, tmp_path: Path) -> None:
+    model = train(article, tmp_path / "1", early_stopping_patience=2, interval_coverage=0.8)
+    interval = read_interval(model.serving_path)
+    assert interval is not None
+    assert (interval.coverage, interval.rows) == (0.8, 25)  # an eighth of 200
+    columns = {name: tf.constant([0.5, 0.25]) for name in ("x0", "x1", "x2")}
+    loaded = tf.saved_model.load(str(model.serving_path))
+    found = loaded.signatures["interval"](**columns)
+    np.testing.assert_array_equal(found["prediction"], predict(model, columns))
+    np.testing.assert_array_equal(found["upper"], found["prediction"] + np.float32(interval.half_width))
+    assert read_interval(train(article, tmp_path / "2", early_stopping_patience=2).serving_path) is None
 
 
 def test_tensorboard_writes_logs_or_asks_for_its_package(

@@ -6,7 +6,14 @@ import pytest
 
 from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, METRICS_FILE, VERDICT_FILE, Evaluation
 from crossnet.components.evaluation.rule_results import RuleResult
-from crossnet.components.evaluation.verdict import MAX_SLICES_SHOWN, failures, make_verdict, render_verdict, skips
+from crossnet.components.evaluation.verdict import (
+    MAX_SLICES_SHOWN,
+    failures,
+    interval_lines,
+    make_verdict,
+    render_verdict,
+    skips,
+)
 from crossnet.components.files import write_json
 
 MODELS = ["a", "b", "dense"]
@@ -83,6 +90,14 @@ def test_table_names_every_model_and_its_role(tmp_path):
         [MEAN_PREDICTOR, "1,234", "0.25", "0.5", "0.4", "-"],
     ]
     assert rest[4:] == ["a: NOT blessed", "  FAILED   Too high.", "b: blessed", "  passed   Low enough."]
+
+
+def test_prediction_intervals_have_a_line_beside_what_they_hold_of_eval(tmp_path):
+    assert not any("interval" in line for line in lines(tmp_path))
+    facts = {"coverage": 0.95, "half_width": 1.25, "rows": 200, "eval_coverage": 0.938}
+    assert interval_lines(["a", "b"], {"a": {"prediction_interval": facts}, "b": {}}) == [
+        "`a` answers with 95 % intervals of ± 1.25 in the signature `interval`; they hold 93.8 % of the eval labels."
+    ]
 
 
 def test_second_blessed_candidate_is_blessed_and_not_the_champion(tmp_path):

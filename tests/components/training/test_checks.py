@@ -29,3 +29,12 @@ def test_too_few_rows_to_hold_some_out_are_refused(tmp_path: Path) -> None:
         check(tmp_path / "few", article_table(29), early_stopping_patience="auto", batch_size="auto")
     check(tmp_path / "enough", article_table(30), early_stopping_patience="auto", batch_size="auto")
     check(tmp_path / "all", article_table(29), batch_size=10)
+
+
+def test_intervals_without_held_out_rows_are_refused(tmp_path: Path) -> None:
+    sentence = (
+        r"`trainer\.interval_coverage` is measured on rows that are held out, and none are\. Set "
+        r"`trainer\.early_stopping_patience` to auto or a number of epochs, or `trainer\.interval_coverage` to none\."
+    )
+    with pytest.raises(TrainingError, match=sentence):
+        check(tmp_path / "none", article_table(40), interval_coverage=0.9, batch_size="auto")

@@ -1,0 +1,79 @@
+"""Measures prediction intervals of a network on rows it held out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tf_keras
+
+from crossnet.components.formats import counted, percent
+from crossnet.components.networks.interval import Interval, calibrate, fewest_rows
+from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.training.rows import Rows
+
+LOGGER = logging.getLogger(__name__)
+ROWS_AT_ONCE = 10_000
+
+
+def measure_interval(
+    network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, held_out: Sequence[int], coverage: float
+) -> Interval | None:
+    """Returns the interval of a network's predictions; None, with a warning, where too few rows were held out.
+
+    Args:
+      network: The trained network, of the inputs to `[batch, members]`.
+      train: Its rows, with their folds.
+      preprocessing: Theirs: the interval is in the label's unit.
+      held_out: Each member's fold: those rows it has not learned from.
+      coverage: The share of labels that the interval should hold.
+    """
+    errors = held_out_errors(network, train, preprocessing, held_out)
+    interval = calibrate(errors, coverage)
+    if interval is None:
+        LOGGER.warning(
+            "The model gets no prediction intervals: %s held out, and %s intervals are measured on at least %d. Raise "
+            "`trainer.validation_fraction`, or set `trainer.interval_coverage` to none.",
+            counted(len(errors), "row is", "rows are"),
+            percent(coverage),
+            fewest_rows(coverage),
+        )
+    return interval
+
+
+def held_out_errors(
+    network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, held_out: Sequence[int]
+) -> npt.NDArray[np.float64]:
+    """Returns label minus prediction, in the label's unit, of the rows that some member held out.
+
+    The prediction of a row is the mean of the members that held it out.
+    """
+    found = []
+    for chunk in train.chunks(ROWS_AT_ONCE):
+        assert chunk.fold is not None
+        for first in range(0, len(chunk.label), ROWS_AT_ONCE):
+            part = slice(first, first + ROWS_AT_ONCE)
+            inputs: list[Any] = [values[part] for values in chunk.inputs]
+            outputs = network(inputs if len(inputs) > 1 else inputs[0], training=False).numpy().astype(np.float64)
+            own = chunk.fold[part][:, None] == np.asarray(held_out)
+            rows = own.any(axis=1)
+            predictions = np.average(outputs, axis=1, weights=np.where(rows[:, None], own, 1))[rows]
+            labels = chunk.label[part][rows].astype(np.float64)
+            found.append(
+                _in_unit(labels, preprocessing) - _clipped(_in_unit(predictions, preprocessing), preprocessing)
+            )
+    return np.concatenate(found)
+
+
+def _in_unit(values: npt.NDArray[np.float64], preprocessing: Preprocessing) -> npt.NDArray[np.float64]:
+    return values * preprocessing.label_scale + preprocessing.label_mean
+
+
+def _clipped(values: npt.NDArray[np.float64], preprocessing: Preprocessing) -> npt.NDArray[np.float64]:
+    if not preprocessing.label_range:
+        return values
+    low, high = preprocessing.label_range
+    return np.clip(values, low, high)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossnet.components.files import write_json
+from crossnet.components.networks.export import TRAINING_FILE
+from crossnet.components.networks.interval import Interval, calibrate, fewest_rows, read_interval
+
+
+def test_half_width_is_the_error_that_only_the_fewest_exceed() -> None:
+    errors = np.array([*range(1, 100)], float) * np.where(np.arange(99) % 2, 1, -1)  # 1 to 99, signs mixed
+    np.random.default_rng(0).shuffle(errors)
+    assert calibrate(errors, 0.95) == Interval(0.95, 95.0, 99)  # the 0.95 * (99 + 1)-th smallest
+    assert calibrate(errors, 0.9) == Interval(0.9, 90.0, 99)
+    assert calibrate(errors, 0.901) == Interval(0.901, 91.0, 99)
+
+
+@pytest.mark.parametrize(("coverage", "rows"), [(0.95, 19), (0.9, 9), (0.5, 1), (0.8, 4), (0.99, 99), (0.001, 1)])
+def test_fewer_rows_than_a_coverage_needs_give_no_interval(coverage: float, rows: int) -> None:
+    assert fewest_rows(coverage) == rows
+    errors = np.arange(rows, dtype=float)
+    assert calibrate(errors[1:], coverage) is None
+    found = calibrate(errors, coverage)
+    assert found is not None
+    assert found.half_width == (0 if coverage == 0.001 else rows - 1)  # the largest error
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.95])
+def test_new_labels_lie_inside_as_often_as_promised_whatever_the_errors(coverage: float) -> None:
+    random = np.random.default_rng(1)
+    held = []
+    for _ in range(300):
+        errors = random.standard_t(2, size=200)
+        found = calibrate(errors[:100], coverage)
+        assert found is not None
+        held.append(np.mean(np.abs(errors[100:]) <= found.half_width))
+    assert coverage - 0.01 <= np.mean(held) <= coverage + 0.02
+
+
+def test_interval_is_read_back_from_an_export_and_absent_where_there_is_none(tmp_path: Path) -> None:
+    assert read_interval(tmp_path) is None
+    (tmp_path / TRAINING_FILE).parent.mkdir()
+    write_json(tmp_path / TRAINING_FILE, {"network": {}})
+    assert read_interval(tmp_path) is None
+    interval = Interval(0.95, 1.5, 200)
+    write_json(tmp_path / TRAINING_FILE, {"network": {}, "interval": interval.to_json()})
+    assert read_interval(tmp_path) == interval

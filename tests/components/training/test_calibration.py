@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import tf_keras
+
+from crossnet.components.networks.interval import Interval
+from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.training import calibration
+from crossnet.components.training.calibration import held_out_errors, measure_interval
+from crossnet.components.training.rows import Rows
+
+
+def network(*factors: float) -> tf_keras.Model:
+    """Predicts its input times a factor, one per member."""
+    inputs = tf_keras.Input((1,))
+    layer = tf_keras.layers.Dense(len(factors), use_bias=False)
+    model = tf_keras.Model(inputs, layer(inputs))
+    layer.set_weights([np.array([factors])])
+    return model
+
+
+def rows(count: int, folds: int) -> Rows:
+    x = np.arange(1, count + 1, dtype=np.float32)
+    return Rows((x[:, None],), np.zeros(count, np.float32), count, np.arange(count, dtype=np.int32) % folds)
+
+
+UNIT = Preprocessing((), (), label_mean=5.0, label_scale=10.0)
+
+
+@pytest.mark.parametrize("rows_at_once", [2, 10_000])
+def test_errors_are_of_held_out_rows_in_the_labels_unit(rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "ROWS_AT_ONCE", rows_at_once)
+    errors = held_out_errors(network(1.0), rows(7, folds=3), UNIT, held_out=[0])
+    np.testing.assert_allclose(errors, [-10, -40, -70])  # rows 1, 4 and 7, each predicted as itself
+
+
+def test_row_is_predicted_by_the_members_that_held_it_out() -> None:
+    errors = held_out_errors(network(1.0, 2.0, 4.0), rows(6, folds=3), UNIT, held_out=[0, 1, 1])
+    np.testing.assert_allclose(errors, [-10, -2 * 30, -4 * 10, -5 * 30])  # rows 1, 2, 4 and 5
+
+
+def test_predictions_are_limited_as_the_exported_models_are() -> None:
+    limited = Preprocessing((), (), label_mean=5.0, label_scale=10.0, label_range=(0.0, 30.0))
+    errors = held_out_errors(network(1.0), rows(7, folds=3), limited, held_out=[0])
+    np.testing.assert_allclose(errors, [-10, -25, -25])
+
+
+def test_interval_is_measured_on_those_errors() -> None:
+    found = measure_interval(network(1.0), rows(8, folds=2), UNIT, held_out=[1], coverage=0.6)
+    assert found == Interval(0.6, 60.0, 4)  # the third of 20, 40, 60 and 80
+
+
+def test_too_few_held_out_rows_are_said_and_give_none(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert measure_interval(network(1.0), rows(36, folds=2), UNIT, held_out=[0], coverage=0.95) is None
+    assert caplog.messages == [
+        "The model gets no prediction intervals: 18 rows are held out, and 95 % intervals are measured on at least 19. "
+        "Raise `trainer.validation_fraction`, or set `trainer.interval_coverage` to none."
+    ]
