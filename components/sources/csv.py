@@ -34,7 +34,7 @@ from crossnet.components.sources.csv_cells import (
 from crossnet.components.sources.csv_columns import read_kinds
 from crossnet.components.sources.csv_doubts import kind_instead, losses
 from crossnet.components.sources.csv_header import find_header, not_in_utf8
-from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.csv_hints import comment_for, setting_for
 from crossnet.components.sources.csv_lines import may_have_quotes, misshapen_row, row_line
 from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.components.sources.naming import NamedColumns, name_columns
@@ -247,7 +247,10 @@ class CsvSource:
             if problem := not_in_utf8(error.cell):
                 raise DataError(f"{place}: `{source}` is {problem}") from None
             cell = error.cell.decode()
-            hint = setting_for(cell, source, self.csv_format)
+            is_first = source == next(iter(self.named.names))
+            hint = setting_for(cell, source, self.csv_format) or (
+                comment_for(cell, first_row + error.row) if is_first else ""
+            )
             remedy = f", or set `example_gen.{hint}`" if hint else ""
             if not is_label:
                 remedy += ", or name the column in `example_gen.text` or `example_gen.exclude`"

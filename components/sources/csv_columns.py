@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 
 from crossnet.components.errors import DataError
 from crossnet.components.sources.csv_cells import STORED
-from crossnet.components.sources.csv_doubts import Place, finer_doubts, first_such, is_digits, rounded, text_doubts
+from crossnet.components.sources.csv_doubts import (
+    Place,
+    beyond_int64,
+    finer_doubts,
+    first_such,
+    is_digits,
+    rounded,
+    text_doubts,
+)
 from crossnet.components.sources.csv_hints import setting_for
 from crossnet.components.sources.csv_kinds import classify_cells
 from crossnet.components.sources.csv_plain import plain_cells
@@ -52,6 +60,7 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
     reading.kinds |= {name: "DATE" for name, _ in named.dates if name in named.names}
     asked = [name for name, kind in reading.kinds.items() if kind == "BYTES" and name not in named.text]
     samples, is_whole = first_cells(asked, units, read)
+    first = next(iter(named.names), "")
     for name, sample in samples.items():
         is_number = name == named.label or name in named.numeric
         plain = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
@@ -61,7 +70,7 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
             kind = other if other in ("BOOL", "TIME", "TIME_UTC") else kind
         reading.kinds[name] = kind
         if kind == "BYTES":
-            reading.doubts += text_doubts(name, sample, csv_format, place, is_whole=is_whole)
+            reading.doubts += text_doubts(name, sample, csv_format, place, is_whole=is_whole, is_first=name == first)
         elif name == named.label:
             _check_label(name, sample, csv_format, is_whole=is_whole)
             reading.kinds[name] = "FLOAT" if kind in ("INT", "MIXED") else kind
@@ -72,7 +81,7 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
         if kind in ("TIME", "TIME_UTC"):
             reading.doubts += finer_doubts(name, sample)
         if STORED[reading.kinds[name]] == "FLOAT" and kind != "MIXED":
-            reading.doubts += rounded(name, plain)
+            reading.doubts += beyond_int64(name, plain) or rounded(name, plain)
     return reading
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossnet.components.formats import percent
-from crossnet.components.sources.csv_cells import EXACT, LeadingZeroError, NotWholeError, is_code
-from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.csv_cells import EXACT, LeadingZeroError, NotWholeError, is_code, read_whole
+from crossnet.components.sources.csv_hints import NULL_WORDS, comment_for, looks_marked, setting_for
 from crossnet.components.sources.csv_plain import plain_cells
 from crossnet.components.sources.csv_sample import Sample
 from crossnet.components.sources.doubts import Doubt, toml_text
-from crossnet.serving.protocol.cell_values import read_number
+from crossnet.serving.protocol.cell_values import read_number, read_time
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown
 
 _DOUBTFUL_SHARE = 0.5  # of numbers in a column of text
 _HINTED_CELLS = 200
 _HINTED_SHARE = 0.9
+_MAX_WORDS = 10
 _LARGE = r"^\s*[+-]?0*[1-9]\d{7}|[eE]"  # what may be beyond EXACT
 
 Place = Callable[[int, int], str]
@@ -30,8 +31,19 @@ def is_digits(cell: str) -> bool:
     return cell.strip().lstrip("+-").isdigit()
 
 
-def text_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Place, *, is_whole: bool) -> list[Doubt]:
-    """Returns why a column of text may be one of numbers or dates."""
+def text_doubts(
+    name: str, sample: Sample, csv_format: CsvFormat, place: Place, *, is_whole: bool, is_first: bool = False
+) -> list[Doubt]:
+    """Returns why a column of text may be one of numbers or dates.
+
+    Args:
+      name: The column.
+      sample: Its first cells.
+      csv_format: What is missing, and how numbers are written.
+      place: Returns the place of a unit's row.
+      is_whole: Whether these are all its cells.
+      is_first: Whether lines begin with it.
+    """
     array = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
     cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
     if not cells:
@@ -40,24 +52,63 @@ def text_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Place, 
     numeric = f"numeric = [{toml_text(name)}]"
     if not odd:
         return [code_doubt(name, first_such(sample, place, is_code))]
-    which = "its" if is_whole else f"its first {len(cells):,}"
-    share = 1 - len(odd) / len(cells)
-    if share >= _DOUBTFUL_SHARE:
-        example = first_such(sample, place, lambda cell: _is_odd(cell, csv_format))
-        hint = setting_for(_first_odd(sample, csv_format), name, csv_format) or numeric
-        text = f"is read as text: {percent(1 - share)} of {which} cells are not numbers (first: {example})"
-        return [Doubt(name, text, hint)]
+    for what, is_odd in (
+        ("numbers", lambda cell: _is_odd(cell, csv_format)),
+        ("dates or times in ISO 8601", lambda cell: bool(cell.strip()) and read_time(cell) is None),
+    ):
+        others = list(filter(is_odd, _cells(sample)))
+        share = 1 - len(others) / len(cells)
+        if share >= _DOUBTFUL_SHARE:
+            which = "its" if is_whole else f"its first {len(cells):,}"
+            example = first_such(sample, place, is_odd)
+            hint = _null_words(others, csv_format) or setting_for(others[0], name, csv_format)
+            hint = hint or (comment_for(others[0], 1) if is_first and len(others) <= _MAX_WORDS else "")
+            text = f"is read as text: {percent(1 - share)} of {which} cells are not {what} (first: {example})"
+            if not hint and all(map(looks_marked, others[:_HINTED_CELLS])):
+                return [Doubt(name, f"{text}, which no setting reads; write the numbers alone to use them as such")]
+            return [Doubt(name, text, hint or (numeric if what == "numbers" else ""))]
     some = [cell.decode(errors="replace") for cell in sample.array().slice(0, _HINTED_CELLS).to_pylist()]
     hints = [
         setting_for(cell, name, csv_format) or ("number" if read_number(cell) is not None else "") for cell in some
     ]
     found = [hint for hint in hints if hint and hint != "number" and not hint.startswith("null_values")]
+    marked = [looks_marked(cell) for cell in some]
+    if not found and sum(marked) >= _DOUBTFUL_SHARE * len(some):
+        plain = sum(read_number(cell) is not None for cell in some)
+        if sum(marked) + plain >= _HINTED_SHARE * len(some):
+            example = first_such(sample, place, looks_marked)
+            text = f"is read as text: its cells look like numbers with signs that no setting reads (first: {example})"
+            return [Doubt(name, f"{text}; write the numbers alone to use them as such")]
     if not found or sum(map(bool, hints)) < _HINTED_SHARE * len(hints):
         return []
     hint = max(sorted(set(found)), key=found.count)
     example = first_such(sample, place, lambda cell: setting_for(cell, name, csv_format) == hint)
     what = "dates" if hint.startswith("date_format") else "numbers in another form"
     return [Doubt(name, f"is read as text: its cells look like {what} (first: {example})", hint)]
+
+
+def _cells(sample: Sample) -> list[str]:
+    return [cell.decode(errors="replace") for cell in sample.array().to_pylist()]
+
+
+def _null_words(cells: Sequence[str], csv_format: CsvFormat) -> str:
+    """Returns the setting that makes holes of all of some cells; "" where they are not words for nothing."""
+    words = list(dict.fromkeys(cell.strip() for cell in cells))
+    if len(words) > _MAX_WORDS or not all(word.lower() in NULL_WORDS for word in words):
+        return ""
+    if all(word.lower() == "nan" for word in words):
+        return 'nan = "missing"'
+    return f"null_values = [{', '.join(map(toml_text, dict.fromkeys((*csv_format.null_values, *words))))}]"
+
+
+def beyond_int64(name: str, plain: pa.Array) -> list[Doubt]:
+    """Returns the doubt about whole numbers that int64 does not hold, so that they lose digits."""
+    digits = plain.filter(pc.match_substring_regex(plain, r"^\s*[+-]?\d{19,}\s*$")) if len(plain) else plain
+    long = next((cell for cell in digits.to_pylist() if read_whole(cell.decode()) is None), None)
+    if long is None:
+        return []
+    said = f"holds whole numbers beyond 64 bits, such as {shown(long.decode())}, of which float32 keeps some 7 digits"
+    return [Doubt(name, said, f"text = [{toml_text(name)}]")]
 
 
 def rounded(name: str, plain: pa.Array) -> list[Doubt]:
@@ -86,14 +137,6 @@ def finer_doubts(name: str, sample: Sample) -> list[Doubt]:
 def _is_odd(cell: str, csv_format: CsvFormat) -> bool:
     plain = plain_cells(pa.array([cell.encode()], pa.binary()), csv_format, numbers=True)[0].as_py()
     return plain is not None and read_number(plain.decode(errors="replace")) is None
-
-
-def _first_odd(sample: Sample, csv_format: CsvFormat) -> str:
-    for piece in sample.pieces:
-        for cell in piece.cells.to_pylist():
-            if cell is not None and _is_odd(text := cell.decode(errors="replace"), csv_format):
-                return text
-    return ""
 
 
 def first_such(sample: Sample, place: Place, wanted: Callable[[str], bool]) -> str:

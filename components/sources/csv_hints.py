@@ -9,12 +9,28 @@ from crossnet.serving.protocol.cell_values import number_regex, read_date, read_
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 NULL_WORDS = frozenset(("na", "n/a", "#n/a", "null", "none", "nil", "nan", "-", "--", "?", ".", "missing", "unknown"))
-_DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y", "%d-%b-%Y")
-_DATE_FORMS = tuple(day + time for day in _DAYS for time in ("", " %H:%M", " %H:%M:%S"))
-# Each of these forms begins with a number or a month, and has a year and another number. To try them all takes a
-# hundred times as long as to look for that.
-_DATE_START = re.compile(r"\d|[^\W\d_]+\.?\s+\d")
-_DATE_NUMBERS = re.compile(r"\d{4}\D+\d|\d\D+\d{4}")
+NULL_WORDS |= {"nat", "<na>", "\\n", "#ref!", "#value!", "#div/0!", "#name?", "#null!", "#num!", "0000-00-00"}
+_DAYS = (
+    *("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y", "%d-%b-%Y"),
+    *("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%y", "%d %B %Y", "%B %d, %Y"),
+)
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DATE_FORMS = (*(day + time for day in _DAYS for time in _TIMES), "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S%z")
+# What each of these forms begins with: to try them all takes a hundred times as long as to look for that.
+_MAY_BE_DATE = re.compile(r"\d{1,4}[-./ ]\w{1,9}[-./, ]|[^\W\d_]{3,9}\.?\s+\d|\d{8}T\d")
+_MAX_CHARACTERS = 40  # of a cell that is looked at for signs and dates
+# Numbers with what no setting reads: signs of money and units, brackets for a minus, the digits of other scripts.
+_SIGNS = "[€$£¥₹<>~≈=\"'`(\\s\\u2212\\u2013+-]*"
+_MONEY = r"(?:usd|eur|gbp|chf|inr|jpy|us|[rca](?=\$)|rs\.?|kr\.?)?"
+_UNITS = (
+    "[kmcµ]?m|[km]?g|lbs?|oz|ft|in|mi|mph|km/h|ml|l|h|hrs?|min|secs?|s|ms|days?|years?|yrs?|[kmg]?wh?|[kmgt]i?b|hp|cc"
+    r"|k|mn|mio|bn?|usd|eur|gbp|chf|inr|jpy|kr|zł|°?[cf]|°|%|‰|[€$£¥₹]|d[+-]?\d+"
+)
+_MARKED = re.compile(
+    rf"{_SIGNS}{_MONEY}{_SIGNS}\d[\d.,'\s\u00a0\u202f]*(?:e[+-]?\d+)?(?:{_UNITS})?[\"'`)\s-]*|0x[0-9a-f]+",
+    re.IGNORECASE,
+)
+_FOOTERS = ("total", "totals", "subtotal", "sum", "grand", "average", "mean", "summe", "gesamt", "source", "note")
 _MARKS = (",", ".", " ", "\u00a0", "\u202f", "'")
 
 
@@ -39,9 +55,28 @@ def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> 
                 return f"thousands = {toml_text(mark)}" + (' and decimal = ","' if mark == "." else "")
         if re.fullmatch(number_regex(",", ""), text, re.ASCII):
             return 'decimal = ","'
-    if not (_DATE_START.match(text) and _DATE_NUMBERS.search(text)):
-        return ""
-    for form in _DATE_FORMS:
+    for form in _DATE_FORMS if len(text) <= _MAX_CHARACTERS and _MAY_BE_DATE.match(text) else ():
         if read_date(text, form) is not None:
             return f"date_format = {{ {toml_text(column)} = {toml_text(form)} }}"
     return ""
+
+
+def looks_marked(cell: str) -> bool:
+    """Returns whether a cell seems to be a number with signs or units that no setting reads, such as $5 or 12 km."""
+    text = cell.strip()
+    return len(text) <= _MAX_CHARACTERS and read_number(text) is None and _MARKED.fullmatch(text) is not None
+
+
+def comment_for(cell: str, row: int) -> str:
+    """Returns the line of [example_gen] that leaves out a line which begins with a cell that is not a number.
+
+    That is a sum or a note below the rows, or a line of units below the header; "" for another word.
+
+    Args:
+      cell: The first cell of the line.
+      row: The number of the row in its file, from 0.
+    """
+    word = re.match(r"[A-Za-z]+", cell)
+    if word is None or (row and word[0].lower() not in _FOOTERS):
+        return ""
+    return f"comment = {toml_text(word[0])}"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossnet.serving.protocol.cell_values import number_regex
 from crossnet.serving.protocol.csv_format import CsvFormat
 
+_NOT_ASCII = 0x80
+_BLANK = (
+    r"^[\s\x0b\x1c-\x1f\x85\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$"  # as str.strip
+)
+
 
 def plain_cells(cells: pa.Array, csv_format: CsvFormat, *, numbers: bool) -> pa.Array:
-    """Returns cells (binary) as the default format has them, null where they are holes.
+    """Returns cells (binary) as the default format has them, null where they are holes, as blank cells are.
 
     Args:
       cells: Binary, null where empty.
@@ -18,6 +24,9 @@ def plain_cells(cells: pa.Array, csv_format: CsvFormat, *, numbers: bool) -> pa.
       numbers: Whether the cells are numbers. Other text among them begins with "?" afterwards, so that no rule takes
         it for a number.
     """
+    if _may_be_blank(cells):
+        blank = pc.match_substring_regex(cells.cast(pa.string(), safe=False), _BLANK)
+        cells = pc.if_else(blank, pa.scalar(None, pa.binary()), cells) if pc.any(blank).as_py() else cells
     if csv_format.has_plain_cells:
         return cells
     dictionary = cells.dictionary_encode() if len(cells) else None
@@ -38,3 +47,13 @@ def plain_cells(cells: pa.Array, csv_format: CsvFormat, *, numbers: bool) -> pa.
     word = pc.match_substring_regex(trimmed, r"(?i)^[+-]?(nan|inf|infinity)$")
     other = pc.binary_join_element_wise(pa.scalar(b"?"), cells, b"")
     return pc.if_else(regular, plain, pc.if_else(word, cells, other))
+
+
+def _may_be_blank(cells: pa.Array) -> bool:
+    """Returns whether any cell begins with a blank."""
+    if not len(cells):
+        return False
+    offsets = np.frombuffer(cells.buffers()[1], np.int32)[cells.offset : cells.offset + len(cells) + 1]
+    starts = offsets[:-1][np.diff(offsets) > 0]
+    first = np.frombuffer(cells.buffers()[2], np.uint8)[starts] if len(starts) else starts
+    return bool(((first <= ord(" ")) | (first >= _NOT_ASCII)).any())

@@ -36,11 +36,11 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def is_hole(cell: str, csv_format: CsvFormat) -> bool:
-    """Returns whether a cell is missing where a number, a truth value or a time is expected."""
-    if cell == MISSING:
-        return True
+    """Returns whether a cell is missing where a number, a truth value or a time is expected: also one of blanks."""
     text = cell.strip()
-    return text in csv_format.null_values or (csv_format.nan == "missing" and _NAN.fullmatch(text) is not None)
+    if not text or text in csv_format.null_values:
+        return True
+    return csv_format.nan == "missing" and _NAN.fullmatch(text) is not None
 
 
 @cache

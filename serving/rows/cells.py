@@ -40,6 +40,8 @@ def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, colu
     kind = spec.dtype.kind if spec.dtype is not None else ""
     if kind == "O":
         return cell
+    if not cell.strip():
+        return missing(spec)
     if csv_format is not DEFAULT:
         if is_hole(cell, csv_format):
             return missing(spec)

@@ -17,7 +17,8 @@ from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import RetypedError
 from crossnet.components.sources.csv import plan_csv
-from crossnet.serving.protocol.cell_values import MISSING, read_number, read_time, read_truth
+from crossnet.serving.protocol.cell_values import MISSING, is_hole, read_number, read_time, read_truth
+from crossnet.serving.protocol.csv_format import DEFAULT
 from crossnet.serving.protocol.messages import DATA_TYPES
 from crossnet.serving.protocol.signature import TensorSpec
 from crossnet.serving.rows.cells import read_cell
@@ -117,6 +118,10 @@ def test_columns_are_read_as_the_rule_for_single_cells_says(tmp_path: Path, cell
     for cell, value in zip(cells, values, strict=True):
         if cell == MISSING:
             assert value is None
+            continue
+        if not cell.strip() and kind != "BYTES":
+            assert value is None
+            assert is_hole(cell, DEFAULT)
             continue
         read = read_cell(cell, SPECS[stored_as], unit=unit)
         if kind == "BYTES":

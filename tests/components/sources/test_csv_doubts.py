@@ -99,3 +99,39 @@ def test_doubts_name_the_file_among_several(tmp_path: Path) -> None:
     examples = make(tmp_path, source="csv", input=str(tmp_path / "*.csv"))
     assert "(first: 'NA', 2.csv:3)" in examples.properties["doubts"][0]["text"]
     assert [row["a"] for row in all_rows(examples)] == [b"1", b"2", b"3", b"NA"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "text", "setting"),
+    [
+        (
+            ["5%", "6%"],
+            "is read as text: its cells look like numbers with signs that no setting reads (first: '5%'",
+            "",
+        ),
+        (
+            ["1", "2", "(3)"],
+            "is read as text: 33.3 % of its cells are not numbers (first: '(3)', rides.csv:4), which",
+            "",
+        ),
+        (["1", "2", "NA", "-", "3"], "is read as text: 40 %", 'null_values = ["", "NA", "-"]'),
+        (
+            ["1970-01-01", "NaT"],
+            "is read as text: 50 % of its cells are not dates or times",
+            'null_values = ["", "NaT"]',
+        ),
+        (
+            ["1970-01-01", "1970-01-02", "soon"],
+            "is read as text: 33.3 % of its cells are not dates or times in ISO",
+            "",
+        ),
+        (["1", "2", "Total"], "is read as text: 33.3 % of its cells are not numbers", 'comment = "Total"'),
+        ([f"1234567890123456789{n}" for n in range(9)], "holds whole numbers beyond 64 bits, such as", 'text = ["a"]'),
+    ],
+)
+def test_cells_that_are_not_read_as_they_seem_are_said(
+    tmp_path: Path, cells: list[str], text: str, setting: str
+) -> None:
+    ((said, remedy),) = doubts(tmp_path, cells)[1]
+    assert said.startswith(text)
+    assert remedy == setting

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.csv_hints import comment_for, looks_marked, setting_for
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 
@@ -29,6 +29,11 @@ from crossnet.serving.protocol.csv_format import CsvFormat
         ("7-Nov-2026 8:45", 'date_format = { "day" = "%d-%b-%Y %H:%M" }'),
         ("Nov  7, 2026", 'date_format = { "day" = "%b %d, %Y" }'),
         ("2026/1/2", 'date_format = { "day" = "%Y/%m/%d" }'),
+        ("7.11.26", 'date_format = { "day" = "%d.%m.%y" }'),
+        ("11/23/2026 8:45 PM", 'date_format = { "day" = "%m/%d/%Y %I:%M %p" }'),
+        ("20261123T084500Z", 'date_format = { "day" = "%Y%m%dT%H%M%SZ" }'),
+        ("NaT", 'null_values = ["", "NaT"]'),
+        ("#REF!", 'null_values = ["", "#REF!"]'),
         ("north", ""),
         ("1.5.7", ""),
         ("5", ""),
@@ -43,3 +48,70 @@ def test_the_setting_that_reads_a_cell_is_named(cell: str, line: str) -> None:
 
 def test_words_that_are_set_already_are_kept() -> None:
     assert setting_for("?", "x", CsvFormat(null_values=("", "NA"))) == 'null_values = ["", "NA", "?"]'
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "5%",
+            "5.5 %",
+            "$5",
+            "$1,234.50",
+            "-$5",
+            "12,50 €",
+            "US$5",
+            "R$ 5",
+            "(5.0)",
+            "5-",
+            "\u22125",
+            "\uff15",
+            "\u0665",
+        ),
+        *("\u0665", "5km", "12 km/h", "-3 °C", "1.5D+02", "0xFF", "5k", '="007"', "<5", "~5", "EUR 5", "'5"),
+    ],
+)
+def test_numbers_with_signs_that_no_setting_reads_are_told(cell: str) -> None:
+    assert looks_marked(cell)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "5",
+        "-5.5",
+        "1e5",
+        "",
+        "AB12",
+        "12 Main Street",
+        "1-6",
+        "2/5",
+        "1h 5m",
+        "2026-11-23",
+        "abc",
+        "1eef",
+        "5" * 50 + "%",
+    ],
+)
+def test_other_cells_are_not(cell: str) -> None:
+    assert not looks_marked(cell)
+
+
+def test_long_cells_take_no_time() -> None:
+    for part in ("1", " ", "(", "a", "1 ", "$ ", "Jan "):
+        assert not looks_marked(part * 100_000 + "!")
+        assert setting_for(part * 100_000 + "!", "a") == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "row", "line"),
+    [
+        ("Total", 60, 'comment = "Total"'),
+        ("Grand total:", 60, 'comment = "Grand"'),
+        ("km", 0, 'comment = "km"'),
+        ("km", 1, ""),
+        ("5 km", 0, ""),
+    ],
+)
+def test_a_line_that_is_not_a_row_is_left_out_as_a_comment(cell: str, row: int, line: str) -> None:
+    assert comment_for(cell, row) == line
