@@ -61,7 +61,9 @@ def _flat(values: Any, present: NDArray[np.bool_] | None) -> pa.Array:
     validity = None if present is None else pa.array(present).buffers()[1]
     if is_text(values):
         offsets, data = text_buffers(values)
-        buffers = [validity, pa.py_buffer(np.ascontiguousarray(offsets, np.int64)), data]
+        first, last = int(offsets[0]), int(offsets[-1])  # Arrow would write all of `data`
+        own = np.ascontiguousarray(offsets - first if first else offsets, np.int64)
+        buffers = [validity, pa.py_buffer(own), data.slice(first, last - first)]
         return pa.Array.from_buffers(TEXT, len(values), buffers)
     arrow_type = pa.float32() if values.dtype == np.float32 else pa.int64()
     return pa.Array.from_buffers(arrow_type, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])

@@ -47,6 +47,13 @@ def test_nothing_is_left_of_what_stands_where_a_value_is_missing() -> None:
     assert as_column(texts).values.to_pylist() == [b"a", b""]
 
 
+def test_an_array_has_the_bytes_of_its_own_texts_alone() -> None:
+    texts = as_texts([b"before", b"ab", b"", b"cde", b"behind"]).slice(1, 3)
+    _, offsets, data = as_array(as_column(texts), stored_type("BYTES", False)).buffers()
+    assert np.frombuffer(offsets, np.int64).tolist() == [0, 2, 2, 5]
+    assert data.to_pybytes() == b"abcde"
+
+
 def test_single_values_become_lists_where_others_are_lists() -> None:
     column = Column(as_texts([b"a", b""]), np.array([True, False]))
     assert as_array(column, stored_type("BYTES", True)).to_pylist() == [[b"a"], []]
