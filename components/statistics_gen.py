@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,17 +52,19 @@ def generate_statistics(
     engine = engine.for_bytes(sum(shard.stat().st_size for shard in all_shards))
     parts = engine.map(shard_statistics, jobs)
     for split, paths in shards.items():
-        protos: list[FeatureNameStatistics] = []
-        for group in groups:
-            total = _empty({name: types[name] for name in group}, params)
-            for part in itertools.islice(parts, len(paths)):
-                for name, column in total.items():
-                    column.merge(part[name])
-            check_count(examples, split, total[group[0]].num_rows)
-            protos += [column.proto() for column in total.values()]
+
+        def protos(split: str = split, paths: list[Path] = paths) -> Iterator[FeatureNameStatistics]:
+            for group in groups:
+                total = _empty({name: types[name] for name in group}, params)
+                for part in itertools.islice(parts, len(paths)):
+                    for name, column in total.items():
+                        column.merge(part[name])
+                check_count(examples, split, total[group[0]].num_rows)
+                yield from (column.proto() for column in total.values())
+
         file = statistics_file(output_dir, split)
         file.parent.mkdir()
-        file.write_bytes(dataset_proto(split, examples.counts[split], protos).SerializeToString(deterministic=True))
+        file.write_bytes(dataset_proto(split, examples.counts[split], protos()).SerializeToString(deterministic=True))
     return Statistics(output_dir, counts={"columns": len(types)})
 
 

@@ -59,8 +59,8 @@ def _cut_all(chunks: Iterable[Columns], most_rows: int, most_text: int | None) -
                 rows += stop - start
                 text += 0 if most_text is None else sum(map(_text_bytes, held[-1].values()))
             if rows == most_rows or stop < size:
-                yield concatenate(held)
-                held, rows, text = [], 0, 0
+                batch, held, rows, text = concatenate(held), [], 0, 0  # the parts need not stay while it is used
+                yield batch
             start = stop
     if held:
         yield concatenate(held)

@@ -20,7 +20,7 @@ from crossnet.serving.protocol.csv_bytes import Decoded, NotDecodableError, Read
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 2 << 20
 _BLOCK_BYTES_PER_COLUMN = 1 << 14  # some 2,000 rows a block also in wide files: each column of a block costs some time
 _BLOCKS_AHEAD = 3
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
@@ -77,12 +77,11 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             # Not closed here: a thread of Arrow's may still read ahead, and would read from the next file opened
             # under the same number. The last owner closes it.
             content = _content(open_bytes(path), layout)
-            ahead = _FewAhead(content) if block_bytes > _BLOCK_BYTES else None
-            source = content if ahead is None else pa.PythonFile(ahead, mode="r")
+            ahead = _FewAhead(content)
+            source = pa.PythonFile(ahead, mode="r")
             with arrow_csv.open_csv(source, read, parse, convert) as reader:
                 for batch in reader:
-                    if ahead is not None:
-                        ahead.used()
+                    ahead.used()
                     dropped = min(skip, batch.num_rows)
                     skip -= dropped
                     if dropped < batch.num_rows:

@@ -7,6 +7,7 @@ decides whether the data may contain them.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
 from collections.abc import Callable
@@ -172,10 +173,10 @@ def convert_cells(
         return pa.array(_each(plain, cells, read_truth if kind == "BOOL" else read_boolean), pa.bool_())
     if kind == "DATE":
         return _times(plain, cells, lambda cell: read_date(cell, form, "us"), kind)
-    try:
+    with contextlib.suppress(pa.ArrowInvalid):
+        return text.cast(ARROW_TYPES[kind])
+    with contextlib.suppress(pa.ArrowInvalid):  # few cells have blanks, and to cut them takes long
         return pc.utf8_trim_whitespace(text).cast(ARROW_TYPES[kind])
-    except pa.ArrowInvalid:
-        pass
     if kind == "WHOLE":
         return pa.array(_each(plain, cells, read_rounded), pa.int64())
     if kind in ("FLOAT", "MIXED"):  # numbers beyond float32 become infinite, as in Arrow
