@@ -6,7 +6,6 @@ measured is not measured again, and a run that was broken off goes on.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
@@ -34,6 +33,7 @@ from crossnet.components.sources.provenance import CODES_FILE
 AS_WRITTEN = 0  # the split that `init` writes; the others are random, and their number is the seed
 FOLD_SEED = 1000
 VALIDATION_SHARE = 1 / 8
+PROBLEM_CHARS = 500  # of what a run that failed printed
 
 Codes = NDArray[np.uint8]
 
@@ -45,7 +45,7 @@ class Ours:
     Attributes:
       exit_code: Of `crossnet run`, or of `init` where that failed.
       cpu: CPU seconds of `init` and `run`, imports included.
-      problem: The last line of a run that trained nothing; else empty.
+      problem: The last words of a run that trained nothing; else empty.
       rmse: Eval RMSE of the first candidate over the standard deviation of the eval labels; None: nothing was trained.
       train_rmse: Likewise, of train over the same deviation.
       models: Eval RMSE of every row of the run's table, likewise.
@@ -105,18 +105,24 @@ class Workplace:
         fold = self.folder / "folds" / str(split) / f"{name}.csv"
         if not fold.exists():
             with tempfile.TemporaryDirectory() as top:
-                _run(whole, TABLES[name].label, Path(top), (*_split(split), "--until", "example_gen"))
+                arguments = (*_split(split), "--until", "example_gen")
+                exit_code, _, output = _run(whole, TABLES[name].label, Path(top), arguments)
+                if exit_code:
+                    raise RuntimeError(f"{name} cannot be split, exit {exit_code}: {output.strip()[-PROBLEM_CHARS:]}")
                 codes = _codes(Path(top))
             _write_rows(whole, fold, codes != EVAL)
         return fold
 
     def _ours(self, csv: Path, label: str, split: int) -> tuple[dict[str, Any], Codes | None]:
-        key = _digest("ours", _content(csv), label, split, self.settings, _product())
+        product = _product()
+        key = _digest("ours", _content(csv), label, split, self.settings, product)
         file, codes_file = (self.folder / "ours" / f"{key}{end}" for end in (".json", ".npy"))
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory() as top:
                 ours, codes = _measure_ours(csv, label, Path(top), (*_split(split), *_set(self.settings)))
+            if _product() != product:
+                raise RuntimeError("The package's source changed while it was measured. Measure a copy, or wait.")
             if codes is not None:
                 with codes_file.open("wb") as stream:
                     np.save(stream, codes)
@@ -167,7 +173,7 @@ def _measure_ours(csv: Path, label: str, top: Path, arguments: Sequence[str]) ->
     records = sorted(top.glob("crossnet_root/runs/*/run.json"))
     run = json.loads(records[-1].read_text()) if records else {}
     if not run.get("models"):
-        return Ours(exit_code, cpu, problem=output.strip()[-500:]), None
+        return Ours(exit_code, cpu, problem=output.strip()[-PROBLEM_CHARS:]), None
     config = tomllib.loads((records[-1].parent / "config.toml").read_text())
     first = run["champion"] or config["models"][0]
     codes = _codes(top)
@@ -277,7 +283,6 @@ def _content(csv: Path) -> str:
     return hashlib.sha256(csv.read_bytes()).hexdigest()
 
 
-@functools.cache
 def _product() -> str:
     """Returns a digest of the package's source: another product is measured again."""
     package = Path(crossnet.__file__).parent

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from benchmarks.real_tables.measure import AS_WRITTEN, with_validation
+from benchmarks.real_tables import measure
+from benchmarks.real_tables.measure import AS_WRITTEN, Workplace, with_validation
 from benchmarks.real_tables.page import render
 from benchmarks.real_tables.rivals import EARLY, EVAL, TRAIN, VALIDATION, mean, read_task
+from benchmarks.real_tables.sources import TABLES, Table
 from benchmarks.real_tables.summary import collect, goals
 from benchmarks.tables import main
 
@@ -68,6 +70,34 @@ def test_rivals_read_dates_as_seconds_and_text_with_the_values_of_train(tmp_path
     assert list(task.train.x["place"].cat.categories) == ["a", "b"]
     assert (len(task.train.y), task.fit.y.tolist(), task.validation.y.tolist()) == (2, [10.0], [20.0])
     assert mean(task).tolist() == [15.0]
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """A table that `init` refuses: it has no such label."""
+    frame = pytest.importorskip("pandas").DataFrame({"x": [1, 2, 3], "y": [1, 2, 3]})
+    monkeypatch.setitem(TABLES, "cars", Table("z", "nobody's", lambda: frame))
+
+
+def test_a_run_that_fails_is_a_result_with_its_last_words(unreadable, tmp_path):
+    found = Workplace(tmp_path).measure("cars", AS_WRITTEN)
+    assert [*found] == ["ours"]  # nothing for rivals to train on
+    assert (found["ours"]["exit_code"], found["ours"]["rmse"]) == (2, None)
+    assert "`z`" in found["ours"]["problem"]
+    assert Workplace(tmp_path).measure("cars", AS_WRITTEN) == found  # as it was kept
+
+
+def test_a_result_of_a_source_that_changed_meanwhile_is_not_kept(unreadable, tmp_path, monkeypatch):
+    digests = iter("ab")
+    monkeypatch.setattr(measure, "_product", lambda: next(digests))
+    with pytest.raises(RuntimeError, match="source changed while it was measured"):
+        Workplace(tmp_path).measure("cars", AS_WRITTEN)
+    assert list((tmp_path / "ours").iterdir()) == []
+
+
+def test_folds_of_a_table_that_cannot_be_read_stop_with_the_last_words(unreadable, tmp_path):
+    with pytest.raises(RuntimeError, match=r"(?s)cars cannot be split, exit 2: .*`z`"):
+        Workplace(tmp_path, folds=True).measure("cars", 1)
 
 
 def test_a_page_is_of_unedited_runs_alone(capsys, tmp_path):
