@@ -169,6 +169,13 @@ def convert_cells(
         text = plain.cast(pa.string())
     if kind == "INT":
         return _whole_numbers(plain, text, cells, codes=codes)
+    if kind in ("BOOL", "WORDS", "DATE") and plain is cells:
+        encoded = cells.dictionary_encode()
+        if 2 * len(encoded.dictionary) < len(cells):  # few values, of which each is read once
+            try:
+                return convert_cells(encoded.dictionary, kind, csv_format, form).take(encoded.indices)
+            except BadCellError:
+                pass  # the cells themselves say which row it is
     if kind in ("BOOL", "WORDS"):
         return pa.array(_each(plain, cells, read_truth if kind == "BOOL" else read_boolean), pa.bool_())
     if kind == "DATE":

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from crossnet.components.sources.csv_cells import BadCellError, NotWholeError, convert_cells, parse_time, stored_values
+from crossnet.components.sources import csv_cells
+from crossnet.components.sources.csv_cells import (
+    PLAIN,
+    BadCellError,
+    NotWholeError,
+    convert_cells,
+    parse_time,
+    stored_values,
+)
 
 
 def cells(*texts: str | None) -> pa.Array:
@@ -26,6 +34,30 @@ def test_convert_cells_reads_what_its_kind_allows(
     kind: str, texts: tuple[str | None, ...], stored: list[object]
 ) -> None:
     assert stored_values(convert_cells(cells(*texts), kind), kind).to_pylist() == stored
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "texts", "values"),
+    [
+        ("WORDS", "", ("yes", "N", None), [True, False, None]),
+        ("DATE", "%d.%m.%Y", ("02.01.1970", None), [86_400, None]),
+    ],
+)
+def test_each_of_few_values_is_read_once(
+    kind: str, form: str, texts: tuple[str | None, ...], values: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    for name in ("read_boolean", "read_date"):
+        function = getattr(csv_cells, name)
+        monkeypatch.setattr(
+            csv_cells, name, lambda cell, *rest, function=function: read.append(cell) or function(cell, *rest)
+        )
+    array = convert_cells(cells(*texts * 100), kind, PLAIN, form)
+    assert stored_values(array, kind).to_pylist() == values * 100
+    assert sorted(read) == sorted(text for text in texts if text)
+    with pytest.raises(BadCellError) as caught:
+        convert_cells(cells(*texts * 100, "soon"), kind, PLAIN, form)
+    assert (caught.value.row, caught.value.cell) == (100 * len(texts), b"soon")
 
 
 @pytest.mark.parametrize("kind", ["FLOAT", "INT", "BOOL", "TIME", "TIME_UTC"])
