@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from crossnet.components.records.texts import TEXT, chosen, is_text, text_buffers
+from crossnet.components.records.texts import TEXT, chosen, is_text, spread_texts, text_buffers
 from crossnet.components.records.uniform_reader import Column
 from crossnet.components.records.wire_format import is_list, number_values
 
@@ -24,13 +24,21 @@ def stored_type(kind: str, several: bool) -> pa.DataType:
 def as_column(array: pa.Array) -> Column:
     """Returns an array of float32, int64, binary or large_binary, or lists of these, as a column.
 
-    A null and an empty list are missing values.
+    A null and an empty list are missing values. Lists of at most one value are read as single values, as records are.
     """
     if is_list(array.type):
         lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
         some = lengths > 0
-        values = array.flatten()
-        return Column(_values(values), None if some.all() else some, lengths)
+        values = _values(array.flatten())
+        if lengths.max(initial=0) > 1:
+            return Column(values, None if some.all() else some, lengths)
+        if some.all():
+            return Column(values, None)
+        if is_text(values):
+            return Column(spread_texts(values, some), some)
+        single = np.zeros(len(some), values.dtype)
+        single[some] = values
+        return Column(single, some)
     if not array.null_count:
         return Column(_values(array), None)
     present = array.is_valid().to_numpy(zero_copy_only=False)

@@ -54,6 +54,15 @@ def test_an_array_has_the_bytes_of_its_own_texts_alone() -> None:
     assert data.to_pybytes() == b"abcde"
 
 
+@pytest.mark.parametrize(("kind", "value", "nothing"), [("INT", 7, 0), ("BYTES", b"ab", b"")])
+def test_lists_of_at_most_one_value_are_read_as_single_values(kind: str, value: Any, nothing: Any) -> None:
+    column = as_column(pa.array([[value], [], [value]], stored_type(kind, True)))
+    assert column.lengths is None
+    assert column.present is not None
+    assert (column.values.tolist(), column.present.tolist()) == ([value, nothing, value], [True, False, True])
+    assert as_column(pa.array([[value]], stored_type(kind, True))).present is None
+
+
 def test_single_values_become_lists_where_others_are_lists() -> None:
     column = Column(as_texts([b"a", b""]), np.array([True, False]))
     assert as_array(column, stored_type("BYTES", True)).to_pylist() == [[b"a"], []]
