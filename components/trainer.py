@@ -6,43 +6,37 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import tf_keras
 
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.artifacts.model import HISTORY_FILE, SERVING_FOLDER, Model
+from crossnet.components.artifacts.model import HISTORY_FILE, OUT_OF_FOLD_FILE, SERVING_FOLDER, Model
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
-from crossnet.components.features import Feature, read_schema
 from crossnet.components.files import folder_checksum, write_file, write_json
 from crossnet.components.networks.export import export_model
-from crossnet.components.networks.exported import ExportedModel, read_exported
-from crossnet.components.networks.input_choice import make_preprocessing
 from crossnet.components.networks.interval import Interval
-from crossnet.components.networks.models import build_network, describe, initialize
-from crossnet.components.networks.preprocessing import Preprocessing, Transform
+from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import DenseParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.training.calibration import measure_interval
 from crossnet.components.training.checkpoints import Checkpoints
-from crossnet.components.training.checks import check_training
+from crossnet.components.training.checks import SINGLE, check_recipe, check_training
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.folds import assign_folds, units_of
+from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
 from crossnet.components.training.recipe import Recipe, chosen, make_recipe
 from crossnet.components.training.rows import Rows, read_rows
+from crossnet.components.training.untrained import Untrained, make_untrained
 from crossnet.components.training.unused_embeddings import fill_unused_embeddings
-from crossnet.components.training.warm_start import continue_preprocessing, load_weights
 from crossnet.serving.protocol.column_rules import COLUMNS_FILE
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 
@@ -79,23 +73,20 @@ def train_model(
 
     Returns:
       The Model. Properties: `kind`, `checksum`, `train_seconds`, `updates`, `chosen` (settings that were "auto"),
-      `diagnosis` and `notes` (sentences), `preprocessing`.
+      `shares` (of each member in a prediction; None: there are no members), `diagnosis` and `notes` (sentences),
+      `preprocessing`.
 
     Raises:
       TrainingError: Before training, when settings, data, checkpoint or warm start do not fit together; during it, when
         the loss is not finite.
     """
     start = time.perf_counter()
-    if isinstance(model.architecture, DenseParams) and model.architecture.learning_rate:
-        params = dataclasses.replace(params, learning_rate=model.architecture.learning_rate)
-    check_training(examples, statistics, params)
-    recipe = make_recipe(params, examples.counts["train"])
-    untrained = _make_untrained(schema, statistics, recipe, model, warm_start)
+    recipe = _make_recipe(examples, statistics, params, model)
+    untrained = make_untrained(examples, schema, statistics, recipe, model, warm_start)
     checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, recipe)) if checkpoint_dir else None
-    history, diagnosis, interval = _train(untrained, examples, recipe, checkpoints, output_dir)
-    _export(untrained, examples, recipe, interval, output_dir)
+    history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir)
+    _export(untrained, examples, recipe, result, output_dir)
     write_json(output_dir / HISTORY_FILE, history)
-    updates = -(-examples.counts["train"] // recipe.batch_size)
     return Model(
         path=output_dir,
         counts={"parameters": sum(math.prod(variable.shape) for variable in untrained.network.trainable_variables)},
@@ -103,8 +94,9 @@ def train_model(
             "kind": model.kind,
             "checksum": folder_checksum(output_dir / SERVING_FOLDER),
             "train_seconds": time.perf_counter() - start,
-            "updates": updates * len(history["loss"]),
-            "chosen": chosen(params, recipe),
+            "updates": -(-examples.counts["train"] // recipe.batch_size) * len(history["loss"]),
+            "chosen": chosen(params, recipe) | chosen(model.architecture, untrained.model.architecture),
+            "shares": result.shares,
             "diagnosis": diagnosis,
             "notes": untrained.preprocessing.notes,
             "preprocessing": _facts(untrained.preprocessing),
@@ -113,68 +105,39 @@ def train_model(
     )
 
 
-@dataclass(frozen=True)
-class _Untrained:
-    """A network with its first weights.
+def _make_recipe(examples: Examples, statistics: Statistics, params: TrainerParams, model: ModelParams) -> Recipe:
+    if isinstance(model.architecture, DenseParams) and model.architecture.learning_rate:
+        params = dataclasses.replace(params, learning_rate=model.architecture.learning_rate)
+    check_training(examples, statistics, params)
+    rows = examples.counts["train"]
+    recipe = make_recipe(params, rows, several=model.kind not in SINGLE)
+    check_recipe(recipe, rows, model.kind)
+    return recipe
+
+
+class _Blend(NamedTuple):
+    """How a prediction is made of a network's outputs.
 
     Attributes:
-      model: What it was made from.
-      network: The network; training changes its weights in place.
-      transform: Its preprocessing.
-      label: The column that it learns.
-      description: `models.describe` of the network.
-      exported: The model that it starts from; None: it starts from random weights.
+      shares: Each member's share, where there are several.
+      interval: How far labels lie from it, where that was asked for.
     """
 
-    model: ModelParams
-    network: tf_keras.Model
-    transform: Transform
-    label: Feature
-    description: Mapping[str, Any]
-    exported: ExportedModel | None
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        return self.transform.preprocessing
-
-
-def _make_untrained(
-    schema: Schema, statistics: Statistics, params: Recipe, model: ModelParams, warm_start: Path | None
-) -> _Untrained:
-    features, label = read_schema(schema.proto())
-    preprocessing = make_preprocessing(
-        features,
-        label,
-        statistics.proto("train"),
-        params=params,
-    )
-    exported = read_exported(warm_start) if warm_start else None
-    if exported:
-        preprocessing = continue_preprocessing(exported, preprocessing)
-    network = build_network(
-        model.kind,
-        model.architecture,
-        num_numbers=len(preprocessing.number_names),
-        tables=preprocessing.tables,
-    )
-    initialize(network, params.seed)
-    description = describe(model.kind, model.architecture, network)
-    if exported:
-        load_weights(exported, network, description)
-    return _Untrained(model, network, Transform(preprocessing), label, description, exported)
+    shares: list[float] | None = None
+    interval: Interval | None = None
 
 
 def _train(
-    untrained: _Untrained,
+    untrained: Untrained,
     examples: Examples,
     params: Recipe,
     checkpoints: Checkpoints | None,
     output_dir: Path,
-) -> tuple[History, list[str], Interval | None]:
+) -> tuple[History, _Blend, list[str]]:
     """Trains the network in place.
 
     Returns:
-      The history; in words, what looks wrong with the result; its prediction interval, where one was asked for.
+      The history; how the members' outputs make a prediction; in words, what looks wrong with the result.
     """
     network, preprocessing, exported = untrained.network, untrained.preprocessing, untrained.exported
     with ExitStack() as stack:
@@ -186,10 +149,10 @@ def _train(
             return stack.enter_context(rows)
 
         train = read("train")
-        held_out = None
-        if params.early_stopping_patience is not None:
-            held_out, folds = [0], max(2, round(1 / params.validation_fraction))
-            train.fold = assign_folds(units_of(examples, (*train.inputs, train.label), folds), folds)
+        held_out = None if params.early_stopping_patience is None else params.held_out
+        if held_out is not None:
+            units = units_of(examples, (*train.inputs, train.label), params.folds)
+            train.fold = assign_folds(units, params.folds)
         history = fit(
             network,
             train,
@@ -203,25 +166,27 @@ def _train(
         )
         fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
         diagnosis = diagnose(network, train)
-        interval = None
-        if held_out is not None and params.interval_coverage is not None:
-            interval = measure_interval(network, train, preprocessing, held_out, params.interval_coverage)
+        blend = _Blend()
+        if held_out is not None:
+            found = predict_held_out(network, train, held_out, params.groups)
+            of_groups = best_shares(found.predictions, train.label[found.row].astype(np.float64))
+            write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, found.blended(of_groups), train, found.row, preprocessing)
+            shares = params.shares(of_groups) if params.members > 1 else None
+            interval = None
+            if params.interval_coverage is not None:
+                coverage = params.interval_coverage
+                interval = measure_interval(network, train, preprocessing, held_out, coverage, shares=shares)
+            blend = _Blend(shares, interval)
     for sentence in diagnosis:
         LOGGER.warning("%s: %s", untrained.model.kind, sentence)
-    return history, diagnosis, interval
+    return history, blend, diagnosis
 
 
-def _export(
-    trained: _Untrained, examples: Examples, params: Recipe, interval: Interval | None, output_dir: Path
-) -> None:
+def _export(trained: Untrained, examples: Examples, params: Recipe, blend: _Blend, output_dir: Path) -> None:
     folder = output_dir / SERVING_FOLDER
-    export_model(
-        trained.network,
-        trained.transform,
-        folder,
-        description=trained.description,
-        interval=interval.to_json() if interval else None,
-    )
+    description = trained.description if blend.shares is None else {**trained.description, "shares": blend.shares}
+    interval = blend.interval.to_json() if blend.interval else None
+    export_model(trained.network, trained.transform, folder, description=description, interval=interval)
     csv_format = CsvFormat.of(examples.properties.get("settings", {}))
     if csv_format.changed():  # `predict` reads rows for this model likewise
         write_file(folder / FORMAT_FILE, csv_format.to_json())
@@ -233,7 +198,7 @@ def _export(
         write_warmup_requests(folder, features, columns, model_name=trained.model.model_name)
 
 
-def _identity(untrained: _Untrained, examples: Examples, params: Recipe) -> dict[str, Any]:
+def _identity(untrained: Untrained, examples: Examples, params: Recipe) -> dict[str, Any]:
     """Returns all that the result depends on, for a checkpoint to be compared with."""
     settings = {name: value for name, value in dataclasses.asdict(params).items() if name not in WITHOUT_EFFECT}
     return {

@@ -10,6 +10,7 @@ from crossnet.components.files import read_json
 
 SERVING_FOLDER = "Format-Serving"
 HISTORY_FILE = "history.json"
+OUT_OF_FOLD_FILE = "out_of_fold.npz"
 
 
 class Model(Artifact):
@@ -18,6 +19,7 @@ class Model(Artifact):
     File structure:
       Format-Serving/saved_model.pb, variables/, assets/, assets.extra/tf_serving_warmup_requests
       history.json                 {"loss": [mean squared error per epoch, label units squared], ...}
+      out_of_fold.npz              row, prediction, label of rows of train that were held out; where some were
 
     Counts: `parameters`. Properties: `kind`, `checksum` of Format-Serving, `train_seconds`, `diagnosis`, `notes`
     (sentences for the screen, such as on features that the model does not see).
@@ -51,6 +53,20 @@ class Model(Artifact):
     def train_seconds(self) -> float:
         """Wall-clock time of the training."""
         return float(self.properties["train_seconds"])
+
+    @property
+    def out_of_fold(self) -> dict[str, Any] | None:
+        """Rows of train that were held out, and their predictions by what never learned from them; None: none were.
+
+        `row` int64 (rows,), places in train, and float64 (rows,), in the label's unit: `prediction` and `label`.
+        """
+        import numpy as np
+
+        path = self.path / OUT_OF_FOLD_FILE
+        if not path.is_file():
+            return None
+        with np.load(path) as stored:
+            return {name: stored[name] for name in stored.files}
 
     @property
     def history(self) -> dict[str, Any]:

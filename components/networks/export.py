@@ -64,7 +64,7 @@ def export_model(
       interval: `Interval.to_json` of how far labels lie from predictions. None: there is no signature `interval`.
     """
     module = ServingModule(network, transform)
-    predict = prediction_function(network, transform)
+    predict = prediction_function(network, transform, shares=description.get("shares"))
     features = transform.preprocessing.features
     names = _arguments(feature.name for feature in features)
     dtypes = {feature.name: feature.dtype for feature in features}
@@ -103,9 +103,15 @@ def export_model(
 
 
 def prediction_function(
-    network: tf_keras.Model, transform: Transform
+    network: tf_keras.Model, transform: Transform, shares: Sequence[float] | None = None
 ) -> Callable[[Mapping[str, tf.Tensor]], tf.Tensor]:
-    """Returns the function of feature tensors `[batch]` to predictions float32 `[batch]`, in the label's unit."""
+    """Returns the function of feature tensors `[batch]` to predictions float32 `[batch]`, in the label's unit.
+
+    Args:
+      network: The trained network.
+      transform: Its preprocessing.
+      shares: Each member's share of the prediction. None: the network has one output.
+    """
     preprocessing = transform.preprocessing
     network_by_feature = by_feature(network)
 
@@ -113,8 +119,10 @@ def prediction_function(
         inputs = transform.by_feature(columns)
         if network_by_feature is not None:
             output = tf.squeeze(_call(network_by_feature, inputs), axis=0)
-        else:
+        elif shares is None:
             output = tf.squeeze(_call(network, side_by_side(inputs)), axis=1)
+        else:
+            output = tf.linalg.matvec(_call(network, side_by_side(inputs)), tf.constant(shares, tf.float32))
         if preprocessing.scales_label:
             output = output * preprocessing.label_scale + preprocessing.label_mean
         if preprocessing.label_range:

@@ -15,6 +15,8 @@ from crossnet.components.networks.cross_gated import CrossGated
 from crossnet.components.networks.cross_mix import CrossMix
 from crossnet.components.networks.draws import draw
 from crossnet.components.networks.layers import CrossLayer, Embeddings
+from crossnet.components.networks.members import JoinMembers, MemberDense, MembersLast
+from crossnet.components.networks.piecewise import PiecewiseLinear
 from crossnet.components.networks.tfrs_cross import tfrs_cross_class, tfrs_problem
 from crossnet.components.params.networks import (
     ARCHITECTURES,
@@ -34,6 +36,9 @@ def build_network(
     *,
     num_numbers: int,
     tables: Sequence[tuple[int, int]] = (),
+    edges: Sequence[Sequence[float]] = (),
+    number_dim: int = 0,
+    members: int | None = None,
     dtype: str = "float32",
 ) -> tf_keras.Model:
     """Returns the network, built, with weights as Keras draws them; `initialize` draws them from a seed.
@@ -45,49 +50,78 @@ def build_network(
       architecture: Its settings, of the type that `ARCHITECTURES` names.
       num_numbers: Numeric inputs.
       tables: Rows and width of each text feature's embedding.
+      edges: Edges of each number's bins, for its embedding; empty for one that is not embedded.
+      number_dim: Outputs of that embedding; 0: no number has one.
+      members: K, for K networks side by side. None: one.
       dtype: Of weights and numbers.
 
     Returns:
       A model of `numbers` `[batch, num_numbers]` and `ids` int64 `[batch, len(tables)]`, where there are any, to
-      `[batch, 1]`.
+      `[batch, 1]`, or `[batch, members]`.
 
     Raises:
       TrainingError: The kind is unknown or its library is not installed, there are no inputs, or the architecture
         does not fit them.
     """
-    check_architecture(kind, architecture, num_numbers + sum(width for _, width in tables))
+    check_architecture(kind, architecture, input_width(num_numbers, tables, edges, number_dim))
     inputs, parts = [], []
     if num_numbers:
         numbers = tf_keras.Input((num_numbers,), name="numbers", dtype=dtype)
         inputs.append(numbers)
         parts.append(numbers)
+        if number_dim:
+            parts.append(PiecewiseLinear(edges, number_dim, members, name="bins", dtype=dtype)(numbers))
     if tables:
         ids = tf_keras.Input((len(tables),), name="ids", dtype="int64")
         inputs.append(ids)
-        parts.append(Embeddings(tables, name="embeddings", dtype=dtype)(ids))
-    x0 = parts[0] if len(parts) == 1 else tf_keras.layers.Concatenate(name="features")(parts)
-    if isinstance(architecture, DenseParams):
-        x = _tower(x0, architecture.units, architecture.activation, architecture.kernel_initializer, dtype, "dense")
+        parts.append(Embeddings(tables, members, name="embeddings", dtype=dtype)(ids))
+    if members is not None:
+        x0 = JoinMembers(members, name="features")(parts)
     else:
-        x = _cross(kind, architecture, x0, dtype)
-    output = tf_keras.layers.Dense(1, name="output", dtype=dtype)(x)
+        x0 = parts[0] if len(parts) == 1 else tf_keras.layers.Concatenate(name="features")(parts)
+    if isinstance(architecture, DenseParams):
+        style = (architecture.activation, architecture.kernel_initializer)
+        x = _tower(x0, _units(architecture.units), style, members, dtype, "dense")
+    else:
+        x = _cross(kind, architecture, x0, members, dtype)
+    output = _dense(1, (None, "glorot_uniform"), members, dtype, "output")(x)
+    if members is not None:
+        output = MembersLast(name="members", dtype=dtype)(output)
     return tf_keras.Model(inputs, output, name=kind)
 
 
-def _cross(kind: str, architecture: CrossLayerParams | CrossMixParams, x0: Any, dtype: str) -> Any:
+def input_width(
+    num_numbers: int,
+    tables: Sequence[tuple[int, int]] = (),
+    edges: Sequence[Sequence[float]] = (),
+    number_dim: int = 0,
+) -> int:
+    """Returns how many numbers the first layer sees; the arguments are those of `build_network`."""
+    return num_numbers + sum(width for _, width in tables) + number_dim * sum(map(bool, edges))
+
+
+def _cross(kind: str, architecture: CrossLayerParams | CrossMixParams, x0: Any, members: int | None, dtype: str) -> Any:
     """Cross layers alone, before ("stacked") or beside ("parallel") a deep tower, as in figure 1 of the paper."""
-    x = x0
+    x, style = x0, ("relu", "glorot_uniform")
     for i in range(architecture.num_layers):
-        x = _cross_layer(kind, architecture, dtype, f"cross_{i}")(x0, x)
+        x = _cross_layer(kind, architecture, members, dtype, f"cross_{i}")(x0, x)
     if architecture.structure == "stacked":
-        return _tower(x, architecture.deep_units, "relu", "glorot_uniform", dtype, "deep")
+        return _tower(x, _units(architecture.deep_units), style, members, dtype, "deep")
     if architecture.structure == "parallel":
-        deep = _tower(x0, architecture.deep_units, "relu", "glorot_uniform", dtype, "deep")
+        deep = _tower(x0, _units(architecture.deep_units), style, members, dtype, "deep")
         return tf_keras.layers.Concatenate(name="cross_and_deep")([x, deep])
     return x
 
 
-def _cross_layer(kind: str, architecture: CrossLayerParams | CrossMixParams, dtype: str, name: str) -> Any:
+def _units(units: tuple[int, ...] | str) -> tuple[int, ...]:
+    """Returns widths of layers, which `recipe.make_architecture` has chosen where they were "auto"."""
+    assert not isinstance(units, str)
+    return units
+
+
+def _cross_layer(
+    kind: str, architecture: CrossLayerParams | CrossMixParams, members: int | None, dtype: str, name: str
+) -> Any:
     factor = architecture.kernel_regularizer
     shared: dict[str, Any] = {
         "projection_dim": architecture.projection_dim,
@@ -97,16 +131,25 @@ def _cross_layer(kind: str, architecture: CrossLayerParams | CrossMixParams, dty
         "dtype": dtype,
         "name": name,
     }
+    if members is not None:
+        shared["members"] = members
     if isinstance(architecture, CrossMixParams):
         return CrossMix(num_experts=architecture.num_experts, activation=architecture.activation, **shared)
     layer = {"cross_layer": CrossLayer, "cross_gated": CrossGated}.get(kind) or tfrs_cross_class()
     return layer(diag_scale=architecture.diag_scale, preactivation=architecture.preactivation, **shared)
 
 
-def _tower(x: Any, units: Sequence[int], activation: str, initializer: str, dtype: str, name: str) -> Any:
+def _tower(x: Any, units: Sequence[int], style: tuple[str, str], members: int | None, dtype: str, name: str) -> Any:
     for i, width in enumerate(units):
-        x = tf_keras.layers.Dense(width, activation, kernel_initializer=initializer, dtype=dtype, name=f"{name}_{i}")(x)
+        x = _dense(width, style, members, dtype, f"{name}_{i}")(x)
     return x
+
+
+def _dense(units: int, style: tuple[str | None, str], members: int | None, dtype: str, name: str) -> Any:
+    activation, initializer = style
+    if members is not None:
+        return MemberDense(units, members, activation, initializer, dtype=dtype, name=name)
+    return tf_keras.layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype, name=name)
 
 
 def initialize(network: tf_keras.Model, seed: int) -> None:
@@ -117,7 +160,7 @@ def initialize(network: tf_keras.Model, seed: int) -> None:
     """
     matrices = 0
     for variable, initializer in zip(network.trainable_variables, _initializers(network), strict=True):
-        if variable.shape.rank < 2:
+        if variable.shape.rank < 2 or variable.name.partition(":")[0].endswith("bias"):
             variable.assign(np.zeros(variable.shape, variable.dtype.as_numpy_dtype))
             continue
         config = initializer.get_config()
@@ -161,6 +204,7 @@ def check_architecture(kind: str, architecture: Architecture, width: int) -> Non
     if isinstance(architecture, CrossParams):
         problems += architecture.problems()
     if isinstance(architecture, CrossLayerParams) and width >= 1:
+        assert not isinstance(architecture.projection_dim, str)
         problems += filter(None, [projection_problem(architecture.projection_dim, width)])
     activations = dict.fromkeys(("preactivation", "activation"), tf_keras.activations.get)
     for name, lookup in {"kernel_initializer": tf_keras.initializers.get, **activations}.items():
@@ -186,4 +230,6 @@ def describe(kind: str, architecture: Architecture, network: tf_keras.Model) -> 
     shapes = [list(variable.shape) for variable in network.trainable_variables]
     layers = [layer.name for layer in network.layers for _ in layer.trainable_weights]
     settings = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    if network.output_shape[-1] > 1:
+        settings["members"] = network.output_shape[-1]
     return {"kind": kind, **settings, "shapes": shapes, "layers": layers}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crossnet.components.params.setting import setting
+from crossnet.components.params.setting import AUTO, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,9 @@ class CrossParams:
     structure: str = setting(
         "cross", "cross layers alone, before or beside a deep tower", choices=("cross", "stacked", "parallel")
     )
-    deep_units: tuple[int, ...] = setting((), "relu layers of the deep tower", least=1)
+    deep_units: tuple[int, ...] | str = setting(
+        (), "relu layers of the deep tower; auto: two, by the rows", choices=(AUTO,), least=1
+    )
 
     def problems(self) -> list[str]:
         """Returns what does not fit together."""
@@ -34,7 +36,12 @@ class CrossParams:
 class CrossLayerParams(CrossParams):
     """The architecture of a cross network: DCN-v2, where each layer adds one degree, or GDCN, its gated form."""
 
-    projection_dim: int | None = setting(None, "rank of W, at most half the inputs' width; none: full", least=1)
+    projection_dim: int | str | None = setting(
+        None,
+        "rank of W, at most half the inputs' width; none: full; auto: a quarter of that width, or full below 4",
+        choices=(AUTO,),
+        least=1,
+    )
     diag_scale: float = setting(0.0, "added to the diagonal of W", least=0)
     preactivation: str = setting("linear", "Keras activation of W x + b")
 
@@ -54,7 +61,7 @@ class CrossMixParams(CrossParams):
 class DenseParams:
     """The architecture of a fully connected network, for `[dense]`."""
 
-    units: tuple[int, ...] = setting((3, 3, 3), "hidden layers", least=1)
+    units: tuple[int, ...] | str = setting((3, 3, 3), "hidden layers; auto: two, by the rows", choices=(AUTO,), least=1)
     learning_rate: float | None = setting(None, "instead of `trainer.learning_rate`; none: that one", above=0)
     activation: str = setting("relu", "Keras activation of the hidden layers")
     kernel_initializer: str = setting("glorot_uniform", "Keras initializer of the kernels")
@@ -71,6 +78,7 @@ ARCHITECTURES: dict[str, type[Architecture]] = {
     "dense": DenseParams,
 }
 MODEL_KINDS = tuple(ARCHITECTURES)
+DENSE = "dense"
 DEFAULT_MODELS = ("cross_layer", "tfrs_cross", "dense")  # of a config that names none
 
 

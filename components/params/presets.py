@@ -9,6 +9,8 @@ from crossnet.components.params.setting import AUTO
 
 PRESETS = ("article", "polynomial", "table")
 
+_BESIDE_A_TOWER = {"structure": "parallel", "deep_units": AUTO}
+
 # Settings by section, where a preset's default is another than the code's. "polynomial" is the code's.
 _DEFAULTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "article": {
@@ -34,9 +36,22 @@ _DEFAULTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "beta_2": 0.999,
             "warmup_fraction": 0.03,
             "shuffle": True,
+            "weight_decay": AUTO,
             "early_stopping_patience": AUTO,
             "interval_coverage": 0.95,
+            "members": AUTO,
+            "normalize": "robust",
+            "number_bins": AUTO,
+            "embed_whole_numbers": True,
+            "min_count": AUTO,
+            "date_parts": True,
+            "clip_predictions": True,
         },
+        "cross_layer": {**_BESIDE_A_TOWER, "projection_dim": AUTO},
+        "tfrs_cross": {**_BESIDE_A_TOWER, "projection_dim": AUTO},
+        "cross_gated": {**_BESIDE_A_TOWER, "projection_dim": AUTO},
+        "cross_mix": _BESIDE_A_TOWER,
+        "dense": {"units": AUTO},
     },
 }
 

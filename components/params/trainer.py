@@ -30,8 +30,12 @@ class TrainerParams:
     beta_1: float = setting(0.9, "adam: decay of the mean of gradients", least=0, below=1)
     beta_2: float = setting(0.99, "adam: decay of the mean of their squares", least=0, below=1)
     epsilon: float = setting(1e-7, "adam: added to the root of that mean; larger: steadier, slower", above=0)
-    weight_decay: float = setting(
-        1.0, "adamw: each update takes this, times the learning rate, of every weight that is not a bias", least=0
+    weight_decay: tuple[float, ...] | str = setting(
+        (1.0,),
+        "adamw: each update takes this, times the learning rate, of every weight that is not a bias; members take "
+        "several in turn; auto: two, by the rows",
+        choices=(AUTO,),
+        least=0,
     )
     schedule: str = setting(
         "cosine", "of the learning rate; cosine reaches zero", choices=("constant", "cosine", "exponential")
@@ -81,6 +85,13 @@ class TrainerParams:
         "the model has no such signature",
         above=0,
         below=1,
+    )
+    members: int | str = setting(
+        1,
+        "networks side by side, each with other rows held out; their predictions are blended; auto: by the rows, and "
+        "1 for dense and tfrs_cross",
+        choices=(AUTO,),
+        least=1,
     )
     checkpoint_every: int = setting(10, "epochs between checkpoints", least=1, without_effect=True)
     warm_start: str = setting(

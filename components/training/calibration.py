@@ -20,7 +20,13 @@ ROWS_AT_ONCE = 10_000
 
 
 def measure_interval(
-    network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, held_out: Sequence[int], coverage: float
+    network: tf_keras.Model,
+    train: Rows,
+    preprocessing: Preprocessing,
+    held_out: Sequence[int],
+    coverage: float,
+    *,
+    shares: Sequence[float] | None = None,
 ) -> Interval | None:
     """Returns the interval of a network's predictions; None, with a warning, where too few rows were held out.
 
@@ -30,8 +36,9 @@ def measure_interval(
       preprocessing: Theirs: the interval is in the label's unit.
       held_out: Each member's fold: those rows it has not learned from.
       coverage: The share of labels that the interval should hold.
+      shares: Each member's share of a prediction; None: all have the same.
     """
-    errors = held_out_errors(network, train, preprocessing, held_out)
+    errors = held_out_errors(network, train, preprocessing, held_out, shares)
     interval = calibrate(errors, coverage)
     if interval is None:
         LOGGER.warning(
@@ -45,11 +52,15 @@ def measure_interval(
 
 
 def held_out_errors(
-    network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, held_out: Sequence[int]
+    network: tf_keras.Model,
+    train: Rows,
+    preprocessing: Preprocessing,
+    held_out: Sequence[int],
+    shares: Sequence[float] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Returns label minus prediction, in the label's unit, of the rows that some member held out.
 
-    The prediction of a row is the mean of the members that held it out.
+    The prediction of a row is the mean of the members that held it out, by their shares.
     """
     found = []
     for chunk in train.chunks(ROWS_AT_ONCE):
@@ -60,7 +71,9 @@ def held_out_errors(
             outputs = network(inputs if len(inputs) > 1 else inputs[0], training=False).numpy().astype(np.float64)
             own = chunk.fold[part][:, None] == np.asarray(held_out)
             rows = own.any(axis=1)
-            predictions = np.average(outputs, axis=1, weights=np.where(rows[:, None], own, 1))[rows]
+            weights = own * (np.ones(len(held_out)) if shares is None else np.asarray(shares))
+            weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, np.where(rows[:, None], own, 1))
+            predictions = np.average(outputs, axis=1, weights=weights)[rows]
             labels = chunk.label[part][rows].astype(np.float64)
             found.append(
                 _in_unit(labels, preprocessing) - _clipped(_in_unit(predictions, preprocessing), preprocessing)

@@ -8,9 +8,13 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import TrainingError
 from crossnet.components.formats import counted, number
+from crossnet.components.networks import tfrs_cross
+from crossnet.components.params.networks import DENSE
 from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
+from crossnet.components.training.recipe import Recipe
 from crossnet.serving.protocol.suggestions import did_you_mean
 
+SINGLE = (DENSE, tfrs_cross.KIND)  # kinds of which "auto" trains one member
 MIN_ROWS = 30  # of a train split that is learned from in part
 
 
@@ -61,6 +65,30 @@ def check_training(examples: Examples, statistics: Statistics, params: TrainerPa
         )
     if problems:
         raise TrainingError(" ".join(problems))
+
+
+def check_recipe(recipe: Recipe, rows: int, kind: str) -> None:
+    """Checks the members of a training.
+
+    Args:
+      recipe: How to train.
+      rows: Rows of train.
+      kind: Of the network.
+
+    Raises:
+      TrainingError: There are several that cannot be trained.
+    """
+    if recipe.members == 1:
+        return
+    problem = ""
+    if recipe.early_stopping_patience is None:
+        problem = "but no rows are held out for them. Set `trainer.early_stopping_patience`"
+    elif kind == tfrs_cross.KIND:
+        problem = f"but `{kind}` trains the layer of another library, one at a time. Train `cross_layer`"
+    elif recipe.members > rows:
+        problem = f"but train has {counted(rows, 'row')}. Set at most {rows}"
+    if problem:
+        raise TrainingError(f"`trainer.members` is {recipe.members:,}, {problem}, or set `trainer.members` to 1.")
 
 
 def _label_problems(examples: Examples, statistics: Statistics) -> list[str]:

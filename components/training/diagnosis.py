@@ -37,9 +37,9 @@ def diagnose(network: tf_keras.Model, rows: Rows) -> list[str]:
             "answers the same for every row. Try another seed, a lower learning_rate or another initializer."
         )
     for layer, activation in zip(relus, activations, strict=True):
-        dead = int(np.sum(np.max(activation, axis=0) <= 0))
-        if dead:
-            units = activation.shape[-1]
+        is_dead = np.max(activation, axis=-2) <= 0  # ([members,] units)
+        dead, units = int(np.sum(is_dead)), is_dead.size
+        if dead > (units // 2 if is_dead.ndim > 1 else 0):  # a few of many members' units do no harm
             symptoms.append(
                 f"{dead} of {units} units in layer `{layer.name}` are dead: 0 on all of {len(label):,} rows."
             )

@@ -119,7 +119,7 @@ class _Training:
             beta_1=params.beta_1,
             beta_2=params.beta_2,
             epsilon=params.epsilon,
-            weight_decay=params.weight_decay,
+            weight_decay=params.decays,
         )
         self.loop = EpochLoop(network, self.optimizer, params.batch_size, held_out)
         self.best = None if held_out is None else BestEpochs(self.optimizer.variables, len(held_out))

@@ -35,7 +35,8 @@ def fill_unused_embeddings(
         unused = uses == 0
         if known:
             unused[: known.tables[i][0]] = False
-        value[unused] = np.average(value, axis=0, weights=uses)
+        # Of several members each has a table of its own: `([members,] rows, width)`.
+        value[..., unused, :] = np.average(value, axis=-2, weights=uses)[..., None, :]
         table.assign(value)
 
 

@@ -15,7 +15,6 @@ from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.printable import shown
 
 MAX_COLUMNS = 40  # that are described one by one
-_FEW_ROWS = 10_000  # below this many rows, batches and the learning rate are smaller
 _MAX_REASON = 160
 _ALWAYS = {"exclude": [], "text": [], "split": "hash", "eval_fraction": 0.1}
 _HELP = {
@@ -34,7 +33,6 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
       proposal: What was found.
       output: The TOML file; the input is named relative to its folder where it is below that.
     """
-    few = proposal.rows < _FEW_ROWS
     settings = {name: value for name, value in proposal.settings.items() if name in SETTINGS}
     lines = [
         f"# Made by `crossnet init` from {_comment(table.name)}, {counted(proposal.rows, 'row')}.",
@@ -57,12 +55,7 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
     lines += [
         "",
         "[trainer]",
-        "epochs = 100",
-        toml_line("batch_size", 32 if few else 1000),
-        toml_line("learning_rate", 0.02 if few else 0.05),
-        "",
-        "[dense]",
-        "learning_rate = 0.003   # at a cross network's rate, a dense network's units die",
+        'preset = "table"   # settings that suit a table of your own, most of them chosen from its rows',
         "",
         "[evaluator]",
         f"# The label's standard deviation is {number(proposal.label_std)}: the RMSE of always predicting the mean.",

@@ -43,7 +43,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def train(artifacts: Any, folder: Path, kind: str = "cross_layer", architecture: Any = None, **settings: Any) -> Model:
     folder.mkdir(parents=True, exist_ok=True)
     arguments = {key: settings.pop(key) for key in ("checkpoint_dir", "warm_start") if key in settings}
-    architecture = architecture or ARCHITECTURES[kind]()
+    architecture = architecture or ARCHITECTURES.get(kind, CrossLayerParams)()
     params = dataclasses.replace(PARAMS, **settings)
     model = ModelParams(kind=kind, architecture=architecture)
     return train_model(*artifacts, output_dir=folder, params=params, model=model, **arguments)

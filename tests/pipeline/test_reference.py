@@ -33,7 +33,7 @@ def test_settings_page_has_every_setting_and_section():
         "| `eval_fraction` | `0.1` | number, above 0, below 1 | share of rows in eval |",
         '| `schedule` | `"cosine"` | `constant`, `cosine`, `exponential` | of the learning rate; cosine reaches zero |',
         '| `max_rmse` | `"none"` | number, above 0, or `"none"` | highest eval RMSE |',
-        "| `units` | `[3, 3, 3]` | list of whole numbers, at least 1 | hidden layers |",
+        "| `use_bias` | `true` | true or false | add b |",
         '| `slices` | `[]` | list of lists of text | groups of rows, such as [["species"], ["x0:quartile"]] |',
         "| `shuffle` | `false` | true or false | a new order of rows in each epoch; off, as in the article: in order |",
     ],

@@ -4,16 +4,11 @@ import dataclasses
 
 import pytest
 
-from crossnet.components.params.networks import CrossLayerParams, DenseParams
+from crossnet.components.params.networks import ARCHITECTURES
 from crossnet.components.params.presets import PRESETS, preset_defaults, with_preset
 from crossnet.components.params.trainer import TrainerParams
 
-SECTIONS = {
-    "trainer": TrainerParams,
-    "cross_layer": CrossLayerParams,
-    "tfrs_cross": CrossLayerParams,
-    "dense": DenseParams,
-}
+SECTIONS = {"trainer": TrainerParams, **ARCHITECTURES}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

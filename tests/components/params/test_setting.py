@@ -32,7 +32,8 @@ def test_every_setting_says_what_it_means_and_has_a_default_in_its_range(name, i
     assert doc
     assert "\n" not in doc
     values = value if isinstance(value, tuple) else (value,)
-    if item.metadata["choices"] and isinstance(values[0], str):  # else a number, for which a word may stand
+    # Of a number, the choices are words that may stand for it.
+    if item.metadata["choices"] and any(isinstance(one, str) for one in values):
         assert set(values) <= set(item.metadata["choices"])
     for one in values:
         if isinstance(one, int | float) and not isinstance(one, bool):

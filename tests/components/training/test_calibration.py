@@ -60,3 +60,8 @@ def test_too_few_held_out_rows_are_said_and_give_none(caplog: pytest.LogCaptureF
         "The model gets no prediction intervals: 18 rows are held out, and 95 % intervals are measured on at least 19. "
         "Raise `trainer.validation_fraction`, or set `trainer.interval_coverage` to none."
     ]
+
+
+def test_members_count_by_their_shares() -> None:
+    errors = held_out_errors(network(1.0, 2.0), rows(2, folds=1), UNIT, held_out=[0, 0], shares=[0.25, 0.75])
+    np.testing.assert_allclose(errors, [-17.5, -35.0])

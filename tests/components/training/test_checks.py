@@ -9,7 +9,8 @@ import pytest
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.params.trainer import TrainerParams
-from crossnet.components.training.checks import check_training
+from crossnet.components.training.checks import check_recipe, check_training
+from crossnet.components.training.recipe import Recipe
 from support.training_fixtures import article_table, make_artifacts
 
 
@@ -38,3 +39,14 @@ def test_intervals_without_held_out_rows_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(TrainingError, match=sentence):
         check(tmp_path / "none", article_table(40), interval_coverage=0.9, batch_size="auto")
+
+
+def test_members_that_cannot_be_trained_are_refused() -> None:
+    held_out = Recipe(members=40, early_stopping_patience=3)
+    with pytest.raises(TrainingError, match="`trainer.members` is 40, but train has 39 rows. Set at most 39, or set"):
+        check_recipe(held_out, 39, "cross_layer")
+    check_recipe(held_out, 40, "cross_layer")
+    with pytest.raises(TrainingError, match="but no rows are held out for them. Set `trainer.early_stopping_patience`"):
+        check_recipe(Recipe(members=2), 100, "cross_layer")
+    with pytest.raises(TrainingError, match="but `tfrs_cross` trains the layer of another library"):
+        check_recipe(held_out, 100, "tfrs_cross")

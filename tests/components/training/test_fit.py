@@ -209,3 +209,52 @@ def test_early_stopping_never_takes_an_epoch_without_a_number_for_the_best(monke
     params = dataclasses.replace(PARAMS, epochs=5, early_stopping_patience=3)
     _, history = train(params)
     assert len(history["loss"]) == 5  # the best is the second: three more, and it stops
+
+
+def members_network(members: int | None) -> Any:
+    made = build_network("dense", DenseParams(units=(4,)), num_numbers=3, members=members)
+    initialize(made, seed=1)
+    return made
+
+
+def test_each_member_is_trained_as_if_it_were_alone() -> None:
+    recipe = Recipe(
+        epochs=5,
+        batch_size=60,
+        learning_rate=0.05,
+        optimizer="adamw",
+        shuffle=True,
+        weight_decay=(0.1, 2.0),
+        early_stopping_patience=5,
+        members=4,
+    )
+    several, data = members_network(4), rows()
+    starts = several.get_weights()
+    data.fold = folds()
+    fit(several, data, None, params=recipe, not_finite=stop, held_out=recipe.held_out)
+    for member, (fold, group) in enumerate(zip(recipe.held_out, recipe.groups, strict=True)):
+        alone = members_network(None)
+        alone.set_weights([start[member] for start in starts])
+        one = dataclasses.replace(recipe, members=1, weight_decay=(recipe.weight_decay[group],))
+        fit(alone, data, None, params=one, not_finite=stop, held_out=[fold])
+        for together, single in zip(several.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_allclose(together[member], single, atol=2e-5)
+
+
+def test_members_go_on_after_a_kill_as_if_it_had_not_happened(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(PARAMS, early_stopping_patience=9, members=2, optimizer="adamw", checkpoint_every=1)
+    data = rows()
+    data.fold = folds()
+    arguments: Any = {"params": recipe, "not_finite": stop, "held_out": recipe.held_out}
+    expected = members_network(2)
+    fit(expected, data, None, **arguments)
+
+    def kill(epoch: int, _: History) -> None:
+        if epoch == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(members_network(2), data, None, checkpoints=Checkpoints(tmp_path, {}), on_epoch=kill, **arguments)
+    resumed = members_network(2)
+    fit(resumed, data, None, checkpoints=Checkpoints(tmp_path, {}), **arguments)
+    assert_same_bytes(resumed.get_weights(), expected.get_weights())

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from crossnet.components.params.networks import CrossLayerParams, DenseParams
 from crossnet.components.params.presets import preset_defaults
 from crossnet.components.params.trainer import TrainerParams
-from crossnet.components.training.recipe import Recipe, chosen, make_recipe
+from crossnet.components.training.recipe import Recipe, chosen, make_architecture, make_recipe
 
 TABLE = TrainerParams(preset="table", **preset_defaults("table")["trainer"])
 
@@ -18,7 +19,10 @@ def test_what_is_set_stays() -> None:
 def test_auto_is_chosen_from_the_rows() -> None:
     recipe = make_recipe(TABLE, 8000)
     assert (recipe.batch_size, recipe.optimizer) == (200, "adamw")
-    assert set(chosen(TABLE, recipe)) == {"epochs", "batch_size", "learning_rate", "early_stopping_patience"}
+    assert set(chosen(TABLE, recipe)) == {
+        *("epochs", "batch_size", "learning_rate", "weight_decay"),
+        *("early_stopping_patience", "members"),
+    }
 
 
 @pytest.mark.parametrize("rows", [30, 31, 300, 1_500, 9_999, 10_000, 300_000, 10**7])
@@ -35,3 +39,26 @@ def test_a_recipe_ends(rows: int) -> None:
     assert 1 <= recipe.batch_size <= min(rows, 1024)
     updates = recipe.epochs * -(-rows // recipe.batch_size)
     assert updates <= 2_700 or recipe.epochs == 1
+
+
+def test_members_of_a_group_share_a_decay_and_each_fold_has_one_of_every_group() -> None:
+    recipe = Recipe(members=6, weight_decay=(0.1, 2.0), validation_fraction=0.5)
+    assert recipe.held_out == (0, 0, 1, 1, 2, 2)
+    assert recipe.groups == (0, 1, 0, 1, 0, 1)
+    assert recipe.folds == 3
+    assert recipe.shares([0.25, 0.75]) == pytest.approx([0.25 / 3, 0.75 / 3] * 3)
+
+
+def test_members_are_fewer_where_rows_are_many() -> None:
+    members = [make_recipe(TABLE, rows).members for rows in (100, 10_000, 50_000, 300_000, 10**8)]
+    assert members == [16, 16, 8, 2, 2]
+    assert make_recipe(TABLE, 100, several=False).members == 1
+
+
+def test_architecture_is_chosen_from_rows_and_inputs() -> None:
+    auto = CrossLayerParams(structure="parallel", deep_units="auto", projection_dim="auto")
+    assert make_architecture(auto, 3000, 40) == CrossLayerParams(
+        structure="parallel", deep_units=(64, 64), projection_dim=10
+    )
+    assert make_architecture(auto, 3000, 3).projection_dim is None
+    assert make_architecture(DenseParams(units=(7,)), 3000, 40) == DenseParams(units=(7,))

@@ -1,0 +1,97 @@
+"""Makes a network with its preprocessing and its first weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tf_keras
+
+from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.features import Feature, read_schema
+from crossnet.components.networks.exported import ExportedModel, read_exported
+from crossnet.components.networks.input_choice import make_preprocessing
+from crossnet.components.networks.models import build_network, describe, initialize, input_width
+from crossnet.components.networks.preprocessing import Preprocessing, Transform
+from crossnet.components.params.networks import ModelParams
+from crossnet.components.training.recipe import Recipe, make_architecture
+from crossnet.components.training.warm_start import continue_preprocessing, load_weights
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """A network with its first weights.
+
+    Attributes:
+      model: What it was made from.
+      network: The network; training changes its weights in place.
+      transform: Its preprocessing.
+      label: The column that it learns.
+      description: `models.describe` of the network.
+      exported: The model that it starts from; None: it starts from random weights.
+    """
+
+    model: ModelParams
+    network: tf_keras.Model
+    transform: Transform
+    label: Feature
+    description: Mapping[str, Any]
+    exported: ExportedModel | None
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How the network sees rows."""
+        return self.transform.preprocessing
+
+
+def make_untrained(
+    examples: Examples,
+    schema: Schema,
+    statistics: Statistics,
+    params: Recipe,
+    model: ModelParams,
+    warm_start: Path | None = None,
+) -> Untrained:
+    """Makes a network and draws its first weights.
+
+    Args:
+      examples: Its rows.
+      schema: Theirs.
+      statistics: Of train.
+      params: How it will be trained.
+      model: What to make.
+      warm_start: A Model or SavedModel to take weights from. None: they are random.
+
+    Raises:
+      TrainingError: Settings, data and warm start do not fit together.
+    """
+    features, label = read_schema(schema.proto())
+    preprocessing = make_preprocessing(
+        features,
+        label,
+        statistics.proto("train"),
+        params=params,
+    )
+    exported = read_exported(warm_start) if warm_start else None
+    if exported:
+        preprocessing = continue_preprocessing(exported, preprocessing)
+    inputs: dict[str, Any] = {
+        "num_numbers": len(preprocessing.number_names),
+        "tables": preprocessing.tables,
+        "edges": preprocessing.edges,
+        "number_dim": preprocessing.number_dim,
+    }
+    architecture = make_architecture(model.architecture, examples.counts["train"], input_width(**inputs))
+    model = dataclasses.replace(model, architecture=architecture)
+    members = params.members if params.members > 1 else None
+    network = build_network(model.kind, model.architecture, members=members, **inputs)
+    initialize(network, params.seed)
+    description = describe(model.kind, model.architecture, network)
+    if exported:
+        load_weights(exported, network, description)
+    return Untrained(model, network, Transform(preprocessing), label, description, exported)

@@ -1,0 +1,98 @@
+"""The step with the settings of preset "table": members, their blend, and rows that were held out."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from crossnet.components.artifacts.model import OUT_OF_FOLD_FILE, Model
+from crossnet.components.params.networks import ARCHITECTURES, ModelParams
+from crossnet.components.params.presets import preset_defaults
+from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.trainer import train_model
+from support.training_fixtures import make_artifacts, mixed_table
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    table = mixed_table(250)
+    parts = {k: v[:200] for k, v in table.items()}, {k: v[200:] for k, v in table.items()}
+    return make_artifacts(tmp_path_factory.mktemp("mixed"), *parts)
+
+
+def train(artifacts: Any, folder: Path, kind: str = "cross_layer", **settings: Any) -> Model:
+    warm_start = settings.pop("warm_start", None)
+    params = TrainerParams(**{**preset_defaults("table")["trainer"], "epochs": 3, "members": 4, **settings})
+    model = ModelParams(kind=kind, architecture=ARCHITECTURES[kind](**preset_defaults("table")[kind]))
+    params = dataclasses.replace(params, warmup_records=0)
+    return train_model(*artifacts, output_dir=folder, params=params, model=model, warm_start=warm_start)
+
+
+def predict(model: Model) -> Any:
+    columns = {
+        "length": tf.constant([41.0, float("nan"), 38.5]),
+        "year": tf.constant([2007, 2009, 2008], tf.int64),
+        "age": tf.constant([float("nan"), 2.0, 3.0]),
+        "species": tf.constant(["Gentoo", "Adelie", "never seen"]),
+        "island": tf.constant(["Dream", "", "Biscoe"]),
+    }
+    return tf.saved_model.load(str(model.serving_path)).signatures["serving_default"](**columns)["prediction"].numpy()
+
+
+@pytest.fixture(scope="module")
+def of_members(mixed: Any, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    folder = tmp_path_factory.mktemp("members")
+    return train(mixed, folder)
+
+
+def test_table_trains_members_and_records_what_it_chose(of_members: Model) -> None:
+    properties = of_members.properties
+    assert properties["chosen"]["batch_size"] == 32
+    assert {"learning_rate", "weight_decay", "deep_units", "projection_dim"} <= set(properties["chosen"])
+    assert "members" not in properties["chosen"]  # it was set
+    assert sum(properties["shares"]) == pytest.approx(1, abs=1e-5)
+    assert len(properties["shares"]) == 4
+    assert {len(series) for series in of_members.history.values()} == {3}
+
+
+def test_members_answer_with_their_blend(of_members: Model, mixed: Any) -> None:
+    predictions = predict(of_members)
+    assert predictions.shape == (3,)
+    assert np.all(np.isfinite(predictions))
+    label = mixed_table(250)["y"][:200]
+    low, high = min(label), max(label)
+    assert np.all((predictions > low - 0.11 * (high - low)) & (predictions < high + 0.11 * (high - low)))
+
+
+def test_rows_that_were_held_out_are_written_with_their_predictions(of_members: Model) -> None:
+    found = of_members.out_of_fold
+    assert found is not None
+    assert 40 <= len(found["row"]) <= 60  # two of eight folds of 200 rows
+    label = np.array(mixed_table(250)["y"])[found["row"]]
+    np.testing.assert_allclose(found["label"], label, rtol=1e-5)
+    assert np.isfinite(found["prediction"]).all()
+
+
+def test_members_give_the_same_bytes_again(of_members: Model, mixed: Any, tmp_path: Path) -> None:
+    again = train(mixed, tmp_path)
+    assert again.checksum == of_members.checksum
+    assert (again.path / OUT_OF_FOLD_FILE).read_bytes() == (of_members.path / OUT_OF_FOLD_FILE).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["dense", "tfrs_cross", "cross_mix"])
+def test_every_kind_trains_with_the_settings_of_table(kind: str, mixed: Any, tmp_path: Path) -> None:
+    model = train(mixed, tmp_path, kind, members="auto" if kind in ("dense", "tfrs_cross") else 2, epochs=1)
+    assert np.all(np.isfinite(predict(model)))
+    assert (model.properties["shares"] is None) == (kind in ("dense", "tfrs_cross"))
+
+
+def test_a_training_of_members_goes_on_from_an_exported_model(of_members: Model, mixed: Any, tmp_path: Path) -> None:
+    model = train(mixed, tmp_path, warm_start=of_members.path, epochs=1, learning_rate=1e-9)
+    # The members are the same; how they are blended is chosen again.
+    assert model.properties["shares"] == pytest.approx(of_members.properties["shares"], abs=0.02)
+    np.testing.assert_allclose(predict(model), predict(of_members), rtol=0.01)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras
+
+from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
+from crossnet.components.training.rows import Rows
+
+
+def network(members: int) -> Any:
+    """Member k answers x + k."""
+    inputs = tf_keras.Input((1,))
+    return tf_keras.Model(inputs, inputs + np.arange(members, dtype=np.float32))
+
+
+def rows(chunk: int = 6) -> Rows:
+    x = np.arange(6, dtype=np.float32)
+    return Rows((10 * x[:, None],), x, chunk, fold=np.array([0, 1, 2, 0, 1, 2], np.int32))
+
+
+@pytest.mark.parametrize("chunk", [6, 4])
+def test_each_row_is_predicted_by_the_member_that_held_it_out(chunk: int) -> None:
+    found = predict_held_out(network(2), rows(chunk), held_out=[0, 1])
+    assert found.row.tolist() == [0, 1, 3, 4]
+    assert found.predictions[:, 0].tolist() == [0.0, 11.0, 30.0, 41.0]
+
+
+def test_a_row_has_a_prediction_of_each_group() -> None:
+    found = predict_held_out(network(3), rows(), held_out=[0, 0, 1], groups=[0, 1, 0])
+    assert found.row.tolist() == [0, 3]  # of fold 1, one group holds out nothing
+    assert found.predictions.tolist() == [[0.0, 1.0], [30.0, 31.0]]
+    assert found.blended([0.25, 0.75]).tolist() == [0.75, 30.75]
+
+
+def test_shares_are_those_of_the_least_squared_error() -> None:
+    label = np.array([1.0, 2.0, 3.0, 4.0])
+    assert best_shares(np.stack([label, label + 1], 1), label) == [1.0, 0.0]
+    over, under = label + np.array([3.0, 3.0, -3.0, -3.0]), label - np.array([1.0, 1.0, -1.0, -1.0])
+    assert best_shares(np.stack([over, under], 1), label) == pytest.approx([0.25, 0.75], abs=1e-5)
+
+
+def test_shares_of_three_beat_each_alone() -> None:
+    random = np.random.default_rng(1)
+    label = random.normal(size=500)
+    predictions = label[:, None] + random.normal(size=(500, 3)) * [1.0, 0.5, 2.0]
+    shares = best_shares(predictions, label)
+    assert min(shares) >= 0
+    assert sum(shares) == pytest.approx(1, abs=1e-5)
+    errors = np.mean((predictions - label[:, None]) ** 2, axis=0)
+    assert np.mean((predictions @ shares - label) ** 2) < errors.min()
+    assert shares[1] > shares[0] > shares[2]
+
+
+def test_one_group_has_all() -> None:
+    assert best_shares(np.zeros((3, 1)), np.ones(3)) == [1.0]
+    assert best_shares(np.full((3, 2), np.nan), np.ones(3)) == [0.5, 0.5]
+
+
+def test_what_is_written_is_in_the_labels_unit_and_range(tmp_path: Path) -> None:
+    unit = Preprocessing((), (), label_mean=100.0, label_scale=10.0, label_range=(90.0, 125.0))
+    write_out_of_fold(tmp_path / "a.npz", np.array([1.0, 9.0]), rows(), np.array([2, 5]), unit)
+    with np.load(tmp_path / "a.npz") as stored:
+        assert {name: stored[name].tolist() for name in stored.files} == {
+            "row": [2, 5],
+            "prediction": [110.0, 125.0],
+            "label": [120.0, 150.0],
+        }
