@@ -85,8 +85,11 @@ class EpochLoop:
         return total / np.bincount(rows.fold, minlength=max(self.held_out) + 1)[self.held_out]
 
     def _tensors(self, rows: Rows, order: npt.NDArray[np.int64] | None, batch: int = 0) -> Any:
-        """Yields inputs and label; caches those of rows that are in memory and in order: they never change."""
-        chunks = rows.chunks(batch or self.batch_size, order)
+        """Yields inputs and label; caches those of few rows that are in order: they never change.
+
+        With `batch` it yields so many rows at once, so that a sum does not depend on what fits in memory.
+        """
+        chunks = rows.chunks(batch or self.batch_size, order, single=batch > 0)
         if order is not None or batch or len(rows) > rows.chunk:
             return map(_constants, chunks)
         if self._cached is None or self._cached[0] is not rows:

@@ -161,7 +161,10 @@ class _Training:
             schedule=params.schedule,
             warmup_fraction=params.warmup_fraction,
         )
-        order = np.random.default_rng([params.seed, epoch]).permutation(rows) if params.shuffle else None
+        order = None
+        if params.shuffle:  # half the memory of int64, and the same order
+            numbers = np.arange(rows, dtype=np.int32 if rows < 1 << 31 else np.int64)
+            order = np.random.default_rng([params.seed, epoch]).permutation(numbers)
         return _Pass(epoch, order, rates, self.loop.run(self.train, self.optimizer.step_sizes(rates, first), order))
 
     def stops_early(self) -> bool:

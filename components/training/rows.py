@@ -23,6 +23,9 @@ from crossnet.components.networks.preprocessing import Transform
 from crossnet.components.records.dataset import read_dataset
 
 READ_ROWS = 10_000
+# Of the rows that are handed over at once: they are copied by the shuffle and again for TensorFlow, while the next ones
+# are fetched. At 40 bytes a row that is 100 batches of 1,000.
+HANDED_BYTES = 4 << 20
 
 
 class Chunk(NamedTuple):
@@ -41,7 +44,7 @@ class Rows:
     Attributes:
       inputs: The network's: numbers float32 `(rows, numbers)` and ids int64 `(rows, categories)`, where there are any.
       label: float32 `(rows,)`, normalised as the network learns it.
-      chunk: Rows that are handed over at once; all of them where they fit in memory.
+      chunk: Rows that are handed over at once, some `HANDED_BYTES`; fewer where `cache_mib` is lower.
       fold: int32 `(rows,)`: each row is held out by the member of this number, if there is one. None: by no member.
     """
 
@@ -53,18 +56,21 @@ class Rows:
     def __len__(self) -> int:
         return len(self.label)
 
-    def chunks(self, batch_size: int, order: npt.NDArray[np.int64] | None = None) -> Iterator[Chunk]:
+    def chunks(
+        self, batch_size: int, order: npt.NDArray[np.int64] | None = None, *, single: bool = False
+    ) -> Iterator[Chunk]:
         """Yields the rows chunk by chunk, each a whole number of batches (but the last).
 
-        Where the rows do not fit in memory, a thread reads the next chunk while the caller uses this one.
+        A thread fetches the next chunk while the caller uses this one.
 
         Args:
           batch_size: Rows per batch.
-          order: A permutation of the rows; None: as recorded.
+          order: A permutation of the rows, int64 or int32; None: as recorded.
+          single: Whether each chunk is one batch.
         """
-        step = max(1, self.chunk // batch_size) * batch_size
+        step = batch_size if single else max(1, self.chunk // batch_size) * batch_size
         starts = range(0, len(self), step)
-        streams = self.chunk < len(self)
+        streams = step < len(self)
         # A slice of a mapped file is read when it is used; a copy reads it here, in this thread.
         fetch = np.array if streams and order is None else np.asarray
 
@@ -121,6 +127,7 @@ def read_rows(
                 centred = values.astype(np.float64) - preprocessing.label_mean
                 arrays[-1][first:last] = centred / preprocessing.label_scale
             first = last
-        chunk = count if fits else max(1, cache_mib * 2**20 // row_bytes // 2)  # the next one is in memory too
+        handed = HANDED_BYTES if fits else min(HANDED_BYTES, cache_mib * 2**20 // 2)  # the next one is in memory too
+        chunk = max(1, handed // row_bytes)
         yield Rows(tuple(arrays[:-1]), arrays[-1], chunk)
         del arrays  # closes the maps before their folder goes

@@ -115,3 +115,9 @@ def test_network_of_several_inputs_gets_them_all() -> None:
     split = Rows((data.inputs[0][:, :1], data.inputs[0][:, 1:]), data.label, 6)
     np.testing.assert_allclose(loop(network, 4).run(split, np.full(2, RATE)), losses, rtol=1e-12)
     np.testing.assert_allclose(weights(network), expected, rtol=1e-12)
+
+
+def test_mean_squared_error_does_not_depend_on_what_is_handed_over_at_once() -> None:
+    made = loop(linear(), 32)
+    for count in range(25_000, 75_000, 10_000):
+        assert made.mean_squared_error(rows(count)) == made.mean_squared_error(rows(count, chunk=10_000))

@@ -91,3 +91,8 @@ def test_a_reader_that_is_left_early_ends() -> None:
 def test_an_error_of_the_reader_reaches_the_caller() -> None:
     with pytest.raises(IndexError):
         list(Rows((label(10)[:, None],), label(10), chunk=2).chunks(1, np.full(10, 99)))
+
+
+def test_a_chunk_is_one_batch_where_sums_are_taken() -> None:
+    chunks = Rows((label(10)[:, None],), label(10), chunk=10).chunks(4, single=True)
+    assert [(chunk.first, len(chunk.label)) for chunk in chunks] == [(0, 4), (4, 4), (8, 2)]
