@@ -39,6 +39,7 @@ from crossnet.components.evaluation.coverage import interval_facts
 from crossnet.components.evaluation.explain import explain, known_truth
 from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
 from crossnet.components.evaluation.metrics import ErrorSums, calibration
+from crossnet.components.evaluation.notes import likely_groups, notes_on
 from crossnet.components.evaluation.recorded import RecordedPredictions
 from crossnet.components.evaluation.rule_results import Scores, Served
 from crossnet.components.evaluation.rules import judge
@@ -123,6 +124,7 @@ class _Measured:
       worst_rows: By model.
       served: The version in service; None where no rule compares with it.
       sizes: Bytes of the exported folder by model.
+      notes: What was seen in the columns.
     """
 
     train: ErrorSums
@@ -132,6 +134,7 @@ class _Measured:
     served: Served | None
     sizes: Mapping[str, int]
     reference: ReferenceModel | None
+    notes: Sequence[str]
 
 
 def _measure(
@@ -160,8 +163,9 @@ def _measure(
             if model is not None:
                 scored[in_service.name] = ServedModel(model)
         scores, worst = score_eval(examples, columns, scored, keys=keys, output_dir=output_dir, params=params)
+    notes = list(likely_groups(examples, *(_by_column(statistics, split) for split in ("train", "eval"))))
     sizes = {name: _folder_bytes(model.serving_path) for name, model in models.items()}
-    return _Measured(train, linear, scores, worst, in_service, sizes, reference)
+    return _Measured(train, linear, scores, worst, in_service, sizes, reference, notes)
 
 
 def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorParams) -> dict[str, Any]:
@@ -176,7 +180,7 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
         for name in models
         if name != baseline
     }
-    return make_verdict(
+    verdict = make_verdict(
         results,
         models=[*models, *(name for name in NOT_MODELS if name in scores.names)],
         baseline=baseline,
@@ -185,6 +189,8 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
         served=_served_facts(served, scores),
         collapsed=improvement_reference(scores, baseline).collapsed,
     )
+    blessed = {name: facts["blessed"] for name, facts in verdict["candidates"].items()}
+    return {**verdict, "notes": [*measured.notes, *notes_on(blessed, scores)]}
 
 
 def _columns(examples: Examples, schema: Schema) -> Columns:
@@ -196,9 +202,13 @@ def _columns(examples: Examples, schema: Schema) -> Columns:
 
 def _equations(columns: Columns, statistics: Statistics) -> NormalEquations:
     """Returns the equations of a linear model, still without rows."""
-    by_name = {column.path.step[0]: column for column in statistics.proto("train").datasets[0].features}
+    by_name = _by_column(statistics, "train")
     label = by_name[columns.label.name].num_stats
     return NormalEquations(linear_inputs(columns.features, by_name), label.mean, label.std_dev)
+
+
+def _by_column(statistics: Statistics, split: str) -> dict[str, Any]:
+    return {column.path.step[0]: column for column in statistics.proto(split).datasets[0].features}
 
 
 def _open_served(

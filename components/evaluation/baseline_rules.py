@@ -32,10 +32,16 @@ def min_improvement(case: Case, share: float) -> RuleResult:
             **facts,
         )
     tie = case.rmse == reference or max(case.rmse, reference) <= case.whole.floor
+    sure = case.params.min_improvement_confidence
+    bound = None if sure is None else _improvement(case, beside.name, one_sided=1 - sure)
     passed = not tie and case.rmse <= limit
+    if sure is not None:
+        passed = passed and bound is not None and bound[0] >= share and (bound[0] > 0 or share > 0)
     gain = 1 - case.rmse / reference if reference else 0.0
     how = "level with" if tie else f"{percent(abs(gain))} {'below' if gain > 0 else 'above'}"
     wanted = f", where at least {percent(share)} below is asked for" if share else ", where it has to be better"
+    if sure is not None:
+        wanted += f" with {percent(sure)} confidence" if share else f", with {percent(sure)} confidence"
     interval = _improvement(case, beside.name)
     message = (
         f"{case.has_rmse(reference)}, {how} the {number(reference, unlike=case.rmse)} of {beside.words}"
@@ -95,8 +101,8 @@ def _unknown(case: Case, rule: str, beside: str, facts: dict[str, Any]) -> RuleR
     return case.result(rule, message, False, **facts)
 
 
-def _improvement(case: Case, name: str) -> tuple[float, float] | None:
-    """Returns the interval of the share by which the candidate is below another."""
+def _improvement(case: Case, name: str, one_sided: float | None = None) -> tuple[float, float] | None:
+    """Returns the interval of the share by which it is below another; `one_sided`: the error at each end."""
     ours, theirs = case.resampled(case.name), case.resampled(name)
-    found = None if ours is None or theirs is None or not theirs.all() else case.interval(1 - ours / theirs)
+    found = None if ours is None or theirs is None or not theirs.all() else case.interval(1 - ours / theirs, one_sided)
     return found

@@ -98,11 +98,11 @@ class Case:
             **facts,
         )
 
-    def interval(self, samples: Array | None, *, one_sided: bool = False) -> tuple[float, float] | None:
-        """Returns the interval of a quantity of two models, given in each resample; None where there is none."""
+    def interval(self, samples: Array | None, one_sided: float | None = None) -> tuple[float, float] | None:
+        """Returns the interval of a quantity that is given in each resample; `one_sided`: the error at each end."""
         if samples is None:
             return None
-        tail = self.error if one_sided else self.error / 2
+        tail = self.error / 2 if one_sided is None else one_sided
         return percentile_interval(samples, tail, 1 - tail)
 
     def own_interval(self, scale: float = 1.0) -> tuple[float, float] | None:

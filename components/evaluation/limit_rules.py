@@ -6,7 +6,7 @@ import math
 
 from crossnet.components.evaluation.case import Case
 from crossnet.components.evaluation.rule_results import RuleResult, limit_text
-from crossnet.components.formats import number
+from crossnet.components.formats import counted, number
 
 
 def finite_predictions(case: Case) -> RuleResult:
@@ -15,6 +15,15 @@ def finite_predictions(case: Case) -> RuleResult:
     bad = f"predicts NaN or infinity in {count:,} of {case.whole.rows:,} eval rows" if count else ""
     message = f"`{case.name}` {bad or f'predicts a finite number in all {case.whole.rows:,} eval rows'}."
     return case.result("finite_predictions", message, not count, "nonfinite", candidate=count, threshold=0)
+
+
+def min_eval_rows(case: Case, least: int) -> RuleResult:
+    """Judges whether there are rows enough to say anything."""
+    rows, passed = case.whole.rows, case.whole.rows >= least
+    message = f"eval has {counted(rows, 'row')}, {'not ' if passed else ''}fewer than min_eval_rows {least:,}."
+    if not passed:
+        message += " Raise `example_gen.eval_fraction`, or push with `--force`."
+    return case.result("min_eval_rows", message, passed, "rows", candidate=rows, threshold=least)
 
 
 def more_groups(case: Case) -> RuleResult:

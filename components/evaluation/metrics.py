@@ -54,6 +54,7 @@ class ErrorSums:
     Attributes:
       rows: Rows so far.
       weight: Sum of their weights.
+      largest: The largest squared error of each model, times its row's weight, float64 (num_models,).
       groups: Sums by group; None where rows belong to none.
       nonfinite: Rows in which each model predicted NaN or infinity, int64 (num_models,).
     """
@@ -62,6 +63,7 @@ class ErrorSums:
         self.rows = 0
         self.weight = self._weight_squares = 0.0
         self.groups: UnitSums | None = None
+        self.largest = np.zeros(num_models)
         self.nonfinite = np.zeros(num_models, np.int64)
         self._label_mean = 0.0
         self._label_deviation = 0.0  # sum of (label - mean)²
@@ -101,6 +103,7 @@ class ErrorSums:
             self._products.add(columns @ columns.T)
             self.nonfinite += rows - np.isfinite(predictions).sum(axis=1)
             self._add_labels(labels, weighted)
+            self.largest = np.maximum(self.largest, squares.max(axis=1))
         self.rows += rows
         self._weight_squares += float(np.square(weighted).sum())
         if groups is not None:
@@ -163,6 +166,11 @@ class ErrorSums:
         rows = max(self.rows, 1)
         means = np.append(self._errors.value[2], self.weight) / rows
         return Moments(self.rows, means, self._products.value / rows)
+
+    def largest_share(self, model: int) -> float:
+        """Returns the share of one row in the squared error of all; 0 where there is not an error."""
+        total = float(self._errors.value[2][model])
+        return float(self.largest[model]) / total if total > 0 else 0.0
 
     def rmse(self, model: int) -> float:
         """Root mean squared error of one model in the label's unit."""

@@ -4,8 +4,8 @@ Two principles:
 
 - On the whole split the candidate has to show that it is good. A rule that cannot be judged is not passed.
 - On a slice the data has to show that the candidate is bad: a slice fails when the lower confidence bound of its RMSE
-  (or of the ratio to the reference's) is above the limit. The error is divided by the number of slice tests of the
-  candidate (Bonferroni), so that noise closes the gate in at most 1 - `confidence` of all runs.
+  (or of the ratio to the reference's) is above the limit. The errors are those of Holm, by the number of slice tests
+  of the candidate, so that noise closes the gate in at most 1 - `confidence` of all runs.
 
 | State | Decision |
 | --- | --- |
@@ -33,6 +33,8 @@ in each message |
 | one group | `group` fails |
 | rows have weights | all metrics and intervals are weighted, and the message says what the rows weigh as; a row of \
 weight 0 is only asked for a finite prediction |
+| fewer rows than min_eval_rows | `min_eval_rows` fails |
+| improvement above min_improvement, its lower bound below | passes, unless `min_improvement_confidence` is set |
 | one row, or fewer than `units.MIN_UNITS` | no interval: `non_inferiority` fails, other rules decide on the value |
 | slice below max(`min_slice_rows`, `units.MIN_UNITS`) rows, or `units.MIN_UNITS` groups | reported, not judged |
 | slice without rows | does not exist |
@@ -49,6 +51,7 @@ from crossnet.components.evaluation.limit_rules import (
     max_model_bytes,
     max_rmse,
     max_rmse_ratio,
+    min_eval_rows,
     more_groups,
     rules_set,
 )
@@ -97,4 +100,6 @@ def judge(
         found.append(max_model_bytes(case, params.max_model_bytes, model_bytes))
     if scores.units is not None and scores.units < 2:
         found.append(more_groups(case))
+    if scores.whole.rows < params.min_eval_rows:
+        found.append(min_eval_rows(case, params.min_eval_rows))
     return [finite_predictions(case), *found]

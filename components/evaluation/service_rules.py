@@ -34,7 +34,7 @@ def non_inferiority(case: Case, margin: float) -> RuleResult:
     floor = max(case.whole.floor, float(np.finfo(np.float64).tiny))
     interval = None
     if ours is not None and theirs is not None:
-        interval = case.interval(np.maximum(ours, floor) / np.maximum(theirs, floor), one_sided=True)
+        interval = case.interval(np.maximum(ours, floor) / np.maximum(theirs, floor), case.error)
     passed = interval is not None and interval[1] <= 1 + margin
     theirs_in_words = f"the {number(reference, unlike=case.rmse)} of {version}"
     if interval is None and case.scores.few and case.params.allow_few_groups and case.scores.units is not None:
@@ -49,6 +49,11 @@ def non_inferiority(case: Case, margin: float) -> RuleResult:
             f"{case.has_rmse(reference)}; whether that is within {percent(margin)} of {theirs_in_words} cannot be "
             f"told from {case.scores.few or 'resamples that are not finite'}. Give the eval split more {more} {out}"
         )
+    elif max(case.rmse, reference) <= case.whole.floor:
+        message = (
+            f"{case.has_rmse(reference)}, level with {theirs_in_words}: both are below the rounding of float32, "
+            f"{number(case.whole.floor)}."
+        )
     else:
         bound, limit = number(interval[1], unlike=1 + margin), limit_text(1 + margin)
         sure = percent(case.params.confidence)
@@ -56,4 +61,11 @@ def non_inferiority(case: Case, margin: float) -> RuleResult:
             f"{case.has_rmse(reference)}; with {sure} confidence that is at most {bound} "
             f"times {theirs_in_words}, {'not ' if passed else ''}above 1 + non_inferiority_margin {limit}."
         )
+        if not passed and 0 < case.rmse <= (1 + margin) * reference:
+            # The bound of a model that is level would be about as far above 1 as this one's is above its ratio.
+            seen = interval[1] * reference / case.rmse - 1
+            if seen > margin:
+                message += (
+                    f" These rows could have shown that it loses less than {percent(seen)}, not {percent(margin)}."
+                )
     return case.result(rule, message, passed, interval=interval, **facts)

@@ -23,8 +23,8 @@ def judge_slices(
     """Returns the results about one candidate on all slices: those too small, then each rule in each slice.
 
     A slice fails only on evidence: when the lower bound of its RMSE, or of the ratio to the reference's, is above the
-    limit, with an error of (1 - confidence) / (rules x slices) each. `max_rmse_ratio` divides by the label's standard
-    deviation over the whole split, so that all slices have one scale.
+    limit, with an error of (1 - confidence) / (rules x slices - those that have failed) each (Holm 1979).
+    `max_rmse_ratio` divides by the label's standard deviation over the whole split, so that all slices have one scale.
     """
     smallest = max(params.min_slice_rows, MIN_UNITS)
     small = [
@@ -45,13 +45,17 @@ def judge_slices(
 
     asked = _rules(scores, params, baseline, served)
     tests = len(judged) * len(asked)
-    error = (1 - params.confidence) / max(tests, 1)
     confidence = f"{percent(params.confidence)} over {tests:,} tests"
-    return small + [
-        _judge(rule, candidate, name, sums, scores, error, confidence)
-        for name, sums in judged.items()
-        for rule in asked
-    ]
+    found: dict[tuple[str, str], RuleResult] = {}
+    failed = -1
+    # Holm's step-down: what has failed no longer counts among those that may fail by chance.
+    while failed < (failed := sum(result.passed is False for result in found.values())):
+        error = (1 - params.confidence) / max(tests - failed, 1)
+        for name, sums in judged.items():
+            for rule in asked:
+                if (before := found.get((name, rule.name))) is None or before.passed:
+                    found[name, rule.name] = _judge(rule, candidate, name, sums, scores, error, confidence)
+    return small + list(found.values())
 
 
 def _extent(sums: ErrorSums, smallest: int) -> str:

@@ -6,12 +6,13 @@ File structure of verdict.json:
   rows, label_std                of the eval split
   served                         null, or {version, problem, eval_rmse}
   collapsed                      a sentence where the baseline is not better than the mean predictor, else ""
+  notes                          sentences about the eval rows and the order of candidates
   candidates                     by name: {blessed, rules: [RuleResult as in components/evaluation/rule_results.py]}
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from crossnet.components.artifacts.evaluation import Evaluation
@@ -29,7 +30,7 @@ def make_verdict(results: Mapping[str, Sequence[RuleResult]], **facts: Any) -> d
 
     Args:
       results: Of each candidate, in order of preference.
-      facts: What else it says: models, baseline, rows, label_std, served, collapsed.
+      facts: What else it says: models, baseline, rows, label_std, served, collapsed, notes.
     """
     candidates = {
         name: {
@@ -55,10 +56,14 @@ def skips(verdict: Mapping[str, Any]) -> list[str]:
     return [rule["message"] for rule in rules if rule["skipped"] and rule["slice"] is None]
 
 
-def render_verdict(evaluation: Evaluation) -> str:
+def render_verdict(evaluation: Evaluation, told: Collection[str] = ()) -> str:
     """Returns the verdict as one screen of text: the models, then every rule of every candidate.
 
     Of the slices it shows the failed ones, the worst first, and counts the others.
+
+    Args:
+      evaluation: The artifact.
+      told: Sentences that the screen has elsewhere, and that are left out here.
     """
     verdict, metrics = evaluation.verdict, evaluation.metrics
     lines = [f"{verdict['rows']:,} eval rows, label's standard deviation {number(verdict['label_std'])}"]
@@ -74,12 +79,13 @@ def render_verdict(evaluation: Evaluation) -> str:
         table.append((version, "", "", number(served["eval_rmse"]), "", "", served["problem"] and "not comparable"))
     lines += aligned(table, left=(0, len(table[0]) - 1))
     lines += interval_lines(verdict["models"], metrics)
-    lines += filter(None, [verdict.get("collapsed")])
+    lines += filter(None, [verdict.get("collapsed"), *verdict.get("notes", ())])
     for name in (name for name in verdict["models"] if name in verdict["candidates"]):
         candidate = verdict["candidates"][name]
         lines.append(f"{name}: {'blessed' if candidate['blessed'] else 'NOT blessed'}")
-        lines += [f"  {_outcome(rule)}  {rule['message']}" for rule in candidate["rules"] if _is_shown(rule)]
-        lines += _slice_lines(candidate["rules"])
+        rules = [rule for rule in candidate["rules"] if rule["message"] not in told]
+        lines += [f"  {_outcome(rule)}  {rule['message']}" for rule in rules if _is_shown(rule)]
+        lines += _slice_lines(candidate["rules"], told)
     return "\n".join(lines)
 
 
@@ -112,7 +118,7 @@ def _outcome(rule: Mapping[str, Any]) -> str:
     return {True: "passed ", False: "FAILED ", None: "skipped"}[rule["passed"]]
 
 
-def _slice_lines(rules: Sequence[Mapping[str, Any]]) -> list[str]:
+def _slice_lines(rules: Sequence[Mapping[str, Any]], told: Collection[str] = ()) -> list[str]:
     slices = [rule for rule in rules if rule["slice"] is not None]
     if not slices:
         return []
@@ -120,7 +126,8 @@ def _slice_lines(rules: Sequence[Mapping[str, Any]]) -> list[str]:
     failed.sort(key=lambda rule: -(rule["interval"][0] or float("inf")) / rule["threshold"])
     judged = {rule["slice"] for rule in slices if not rule["skipped"]}
     small = {rule["slice"] for rule in slices if rule["skipped"]}
-    lines = [f"  FAILED   {rule['message']}" for rule in failed[:MAX_SLICES_SHOWN]]
+    shown = [rule for rule in failed[:MAX_SLICES_SHOWN] if rule["message"] not in told]
+    lines = [f"  FAILED   {rule['message']}" for rule in shown]
     if len(failed) > MAX_SLICES_SHOWN:
         lines.append(f"  FAILED   on slices {len(failed) - MAX_SLICES_SHOWN:,} times more: see verdict.json")
     if not failed and judged:

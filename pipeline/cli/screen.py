@@ -53,7 +53,9 @@ def print_result(result: RunResult) -> None:
     if isinstance(evaluation, Evaluation):
         from crossnet.components.evaluation.verdict import render_verdict
 
-        console.print(render_verdict(evaluation))
+        # What is said at the end is not said twice.
+        told = result.reasons[:REASONS_SHOWN] if result.exit_code == NotBlessedError.exit_code else ()
+        console.print(render_verdict(evaluation, told))
     run = Path(result.root) / "runs" / result.run
     pushed = result.artifacts.get("pusher")
     if isinstance(pushed, PushedModel):

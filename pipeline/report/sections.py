@@ -88,7 +88,7 @@ def comparison(run: Run) -> dict[str, Any]:
         "intervals": interval_lines(ordered_models(run), run.evaluation.metrics) if run.evaluation else [],
         "article": list(ARTICLE_LOSSES) if is_article(run.settings.get("example_gen", {})) else [],
         "served": served,
-        "collapsed": verdict.get("collapsed", ""),
+        "notes": [*filter(None, [verdict.get("collapsed")]), *verdict.get("notes", ())],
     }
 
 

@@ -99,9 +99,10 @@ def _statistics(folder: Path, types: dict[str, str], train: Table) -> Statistics
         values = [value.encode() if isinstance(value, str) else value for value in train[name]]
         columns.append(statistics_of(kind, make(values, **dtype), name=name).proto())
     proto = dataset_proto("train", len(next(iter(train.values()))), columns)
-    path = folder / "statistics" / "Split-train"
-    path.mkdir(parents=True)
-    (path / "FeatureStats.pb").write_bytes(proto.SerializeToString())
+    for split in ("train", "eval"):  # of train alone: eval's are only read for their values
+        path = folder / "statistics" / f"Split-{split}"
+        path.mkdir(parents=True)
+        (path / "FeatureStats.pb").write_bytes(proto.SerializeToString())
     return Statistics(folder / "statistics")
 
 

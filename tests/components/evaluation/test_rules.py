@@ -42,7 +42,7 @@ def rules(
     scores = make_scores(
         labels, {name: labels + values for name, values in errors.items()}, weights=weights, groups=groups
     )
-    params = EvaluatorParams(**(OFF | settings))
+    params = EvaluatorParams(**({"min_eval_rows": 1} | OFF | settings))
     results = judge("cross_layer", scores, params, baseline="dense", served=in_service, model_bytes=model_bytes)
     return {result.rule: result for result in results}
 
@@ -105,7 +105,7 @@ TABLE = {
     ),
     "metric missing: no rows": (
         np.zeros(0), {"labels": [], "max_rmse": 1.0, "min_improvement": 0.0},
-        {"finite_predictions": True, "max_rmse": False, "min_improvement": False},
+        {"finite_predictions": True, "max_rmse": False, "min_improvement": False, "min_eval_rows": False},
         "`cross_layer` has no finite eval rmse on 0 rows, which max_rmse asks for.",
     ),
     "metric missing: a label is NaN": (
@@ -138,6 +138,20 @@ TABLE = {
         flat(0.5), {"min_improvement": 0.0}, {"finite_predictions": True, "min_improvement": False},
         "level with the 0.5 of baseline `dense`, where it has to be better",
     ),
+    "improvement that is not sure enough": (
+        NOISE, {"min_improvement": 0.0, "min_improvement_confidence": 0.95, "baseline": 1.001 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": False},
+        "of baseline `dense`, where it has to be better, with 95 % confidence (95 % interval of the improvement",
+    ),
+    "improvement that is sure": (
+        NOISE, {"min_improvement": 0.1, "min_improvement_confidence": 0.95, "baseline": 1.5 * NOISE},
+        {"finite_predictions": True, "min_improvement": True}, "33.3 % below the",
+    ),
+    "improvement by a share that is not sure enough": (
+        NOISE, {"min_improvement": 0.1, "min_improvement_confidence": 0.95, "baseline": 1.12 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": False},
+        "where at least 10 % below is asked for with 95 % confidence",
+    ),
     "rmse above the baseline's": (
         flat(0.75), {"min_improvement": 0.0}, {"finite_predictions": True, "min_improvement": False},
         "`cross_layer` has eval rmse 0.75 on 1,000 rows, 50 % above the 0.5 of baseline `dense`, where it has to be "
@@ -164,11 +178,12 @@ TABLE = {
     "better on the rows, but not sure enough": (
         np.roll(NOISE, 1), {"non_inferiority_margin": 0.001, "served": 1.0005 * NOISE},
         {"finite_predictions": True, "non_inferiority": False},
-        "of version 17 in service, above 1 + non_inferiority_margin 1.001.",
+        "above 1 + non_inferiority_margin 1.001. These rows could have shown that it loses less than ",
     ),
     "both at the float32 floor, against the served model": (
         flat(3 * TINY), {"non_inferiority_margin": 0.05, "served": flat(2 * TINY)},
-        {"finite_predictions": True, "non_inferiority": True}, "at most 1 times the",
+        {"finite_predictions": True, "non_inferiority": True},
+        "level with the 2.38e-7 of version 17 in service: both are below the rounding of float32, 6.74e-7.",
     ),
     "both at the float32 floor, against the baseline": (
         flat(1 * TINY), {"min_improvement": 0.0, "baseline": flat(2 * TINY)},
@@ -245,6 +260,15 @@ TABLE = {
         flat(0.1), {"labels": np.ones(ROWS), "max_rmse": 1.0, "max_rmse_ratio": 1.0, "min_improvement": 0.0},
         {"finite_predictions": True, "max_rmse": True, "max_rmse_ratio": False, "min_improvement": True},
         "The label has one value in all 1,000 eval rows, so `cross_layer` has no rmse_ratio, which max_rmse_ratio",
+    ),
+    "fewer rows than asked for": (
+        flat(0.1, 30), {"labels": LABELS[:30], "max_rmse": 1.0, "min_eval_rows": 31},
+        {"finite_predictions": True, "max_rmse": True, "min_eval_rows": False},
+        "eval has 30 rows, fewer than min_eval_rows 31. Raise `example_gen.eval_fraction`, or push with `--force`.",
+    ),
+    "as many rows as asked for": (
+        flat(0.1, 30), {"labels": LABELS[:30], "max_rmse": 1.0, "min_eval_rows": 30},
+        {"finite_predictions": True, "max_rmse": True}, "not above max_rmse 1",
     ),
     "one row": (
         flat(0.1, 1), {"labels": [1.0], "max_rmse": 1.0, "max_rmse_ratio": 1.0, "min_improvement": 0.0,

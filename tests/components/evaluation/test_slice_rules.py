@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -186,3 +188,24 @@ def test_slice_is_judged_by_its_groups_where_rows_belong_to_groups():
     by_group = found(groups)
     assert by_group["a"].passed is True
     assert by_group["b"].message == "Slice `b` has 100 rows in 10 groups, fewer than 20: reported, not judged."
+
+
+def test_slices_that_have_failed_no_longer_count_against_the_others():
+    """Of ten slices nine are ten times worse; the tenth is worse by a little, which one test sees and ten do not."""
+    random = np.random.default_rng(2)
+    reference = random.normal(0, 1, 1000)
+    place = np.repeat(np.arange(10), 100)
+    candidate = reference * np.where(place < 9, 10.0, 1.0) + (place == 9) * 0.4 * random.normal(0, 1, 1000)
+    slices = {f"s{i}": place == i for i in range(10)}
+    scores = make_scores(np.zeros(1000), {"cross_layer": candidate, "dense": reference}, slices)
+
+    def failed(confidence, names):
+        params = EvaluatorParams(**(OFF | {"min_improvement": 0.0, "confidence": confidence}))
+        chosen = dataclasses.replace(scores, slices={name: scores.slices[name] for name in names})
+        found = judge_slices("cross_layer", chosen, params, baseline="dense", served=None)
+        return {result.slice for result in found if result.passed is False}
+
+    # The weakest confidence at which one test sees the tenth slice.
+    sure = next(c for c in np.arange(0.999, 0.5, -0.001) if "s9" in failed(float(c), ["s9"]))
+    assert failed(float(sure), slices) == set(slices)
+    assert "s9" not in failed(1 - (1 - float(sure)) / 10, ["s9"])  # as by Bonferroni

@@ -151,3 +151,17 @@ def test_slices_that_passed_or_are_too_small_are_counted(tmp_path):
 
 def test_candidate_without_slices_has_no_line_about_them(tmp_path):
     assert not any("slice" in line for line in lines(tmp_path))
+
+
+def test_what_is_said_elsewhere_is_left_out_and_notes_stand_under_the_table(tmp_path):
+    lines(tmp_path, a=(PASSED, FAILED))
+    write_json(tmp_path / VERDICT_FILE, verdict(a=(PASSED, FAILED)) | {"collapsed": "Dead.", "notes": ["Note."]})
+    text = render_verdict(Evaluation(tmp_path), ["Too high."]).splitlines()
+    assert text[text.index("a: NOT blessed") - 2 :][:4] == [
+        "Dead.",
+        "Note.",
+        "a: NOT blessed",
+        "  passed   Low enough.",
+    ]
+    assert "  FAILED   Too high." not in text
+    assert "  FAILED   Too high." in render_verdict(Evaluation(tmp_path)).splitlines()

@@ -80,7 +80,8 @@ def test_comparison_names_the_best_finite_rmse(store):
         "best": None,
         "article": [],
         "served": None,
-        "collapsed": "",
+        "notes": [],
+        "intervals": [],
     }
 
 
