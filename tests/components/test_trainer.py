@@ -74,6 +74,29 @@ def test_trainer_makes_a_model_of_the_article(kind: str, parameters: int, articl
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Format-Serving", "history.json"]
 
 
+def test_model_says_what_it_sees_of_each_column_and_what_not(tmp_path: Path) -> None:
+    table = {
+        "size": [float(i % 40) for i in range(250)],
+        "hour": [i % 24 for i in range(250)],
+        "at": [1_700_006_400 + 86_400 * i for i in range(250)],
+        "name": [f"name {i}" for i in range(250)],
+        "y": [float(i % 40 + i % 24) for i in range(250)],
+    }
+    settings = {"normalize": "robust", "number_bins": 4, "number_dim": 2, "embed_whole_numbers": True, "min_count": 2}
+    artifacts = make_artifacts(tmp_path, *cut(table), times={"at": "s"})
+    model = train(artifacts, tmp_path / "model", date_parts=True, clip_predictions=True, **settings)
+    sentence = "`name` is left out: nearly all of its values occur once in train. Name it in `example_gen.exclude`"
+    assert model.outcome().warnings == (sentence,)
+    facts = model.properties["preprocessing"]
+    assert facts["bins"] == {"size": 4, "hour": 4, "at": 4}
+    assert (facts["keys"], facts["cycles"]) == ({"hour": [24, 5]}, {"at": ["week"]})
+    rows = {"size": [39.0, 1e30], "hour": [3, 2**63 - 1], "at": [0, -(2**63)]}
+    columns = {name: tf.constant(values, tf.float32 if name == "size" else tf.int64) for name, values in rows.items()}
+    found = predict(model, columns | {"name": tf.constant(["Ann", ""])})
+    assert (found >= 0).all()
+    assert (found <= max(table["y"]) + 2).all()
+
+
 @pytest.fixture(scope="module")
 def ten_batches(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return make_artifacts(tmp_path_factory.mktemp("ten_batches"), *cut(article_table(10_500), 10_000))

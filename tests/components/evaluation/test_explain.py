@@ -16,7 +16,7 @@ from crossnet.components.evaluation.explain import (
     known_truth,
 )
 from crossnet.components.evaluation.session import ServingSession
-from crossnet.components.networks.columns import NumberColumn, TextColumn
+from crossnet.components.networks.columns import KeyColumn, NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
@@ -99,9 +99,9 @@ def test_explain_finds_the_truth_in_a_trained_cross_network(tmp_path):
     assert term["error"] == term["coefficient"] - 1.0
 
 
-def untrained(folder, kind, architecture, numbers, texts=(), label_mean=0.0, label_scale=1.0):
+def untrained(folder, kind, architecture, numbers, texts=(), label_mean=0.0, label_scale=1.0, **more):
     """Exports a network with its first weights."""
-    preprocessing = Preprocessing(numbers, texts, label_mean, label_scale)
+    preprocessing = Preprocessing(numbers, texts, label_mean, label_scale, **more)
     network = build_network(
         kind, architecture, num_numbers=len(preprocessing.number_names), tables=preprocessing.tables
     )
@@ -129,6 +129,20 @@ def test_explain_speaks_in_the_units_of_the_table(tmp_path):
     )
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
     assert "miles·hours" in explain(model)["formula"]
+
+
+@pytest.mark.parametrize(
+    ("bent", "names"),
+    [
+        ({"clip": True}, ["miles", "hours"]),
+        ({"label_range": (0.0, 1.0)}, ["miles", "hours"]),
+        ({"keys": (KeyColumn("shop", True, (7, 9), 2),)}, ["miles", "hours", "shop"]),
+    ],
+)
+def test_explain_gives_no_polynomial_of_inputs_or_answers_that_are_bent(tmp_path, bent, names):
+    found = explain(untrained(tmp_path, "cross_layer", CrossLayerParams(), (MILES, HOURS), **bent))
+    assert set(found) == {"features", "strengths"}
+    assert found["features"] == names
 
 
 @pytest.mark.parametrize(
