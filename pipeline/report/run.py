@@ -161,10 +161,14 @@ def changed_settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def history(model: Model) -> dict[str, Array]:
-    """Returns the RMSE of each epoch in the label's unit, float64 (epochs,): `train`, and `eval` where it is kept."""
+    """Returns the RMSE of each epoch in the label's unit, float64 (epochs,): `train`, and others that are kept.
+
+    They are `validation`, rows of train that were held out, and `eval`.
+    """
     with contextlib.suppress(OSError, ValueError):
         found = model.history
-        curves = {"train": found.get("loss"), "eval": found.get("eval_loss", found.get("val_loss"))}
+        curves = {"train": found.get("loss"), "validation": found.get("validation_loss")}
+        curves |= {"eval": found.get("eval_loss", found.get("val_loss"))}
         return {
             split: np.sqrt(np.array([math.nan if v is None else v for v in losses], np.float64))
             for split, losses in curves.items()

@@ -124,8 +124,8 @@ def training(run: Run) -> dict[str, Any]:
         curves, properties = history(models[kind]), models[kind].properties
         for split, values in curves.items():
             epochs = np.arange(1, len(values) + 1, dtype=float)
-            is_train = split == "train"
-            series.append(Series(kind if is_train else "", css(kind) + ("" if is_train else " faint"), epochs, values))
+            style = {"train": "", "validation": " held-out", "eval": " faint"}[split]
+            series.append(Series("" if style else kind, css(kind) + style, epochs, values))
         train = curves.get("train", np.array([math.nan]))
         sentences.append(f"{kind} ends at {number(float(train[-1]), 3)} after {len(train)} epochs")
         facts.append(
@@ -138,8 +138,8 @@ def training(run: Run) -> dict[str, Any]:
         charts.line_chart(series, title, x_label="epoch", y_label="RMSE", width=width, height=height)
         for width, height in ((760, 340), (360, 300))
     ]
-    has_eval = any("faint" in one.css for one in series)
-    return {"charts": pictures if series else [], "models": facts, "has_eval": has_eval}
+    has_eval, held_out = (any(style in one.css for one in series) for style in ("faint", "held-out"))
+    return {"charts": pictures if series else [], "models": facts, "has_eval": has_eval, "held_out": held_out}
 
 
 def predictions(run: Run) -> dict[str, Any]:

@@ -74,6 +74,9 @@ def test_history_is_the_root_of_the_loss(tmp_path):
     found = history(Model(tmp_path))
     assert list(found) == ["train"]
     np.testing.assert_array_equal(found["train"], [2.0, math.nan, 0.5])
+    write_json(tmp_path / "history.json", {"loss": [4.0], "validation_loss": [9.0], "eval_loss": [16.0]})
+    found = {split: curve.tolist() for split, curve in history(Model(tmp_path)).items()}
+    assert found == {"train": [2.0], "validation": [3.0], "eval": [4.0]}
 
 
 def test_history_that_is_not_there_is_empty(tmp_path):
