@@ -9,6 +9,7 @@ import glob
 import re
 from pathlib import Path
 
+from crossnet.components.artifacts.examples import COLUMNS_PREFIX
 from crossnet.components.errors import DataError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.serving.protocol.printable import shown
@@ -37,6 +38,8 @@ def input_files(params: ExampleGenParams) -> list[Path]:
             "There is no snapshot of the rows of `example_gen.query` yet. `crossnet run` takes one, and plans with it."
         )
     files = [] if params.source == "synthetic" else _found(params)
+    if params.source == "tfrecord":  # a pattern for the shards of Examples may match the columns beside them
+        files = [file for file in files if not file.name.startswith(f"{COLUMNS_PREFIX}-")] or files
     for file in files:
         check_name(file)
     return files
