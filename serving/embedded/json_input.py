@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -19,19 +18,19 @@ from typing import Any
 import grpc
 import numpy as np
 
+from crossnet.serving.embedded.json_document import parse_json
 from crossnet.serving.protocol.bounded_text import cut, joined, json_text
 from crossnet.serving.protocol.codes import invalid, status_of
-from crossnet.serving.protocol.dtypes import DT_STRING, Array, tensorflow_numpy_type
+from crossnet.serving.protocol.dtypes import DT_BFLOAT16, DT_HALF, DT_STRING, Array, tensorflow_numpy_type
 from crossnet.serving.protocol.session import GraphSignature
 from crossnet.serving.status import ServingError
 
 _MAX_DIMENSIONS = 63  # NumPy has 64, of which the rows are one
 
 _TYPE_WORDS = {bool: "True", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
-# DataType -> (its word, least and greatest integer it takes). A float takes the integers that it represents exactly.
+_FLOATS = {1: "float", 2: "double"}  # DataType -> its word; they take every number
+# DataType -> (its word, least and greatest integer it takes).
 _INTEGERS: dict[int, tuple[str, int, int]] = {
-    1: ("float", -(2**24 - 1), 2**24 - 1),
-    2: ("double", -(2**53 - 1), 2**53 - 1),
     3: ("int32", -(2**31), 2**31 - 1),
     4: ("uint8", -(2**31), 2**31 - 1),
     5: ("int16", -(2**31), 2**31 - 1),
@@ -40,11 +39,10 @@ _INTEGERS: dict[int, tuple[str, int, int]] = {
     22: ("uint32", 0, 2**32 - 1),
     23: ("uint64", 0, 2**64 - 1),
 }
+_OTHER_WORDS = {DT_HALF: "half", DT_BFLOAT16: "bfloat16", 8: "complex64", 17: "uint16", 18: "complex128"}
 _DT_BOOL = 10
-_FLOATS = (1, 2)
-_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # as text in a body: half of a surrogate pair, or of two of them
-_LARGE = re.compile(rb"[eE]\+?0*[1-9]\d\d|(?<!\d)\d{300}")  # as text in a body: what may be beyond float64
-_MAX_FLOAT = float(np.finfo(np.float32).max)
+_BLANKS = re.compile(r"\s+", re.ASCII)
+_NUMBERS = frozenset({int, float})
 
 
 def read_body(body: bytes | bytearray) -> dict[str, Any]:
@@ -53,19 +51,7 @@ def read_body(body: bytes | bytearray) -> dict[str, Any]:
     Raises:
       ServingError: INVALID_ARGUMENT, the body is not a JSON object.
     """
-    if not body:
-        raise invalid("JSON Parse error: The document is empty")
-    try:
-        document = json.loads(body, parse_float=_finite if _LARGE.search(body) else None)
-    except json.JSONDecodeError as error:
-        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise invalid(f"JSON Parse error: {type(error).__name__}") from None
-    if _HALF_PAIR.search(body):
-        try:
-            json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError:  # half of a surrogate pair: Python reads it, but it cannot be encoded
-            raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
+    document = parse_json(body)
     if not isinstance(document, dict):
         raise invalid(f"JSON Value: {json_text(document)} Is not object")
     if not isinstance(document.get("signature_name", ""), str):
@@ -73,18 +59,6 @@ def read_body(body: bytes | bytearray) -> dict[str, Any]:
             f"JSON Value: {json_text(document)} not formatted correctly. 'signature_name' key must be a string value."
         )
     return document
-
-
-def _finite(text: str) -> float:
-    """Returns a number; Python alone would take one that is too large as infinity.
-
-    Raises:
-      ServingError: INVALID_ARGUMENT, it is beyond float64.
-    """
-    number = float(text)
-    if math.isinf(number):
-        raise invalid("JSON Parse error: Number too big to be stored in double.")
-    return number
 
 
 def read_inputs(document: Mapping[str, Any], signature: GraphSignature) -> tuple[list[Array], bool]:
@@ -133,6 +107,8 @@ def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
             "tensorinfo_map"
         )
+    if (plain := _plain_rows(instances, signature)) is not None:
+        return plain
     rows = {name: _Rows(data_type) for name, (_, data_type) in signature.inputs.items()}
     for position, instance in enumerate(instances):
         if named != (isinstance(instance, dict) and not _is_base64(instance)):
@@ -156,6 +132,26 @@ def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
                 f"must be equal to: {joined(rows)}"
             )
     return [column.array() for column in rows.values()]
+
+
+def _plain_rows(instances: list[Any], signature: GraphSignature) -> list[Array] | None:
+    """Returns the arrays of rows that are objects of numbers for float inputs, by column; None for any other rows.
+
+    It took a tenth of the time that `_Rows` takes (2026-11-29, 1,000 rows of three).
+    """
+    inputs = signature.inputs
+    if set(map(type, instances)) != {dict} or set(map(len, instances)) != {len(inputs)}:
+        return None
+    arrays = []
+    for name, (_, data_type) in inputs.items():
+        try:
+            values = [row[name] for row in instances]
+        except KeyError:
+            return None
+        if data_type not in _FLOATS or not _NUMBERS.issuperset(map(type, values)):
+            return None
+        arrays.append(_as_array(values, [len(values)], data_type))
+    return arrays
 
 
 class _Rows:
@@ -202,6 +198,8 @@ def _read_values(given: Any, data_type: int) -> tuple[list[int], list[Any]]:
     """Returns the shape and the values of nested lists. The first element of each list gives the shape of all."""
     if not isinstance(given, list):
         return [], [_read_value(given, data_type)]
+    if data_type in _FLOATS and given and _NUMBERS.issuperset(map(type, given)):
+        return [len(given)], given
     shape, inner = [], given
     while isinstance(inner, list):
         shape.append(len(inner))
@@ -242,7 +240,9 @@ def _as_array(values: list[Any], shape: list[int], data_type: int) -> Array:
         array[:] = values
     else:
         wide = np.int64 if dtype is not None and dtype.kind in "iu" and dtype.itemsize < 4 else dtype
-        array = np.array(values, wide).astype(dtype)  # int8, uint8 and int16 wrap, as the real server's int_val does
+        with np.errstate(over="ignore"):  # 1e39 is an infinite float32, as in the real server
+            # int8, uint8 and int16 wrap, as the real server's int_val does.
+            array = np.array(values, wide).astype(dtype)
     return array.reshape(shape)
 
 
@@ -257,22 +257,18 @@ def _read_value(value: Any, data_type: int) -> Any:
         if isinstance(value, bool):
             return value
         raise _type_error(value, "bool")
+    if data_type in _FLOATS:
+        if type(value) in _NUMBERS:
+            return value
+        raise _type_error(value, _FLOATS[data_type])
     if data_type not in _INTEGERS:
+        word = _OTHER_WORDS.get(data_type, f"DataType {data_type}")
         raise ServingError(
-            f"Conversion of JSON Value: {json_text(value)} to type: DataType {data_type}", grpc.StatusCode.UNIMPLEMENTED
+            f"Conversion of JSON Value: {json_text(value)} to type: {word}", grpc.StatusCode.UNIMPLEMENTED
         )
     word, least, greatest = _INTEGERS[data_type]
-    kind = type(value)
-    if kind is int:
-        if least <= value <= greatest:
-            return value
-    elif kind is float and data_type in _FLOATS:
-        if data_type == 2 or not np.isfinite(value) or abs(value) <= _MAX_FLOAT:
-            return value
-    else:
-        raise _type_error(value, word)
-    if data_type in _FLOATS:
-        raise invalid(f"Cannot convert JSON value: {json_text(value)} to {word} without loss of precision.")
+    if type(value) is int and least <= value <= greatest:
+        return value
     raise _type_error(value, word)
 
 
@@ -288,8 +284,11 @@ def _is_base64(value: Any) -> bool:
 def _decode_base64(value: dict[str, Any]) -> bytes:
     if not _is_base64(value):
         raise invalid(f"JSON Value: {json_text(value)} not formatted correctly for base64 data")
+    text = _BLANKS.sub("", value["b64"])  # lines may be broken
+    if "=" not in text:  # the padding may be left out
+        text += "=" * (-len(text) % 4)
     try:
-        return base64.b64decode(value["b64"], validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise invalid("Unable to base64 decode") from None
 

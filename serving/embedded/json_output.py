@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -22,9 +22,8 @@ def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
     Raises:
       ServingError: INVALID_ARGUMENT, the outputs are not rows of one batch, or have a type that JSON cannot carry.
     """
-    writers = {name: _writer(name, array) for name, array in outputs.items()}
     if not rows:
-        columns = [(name, _write_array(array, writers[name])) for name, array in outputs.items()]
+        columns = [(name, _nested(_texts(name, array), array.shape)) for name, array in outputs.items()]
         if len(columns) == 1:
             return f'{{\n    "outputs": {columns[0][1]}\n}}'
         return '{\n    "outputs": {' + ",".join(f"\n        {json.dumps(k)}: {v}" for k, v in columns) + "\n    }\n}"
@@ -35,50 +34,81 @@ def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
         if size not in (-1, len(array)):
             raise invalid(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {size}")
         size = len(array)
+    texts = {name: _items(_texts(name, array), array.shape) for name, array in outputs.items()}
     if len(outputs) == 1:
-        ((name, array),) = outputs.items()
-        entries = [_write_array(row, writers[name]) for row in array]
+        (entries,) = texts.values()
     else:
+        keys = [json.dumps(name) for name in texts]
         entries = [
             "\n        {"
-            + ",".join(f"\n            {json.dumps(k)}: {_write_array(a[i], writers[k])}" for k, a in outputs.items())
+            + ",".join(f"\n            {key}: {value}" for key, value in zip(keys, row, strict=True))
             + "\n        }"
-            for i in range(size)
+            for row in zip(*texts.values(), strict=True)
         ]
     return '{\n    "predictions": [' + ", ".join(entries) + "\n    ]\n}"
 
 
-def _write_array(array: Any, write: Callable[[Any], str]) -> str:
-    if not isinstance(array, np.ndarray) or not array.ndim:
-        return write(array if not isinstance(array, np.ndarray) else array[()])
-    return "[" + ", ".join([_write_array(part, write) for part in array]) + "]"
+def _nested(texts: list[str], shape: tuple[int, ...]) -> str:
+    """Returns the values of an array as nested lists; a scalar bare."""
+    return f"[{', '.join(_items(texts, shape))}]" if shape else texts[0]
 
 
-def _writer(name: str, array: Array) -> Callable[[Any], str]:
-    """Returns the function that writes one value of an output."""
+def _items(texts: list[str], shape: tuple[int, ...]) -> list[str]:
+    """Returns what the outermost list holds: the values, or each a list of lists."""
+    for axis in range(len(shape) - 1, 0, -1):
+        size = shape[axis]
+        starts = (i * size for i in range(math.prod(shape[:axis])))
+        texts = [f"[{', '.join(texts[start : start + size])}]" for start in starts]
+    return texts
+
+
+def _texts(name: str, array: Array) -> list[str]:
+    """Returns each value of an output as JSON, in the order of its elements."""
     kind = array.dtype.kind
+    values = array.reshape(-1)
     if array.dtype.name in ("float16", "bfloat16"):
-        return lambda value: write_float(np.float32(value))
+        return write_floats(values.astype(np.float32))
     if kind == "f":
-        return write_float
+        return write_floats(values)
     if kind == "b":
-        return lambda value: "true" if value else "false"
+        return ["true" if value else "false" for value in values.tolist()]
     if kind in "iu":
-        return lambda value: str(int(value))
-    if kind == "O" and name.endswith("_bytes"):
-        return lambda value: json.dumps({"b64": base64.b64encode(as_bytes(value)).decode()})
+        return list(map(str, values.tolist()))
     if kind == "O":
-        return lambda value: json.dumps(as_bytes(value).decode(errors="replace"), ensure_ascii=False)
+        return [_text(as_bytes(value), is_bytes=name.endswith("_bytes")) for value in values]
     raise invalid(f"Failed to write JSON value for tensor type: {array.dtype.name}")
 
 
-def write_float(value: Any) -> str:
-    """Returns a float32 or float64 in six digits if they round-trip, else in 9 or 17; always with a point or an e."""
-    if np.isnan(value):
-        return "NaN"
-    if np.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    text = f"{value:.6g}"
-    if type(value)(text) != value:
-        text = f"{value:.{9 if isinstance(value, np.float32) else 17}g}"
-    return text if "." in text or "e" in text else f"{text}.0"
+def _text(value: bytes, *, is_bytes: bool) -> str:
+    """Returns text, and as a base64 object what is not UTF-8, which the real server writes as it is."""
+    if not is_bytes:
+        try:
+            return json.dumps(value.decode(), ensure_ascii=False)
+        except UnicodeDecodeError:
+            pass
+    return json.dumps({"b64": base64.b64encode(value).decode()})
+
+
+def write_floats(values: Array) -> list[str]:
+    """Returns each value in six digits if they round-trip, else in 9 or 17; always with a point or an exponent.
+
+    All values are formatted by one call: 1,000 took a tenth of what they take one by one (2026-11-29).
+
+    Args:
+      values: float32 or float64, shape `[n]`.
+    """
+    given = values.tolist()
+    texts = _formatted("%.6g ", given)
+    with np.errstate(over="ignore"):
+        lossy = np.flatnonzero(np.array(texts, np.float64).astype(values.dtype) != values).tolist()
+    digits = "%.9g " if values.dtype == np.float32 else "%.17g "
+    for place, text in zip(lossy, _formatted(digits, [given[place] for place in lossy]), strict=True):
+        texts[place] = text
+    texts = [text if "." in text or "e" in text else text + ".0" for text in texts]
+    for place in np.flatnonzero(~np.isfinite(values)).tolist():
+        texts[place] = "NaN" if math.isnan(given[place]) else "Infinity" if given[place] > 0 else "-Infinity"
+    return texts
+
+
+def _formatted(form: str, values: list[float]) -> list[str]:
+    return ((form * len(values)) % tuple(values)).split()

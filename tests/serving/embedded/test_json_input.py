@@ -61,7 +61,8 @@ def test_columns_come_in_the_order_of_the_signature_and_others_are_left_out():
         (np.float32, [], []),
         (np.float32, [[1], [2]], [[1.0], [2.0]]),
         (np.float64, 1e300, 1e300),
-        (np.float64, 2**53 - 1, 2.0**53 - 1),
+        (np.float64, 2**53 + 1, 2.0**53),
+        (np.float32, [1435774380, 1e39, -(2**70)], [1435774336.0, np.inf, -(2.0**70)]),
         (np.int64, [-(2**63), 2**63 - 1], [-(2**63), 2**63 - 1]),
         (np.uint64, 2**64 - 1, 2**64 - 1),
         (np.uint32, 2**32 - 1, 2**32 - 1),
@@ -70,7 +71,7 @@ def test_columns_come_in_the_order_of_the_signature_and_others_are_left_out():
         (np.int16, 2**15, -(2**15)),
         (np.bool_, [True, False], [True, False]),
         (np.object_, ["é", {"b64": "/wA="}], ["é".encode(), b"\xff\x00"]),
-        (np.object_, {"b64": ""}, b""),
+        (np.object_, [{"b64": ""}, {"b64": "YQ"}, {"b64": "YW\nJj\r\nZA=="}], [b"", b"a", b"abcd"]),
     ],
 )
 def test_values_of_each_type(kind, given, values):
@@ -106,7 +107,7 @@ def test_signature_name_is_kept():
     [
         ("{", "JSON Parse error: Expecting property name enclosed in double quotes at offset: 1"),
         ("", "JSON Parse error: The document is empty"),
-        ("[" * 100_000, "JSON Parse error: RecursionError"),
+        ("[" * 100_000, "JSON Parse error: Expecting ',' delimiter at offset: 264"),
         (b"\xff\xfe\x01", "JSON Parse error: UnicodeDecodeError"),
         (r'{"signature_name": "\ud800"}', "JSON Parse error: The surrogate pair in string is invalid."),
         (r'{"instances": [{"\udc00": 1}]}', "JSON Parse error: The surrogate pair in string is invalid."),
@@ -148,15 +149,14 @@ def test_a_body_that_is_not_a_request_is_refused(body, words):
         (ONE, {"inputs": "a"}, 'JSON Value: "a" Type: String is not of expected type: float'),
         (ONE, {"inputs": [None]}, "JSON Value: null Type: Null is not of expected type: float"),
         (ONE, {"inputs": True}, "JSON Value: true Type: True is not of expected type: float"),
-        (ONE, {"inputs": 1e39}, "Cannot convert JSON value: 1e+39 to float without loss of precision."),
-        (ONE, {"inputs": 2**24}, "Cannot convert JSON value: 16777216 to float without loss of precision."),
-        (signature(x=np.float64), {"inputs": 2**53}, "to double without loss of precision."),
         (signature(x=np.int32), {"inputs": 1.0}, "JSON Value: 1.0 Type: Number is not of expected type: int32"),
         (signature(x=np.int32), {"inputs": 2**31}, "Type: Number is not of expected type: int32"),
         (signature(x=np.uint32), {"inputs": -1}, "Type: Number is not of expected type: uint32"),
         (signature(x=np.bool_), {"inputs": 1}, "JSON Value: 1 Type: Number is not of expected type: bool"),
         (signature(x=np.object_), {"inputs": False}, "JSON Value: false Type: False is not of expected type: string"),
         (signature(x=np.object_), {"inputs": {"b64": "?"}}, "Unable to base64 decode"),
+        (signature(x=np.object_), {"inputs": {"b64": "YWJjZ"}}, "Unable to base64 decode"),
+        (signature(x=np.object_), {"inputs": {"b64": "YQ="}}, "Unable to base64 decode"),
         (signature(s=np.object_, t=np.object_), {"inputs": {"s": {"b": 1}, "t": ""}},
          "not formatted correctly for base64 data"),
     ],
@@ -198,7 +198,7 @@ def test_the_error_of_a_large_body_is_small_and_made_in_little_memory(body):
 
 def test_a_type_that_json_does_not_carry_is_unimplemented():
     found = failure({"inputs": 0}, signature(x=np.float16))
-    assert found == (grpc.StatusCode.UNIMPLEMENTED, "Conversion of JSON Value: 0 to type: DataType 19")
+    assert found == (grpc.StatusCode.UNIMPLEMENTED, "Conversion of JSON Value: 0 to type: half")
 
 
 def test_as_many_dimensions_as_numpy_has_are_read():
@@ -206,9 +206,9 @@ def test_as_many_dimensions_as_numpy_has_are_read():
     assert array.shape == (1,) * 63
 
 
-@pytest.mark.parametrize("number", ["1e400", "-1E+0309", "1" + "0" * 400 + ".5", "2e308", "1e99999999999999999999"])
-def test_number_beyond_float64_is_refused_and_not_taken_as_infinity(number):
-    told = (grpc.StatusCode.INVALID_ARGUMENT, "JSON Parse error: Number too big to be stored in double.")
-    assert failure(f'{{"inputs": [{number}]}}', signature(x=np.float64)) == told
-    (array,), _ = read('{"inputs": [1e308, Infinity, 1e-400, 0.' + "1" * 400 + "]}", signature(x=np.float64))
-    assert array.tolist() == [1e308, np.inf, 0.0, 1 / 9]
+def test_rows_of_numbers_are_read_alike_beside_a_row_that_is_not_plain():
+    rows = [{"x0": i, "x1": i / 3} for i in range(5)]
+    plain, _ = read({"instances": rows}, TWO)
+    rows[2]["x1"] = [2 / 3]
+    assert failure({"instances": rows}, TWO)[1].startswith("Failed to process element: 2 key: x1 of 'instances' list.")
+    assert [array.tolist() for array in plain] == [[0, 1, 2, 3, 4], [float(np.float32(i / 3)) for i in range(5)]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from crossnet.serving.embedded.json_output import write_float, write_outputs
+from crossnet.serving.embedded.json_output import write_floats, write_outputs
 from crossnet.serving.status import ServingError
 
 F = np.float32
@@ -28,8 +28,8 @@ F = np.float32
         (np.float64("nan"), "NaN"),
     ],
 )
-def test_write_float_takes_six_digits_if_they_round_trip(value, text):
-    assert write_float(value) == text
+def test_write_floats_takes_six_digits_if_they_round_trip(value, text):
+    assert write_floats(np.array([value, value])) == [text, text]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_write_float_takes_six_digits_if_they_round_trip(value, text):
         ("y", np.array([True, False]), "[true, false]"),
         ("y", np.array([1.5, -2], np.float16), "[1.5, -2.0]"),
         ("y", np.array([1.5], tf.bfloat16.as_numpy_dtype), "[1.5]"),
-        ("y", np.array(["é\"".encode(), b"\xff"], object), '["é\\"", "�"]'),
+        ("y", np.array(["é\"".encode(), b"\xff"], object), '["é\\"", {"b64": "/w=="}]'),
         ("y_bytes", np.array([b"\xff\x00"], object), '[{"b64": "/wA="}]'),
     ],
 )  # fmt: skip
@@ -77,3 +77,15 @@ def test_rows_of_several_outputs_are_written_as_objects():
 def test_outputs_that_are_not_rows_of_one_batch_are_refused(outputs, sentence):
     with pytest.raises(ServingError, match=sentence):
         write_outputs(outputs, rows=True)
+
+
+def test_values_of_all_sizes_are_written_as_one_by_one():
+    generator = np.random.default_rng(7)
+    for kind, digits in ((np.float32, 9), (np.float64, 17)):
+        values = (generator.normal(size=500) * 10.0 ** generator.integers(-30, 30, 500)).astype(kind)
+        values[::7] = np.round(values[::7].astype(np.float64), 2).astype(kind)
+        for value, text in zip(values, write_floats(values), strict=True):
+            short = f"{value:.6g}"
+            expected = short if kind(short) == value else f"{value:.{digits}g}"
+            assert text == (expected if "." in expected or "e" in expected else expected + ".0")
+            assert kind(text) == value

@@ -1,0 +1,96 @@
+"""Parses the JSON document of a REST request as the real server does.
+
+Beyond Python's reader: `Inf` is a number, text behind the document is passed by, nesting may be as deep as it likes, a
+number beyond float64 is an error. Source: tensorflow/serving util/json_tensor.cc, which reads with RapidJSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from crossnet.serving.protocol.codes import invalid
+
+# Deeper than any tensor: TensorFlow has at most 254 dimensions, NumPy 64.
+_KEPT_LEVELS = 260
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_BRACKET = re.compile(_STRING + r"|[\[\]{}]", re.DOTALL)
+_INF = re.compile(f"({_STRING})|\\bInf\\b", re.DOTALL)
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # half of a surrogate pair, or of two of them
+_LARGE = re.compile(r"[eE]\+?0*[1-9]\d\d|\d{300}")  # what may be beyond float64
+_BLANKS = " \t\n\r"
+
+
+def parse_json(body: bytes | bytearray) -> Any:
+    """Returns the value of the first JSON document in `body`, which is UTF-8; what comes behind it is passed by.
+
+    Lists and objects that lie deeper than 260 levels are read as null: nothing takes so many dimensions.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, it does not parse.
+    """
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        text = body.decode("utf-8-sig")
+        document = _parse(text)
+        if _HALF_PAIR.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
+    except UnicodeEncodeError:  # half of a surrogate pair: Python reads it, but it cannot be encoded
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
+    except ValueError as error:
+        raise invalid(f"JSON Parse error: {type(error).__name__}") from None
+    return document
+
+
+def _parse(text: str) -> Any:
+    read = _READ_CHECKED if _LARGE.search(text) else _READ
+    start = len(text) - len(text.lstrip(_BLANKS))
+    try:
+        return read(text, start)[0]
+    except RecursionError:
+        return _parse(_without_depths(text))
+    except json.JSONDecodeError:
+        spelled_out = _INF.sub(lambda found: found[1] or "Infinity", text) if "Inf" in text else text
+        if spelled_out == text:
+            raise
+        return _parse(spelled_out)
+
+
+def _without_depths(text: str) -> str:
+    """Returns the text with `null` in place of each list and object below the levels that are kept."""
+    kept, level, begin = [], 0, 0
+    for found in _BRACKET.finditer(text):
+        if found[0] in "[{":
+            level += 1
+            if level == _KEPT_LEVELS + 1:
+                kept += [text[begin : found.start()], "null"]
+                begin = len(text)  # until this list or object ends
+        elif found[0] in "]}":
+            level -= 1
+            if level == _KEPT_LEVELS:
+                begin = found.end()
+            if not level:  # the document's end
+                break
+    return "".join([*kept, text[begin:]])
+
+
+def _finite(text: str) -> float:
+    """Returns a number; Python alone would take one that is too large as infinity."""
+    number = float(text)
+    if math.isinf(number):
+        raise invalid("JSON Parse error: Number too big to be stored in double.")
+    return number
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)
+
+
+_READ = json.JSONDecoder().raw_decode
+_READ_CHECKED = json.JSONDecoder(parse_float=_finite, parse_int=_whole).raw_decode
