@@ -234,6 +234,7 @@ class Server:
             self._manager,
             max_running=flags.grpc_max_threads or 4 * (os.cpu_count() or 1),
             as_content=flags.enable_serialization_as_tensor_content,
+            check_method=flags.enable_signature_method_name_check,
             reload=self._reload if takes_reload else None,
         )
         handlers = servicer.handlers()

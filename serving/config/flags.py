@@ -52,6 +52,7 @@ class ServerFlags:
     ssl_config_file: str = ""
     enable_grpc_healthcheck_service: bool = False
     enable_serialization_as_tensor_content: bool = False
+    enable_signature_method_name_check: bool = False
     saved_model_tags: str = "serve"
     tensorflow_session_parallelism: int = 0
     tensorflow_intra_op_parallelism: int = 0
@@ -74,7 +75,7 @@ _RELOAD_CHOICES = {"auto": "auto", "true": "true", "1": "true", "false": "false"
 _IGNORED = frozenset(
     {
         "num_load_threads", "num_unload_threads", "per_process_gpu_memory_fraction",
-        "flush_filesystem_caches", "remove_unused_fields_from_bundle_metagraph", "enable_signature_method_name_check",
+        "flush_filesystem_caches", "remove_unused_fields_from_bundle_metagraph",
         "enable_profiler", "num_tflite_pools", "num_tflite_interpreters_per_pool",
     }
 )  # fmt: skip

@@ -86,7 +86,7 @@ def read_inputs(document: Mapping[str, Any], signature: GraphSignature) -> tuple
 
 
 def _read_columns(given: Any, signature: GraphSignature) -> list[Array]:
-    if not isinstance(given, dict) or _is_base64(given):
+    if not isinstance(given, dict) or is_base64(given):
         if len(signature.inputs) > 1:
             raise invalid(
                 "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
@@ -101,7 +101,7 @@ def _read_columns(given: Any, signature: GraphSignature) -> list[Array]:
 
 
 def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
-    named = isinstance(instances[0], dict) and not _is_base64(instances[0])
+    named = isinstance(instances[0], dict) and not is_base64(instances[0])
     if not isinstance(instances[0], dict) and len(signature.inputs) > 1:
         raise invalid(
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
@@ -111,7 +111,7 @@ def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
         return plain
     rows = {name: _Rows(data_type) for name, (_, data_type) in signature.inputs.items()}
     for position, instance in enumerate(instances):
-        if named != (isinstance(instance, dict) and not _is_base64(instance)):
+        if named != (isinstance(instance, dict) and not is_base64(instance)):
             expected, got = ("object", "list") if named else ("value/list", "object")
             raise invalid(f"Expecting {expected} but got {got} at item {position} of input list")
         items = instance if named else {next(iter(rows)): instance}
@@ -251,7 +251,7 @@ def _read_value(value: Any, data_type: int) -> Any:
         if isinstance(value, str):
             return value.encode()
         if isinstance(value, dict):
-            return _decode_base64(value)
+            return decode_base64(value)
         raise _type_error(value, "string")
     if data_type == _DT_BOOL:
         if isinstance(value, bool):
@@ -273,16 +273,26 @@ def _read_value(value: Any, data_type: int) -> Any:
 
 
 def _type_error(value: Any, word: str) -> ServingError:
-    kind = "Null" if value is None else "False" if value is False else _TYPE_WORDS[type(value)]
-    return invalid(f"JSON Value: {json_text(value)} Type: {kind} is not of expected type: {word}")
+    return invalid(f"JSON Value: {json_text(value)} Type: {json_type(value)} is not of expected type: {word}")
 
 
-def _is_base64(value: Any) -> bool:
+def json_type(value: Any) -> str:
+    """Returns RapidJSON's word for the type of a value."""
+    return "Null" if value is None else "False" if value is False else _TYPE_WORDS[type(value)]
+
+
+def is_base64(value: Any) -> bool:
+    """Returns whether a JSON value is `{"b64": text}`, which stands for bytes."""
     return isinstance(value, dict) and list(value) == ["b64"] and isinstance(value["b64"], str)
 
 
-def _decode_base64(value: dict[str, Any]) -> bytes:
-    if not _is_base64(value):
+def decode_base64(value: dict[str, Any]) -> bytes:
+    """Returns the bytes of such a value.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, it is another value or not base64.
+    """
+    if not is_base64(value):
         raise invalid(f"JSON Value: {json_text(value)} not formatted correctly for base64 data")
     text = _BLANKS.sub("", value["b64"])  # lines may be broken
     if "=" not in text:  # the padding may be left out

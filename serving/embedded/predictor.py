@@ -1,7 +1,7 @@
-"""Checks requests against a loaded model and runs Predict and Regress.
+"""Checks requests against a loaded model and runs Predict.
 
 Both ports and the warm-up use it. The order of the checks, the codes and the messages are those of the real server.
-Sources: tensorflow/serving servables/tensorflow/predict_util.cc and regressor.cc; tensorflow cc/saved_model/util.cc.
+Sources: tensorflow/serving servables/tensorflow/predict_util.cc; tensorflow cc/saved_model/util.cc.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ from tensorflow_serving.apis import predict_pb2
 from crossnet.serving.config.versions import requested
 from crossnet.serving.embedded.codec import ImpliedValues, read_tensor
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE, LoadedModel
-from crossnet.serving.protocol.bounded_text import cut, cut_message, joined
+from crossnet.serving.protocol.bounded_text import cut, joined
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.message_templates import MessageTemplate, TemplateCache, TensorPlace
 from crossnet.serving.protocol.session import GraphSignature
 from crossnet.serving.status import ServingError
 
-REGRESS_METHOD = "tensorflow/serving/regress"
-_FLOAT = np.dtype(np.float32)
 _MAX_CHECKED = 64  # templates of one model; each keeps a callable
 # C++'s names of types, as in TensorFlow's own message.
 _TYPE_WORDS = {
@@ -152,7 +150,7 @@ def run(
 def _check_types(signature: GraphSignature, inputs: list[Array]) -> None:
     for array, expected in zip(inputs, signature.dtypes, strict=True):
         if array.dtype is not expected and array.dtype != expected and expected is not None:
-            raise invalid(f"Type mismatch: actual {_word(array.dtype)} vs. expect {_word(expected)}")
+            raise invalid(f"Type mismatch: actual {type_word(array.dtype)} vs. expect {type_word(expected)}")
 
 
 def _read_inputs(signature: GraphSignature, given: Any) -> list[Array]:
@@ -200,67 +198,6 @@ def _chosen_outputs(signature: GraphSignature, output_filter: Iterable[str]) -> 
     return tuple(sorted(chosen))
 
 
-def regress(model: LoadedModel, request: Any) -> tuple[str, Array]:
-    """Answers a RegressionRequest.
-
-    Returns:
-      The resolved name of the signature, and one float32 per example, shape `[examples]`.
-
-    Raises:
-      ServingError: The signature is not a regression, or the request does not fit it.
-      tf.errors.OpError: The graph does not take the examples.
-    """
-    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-    signature = model.signatures.get(name)
-    if signature is None:
-        raise invalid(f"No signature was found with the name: {cut(name)}")
-    if signature.definition.method_name != REGRESS_METHOD:
-        raise invalid(
-            f"Expected regression signature method_name to be {REGRESS_METHOD}. Was: {signature.definition.method_name}"
-        )
-    if len(signature.inputs) != 1:
-        raise invalid("Expected one input Tensor.")
-    if len(signature.outputs) != 1:
-        raise invalid("Expected one output Tensor.")
-    for kind, names, wanted in (("inputs", signature.inputs, "inputs"), ("outputs", signature.outputs, "outputs")):
-        if wanted not in names:
-            raise ServingError(
-                f"No regression {kind} found in SignatureDef: {cut_message(str(signature.definition))}",
-                grpc.StatusCode.FAILED_PRECONDITION,
-            )
-    examples = _serialized_examples(request.input)
-    values = run(model, signature, [examples], ("outputs",))["outputs"]
-    if not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)):
-        raise invalid(
-            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got "
-            f"[{','.join(map(str, values.shape))}]"
-        )
-    if len(values) != len(examples):
-        raise invalid(f"Input batch size did not match output batch size: {len(examples)} vs. {len(values)}")
-    if values.dtype != _FLOAT:
-        raise invalid(f"Expected output Tensor of DT_FLOAT.  Got: DT_{_word(values.dtype).upper()}")
-    return name, values.reshape(-1)
-
-
-def _serialized_examples(given: Any) -> Array:
-    """Returns each tf.Example of an Input, serialized; the context, if there is one, is merged into each."""
-    if given.WhichOneof("kind") == "example_list_with_context":
-        listed = given.example_list_with_context
-        ImpliedValues().add(listed.context.ByteSize() * max(0, len(listed.examples) - 1), "inputs")
-        merged = []
-        for example in listed.examples:
-            whole = type(example)()
-            whole.CopyFrom(listed.context)
-            whole.MergeFrom(example)
-            merged.append(whole.SerializeToString())
-    else:
-        merged = [example.SerializeToString() for example in given.example_list.examples]
-    if not merged:
-        raise invalid("Input is empty.")
-    array = np.empty(len(merged), np.object_)
-    array[:] = merged
-    return array
-
-
-def _word(dtype: np.dtype[Any]) -> str:
+def type_word(dtype: np.dtype[Any]) -> str:
+    """Returns C++'s name of a type."""
     return _TYPE_WORDS.get(dtype.name, dtype.name)

@@ -1,7 +1,6 @@
 """Answers HTTP requests on the REST port.
 
-Paths and answers: tensorflow/serving model_servers/http_rest_api_handler.cc and its util. `:classify` and `:regress`
-are not offered; the answer to them says so.
+Paths and answers: tensorflow/serving model_servers/http_rest_api_handler.cc and its util.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import json
 import math
 import os
 import re
-import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -26,14 +24,22 @@ from google.protobuf.json_format import MessageToDict
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    regression_pb2,
+)
 
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded import predictor
+from crossnet.serving.embedded.json_examples import fill_examples, write_classifications, write_regressions
 from crossnet.serving.embedded.json_input import read_body, read_inputs
 from crossnet.serving.embedded.json_output import write_outputs
+from crossnet.serving.embedded.listen import listen_for_rest
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
+from crossnet.serving.embedded.rest_encoding import decoded, encoded
 from crossnet.serving.embedded.servicer import Servicer
 from crossnet.serving.protocol.bounded_text import cut, cut_message
 from crossnet.serving.protocol.codes import http_status, invalid, status_of
@@ -46,7 +52,6 @@ _METADATA = re.compile(_MODEL + r"/metadata", re.IGNORECASE)
 _STATUS = re.compile(_MODEL, re.IGNORECASE)
 _LARGE_BYTES = 2**20
 _DISCARD_SECONDS = 2.0
-_BACKLOG = 128
 _TOO_LARGE = (
     "The body is larger than {mib} MiB, the limit of `--rest_api_max_body_mib`. Send fewer rows at once, or use gRPC."
 )
@@ -79,7 +84,7 @@ class RestServer:
         app: Any = self._answer
         if flags.rest_api_enable_cors_support:
             app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
-        self._socket = _listen(host, flags.rest_api_port)
+        self._socket = listen_for_rest(host, flags.rest_api_port)
         self.port: int = self._socket.getsockname()[1]
         # Without `interface`, uvicorn takes a bound method for an application of the old two-step kind.
         config = uvicorn.Config(
@@ -110,22 +115,23 @@ class RestServer:
         path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace").partition("?")[0]
         if self._limiters is None:
             self._limiters = anyio.CapacityLimiter(self._threads), anyio.CapacityLimiter(1)
-        status, text = 504, _error("The request took longer than --rest_api_timeout_in_ms.")
+        request = Request(scope, receive)
+        answer = _plain(504, "The request took longer than --rest_api_timeout_in_ms.")
         try:
             with anyio.move_on_after(self._seconds or None):
-                body = await self._read_body(Request(scope, receive))
+                body = await self._read_body(request)
                 if body is None:
                     await _send_and_discard(413, _error(_TOO_LARGE.format(mib=self._max_body_mib)), receive, send)
                     return
                 limiter = self._limiters[len(body) > _LARGE_BYTES]
-                status, text = await anyio.to_thread.run_sync(
-                    self._process, scope["method"], path, body, abandon_on_cancel=True, limiter=limiter
+                answer = await anyio.to_thread.run_sync(
+                    self._process_encoded, request, path, body, abandon_on_cancel=True, limiter=limiter
                 )
         except ClientDisconnect:
             return
         except asyncio.CancelledError:  # by uvicorn, when the time to finish is over
-            status, text = 503, _error("The server is shutting down.")
-        await Response(text, status, media_type="application/json")(scope, receive, send)
+            answer = _plain(503, "The server is shutting down.")
+        await answer(scope, receive, send)
 
     async def _read_body(self, request: Request) -> bytearray | None:
         """Returns the body; None where it is larger than the limit, which ends the reading."""
@@ -139,7 +145,19 @@ class RestServer:
             body += part
         return body
 
-    def _process(self, method: str, path: str, body: bytearray) -> tuple[int, str]:
+    def _process_encoded(self, request: Request, path: str, body: bytearray) -> Response:
+        """Answers one request, whose body may be compressed, and whose answer then is too."""
+        try:
+            plain = decoded(body, request.headers.get("content-encoding", ""), self._max_body_mib * 2**20)
+        except ServingError as error:
+            return _plain(400, str(error))
+        if plain is None:
+            return _plain(413, _TOO_LARGE.format(mib=self._max_body_mib))
+        status, text = self._process(request.method, path, plain)
+        data, headers = encoded(text, request.headers.get("accept-encoding", ""))
+        return Response(data, status, headers, media_type="application/json")
+
+    def _process(self, method: str, path: str, body: bytes | bytearray) -> tuple[int, str]:
         """Returns the HTTP status and the JSON for one request."""
         if not path.lower().startswith("/v1/"):
             return 404, _error("Not Found")
@@ -151,13 +169,15 @@ class RestServer:
                 return 200, self._metadata(match)
             if method == "GET" and (match := _STATUS.fullmatch(path)):
                 return 200, self._status(match)
+            if method == "GET" and path.lower() == "/v1/models":  # as the gRPC call, it tells of one model only
+                raise invalid("Missing model name in request.")
             raise invalid(f"Malformed request: {cut(method)} {cut(path)}")
         except Exception as error:
             code, message = status_of(error)
             return http_status(code), _error(message)
 
     @contextlib.contextmanager
-    def _one_large(self, body: bytearray) -> Iterator[None]:
+    def _one_large(self, body: bytes | bytearray) -> Iterator[None]:
         """Lets one large body at a time be answered: JSON takes many times its size while it is read and written."""
         if len(body) <= _LARGE_BYTES:
             yield
@@ -169,14 +189,11 @@ class RestServer:
         finally:
             self._large.release()
 
-    def _predict(self, match: re.Match[str], body: bytearray) -> str:
-        if (method := match["method"].lower()) != "predict":
-            raise ServingError(
-                f"`:{method}` is not offered by the embedded server on REST. Use `:predict`.",
-                grpc.StatusCode.UNIMPLEMENTED,
-            )
+    def _predict(self, match: re.Match[str], body: bytes | bytearray) -> str:
         version = _version(match)
         document = read_body(body)
+        if (method := match["method"].lower()) != "predict":
+            return self._answer_examples(method, match, document)
         with self._manager.use(unquote(match["name"]), version, unquote(match["label"] or "")) as (_, model):
             name = document.get("signature_name") or DEFAULT_SIGNATURE
             signature = model.signatures.get(name)
@@ -188,6 +205,16 @@ class RestServer:
             with self._servicer.running:
                 outputs = predictor.run(model, signature, inputs, tuple(signature.outputs))
         return write_outputs(outputs, rows=rows)
+
+    def _answer_examples(self, method: str, match: re.Match[str], document: dict[str, Any]) -> str:
+        classifies = method == "classify"
+        request = classification_pb2.ClassificationRequest() if classifies else regression_pb2.RegressionRequest()
+        _fill_spec(request.model_spec, match)
+        request.model_spec.signature_name = document.get("signature_name", "")
+        fill_examples(request.input, document)
+        if classifies:
+            return write_classifications(self._servicer.classify(request).result)
+        return write_regressions(self._servicer.regress(request).result)
 
     def _status(self, match: re.Match[str]) -> str:
         request = get_model_status_pb2.GetModelStatusRequest()
@@ -248,28 +275,9 @@ def _dumps(document: Any) -> str:
     return json.dumps(document, indent=1) + "\n"
 
 
+def _plain(status: int, message: str) -> Response:
+    return Response(_error(message), status, media_type="application/json")
+
+
 def _error(message: str) -> str:
     return json.dumps({"error": cut_message(message)}, ensure_ascii=False)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Returns a listening socket. asyncio sets TCP_NODELAY, as the real server does, only where the protocol is named.
-
-    Without it a connection that is kept waits 40 ms at each answer, for the client's delayed acknowledgement.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise ServingError(
-            f"Cannot listen on {host}:{port} for REST: {error.strerror}. Stop what listens there or give another "
-            "`--rest_api_port`.",
-            grpc.StatusCode.UNAVAILABLE,
-        ) from error
-    return listener

@@ -14,8 +14,10 @@ from typing import Any
 
 import grpc
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    inference_pb2,
     model_management_pb2,
     model_pb2,
     predict_pb2,
@@ -23,7 +25,7 @@ from tensorflow_serving.apis import (
 )
 
 from crossnet.serving.config.versions import ModelConfig, model_configs, requested
-from crossnet.serving.embedded import predictor
+from crossnet.serving.embedded import example_calls, predictor
 from crossnet.serving.embedded.codec import write_predict_response
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.states import State
@@ -34,7 +36,6 @@ from crossnet.serving.status import ServingError
 Handler = Callable[[bytes, Any], bytes]
 _CHECK_SECONDS, _QUIET_CHECKS = 0.02, 5
 _REJECT_SECONDS = 1.0
-_NOT_OFFERED = "{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server."
 _NO_RELOAD = (
     "This server does not take HandleReloadConfigRequest, which can have any folder of its machine loaded. It takes "
     "them when it listens on loopback only or was started with `--allow_reload=true`. Or edit the file of "
@@ -77,6 +78,7 @@ class Servicer:
       manager: Lends the models.
       max_running: The number of requests that compute at once; the others wait.
       as_content: Write `tensor_content` instead of typed fields.
+      check_method: Classify and Regress only by signatures with their method name.
       reload: Puts a new list of models into service, and waits for it as long as the second argument returns True;
         None where the server does not take such requests.
 
@@ -90,11 +92,13 @@ class Servicer:
         *,
         max_running: int,
         as_content: bool = False,
+        check_method: bool = False,
         reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool] | None,
     ) -> None:
         self._manager = manager
         self.running = Semaphore(max_running)
         self._as_content = as_content
+        self._check_method = check_method
         self._reload = reload
         self._templates = predictor.request_templates()
         self._is_ending = False
@@ -119,8 +123,8 @@ class Servicer:
             "Predict": self._predict,
             "Regress": self._regress,
             "GetModelMetadata": self._get_model_metadata,
-            "Classify": _not_offered("Classify"),
-            "MultiInference": _not_offered("MultiInference"),
+            "Classify": self._classify,
+            "MultiInference": self._multi_inference,
         }
         model = {
             "GetModelStatus": self._get_model_status,
@@ -171,14 +175,40 @@ class Servicer:
 
     def _regress(self, message: bytes, context: Any) -> bytes:
         request = regression_pb2.RegressionRequest.FromString(message)
+        return bytes(self.regress(request, context).SerializeToString())
+
+    def regress(self, request: Any, context: Any = None) -> Any:
+        """Answers a RegressionRequest; `context` is the gRPC call's, None on REST."""
+        response = regression_pb2.RegressionResponse()
+        self._answer_examples(example_calls.regress, request, context, response)
+        return response
+
+    def _classify(self, message: bytes, context: Any) -> bytes:
+        request = classification_pb2.ClassificationRequest.FromString(message)
+        return bytes(self.classify(request, context).SerializeToString())
+
+    def classify(self, request: Any, context: Any = None) -> Any:
+        """Answers a ClassificationRequest; `context` is the gRPC call's, None on REST."""
+        response = classification_pb2.ClassificationResponse()
+        self._answer_examples(example_calls.classify, request, context, response)
+        return response
+
+    def _answer_examples(self, call: Callable[..., tuple[str, Any]], request: Any, context: Any, response: Any) -> None:
         name, version, label = requested(request)
         with self.running, self._manager.use(name, version, label) as (number, model):
             _check_deadline(context)
-            signature, values = predictor.regress(model, request)
-        response = regression_pb2.RegressionResponse()
-        for value in values.tolist():
-            response.result.regressions.add(value=value)
+            signature, result = call(model, request, check_method=self._check_method)
+        response.result.CopyFrom(result)
         response.model_spec.ParseFromString(_model_spec(name, number, signature))
+
+    def _multi_inference(self, message: bytes, context: Any) -> bytes:
+        request = inference_pb2.MultiInferenceRequest.FromString(message)
+        if not request.tasks:
+            raise invalid("Inference request must have at least one task.")
+        name, version, label = requested(request.tasks[0])
+        with self.running, self._manager.use(name, version, label) as (number, model):
+            _check_deadline(context)
+            response = example_calls.multi_inference(model, number, request, check_method=self._check_method)
         return bytes(response.SerializeToString())
 
     def _get_model_metadata(self, message: bytes, context: Any) -> bytes:
@@ -245,15 +275,8 @@ class Servicer:
         return bytes(response.SerializeToString())
 
 
-def _not_offered(method: str) -> Handler:
-    def refuse(message: bytes, context: Any) -> bytes:
-        raise ServingError(_NOT_OFFERED.format(method=method), grpc.StatusCode.UNIMPLEMENTED)
-
-    return refuse
-
-
 def _check_deadline(context: Any) -> None:
     """Rejects a request that waited until its deadline, because nobody reads the answer any more."""
-    remaining = context.time_remaining()
+    remaining = context.time_remaining() if context else None
     if remaining is not None and remaining <= 0:
         raise ServingError("The deadline passed before the request ran.", grpc.StatusCode.DEADLINE_EXCEEDED)

@@ -7,7 +7,7 @@ servables/tensorflow/saved_model_warmup_util.cc.
 
 from __future__ import annotations
 
-import logging
+from typing import Any
 
 import grpc
 
@@ -15,11 +15,8 @@ from crossnet.serving.embedded.model import LoadedModel
 from crossnet.serving.protocol.codes import status_of
 from crossnet.serving.status import ServingError
 
-LOGGER = logging.getLogger(__name__)
-
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _MAX_RECORDS = 1000
-_NOT_OFFERED = ("classify_log", "multi_inference_log")
 
 
 def warm_up(model: LoadedModel, iterations: int = 1) -> int:
@@ -55,16 +52,19 @@ def warm_up(model: LoadedModel, iterations: int = 1) -> int:
     return count
 
 
-def _answer(model: LoadedModel, record: object, iterations: int) -> None:
-    from crossnet.serving.embedded.predictor import predict, regress
+def _answer(model: LoadedModel, record: Any, iterations: int) -> None:
+    from crossnet.serving.embedded.example_calls import classify, multi_inference, regress
+    from crossnet.serving.embedded.predictor import predict
 
-    kind = record.WhichOneof("log_type")  # type: ignore[attr-defined]
+    kind = record.WhichOneof("log_type")
     for _ in range(max(iterations, 1)):
         if kind == "predict_log":
-            predict(model, record.predict_log.request)  # type: ignore[attr-defined]
+            predict(model, record.predict_log.request)
         elif kind == "regress_log":
-            regress(model, record.regress_log.request)  # type: ignore[attr-defined]
-        elif kind in _NOT_OFFERED:
-            LOGGER.warning("A warm-up record is a %s, which the embedded server does not answer; it is skipped.", kind)
+            regress(model, record.regress_log.request)
+        elif kind == "classify_log":
+            classify(model, record.classify_log.request)
+        elif kind == "multi_inference_log":
+            multi_inference(model, 0, record.multi_inference_log.request)
         else:
             raise ServingError(f"Unsupported log_type for warmup: {kind}", grpc.StatusCode.UNIMPLEMENTED)

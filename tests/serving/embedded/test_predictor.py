@@ -1,4 +1,4 @@
-"""Predict and Regress on a loaded model: every way to answer a request, and the words of each refusal."""
+"""Predict on a loaded model: every way to answer a request, and the words of each refusal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow_serving.apis import regression_pb2
 
 from crossnet.serving.embedded import predictor
 from crossnet.serving.status import ServingError
 from support.serving_fixtures import predict_request
-from support.serving_models import save_graph, save_model, set_method_name
+from support.serving_models import save_graph, save_model
 
 CODE = grpc.StatusCode
 ROW = predict_request(x0=[1.0, 2.0], x1=[0.5, 0.5])
@@ -148,103 +147,3 @@ def test_the_header_of_a_template_keeps_no_values():
     assert header.target == ("demo", 3, "")
     assert header.request.inputs.keys() == {"x0", "x1"}
     assert all(not tensor.tensor_content for tensor in header.request.inputs.values())
-
-
-# ---- Regress ----
-
-
-def regression(*rows, context=None):
-    """A RegressionRequest with one example per dict of features."""
-    request = regression_pb2.RegressionRequest()
-    request.model_spec.signature_name = "regress"
-    kind = request.input.example_list if context is None else request.input.example_list_with_context
-    examples = [kind.examples.add() for _ in rows]
-    if context is not None:
-        rows, examples = (*rows, context), [*examples, kind.context]
-    for row, example in zip(rows, examples, strict=True):
-        for name, value in row.items():
-            example.features.feature[name].float_list.value.append(value)
-    return request
-
-
-def test_regress_merges_the_context_into_each_example(path, load):
-    request = regression({"x0": 1.0}, {"x0": 2.0, "x1": 0.5}, context={"x1": 4.0})
-    name, values = predictor.regress(load(path), request)
-    assert (name, values.tolist(), values.dtype) == ("regress", [7.0, 6.5], np.float32)
-
-
-def test_regress_does_not_multiply_a_large_context_by_its_examples(path, load):
-    request = regression(*[{}] * 20, context={"x1": 4.0})
-    request.input.example_list_with_context.context.features.feature["more"].bytes_list.value.append(b"x" * 2**20)
-    with pytest.raises(
-        ServingError, match="^tensor parsing error: inputs: the inputs of a request may imply at most 16"
-    ):
-        predictor.regress(load(path), request)
-
-
-def test_regress_refuses_with_the_contracts_words(path, load):
-    model, request = load(path), regression({"x0": 1.0})
-    request.model_spec.signature_name = "S"
-    with pytest.raises(ServingError, match="^No signature was found with the name: S$"):
-        predictor.regress(model, request)
-    request.model_spec.signature_name = ""
-    sentence = "^Expected regression signature method_name to be tensorflow/serving/regress. Was: tensorflow/serving/pr"
-    with pytest.raises(ServingError, match=sentence):
-        predictor.regress(model, request)
-    with pytest.raises(ServingError, match=r"^Input is empty\.$"):
-        predictor.regress(model, regression())
-
-
-@pytest.mark.parametrize(
-    ("build", "inputs", "code", "sentence"),
-    [
-        (lambda inputs, x: {"outputs": tf.zeros([2])}, "inputs x", CODE.INVALID_ARGUMENT, "Expected one input Tensor."),
-        (
-            lambda inputs: {"outputs": tf.zeros([2]), "z": tf.zeros([2])}, "inputs",
-            CODE.INVALID_ARGUMENT, "Expected one output Tensor.",
-        ),
-        (
-            lambda x: {"outputs": tf.zeros([2])}, "x",
-            CODE.FAILED_PRECONDITION, "No regression inputs found in SignatureDef: inputs {",
-        ),
-        (
-            lambda inputs: {"y": tf.zeros([2])}, "inputs",
-            CODE.FAILED_PRECONDITION, "No regression outputs found in SignatureDef: inputs {",
-        ),
-        (
-            lambda inputs: {"outputs": tf.zeros([2, 3])}, "inputs", CODE.INVALID_ARGUMENT,
-            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got [2,3]",
-        ),
-        (
-            lambda inputs: {"outputs": tf.zeros([])}, "inputs", CODE.INVALID_ARGUMENT,
-            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got []",
-        ),
-        (
-            lambda inputs: {"outputs": tf.zeros([5])}, "inputs",
-            CODE.INVALID_ARGUMENT, "Input batch size did not match output batch size: 2 vs. 5",
-        ),
-        (
-            lambda inputs: {"outputs": tf.zeros([2], tf.float64)}, "inputs",
-            CODE.INVALID_ARGUMENT, "Expected output Tensor of DT_FLOAT.  Got: DT_DOUBLE",
-        ),
-    ],
-)  # fmt: skip
-def test_regress_refuses_a_signature_that_is_not_a_regression(tmp_path, load, build, inputs, code, sentence):
-    save_graph(tmp_path / "1", build, **{name: (tf.string, [None]) for name in inputs.split()})
-    set_method_name(tmp_path / "1", "serving_default", predictor.REGRESS_METHOD)
-    request = regression({"x0": 1.0}, {"x0": 2.0})
-    request.model_spec.signature_name = ""
-    with pytest.raises(ServingError) as error:
-        predictor.regress(load(tmp_path / "1"), request)
-    assert error.value.code == code
-    assert str(error.value).startswith(sentence)
-
-
-def test_regress_flattens_a_column_of_predictions(tmp_path, load):
-    build = lambda inputs: {"outputs": tf.constant([[1.5], [2.5]])}  # noqa: E731
-    save_graph(tmp_path / "1", build, inputs=(tf.string, [None]))
-    set_method_name(tmp_path / "1", "serving_default", predictor.REGRESS_METHOD)
-    request = regression({}, {})
-    request.model_spec.signature_name = ""
-    name, values = predictor.regress(load(tmp_path / "1"), request)
-    assert (name, values.tolist()) == ("serving_default", [1.5, 2.5])

@@ -46,15 +46,22 @@ def test_regress_answers_one_value_per_example(stubs):
     assert (response.model_spec.version.value, response.model_spec.signature_name) == (1, "regress")
 
 
-def test_what_is_left_out_says_so(stubs):
-    for method, request in (
-        ("Classify", classification_pb2.ClassificationRequest()),
-        ("MultiInference", inference_pb2.MultiInferenceRequest()),
-    ):
-        assert failure(getattr(stubs.prediction, method), request) == (
-            CODE.UNIMPLEMENTED,
-            f"{method} is not offered by the embedded server. Use Predict or Regress, or tensorflow_model_server.",
-        )
+def test_multi_inference_answers_for_the_version_of_its_first_task(stubs):
+    request = inference_pb2.MultiInferenceRequest(input=_regression().input)
+    request.tasks.add(model_spec=_regression().model_spec, method_name="tensorflow/serving/regress")
+    (result,) = stubs.prediction.MultiInference(request, timeout=20).results
+    assert [regression.value for regression in result.regression_result.regressions] == [1.5, 2.5]
+    assert (result.model_spec.version.value, result.model_spec.signature_name) == (1, "regress")
+    request.ClearField("tasks")
+    found = failure(stubs.prediction.MultiInference, request)
+    assert found == (CODE.INVALID_ARGUMENT, "Inference request must have at least one task.")
+
+
+def test_classify_refuses_a_regression(stubs):
+    request = classification_pb2.ClassificationRequest(model_spec=_regression().model_spec, input=_regression().input)
+    code, message = failure(stubs.prediction.Classify, request)
+    assert code == CODE.FAILED_PRECONDITION
+    assert message.startswith("Expected classification signature outputs to contain at least one of")
 
 
 def test_status_lists_versions_the_newest_first(stubs):

@@ -33,13 +33,16 @@ def test_warm_up_answers_each_record(tmp_path, load, monkeypatch):
     for name in ("x0", "x1"):
         example = regression.regress_log.request.input.example_list.examples
         (example.add() if not example else example[0]).features.feature[name].float_list.value.append(1.0)
-    classify = prediction_log_pb2.PredictionLog(classify_log={})
-    write_warmup(path, [_log(), _log(other_name), regression, classify])
+    several = prediction_log_pb2.PredictionLog()
+    task = several.multi_inference_log.request.tasks.add(method_name="tensorflow/serving/regress")
+    task.model_spec.name, task.model_spec.signature_name = "any", "regress"
+    several.multi_inference_log.request.input.CopyFrom(regression.regress_log.request.input)
+    write_warmup(path, [_log(), _log(other_name), regression, several])
     ran = []
     original = LoadedModel.run
     monkeypatch.setattr(LoadedModel, "run", lambda self, *rest: ran.append(rest[0].name) or original(self, *rest))
     assert warm_up(load(path), iterations=2) == 4
-    assert ran == ["serving_default"] * 4 + ["regress"] * 2
+    assert ran == ["serving_default"] * 4 + ["regress"] * 4
 
 
 def test_warm_up_without_a_file_does_nothing(path, load):
