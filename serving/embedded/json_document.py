@@ -1,4 +1,4 @@
-"""Parses the JSON document of a REST request as the real server does.
+"""Parses the JSON of a REST request as the real server does.
 
 Beyond Python's reader: `Inf` is a number, text behind the document is passed by, nesting may be as deep as it likes, a
 number beyond float64 is an error. Source: tensorflow/serving util/json_tensor.cc, which reads with RapidJSON.
