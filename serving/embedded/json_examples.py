@@ -1,4 +1,4 @@
-"""Reads the tf.Examples of REST's `:classify` and `:regress` from JSON, and writes their results.
+"""Reads tf.Examples of REST requests from JSON, and writes their results.
 
 `{"examples": [{"name": value or list, ...}, ...], "context": {...}}` -> `{"results": [...]}`, for each example a number
 or a list of `[label, score]`. Source: tensorflow/serving util/json_tensor.cc.
