@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from crossnet.serving.embedded.json_input import decode_base64, is_base64, json_type
 from crossnet.serving.embedded.json_output import write_floats
+from crossnet.serving.embedded.json_values import decode_base64, is_base64, json_type
 from crossnet.serving.protocol.bounded_text import cut, json_text
 from crossnet.serving.protocol.codes import invalid
 

@@ -8,10 +8,7 @@ Source: tensorflow/serving util/json_tensor.cc.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +16,7 @@ import grpc
 import numpy as np
 
 from crossnet.serving.embedded.json_document import parse_json
+from crossnet.serving.embedded.json_values import decode_base64, is_base64, json_type
 from crossnet.serving.protocol.bounded_text import cut, joined, json_text
 from crossnet.serving.protocol.codes import invalid, status_of
 from crossnet.serving.protocol.dtypes import DT_BFLOAT16, DT_HALF, DT_STRING, Array, tensorflow_numpy_type
@@ -27,7 +25,6 @@ from crossnet.serving.status import ServingError
 
 _MAX_DIMENSIONS = 63  # NumPy has 64, of which the rows are one
 
-_TYPE_WORDS = {bool: "True", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 _FLOATS = {1: "float", 2: "double"}  # DataType -> its word; they take every number
 # DataType -> (its word, least and greatest integer it takes).
 _INTEGERS: dict[int, tuple[str, int, int]] = {
@@ -41,7 +38,6 @@ _INTEGERS: dict[int, tuple[str, int, int]] = {
 }
 _OTHER_WORDS = {DT_HALF: "half", DT_BFLOAT16: "bfloat16", 8: "complex64", 17: "uint16", 18: "complex128"}
 _DT_BOOL = 10
-_BLANKS = re.compile(r"\s+", re.ASCII)
 _NUMBERS = frozenset({int, float})
 
 
@@ -274,33 +270,6 @@ def _read_value(value: Any, data_type: int) -> Any:
 
 def _type_error(value: Any, word: str) -> ServingError:
     return invalid(f"JSON Value: {json_text(value)} Type: {json_type(value)} is not of expected type: {word}")
-
-
-def json_type(value: Any) -> str:
-    """Returns RapidJSON's word for the type of a value."""
-    return "Null" if value is None else "False" if value is False else _TYPE_WORDS[type(value)]
-
-
-def is_base64(value: Any) -> bool:
-    """Returns whether a JSON value is `{"b64": text}`, which stands for bytes."""
-    return isinstance(value, dict) and list(value) == ["b64"] and isinstance(value["b64"], str)
-
-
-def decode_base64(value: dict[str, Any]) -> bytes:
-    """Returns the bytes of such a value.
-
-    Raises:
-      ServingError: INVALID_ARGUMENT, it is another value or not base64.
-    """
-    if not is_base64(value):
-        raise invalid(f"JSON Value: {json_text(value)} not formatted correctly for base64 data")
-    text = _BLANKS.sub("", value["b64"])  # lines may be broken
-    if "=" not in text:  # the padding may be left out
-        text += "=" * (-len(text) % 4)
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid("Unable to base64 decode") from None
 
 
 def _shape(shape: list[int]) -> str:
