@@ -1,4 +1,4 @@
-"""Knows what JSON values of a REST request stand for bytes, and names types."""
+"""Reads what JSON values of a REST request stand for."""
 
 from __future__ import annotations
 
