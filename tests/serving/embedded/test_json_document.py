@@ -73,6 +73,7 @@ def test_what_lies_beside_a_deep_part_keeps_its_place():
         (b'{"a": Info}', "Expecting value at offset: 6"),
         (b"[" * 2000, "Expecting ',' delimiter at offset: 264"),
         (b"\xff\xfe\x01", "UnicodeDecodeError"),
+        (b'"\xed\xa0\x80"', "UnicodeDecodeError"),  # half of a surrogate pair, encoded
         (b'"\\ud800"', "The surrogate pair in string is invalid."),
     ],
 )
