@@ -28,6 +28,7 @@ _IN_TEXT = (
 _MEMORY_WORDS = (
     *("bad_alloc", "out of memory", "OOM when allocating", "Unable to allocate", "malloc of size", "realloc of size"),
     *("failed to map segment", "cannot allocate memory", "can't start new thread"),
+    "Op type not registered ''",  # of TensorFlow, where the name of an op found no room
 )
 _SPEAK_IN_TEXT = ("tensorflow", "tf_keras", "pyarrow", "concurrent")
 _MAX_CHAIN = 20  # errors that caused one another

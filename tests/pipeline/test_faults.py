@@ -141,3 +141,12 @@ def test_a_process_of_a_pool_that_was_killed_is_explained(tmp_path):
 def test_a_fault_is_an_error_of_the_pipeline():
     error = pickle.loads(pickle.dumps(FaultError("no space")))
     assert (str(error), error.exit_code) == ("no space", 1)
+
+
+def test_an_op_without_a_name_is_a_lack_of_memory(tmp_path):
+    """Seen under `ulimit -v 2800 MiB`, in the middle of training."""
+    import tensorflow as tf
+
+    error = tf.errors.NotFoundError(None, None, "Op type not registered '' in binary running on vm. Make sure the Op")
+    assert explain(error, "It", tmp_path).startswith("It failed: the system refused it memory")
+    assert explain(tf.errors.NotFoundError(None, None, "Op type not registered 'Odd'"), "It", tmp_path) is None
