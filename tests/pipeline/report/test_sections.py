@@ -93,7 +93,8 @@ def test_training_has_curves_and_facts_of_every_model(store):
     ]
     assert all(model["first"] > model["last"] > 0 for model in found["models"])
     assert (len(found["charts"]), found["has_eval"]) == (2, True)
-    assert sections.training(load_run(store, FAILED)) == {"charts": [], "models": [], "has_eval": False, "held_out": False}
+    nothing = {"charts": [], "models": [], "has_eval": False, "held_out": False}
+    assert sections.training(load_run(store, FAILED)) == nothing
 
 
 def test_predictions_show_residuals_of_the_first_features(store, monkeypatch):
