@@ -29,7 +29,6 @@ _MAX_ODD_WORDS = 5
 _MAX_ODD_SHARE = 0.05
 MIN_KEY_ROWS = 20
 _MANY_HOLES = 0.5
-_MAX_CODES = 20
 _FOLLOWS = 0.5  # roughness, below which the label follows a number
 _KEY_NAME = re.compile(r"(?i:(^|_)(id|key|no|nr|number|code|uuid|index|row)$)|[a-z]I[dD]$", re.ASCII)
 _DAY_NUMBERS = (19_000_101, 21_001_231)
@@ -182,8 +181,6 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
         finding.decided = "left out: nearly every row has a value of its own"
         proposal.excluded[name] = f"some {sample.distinct:,} values in {present:,} rows"
         return
-    if kind == "INT" and 2 < sample.distinct <= _MAX_CODES < present:
-        finding.doubts.append(Doubt("few distinct whole numbers: are they categories?", toml_line("text", [name])))
     if kind in ("INT", "FLOAT") and _are_days(column):
         finding.doubts.append(
             Doubt(f"each may be a day, such as {column.least:.0f}", toml_line("date_format", {name: "%Y%m%d"}))

@@ -13,6 +13,11 @@ class Doubt(NamedTuple):
     text: str
     line: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """The clause with its mark at the end: a question keeps its own."""
+        return self.text if self.text.endswith("?") else f"{self.text}."
+
 
 @dataclass
 class ColumnFinding:

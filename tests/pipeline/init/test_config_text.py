@@ -40,7 +40,8 @@ def test_init_writes_a_config_that_loads_and_says_what_it_saw(rides, tmp_path):
     assert config.evaluator.max_rmse is None
     assert config.pusher.model_name == "rides_of_May"
     assert "#   zone: text\n" in text
-    assert 'few distinct whole numbers: are they categories?. To change that: text = ["passengers"]' in text
+    assert "#   passengers: whole number\n" in text  # preset "table" sees its few values as categories too
+    assert "few distinct" not in text
     assert "# The label's standard deviation is 2.98: " in text
     assert 'input = "rides of May.csv"' in text
 
@@ -51,7 +52,6 @@ def test_init_tells_truths_and_times_from_numbers(tmp_path):
     assert "#   sold: date or time\n" in text
     assert "#   at: time with its zone; 1 of 2 empty\n" in text
     assert "#   garden: true or false\n" in text
-    assert "few distinct" not in text
 
 
 @pytest.mark.parametrize("label", ["y", " y"])
@@ -71,6 +71,14 @@ def test_a_name_from_outside_cannot_leave_its_comment(tmp_path):
     assert text.count("\n[pusher]") == 1
     assert "\x1b" not in text
     assert tomllib.loads(text)["pusher"] == {"model_name": "a"}
+
+
+def test_a_doubt_that_asks_has_one_mark(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("size,x,y\n" + "".join(f"{n * n + 5 * n},{n % 7 / 3},{n * n}\n" for n in range(60)))
+    assert 'but the label follows it: is it a key? To change that: exclude = ["size"]\n' in written(
+        file, tmp_path / "a.toml"
+    )
 
 
 def test_a_wide_table_is_described_in_part(tmp_path):

@@ -1,4 +1,4 @@
-from crossnet.pipeline.init.findings import Proposal
+from crossnet.pipeline.init.findings import Doubt, Proposal
 
 
 def test_lists_and_tables_grow_and_reasons_are_joined():
@@ -10,3 +10,8 @@ def test_lists_and_tables_grow_and_reasons_are_joined():
     proposal.put("date_format", {"b": "%d"}, "b")
     assert proposal.settings == {"null_values": ["", "NA", "-"], "date_format": {"a": "%Y", "b": "%d"}}
     assert proposal.reasons == {"null_values": "x has it; z has it", "date_format": "a; b"}
+
+
+def test_a_doubt_ends_with_one_mark():
+    assert Doubt("it is odd").sentence == "it is odd."
+    assert Doubt("is it a key?").sentence == "is it a key?"
