@@ -73,6 +73,19 @@ class ValueSample:
         """Mean number of rows with the same value."""
         return float(self._facts[:, 0].mean()) if len(self._facts) else 0.0
 
+    @property
+    def variance(self) -> float:
+        """The label's population variance over the sample's rows."""
+        count, total, squares = self._facts[:, 1:4].sum(axis=0)
+        return max(float(squares / count - (total / count) ** 2), 0.0) if count else 0.0
+
+    def without_most_frequent(self) -> ValueSample:
+        """Returns the sample without its most frequent value: often 0, beside which the others are measurements."""
+        rest = ValueSample(self.size)
+        kept = np.arange(len(self._hashes)) != (self._facts[:, 0].argmax() if len(self._facts) else -1)
+        rest._hashes, rest._facts = self._hashes[kept], self._facts[kept]
+        return rest
+
     def are_days(self) -> bool:
         """Returns whether all numbers of the sample are days such as 20261123."""
         numbers = self._facts[:, 4]
@@ -95,28 +108,37 @@ class ValueSample:
         Args:
           variance: The label's, over all rows.
         """
-        rows, total, squares = self._facts[:, 1], self._facts[:, 2], self._facts[:, 3]
-        several = rows > 1
-        freedom = float((rows[several] - 1).sum())
-        if not variance or np.count_nonzero(several) < _MIN_GROUPS or freedom < _MIN_GROUPS:
+        within, freedom = self._within()
+        if not variance or freedom < _MIN_GROUPS:
             return 0.0
-        within = float((squares[several] - total[several] ** 2 / rows[several]).sum()) / freedom
         share = 1 - within / variance
         return share if share > 4 * (2 / freedom) ** 0.5 else 0.0
+
+    def _within(self) -> tuple[float, float]:
+        """Returns the unbiased variance in rows of equal value, and its degrees of freedom; 0, 0 of few values."""
+        rows, total, squares = self._facts[:, 1], self._facts[:, 2], self._facts[:, 3]
+        several = rows > 1
+        if np.count_nonzero(several) < _MIN_GROUPS:
+            return 0.0, 0.0
+        freedom = float((rows[several] - 1).sum())
+        return float((squares[several] - total[several] ** 2 / rows[several]).sum()) / freedom, freedom
 
     @property
     def roughness(self) -> float:
         """How unlike the labels of neighbouring values are: 1 as in any order, 0 where the label follows the value.
 
-        It is von Neumann's ratio of the values' mean labels, in the order of the values, halved. 1 for text.
+        It is von Neumann's ratio of the values' mean labels, in the order of the values, halved. What chance adds to
+        both of its parts, the variance in rows of equal value by their number, is taken out: means of few rows are
+        unlike in any order. 1 for text, and where the means differ by chance alone.
         """
         has = (self._facts[:, 1] > 0) & np.isfinite(self._facts[:, 4])
         facts = self._facts[has]
         if len(facts) < _MIN_GROUPS:
             return 1.0
         means = (facts[:, 2] / facts[:, 1])[np.argsort(facts[:, 4])]
-        spread = float(means.var())
-        return float((np.diff(means) ** 2).mean() / 2 / spread) if spread else 1.0
+        chance = self._within()[0] * float((1 / facts[:, 1]).mean())
+        spread = float(means.var()) - chance
+        return max(float((np.diff(means) ** 2).mean()) / 2 - chance, 0.0) / spread if spread > 0 else 1.0
 
 
 def facts_of(indices: NDArray[Any], size: int, labels: Numbers, values: Numbers | None) -> Numbers:

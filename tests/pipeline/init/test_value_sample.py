@@ -47,6 +47,22 @@ def test_a_label_that_follows_a_number_is_not_rough():
     assert sample_of(values, values * 2.0, as_text=True).roughness == 1
 
 
+def test_a_number_that_the_label_follows_is_not_rough_where_chance_hides_it():
+    draw = np.random.default_rng(0)
+    values = draw.permutation(np.repeat(np.arange(1000), 3))
+    labels = values / 290 + 2 * draw.normal(size=3000)  # a mean of three rows is moved more by chance than by its value
+    assert sample_of(values, labels).roughness < 0.25
+    assert sample_of(values, draw.permutation(1000)[values] / 290 + 2 * draw.normal(size=3000)).roughness > 0.75
+    assert sample_of(values, draw.normal(size=3000)).roughness >= 0
+
+
+def test_the_most_frequent_value_can_be_set_aside():
+    sample = sample_of([0] * 50 + [1, 2, 2, 3], [9.0] * 50 + [1.0, 2.0, 4.0, 5.0])
+    rest = sample.without_most_frequent()
+    assert (rest.distinct, rest.rows_per_value, rest.variance) == (3, pytest.approx(4 / 3), pytest.approx(2.5))
+    assert (sample.distinct, ValueSample().without_most_frequent().variance) == (4, 0)
+
+
 def test_rows_without_a_label_count_as_rows_only():
     labels = np.where(np.arange(4000) % 2, np.nan, np.arange(4000) // 40)
     sample = sample_of(np.arange(4000) // 40, labels)

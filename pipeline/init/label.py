@@ -1,0 +1,69 @@
+"""Decides whether a column can be the label."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from crossnet.components.errors import DataError
+from crossnet.components.formats import counted
+from crossnet.components.sources.base import Source
+from crossnet.pipeline.init.columns import shares
+from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
+from crossnet.pipeline.init.profile import ColumnProfile, TableProfile
+from crossnet.pipeline.init.tables import Table
+from crossnet.pipeline.init.toml_lines import toml_line
+from crossnet.serving.protocol.printable import listed, shown
+
+
+def check_label(profile: TableProfile, names: Mapping[str, str], table: Table, source: Source) -> None:
+    """Refuses a label that cannot be predicted.
+
+    Raises:
+      DataError: It has no number, some text, or one value.
+    """
+    column, label = profile.columns[profile.label], names[profile.label]
+    where = f"`{table.files[0].name}`"
+    others = [names[name] for name, other in profile.columns.items() if name != profile.label and _is_numeric(other)]
+    advice = f"Name a column of numbers with --label{f': {listed(others)}' if others else ''}."
+    if column.is_list:
+        raise DataError(f"{where}: the label `{label}` holds lists; this pipeline predicts one number. {advice}")
+    present = column.rows - column.holes
+    if not present:
+        raise DataError(f"{where}: the label `{label}` is empty in all {counted(column.rows, 'row')}. {advice}")
+    cells = column.cells
+    if cells.cells and shares(cells).numbers < 0.9:
+        odd = cells.looked - cells.forms["number"] - cells.forms["nan"] - cells.forms["null"]
+        form = next(form for form in ("other", "date", "time", "truth", "word of truth", "null") if cells.forms[form])
+        found = cells.examples[form]
+        amount = "all" if odd == cells.looked else f"{odd:,} of"
+        raise DataError(
+            f"The label `{label}` is text in {amount} {cells.looked:,} cells (first: '{shown(found.cell)}' in "
+            f"{source.place(found.unit, found.row)}): this pipeline predicts numbers. {advice}"
+        )
+    if profile.numbers.count and not profile.numbers.squares:
+        raise DataError(
+            f"The label `{label}` has one value, {profile.numbers.mean:g}, in all "
+            f"{counted(profile.numbers.count, 'row')} that have one: there is nothing to predict. {advice}"
+        )
+
+
+def note_label(profile: TableProfile, finding: ColumnFinding, proposal: Proposal) -> None:
+    """Notes the rows without a label, and whether its values are sorted."""
+    column = profile.columns[profile.label]
+    finding.decided = "the label"
+    without = profile.rows - profile.numbers.count
+    if without:
+        text = f"rows without a label are left out: {without:,} of {profile.rows:,}"
+        proposal.notes.append(Doubt(text, toml_line("unlabelled", "error")))
+    if column.order:
+        rises = "rise" if column.order == "up" else "fall"
+        proposal.notes.append(
+            Doubt(f"the rows are sorted by the label (its values only {rises}): never split by their order")
+        )
+
+
+def _is_numeric(column: ColumnProfile) -> bool:
+    if column.is_list:
+        return False
+    return shares(column.cells).numbers > 0.9 if column.cells.cells else math.isfinite(column.least)
