@@ -77,7 +77,10 @@ LISTS = {
     "example_gen.names": (("a", "b"), "example_gen"),
     "cross_layer.deep_units": ((3, 5), "trainer_cross_layer"),
     "tfrs_cross.deep_units": ((3, 5), "trainer_tfrs_cross"),
+    "cross_mix.deep_units": ((3, 5), "trainer_cross_mix"),
+    "cross_gated.deep_units": ((3, 5), "trainer_cross_gated"),
     "dense.units": ((3, 5), "trainer_dense"),
+    "trainer.weight_decay": ((0.1, 2.0), "trainer_cross_layer"),
     "evaluator.slices": ((("x0",), ("x1",)), "evaluator"),
 }
 
@@ -87,7 +90,7 @@ def lists():
     sections = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
     for section, kind in {"": Config, **sections}.items():
         for name, hint in typing.get_type_hints(kind).items():
-            if typing.get_origin(hint) is tuple:
+            if tuple in (typing.get_origin(hint), *map(typing.get_origin, typing.get_args(hint))):
                 yield f"{section}.{name}".lstrip(".")
 
 
@@ -96,7 +99,7 @@ def test_every_list_of_settings_is_known_here():
 
 
 def with_setting(name, value):
-    config = load_config(None, ['models=["cross_layer","tfrs_cross","dense"]'])
+    config = load_config(None, ['models=["cross_layer","tfrs_cross","cross_mix","cross_gated","dense"]'])
     section, _, key = name.rpartition(".")
     inner = {key: value} | ({"structure": "stacked"} if key == "deep_units" else {})
     return dataclasses.replace(
@@ -111,6 +114,9 @@ def test_order_of_a_list_counts_for_the_steps_that_read_it_and_for_no_other(stor
     after = ["evaluator", "infra_validator", "pusher"]
     if first == "example_gen":
         after = [step.name for step in build_graph(with_setting(name, (one, two)))]
+    if name.startswith("trainer."):
+        steps = [step.name for step in build_graph(with_setting(name, (one, two)))]
+        after = [step for step in steps if step.startswith("trainer_")] + after
     assert again == (list(dict.fromkeys([first, *after])) if first else [])
     fewer = changed(with_setting(name, (one, two)), with_setting(name, (one,)), store) if name != "models" else [first]
     assert fewer[0] == (first or "example_gen")

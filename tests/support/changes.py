@@ -506,7 +506,9 @@ CODE = {
     "a comment in the code": Kind(lambda w: w.add_code("components/files.py", "# Why not?\n")),
     "a docstring": Kind(lambda w: w.edit(w.copy_code() / "components/trainer.py", '"""Trains', '"""It trains')),
     "a help text": Kind(
-        lambda w: w.edit(w.copy_code() / "components/params/trainer.py", '"passes over train"', '"how often"')
+        lambda w: w.edit(
+            w.copy_code() / "components/params/trainer.py", '"passes over train; auto: by the rows"', '"how often"'
+        )
     ),
     "code of no step": Kind(lambda w: w.add_code("pipeline/console.py")),
     "a report's template": Kind(lambda w: w.add_code("pipeline/report/templates/report_verdict.html", "<!-- -->\n")),
