@@ -82,15 +82,18 @@ def _group(
         return None
     group = groups[0]
     for partner in find_partners(group, profile, kinds) if group.rank < 2 else ():
-        pair = group.name, partner.name
-        if look(source, lambda source, pair=pair: are_crossed(read_table(source), *pair))[1]:  # type: ignore[misc]
-            one, other = (findings[name].name for name in pair)
+        if _are_crossed(source, group.name, partner.name):
+            one, other = findings[group.name].name, findings[partner.name].name
             text = f"rows belong to both {one} and {other}, so eval has rows of each that train knows"
             proposal.notes.append(
                 Doubt(f"{text}; to judge by new ones only, name one of them", toml_line("group", one))
             )
             return None
     return group
+
+
+def _are_crossed(source: Source, one: str, other: str) -> bool:
+    return look(source, lambda source: are_crossed(read_table(source), one, other))[1]
 
 
 def _split_by(group: Group, finding: ColumnFinding, proposal: Proposal) -> None:

@@ -103,7 +103,8 @@ class ValueSample:
         """Returns the share of the label's variance that lies between this column's values; 0 where chance may do it.
 
         It is `1 - within / variance`, `within` being the unbiased variance in rows of equal value (the intraclass
-        correlation, for many values). Chance: less than four standard errors of that share.
+        correlation, for many values). Chance: less than four standard errors of that share where values say nothing
+        (Fisher, 1925: `sqrt(2 / (n (n - 1) k))` for k values of n rows).
 
         Args:
           variance: The label's, over all rows.
@@ -112,7 +113,8 @@ class ValueSample:
         if not variance or freedom < _MIN_GROUPS:
             return 0.0
         share = 1 - within / variance
-        return share if share > 4 * (2 / freedom) ** 0.5 else 0.0
+        rows = 1 + freedom / np.count_nonzero(self._facts[:, 1] > 1)
+        return share if share > 4 * float(2 / (rows * freedom)) ** 0.5 else 0.0
 
     def _within(self) -> tuple[float, float]:
         """Returns the unbiased variance in rows of equal value, and its degrees of freedom; 0, 0 of few values."""

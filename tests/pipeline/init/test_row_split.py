@@ -55,6 +55,15 @@ def test_users_of_many_rows_are_the_group(tmp_path):
     assert proposal.reasons["eval_fraction"] == "some 30 of 100 user_id: models are judged by about 30"
 
 
+def test_users_that_say_little_of_a_row_but_much_of_many_are_the_group(tmp_path):
+    draw = noise()
+    levels = [0.23 * draw() for _ in range(60)]  # a twentieth of the label's variance
+    rows = [(n % 60, draw(), round(levels[n % 60] + draw(), 3)) for n in range(6000)]
+    assert proposed(tmp_path, table_of("user,x,y", rows)).settings["group"] == "user"
+    rows = [(user, x, draw()) for user, x, _ in rows]
+    assert "group" not in proposed(tmp_path, table_of("user,x,y", rows)).settings
+
+
 def test_orders_of_a_customer_belong_to_the_customer(tmp_path):
     draw = noise()
     levels = [2 * draw() for _ in range(150)]
