@@ -94,6 +94,17 @@ class HiveSource:
         return {**times, **getattr(self.inner, "meanings", {})}
 
     @property
+    def kinds(self) -> dict[str, str]:
+        """How the cells of columns are read, by source name, where the files' source says so or a folder does."""
+        kinds: Mapping[str, str] = getattr(self.inner, "kinds", {})
+        return {**{c.source_name: c.type for c in self.folders if not c.is_in_files}, **self.meanings, **kinds}
+
+    @property
+    def read_cells(self) -> Callable[[int], Iterator[dict[str, pa.Array]]] | None:
+        """What yields a file's cells as bytes, by source name, null where empty; None where files hold no text."""
+        return self._read_cells if hasattr(self.inner, "read_cells") else None
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The files."""
         return self.inner.files
@@ -131,6 +142,13 @@ class HiveSource:
     def place(self, unit: int, row: int) -> str:
         """Returns the place of a row for messages."""
         return self.inner.place(unit, row)
+
+    def _read_cells(self, unit: int) -> Iterator[dict[str, pa.Array]]:
+        inner: Any = self.inner
+        own = [c for c in self.folders if not c.is_in_files and c.source_name in self.named.names]
+        for cells in inner.read_cells(unit):
+            size = len(next(iter(cells.values())))
+            yield {**cells, **{column.source_name: column.cells(unit, size) for column in own}}
 
     def _key_column(self) -> FolderColumn | None:
         return next((c for c in self.folders if c.source_name == self.named.key and not c.is_in_files), None)

@@ -17,6 +17,7 @@ from crossnet.pipeline.init.row_split import propose_split
 from crossnet.pipeline.init.tables import Table, column_names, look, plan_table, read_table
 
 _MAX_TRIED = 20  # columns
+_MEANINGS = {"time": "TIME", "truth": "BOOL"}  # of numbers in Parquet, Arrow and JSON files
 
 
 def propose(table: Table, label: str) -> Proposal:
@@ -117,7 +118,8 @@ def _plan_to_read(table: Table, label: str) -> Source:
 def kinds_of(source: Source) -> dict[str, str]:
     """Returns how each column is read, by source name."""
     kinds: Mapping[str, str] = getattr(source, "kinds", {})
-    return {column.source_name: kinds.get(column.source_name, column.type) for column in source.columns}
+    found = {column.source_name: kinds.get(column.source_name, column.type) for column in source.columns}
+    return {name: _MEANINGS.get(kind, kind) for name, kind in found.items()}
 
 
 def _read_cells(

@@ -1,5 +1,6 @@
 """Walks tables of every kind from `init` to records: what it proposes is always read as it says."""
 
+import datetime
 import random
 
 import pyarrow as pa
@@ -98,3 +99,19 @@ def test_parquet_is_read_as_init_proposes(walked):
     types, _, printed = walked(table, "table.parquet")
     assert types == {"l": "FLOAT", "zone": "BYTES", "y": "FLOAT"}
     assert "id      text" in printed
+
+
+def test_times_and_truths_of_parquet_are_read_as_init_proposes(walked):
+    draw, start = random.Random(0), datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    table = pa.table(
+        {
+            "at": [start + datetime.timedelta(minutes=7 * n) for n in range(400)],
+            "garden": [draw.random() < 0.5 for _ in range(400)],
+            "y": [draw.random() for _ in range(400)],
+        }
+    )
+    types, counts, printed = walked(table, "table.parquet")
+    assert types == {"at": "INT", "garden": "INT", "y": "FLOAT"}
+    assert "at      date or time" in printed
+    assert "garden  true or false" in printed
+    assert counts == {"train": 300, "eval": 100}  # the newest quarter

@@ -69,3 +69,32 @@ def test_times_below_a_second_are_looked_at_in_the_unit_that_holds_them(tmp_path
     pq.write_table(table, tmp_path / "rides.parquet")
     proposal = propose(find_table(tmp_path / "rides.parquet"), "y")
     assert [(column.name, column.distinct) for column in proposal.columns] == [("wait", 300), ("y", 300)]
+
+
+def test_cells_of_files_in_folders_that_name_columns_are_looked_at(tmp_path):
+    draw = noise()
+    for zone in "ab":
+        (tmp_path / "rides" / f"zone={zone}").mkdir(parents=True)
+        cells = ["NA" if n == 70 else draw() for n in range(300)]
+        text = table_of("x,sold,y", [(x, f"{n % 28 + 1:02}.01.2026", draw()) for n, x in enumerate(cells)])
+        (tmp_path / "rides" / f"zone={zone}" / "part.csv").write_text(text)
+    proposal = propose(find_table(tmp_path / "rides"), "y")
+    assert proposal.settings["null_values"] == ["", "NA"]
+    assert proposal.reasons["null_values"] == "x has 2 such cells, first 'NA' in `zone=a/part.csv:72`"
+    assert proposal.settings["date_format"] == {"sold": "%d.%m.%Y"}
+    assert [(c.name, c.type, c.distinct) for c in proposal.columns if c.name in ("sold", "zone")] == [
+        ("sold", "date or time", 28), ("zone", "text", 2)
+    ]  # fmt: skip
+
+
+def test_folders_of_parquet_files_name_columns(tmp_path):
+    draw = noise()
+    for day in range(1, 13):
+        folder = tmp_path / "rides" / f"day=2026-01-{day:02}"
+        folder.mkdir(parents=True)
+        pq.write_table(
+            pa.table({"x": [draw() for _ in range(20)], "y": [draw() for _ in range(20)]}), folder / "0.parquet"
+        )
+    proposal = propose(find_table(tmp_path / "rides"), "y")
+    assert [(c.name, c.type) for c in proposal.columns] == [("x", "number"), ("y", "number"), ("day", "date or time")]
+    assert (proposal.settings["split"], proposal.settings["split_column"]) == ("time", "day")
