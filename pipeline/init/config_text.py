@@ -141,9 +141,10 @@ def _input(table: Table, output: Path) -> str:
 
 
 def table_name(path: Path) -> str:
-    """Returns a table's name: that of its file or, for a glob, of its folder."""
-    name = path.parent.name if "*" in path.name and path.parent.name.strip("*") else path.name
-    return name.strip("*").partition(".")[0] or "table"
+    """Returns a table's name: that of its file or, for a glob, of the folder that it begins in."""
+    if "*" in path.name:
+        path = next((parent for parent in path.parents if "*" not in parent.name and parent.name), path)
+    return path.name.strip("*").partition(".")[0] or "table"
 
 
 def model_name(path: Path) -> str:

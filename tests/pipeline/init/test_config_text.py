@@ -122,5 +122,7 @@ def test_init_names_the_model_as_the_pusher_takes_it(file, name):
 
 def test_a_glob_is_named_after_its_folder():
     assert table_name(Path("data/rides/*.csv")) == "rides"
+    assert table_name(Path("data/rides/**/*.csv")) == "rides"
+    assert table_name(Path("rides/year=*/*.csv")) == "rides"
     assert table_name(Path("*.csv")) == "table"
     assert table_name(Path("rides/2026.csv.gz")) == "2026"
