@@ -52,7 +52,7 @@ def propose_split(
         if rows < groups * _EVAL_ROWS / _EVAL_GROUPS:  # eval has too few rows before it has too few groups
             _eval_share(proposal, rows, f"of {rows:,} different rows")
         else:
-            _eval_share(proposal, groups, f"of {groups:,} {findings[group.name].name}", _EVAL_GROUPS)
+            _eval_share(proposal, groups, f"of {groups:,} values of {findings[group.name].name}", _EVAL_GROUPS)
         return
     _eval_share(proposal, rows, f"of {rows:,} different rows")
     _split_by_time(profile, kinds, findings, proposal)

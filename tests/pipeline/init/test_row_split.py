@@ -52,7 +52,7 @@ def test_users_of_many_rows_are_the_group(tmp_path):
     proposal = proposed(tmp_path, table_of("user_id,x,y", rows))
     settings = [proposal.settings[name] for name in ("split", "split_column", "group", "eval_fraction")]
     assert settings == ["key", "user_id", "user_id", 0.3]
-    assert proposal.reasons["eval_fraction"] == "some 30 of 100 user_id: models are judged by about 30"
+    assert proposal.reasons["eval_fraction"] == "some 30 of 100 values of user_id: models are judged by about 30"
 
 
 def test_users_that_say_little_of_a_row_but_much_of_many_are_the_group(tmp_path):
