@@ -17,8 +17,9 @@ class Doubt(NamedTuple):
     """What was decided about one column, and may be wrong.
 
     Attributes:
-      column: As the source names it.
-      text: One clause: what was decided and why, with the share of the cells and an example. No full stop.
+      column: As the source names it; "" for the whole table.
+      text: One clause: what was decided and why, with the share of the cells and an example, or a question. No full
+        stop.
       setting: The line of TOML in [example_gen] that decides otherwise, or "".
     """
 
@@ -27,10 +28,15 @@ class Doubt(NamedTuple):
     setting: str = ""
 
     @property
+    def clause(self) -> str:
+        """The clause with its mark at the end: a question keeps its own."""
+        return self.text if self.text.endswith("?") else f"{self.text}."
+
+    @property
     def sentence(self) -> str:
         """The doubt as the screen shows it."""
         remedy = f" To change that: `{self.setting}` in [example_gen]." if self.setting else ""
-        return f"Column `{shown(self.column)}` {self.text}.{remedy}"
+        return f"Column `{shown(self.column)}` {self.clause}{remedy}"
 
 
 def merged(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:

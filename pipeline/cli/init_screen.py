@@ -35,7 +35,7 @@ def print_proposal(proposal: Proposal) -> None:
     doubts = [(f"{shown(c.name, _MAX_NAME)}: ", doubt) for c in proposal.columns for doubt in c.doubts]
     doubts = [*(("", note) for note in proposal.notes), *doubts]
     for name, doubt in doubts[:_MAX_DOUBTS]:
-        line = f" (to change that: {shown(doubt.line, _MAX_DOUBT)})" if doubt.line else ""
+        line = f" (to change that: {shown(doubt.setting, _MAX_DOUBT)})" if doubt.setting else ""
         say(f"? {name}{shown(doubt.text, _MAX_DOUBT)}{line}")
     if len(doubts) > _MAX_DOUBTS:
         say(f"? and {counted(len(doubts) - _MAX_DOUBTS, 'more doubt')}, in the config")

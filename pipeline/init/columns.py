@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from crossnet.components.formats import counted, percent
 from crossnet.pipeline.init.cell_counts import CellCounts
-from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
+from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.profile import ColumnProfile
 from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.printable import shown
@@ -89,16 +89,14 @@ def read_cells(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal
     if numeric:
         _odd_cells(finding, cells, proposal, example, is_label)
     elif 0.5 < share.numbers < _MOSTLY and forms["other"]:
-        finding.doubts.append(
-            Doubt(
-                f"{percent(share.numbers)} of its cells are numbers, but not all: {example('other')}",
-                toml_line("numeric", [name]),
-            )
+        finding.doubt(
+            f"{percent(share.numbers)} of its cells are numbers, but not all: {example('other')}",
+            toml_line("numeric", [name]),
         )
     if share.dates >= _MOSTLY:
         _dates(finding, cells, proposal)
     elif forms["date"] and (share.dates + share.times) >= _MOSTLY:
-        finding.doubts.append(Doubt(f"dates of several forms: {example('date')}; write them in one"))
+        finding.doubt(f"dates of several forms: {example('date')}; write them in one")
     if share.words >= _MOSTLY:
         words = list(cells.words["word of truth"])
         if len(words) == 2:
@@ -124,17 +122,17 @@ def _odd_cells(
     if (few and count <= _MAX_ODD_SHARE * cells.looked) or is_label:
         proposal.put("null_values", ["", *words], f"{finding.name}: {said}")
         finding.holes += count
-        finding.doubts.append(Doubt(f"{said}; read as missing", toml_line("text", [finding.name])))
+        finding.doubt(f"{said}; read as missing", toml_line("text", [finding.name]))
         return
     proposal.put("text", [finding.name], f"{finding.name}: {said}")
-    finding.doubts.append(Doubt(f"{said}; read as text", toml_line("null_values", ["", *words[:_MAX_ODD_WORDS]])))
+    finding.doubt(f"{said}; read as text", toml_line("null_values", ["", *words[:_MAX_ODD_WORDS]]))
 
 
 def _dates(finding: ColumnFinding, cells: CellCounts, proposal: Proposal) -> None:
     dates = cells.forms["date"]
     formats = [form for form, count in cells.formats.items() if count == dates]
     if not formats:
-        finding.doubts.append(Doubt(f"no format reads all of its {dates:,} dates: {', '.join(cells.formats)}"))
+        finding.doubt(f"no format reads all of its {dates:,} dates: {', '.join(cells.formats)}")
         return
     form = formats[0]
     why = f"{finding.name}: all {dates:,} dates have it, such as {shown(cells.examples['date'].cell)}"
@@ -143,7 +141,7 @@ def _dates(finding: ColumnFinding, cells: CellCounts, proposal: Proposal) -> Non
     if len(formats) > 1:
         other = toml_line("date_format", {finding.name: formats[1]})
         said = f"the day may come first or the month: both {' and '.join(formats)} read all of its dates"
-        finding.doubts.append(Doubt(said, other))
+        finding.doubt(said, other)
 
 
 def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, variance: float, proposal: Proposal) -> None:
@@ -175,22 +173,20 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
             proposal.excluded[name] = "no value occurs twice"
         else:
             said = "no value occurs twice, but the label follows it: is it a key?"
-            finding.doubts.append(Doubt(said, toml_line("exclude", [name])))
+            finding.doubt(said, toml_line("exclude", [name]))
         return
     if kind == "BYTES" and present > MIN_KEY_ROWS and sample.rows_per_value < 2 and sample.distinct > 0.5 * present:
         finding.decided = "left out: nearly every row has a value of its own"
         proposal.excluded[name] = f"some {sample.distinct:,} values in {present:,} rows"
         return
     if kind in ("INT", "FLOAT") and _are_days(column):
-        finding.doubts.append(
-            Doubt(f"each may be a day, such as {column.least:.0f}", toml_line("date_format", {name: "%Y%m%d"}))
-        )
+        finding.doubt(f"each may be a day, such as {column.least:.0f}", toml_line("date_format", {name: "%Y%m%d"}))
     if column.infinite:
         said = f"{counted(column.infinite, 'cell')} infinite, which stops the run"
-        finding.doubts.append(Doubt(said, toml_line("exclude", [name])))
+        finding.doubt(said, toml_line("exclude", [name]))
     if finding.holes > _MANY_HOLES * column.rows:
         share = percent(finding.holes / column.rows)
-        finding.doubts.append(Doubt(f"{share} of its cells are empty", toml_line("exclude", [name])))
+        finding.doubt(f"{share} of its cells are empty", toml_line("exclude", [name]))
 
 
 def _are_days(column: ColumnProfile) -> bool:

@@ -78,7 +78,7 @@ def _rows_from(table: Table, output: Path) -> list[str]:
 
 def _notes(proposal: Proposal) -> list[str]:
     return [
-        f"# {_comment(note.sentence)}{f' To change that: {_comment(note.line)}' if note.line else ''}"
+        f"# {_comment(note.clause)}{f' To change that: {_comment(note.setting)}' if note.setting else ''}"
         for note in proposal.notes
     ]
 
@@ -94,8 +94,8 @@ def _columns(columns: list[ColumnFinding]) -> list[str]:
             facts.append(column.decided)
         lines.append(f"#   {_comment(column.name)}: {_comment('; '.join(facts))}")
         for doubt in column.doubts:
-            line = f" To change that: {_comment(doubt.line)}" if doubt.line else ""
-            lines.append(f"#     Doubt: {_comment(doubt.sentence)}{line}")
+            line = f" To change that: {_comment(doubt.setting)}" if doubt.setting else ""
+            lines.append(f"#     Doubt: {_comment(doubt.clause)}{line}")
     if hidden := len(columns) - len(shown_columns):
         lines.append(f"#   and {counted(hidden, 'more column')} without a doubt")
     return lines

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-
-class Doubt(NamedTuple):
-    """What may be wrong about a column, in one clause, and the line of the config that changes it."""
-
-    text: str
-    line: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """The clause with its mark at the end: a question keeps its own."""
-        return self.text if self.text.endswith("?") else f"{self.text}."
+from crossnet.components.sources.doubts import Doubt
 
 
 @dataclass
@@ -38,6 +28,10 @@ class ColumnFinding:
     distinct: int
     decided: str = ""
     doubts: list[Doubt] = field(default_factory=list)
+
+    def doubt(self, text: str, setting: str = "") -> None:
+        """Adds what may be wrong, in one clause, and the line of the config that changes it."""
+        self.doubts.append(Doubt(self.name, text, setting))
 
 
 @dataclass
@@ -63,6 +57,10 @@ class Proposal:
     label: str = ""
     label_std: float = 0.0
     rows: int = 0
+
+    def note(self, text: str, setting: str = "") -> None:
+        """Adds what was found about the whole table, in one clause, and the line of the config that changes it."""
+        self.notes.append(Doubt("", text, setting))
 
     def put(self, setting: str, value: Any, reason: str) -> None:
         """Sets a setting, or adds to a list or a table, and gives the reason."""

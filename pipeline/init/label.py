@@ -9,7 +9,7 @@ from crossnet.components.errors import DataError
 from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
 from crossnet.pipeline.init.columns import shares
-from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
+from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile
 from crossnet.pipeline.init.tables import Table
 from crossnet.pipeline.init.toml_lines import toml_line
@@ -55,12 +55,10 @@ def note_label(profile: TableProfile, finding: ColumnFinding, proposal: Proposal
     without = profile.rows - profile.numbers.count
     if without:
         text = f"rows without a label are left out: {without:,} of {profile.rows:,}"
-        proposal.notes.append(Doubt(text, toml_line("unlabelled", "error")))
+        proposal.note(text, toml_line("unlabelled", "error"))
     if column.order:
         rises = "rise" if column.order == "up" else "fall"
-        proposal.notes.append(
-            Doubt(f"the rows are sorted by the label (its values only {rises}): never split by their order")
-        )
+        proposal.note(f"the rows are sorted by the label (its values only {rises}): never split by their order")
 
 
 def _is_numeric(column: ColumnProfile) -> bool:

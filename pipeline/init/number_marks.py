@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from crossnet.pipeline.init.columns import shares
-from crossnet.pipeline.init.findings import Doubt, Proposal
+from crossnet.pipeline.init.findings import Proposal
 from crossnet.pipeline.init.profile import TableProfile
 from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.printable import shown
@@ -37,10 +37,8 @@ def propose_marks(profile: TableProfile, names: Mapping[str, str], proposal: Pro
         cell = shown(profile.columns[name].cells.examples["comma"].cell)
         proposal.put("thousands", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
         if not groups_with_comma:
-            doubt = Doubt(
-                f"{cell} may be a thousand or a decimal comma", f"{toml_line('decimal', ',')} and no `thousands`"
-            )
-            proposal.notes.append(doubt)
+            line = f"{toml_line('decimal', ',')} and no `thousands`"
+            proposal.note(f"{cell} may be a thousand or a decimal comma", line)
         return
     if commas:
         name = next(iter(commas))
@@ -50,7 +48,7 @@ def propose_marks(profile: TableProfile, names: Mapping[str, str], proposal: Pro
         proposal.put("decimal", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
         if not sure:
             line = f"{toml_line('thousands', ',')} and no `decimal`"
-            proposal.notes.append(Doubt(f"{cell} may be a thousand or a decimal comma", line))
+            proposal.note(f"{cell} may be a thousand or a decimal comma", line)
     if grouped:
         name, cells = next(iter(grouped.items()))
         mark = cells.marks.most_common(1)[0][0]

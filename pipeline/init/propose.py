@@ -9,7 +9,7 @@ from crossnet.components.errors import DataError
 from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
 from crossnet.pipeline.init.columns import KIND_WORDS, read_cells, use_column
-from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
+from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.label import check_label, note_label
 from crossnet.pipeline.init.number_marks import propose_marks
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile, profile_table
@@ -63,7 +63,7 @@ def propose(table: Table, label: str) -> Proposal:
     for doubt in getattr(final, "doubts", ()):
         finding = findings.get(doubt.column)
         if finding and not (finding.doubts or finding.decided):
-            finding.doubts.append(Doubt(doubt.text, doubt.setting))
+            finding.doubts.append(doubt)
     proposal.columns = list(findings.values())
     proposal.label_std = math.sqrt(variance)
     note_label(profile, findings[label], proposal)
@@ -136,7 +136,7 @@ def _read_cells(
         if table.takes(name):
             proposal.put(name, value, own.reasons[name])
         else:
-            finding.doubts.append(Doubt(f"it is read as it is: {own.reasons[name]}"))
+            finding.doubt(f"it is read as it is: {own.reasons[name]}")
 
 
 def _keep_a_feature(

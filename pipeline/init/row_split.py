@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from crossnet.components.formats import counted, number, percent
 from crossnet.components.sources.base import Source
-from crossnet.pipeline.init.findings import ColumnFinding, Doubt, Proposal
+from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.groups import MIN_GROUPS, Group, are_crossed, find_groups, find_partners
 from crossnet.pipeline.init.profile import TableProfile
 from crossnet.pipeline.init.tables import look, read_table
@@ -85,9 +85,7 @@ def _group(
         if _are_crossed(source, group.name, partner.name):
             one, other = findings[group.name].name, findings[partner.name].name
             text = f"rows belong to both {one} and {other}, so eval has rows of each that train knows"
-            proposal.notes.append(
-                Doubt(f"{text}; to judge by new ones only, name one of them", toml_line("group", one))
-            )
+            proposal.note(f"{text}; to judge by new ones only, name one of them", toml_line("group", one))
             return None
     return group
 
@@ -103,7 +101,7 @@ def _split_by(group: Group, finding: ColumnFinding, proposal: Proposal) -> None:
     proposal.put("split_column", finding.name, "")
     proposal.put("group", finding.name, "not a feature; the gate draws whole groups")
     finding.decided = "the group that rows belong to"
-    finding.doubts.append(Doubt(why, f"{toml_line('split', 'hash')}, without `split_column` and `group`"))
+    finding.doubt(why, f"{toml_line('split', 'hash')}, without `split_column` and `group`")
 
 
 def _split_by_time(
@@ -115,9 +113,7 @@ def _split_by_time(
             rises = "rise" if column.order == "up" else "fall"
             proposal.put("split", "time", f"the rows are sorted by {findings[name].name}: the newest are eval")
             proposal.put("split_column", findings[name].name, "")
-            findings[name].doubts.append(
-                Doubt(f"its values only {rises}", f"{toml_line('split', 'hash')} and no `split_column`")
-            )
+            findings[name].doubt(f"its values only {rises}", f"{toml_line('split', 'hash')} and no `split_column`")
             return
 
 
@@ -137,4 +133,4 @@ def _equal_rows(
     ]
     distinct, name = max(others, default=(0, ""))
     line = f'split = "key" and {toml_line("split_column", findings[name].name)}' if distinct >= MIN_GROUPS else ""
-    proposal.notes.append(Doubt(text, line))
+    proposal.note(text, line)

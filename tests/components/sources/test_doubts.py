@@ -11,6 +11,7 @@ def test_a_doubt_is_a_sentence_with_the_line_that_decides_otherwise():
         "Column `zip` stays text: a cell is '01'. To change that: `numeric = [\"zip\"]` in [example_gen]."
     )
     assert Doubt("t", "is left out").sentence == "Column `t` is left out."
+    assert (Doubt("t", "is odd").clause, Doubt("t", "is it a key?").clause) == ("is odd.", "is it a key?")
 
 
 def test_doubts_of_several_parts_are_one_for_each_column_and_setting_in_order():

@@ -49,7 +49,7 @@ def test_an_odd_cell_is_said_with_its_place_and_the_line_to_change():
     proposal, finding = found([*NUMBERS, "Total"])
     (doubt,) = finding.doubts
     assert doubt.text == "1 cell of 121 is not a number: 'Total' in rides.csv:122; read as missing"
-    assert doubt.line == 'text = ["x"]'
+    assert doubt.setting == 'text = ["x"]'
     assert finding.holes == 1
     assert proposal.reasons["null_values"] == "x: 1 cell of 121 is not a number: 'Total' in rides.csv:122"
 
@@ -90,7 +90,7 @@ def test_keys_constants_and_near_unique_text_are_left_out(values, kind, reason):
 )  # fmt: skip
 def test_what_is_doubtful_is_said_with_the_line_that_changes_it(values, kind, doubt):
     _, finding = found(values, kind)
-    assert doubt in finding.doubts
+    assert ("x", *doubt) in finding.doubts
 
 
 def test_few_whole_numbers_are_no_doubt_since_the_preset_sees_them_as_categories_too():

@@ -1,4 +1,5 @@
-from crossnet.pipeline.init.findings import Doubt, Proposal
+from crossnet.components.sources.doubts import Doubt
+from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 
 
 def test_lists_and_tables_grow_and_reasons_are_joined():
@@ -12,6 +13,9 @@ def test_lists_and_tables_grow_and_reasons_are_joined():
     assert proposal.reasons == {"null_values": "x has it; z has it", "date_format": "a; b"}
 
 
-def test_a_doubt_ends_with_one_mark():
-    assert Doubt("it is odd").sentence == "it is odd."
-    assert Doubt("is it a key?").sentence == "is it a key?"
+def test_doubts_and_notes_are_those_of_sources():
+    finding, proposal = ColumnFinding("x", "text", 3, 0, 3), Proposal()
+    finding.doubt("it is odd", "a = 1")
+    proposal.note("the rows are sorted")
+    assert finding.doubts == [Doubt("x", "it is odd", "a = 1")]
+    assert proposal.notes == [Doubt("", "the rows are sorted")]

@@ -17,7 +17,7 @@ def test_the_label_and_each_column_have_their_facts(tmp_path):
     assert proposal.label_std == pytest.approx(1, abs=0.2)
     assert proposal.settings == {"exclude": ["ride_id"], "eval_fraction": 0.3}
     assert proposal.reasons["exclude"] == "not features: no value occurs twice (ride_id)"
-    assert ("rows without a label are left out: 1 of 300", 'unlabelled = "error"') in proposal.notes
+    assert ("", "rows without a label are left out: 1 of 300", 'unlabelled = "error"') in proposal.notes
 
 
 def test_a_feature_is_left_whatever_is_excluded(tmp_path):

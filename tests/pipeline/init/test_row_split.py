@@ -13,7 +13,7 @@ def test_rows_of_one_group_stay_in_one_split(tmp_path):
     settings = [proposal.settings[name] for name in ("split", "split_column", "group")]
     assert settings == ["key", "customer", "customer"]
     assert "10 rows per customer, and 9" in proposal.reasons["split"]
-    assert any('split = "hash"' in doubt.line for doubt in proposal.columns[0].doubts)
+    assert any('split = "hash"' in doubt.setting for doubt in proposal.columns[0].doubts)
 
 
 def test_rows_in_the_order_of_a_time_are_split_by_it(tmp_path):
@@ -40,6 +40,7 @@ def test_rows_that_are_equal_but_for_a_key_are_said(tmp_path):
     values = [(n * 7, draw(), draw()) for n in range(200)]
     proposal = proposed(tmp_path, table_of("ride_id,x,z,y", [(n, *values[n % 200]) for n in range(400)]))
     assert (
+        "",
         "50 % of the rows equal another one but for `ride_id`: by hash, they may be in both splits",
         'split = "key" and split_column = "x"',
     ) in proposal.notes
@@ -84,7 +85,7 @@ def test_users_and_products_that_cross_are_features_both_and_it_is_said(tmp_path
     assert not {"split", "group"} & proposal.settings.keys()
     (note,) = proposal.notes
     assert note.text.startswith("rows belong to both userId and productId, so eval has rows of each that train knows")
-    assert note.line == 'group = "userId"'
+    assert note.setting == 'group = "userId"'
 
 
 @pytest.mark.parametrize(
