@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from crossnet.components.params.presets import PRESETS, preset_defaults
 from crossnet.pipeline.cli import cli
 from crossnet.pipeline.config import NONE, Config
 from crossnet.pipeline.setting_rules import BOUNDS
@@ -53,7 +54,31 @@ otherwise: see `pipeline/configs/`.
         title = " and ".join(f"`[{name}]`" for name in names)
         fields = list(dataclasses.fields(kind))
         text += f"\n## {title}\n\n{kind.__doc__}\n\n{_table(fields, typing.get_type_hints(kind))}\n"
-    return text
+    return text + _presets()
+
+
+def _presets() -> str:
+    """Returns the section of the presets: where one has another default than the code."""
+    own = {name: preset_defaults(name) for name in PRESETS}
+    names = [name for name in PRESETS if own[name]]
+    settings = dict.fromkeys(
+        (section, key) for name in names for section, values in own[name].items() for key in values
+    )
+    hints = typing.get_type_hints(Config)
+    lines = [f"| setting | code | {' | '.join(names)} |", f"| --- | --- |{' --- |' * len(names)}"]
+    for section, key in settings:
+        (item,) = (field for field in dataclasses.fields(hints[section]) if field.name == key)
+        values = [_default(item), *(own[name].get(section, {}).get(key, _default(item)) for name in names)]
+        lines.append(f"| `{section}.{key}` | {' | '.join(f'`{_toml(value)}`' for value in values)} |")
+    table = "\n".join(lines)
+    return f"""
+## Presets
+
+`trainer.preset` chooses the defaults of the settings that a config leaves out. "polynomial" has those of the code; the
+others have these. "auto" follows from rows and columns: `crossnet show --settings` prints what each model chose.
+
+{table}
+"""
 
 
 def _table(fields: list[dataclasses.Field[Any]], hints: Mapping[str, Any]) -> str:

@@ -139,16 +139,23 @@ def runs(root: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("name", metavar="[RUN]", required=False)
 @root_option
+@click.option("--settings", "only_settings", is_flag=True, help="Print every setting that the run used, as TOML.")
 @json_option
 @prints_errors
-def show(name: str | None, root: Path, as_json: bool) -> None:
+def show(name: str | None, root: Path, only_settings: bool, as_json: bool) -> None:
     """Show one run: steps, artifacts, times, verdict. [default: the newest]"""
     from crossnet.pipeline.cli import screen
     from crossnet.pipeline.store import Store
 
+    if only_settings and as_json:
+        raise click.UsageError("--settings prints TOML and --json prints JSON: give one of them.")
     store = Store(root)
     record = store.read_run(name)
-    if as_json:
+    if only_settings:
+        from crossnet.pipeline.run_settings import settings_text
+
+        say(settings_text(record, store))
+    elif as_json:
         click.echo(json.dumps(record.to_json()))
     else:
         screen.print_run(record, store)

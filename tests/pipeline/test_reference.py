@@ -17,7 +17,8 @@ def test_committed_page_is_what_the_generator_writes(path):
 def test_settings_page_has_every_setting_and_section():
     text = reference.settings_page()
     tables = {}
-    for section in text.split("\n## ")[1:]:
+    sections, _, presets = text.partition("\n## Presets\n")
+    for section in sections.split("\n## ")[1:]:
         title, *lines = section.splitlines()
         for name in title.replace("`", "").replace("[", "").replace("]", "").split(" and "):
             tables[name] = {line.split("`")[1] for line in lines if line.startswith("| `")}
@@ -25,6 +26,8 @@ def test_settings_page_has_every_setting_and_section():
     found |= {f"{name}.{key}" for name, keys in tables.items() if name != "Top level" for key in keys}
     assert found == set(setting_names())
     assert tables["Top level"] == {"models", "reference", "engine", "num_workers"}
+    assert '| `trainer.learning_rate` | `0.2` | `0.4` | `"auto"` |' in presets
+    assert '| `dense.units` | `[3, 3, 3]` | `[3, 3, 3]` | `"auto"` |' in presets
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,14 @@ def test_show_takes_the_newest_run_or_the_one_that_is_named(crossnet, store):
     assert RunRecord.from_json(json.loads(done.stdout)) == store.read_run(CLOSED)
 
 
+def test_show_prints_the_settings_of_a_run(crossnet, store):
+    done = crossnet("show", CLOSED, "--settings", "--root", str(store.root))
+    assert done.stdout.startswith(f"# Every setting of run {CLOSED}.\nmodels = [")
+    both = crossnet("show", "--settings", "--json", "--root", str(store.root))
+    assert (both.exit_code, both.stdout) == (2, "")
+    assert "--settings prints TOML and --json prints JSON: give one of them." in both.stderr
+
+
 def test_show_and_runs_say_when_there_is_no_run(crossnet):
     done = crossnet("show")
     assert (done.exit_code, done.stdout) == (1, "")
