@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from crossnet.components.errors import PipelineError
-from crossnet.components.params.setting import AUTO
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.store import Store
 
@@ -13,7 +12,7 @@ from crossnet.pipeline.store import Store
 def settings_text(run: RunRecord, store: Store) -> str:
     """Returns every setting that a run used, as TOML that `--config` takes.
 
-    Where a setting is "auto", comments at the end say what each model chose for it.
+    Where a setting is "auto", or a model has its own, comments at the end say what each model trained with.
 
     Raises:
       PipelineError: The run stopped before it wrote its settings.
@@ -31,6 +30,6 @@ def settings_text(run: RunRecord, store: Store) -> str:
         facts = store.facts(store.root / step.artifact) if step.artifact else None
         chosen = (facts or {}).get("properties", {}).get("chosen")
         if chosen:
-            lines += ["", f'# For "{AUTO}", {name} chose from its rows:']
+            lines += ["", f"# {name} trained with:"]
             lines += [f"#   {setting} = {json.dumps(value)}" for setting, value in chosen.items()]
     return "\n".join(lines)
