@@ -1,4 +1,4 @@
-"""Spells out the settings of a run, with those that followed from its rows."""
+"""Spells out every setting of a run."""
 
 from __future__ import annotations
 
