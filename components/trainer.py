@@ -31,6 +31,7 @@ from crossnet.components.training.checks import SINGLE, check_recipe, check_trai
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.folds import assign_folds, units_of
+from crossnet.components.training.learned_rows import LearnedRows, learned_rows
 from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
 from crossnet.components.training.recipe import Recipe, chosen, make_recipe
@@ -61,6 +62,10 @@ def train_model(
 
     `crossnet.components.training.fit.fit` says when two trainings give equal results.
 
+    Where rows have weights, every loss, the choice of epochs, the blend of members and the interval are weighted; only
+    the ratios of weights matter. Rows of weight 0 are not learned from: the network is the one without those rows, but
+    for what `learned_rows` says of statistics, and for rounding.
+
     Args:
       examples: Rows in splits `train` and, unless empty, `eval`, which only the history looks at.
       schema: Names and types of features and label, domains of text.
@@ -81,8 +86,9 @@ def train_model(
         the loss is not finite.
     """
     start = time.perf_counter()
-    recipe = _make_recipe(examples, statistics, params, model)
-    untrained = make_untrained(examples, schema, statistics, recipe, model, warm_start)
+    learned = learned_rows(examples, statistics)
+    recipe = _make_recipe(examples.label, learned, params, model)
+    untrained = make_untrained(learned, schema, recipe, model, warm_start)
     checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, recipe)) if checkpoint_dir else None
     history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir)
     _export(untrained, examples, recipe, result, output_dir)
@@ -94,7 +100,7 @@ def train_model(
             "kind": model.kind,
             "checksum": folder_checksum(output_dir / SERVING_FOLDER),
             "train_seconds": time.perf_counter() - start,
-            "updates": -(-examples.counts["train"] // recipe.batch_size) * len(history["loss"]),
+            "updates": -(-learned.count // recipe.batch_size) * len(history["loss"]),
             "chosen": chosen(params, recipe) | chosen(model.architecture, untrained.model.architecture),
             "shares": result.shares,
             "diagnosis": diagnosis,
@@ -105,13 +111,12 @@ def train_model(
     )
 
 
-def _make_recipe(examples: Examples, statistics: Statistics, params: TrainerParams, model: ModelParams) -> Recipe:
+def _make_recipe(label: str, learned: LearnedRows, params: TrainerParams, model: ModelParams) -> Recipe:
     if isinstance(model.architecture, DenseParams) and model.architecture.learning_rate:
         params = dataclasses.replace(params, learning_rate=model.architecture.learning_rate)
-    check_training(examples, statistics, params)
-    rows = examples.counts["train"]
-    recipe = make_recipe(params, rows, several=model.kind not in SINGLE)
-    check_recipe(recipe, rows, model.kind)
+    check_training(label, learned, params)
+    recipe = make_recipe(params, learned.count, several=model.kind not in SINGLE)
+    check_recipe(recipe, learned.count, model.kind)
     return recipe
 
 
@@ -149,14 +154,15 @@ def _train(
             return stack.enter_context(rows)
 
         train = read("train")
+        evaluation = read("eval") if examples.counts.get("eval") else None
         held_out = None if params.early_stopping_patience is None else params.held_out
         if held_out is not None:
-            units = units_of(examples, (*train.inputs, train.label), params.folds)
+            units = units_of(examples, (*train.inputs, train.label), params.folds, train.place)
             train.fold = assign_folds(units, params.folds)
         history = fit(
             network,
             train,
-            read("eval") if examples.counts.get("eval") else None,
+            evaluation if evaluation is not None and len(evaluation) else None,
             params=params,
             label_scale=preprocessing.label_scale,
             held_out=held_out,
@@ -169,7 +175,8 @@ def _train(
         blend = _Blend()
         if held_out is not None:
             found = predict_held_out(network, train, held_out, params.groups)
-            of_groups = best_shares(found.predictions, train.label[found.row].astype(np.float64))
+            weight = None if train.weight is None else train.weight[found.row]
+            of_groups = best_shares(found.predictions, train.label[found.row].astype(np.float64), weight)
             write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, found.blended(of_groups), train, found.row, preprocessing)
             shares = params.shares(of_groups) if params.members > 1 else None
             interval = None

@@ -58,7 +58,8 @@ class Model(Artifact):
     def out_of_fold(self) -> dict[str, Any] | None:
         """Rows of train that were held out, and their predictions by what never learned from them; None: none were.
 
-        `row` int64 (rows,), places in train, and float64 (rows,), in the label's unit: `prediction` and `label`.
+        `row` int64 (rows,), places in train, and float64 (rows,), in the label's unit: `prediction` and `label`. Where
+        rows have weights, also `weight`, float32 (rows,), 1 in the mean of train, and none of the rows weighs 0.
         """
         import numpy as np
 

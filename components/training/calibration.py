@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import tf_keras
 
-from crossnet.components.formats import counted, percent
-from crossnet.components.networks.interval import Interval, calibrate, fewest_rows
+from crossnet.components.formats import counted, number, percent
+from crossnet.components.networks.interval import Interval, calibrate, effective_rows, fewest_rows
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.training.rows import Rows
 
@@ -39,12 +39,17 @@ def measure_interval(
       shares: Each member's share of a prediction; None: all have the same.
     """
     errors = held_out_errors(network, train, preprocessing, held_out, shares)
-    interval = calibrate(errors, coverage)
+    weight = None
+    if train.weight is not None and train.fold is not None:
+        weight = train.weight[np.isin(train.fold, held_out)]
+    interval = calibrate(errors, coverage, weight)
     if interval is None:
+        equal = "" if weight is None else f", which say as much as {number(effective_rows(weight))} of equal weight"
         LOGGER.warning(
-            "The model gets no prediction intervals: %s held out, and %s intervals are measured on at least %d. Raise "
-            "`trainer.validation_fraction`, or set `trainer.interval_coverage` to none.",
+            "The model gets no prediction intervals: %s held out%s, and %s intervals are measured on at least %d. "
+            "Raise `trainer.validation_fraction`, or set `trainer.interval_coverage` to none.",
             counted(len(errors), "row is", "rows are"),
+            equal,
             percent(coverage),
             fewest_rows(coverage),
         )

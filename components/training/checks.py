@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 
-from crossnet.components.artifacts.examples import Examples
-from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import TrainingError
 from crossnet.components.formats import counted, number
 from crossnet.components.networks import tfrs_cross
 from crossnet.components.params.networks import DENSE
 from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
+from crossnet.components.training.learned_rows import LearnedRows, numbers_of
 from crossnet.components.training.recipe import Recipe
 from crossnet.serving.protocol.suggestions import did_you_mean
 
@@ -18,18 +17,18 @@ SINGLE = (DENSE, tfrs_cross.KIND)  # kinds of which "auto" trains one member
 MIN_ROWS = 30  # of a train split that is learned from in part
 
 
-def check_training(examples: Examples, statistics: Statistics, params: TrainerParams) -> None:
+def check_training(label: str, learned: LearnedRows, params: TrainerParams) -> None:
     """Checks what can be known before rows are read.
 
     Args:
-      examples: The rows.
-      statistics: Of train.
+      label: The column to predict.
+      learned: The rows to learn from.
       params: How to train; what is "auto" fits.
 
     Raises:
       TrainingError: With every problem in one message.
     """
-    rows = examples.counts.get("train", 0)
+    rows = learned.count
     problems = []
     if rows == 0:
         problems.append("Split `train` has no rows. Check the source and `example_gen.eval_fraction`.")
@@ -57,7 +56,7 @@ def check_training(examples: Examples, statistics: Statistics, params: TrainerPa
             f"Unknown optimizer `{params.optimizer}`.{did_you_mean(params.optimizer, OPTIMIZERS)} "
             f"There are: {', '.join(OPTIMIZERS)}."
         )
-    problems += _label_problems(examples, statistics)
+    problems += _label_problems(label, learned)
     if params.tensorboard and importlib.util.find_spec("tensorboard") is None:
         problems.append(
             "`trainer.tensorboard` needs the package tensorboard, which is not installed. Install the extra `board`: "
@@ -91,12 +90,11 @@ def check_recipe(recipe: Recipe, rows: int, kind: str) -> None:
         raise TrainingError(f"`trainer.members` is {recipe.members:,}, {problem}, or set `trainer.members` to 1.")
 
 
-def _label_problems(examples: Examples, statistics: Statistics) -> list[str]:
-    columns = statistics.proto("train").datasets[0].features
-    label = next((c for c in columns if (c.name or c.path.step[0]) == examples.label and c.HasField("num_stats")), None)
-    if label is None or label.num_stats.std_dev > 0 or examples.counts.get("train", 0) < 2:
+def _label_problems(label: str, learned: LearnedRows) -> list[str]:
+    numbers = numbers_of(learned.statistics, label)
+    if numbers is None or numbers.std_dev > 0 or learned.count < 2:
         return []
     return [
-        f"The label `{examples.label}` is {number(label.num_stats.mean)} in all rows of train: there is nothing to "
+        f"The label `{label}` is {number(numbers.mean)} in all rows of train: there is nothing to "
         "learn. Name another column in `example_gen.label`, or other rows."
     ]

@@ -80,12 +80,13 @@ def raise_not_finite(
     members = np.arange(first, last) if order is None else order[first:last]
     if not np.isfinite(rows.label[members]).all():
         row = int(members[np.argmin(np.isfinite(rows.label[members]))])
+        row = rows.place_of(row)
         raise TrainingError(f"{where}: the label of row {row:,} ({locate(row)}) is not finite. Correct or remove it.")
     if number_names:
         finite = np.isfinite(rows.inputs[0][members])
         if not finite.all():
             position, column = np.argwhere(~finite)[0]
-            row = int(members[position])
+            row = rows.place_of(int(members[position]))
             raise TrainingError(
                 f"{where}: `{number_names[column]}` of row {row:,} ({locate(row)}) is not finite. Correct the row, or "
                 "let the schema allow `" + number_names[column] + "` to be missing."

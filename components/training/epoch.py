@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,20 @@ from crossnet.components.training.optimizers import Optimizer
 from crossnet.components.training.rows import Chunk, Rows
 
 EVALUATION_ROWS = 10_000
+
+
+class _Tensors(NamedTuple):
+    """Rows as tensors; each has the rows, or batches and rows, as its first axes."""
+
+    inputs: list[tf.Tensor]
+    label: tf.Tensor
+    fold: tf.Tensor | None
+    weight: tf.Tensor | None
+
+    @property
+    def weights(self) -> list[tf.Tensor]:
+        """The weights as arguments: none where there are none."""
+        return [] if self.weight is None else [self.weight]
 
 
 class EpochLoop:
@@ -40,8 +54,8 @@ class EpochLoop:
         self._updates = tf.function(self._run_updates, reduce_retracing=True)
         inputs = [tf.TensorSpec([None, *spec.shape[1:]], spec.dtype) for spec in network.inputs]
         label, fold = tf.TensorSpec([None], network.output.dtype), tf.TensorSpec([None], tf.int32)
-        self._squares = tf.function(self._sum_of_squares, input_signature=[inputs, label])
-        self._held_squares = tf.function(self._held_sum_of_squares, input_signature=[inputs, label, fold])
+        self._squares = _with_weights(self._sum_of_squares, [inputs, label])
+        self._held_squares = _with_weights(self._held_sum_of_squares, [inputs, label, fold])
         self._cached: tuple[Rows, list[Any]] | None = None
 
     def run(
@@ -50,17 +64,18 @@ class EpochLoop:
         """Makes one pass over `rows`, one update per step size.
 
         Returns:
-          The mean squared error of each batch before its update, in the normalised label's unit: the mean of all
-          members'. It ends with the first value that is not finite, after which nothing more is updated.
+          The mean squared error of each batch before its update, by the rows' weights, in the normalised label's unit:
+          the mean of all members'. It ends with the first value that is not finite, after which nothing more is
+          updated.
         """
         losses: list[npt.NDArray[np.float64]] = []
         done = 0
         with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
-            for inputs, label, fold in self._tensors(rows, order):
-                for batches, labels, folds in self._batched(inputs, label, fold):
-                    steps = labels.shape[0]
+            for part in self._tensors(rows, order):
+                for batches in self._batched(part):
+                    steps = batches.label.shape[0]
                     count, found = self._updates(
-                        batches, labels, folds, tf.constant(step_sizes[done : done + steps], label.dtype)
+                        *batches, tf.constant(step_sizes[done : done + steps], batches.label.dtype)
                     )
                     losses.append(found.numpy()[: int(count)].astype(np.float64))
                     done += steps
@@ -69,23 +84,27 @@ class EpochLoop:
         return np.concatenate(losses)
 
     def mean_squared_error(self, rows: Rows) -> float:
-        """Returns the mean squared error over `rows`, in the normalised label's unit."""
+        """Returns the mean squared error over `rows`, by their weights, in the normalised label's unit."""
+        squares = self._squares[rows.weight is not None]
         with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
             parts = self._tensors(rows, None, EVALUATION_ROWS)
-            return sum(float(self._squares(inputs, label)) for inputs, label, _ in parts) / len(rows)
+            return sum(float(squares(part.inputs, part.label, *part.weights)) for part in parts) / rows.total_weight
 
     def validation_errors(self, rows: Rows) -> npt.NDArray[np.float64]:
-        """Returns each member's mean squared error, float64 (members,), over the rows that it holds out."""
+        """Returns each member's mean squared error, float64 (members,), over the rows that it holds out.
+
+        It is weighed as the rows are.
+        """
         assert self.held_out is not None
         assert rows.fold is not None
-        total = np.zeros(len(self.held_out))
+        total, squares = np.zeros(len(self.held_out)), self._held_squares[rows.weight is not None]
         with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
             for part in self._tensors(rows, None, EVALUATION_ROWS):
-                total += self._held_squares(*part).numpy()
-        return total / np.bincount(rows.fold, minlength=max(self.held_out) + 1)[self.held_out]
+                total += squares(part.inputs, part.label, part.fold, *part.weights).numpy()
+        return total / np.bincount(rows.fold, rows.weight, minlength=max(self.held_out) + 1)[self.held_out]
 
     def _tensors(self, rows: Rows, order: npt.NDArray[np.int64] | None, batch: int = 0) -> Any:
-        """Yields inputs and label; caches those of few rows that are in order: they never change.
+        """Yields rows as tensors; caches those of few rows that are in order: they never change.
 
         With `batch` it yields so many rows at once, so that a sum does not depend on what fits in memory.
         """
@@ -96,26 +115,35 @@ class EpochLoop:
             self._cached = (rows, [_constants(chunk) for chunk in chunks])
         return self._cached[1]
 
-    def _batched(
-        self, inputs: Sequence[tf.Tensor], label: tf.Tensor, fold: tf.Tensor | None
-    ) -> Iterator[tuple[list[tf.Tensor], tf.Tensor, tf.Tensor | None]]:
+    def _batched(self, rows: _Tensors) -> Iterator[_Tensors]:
         """Yields the full batches as tensors `[batches, batch, ...]`, then the smaller last one, if there is one.
 
         So the batch is a static dimension, and the gradient needs none of the ops that find a broadcast at run time.
         """
-        full = label.shape[0] // self.batch_size
+        count = rows.label.shape[0]
+        full = count // self.batch_size
         for first, batches, size in (
             (0, full, self.batch_size),
-            (full * self.batch_size, 1, label.shape[0] % self.batch_size),
+            (full * self.batch_size, 1, count % self.batch_size),
         ):
             if batches and size:
                 last = first + batches * size
-                columns = (*inputs, label) if fold is None else (*inputs, label, fold)
-                parts = [tf.reshape(part[first:last], [batches, size, *part.shape[1:]]) for part in columns]
-                yield parts[: len(inputs)], parts[len(inputs)], None if fold is None else parts[-1]
+                inputs, label, fold, weight = (
+                    [
+                        None if part is None else tf.reshape(part[first:last], [batches, size, *part.shape[1:]])
+                        for part in parts
+                    ]
+                    for parts in (rows.inputs, [rows.label], [rows.fold], [rows.weight])
+                )
+                yield _Tensors(inputs, label[0], fold[0], weight[0])
 
     def _run_updates(
-        self, inputs: Sequence[tf.Tensor], label: tf.Tensor, fold: tf.Tensor | None, step_sizes: tf.Tensor
+        self,
+        inputs: Sequence[tf.Tensor],
+        label: tf.Tensor,
+        fold: tf.Tensor | None,
+        weight: tf.Tensor | None,
+        step_sizes: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         steps = tf.shape(step_sizes)[0]
         losses = tf.TensorArray(label.dtype, steps)
@@ -125,6 +153,7 @@ class EpochLoop:
                 [tf.gather(part, i) for part in inputs],
                 tf.gather(label, i),
                 None if fold is None else tf.gather(fold, i),
+                None if weight is None else tf.gather(weight, i),
             )
             self.optimizer.apply(gradients, tf.gather(step_sizes, i))
             return i + 1, loss, losses.write(i, loss)
@@ -138,17 +167,19 @@ class EpochLoop:
         return done, losses.stack()
 
     def _gradients(
-        self, inputs: list[tf.Tensor], label: tf.Tensor, fold: tf.Tensor | None
+        self, inputs: list[tf.Tensor], label: tf.Tensor, fold: tf.Tensor | None, weight: tf.Tensor | None
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         variables = self.optimizer.variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             output = self._output(inputs, training=True)
-            if fold is None:
+            if fold is None and weight is None:
                 loss = total = tf.reduce_mean(tf.math.squared_difference(tf.squeeze(output, axis=1), label))
             else:
                 squares = tf.math.squared_difference(output, label[:, None])
-                learned = tf.cast(fold[:, None] != self.held_out, label.dtype)
+                learned = 1 if fold is None else tf.cast(fold[:, None] != self.held_out, label.dtype)
+                # By the number of rows, not by their weight: else a row would count for more beside light ones.
+                learned = learned if weight is None else learned * weight[:, None]
                 # Each member's gradient is that of its own mean: members do not know of each other.
                 total = tf.reduce_sum(learned * squares) / tf.cast(tf.size(label), label.dtype)
                 loss = tf.math.divide_no_nan(tf.reduce_sum(learned * squares), tf.reduce_sum(learned))
@@ -157,19 +188,36 @@ class EpochLoop:
             total = tf.add_n([total, *penalties]) if penalties else total
         return loss, tape.gradient(total, variables)
 
-    def _sum_of_squares(self, inputs: Sequence[tf.Tensor], label: tf.Tensor) -> tf.Tensor:
+    def _sum_of_squares(
+        self, inputs: Sequence[tf.Tensor], label: tf.Tensor, weight: tf.Tensor | None = None
+    ) -> tf.Tensor:
         output = tf.reduce_mean(self._output(inputs, training=False), axis=1)
-        return tf.reduce_sum(tf.square(tf.cast(output - label, tf.float64)))
+        squares = tf.square(tf.cast(output - label, tf.float64))
+        return tf.reduce_sum(squares if weight is None else squares * tf.cast(weight, tf.float64))
 
-    def _held_sum_of_squares(self, inputs: Sequence[tf.Tensor], label: tf.Tensor, fold: tf.Tensor) -> tf.Tensor:
+    def _held_sum_of_squares(
+        self, inputs: Sequence[tf.Tensor], label: tf.Tensor, fold: tf.Tensor, weight: tf.Tensor | None = None
+    ) -> tf.Tensor:
         output = self._output(inputs, training=False)
         squares = tf.square(tf.cast(output - label[:, None], tf.float64))
+        squares = squares if weight is None else squares * tf.cast(weight, tf.float64)[:, None]
         return tf.reduce_sum(squares * tf.cast(fold[:, None] == self.held_out, tf.float64), axis=0)
 
     def _output(self, inputs: Sequence[tf.Tensor], *, training: bool) -> tf.Tensor:
         return self.network(list(inputs) if len(inputs) > 1 else inputs[0], training=training)
 
 
-def _constants(chunk: Chunk) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor | None]:
-    fold = None if chunk.fold is None else tf.constant(chunk.fold)
-    return [tf.constant(part) for part in chunk.inputs], tf.constant(chunk.label), fold
+def _with_weights(function: Callable[..., tf.Tensor], signature: list[Any]) -> tuple[Any, Any]:
+    """Returns the function compiled for rows without weights, and for rows with them as one more argument."""
+    weight = tf.TensorSpec([None], signature[1].dtype)
+    return tuple(tf.function(function, input_signature=[*signature, *more]) for more in ([], [weight]))
+
+
+def _constants(chunk: Chunk) -> _Tensors:
+    label = tf.constant(chunk.label)
+    return _Tensors(
+        [tf.constant(part) for part in chunk.inputs],
+        label,
+        None if chunk.fold is None else tf.constant(chunk.fold),
+        None if chunk.weight is None else tf.constant(chunk.weight, label.dtype),
+    )

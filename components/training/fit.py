@@ -61,7 +61,7 @@ def fit(
     Returns:
       By epoch: `loss` (mean squared error of each batch before its update, weighted by rows), `validation_loss` (the
       mean of the members', each over the rows that it holds out) and `eval_loss`, in label units squared,
-      `learning_rate` of its last update, `seconds`.
+      `learning_rate` of its last update, `seconds`. Where rows have weights, all three losses are weighted by them.
     """
     training = _Training(network, train, evaluation, params, label_scale, not_finite, held_out)
     if checkpoints and (checkpoint := checkpoints.read()):
@@ -137,8 +137,7 @@ class _Training:
         last = self.last = self._pass(epoch)
         if not np.isfinite(last.losses[-1]):
             self.not_finite(last.losses, epoch, last.order, float(last.rates[len(last.losses) - 1]))
-        sizes = np.full(len(last.losses), self.params.batch_size)
-        sizes[-1] = len(self.train) - int(sizes[:-1].sum())
+        sizes = self.train.batch_weights(self.params.batch_size, last.order)
         self.history["loss"].append(float(np.average(last.losses, weights=sizes)) * self.label_scale**2)
         if self.best is not None:
             losses = self.loop.validation_errors(self.train)

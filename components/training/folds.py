@@ -14,7 +14,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import TrainingError
 from crossnet.components.hashing import Hashes, hash_texts, mix
 from crossnet.components.records.dataset import read_columns
-from crossnet.components.records.texts import is_text, joined, text_buffers
+from crossnet.components.records.texts import chosen, is_text, joined, text_buffers
 
 # Rows that are split by time are cut into this many blocks per fold. Few blocks leave few neighbours in two folds, and
 # several let each fold see all times.
@@ -63,19 +63,29 @@ def key_column(examples: Examples) -> str:
     return examples.group or names.get(key, "")
 
 
-def units_of(examples: Examples, inputs: tuple[npt.NDArray[Any], ...], folds: int) -> Hashes:
+def units_of(
+    examples: Examples,
+    inputs: tuple[npt.NDArray[Any], ...],
+    folds: int,
+    places: npt.NDArray[np.int64] | None = None,
+) -> Hashes:
     """Returns what each row of train belongs to, uint64 (rows,), as the split of the source says.
 
     Args:
       examples: The rows.
       inputs: The rows as the network sees them, label last, in their order.
       folds: How many folds there will be.
+      places: The rows' places in train, ascending. None: they are all rows of train.
 
     Raises:
       TrainingError: The rows belong to fewer groups than there are folds.
     """
     split, column = examples.properties.get("settings", {}).get("split"), key_column(examples)
     values = _read(examples, column) if column else None
+    if values is not None and places is not None:
+        mask = np.zeros(len(values), bool)
+        mask[places] = True
+        values = chosen(values, mask)
     if split in ("time", "order") and not examples.group:
         blocks = block_units(len(inputs[-1]), folds)
         if values is None or is_text(values):

@@ -66,12 +66,13 @@ def predict_held_out(
     return OutOfFold(np.concatenate(places), np.concatenate(found).astype(np.float64))
 
 
-def best_shares(predictions: Floats, label: Floats) -> list[float]:
+def best_shares(predictions: Floats, label: Floats, weight: npt.NDArray[Any] | None = None) -> list[float]:
     """Returns each group's share, at least 0 and 1 in all, for which the blend has the least squared error.
 
     Args:
       predictions: (rows, groups).
       label: (rows,).
+      weight: (rows,), above 0; None: all rows count alike.
 
     References:
       Frank & Wolfe, 1956, An algorithm for quadratic programming, https://doi.org/10.1002/nav.3800030109.
@@ -79,6 +80,8 @@ def best_shares(predictions: Floats, label: Floats) -> list[float]:
     groups = predictions.shape[1]
     shares = np.full(groups, 1 / groups)
     errors = predictions - label[:, None]  # of a blend whose shares make 1: the blend of these
+    if weight is not None:
+        errors = errors * np.sqrt(weight.astype(np.float64))[:, None]
     products = errors.T @ errors / max(1, len(label))
     if groups == 1 or not np.isfinite(products).all():
         return shares.tolist()
@@ -100,10 +103,10 @@ def write_out_of_fold(
 
     Args:
       path: The file, as `numpy.savez` writes it: `row` int64 (rows,), places in train; `prediction` and `label` float64
-        (rows,), in the label's unit.
+        (rows,), in the label's unit; `weight` float32 (rows,), 1 in the mean of train, where rows have weights.
       predictions: float64 (rows,), in the normalised label's unit.
       train: All rows of train.
-      row: Places of the rows, int64 (rows,).
+      row: Places of the rows in `train`, int64 (rows,).
       preprocessing: Says what the label's unit is.
     """
     scale, mean = preprocessing.label_scale, preprocessing.label_mean
@@ -113,4 +116,6 @@ def write_out_of_fold(
         low, high = preprocessing.label_range
         found = np.clip(found, low, high)
     with path.open("wb") as stream:
-        np.savez(stream, row=row, prediction=found, label=label)
+        extra: dict[str, Any] = {} if train.weight is None else {"weight": train.weight[row]}
+        places = row if train.place is None else train.place[row]
+        np.savez(stream, row=places, prediction=found, label=label, **extra)

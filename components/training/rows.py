@@ -6,7 +6,7 @@ They are arrays in memory, or on disk where they do not fit.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ class Chunk(NamedTuple):
     inputs: tuple[npt.NDArray[Any], ...]
     label: npt.NDArray[np.float32]
     fold: npt.NDArray[np.int32] | None
+    weight: npt.NDArray[np.float32] | None = None
 
 
 @dataclass
@@ -46,15 +47,36 @@ class Rows:
       label: float32 `(rows,)`, normalised as the network learns it.
       chunk: Rows that are handed over at once, some `HANDED_BYTES`; fewer where `cache_mib` is lower.
       fold: int32 `(rows,)`: each row is held out by the member of this number, if there is one. None: by no member.
+      weight: float32 `(rows,)`, above 0 and 1 in the mean: rows of weight 0 are not among the rows. None: all are 1.
+      place: int64 `(rows,)`: the rows' places in the split, where some of its rows weigh 0. None: 0, 1, 2, ...
     """
 
     inputs: tuple[npt.NDArray[Any], ...]
     label: npt.NDArray[np.float32]
     chunk: int
     fold: npt.NDArray[np.int32] | None = None
+    weight: npt.NDArray[np.float32] | None = None
+    place: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def place_of(self, row: int) -> int:
+        """Returns a row's place in the split."""
+        return row if self.place is None else int(self.place[row])
+
+    @property
+    def total_weight(self) -> float:
+        """The weight of all rows; without weights their number."""
+        return len(self) if self.weight is None else float(self.weight.sum(dtype=np.float64))
+
+    def batch_weights(self, batch_size: int, order: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+        """Returns the weight of each batch of a pass in this order, (batches,); without weights its number of rows."""
+        starts = np.arange(0, len(self), batch_size)
+        if self.weight is None:
+            return np.minimum(batch_size, len(self) - starts)
+        weight = self.weight.astype(np.float64)
+        return np.add.reduceat(weight if order is None else weight[order], starts)
 
     def chunks(
         self, batch_size: int, order: npt.NDArray[np.int64] | None = None, *, single: bool = False
@@ -76,8 +98,8 @@ class Rows:
 
         def read(first: int) -> Chunk:
             rows: Any = slice(first, first + step) if order is None else order[first : first + step]
-            fold = None if self.fold is None else self.fold[rows]
-            return Chunk(first, tuple(fetch(part[rows]) for part in self.inputs), fetch(self.label[rows]), fold)
+            fold, weight = (None if part is None else part[rows] for part in (self.fold, self.weight))
+            return Chunk(first, tuple(fetch(part[rows]) for part in self.inputs), fetch(self.label[rows]), fold, weight)
 
         if not streams:
             yield from map(read, starts)
@@ -97,7 +119,8 @@ def read_rows(
     """Reads and preprocesses a split once.
 
     Up to `cache_mib` MiB the rows are kept in memory. Above, they are written to a file below `scratch`, which is gone
-    when the context ends, and mapped: batches come from there, in any order, and are the same.
+    when the context ends, and mapped: batches come from there, in any order, and are the same. Rows of weight 0 are
+    left out, as if the split had none of them.
     """
     preprocessing = transform.preprocessing
     count = examples.counts[split]
@@ -117,8 +140,8 @@ def read_rows(
             for i, (shape, dtype) in enumerate(shapes)
         ]
         first = 0
-        for columns, values in read_dataset(examples, split, preprocessing.features, label, batch_size=READ_ROWS):
-            assert values is not None
+        weighing = _Weighing(examples.weight)
+        for columns, values in weighing.read(examples, split, preprocessing.features, label):
             last = first + len(values)
             for array, part in zip(arrays, transform({k: tf.constant(v) for k, v in columns.items()}), strict=False):
                 array[first:last] = part.numpy()
@@ -127,7 +150,48 @@ def read_rows(
                 centred = values.astype(np.float64) - preprocessing.label_mean
                 arrays[-1][first:last] = centred / preprocessing.label_scale
             first = last
+        if first < count:
+            arrays = [array[:first] for array in arrays]
         handed = HANDED_BYTES if fits else min(HANDED_BYTES, cache_mib * 2**20 // 2)  # the next one is in memory too
         chunk = max(1, handed // row_bytes)
-        yield Rows(tuple(arrays[:-1]), arrays[-1], chunk)
+        yield Rows(tuple(arrays[:-1]), arrays[-1], chunk, weight=weighing.weight, place=weighing.place)
         del arrays  # closes the maps before their folder goes
+
+
+class _Weighing:
+    """Reads rows with their weights, and leaves out those of weight 0.
+
+    Args:
+      column: Of the weights; "" where rows have none.
+
+    Attributes:
+      weight, place: As in `Rows`, once all rows are read.
+    """
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+        self.weight: npt.NDArray[np.float32] | None = None
+        self.place: npt.NDArray[np.int64] | None = None
+
+    def read(
+        self, examples: Examples, split: str, features: Sequence[Feature], label: Feature
+    ) -> Iterator[tuple[dict[str, npt.NDArray[Any]], npt.NDArray[Any]]]:
+        """Yields features and label, batch by batch, as `read_dataset` does."""
+        names = [feature.name for feature in features]
+        extra = [Feature(self.column, "FLOAT", required=False)] if self.column and self.column not in names else []
+        weights = []
+        for columns, values in read_dataset(examples, split, [*features, *extra], label, batch_size=READ_ROWS):
+            assert values is not None
+            if not self.column:
+                yield columns, values
+                continue
+            weights.append(columns[self.column])
+            counts = weights[-1] > 0
+            if counts.any():
+                yield {name: columns[name][counts] for name in names}, values[counts]
+        if self.column:
+            weight = np.concatenate([np.zeros(0, np.float32), *weights])
+            place = np.flatnonzero(weight > 0)
+            counted = weight[place].astype(np.float64)
+            self.weight = (counted / counted.mean() if len(counted) else counted).astype(np.float32)
+            self.place = place if len(place) < len(weight) else None

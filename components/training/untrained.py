@@ -10,15 +10,14 @@ from typing import Any
 
 import tf_keras
 
-from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
-from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.features import Feature, read_schema
 from crossnet.components.networks.exported import ExportedModel, read_exported
 from crossnet.components.networks.input_choice import make_preprocessing
 from crossnet.components.networks.models import build_network, describe, initialize, input_width
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.params.networks import ModelParams
+from crossnet.components.training.learned_rows import LearnedRows
 from crossnet.components.training.recipe import Recipe, make_architecture
 from crossnet.components.training.warm_start import continue_preprocessing, load_weights
 
@@ -50,9 +49,8 @@ class Untrained:
 
 
 def make_untrained(
-    examples: Examples,
+    learned: LearnedRows,
     schema: Schema,
-    statistics: Statistics,
     params: Recipe,
     model: ModelParams,
     warm_start: Path | None = None,
@@ -60,9 +58,8 @@ def make_untrained(
     """Makes a network and draws its first weights.
 
     Args:
-      examples: Its rows.
+      learned: The rows that it will learn from.
       schema: Theirs.
-      statistics: Of train.
       params: How it will be trained.
       model: What to make.
       warm_start: A Model or SavedModel to take weights from. None: they are random.
@@ -74,7 +71,7 @@ def make_untrained(
     preprocessing = make_preprocessing(
         features,
         label,
-        statistics.proto("train"),
+        learned.statistics,
         params=params,
     )
     exported = read_exported(warm_start) if warm_start else None
@@ -86,7 +83,7 @@ def make_untrained(
         "edges": preprocessing.edges,
         "number_dim": preprocessing.number_dim,
     }
-    architecture = make_architecture(model.architecture, examples.counts["train"], input_width(**inputs))
+    architecture = make_architecture(model.architecture, learned.count, input_width(**inputs))
     model = dataclasses.replace(model, architecture=architecture)
     members = params.members if params.members > 1 else None
     network = build_network(model.kind, model.architecture, members=members, **inputs)

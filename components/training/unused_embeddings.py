@@ -41,12 +41,12 @@ def fill_unused_embeddings(
 
 
 def count_ids(rows: Rows, sizes: Sequence[int], has_numbers: bool) -> list[npt.NDArray[np.float64]]:
-    """Returns how often each embedding row of each text feature occurs in `rows`."""
+    """Returns how often, by weight, each embedding row of each text feature occurs in `rows`."""
     if not sizes:
         return []
     counts = [np.zeros(size) for size in sizes]
     for chunk in rows.chunks(ROWS_AT_ONCE):
         ids = chunk.inputs[1 if has_numbers else 0]
         for i, size in enumerate(sizes):
-            counts[i] += np.bincount(ids[:, i], minlength=size)
+            counts[i] += np.bincount(ids[:, i], chunk.weight, minlength=size)
     return counts

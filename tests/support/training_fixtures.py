@@ -38,6 +38,7 @@ def make_artifacts(
     *,
     times: Mapping[str, str] = MappingProxyType({}),
     categorical: Sequence[str] = (),
+    weight: str = "",
 ) -> tuple[Examples, Schema, Statistics]:
     """Writes Examples, Schema and Statistics of a table given as lists; None is a missing value.
 
@@ -47,6 +48,7 @@ def make_artifacts(
       label: The column to predict.
       times: The unit of each column of times.
       categorical: Columns of whole numbers that the schema calls categories.
+      weight: The column of the rows' weights; "" for none.
     """
     types = {name: column_type([*train[name], *evaluation[name]]) for name in train}
     counts = {}
@@ -69,9 +71,12 @@ def make_artifacts(
                         feature.float_list.value.append(value)
                 writer.write(example.SerializeToString(deterministic=True))
     columns = [{"name": name, "source_name": name, "type": kind} for name, kind in types.items()]
-    examples = Examples(folder / "examples", counts, {"label": label, "compression": "", "columns": columns})
+    properties = {"label": label, "compression": "", "columns": columns, "weight": weight}
+    examples = Examples(folder / "examples", counts, properties)
     proto = _schema(types, train, evaluation, label)
     for column in proto.feature:
+        if column.name == weight:
+            column.not_in_environment.extend(["TRAINING", "SERVING"])
         if column.name in times:
             column.time_domain.integer_format = time_format(times[column.name])
         if column.name in categorical:

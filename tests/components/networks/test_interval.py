@@ -48,3 +48,36 @@ def test_interval_is_read_back_from_an_export_and_absent_where_there_is_none(tmp
     interval = Interval(0.95, 1.5, 200)
     write_json(tmp_path / TRAINING_FILE, {"network": {}, "interval": interval.to_json()})
     assert read_interval(tmp_path) == interval
+
+
+def test_errors_are_counted_by_weight() -> None:
+    """Weights 3, 1, 1 and 1 say as much as 6 * 6 / 12 = 3 rows, so half of a row and three: 2/3 of the weight."""
+    errors = np.array([1.0, -2.0, 3.0, -4.0])
+    assert calibrate(errors, 0.5, np.array([3.0, 1, 1, 1])) == Interval(0.5, 2.0, 4)
+    assert calibrate(errors, 0.5, np.array([1.0, 1, 1, 3])) == Interval(0.5, 4.0, 4)
+    assert calibrate(errors, 0.8) == Interval(0.8, 4.0, 4)
+    assert calibrate(errors, 0.8, np.array([1.0, 1, 1, 3])) is None
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95, 0.99])
+def test_equal_weights_change_nothing(coverage: float) -> None:
+    random = np.random.default_rng(1)
+    for rows in range(1, 140):
+        errors = random.normal(size=rows)
+        assert calibrate(errors, coverage, np.full(rows, 0.3, np.float32)) == calibrate(errors, coverage)
+
+
+def test_weighted_rows_give_the_promise_for_rows_that_come_as_often_as_they_weigh() -> None:
+    """Rows are even over [0, 1] and new ones are as frequent as they weigh; errors grow likewise."""
+    random = np.random.default_rng(1)
+    held, unweighted = [], []
+    for _ in range(300):
+        weight, new = random.random(100), np.sqrt(random.random(200))
+        errors, later = random.normal(size=100) * weight, np.abs(random.normal(size=200) * new)
+        found, plain = calibrate(errors, 0.9, weight), calibrate(errors, 0.9)
+        assert found is not None
+        assert plain is not None
+        held.append(np.mean(later <= found.half_width))
+        unweighted.append(np.mean(later <= plain.half_width))
+    assert 0.89 <= np.mean(held) <= 0.92
+    assert np.mean(unweighted) < 0.85

@@ -65,3 +65,15 @@ def test_too_few_held_out_rows_are_said_and_give_none(caplog: pytest.LogCaptureF
 def test_members_count_by_their_shares() -> None:
     errors = held_out_errors(network(1.0, 2.0), rows(2, folds=1), UNIT, held_out=[0, 0], shares=[0.25, 0.75])
     np.testing.assert_allclose(errors, [-17.5, -35.0])
+
+
+def test_interval_counts_held_out_rows_by_weight(caplog: pytest.LogCaptureFixture) -> None:
+    weighed = rows(8, folds=2)
+    weighed.weight = np.array([9, 3, 9, 1, 9, 1, 9, 1], np.float32)  # held out: 2, 4, 6 and 8, of errors 20 to 80
+    assert measure_interval(network(1.0), weighed, UNIT, held_out=[1], coverage=0.5) == Interval(0.5, 40.0, 4)
+    with caplog.at_level(logging.WARNING):
+        assert measure_interval(network(1.0), weighed, UNIT, held_out=[1], coverage=0.8) is None
+    assert (
+        "4 rows are held out, which say as much as 3 of equal weight, and 80 % intervals are measured on at least 4"
+        in (caplog.text)
+    )

@@ -10,13 +10,14 @@ import pytest
 from crossnet.components.errors import TrainingError
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.training.checks import check_recipe, check_training
+from crossnet.components.training.learned_rows import learned_rows
 from crossnet.components.training.recipe import Recipe
 from support.training_fixtures import article_table, make_artifacts
 
 
 def check(folder: Path, train: Any, **settings: Any) -> None:
     examples, _, statistics = make_artifacts(folder, train, {name: [] for name in train})
-    check_training(examples, statistics, TrainerParams(**settings))
+    check_training(examples.label, learned_rows(examples, statistics), TrainerParams(**settings))
 
 
 def test_a_constant_label_is_refused(tmp_path: Path) -> None:

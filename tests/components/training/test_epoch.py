@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -121,3 +122,49 @@ def test_mean_squared_error_does_not_depend_on_what_is_handed_over_at_once() -> 
     made = loop(linear(), 32)
     for count in range(25_000, 75_000, 10_000):
         assert made.mean_squared_error(rows(count)) == made.mean_squared_error(rows(count, chunk=10_000))
+
+
+def weighed(data: Rows, *weight: float) -> Rows:
+    made = np.array(weight)
+    return dataclasses.replace(data, weight=(made / made.mean()).astype(np.float32))
+
+
+@pytest.mark.parametrize("chunk", [0, 2])
+def test_a_row_of_weight_two_counts_as_the_row_twice(chunk: int) -> None:
+    data, network = rows(3), linear()
+    losses, expected = by_hand(data, [0, 0, 1, 2], 4)
+    data = dataclasses.replace(weighed(data, 2, 1, 1), chunk=chunk or 3)
+    np.testing.assert_allclose(loop(network, 3).run(data, np.array([RATE])), losses, rtol=1e-6)
+    np.testing.assert_allclose(weights(network), expected, rtol=1e-6)
+
+
+def test_each_batch_counts_by_the_weight_of_its_rows() -> None:
+    data, network = weighed(rows(4), 3, 1, 0.5, 0.5), linear()  # 1.25 in the mean
+    (x,), y = data.inputs, data.label
+    slow = 1e-9  # so that the second batch sees the weights of the first
+    losses = loop(network, 2).run(data, np.array([slow, slow]))
+    errors = x @ np.ones(2) - y
+    np.testing.assert_allclose(losses, [np.average(errors[:2] ** 2, weights=[3, 1]), np.mean(errors[2:] ** 2)])
+    slopes = 2 * x.T @ (errors * [3, 1, 0.5, 0.5]) / 1.25 / 2
+    np.testing.assert_allclose((1 - weights(network)[:2]) / slow, slopes, rtol=1e-4)
+    np.testing.assert_allclose(data.batch_weights(2), [3.2, 0.8])
+    np.testing.assert_allclose(data.batch_weights(3, np.array([3, 2, 1, 0])), [1.6, 2.4])
+    assert rows(7).batch_weights(3).tolist() == [3, 3, 1]
+
+
+def test_members_learn_and_are_validated_by_weight() -> None:
+    """Member 0 holds out rows 0 and 1, member 1 rows 2 and 3."""
+    inputs = tf_keras.Input((2,), dtype="float64")
+    layer = tf_keras.layers.Dense(2, dtype="float64", kernel_initializer="ones", use_bias=False)
+    network = tf_keras.Model(inputs, layer(inputs))
+    data = weighed(rows(4), 3, 1, 1, 3)
+    data.fold = np.array([0, 0, 1, 1], np.int32)
+    made = EpochLoop(network, Optimizer("sgd", network.trainable_variables), 4, held_out=[0, 1])
+    (x,), errors = data.inputs, data.inputs[0].sum(axis=1) - data.label
+    squares, heavy = errors**2, np.array([3, 1, 1, 3])
+    expected = [np.average(squares[:2], weights=[3, 1]), np.average(squares[2:], weights=[1, 3])]
+    np.testing.assert_allclose(made.validation_errors(data), expected)
+    np.testing.assert_allclose(made.mean_squared_error(data), np.average(squares, weights=heavy))
+    np.testing.assert_allclose(made.run(data, np.array([RATE])), [np.average(squares, weights=heavy)])
+    steps = [2 * x[part].T @ (errors * heavy)[part] / 8 for part in (slice(2, 4), slice(0, 2))]
+    np.testing.assert_allclose(layer.get_weights()[0], 1 - RATE * np.transpose(steps))

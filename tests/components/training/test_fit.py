@@ -258,3 +258,15 @@ def test_members_go_on_after_a_kill_as_if_it_had_not_happened(tmp_path: Path) ->
     resumed = members_network(2)
     fit(resumed, data, None, checkpoints=Checkpoints(tmp_path, {}), **arguments)
     assert_same_bytes(resumed.get_weights(), expected.get_weights())
+
+
+def test_history_is_weighted_as_the_rows_are() -> None:
+    data, evaluation = rows(), rows(50)
+    for part in (data, evaluation):
+        part.weight = np.linspace(0.5, 1.5, len(part), dtype=np.float32)
+    params = dataclasses.replace(PARAMS, epochs=1, learning_rate=1e-9, shuffle=True, optimizer="sgd")
+    made = network()
+    history = fit(made, data, evaluation, params=params, not_finite=stop)
+    for name, part in (("loss", data), ("eval_loss", evaluation)):
+        squares = (made(part.inputs[0]).numpy()[:, 0] - part.label) ** 2
+        assert history[name] == [pytest.approx(np.average(squares, weights=part.weight), rel=1e-5)]

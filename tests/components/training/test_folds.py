@@ -89,3 +89,21 @@ def test_rows_that_are_all_equal_are_refused(examples: Examples) -> None:
 def test_folds_need_no_files_where_rows_are_split_by_hash(examples: Examples) -> None:
     elsewhere = dataclasses.replace(examples, path=Path("nowhere"))
     assert len(np.unique(units_of(elsewhere, inputs(), 2))) == 40
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"group": "user"},
+        {"settings": {"split": "time", "split_column": "when"}},
+        {"settings": {"split": "order"}},
+        {},
+    ],
+)
+def test_rows_that_are_not_learned_from_change_no_units(examples: Examples, properties: Any, tmp_path: Path) -> None:
+    places = np.flatnonzero(np.arange(40) % 3)
+    fewer = {name: [values[i] for i in places] for name, values in table().items()}
+    alone = make_artifacts(tmp_path, fewer, table(4))[0]
+    kept = tuple(part[places] for part in inputs())
+    found = units_of(with_properties(examples, **properties), kept, 2, places)
+    assert found.tolist() == units_of(with_properties(alone, **properties), kept, 2).tolist()

@@ -70,3 +70,22 @@ def test_what_is_written_is_in_the_labels_unit_and_range(tmp_path: Path) -> None
             "prediction": [110.0, 125.0],
             "label": [120.0, 150.0],
         }
+
+
+def test_a_row_of_weight_two_counts_twice_in_the_blend() -> None:
+    random = np.random.default_rng(1)
+    label, predictions = random.normal(size=20), random.normal(size=(20, 3))
+    twice = np.r_[np.arange(20), np.arange(5)]
+    weight = np.where(np.arange(20) < 5, 2.0, 1.0)
+    expected = best_shares(predictions[twice], label[twice])
+    assert best_shares(predictions, label, weight / weight.mean()) == pytest.approx(expected, abs=2e-6)
+    assert best_shares(predictions, label) != pytest.approx(expected, abs=1e-3)
+
+
+def test_weights_and_places_in_train_are_written(tmp_path: Path) -> None:
+    weighed = rows()
+    weighed.weight = np.array([1, 1, 2, 0.5, 1, 0.5], np.float32)
+    weighed.place = np.array([0, 2, 4, 6, 8, 10])
+    write_out_of_fold(tmp_path / "a.npz", np.zeros(2), weighed, np.array([2, 5]), Preprocessing((), ()))
+    with np.load(tmp_path / "a.npz") as stored:
+        assert (stored["row"].tolist(), stored["weight"].tolist()) == ([4, 10], [2.0, 0.5])

@@ -54,7 +54,7 @@ def test_the_next_chunk_is_read_while_this_one_is_used(shuffled: bool) -> None:
 
 def test_rows_in_memory_are_handed_over_as_they_are() -> None:
     array = recorded(10)
-    ((first, (inputs,), _, _),) = Rows((array,), label(10), chunk=10).chunks(5)
+    ((first, (inputs,), *_),) = Rows((array,), label(10), chunk=10).chunks(5)
     assert first == 0
     assert np.shares_memory(inputs, array)
     assert array.taken == [(0, threading.current_thread().name)]
@@ -63,7 +63,7 @@ def test_rows_in_memory_are_handed_over_as_they_are() -> None:
 def test_chunks_of_a_mapped_file_are_read_not_promised(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.ones((10, 1), np.float32))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    for _, (inputs,), _, _ in Rows((mapped,), label(10), chunk=5).chunks(5):
+    for _, (inputs,), *_ in Rows((mapped,), label(10), chunk=5).chunks(5):
         assert not np.shares_memory(inputs, mapped)
 
 
@@ -73,10 +73,10 @@ def test_chunks_are_whole_batches_of_all_rows(chunk: int, batch: int) -> None:
     order = np.random.default_rng(0).permutation(10)
     x = np.arange(10, dtype=np.float32)[:, None]
     parts = list(Rows((x,), label(10), chunk).chunks(batch, order))
-    assert all(len(values) % batch == 0 for _, _, values, _ in parts[:-1])
-    np.testing.assert_array_equal(np.concatenate([values for _, _, values, _ in parts]), order)
-    np.testing.assert_array_equal(np.concatenate([inputs for _, (inputs,), _, _ in parts])[:, 0], order)
-    assert [part.first for part in parts] == list(np.cumsum([0, *(len(values) for _, _, values, _ in parts[:-1])]))
+    assert all(len(values) % batch == 0 for _, _, values, *_ in parts[:-1])
+    np.testing.assert_array_equal(np.concatenate([values for _, _, values, *_ in parts]), order)
+    np.testing.assert_array_equal(np.concatenate([inputs for _, (inputs,), *_ in parts])[:, 0], order)
+    assert [part.first for part in parts] == list(np.cumsum([0, *(len(values) for _, _, values, *_ in parts[:-1])]))
 
 
 def test_a_reader_that_is_left_early_ends() -> None:
