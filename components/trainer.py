@@ -60,11 +60,9 @@ def train_model(
 ) -> Model:
     """Trains a network on the train split and exports it with its preprocessing.
 
-    `crossnet.components.training.fit.fit` says when two trainings give equal results.
-
-    Where rows have weights, every loss, the choice of epochs, the blend of members and the interval are weighted; only
-    the ratios of weights matter. Rows of weight 0 are not learned from: the network is the one without those rows, but
-    for what `learned_rows` says of statistics, and for rounding.
+    `crossnet.components.training.fit.fit` says when two trainings give equal results. Where rows have weights, they
+    weigh losses, the choice of epochs, the blend of members and the interval; only ratios matter. A row of weight 0
+    changes nothing, but for statistics (see `learned_rows`) and rounding.
 
     Args:
       examples: Rows in splits `train` and, unless empty, `eval`, which only the history looks at.
