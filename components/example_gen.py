@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.engines.base import IN_PROCESS, Engine
-from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.errors import DataError
 from crossnet.components.hashing import Hashes
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
@@ -37,7 +37,6 @@ from crossnet.components.sources.base import (
     unwritten,
 )
 from crossnet.components.sources.conditions import condition_of
-from crossnet.components.sources.csv_cells import parse_time
 from crossnet.components.sources.doubts import Doubt, doubt_lines, merged
 from crossnet.components.sources.files import input_files
 from crossnet.components.sources.filters import (
@@ -55,7 +54,7 @@ from crossnet.components.sources.provenance import DROPPED, RowLog, write_proven
 from crossnet.components.sources.shares import Read, share_out, whole
 from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
 from crossnet.components.sources.strata import plan_strata
-from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
+from crossnet.components.sources.time_split import BadTimeError, moment, newest_cuts, time_values
 from crossnet.components.sources.weights import named_columns, stored_weights
 from crossnet.components.sources.widening import read_narrowed
 from crossnet.serving.protocol.printable import shown
@@ -184,11 +183,11 @@ def _splitter(source: Source, params: ExampleGenParams, kept: RowFilter, spool_d
     if params.split != "time":
         return Splitter(params)
     if params.split_time and not params.test_fraction:
-        return Splitter(params, cuts=(_parsed_time(params.split_time), math.inf))
-    keys = (key for unit in range(len(source.sizes)) for key in _checked_times(source, unit, kept))
+        return Splitter(params, cuts=(moment(params.split_time, params.split_form), math.inf))
+    keys = (key for unit in range(len(source.sizes)) for key in _checked_times(source, unit, kept, params.split_form))
     fractions = (params.eval_fraction + params.test_fraction, params.test_fraction)
-    first, last = newest_cuts(keys, fractions, spool_dir / "times")
-    return Splitter(params, cuts=(_parsed_time(params.split_time) if params.split_time else first, last))
+    first, last = newest_cuts(keys, fractions, spool_dir / "times", params.split_form)
+    return Splitter(params, cuts=(moment(params.split_time, params.split_form) if params.split_time else first, last))
 
 
 def _labelled_hashes(
@@ -203,17 +202,7 @@ def _labelled_hashes(
         yield splitter.hashes(batch)[left], labels[left]
 
 
-def _parsed_time(text: str) -> float:
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise SettingsError(
-            f"`example_gen.split_time` is '{text}'. Expected a number, or a date or time in ISO 8601, such as "
-            "2026-11-23 or 2026-11-23T08:45:00Z."
-        ) from None
-
-
-def _checked_times(source: Source, unit: int, kept: RowFilter) -> Iterator[pa.Array]:
+def _checked_times(source: Source, unit: int, kept: RowFilter, form: str) -> Iterator[pa.Array]:
     """Yields the split column of the rows of a unit that are kept, after checking that all values are times."""
     batches: Iterator[tuple[Any, dict[str, NDArray[np.bool_]]]]
     if not kept.is_active:
@@ -224,17 +213,19 @@ def _checked_times(source: Source, unit: int, kept: RowFilter) -> Iterator[pa.Ar
     for key, masks in batches:
         seen = np.flatnonzero(~masks[WHERE]) if WHERE in masks else np.arange(len(key))
         try:
-            time_values(key.take(pa.array(seen)) if WHERE in masks else key)
+            time_values(key.take(pa.array(seen)) if WHERE in masks else key, form)
         except BadTimeError as error:
-            raise _no_time(source, unit, first + int(seen[error.row]), error.value) from None
+            raise _no_time(source, unit, first + int(seen[error.row]), error.value, form) from None
         yield key.filter(pa.array(~np.logical_or.reduce(list(masks.values())))) if masks else key
         first += len(key)
 
 
-def _no_time(source: Source, unit: int, row: int, value: str) -> DataError:
+def _no_time(source: Source, unit: int, row: int, value: str, form: str) -> DataError:
+    expected = f"a time in the form `{form}`" if form else "a number, or a date or time in ISO 8601"
+    advice = "" if form else ", say its form in `example_gen.date_format`"
     return DataError(
-        f"{source.place(unit, row)}: the split column is '{shown(value)}', expected a number, or a date or time in ISO "
-        "8601. Fix the row, or name another column in `example_gen.split_column`."
+        f"{source.place(unit, row)}: the split column is '{shown(value)}', expected {expected}. Fix the row{advice}, "
+        "or name another column in `example_gen.split_column`."
     )
 
 
@@ -286,7 +277,8 @@ def _codes(
     except BadTimeError as error:
         gone = left_out.get(WHERE)
         if gone is None or not gone[error.row]:
-            raise _no_time(source, batch.unit, batch.first_row + error.row, error.value) from None
+            row = batch.first_row + error.row
+            raise _no_time(source, batch.unit, row, error.value, splitter.params.split_form) from None
     codes = np.zeros(batch.rows.num_rows, np.uint8)
     left = np.flatnonzero(~gone)
     assert batch.key is not None  # the time
@@ -294,5 +286,5 @@ def _codes(
         codes[left] = splitter.codes(batch._replace(rows=batch.rows.take(pa.array(left)), key=batch.key.take(left)))
     except BadTimeError as error:
         row = batch.first_row + int(left[error.row])
-        raise _no_time(source, batch.unit, row, error.value) from None
+        raise _no_time(source, batch.unit, row, error.value, splitter.params.split_form) from None
     return codes

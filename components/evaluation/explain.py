@@ -64,10 +64,12 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
         for weight, layer in zip(exported.weights, network["layers"], strict=True)
         if layer.startswith("cross_") or layer == "output"
     ]
+    if weights[-2].ndim > 2:  # the output's kernel: several networks stand side by side
+        return None
     first = first_layer(weights, network)
     names = [*preprocessing.number_names, *(column.name for column in preprocessing.categories)]
     widths = [1] * len(preprocessing.number_names) + [column.dim for column in preprocessing.categories]
-    if first.kernel.shape != (sum(widths), sum(widths)):  # embedded numbers, or several networks side by side
+    if first.kernel.shape != (sum(widths), sum(widths)):  # numbers are embedded
         return None
     found: dict[str, Any] = {"features": names, "strengths": strengths(first, widths).tolist()}
     simple = (

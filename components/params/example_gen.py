@@ -145,6 +145,12 @@ class ExampleGenParams:
         """The column of `rule` "key" and "time"; else empty."""
         return self.split_column or (self.group if self.rule == "key" else "")
 
+    @property
+    def split_form(self) -> str:
+        """The form of the split column's text in the directives of `strptime`; empty where `date_format` has none."""
+        column = self.key_column.strip()
+        return next((form for name, form in self.date_format.items() if name.strip() == column), "")
+
     def problems(self) -> list[str]:
         """Returns what does not fit together."""
         problems = self._problems_of_a_query() + problems_of_new_names(self.rename)

@@ -74,7 +74,7 @@ class Splitter:
             return self._by_hash(batch)
         if rule == "time":
             assert batch.key is not None
-            times = time_values(batch.key)
+            times = time_values(batch.key, self.params.split_form)
             return _codes(times >= self.cuts[0], times >= self.cuts[1])
         return np.full(rows, self.unit_codes[batch.unit] if rule == "folders" else TRAIN, np.uint8)
 

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from crossnet.components.errors import SettingsError
 from crossnet.components.sources.csv_cells import parse_time
+from crossnet.serving.protocol.cell_values import read_date
 
 _DIGIT_BITS = 16
 _CHUNK_ROWS = 1 << 17
@@ -34,11 +36,12 @@ class BadTimeError(Exception):
         self.value = value
 
 
-def time_values(key: pa.Array) -> NDArray[np.float64]:
+def time_values(key: pa.Array, form: str = "") -> NDArray[np.float64]:
     """Returns seconds since 1970 (UTC where no zone is given), or the numbers where the column holds numbers.
 
     Args:
       key: Numbers, or text in bytes: numbers or ISO 8601.
+      form: The form of the text in the directives of `strptime`, where `date_format` gives the column one.
 
     Raises:
       BadTimeError: A value is missing, or neither a number nor a time.
@@ -48,13 +51,30 @@ def time_values(key: pa.Array) -> NDArray[np.float64]:
     if pa.types.is_integer(key.type) or pa.types.is_floating(key.type):
         values: NDArray[np.float64] = key.to_numpy(zero_copy_only=False).astype(np.float64)
     else:
-        values = _parsed(key)
+        values = _parsed(key, form)
     if bad := np.flatnonzero(np.isnan(values)).tolist():
         raise BadTimeError(bad[0], "nan")
     return values
 
 
-def newest_cuts(batches: Iterable[pa.Array], fractions: Sequence[float], spool: Path) -> list[float]:
+def moment(text: str, form: str = "") -> float:
+    """Returns the setting `split_time` as `time_values` returns a value of the split column.
+
+    Raises:
+      SettingsError: It is not a time.
+    """
+    if form and (found := read_date(text, form, "us")) is not None:
+        return found / 1e6
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise SettingsError(
+            f"`example_gen.split_time` is '{text}'. Expected a number, or a date or time in ISO 8601, such as "
+            "2026-11-23 or 2026-11-23T08:45:00Z."
+        ) from None
+
+
+def newest_cuts(batches: Iterable[pa.Array], fractions: Sequence[float], spool: Path, form: str = "") -> list[float]:
     """Returns, for each fraction, the newest moment such that at least that share of the rows is at or after it.
 
     The times are spooled to a file and searched digit by digit, so memory does not grow with rows.
@@ -62,10 +82,11 @@ def newest_cuts(batches: Iterable[pa.Array], fractions: Sequence[float], spool: 
     Args:
       batches: The split column, batch by batch; all values are valid times.
       spool: Path of a temporary file to write.
+      form: As in `time_values`.
     """
     with spool.open("wb") as stream:
         for batch in batches:
-            stream.write(_ordered(time_values(batch)).tobytes())
+            stream.write(_ordered(time_values(batch, form)).tobytes())
     times = np.memmap(spool, np.uint64, "r") if spool.stat().st_size else np.zeros(0, np.uint64)
     return [_newest(times, math.ceil(len(times) * fraction)) for fraction in fractions]
 
@@ -89,7 +110,7 @@ def _newest(times: NDArray[np.uint64], rank: int) -> float:
     return float(_restored(prefix))
 
 
-def _parsed(key: pa.Array) -> NDArray[np.float64]:
+def _parsed(key: pa.Array, form: str) -> NDArray[np.float64]:
     try:
         text = pc.utf8_trim_whitespace(key.cast(pa.string()))
     except pa.ArrowInvalid:  # not UTF-8
@@ -99,6 +120,8 @@ def _parsed(key: pa.Array) -> NDArray[np.float64]:
             except UnicodeDecodeError:
                 raise BadTimeError(row, value.decode(errors="backslashreplace")) from None
         raise
+    if form:
+        return _parsed_in(text, form)
     try:
         return np.asarray(text.cast(pa.float64()).to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:
@@ -115,6 +138,17 @@ def _parsed(key: pa.Array) -> NDArray[np.float64]:
         except ValueError:
             raise BadTimeError(row, value) from None
     return values
+
+
+def _parsed_in(text: pa.Array, form: str) -> NDArray[np.float64]:
+    """Returns times in one form; each distinct text is read once."""
+    encoded = text.dictionary_encode()
+    places = encoded.indices.to_numpy()
+    found = [read_date(value, form, "us") for value in encoded.dictionary.to_pylist()]
+    for place, value in enumerate(found):
+        if value is None:
+            raise BadTimeError(int(np.flatnonzero(places == place)[0]), encoded.dictionary[place].as_py())
+    return np.array(found, np.float64)[places] / 1e6
 
 
 def _chunks(times: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:

@@ -33,9 +33,12 @@ def check_training(label: str, learned: LearnedRows, params: TrainerParams) -> N
     if rows == 0:
         problems.append("Split `train` has no rows. Check the source and `example_gen.eval_fraction`.")
     elif rows < MIN_ROWS and params.early_stopping_patience is not None:
+        change = ["`trainer.early_stopping_patience` to none"]
+        change += ["`trainer.interval_coverage` to none"] if params.interval_coverage is not None else []
+        change += ["`trainer.members` to 1"] if params.members != 1 else []
         problems.append(
             f"Train has {counted(rows, 'row')}, too few to hold some out: at least {MIN_ROWS} are expected. Give more "
-            "rows, or set `trainer.early_stopping_patience` to none."
+            f"rows, or set {', '.join(change)}."
         )
     if params.interval_coverage is not None and params.early_stopping_patience is None:
         problems.append(

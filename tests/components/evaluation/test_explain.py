@@ -99,15 +99,17 @@ def test_explain_finds_the_truth_in_a_trained_cross_network(tmp_path):
     assert term["error"] == term["coefficient"] - 1.0
 
 
-def untrained(folder, kind, architecture, numbers, texts=(), label_mean=0.0, label_scale=1.0, **more):
+def untrained(folder, kind, architecture, numbers, texts=(), label_mean=0.0, label_scale=1.0, members=None, **more):
     """Exports a network with its first weights."""
     preprocessing = Preprocessing(numbers, texts, label_mean, label_scale, **more)
     network = build_network(
-        kind, architecture, num_numbers=len(preprocessing.number_names), tables=preprocessing.tables
+        kind, architecture, num_numbers=len(preprocessing.number_names), tables=preprocessing.tables, members=members
     )
     initialize(network, 0)
     model = Model(folder)
     description = describe(kind, architecture, network)
+    if members:
+        description["shares"] = [1 / members] * members
     export_model(network, Transform(preprocessing), model.serving_path, description=description)
     return model
 
@@ -172,6 +174,18 @@ def test_explain_gives_strengths_of_gated_and_mixed_networks(tmp_path, kind, arc
     assert set(found) == {"features", "strengths"}
     assert np.shape(found["strengths"]) == (3, 3)
     assert np.min(found["strengths"]) > 0
+
+
+@pytest.mark.parametrize("kind", ["cross_layer", "cross_mix", "cross_gated"])
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize("rank", [None, 1])
+def test_explain_says_nothing_about_networks_side_by_side(tmp_path, kind, members, use_bias, rank):
+    mixed = kind == "cross_mix"
+    architecture = (
+        CrossMixParams(use_bias=use_bias) if mixed else CrossLayerParams(use_bias=use_bias, projection_dim=rank)
+    )
+    assert explain(untrained(tmp_path, kind, architecture, (MILES, HOURS), (ZONE,), members=members)) is None
 
 
 def test_explain_says_nothing_about_a_dense_network(tmp_path):

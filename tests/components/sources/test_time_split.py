@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crossnet.components.sources.time_split import BadTimeError, newest_cuts, time_values
+from crossnet.components.errors import SettingsError
+from crossnet.components.sources.time_split import BadTimeError, moment, newest_cuts, time_values
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -51,3 +52,19 @@ def test_time_values_name_the_row_that_is_not_text() -> None:
     with pytest.raises(BadTimeError) as caught:
         time_values(pa.array([b"2026-01-01", b"\\x", b"20\xff"]))
     assert caught.value.args == (2, "20\\xff")
+
+
+def test_times_in_a_form_of_their_own_are_read_in_it(tmp_path: Path) -> None:
+    form = "%d.%m.%Y %H:%M"
+    days = pa.array([b"02.01.1970 00:00", b" 01.02.1970 12:00", b"02.01.1970 00:00"])
+    assert time_values(days, form).tolist() == [86_400.0, 31.5 * 86_400, 86_400.0]
+    assert newest_cuts([days], [0.1], tmp_path / "times", form) == [31.5 * 86_400]
+    assert moment("01.02.1970 12:00", form) == moment("1970-02-01T12:00:00", form) == 31.5 * 86_400
+    with pytest.raises(BadTimeError) as raised:
+        time_values(pa.array([b"02.01.1970 00:00", b"1970-01-02"]), form)
+    assert (raised.value.row, raised.value.value) == (1, "1970-01-02")
+
+
+def test_a_split_time_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingsError, match="`example_gen.split_time` is 'soon'. Expected a number, or a date or time"):
+        moment("soon", "%d.%m.%Y")
