@@ -170,6 +170,8 @@ def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str]) ->
                     f"`{section}.{item.name}` begins with the home folder of a user who does not exist. Received "
                     f"{received(path)}. Write the path in full."
                 )
+            except ValueError:  # a NUL
+                problems.append(f"`{section}.{item.name}` cannot be a path. Received {received(path)}.")
 
 
 def _place_query(values: dict[str, Any], folder: Path) -> None:

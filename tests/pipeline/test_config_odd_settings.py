@@ -20,6 +20,7 @@ MOST_CHARACTERS = 600  # of a message about one setting
     ("override", "sentence"),
     [
         ("example_gen.input=~0/x", "`example_gen.input` begins with the home folder of a user who does not exist."),
+        ("pusher.serving_dir=~\0", r"`pusher.serving_dir` cannot be a path. Received '~\x00'."),
         ("pusher.serving_dir=~nosuchuser/x", "Received '~nosuchuser/x'. Write the path in full."),
         (f"evaluator.max_rmse={LONG}", "must be a finite number. Received a whole number of about 400 digits."),
         (f"evaluator.max_rmse={LONGER}", '`evaluator.max_rmse` must be a number, or "none". Received \'999'),

@@ -11,7 +11,7 @@ import pytest
 from support import REPOSITORY
 
 SMALL = ("example_gen.num_examples=1000", "trainer.epochs=5", "trainer.batch_size=100", "evaluator.max_rmse=10")
-SMALL += ("evaluator.max_mean_ratio=none", "evaluator.max_linear_ratio=none")
+SMALL += ("evaluator.max_mean_ratio=none", "evaluator.max_linear_ratio=none", "evaluator.min_improvement=none")
 
 
 @pytest.fixture(scope="module")
