@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 
@@ -18,3 +19,14 @@ def interruptible():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def _logging_lock_is_free():
+    """Gives back logging's lock, which a signal that a test sends may leave taken: every later thread would wait for it.
+
+    The handler raises its exception in whatever the main thread does, also right after it has taken that lock.
+    """
+    yield
+    while logging._lock._is_owned():
+        logging._lock.release()
