@@ -23,7 +23,7 @@ def interruptible():
 
 @pytest.fixture(autouse=True)
 def _logging_lock_is_free():
-    """Gives back logging's lock, which a signal that a test sends may leave taken: every later thread would wait for it.
+    """Gives back the lock of logging, which a signal may leave taken: every later thread would wait for it.
 
     The handler raises its exception in whatever the main thread does, also right after it has taken that lock.
     """
