@@ -76,7 +76,7 @@ def train_model(
 
     Returns:
       The Model. Properties: `kind`, `checksum`, `train_seconds`, `updates`, `chosen` (settings that were "auto"),
-      `shares` (of each member in a prediction; None: there are no members), `diagnosis` and `notes` (sentences),
+      `shares` (of each member in a prediction; None: it has one network), `diagnosis` and `notes` (sentences),
       `preprocessing`.
 
     Raises:

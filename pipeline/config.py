@@ -53,7 +53,7 @@ class Config:
 
     Attributes:
       models: Model kinds in order of preference; the last of several is the baseline.
-      reference: What is trained to compare with, and is no model.
+      reference: What is trained to compare with; it is not a model.
       engine, num_workers: Where the jobs of a step run. They enter no fingerprint: no byte depends on them.
     """
 

@@ -56,7 +56,7 @@ def run_of_model(store: Store, folder: Path) -> str:
     """Returns the newest run whose model is the newest version in service below `folder`.
 
     Raises:
-      MissingArtifactError: There is no version, or no run of this root made it.
+      MissingArtifactError: The model has no version, or no run of this root made it.
     """
     version = next(iter(versions_in_service(folder)), None)
     if version is None:

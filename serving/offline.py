@@ -36,7 +36,7 @@ def find_saved_model(folder: Path) -> Path:
       folder: That folder; or the folder of a model's versions, of which the newest is taken; or a Model artifact.
 
     Raises:
-      NotFoundError: There is no SavedModel.
+      NotFoundError: The folder has no SavedModel.
     """
     newest_first = [path for _, path in sorted((list_versions(folder) or {}).items(), reverse=True)]
     for candidate in (folder, *newest_first, folder / "Format-Serving"):
@@ -55,7 +55,7 @@ def recorded_format(folder: Path) -> CsvFormat:
       folder: See `find_saved_model`.
 
     Raises:
-      NotFoundError: There is no SavedModel.
+      NotFoundError: The folder has no SavedModel.
       ServerError: The record is damaged.
     """
     return _recorded(folder, FORMAT_FILE, lambda data: CsvFormat.of(json.loads(data))) or CsvFormat()
@@ -68,7 +68,7 @@ def recorded_rules(folder: Path) -> ColumnRules:
       folder: See `find_saved_model`.
 
     Raises:
-      NotFoundError: There is no SavedModel.
+      NotFoundError: The folder has no SavedModel.
       ServerError: The record is damaged.
     """
     return _recorded(folder, COLUMNS_FILE, ColumnRules.from_json) or ColumnRules()
@@ -92,7 +92,7 @@ class OfflineModel:
       model_name: The name in messages.
 
     Raises:
-      NotFoundError: There is no SavedModel.
+      NotFoundError: The folder has no SavedModel.
       ServerError: TensorFlow cannot load it.
     """
 

@@ -61,7 +61,7 @@ def export_model(
       transform: Its preprocessing.
       folder: Where the SavedModel goes; must not exist.
       description: `models.describe` of the network, written to `assets.extra/training.json` with the preprocessing.
-      interval: `Interval.to_json` of how far labels lie from predictions. None: there is no signature `interval`.
+      interval: `Interval.to_json` of how far labels lie from predictions. None: without the signature `interval`.
     """
     module = ServingModule(network, transform)
     predict = prediction_function(network, transform, shares=description.get("shares"))

@@ -81,7 +81,7 @@ def find_table(path: Path, source: str = "") -> Table:
       source: The format; empty: by the files' endings, or their first bytes.
 
     Raises:
-      SettingsError: There is no such file, or its format is not known.
+      SettingsError: The file does not exist, or its format is not known.
     """
     if not path.exists() and not glob.has_magic(str(path)):
         raise SettingsError(f"There is no file `{path}`. Name a table: a file, a folder or a glob in quotes.")

@@ -29,7 +29,7 @@ def fill_examples(given: Any, document: Mapping[str, Any]) -> None:
       document: The JSON object of the request.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, there are no examples, or one cannot be a tf.Example.
+      ServingError: INVALID_ARGUMENT, the request has no examples, or one cannot be a tf.Example.
     """
     into = given.example_list
     if "context" in document:

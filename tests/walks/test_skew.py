@@ -166,7 +166,7 @@ def test_served_answers_are_those_of_the_network_for_odd_values(
         found = session.predict(columns)
         single = np.array([session.predict({k: v[i : i + 1] for k, v in columns.items()})[0] for i in range(len(rows))])
         bad = dict(columns, income=np.full(len(rows), math.inf, np.float32))
-        assert np.isnan(session.predict(bad)).all()  # infinity is no value: no answer, not one made up
+        assert np.isnan(session.predict(bad)).all()  # infinity is not a value: NaN, not an answer made up
     expected = in_label_units(network(list(inputs)), preprocessing)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_allclose(single, expected, rtol=1e-5)

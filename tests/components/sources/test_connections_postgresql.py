@@ -38,7 +38,7 @@ def server():
         try:
             account = pwd.getpwnam("postgres")
         except KeyError:
-            pytest.skip("there is no user postgres, and PostgreSQL does not run as root")
+            pytest.skip("the user postgres does not exist, and PostgreSQL does not run as root")
         user = {"user": account.pw_uid, "group": account.pw_gid}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
