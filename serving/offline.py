@@ -43,7 +43,7 @@ def find_saved_model(folder: Path) -> Path:
         if os.path.isfile(candidate / "saved_model.pb"):  # False also where access is denied
             return candidate
     raise NotFoundError(
-        f"There is no SavedModel in `{folder}`. Expected `saved_model.pb` there, in a version's folder below it, or in "
+        f"No SavedModel is in `{folder}`. Expected `saved_model.pb` there, in a version's folder below it, or in "
         "`Format-Serving`."
     )
 

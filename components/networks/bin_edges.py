@@ -46,7 +46,7 @@ def robust_scaling(values: Floats, weights: Floats) -> tuple[float, float]:
 def bin_edges(values: Floats, weights: Floats, bins: int) -> Floats:
     """Returns edges of about `bins` bins, ascending, that hold equally many rows as far as values allow.
 
-    Where there are at most as many values as edges, each value is an edge: the shares then tell all of them apart. A value
+    Where values are at most as many as edges, each value is an edge: the shares then tell all of them apart. A value
     that fills a bin by itself, such as the 0 of most rows, is an edge, and the other rows share the bins that are left.
     """
     if len(values) <= bins + 1:

@@ -35,7 +35,7 @@ def input_files(params: ExampleGenParams) -> list[Path]:
     """
     if params.source == "sql" and not params.input:
         raise DataError(
-            "There is no snapshot of the rows of `example_gen.query` yet. `crossnet run` takes one, and plans with it."
+            "No snapshot of the rows of `example_gen.query` exists yet. `crossnet run` takes one, and plans with it."
         )
     files = [] if params.source == "synthetic" else _found(params)
     if params.source == "tfrecord":  # a pattern for the shards of Examples may match the columns beside them
@@ -70,7 +70,7 @@ def _found(params: ExampleGenParams) -> list[Path]:
         )
     files = sorted(Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
     if not files:
-        kind = "No file matches" if glob.has_magic(pattern) else "There is no file"
+        kind = "No file matches" if glob.has_magic(pattern) else "No file is at"
         raise DataError(f"{kind} `{pattern}`. Name an existing file or pattern in `example_gen.input`{_near(path)}.")
     return files
 

@@ -221,6 +221,6 @@ def no_rows(source: Source, label: str, dropped: DropLog) -> DataError:
     if dropped.total():
         return nothing_left(dropped, where, label)
     return DataError(
-        f"There are no rows in {where}, only a header or nothing. Expected at least two rows. Name files with "
+        f"No row is in {where}, only a header or nothing. Expected at least two rows. Name files with "
         "rows in `example_gen.input`."
     )

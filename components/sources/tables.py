@@ -180,7 +180,7 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
         doubts = _stated_doubts(schemas[0], params)
     first = schemas[0]
     if not first.names:
-        raise DataError(f"There are no rows in `{files[0].name}`. Expected at least two. Name files with rows.")
+        raise DataError(f"No row is in `{files[0].name}`. Expected at least two. Name files with rows.")
     named = name_columns(first.names, params, files[0].name)
     stated |= dict.fromkeys(named.text & {*stated}, pa.string())
     for path, schema in zip(files, schemas, strict=True):

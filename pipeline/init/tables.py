@@ -84,7 +84,7 @@ def find_table(path: Path, source: str = "") -> Table:
       SettingsError: The file does not exist, or its format is not known.
     """
     if not path.exists() and not glob.has_magic(str(path)):
-        raise SettingsError(f"There is no file `{path}`. Name a table: a file, a folder or a glob in quotes.")
+        raise SettingsError(f"No file is at `{path}`. Name a table: a file, a folder or a glob in quotes.")
     if path.is_dir():
         return _folder(path, source)
     files = [path] if path.is_file() else sorted(Path(name) for name in glob.glob(str(path), recursive=True))

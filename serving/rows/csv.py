@@ -41,7 +41,7 @@ class CsvReader:
       bytes_read: Of the rows so far, as UTF-8.
 
     Raises:
-      RowsError: The file has no header, it cannot be read or does not fit the format, or two columns of it have one name.
+      RowsError: The header is missing, cannot be read or does not fit the format, or two columns of it have one name.
     """
 
     def __init__(self, stream: BinaryIO, name: str, csv_format: CsvFormat = DEFAULT, lines_before: int = 0) -> None:

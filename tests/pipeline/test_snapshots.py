@@ -46,7 +46,7 @@ def test_a_run_reads_the_rows_of_now_and_has_nothing_to_do_where_they_are_the_sa
 
 def test_a_plan_takes_the_last_snapshot_and_changes_nothing(config, tmp_path):
     root = tmp_path / "root"
-    with pytest.raises(DataError, match="There is no snapshot of the rows of `example_gen.query` yet. `crossnet run`"):
+    with pytest.raises(DataError, match="No snapshot of the rows of `example_gen.query` exists yet. `crossnet run`"):
         make_plan(config, Store(root))
     assert not root.exists()
     run(config, root)

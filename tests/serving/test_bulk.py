@@ -103,7 +103,7 @@ def test_small_files_and_those_that_cannot_be_cut_are_left_to_this_process(predi
 
 
 def test_a_model_that_is_not_there_is_told_before_any_process_starts(predict, pool, rows, tmp_path):
-    with pytest.raises(NotFoundError, match="There is no SavedModel in"):
+    with pytest.raises(NotFoundError, match="No SavedModel is in"):
         predict(rows("rows.csv", CSV), tmp_path / "out.csv", offline=tmp_path)
     assert pool.jobs == []
 

@@ -86,7 +86,7 @@ def test_model_artifact_is_found(tmp_path):
 
 
 def test_folder_without_a_model_is_told(tmp_path):
-    with pytest.raises(NotFoundError, match="There is no SavedModel in .* Expected `saved_model.pb` there"):
+    with pytest.raises(NotFoundError, match="No SavedModel is in .* Expected `saved_model.pb` there"):
         OfflineModel(tmp_path)
 
 

@@ -174,7 +174,7 @@ def test_output_with_another_number_of_rows_is_told(rows, target, server, tmp_pa
 
 
 def test_offline_without_a_model_is_told_without_tensorflow(rows, tmp_path):
-    with pytest.raises(NotFoundError, match="There is no SavedModel in `.*nothing`"):
+    with pytest.raises(NotFoundError, match="No SavedModel is in `.*nothing`"):
         predict_file(rows=rows("in.csv", "x0\n1\n"), offline=tmp_path / "nothing")
 
 

@@ -200,7 +200,7 @@ FAULTS = {
     ),
     "header only": (
         "a,y\n",
-        r"There are no rows in `rides.csv`, only a header or nothing. Expected at least two rows. Name",
+        r"No row is in `rides.csv`, only a header or nothing. Expected at least two rows. Name",
     ),
     "empty file": ("", r"rides.csv` is empty. Expected a header line"),
     "blank lines only": ("\n\n", r"rides.csv` is empty. Expected a header line"),
@@ -250,7 +250,7 @@ def test_csv_refuses_files_with_other_columns_a_missing_file_and_a_broken_one(tm
     (tmp_path / "b.csv").write_text("b,y\n1,2\n")
     with pytest.raises(DataError, match=r"`b.csv:1` has other columns than `a.csv`: missing: `a`; extra: `b`"):
         make(tmp_path, source="csv", input=str(tmp_path / "*.csv"))
-    with pytest.raises(DataError, match=r"There is no file `.*c.csv`. Name an existing file.*holds: a.csv, b.csv"):
+    with pytest.raises(DataError, match=r"No file is at `.*c.csv`. Name an existing file.*holds: a.csv, b.csv"):
         make(tmp_path, source="csv", input=str(tmp_path / "c.csv"))
     (tmp_path / "d.csv.gz").write_bytes(b"a,y\n1,2\n")
     with pytest.raises(PipelineError, match=r"d.csv.gz` cannot be read: .* Write the file again"):

@@ -36,7 +36,7 @@ def test_input_files_gives_a_file_or_what_fits_a_pattern_sorted(tmp_path: Path) 
 def test_input_files_says_what_is_there_when_there_is_no_such_file(tmp_path: Path) -> None:
     touch(tmp_path, "b.csv", "data/c.csv", "data/readme.md", "splits/train/a.csv", "splits/eval/a.csv")
     with pytest.raises(
-        DataError, match=r"There is no file `.*/a.csv`.*`example_gen.input`; `.*` holds: b.csv, data, splits"
+        DataError, match=r"No file is at `.*/a.csv`.*`example_gen.input`; `.*` holds: b.csv, data, splits"
     ):
         input_files(ExampleGenParams(source="csv", input=str(tmp_path / "a.csv")))
     with pytest.raises(DataError, match=r"No file matches `.*/\*.parquet`"):

@@ -131,7 +131,7 @@ def test_json_objects_may_stand_in_a_column_that_is_left_out(tmp_path: Path) -> 
 
 
 def test_json_without_rows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"There are no rows in `rides.jsonl`"):
+    with pytest.raises(DataError, match=r"No row is in `rides.jsonl`"):
         make_json(tmp_path, "")
 
 

@@ -165,7 +165,7 @@ def test_parquet_fault_says_what_and_where(tmp_path: Path) -> None:
         DataError, match=r"`rides.parquet` has no column `y`, the label. The columns of `rides.parquet` are: `a`"
     ):
         make_parquet(tmp_path, {"a": [1, 2]})
-    with pytest.raises(DataError, match=r"There are no rows in `rides.parquet`"):
+    with pytest.raises(DataError, match=r"No row is in `rides.parquet`"):
         make_parquet(tmp_path, {"y": pa.array([], pa.int64())})
 
 

@@ -66,7 +66,7 @@ def test_a_folder_of_splits_keeps_them(tmp_path):
 
 
 def test_what_is_not_a_table_is_said(tmp_path):
-    with pytest.raises(SettingsError, match=r"There is no file `.*none\.csv`\. Name a table"):
+    with pytest.raises(SettingsError, match=r"No file is at `.*none\.csv`\. Name a table"):
         find_table(tmp_path / "none.csv")
     with pytest.raises(SettingsError, match=r"No file matches `.*\*\.csv`"):
         find_table(tmp_path / "*.csv")
