@@ -119,14 +119,15 @@ class Reporter:
         Args:
           text: What it does.
           share: How much of it is done, 0 to 1; None: unknown.
-          step: The step; None: the one that runs.
+          step: The step, named in front of the text; None: the one that runs in this process.
         """
+        of = f"{step}: " if step else ""
         step = step or next(iter(self._at_work), "")
         if share and step in self._at_work:
             left = (time.monotonic() - self._at_work[step][0]) * (1 - share) / share
             text = f"{text}, about {left:.0f} s left"
         if self.verbose:
-            self.line(f"  {f'{step}: ' if len(self._at_work) > 1 else ''}{text}")
+            self.line(f"  {of}{text}")
         if step in self._at_work:
             self._at_work[step] = self._at_work[step][0], f"{step}  {text}"
             self._show()
