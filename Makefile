@@ -16,8 +16,8 @@ INSTALL := $(UV) pip install -q -p $(V)/python --compile-bytecode
 run: .venv/.run ## set up, then run the pipeline on the built-in table
 	@$(V)/crossnet run $(ARGS)
 
-test: .venv/.dev ## set up, then run the tests
-	@$(V)/python -m pytest $(ARGS)
+test: .venv/.dev ## set up, then run the tests in two processes
+	@$(V)/python -m pytest -n 2 $(ARGS)
 
 test-slow: .venv/.dev ## run the tests that take more than ten seconds each
 	@$(V)/python -m pytest -m slow $(ARGS)

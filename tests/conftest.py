@@ -1,4 +1,4 @@
-"""Sets up one quiet TensorFlow process for all tests."""
+"""Sets up a quiet TensorFlow for all tests of a process."""
 
 from __future__ import annotations
 
