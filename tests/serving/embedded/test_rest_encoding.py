@@ -32,9 +32,9 @@ def test_a_body_that_grows_beyond_the_limit_is_cut_off_there():
     ("body", "encoding", "words"),
     [
         (TEXT, "gzip", "is not the gzip that its Content-Encoding announces: Error -3 .*incorrect header check"),
-        (gzip.compress(TEXT)[:-3], "gzip", "announces: it ends too early"),
+        (gzip.compress(TEXT, mtime=0)[:-3], "gzip", "announces: it ends too early"),
         (b"", "gzip", "announces: it ends too early"),
-        (gzip.compress(TEXT), "br", "^Content-Encoding is br. Send the body plain, or as gzip.$"),
+        (gzip.compress(TEXT, mtime=0), "br", "^Content-Encoding is br. Send the body plain, or as gzip.$"),
     ],
 )
 def test_another_body_is_refused(body, encoding, words):
