@@ -26,7 +26,8 @@ _BLANKS = " \t\n\r"
 def parse_json(body: bytes | bytearray) -> Any:
     """Returns the value of the first JSON document in `body`, which is UTF-8; what comes behind it is passed by.
 
-    Lists and objects that lie deeper than 260 levels are read as null: nothing takes so many dimensions.
+    Where the nesting is too deep for Python's reader (some 1,000 levels, 10,000 from Python 3.13 on), lists and objects
+    that lie deeper than 260 levels are read as null: nothing takes so many dimensions.
 
     Raises:
       ServingError: INVALID_ARGUMENT, it does not parse.

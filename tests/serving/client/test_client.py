@@ -14,7 +14,8 @@ from crossnet.serving.protocol import signature
 from support import REPOSITORY
 
 # Modules that grpc, protobuf and numpy bring, and those of Python's own start.
-ALLOWED = {"crossnet", "google", "grpc", "numpy", "typing_extensions", "cython_runtime"}
+# grpc itself imports grpc_reflection, an empty package, where it is installed.
+ALLOWED = {"crossnet", "google", "grpc", "grpc_reflection", "numpy", "typing_extensions", "cython_runtime"}
 
 
 def loaded_after(statement: str) -> set[str]:

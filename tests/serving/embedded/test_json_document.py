@@ -55,7 +55,7 @@ def test_a_document_of_any_depth_is_read_in_memory_that_does_not_explode():
 
 
 def test_what_lies_beside_a_deep_part_keeps_its_place():
-    deep = "[" * 2000 + '"]"' + "]" * 2000
+    deep = "[" * 20_000 + '"]"' + "]" * 20_000
     found = parse_json(f'[1, {{"a": {deep}, "b": [2, {deep}, 3]}}, {deep}, 4]'.encode())
     assert (found[0], found[1]["b"][0], found[1]["b"][2], found[3]) == (1, 2, 3, 4)
     assert [nested(part) for part in (found[1]["a"], found[1]["b"][1], found[2])] == [
@@ -71,7 +71,7 @@ def test_what_lies_beside_a_deep_part_keeps_its_place():
         (b"", "The document is empty"),
         (b" ", "Expecting value at offset: 1"),
         (b'{"a": Info}', "Expecting value at offset: 6"),
-        (b"[" * 2000, "Expecting ',' delimiter at offset: 264"),
+        (b"[" * 20_000, "Expecting ',' delimiter at offset: 264"),
         (b"\xff\xfe\x01", "UnicodeDecodeError"),
         (b'"\xed\xa0\x80"', "UnicodeDecodeError"),  # half of a surrogate pair, encoded
         (b'"\\ud800"', "The surrogate pair in string is invalid."),
