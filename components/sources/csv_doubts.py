@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from crossnet.components.formats import percent
 from crossnet.components.sources.csv_cells import EXACT, LeadingZeroError, NotWholeError, is_code, read_whole
 from crossnet.components.sources.csv_hints import NULL_WORDS, comment_for, looks_marked, setting_for
-from crossnet.components.sources.csv_plain import plain_cells
+from crossnet.components.sources.csv_plain import NUMBER_BYTES, cells_where, plain_cells
 from crossnet.components.sources.csv_sample import Sample
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.cell_values import read_number, read_time
@@ -44,33 +46,45 @@ def text_doubts(
       is_whole: Whether these are all its cells.
       is_first: Whether lines begin with it.
     """
-    array = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
-    cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
-    if not cells:
+    array = sample.array()
+    plain = plain_cells(array, csv_format, numbers=True)
+    held = plain.is_valid().to_numpy(zero_copy_only=False)
+    num_cells = int(held.sum())
+    if not num_cells:
         return []
-    odd = [cell for cell in cells if read_number(cell) is None]
+    odd = held & ~cells_where(plain, lambda cell: read_number(cell) is not None, NUMBER_BYTES)
     numeric = f"numeric = [{toml_text(name)}]"
-    if not odd:
+    if not odd.any():
         return [code_doubt(name, first_such(sample, place, is_code))]
-    for what, is_odd in (
-        ("numbers", lambda cell: _is_odd(cell, csv_format)),
-        ("dates or times in ISO 8601", lambda cell: bool(cell.strip()) and read_time(cell) is None),
-    ):
-        others = list(filter(is_odd, _cells(sample)))
-        share = 1 - len(others) / len(cells)
+    for what, others in (("numbers", odd), ("dates or times in ISO 8601", _no_times(array))):
+        share = 1 - int(others.sum()) / num_cells
         if share >= _DOUBTFUL_SHARE:
-            which = "its" if is_whole else f"its first {len(cells):,}"
-            example = first_such(sample, place, is_odd)
-            hint = _null_words(others, csv_format) or setting_for(others[0], name, csv_format)
-            hint = hint or (comment_for(others[0], 1) if is_first and len(others) <= _MAX_WORDS else "")
+            found = [cell.decode(errors="replace") for cell in array.filter(pa.array(others)).to_pylist()]
+            which = "its" if is_whole else f"its first {num_cells:,}"
+            example = first_such(sample, place, found[0].__eq__)
+            hint = _null_words(found, csv_format) or setting_for(found[0], name, csv_format)
+            hint = hint or (comment_for(found[0], 1) if is_first and len(found) <= _MAX_WORDS else "")
             text = f"is read as text: {percent(1 - share)} of {which} cells are not {what} (first: {example})"
-            if not hint and all(map(looks_marked, others[:_HINTED_CELLS])):
+            if not hint and all(map(looks_marked, found[:_HINTED_CELLS])):
                 return [Doubt(name, f"{text}, which no setting reads; write the numbers alone to use them as such")]
             return [Doubt(name, text, hint or (numeric if what == "numbers" else ""))]
+    return _hinted_doubts(name, sample, csv_format, place)
+
+
+def _no_times(cells: pa.Array) -> NDArray[np.bool_]:
+    """Returns which cells are neither blank nor a date or time."""
+    times = cells_where(cells, lambda cell: read_time(cell) is not None, b"0123456789")
+    return ~(times | cells_where(cells, lambda cell: not cell.strip(), b""))
+
+
+def _hinted_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Place) -> list[Doubt]:
+    """Returns the doubt about text of which nearly each of the first cells is a number or a date in another form."""
     some = [cell.decode(errors="replace") for cell in sample.array().slice(0, _HINTED_CELLS).to_pylist()]
-    hints = [
-        setting_for(cell, name, csv_format) or ("number" if read_number(cell) is not None else "") for cell in some
-    ]
+    hint_of = {
+        cell: setting_for(cell, name, csv_format) or ("number" if read_number(cell) is not None else "")
+        for cell in dict.fromkeys(some)
+    }
+    hints = [hint_of[cell] for cell in some]
     found = [hint for hint in hints if hint and hint != "number" and not hint.startswith("null_values")]
     marked = [looks_marked(cell) for cell in some]
     if not found and sum(marked) >= _DOUBTFUL_SHARE * len(some):
@@ -85,10 +99,6 @@ def text_doubts(
     example = first_such(sample, place, lambda cell: setting_for(cell, name, csv_format) == hint)
     what = "dates" if hint.startswith("date_format") else "numbers in another form"
     return [Doubt(name, f"is read as text: its cells look like {what} (first: {example})", hint)]
-
-
-def _cells(sample: Sample) -> list[str]:
-    return [cell.decode(errors="replace") for cell in sample.array().to_pylist()]
 
 
 def _null_words(cells: Sequence[str], csv_format: CsvFormat) -> str:
@@ -132,11 +142,6 @@ def finer_doubts(name: str, sample: Sample) -> list[Doubt]:
         return []
     example = shown(finer[0].as_py().decode(errors="replace"))
     return [Doubt(name, f"holds parts of a microsecond, which are left out, such as {example}")]
-
-
-def _is_odd(cell: str, csv_format: CsvFormat) -> bool:
-    plain = plain_cells(pa.array([cell.encode()], pa.binary()), csv_format, numbers=True)[0].as_py()
-    return plain is not None and read_number(plain.decode(errors="replace")) is None
 
 
 def first_such(sample: Sample, place: Place, wanted: Callable[[str], bool]) -> str:

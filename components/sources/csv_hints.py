@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 
 from crossnet.components.sources.doubts import toml_text
@@ -15,9 +16,10 @@ _DAYS = (
     *("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%y", "%d %B %Y", "%B %d, %Y"),
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-_DATE_FORMS = (*(day + time for day in _DAYS for time in _TIMES), "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S%z")
+DATE_FORMS = (*(day + time for day in _DAYS for time in _TIMES), "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S%z")
 # What each of these forms begins with: to try them all takes a hundred times as long as to look for that.
-_MAY_BE_DATE = re.compile(r"\d{1,4}[-./ ]\w{1,9}[-./, ]|[^\W\d_]{3,9}\.?\s+\d|\d{8}T\d")
+_MONTHS = "|".join(map(re.escape, filter(None, (*calendar.month_name, *calendar.month_abbr))))
+_MAY_BE_DATE = re.compile(rf"\d{{1,4}}[-./ ](\d{{1,2}}|{_MONTHS})[-./, ]|({_MONTHS})\s+\d|\d{{8}}T\d", re.IGNORECASE)
 _MAX_CHARACTERS = 40  # of a cell that is looked at for signs and dates
 # Numbers with what no setting reads: signs of money and units, brackets for a minus, the digits of other scripts.
 _SIGNS = "[€$£¥₹<>~≈=\"'`(\\s\\u2212\\u2013+-]*"
@@ -55,7 +57,7 @@ def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> 
                 return f"thousands = {toml_text(mark)}" + (' and decimal = ","' if mark == "." else "")
         if re.fullmatch(number_regex(",", ""), text, re.ASCII):
             return 'decimal = ","'
-    for form in _DATE_FORMS if len(text) <= _MAX_CHARACTERS and _MAY_BE_DATE.match(text) else ():
+    for form in DATE_FORMS if len(text) <= _MAX_CHARACTERS and _MAY_BE_DATE.match(text) else ():
         if read_date(text, form) is not None:
             return f"date_format = {{ {toml_text(column)} = {toml_text(form)} }}"
     return ""

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossnet.components.sources.csv_cells import BadCellError, convert_cells, is_code, read_whole
+from crossnet.components.sources.csv_plain import NUMBER_BYTES, cells_where
 from crossnet.serving.protocol.cell_values import TIME_REGEX, ZONED_REGEX, read_number, read_truth
 
 _SAFE_INTEGER = r"^\s*[+-]?([1-9]\d{0,17}|0)\s*$"  # within int64, and without leading zeros
@@ -31,10 +32,10 @@ def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
             return "FLOAT"
         if share < 1:
             return "MIXED"
-    cells = [cell.decode(errors="replace") for cell in array.to_pylist()]
-    are_truths = bool(cells) and all(read_truth(cell) is not None for cell in cells)
-    numbers = [cell for cell in cells if read_number(cell) is not None]
-    if numeric or (cells and len(numbers) >= NUMERIC_SHARE * len(cells)):
+    is_number = cells_where(array, lambda cell: read_number(cell) is not None, NUMBER_BYTES)
+    are_truths = bool(len(array)) and bool(cells_where(array, lambda cell: read_truth(cell) is not None, b"tTfF").all())
+    if numeric or (len(array) and is_number.sum() >= NUMERIC_SHARE * len(array)):
+        numbers = [cell.decode() for cell in array.filter(pa.array(is_number)).to_pylist()]
         return "BOOL" if are_truths else _kind_of_numbers(numbers, numeric=numeric)
     if are_truths:
         return "BOOL"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from crossnet.serving.protocol.cell_values import number_regex
 from crossnet.serving.protocol.csv_format import CsvFormat
 
+NUMBER_BYTES = b"0123456789+-.iInN"  # with which a number may begin, and infinity and NaN
 _NOT_ASCII = 0x80
 _BLANK = (
     r"^[\s\x0b\x1c-\x1f\x85\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$"  # as str.strip
@@ -49,11 +53,37 @@ def plain_cells(cells: pa.Array, csv_format: CsvFormat, *, numbers: bool) -> pa.
     return pc.if_else(regular, plain, pc.if_else(word, cells, other))
 
 
+def cells_where(cells: pa.Array, rule: Callable[[str], bool], begins: bytes) -> NDArray[np.bool_]:
+    """Returns where a rule is true of cells (binary), bool (cells,); of a hole it is not.
+
+    The rule is asked once of each distinct cell that may fulfil it.
+
+    Args:
+      cells: Binary, null where empty.
+      rule: Takes a cell's text, in which bytes that are not UTF-8 are replaced.
+      begins: The bytes, other than blanks and those beyond ASCII, with which cells begin that may fulfil it.
+    """
+    encoded = cells.dictionary_encode()
+    may_begin = np.zeros(256, bool)
+    may_begin[[*begins, *range(1, ord(" ") + 1), *range(_NOT_ASCII, 256)]] = True
+    places = np.flatnonzero(may_begin[first_bytes(encoded.dictionary)])
+    found = np.zeros(len(encoded.dictionary) + 1, bool)  # the last one is for holes
+    for place, cell in zip(places.tolist(), encoded.dictionary.take(pa.array(places)).to_pylist(), strict=True):
+        found[place] = rule(cell.decode(errors="replace"))
+    return found[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
+
+
+def first_bytes(cells: pa.Array) -> NDArray[np.uint8]:
+    """Returns the first byte of each cell (binary), uint8 (cells,); 0 where it has none."""
+    data = np.frombuffer((cells.buffers()[2] if len(cells) else None) or b"", np.uint8)
+    if not len(data):
+        return np.zeros(len(cells), np.uint8)
+    offsets = np.frombuffer(cells.buffers()[1], np.int32)[cells.offset : cells.offset + len(cells) + 1]
+    first = data[np.minimum(offsets[:-1], len(data) - 1)]
+    return np.where(offsets[1:] > offsets[:-1], first, np.uint8(0))
+
+
 def _may_be_blank(cells: pa.Array) -> bool:
     """Returns whether any cell begins with a blank."""
-    if not len(cells):
-        return False
-    offsets = np.frombuffer(cells.buffers()[1], np.int32)[cells.offset : cells.offset + len(cells) + 1]
-    starts = offsets[:-1][np.diff(offsets) > 0]
-    first = np.frombuffer(cells.buffers()[2], np.uint8)[starts] if len(starts) else starts
-    return bool(((first <= ord(" ")) | (first >= _NOT_ASCII)).any())
+    first = first_bytes(cells)
+    return bool((((first <= ord(" ")) & (first > 0)) | (first >= _NOT_ASCII)).any())

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import datetime
 import tomllib
 
 import pytest
 
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.csv_hints import comment_for, looks_marked, setting_for
+from crossnet.components.sources.csv_hints import DATE_FORMS, comment_for, looks_marked, setting_for
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 
@@ -115,3 +116,11 @@ def test_long_cells_take_no_time() -> None:
 )
 def test_a_line_that_is_not_a_row_is_left_out_as_a_comment(cell: str, row: int, line: str) -> None:
     assert comment_for(cell, row) == line
+
+
+def test_no_date_in_a_form_that_is_looked_for_is_passed_over() -> None:
+    for month in range(1, 13):
+        moment = datetime.datetime(2026, month, 28, 20, 45, 30, tzinfo=datetime.UTC)
+        for form in DATE_FORMS:
+            for text in (moment.strftime(form), moment.strftime(form).lower(), f" {moment.strftime(form)}"):
+                assert setting_for(text, "day").startswith("date_format"), text

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from crossnet.components.sources.csv_plain import plain_cells
-from crossnet.serving.protocol.cell_values import is_hole, plain_number
+from crossnet.components.sources.csv_plain import NUMBER_BYTES, cells_where, first_bytes, plain_cells
+from crossnet.serving.protocol.cell_values import is_hole, plain_number, read_number, read_time, read_truth
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 FORMATS: list[dict[str, Any]] = [
@@ -41,3 +42,37 @@ def test_other_columns_keep_their_marks_and_lose_their_holes() -> None:
     array = pa.array([b"2026-01-01", b"NA", b"1,5", None], pa.binary())
     csv_format = CsvFormat(null_values=("NA",), decimal=",")
     assert plain_cells(array, csv_format, numbers=False).to_pylist() == [b"2026-01-01", None, b"1,5", None]
+
+
+RULES: list[tuple[Callable[[str], bool], bytes]] = [
+    (lambda cell: read_number(cell) is not None, NUMBER_BYTES),
+    (lambda cell: read_time(cell) is not None, b"0123456789"),
+    (lambda cell: read_truth(cell) is not None, b"tTfF"),
+    (lambda cell: not cell.strip(), b""),
+]
+ODD = ["infinity", "NAN", "i", "\u00a07", "\u20282026-01-01", "2026-01-01T08Z", "true", "False", "\t", "\x1f", "\u3000"]
+ODD += ["\ufffd", "\0", "\x007", "-", "+", ".", "é", "7é", " true ", "\x85"]
+
+
+@pytest.mark.parametrize(("rule", "begins"), RULES)
+@pytest.mark.parametrize("first", [0, 3])
+def test_a_rule_holds_where_it_holds_of_the_single_cell(rule: Callable[[str], bool], begins: bytes, first: int) -> None:
+    cells = [*CELLS, *ODD, "\udcff7", *CELLS[:5]]
+    array = pa.array([cell.encode(errors="surrogateescape") or None for cell in cells], pa.binary())[first:]
+    expected = [cell is not None and rule(cell.decode(errors="replace")) for cell in array.to_pylist()]
+    assert cells_where(array, rule, begins).tolist() == expected
+    assert any(expected)
+
+
+def test_a_rule_is_asked_once_of_each_cell_that_may_fulfil_it() -> None:
+    asked: list[str] = []
+    array = pa.array([b"7", b"7", b"north", None, b" 8"], pa.binary())
+    assert not cells_where(array, lambda cell: bool(asked.append(cell)), b"7").any()
+    assert asked == ["7", " 8"]
+
+
+def test_first_bytes_are_those_of_a_slice() -> None:
+    array = pa.array([b"a", b"", b"bc", None, b"d"], pa.binary())
+    assert first_bytes(array[1:]).tolist() == [0, ord("b"), 0, ord("d")]
+    assert first_bytes(array[:0]).tolist() == []
+    assert first_bytes(pa.array([b"", None], pa.binary())).tolist() == [0, 0]
