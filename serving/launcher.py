@@ -185,8 +185,8 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
     """Serves until SIGTERM or SIGINT is received.
 
     Args:
-      arguments: Flags of tensorflow_model_server, and `flags.OWN_FLAGS`. Without model flags every model under
-        `<root>/serving_models` is served, also those added later; with `--model_name` alone, that one of them.
+      arguments: Flags of tensorflow_model_server, and `flags.OWN_FLAGS`; see `Deployment`. Without model flags every
+        model under `<root>/serving_models` is served, also those added later; with `--model_name` alone, that one.
       root: The pipeline's root; the configuration files are written to `<root>/serving`.
       server: "auto", "embedded", "binary" or "docker".
 
@@ -196,7 +196,7 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
     if server == "auto":
         server = "embedded" if find_binary() is None else "binary"
     try:
-        deployment = Deployment(arguments, root=root.absolute())
+        deployment = Deployment(arguments, root=root.absolute(), server=server)
         stopping = threading.Event()
         with _on_signals(stopping.set):
             if not deployment.wait_for_models(stopping.is_set):

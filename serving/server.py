@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from crossnet.serving.config.flags import ServerFlags
-from crossnet.serving.config.versions import ModelConfig
+from crossnet.serving.config.versions import ModelConfig, local_path
 from crossnet.serving.embedded.call_threads import CallThreads
 from crossnet.serving.embedded.listen import is_loopback, open_server
 from crossnet.serving.embedded.manager import ModelManager
@@ -186,7 +186,8 @@ class Server:
 
             self._config_file = ConfigFile(self.flags.model_config_file, self._reload)
             return self._config_file.read()
-        return [ModelConfig(self.flags.model_name, Path(self.flags.model_base_path).absolute())]
+        name = self.flags.model_name
+        return [ModelConfig(name, local_path(name, self.flags.model_base_path).absolute())]
 
     def _credentials(self) -> Any:
         if not self.flags.ssl_config_file:

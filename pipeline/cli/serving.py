@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 _MODELS_NAMED = 10
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+class _PassesOn(click.Command):
+    """A command whose arguments behind `--` stay behind a `--` in `Context.args`, where click would drop it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        super().parse_args(ctx, args[:end])
+        ctx.args += args[end:]
+        return ctx.args
+
+
+@click.command(cls=_PassesOn, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @root_option
 @click.option(
     "--server",
@@ -37,7 +47,7 @@ def serve(context: click.Context, root: Path, server: str) -> int:
     """Serve pushed models over gRPC and REST.
 
     Accepts all flags of tensorflow_model_server, written as --name=value. Without model flags it serves every pushed
-    model; with --model_name alone, only that one.
+    model; with --model_name alone, only that one. What stands behind -- goes to tensorflow_model_server as it is.
 
     Example: crossnet serve --port=8500 --rest_api_port=8501
     """

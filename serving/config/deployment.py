@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from crossnet.serving.config.flags import OWN_FLAGS, split_flags
+from crossnet.serving.config.flags import KNOWN_FLAGS, OWN_FLAGS, split_flags
 from crossnet.serving.config.versions import list_versions
 from crossnet.serving.protocol.codes import failed_to_start
-from crossnet.serving.protocol.printable import tell
+from crossnet.serving.protocol.printable import shown, tell
 from crossnet.serving.status import ServingError, UsageError
 
 DOCKER_IMAGE = "tensorflow/serving:2.21.0"  # the release of the TensorFlow that exports the models
@@ -27,18 +27,23 @@ class Deployment:
 
     Args:
       arguments: The user's flags, as `--name=value`. `--model_name` without a path means that model under the root.
+        Those behind a `--` are given to tensorflow_model_server as they are.
       root: The pipeline's root, absolute.
+      server: "binary", "docker" or "embedded".
 
     Attributes:
       models: Names of the models to wait for.
 
     Raises:
-      UsageError: A flag is unknown or not written as `--name=value`.
+      UsageError: A flag is unknown or not written as `--name=value`; or one behind `--` is known, or is for the
+        embedded server.
       ServingError: A config file cannot be read or has an error.
     """
 
-    def __init__(self, arguments: Sequence[str], *, root: Path) -> None:
-        self._given = split_flags(arguments)
+    def __init__(self, arguments: Sequence[str], *, root: Path, server: str = "binary") -> None:
+        end = list(arguments).index("--") if "--" in arguments else len(arguments)
+        self._given = split_flags(arguments[:end])
+        self._passed_on = _checked_for_binary(arguments[end + 1 :], server)
         self._serving_dir = root / "serving_models"
         name = self._given.get("model_name", "")
         if name and not {"model_base_path", "model_config_file"} & self._given.keys():
@@ -207,7 +212,7 @@ class Deployment:
         for name, value in flags.items():
             if (name == "model_base_path" or name.endswith("_file")) and value and "://" not in value:
                 flags[name] = str(Path(value).absolute())  # the real server rejects relative paths
-        return _as_arguments(flags)
+        return [*_as_arguments(flags), *self._passed_on]
 
     def docker_command(self) -> list[str]:
         """Returns a `docker run` command that mounts each folder read-only under its own path.
@@ -218,7 +223,7 @@ class Deployment:
           ServingError: `--grpc_socket_path` is set; the socket would be inside the container.
         """
         arguments = self.binary_flags()
-        flags = split_flags(arguments)
+        flags = split_flags(arguments[: len(arguments) - len(self._passed_on)])
         if flags.get("grpc_socket_path"):
             raise ServingError("`--grpc_socket_path` would be inside the container. Use `--port` with docker.")
         folders = {
@@ -232,6 +237,29 @@ class Deployment:
         # The server itself fetches paths with a scheme, such as gs://.
         command += [f"--volume={folder}:{folder}:ro" for folder in sorted(folders) if "://" not in folder]
         return [*command, DOCKER_IMAGE, *arguments]
+
+
+def _checked_for_binary(arguments: Sequence[str], server: str) -> list[str]:
+    """Returns the arguments behind `--`, which this project does not know.
+
+    Raises:
+      UsageError: One is known, so that it would be given twice, or is not a flag; or the server is the embedded one.
+    """
+    problems = []
+    if arguments and server == "embedded":
+        problems.append(
+            f"`{shown(arguments[0])}` is behind `--`, and what is there is for tensorflow_model_server. Use "
+            "`--server=binary` or `--server=docker`, or leave it out."
+        )
+    for argument in arguments:
+        name = argument.removeprefix("--").partition("=")[0]
+        if not argument.startswith("--") or not name:
+            problems.append(f"`{shown(argument)}` behind `--` is not a flag. Flags are written as `--name=value`.")
+        elif name in KNOWN_FLAGS:
+            problems.append(f"`--{name}` is a flag that `crossnet serve` reads itself. Give it before `--`.")
+    if problems:
+        raise UsageError("\n".join(problems))
+    return list(arguments)
 
 
 def _as_arguments(flags: dict[str, str]) -> list[str]:

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crossnet.serving.config.versions import local_path
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
-from crossnet.serving.status import UsageError
+from crossnet.serving.status import ServingError, UsageError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -201,6 +202,11 @@ def _problems_with(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
     ):
         if (value := getattr(settings, name)) < 0:
             problems.append(f"`--{name}={value}`: expected 0 or more.")
+    if not settings.model_config_file:
+        try:
+            local_path(settings.model_name, settings.model_base_path)
+        except ServingError as error:
+            problems.append(f"`--model_base_path={shown(settings.model_base_path)}`: {error}")
     if not settings.model_base_path and not settings.model_config_file:
         problems.append("Nothing to serve. Give `--model_base_path=FOLDER` or `--model_config_file=FILE`.")
     if flags.get("batching_parameters_file") and flags.get("enable_batching", "false").lower() in _FALSE_VALUES:

@@ -133,18 +133,30 @@ def model_configs(message: Any) -> list[ModelConfig]:
                 f"Expected model {cut(entry.name)} to have an absolute path or URI; got "
                 f"base_path()={cut(entry.base_path)}"
             )
-        if "\0" in entry.base_path:
-            raise invalid(f"Model {cut(entry.name)} has a base path with a NUL byte. Expected the path of a folder.")
-        if "://" in entry.base_path:
-            raise ServingError(
-                f"Model {cut(entry.name)} is at {cut(entry.base_path)}: the embedded server reads folders of this "
-                "machine only.",
-                grpc.StatusCode.UNIMPLEMENTED,
-            )
+        base_path = local_path(entry.name, entry.base_path)
         configs[entry.name] = ModelConfig(
-            entry.name, Path(entry.base_path), _platform(entry), _policy(entry), dict(entry.version_labels)
+            entry.name, base_path, _platform(entry), _policy(entry), dict(entry.version_labels)
         )
     return list(configs.values())
+
+
+def local_path(name: str, base_path: str) -> Path:
+    """Returns the folder that a model's base path names: a path, or `file://` and an absolute path.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT or UNIMPLEMENTED; the path is not one of this machine.
+    """
+    if "\0" in base_path:
+        raise invalid(f"Model {cut(name)} has a base path with a NUL byte. Expected the path of a folder.")
+    if base_path.startswith("file:///"):
+        base_path = base_path.removeprefix("file://")
+    elif "://" in base_path:
+        raise ServingError(
+            f"Model {cut(name)} is at {cut(base_path)}: the embedded server reads folders of this machine only. Copy "
+            "the versions to a folder, or use `crossnet serve --server=binary` or `--server=docker`.",
+            grpc.StatusCode.UNIMPLEMENTED,
+        )
+    return Path(base_path)
 
 
 def _platform(entry: Any) -> str:

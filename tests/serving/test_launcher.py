@@ -154,7 +154,8 @@ def _wait_ended(process):
 def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary, tmp_path):
     root = tmp_path / "root"
     with tempfile.TemporaryDirectory() as folder:
-        process = _start(root, "auto", "--port=0", f"--grpc_socket_path={folder}/s", "--enable_batching", "--host=::1")
+        process = _start(root, "auto", "--port=0", f"--grpc_socket_path={folder}/s", "--enable_batching", "--host=::1",
+                         "--", "--new_flag=1")  # fmt: skip
         assert process.stderr.readline().startswith(
             f"There is no model in `{root}/serving_models` yet; waiting for one."
         )
@@ -171,6 +172,7 @@ def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary
             f"--model_config_file={root}/serving/models.config",
             "--model_config_file_poll_wait_seconds=2",
             f"--monitoring_config_file={root}/serving/monitoring.config",
+            "--new_flag=1",
             "--port=0",
             "--rest_api_port=8501",
         ]

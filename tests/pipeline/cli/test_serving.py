@@ -31,6 +31,12 @@ def test_serve_refuses_a_flag_that_the_server_does_not_have(crossnet):
     assert "--port" in done.stderr
 
 
+def test_serve_keeps_what_is_behind_two_dashes_for_the_real_server(crossnet):
+    done = crossnet("serve", "--server", "embedded", "--model_base_path=/m", "--", "--new_flag=1")
+    assert done.exit_code == 2
+    assert "`--new_flag=1` is behind `--`" in done.stderr
+
+
 def test_serve_says_when_the_port_is_taken(crossnet, tmp_path):
     serving_models.save_model(tmp_path / "model" / "1")
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -174,3 +174,23 @@ def test_deployment_gives_the_real_server_whole_paths(tmp_path, monkeypatch):
     assert f"--ssl_config_file={tmp_path}/tls.cfg" in flags
     far = Deployment(["--model_base_path=s3://models/rides"], root=tmp_path).binary_flags()
     assert "--model_base_path=s3://models/rides" in far
+
+
+def test_what_is_behind_two_dashes_goes_to_the_real_server_as_it_is(tmp_path):
+    arguments = ["--model_base_path=/m/rides", "--", "--new_flag=a=b", "--bare"]
+    deployment = Deployment(arguments, root=tmp_path)
+    assert deployment.binary_flags()[-2:] == ["--new_flag=a=b", "--bare"]
+    assert deployment.docker_command()[-2:] == ["--new_flag=a=b", "--bare"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "server", "sentence"),
+    [
+        ("--port=1", "binary", r"`--port` is a flag that `crossnet serve` reads itself\. Give it before `--`\."),
+        ("8500", "docker", "`8500` behind `--` is not a flag"),
+        ("--new_flag=1", "embedded", "`--new_flag=1` is behind `--`, and what is there is for tensorflow_model_server"),
+    ],
+)
+def test_deployment_refuses_what_cannot_be_passed_on(tmp_path, argument, server, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        Deployment(["--model_base_path=/m", "--", argument], root=tmp_path, server=server)

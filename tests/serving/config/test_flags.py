@@ -125,3 +125,10 @@ def test_flags_list_every_mistake_at_once():
     with pytest.raises(UsageError) as error:
         parse_flags(["--port=x", "--mixed_precision=a", "--rest_api_port=-1"])
     assert len(str(error.value).split("\n")) == 4  # and there is nothing to serve
+
+
+@pytest.mark.parametrize("path", ["s3://models/rides", "gs://m", "hdfs://m"])
+def test_base_path_of_another_machine_is_refused_at_once(path):
+    with pytest.raises(UsageError, match=f"`--model_base_path={path}`: Model default is at {path}: the embedded"):
+        parse_flags([f"--model_base_path={path}"])
+    assert parse_flags([f"--model_base_path={path}", "--model_config_file=/f"]).model_config_file  # the path is ignored

@@ -14,6 +14,7 @@ from crossnet.serving.config.versions import (
     ModelConfig,
     VersionPolicy,
     list_versions,
+    local_path,
     model_configs,
     requested,
     why_nothing_to_serve,
@@ -110,11 +111,17 @@ def test_model_configs_reads_platform_policy_and_labels_of_each_model():
     ]
 
 
+def test_base_path_may_be_written_as_a_uri_of_a_file():
+    assert local_path("a", "file:///m/a") == Path("/m/a")
+    assert local_path("a", "m/a") == Path("m/a")
+
+
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
         ('base_path: "m"', r"Expected model a to have an absolute path or URI; got base_path\(\)=m"),
         ('base_path: "gs://m"', "the embedded server reads folders of this machine only"),
+        ('base_path: "file://m"', "the embedded server reads folders of this machine only"),
         ('base_path: "/m" model_platform: ""', "Illegal setting neither ModelServerConfig::model_type"),
         ('base_path: "/m" model_type: TENSORFLOW', "Illegal setting both ModelServerConfig::model_type"),
         ('base_path: "/m" model_platform: "" model_type: OTHER', "model_type choice 2 not supported"),
