@@ -33,21 +33,20 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.reference_model import ReferenceModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
-from crossnet.components.errors import ExportError
 from crossnet.components.evaluation.case import improvement_reference
 from crossnet.components.evaluation.coverage import interval_facts
+from crossnet.components.evaluation.earlier import Earlier, open_earlier
 from crossnet.components.evaluation.explain import explain, known_truth
 from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
 from crossnet.components.evaluation.metrics import ErrorSums, calibration
 from crossnet.components.evaluation.notes import likely_groups, notes_on
 from crossnet.components.evaluation.recorded import RecordedPredictions
-from crossnet.components.evaluation.rule_results import Scores, Served
+from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.evaluation.scoring import (
     Columns,
     MeanPredictor,
     Predictor,
-    ServedModel,
     score_eval,
     score_train,
 )
@@ -70,6 +69,7 @@ def evaluate_models(
     output_dir: Path,
     params: EvaluatorParams,
     served: Path | None = None,
+    anchor: Path | None = None,
     reference: ReferenceModel | None = None,
 ) -> Evaluation:
     """Measures the models over the same rows and applies the rules to every candidate.
@@ -84,13 +84,15 @@ def evaluate_models(
         explanation and slices by model), linear.json, labels.npy, predictions/<model>.npy and BLESSED or NOT_BLESSED.
       params: The rules.
       served: Folder of the version in service, its name the version; None before the first push.
+      anchor: Folder of the best model ever blessed, a version or `Format-Serving` of a Model; None: there is none.
       reference: What boosted trees predict for eval: a line of the table that no rule reads; None: there is none.
 
     Raises:
       ExportError: A model does not load as a server loads it, or does not answer.
       SettingsError: `evaluator.slices` names what is not there.
     """
-    measured = _measure(examples, _columns(examples, schema), statistics, models, served, reference, output_dir, params)
+    before = served, anchor
+    measured = _measure(examples, _columns(examples, schema), statistics, models, before, reference, output_dir, params)
     whole = measured.scores.whole
     verdict = _judge(models, measured, params)
     write_json(output_dir / VERDICT_FILE, verdict)
@@ -122,7 +124,7 @@ class _Measured:
       linear: The linear model of train.
       scores: Over the eval split, of the linear model, the mean predictor, the served model and the reference too.
       worst_rows: By model.
-      served: The version in service; None where no rule compares with it.
+      earlier: The models of before.
       sizes: Bytes of the exported folder by model.
       notes: What was seen in the columns.
     """
@@ -131,7 +133,7 @@ class _Measured:
     linear: LinearModel
     scores: Scores
     worst_rows: Mapping[str, Any]
-    served: Served | None
+    earlier: Earlier
     sizes: Mapping[str, int]
     reference: ReferenceModel | None
     notes: Sequence[str]
@@ -142,7 +144,7 @@ def _measure(
     columns: Columns,
     statistics: Statistics,
     models: Mapping[str, Model],
-    served: Path | None,
+    before: tuple[Path | None, Path | None],
     reference: ReferenceModel | None,
     output_dir: Path,
     params: EvaluatorParams,
@@ -157,24 +159,20 @@ def _measure(
         scored[MEAN_PREDICTOR] = MeanPredictor(train.label_mean)
         if reference is not None:
             scored[reference.kind] = RecordedPredictions(reference.predictions_path)
-        in_service = None
-        if served is not None and params.non_inferiority_margin is not None:
-            in_service, model = _open_served(served, columns.features, stack)
-            if model is not None:
-                scored[in_service.name] = ServedModel(model)
+        earlier = open_earlier(*before, columns.features, params, scored, stack)
         scores, worst = score_eval(examples, columns, scored, keys=keys, output_dir=output_dir, params=params)
     notes = list(likely_groups(examples, *(_by_column(statistics, split) for split in ("train", "eval"))))
     sizes = {name: _folder_bytes(model.serving_path) for name, model in models.items()}
-    return _Measured(train, linear, scores, worst, in_service, sizes, reference, notes)
+    return _Measured(train, linear, scores, worst, earlier, sizes, reference, notes)
 
 
 def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorParams) -> dict[str, Any]:
     """Returns the content of verdict.json."""
-    scores, served = measured.scores, measured.served
+    scores, (served, best) = measured.scores, measured.earlier
     baseline = list(models)[-1] if len(models) > 1 else MEAN_PREDICTOR
     results = {
         name: [
-            *judge(name, scores, params, baseline=baseline, served=served, model_bytes=measured.sizes[name]),
+            *judge(name, scores, params, baseline=baseline, served=served, best=best, model_bytes=measured.sizes[name]),
             *judge_slices(name, scores, params, baseline=baseline, served=served),
         ]
         for name in models
@@ -186,7 +184,7 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
         baseline=baseline,
         rows=scores.whole.rows,
         label_std=scores.whole.label_std,
-        served=_served_facts(served, scores),
+        **measured.earlier.facts(scores),
         collapsed=improvement_reference(scores, baseline).collapsed,
     )
     blessed = {name: facts["blessed"] for name, facts in verdict["candidates"].items()}
@@ -209,32 +207,6 @@ def _equations(columns: Columns, statistics: Statistics) -> NormalEquations:
 
 def _by_column(statistics: Statistics, split: str) -> dict[str, Any]:
     return {column.path.step[0]: column for column in statistics.proto(split).datasets[0].features}
-
-
-def _open_served(
-    folder: Path, features: Sequence[Feature], stack: contextlib.ExitStack
-) -> tuple[Served, ServingSession | None]:
-    """Opens the model in service, where it loads and takes what these rows have."""
-    try:
-        model = stack.enter_context(ServingSession(folder))
-    except ExportError as error:
-        return Served(folder.name, f"does not load ({error})"), None
-    types = {feature.name: feature.dtype for feature in features}
-    problems = [
-        f"takes `{name}` as {dtype} where these rows have {types[name]}"
-        if name in types
-        else f"asks for `{name}`, which these rows lack"
-        for name, dtype in model.inputs.items()
-        if types.get(name) != dtype
-    ]
-    return Served(folder.name, " and ".join(problems)), None if problems else model
-
-
-def _served_facts(served: Served | None, scores: Scores) -> dict[str, Any] | None:
-    if served is None:
-        return None
-    rmse = scores.whole.rmse(scores.names.index(served.name)) if served.name in scores.names else None
-    return {"version": served.version, "problem": served.problem, "eval_rmse": rmse}
 
 
 def _metrics(models: Mapping[str, Model], measured: _Measured, output_dir: Path) -> dict[str, dict[str, Any]]:

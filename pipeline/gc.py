@@ -1,14 +1,15 @@
 """Removes old artifacts.
 
-What a kept run, a version in service or the last blessed run needs always stays. Nothing is removed because of
-something that could not be read: of a run without a readable record, what its links point to stays; where anything
-else that says what is needed cannot be read, everything stays.
+What a kept run, a version in service, the last blessed run or the best blessed Model of each name needs always stays.
+Nothing is removed because of something that could not be read: of a run without a readable record, what its links point
+to stays; where anything else that says what is needed cannot be read, everything stays.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from crossnet.components import interrupts
@@ -16,7 +17,8 @@ from crossnet.components.artifacts.base import read_facts
 from crossnet.components.errors import MissingArtifactError, UnreadableFileError
 from crossnet.components.model_folder import read_record, record_problem, versions_in_service
 from crossnet.pipeline import notices
-from crossnet.pipeline.run_record import RUN_FILE
+from crossnet.pipeline.blessed import model_name_of, ranked, rolled_back
+from crossnet.pipeline.run_record import RUN_FILE, RunRecord
 from crossnet.pipeline.snapshots import old_snapshots
 from crossnet.pipeline.store import TEMPORARY, Store
 from crossnet.pipeline.wholeness import DAMAGED
@@ -74,8 +76,19 @@ def _needed(store: Store, keep: int) -> set[Path]:
         if folder.name not in records:
             needed |= _linked(folder)
     needed |= _in_service(store)
+    needed |= _best(store, records)
     _add_inputs(needed, store)
     return needed
+
+
+def _best(store: Store, records: Mapping[str, RunRecord]) -> set[Path]:
+    """Returns the artifact of the best blessed Model of each name, which the next run is compared with."""
+    found: dict[str | None, Path] = {}
+    without = set().union(*map(rolled_back, served_folders(store)))
+    for model in ranked(store, records):
+        if model.fingerprint not in without:
+            found.setdefault(model_name_of(store, model), model.path(store))
+    return set(found.values())
 
 
 def _linked(run: Path) -> set[Path]:

@@ -25,7 +25,7 @@ from crossnet.components.networks import tfrs_cross
 from crossnet.components.params.networks import ModelParams
 from crossnet.components.sources.files import input_files
 from crossnet.pipeline.config import NONE, Config
-from crossnet.pipeline.references import LastBlessed, Reference, ServedModel, WarmStart
+from crossnet.pipeline.references import BestBlessed, LastBlessed, Reference, ServedModel, WarmStart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +167,7 @@ def _gate_steps(
     config: Config, models: tuple[str, ...], served: Path, serving_dir: str, force: str
 ) -> tuple[Step, ...]:
     """Returns the steps that judge the models of the steps `models` and push one."""
+    anchor = config.evaluator.anchor
     return (
         Step(
             name="evaluator",
@@ -180,7 +181,10 @@ def _gate_steps(
                 **({} if config.reference == NONE else {"reference": f"reference_{config.reference}"}),
             },
             settings={"params": config.evaluator},
-            references={"served": ServedModel(served)},
+            references={
+                "served": ServedModel(served),
+                **({} if config.evaluator.total_margin is None else {"anchor": BestBlessed(served, anchor)}),
+            },
         ),
         Step(
             name="infra_validator",

@@ -17,6 +17,8 @@ from crossnet.components.damaged_versions import is_damaged
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import folder_checksum
 from crossnet.components.model_folder import read_record, versions_in_service
+from crossnet.components.params.evaluator import BEST
+from crossnet.pipeline.blessed import in_service, ranked, rolled_back
 from crossnet.pipeline.store import Store
 from crossnet.pipeline.wholeness import is_usable
 
@@ -103,6 +105,50 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
+class BestBlessed:
+    """The best blessed Model of this name that is not one of this plan, or a version that is named.
+
+    The best has the lowest eval RMSE divided by the mean predictor's over the same rows, of the champions of all runs.
+    Those that were taken out of service by hand are not among them.
+
+    Attributes:
+      folder: The model's folder, whose subfolders are versions.
+      anchor: `evaluator.anchor`: "best", or a version in service.
+    """
+
+    folder: Path
+    anchor: str
+
+    def find(self, store: Store, plan: Mapping[str, PlannedStep]) -> Path | None:
+        """Returns the version's folder or, of a Model that is not in service, the SavedModel in its artifact.
+
+        Raises:
+          SettingsError: The version that is named is not there, or is damaged.
+        """
+        if self.anchor != BEST:
+            return _named_version("evaluator.anchor", self.anchor, self.folder)
+        own = {planned.fingerprint for planned in plan.values() if planned.step.output is Model}
+        without = own | rolled_back(self.folder)
+        for model in ranked(store, store.run_records(), self.folder.name):
+            if model.fingerprint in without:
+                continue
+            for version, path in in_service(self.folder, model.fingerprint):
+                if not is_damaged(self.folder, version, path):
+                    return path
+            if is_usable(model.step, model.fingerprint, store):
+                return model.path(store) / SERVING_FOLDER
+        return None
+
+    def digest(self, folder: Path) -> str:
+        """Returns a version's name and the SHA-256 of its files, or the fingerprint of a Model."""
+        return folder.parent.name if folder.name == SERVING_FOLDER else _named_checksum(folder)
+
+    def load(self, folder: Path) -> Path:
+        """Returns the folder of the SavedModel."""
+        return folder
+
+
+@dataclass(frozen=True)
 class WarmStart:
     """The exported model that a training starts from.
 
@@ -121,18 +167,7 @@ class WarmStart:
           SettingsError: It is not there, or is damaged.
         """
         if self.start.isdecimal():
-            versions = versions_in_service(self.folder)
-            if int(self.start) not in versions:
-                raise SettingsError(
-                    f"`trainer.warm_start` names version {self.start}, which is not in service in `{self.folder}`. "
-                    f"There are: {', '.join(map(str, versions)) or 'none'}."
-                )
-            if is_damaged(self.folder, int(self.start), versions[int(self.start)]):
-                raise SettingsError(
-                    f"`trainer.warm_start` names version {self.start}, which is damaged: its files are not those that "
-                    f"were pushed to `{self.folder}`. Name another version."
-                )
-            return versions[int(self.start)]
+            return _named_version("trainer.warm_start", self.start, self.folder)
         for path in (Path(self.start), Path(self.start) / SERVING_FOLDER):
             if (path / "saved_model.pb").is_file():
                 self._refuse_damaged(path.parent if path.name == SERVING_FOLDER else path)
@@ -156,6 +191,26 @@ class WarmStart:
     def load(self, folder: Path) -> Path:
         """Returns the folder of the SavedModel."""
         return folder
+
+
+def _named_version(setting: str, name: str, folder: Path) -> Path:
+    """Returns the folder of the version that a setting names.
+
+    Raises:
+      SettingsError: It is not there, or is damaged.
+    """
+    versions = versions_in_service(folder)
+    if not name.isdecimal() or int(name) not in versions:
+        known = f"There are: {', '.join(map(str, versions)) or 'none'}."
+        if not name.isdecimal():
+            raise SettingsError(f"`{setting}` is '{name}'. Expected {BEST}, or a version in service. {known}")
+        raise SettingsError(f"`{setting}` names version {name}, which is not in service in `{folder}`. {known}")
+    if is_damaged(folder, int(name), versions[int(name)]):
+        raise SettingsError(
+            f"`{setting}` names version {name}, which is damaged: its files are not those that were pushed to "
+            f"`{folder}`. Name another version."
+        )
+    return versions[int(name)]
 
 
 def _named_checksum(folder: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR, REFERENCES
 from crossnet.components.evaluation.intervals import percentile_interval
-from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served
+from crossnet.components.evaluation.rule_results import Best, RuleResult, Scores, Served
 from crossnet.components.formats import number, percent
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.serving.protocol.dtypes import Array
@@ -59,6 +59,7 @@ class Case:
       params: The rules.
       baseline: Name of the baseline, a model's or the mean predictor's.
       served: The version in service, or None.
+      best: The best model ever blessed, or None.
 
     Attributes:
       rmse: The candidate's, over the eval split.
@@ -66,10 +67,17 @@ class Case:
     """
 
     def __init__(
-        self, candidate: str, scores: Scores, params: EvaluatorParams, *, baseline: str, served: Served | None
+        self,
+        candidate: str,
+        scores: Scores,
+        params: EvaluatorParams,
+        *,
+        baseline: str,
+        served: Served | None,
+        best: Best | None = None,
     ) -> None:
         self.name, self.scores, self.params = candidate, scores, params
-        self.baseline, self.served = baseline, served
+        self.baseline, self.served, self.best = baseline, served, best
         self.whole = scores.whole
         self.model = scores.names.index(candidate)
         self.rmse = self.whole.rmse(self.model)

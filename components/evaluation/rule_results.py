@@ -64,6 +64,40 @@ class Served:
     problem: str = ""
     name: str = "(served)"
 
+    @property
+    def words(self) -> str:
+        """What it is, for a sentence."""
+        return f"version {self.version} in service"
+
+    @property
+    def short(self) -> str:
+        """The same where `words` were said before."""
+        return self.words
+
+
+@dataclass(frozen=True)
+class Best(Served):
+    """The best model ever blessed, or the version that `evaluator.anchor` names.
+
+    Attributes:
+      version: Its version, or the fingerprint of a Model that is not in service.
+      is_named: Whether `evaluator.anchor` names it.
+    """
+
+    name: str = "(best)"
+    is_named: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it is, for a sentence."""
+        what = f"version {self.version}" if self.version.isdecimal() else f"Model {self.version}"
+        return f"{what}, which evaluator.anchor names" if self.is_named else f"the best, {what}"
+
+    @property
+    def short(self) -> str:
+        """The same where `words` were said before."""
+        return f"version {self.version}" if self.is_named else "the best"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RuleResult:

@@ -14,6 +14,14 @@ Two principles:
 | no model in service | `non_inferiority` is skipped and says so |
 | model in service does not load, has another signature, or predicts NaN | `non_inferiority` fails; a forced push or \
 `evaluator.non_inferiority_margin = none` is the way out |
+| no other Model of this name was ever blessed | `total_margin` is not asked |
+| the best ever blessed is the model in service, and total_margin is not below non_inferiority_margin | `total_margin` \
+is not asked: `non_inferiority` says as much |
+| the best has another signature or does not load | `total_margin` is skipped and says so |
+| the best predicts NaN | `total_margin` fails |
+| `evaluator.anchor` names a version that is not there, or is damaged | nothing is planned: a setting is wrong |
+| the version that `evaluator.anchor` names has another signature, or does not load | `total_margin` fails |
+| bound = 1 + total_margin | passes |
 | candidate predicts NaN or infinity in any row | `finite_predictions` fails (always asked), RMSE rules fail |
 | metric missing (no rows, NaN labels, a baseline that predicts NaN) | the rule fails |
 | rmse = max_rmse, ratio = max_rmse_ratio, bound = 1 + margin, size = max_model_bytes | passes |
@@ -29,13 +37,15 @@ measured against the better of mean and linear model |
 | label has one value | `max_rmse_ratio` fails, the ratio is not defined |
 | rows belong to groups, or to blocks of a split by time | these are drawn by resamples, summed in slices, and counted \
 in each message |
-| fewer than `units.MIN_UNITS` groups | no interval: `non_inferiority` fails, unless `allow_few_groups`: then by value |
+| fewer than `units.MIN_UNITS` groups | no interval: `non_inferiority` and `total_margin` fail, unless \
+`allow_few_groups`: then by value |
 | one group | `group` fails |
 | rows have weights | all metrics and intervals are weighted, and the message says what the rows weigh as; a row of \
 weight 0 is only asked for a finite prediction |
 | fewer rows than min_eval_rows | `min_eval_rows` fails |
 | improvement above min_improvement, its lower bound below | passes, unless `min_improvement_confidence` is set |
-| one row, or fewer than `units.MIN_UNITS` | no interval: `non_inferiority` fails, other rules decide on the value |
+| one row, or fewer than `units.MIN_UNITS` | no interval: `non_inferiority` and \
+`total_margin` fail, other rules decide on the value |
 | slice below max(`min_slice_rows`, `units.MIN_UNITS`) rows, or `units.MIN_UNITS` groups | reported, not judged |
 | slice without rows | does not exist |
 | a candidate fails, a later one passes | the later one is champion; the failure stays in verdict.json |
@@ -55,8 +65,8 @@ from crossnet.components.evaluation.limit_rules import (
     more_groups,
     rules_set,
 )
-from crossnet.components.evaluation.rule_results import RuleResult, Scores, Served
-from crossnet.components.evaluation.service_rules import non_inferiority
+from crossnet.components.evaluation.rule_results import Best, RuleResult, Scores, Served
+from crossnet.components.evaluation.service_rules import non_inferiority, total_margin
 from crossnet.components.params.evaluator import EvaluatorParams
 
 
@@ -67,6 +77,7 @@ def judge(
     *,
     baseline: str,
     served: Served | None,
+    best: Best | None = None,
     model_bytes: int,
 ) -> list[RuleResult]:
     """Returns every rule's result about one candidate, those of the whole split first.
@@ -77,9 +88,10 @@ def judge(
       params: The rules.
       baseline: Name of the baseline, a model's or the mean predictor's.
       served: The version in service, or None.
+      best: The best model ever blessed, or None.
       model_bytes: Size of the exported folder.
     """
-    case, found = Case(candidate, scores, params, baseline=baseline, served=served), list[RuleResult]()
+    case, found = Case(candidate, scores, params, baseline=baseline, served=served, best=best), list[RuleResult]()
     if params.max_rmse is not None:
         found.append(max_rmse(case, params.max_rmse))
     if params.max_rmse_ratio is not None:
@@ -94,6 +106,8 @@ def judge(
         found.append(max_linear_ratio(case, params.max_linear_ratio))
     if params.non_inferiority_margin is not None:
         found.append(non_inferiority(case, params.non_inferiority_margin))
+    if params.total_margin is not None and best is not None and (result := total_margin(case, params.total_margin)):
+        found.append(result)
     if all(result.skipped for result in found):
         found.append(rules_set(case, bool(found)))
     if params.max_model_bytes is not None:

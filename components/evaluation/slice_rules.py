@@ -97,8 +97,7 @@ def _rules(scores: Scores, params: EvaluatorParams, baseline: str, served: Serve
         reference = improvement_reference(scores, baseline)
         rules.append(_Rule("min_improvement", 1 - share, reference.words, reference.name, share))
     if (margin := params.non_inferiority_margin) is not None and served is not None and not served.problem:
-        words = f"version {served.version} in service"
-        rules.append(_Rule("non_inferiority", 1 + margin, words, served.name, margin))
+        rules.append(_Rule("non_inferiority", 1 + margin, served.words, served.name, margin))
     return rules
 
 

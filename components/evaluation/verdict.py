@@ -4,7 +4,7 @@ File structure of verdict.json:
   blessed, champion, baseline    the run's verdict
   models                         names in order of preference, then the linear model and the mean predictor
   rows, label_std                of the eval split
-  served                         null, or {version, problem, eval_rmse}
+  served, best                   null, or {version, problem, eval_rmse}
   collapsed                      a sentence where the baseline is not better than the mean predictor, else ""
   notes                          sentences about the eval rows and the order of candidates
   candidates                     by name: {blessed, rules: [RuleResult as in components/evaluation/rule_results.py]}
@@ -30,7 +30,7 @@ def make_verdict(results: Mapping[str, Sequence[RuleResult]], **facts: Any) -> d
 
     Args:
       results: Of each candidate, in order of preference.
-      facts: What else it says: models, baseline, rows, label_std, served, collapsed, notes.
+      facts: What else it says: models, baseline, rows, label_std, served, best, collapsed, notes.
     """
     candidates = {
         name: {
@@ -74,9 +74,8 @@ def render_verdict(evaluation: Evaluation, told: Collection[str] = ()) -> str:
         table.append(
             (name, f"{facts['num_parameters']:,}", *(number(facts[key]) for key in keys), _role(verdict, name))
         )
-    if served := verdict["served"]:
-        version = f"version {served['version']} in service"
-        table.append((version, "", "", number(served["eval_rmse"]), "", "", served["problem"] and "not comparable"))
+    for words, model in earlier_models(verdict):
+        table.append((words, "", "", number(model["eval_rmse"]), "", "", model["problem"] and "not comparable"))
     lines += aligned(table, left=(0, len(table[0]) - 1))
     lines += interval_lines(verdict["models"], metrics)
     lines += filter(None, [verdict.get("collapsed"), *verdict.get("notes", ())])
@@ -87,6 +86,19 @@ def render_verdict(evaluation: Evaluation, told: Collection[str] = ()) -> str:
         lines += [f"  {_outcome(rule)}  {rule['message']}" for rule in rules if _is_shown(rule)]
         lines += _slice_lines(candidate["rules"], told)
     return "\n".join(lines)
+
+
+def earlier_models(verdict: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Returns the models of before in words, and what verdict.json says of each: in service, and best."""
+    served, best = verdict["served"], verdict.get("best")
+    found = []
+    if served:
+        is_best = best is not None and best["version"] == served["version"]
+        found.append((f"version {served['version']} in service{', the best' if is_best else ''}", served))
+    if best and not (served and best["version"] == served["version"]):
+        kind = "version" if best["version"].isdecimal() else "Model"
+        found.append((f"{kind} {best['version']}, the best", best))
+    return found
 
 
 def interval_lines(models: Sequence[str], metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from crossnet.components.params.setting import setting
 
+BEST = "best"
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatorParams:
@@ -23,7 +25,13 @@ class EvaluatorParams:
     )
     max_linear_ratio: float | None = setting(1.02, "highest eval RMSE over that of a linear model", above=0)
     non_inferiority_margin: float | None = setting(0.05, "share of the served model's RMSE that may be lost", above=0)
-    allow_few_groups: bool = setting(False, "with fewer than 20 groups in eval, judge non_inferiority by value")
+    total_margin: float | None = setting(
+        0.1, "share of the RMSE of the best model ever blessed that may be lost in all", above=0
+    )
+    anchor: str = setting(BEST, "what total_margin is measured against: best, or a version in service")
+    allow_few_groups: bool = setting(
+        False, "with fewer than 20 groups in eval, judge non_inferiority and total_margin by value"
+    )
     slices: tuple[tuple[str, ...], ...] = setting((), 'groups of rows, such as [["species"], ["x0:quartile"]]')
     min_slice_rows: int = setting(100, "smaller slices are reported, not judged", least=1)
     max_model_bytes: int | None = setting(None, "highest size of the exported folder", least=1)

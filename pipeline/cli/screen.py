@@ -117,17 +117,20 @@ def print_plan(plan: Plan, store: Store) -> None:
 
 
 def print_why(plan: Plan, step: str, store: Store) -> None:
-    """Prints all that differs from the step's newest artifact."""
+    """Prints all that differs from the step's newest artifact, and the models of before that it compares with."""
+    from crossnet.pipeline.blessed import chain
     from crossnet.pipeline.plan import differences
 
     console = _console()
     planned = plan[step]
     if planned.done:
         console.print(f"`{step}` would be reused: {planned.path.relative_to(store.root)}")
-        return
-    console.print(f"`{step}` would run:")
-    for reason in differences(planned, store):
-        console.print(f"  {reason}")
+    else:
+        console.print(f"`{step}` would run:")
+        for reason in differences(planned, store):
+            console.print(f"  {reason}")
+    for line in chain(planned, store):
+        console.print(line)
 
 
 def print_runs(runs: Sequence[RunRecord], store: Store) -> None:

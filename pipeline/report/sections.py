@@ -16,7 +16,7 @@ from crossnet.components.artifacts.infra_validation import InfraValidation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
-from crossnet.components.evaluation.verdict import interval_lines
+from crossnet.components.evaluation.verdict import earlier_models, interval_lines
 from crossnet.components.features import read_schema
 from crossnet.components.formats import duration, number, percent, product
 from crossnet.components.params.networks import DEFAULT_MODELS, MODEL_KINDS
@@ -81,13 +81,12 @@ def comparison(run: Run) -> dict[str, Any]:
             | {"article": [(math.sqrt(loss), loss) for loss in losses if loss and name in MODEL_KINDS]}
         )
     finite = [row["eval_rmse"] for row in rows if row.get("eval_rmse") is not None]
-    served = verdict.get("served")
     return {
         "rows": rows,
         "best": min(finite, default=None),
         "intervals": interval_lines(ordered_models(run), run.evaluation.metrics) if run.evaluation else [],
         "article": list(ARTICLE_LOSSES) if is_article(run.settings.get("example_gen", {})) else [],
-        "served": served,
+        "earlier": [{"words": words, **facts} for words, facts in earlier_models(verdict)] if verdict else [],
         "notes": [*filter(None, [verdict.get("collapsed")]), *verdict.get("notes", ())],
     }
 

@@ -57,13 +57,14 @@ def models(data):
 
 @pytest.fixture
 def evaluate(data, models, tmp_path):
-    def call(names, *, served=None, **settings) -> Evaluation:
+    def call(names, *, served=None, anchor=None, **settings) -> Evaluation:
         _, examples, schema, statistics = data
         chosen = {name: models[name] for name in names}
         output = tmp_path / f"evaluation-{len(list(tmp_path.iterdir()))}"
         output.mkdir()
         params = EvaluatorParams(**({"max_rmse": 0.01, "max_linear_ratio": None} | settings))
-        return evaluate_models(examples, schema, statistics, chosen, output_dir=output, params=params, served=served)
+        before = {"served": served, "anchor": anchor}
+        return evaluate_models(examples, schema, statistics, chosen, output_dir=output, params=params, **before)
 
     return call
 
@@ -223,6 +224,21 @@ def test_evaluator_compares_with_the_version_in_service(evaluate, data, tmp_path
     assert evaluation.verdict["served"]["eval_rmse"] == pytest.approx(0.002, rel=1e-3)
     assert evaluate(["far", "nan"], served=served, max_rmse=1.0, min_improvement=None).champion is None
     assert not (evaluation.path / "predictions" / "(served).npy").exists()
+
+
+def test_evaluator_compares_with_the_best_beside_the_model_in_service(evaluate, data, models, tmp_path):
+    features = read_schema(data[2].proto())[0]
+    served = export(tmp_path / "1764000000", features, off_by(0.00098))
+    best = export(tmp_path / "ab12" / "Format-Serving", features, off_by(0.0009))
+    evaluation = evaluate(["close", "far"], served=served, anchor=best, total_margin=0.05)
+    assert evaluation.verdict["best"]["eval_rmse"] == pytest.approx(0.0009, rel=1e-3)
+    assert failed(evaluation, "close") == [("total_margin", None)]
+    assert re.search(r"above version 1764000000 in service and .* % above the best, Model ab12", *evaluation.reasons)
+    assert "Model ab12, the best" in render_verdict(evaluation)
+    same = evaluate(["close", "far"], served=served, anchor=served)
+    assert "version 1764000000 in service, the best" in render_verdict(
+        evaluate(["close", "far"], served=served, anchor=served)
+    )
 
 
 def test_evaluator_says_that_there_is_no_model_in_service(evaluate):

@@ -178,3 +178,26 @@ def test_gc_removes_what_was_set_aside_as_damaged(store):
     removed, size = collect_garbage(store, keep=3)
     assert (removed, size > 0) == ([aside], True)
     assert not aside.exists()
+
+
+def test_gc_keeps_the_best_blessed_model_of_each_name(store):
+    facts = {"inputs": {}, "params": {"model": {"model_name": "crossnet"}}}
+    with store.working_folder("trainer_dense") as folder:
+        store.finish(Model(folder), "trainer_dense", "best", facts)
+    models = {"dense": {"eval_rmse": 0.1}, "mean_predictor": {"eval_rmse": 1.0}}
+    for name, fingerprint, rmse in (("0", "best", 0.1), ("1", "trainer_dense-1", 0.2)):
+        run = store.read_run(name)
+        models = {"dense": {"eval_rmse": rmse}, "mean_predictor": {"eval_rmse": 1.0}}
+        steps = {**run.steps, "trainer_dense": StepRecord(fingerprint=fingerprint)}
+        found = dataclasses.replace(run, verdict="BLESSED", champion="dense", models=models, steps=steps)
+        found.write(store.runs / name)
+    removed, _ = collect_garbage(store, keep=1)
+    assert removed == []  # run 1 is the last blessed one
+    dataclasses.replace(store.read_run("2"), verdict="BLESSED").write(store.runs / "2")
+    assert "best" not in [path.name for path in collect_garbage(store, keep=1)[0]]
+    rolled = store.serving_models / "crossnet" / "6.rolled_back"
+    rolled.mkdir()
+    write_json(rolled.parent / "6.json", {"version": 6, "model": "best"})
+    with store.working_folder("trainer_dense") as folder:
+        store.finish(Model(folder), "trainer_dense", "other", facts)
+    assert "other" in [path.name for path in collect_garbage(store, keep=1)[0]]

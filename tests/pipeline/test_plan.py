@@ -28,7 +28,7 @@ def changed(before, after, store):
 def test_plan_needs_nothing_on_disk(store):
     plan = make_plan(load_config(), store)
     assert [planned.done for planned in plan.values()] == [False] * 10
-    assert plan["evaluator"].references == {"served": None}
+    assert plan["evaluator"].references == {"served": None, "anchor": None}
     assert not store.root.exists()
 
 

@@ -130,3 +130,58 @@ def test_references_are_loaded_as_the_component_takes_them(store, tmp_path):
     assert LastBlessed("schema_gen", Schema).load(folder) == Schema.load(folder)
     assert ServedModel(tmp_path).load(tmp_path / "7") == tmp_path / "7"
     assert WarmStart("7", tmp_path).load(tmp_path / "7") == tmp_path / "7"
+
+
+def blessed_model(store, number, rmse, fingerprint):
+    models = {"cross_layer": {"eval_rmse": rmse}, "mean_predictor": {"eval_rmse": 1.0}}
+    steps = {"trainer_cross_layer": {"fingerprint": fingerprint}}
+    run = {"run": str(number), "number": number, "verdict": "BLESSED", "champion": "cross_layer"}
+    write_json(store.new_run(str(number)) / "run.json", {**run, "models": models, "steps": steps})
+    with store.working_folder("trainer_cross_layer") as folder:
+        (folder / "Format-Serving").mkdir()
+        (folder / "Format-Serving" / "saved_model.pb").write_text(fingerprint)
+        facts = {"inputs": {}, "params": {"model": {"model_name": "crossnet"}}}
+        store.finish(Model(folder), "trainer_cross_layer", fingerprint, facts)
+
+
+def anchor_of(store, *settings):
+    return make_plan(load_config(None, [*settings]), store)["evaluator"].references["anchor"]
+
+
+def test_plan_compares_with_the_best_blessed_model_that_is_not_its_own(store):
+    assert anchor_of(store) is None
+    own = make_plan(load_config(), store)["trainer_cross_layer"].fingerprint
+    blessed_model(store, 1, 0.2, "good")
+    blessed_model(store, 2, 0.3, "worse")
+    before = make_plan(load_config(), store)["evaluator"]
+    artifact = store.artifact_path("trainer_cross_layer", "good")
+    assert before.references["anchor"] == artifact / "Format-Serving"
+    assert before.parts["references"]["anchor"] == "good"
+    blessed_model(store, 3, 0.1, own)  # the run of this very plan
+    assert make_plan(load_config(), store)["evaluator"].fingerprint == before.fingerprint
+
+
+def test_plan_compares_with_the_best_as_it_is_in_service(store):
+    blessed_model(store, 1, 0.2, "good")
+    version = push(store, 5, "good")
+    assert anchor_of(store) == version
+    version.rename(version.with_name("5.rolled_back"))
+    assert anchor_of(store) is None
+
+
+def test_plan_compares_with_the_next_best_where_the_best_is_damaged(store):
+    blessed_model(store, 1, 0.2, "good")
+    blessed_model(store, 2, 0.3, "worse")
+    (store.artifact_path("trainer_cross_layer", "good") / "Format-Serving" / "saved_model.pb").write_text("?")
+    assert anchor_of(store).parent.name == "worse"
+
+
+def test_plan_compares_with_the_version_that_is_named(store):
+    blessed_model(store, 1, 0.2, "good")
+    version = push(store, 5, None)
+    assert anchor_of(store, "evaluator.anchor=5") == version
+    with pytest.raises(SettingsError, match=r"`evaluator.anchor` names version 7, which is not in .*There are: 5\."):
+        anchor_of(store, "evaluator.anchor=7")
+    with pytest.raises(SettingsError, match=r"`evaluator.anchor` is 'bset'. Expected best, or a version in service"):
+        anchor_of(store, "evaluator.anchor=bset")
+    assert "anchor" not in make_plan(load_config(None, ["evaluator.total_margin=none"]), store)["evaluator"].references

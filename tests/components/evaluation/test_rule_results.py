@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from crossnet.components.evaluation.rule_results import RuleResult, Served, limit_text
+from crossnet.components.evaluation.rule_results import Best, RuleResult, Served, limit_text
 
 FACTS = {"rule": "max_rmse", "metric": "rmse", "message": "It is.", "rows": 10}
 
@@ -46,3 +46,9 @@ def test_served_model_can_be_compared_unless_a_problem_is_said():
 )
 def test_limit_is_shown_as_it_was_set(limit, text):
     assert limit_text(limit) == text
+
+
+def test_the_best_is_called_by_its_version_its_model_or_as_the_setting_names_it():
+    assert Best("12").words == "the best, version 12"
+    assert Best("5ea3").words == "the best, Model 5ea3"
+    assert Best("12", is_named=True).words == "version 12, which evaluator.anchor names"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
-from crossnet.components.evaluation.rule_results import Served
+from crossnet.components.evaluation.rule_results import Best, Served
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.params.evaluator import EvaluatorParams
 from support.gate_fixtures import OFF, make_scores
@@ -16,6 +16,7 @@ LABELS = np.tile([0.0, 2.0], ROWS // 2)  # mean 1, standard deviation 1
 SIGN = np.tile([1.0, -1.0, -1.0, 1.0], ROWS // 4)
 NOISE = np.random.default_rng(0).normal(0, 1, ROWS)
 SERVED = Served("17")
+BEST = Best("12")
 
 
 def rules(
@@ -25,6 +26,8 @@ def rules(
     baseline=None,
     served=None,
     in_service=None,
+    best=None,
+    ever=None,
     model_bytes=100,
     mean=None,
     linear=None,
@@ -32,18 +35,22 @@ def rules(
     groups=None,
     **settings,
 ):
-    """Judges errors (rows,) of a candidate against those of a baseline, of a served model and of the references."""
+    """Judges errors (rows,) of a candidate against those of baseline, served model, best model and references."""
     labels = np.asarray(labels, float)
     errors = {"cross_layer": candidate, "dense": 0.5 * np.ones(len(labels)) if baseline is None else baseline}
     if served is not None:
         errors[SERVED.name] = served
         in_service = SERVED
+    if best is not None:
+        errors[BEST.name] = best
+        ever = BEST
     errors |= {name: value for name, value in ((MEAN_PREDICTOR, mean), (LINEAR, linear)) if value is not None}
     scores = make_scores(
         labels, {name: labels + values for name, values in errors.items()}, weights=weights, groups=groups
     )
     params = EvaluatorParams(**({"min_eval_rows": 1} | OFF | settings))
-    results = judge("cross_layer", scores, params, baseline="dense", served=in_service, model_bytes=model_bytes)
+    models = {"baseline": "dense", "served": in_service, "best": ever}
+    results = judge("cross_layer", scores, params, **models, model_bytes=model_bytes)
     return {result.rule: result for result in results}
 
 
@@ -89,6 +96,56 @@ TABLE = {
         flat(0.1), {"non_inferiority_margin": 0.05, "served": np.where(np.arange(ROWS) == 3, np.nan, 0.1)},
         {"finite_predictions": True, "non_inferiority": False},
         "cannot be compared with version 17 in service, which has no finite eval rmse. Push with `--force`",
+    ),
+    "no model was ever blessed": (
+        flat(0.1), {"non_inferiority_margin": 0.05, "total_margin": 0.1, "max_rmse": 1.0},
+        {"finite_predictions": True, "max_rmse": True, "non_inferiority": None},
+        "No other model is in service",
+    ),
+    "the best has lost less than the total margin": (
+        flat(0.108), {"non_inferiority_margin": 0.05, "total_margin": 0.1, "served": flat(0.106), "best": flat(0.1)},
+        {"finite_predictions": True, "non_inferiority": True, "total_margin": True},
+        "`cross_layer` has eval rmse 0.108 on 1,000 rows, 1.89 % above version 17 in service and 8 % above the best, "
+        "version 12; with 95 % confidence that is at most 1.08 times the 0.1 of the best, not above 1 + "
+        "total_margin 1.1.",
+    ),
+    "each loses little and all of them too much": (
+        flat(0.108), {"non_inferiority_margin": 0.05, "total_margin": 0.05, "served": flat(0.106), "best": flat(0.1)},
+        {"finite_predictions": True, "non_inferiority": True, "total_margin": False},
+        "1.89 % above version 17 in service and 8 % above the best, version 12; with 95 % confidence that is at most "
+        "1.08 times the 0.1 of the best, above 1 + total_margin 1.05.",
+    ),
+    "bound equals total_margin": (
+        flat(0.625), {"total_margin": 0.25, "best": flat(0.5)},
+        {"finite_predictions": True, "total_margin": True}, "not above 1 + total_margin 1.25.",
+    ),
+    "the best is in service": (
+        flat(0.1), {"non_inferiority_margin": 0.05, "total_margin": 0.1, "served": flat(0.1),
+         "ever": Best("17", name=SERVED.name)},
+        {"finite_predictions": True, "non_inferiority": True}, "of version 17 in service",
+    ),
+    "the best is in service, and the total margin is smaller": (
+        flat(0.104), {"non_inferiority_margin": 0.05, "total_margin": 0.02, "served": flat(0.1),
+         "ever": Best("17", name=SERVED.name)},
+        {"finite_predictions": True, "non_inferiority": True, "total_margin": False},
+        "`cross_layer` has eval rmse 0.104 on 1,000 rows, 4 % above the best, version 17; with 95 % confidence",
+    ),
+    "the best has another signature": (
+        flat(0.1), {"total_margin": 0.1, "max_rmse": 1.0, "ever": Best("ab12", "asks for `x9`, which these rows lack")},
+        {"finite_predictions": True, "max_rmse": True, "total_margin": None},
+        "The best, Model ab12, asks for `x9`, which these rows lack, so `cross_layer` was not asked for total_margin.",
+    ),
+    "the best predicts NaN": (
+        flat(0.1), {"total_margin": 0.1, "best": np.where(np.arange(ROWS) == 3, np.nan, 0.1)},
+        {"finite_predictions": True, "total_margin": False},
+        "`cross_layer` cannot be compared with the best, version 12, which has no finite eval rmse. Push with "
+        "`--force`, name another version in `evaluator.anchor`, or set `evaluator.total_margin` to none.",
+    ),
+    "the named version has another signature": (
+        flat(0.1), {"total_margin": 0.1, "ever": Best("9", "asks for `x9`, which these rows lack", is_named=True)},
+        {"finite_predictions": True, "total_margin": False},
+        "`cross_layer` cannot be compared with version 9, which evaluator.anchor names: it asks for `x9`, which these "
+        "rows lack. Push with `--force`, name another version in `evaluator.anchor`",
     ),
     "candidate predicts NaN": (
         np.where(np.arange(ROWS) < 14, np.nan, 0.1),

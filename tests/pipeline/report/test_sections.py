@@ -79,7 +79,7 @@ def test_comparison_names_the_best_finite_rmse(store):
         "rows": [],
         "best": None,
         "article": [],
-        "served": None,
+        "earlier": [],
         "notes": [],
         "intervals": [],
     }
