@@ -12,6 +12,7 @@ from crossnet.components.artifacts.base import ARTIFACT_FILE
 from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
 from crossnet.components.formats import number, percent
 from crossnet.components.model_folder import read_record, versions_in_service, versions_rolled_back
+from crossnet.components.params.evaluator import BEST
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.store import Store
 
@@ -86,7 +87,9 @@ def chain(planned: PlannedStep, store: Store) -> Iterator[str]:
     known = {model.fingerprint: model for model in ranked(store, store.run_records())}
     for path in dict.fromkeys(references.values()):
         roles = [name for name, other in references.items() if other == path]
-        words = " and ".join({"served": "in service", "anchor": "the best"}[role] for role in roles)
+        anchor = planned.step.settings["params"].anchor
+        known_as = {"served": "in service", "anchor": "the best" if anchor == BEST else "which evaluator.anchor names"}
+        words = ", ".join(known_as[role] for role in roles)
         by_version = path.name.isdecimal()
         name = f"version {path.name}" if by_version else f"Model {path.parent.name}"
         model = str(read_record(path.parent, int(path.name)).get("model")) if by_version else path.parent.name

@@ -7,6 +7,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import SettingsError
 from crossnet.components.files import folder_checksum, write_json
+from crossnet.pipeline.blessed import chain
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.plan import make_plan
 from crossnet.pipeline.references import LastBlessed, ServedModel, WarmStart
@@ -185,3 +186,22 @@ def test_plan_compares_with_the_version_that_is_named(store):
     with pytest.raises(SettingsError, match=r"`evaluator.anchor` is 'bset'. Expected best, or a version in service"):
         anchor_of(store, "evaluator.anchor=bset")
     assert "anchor" not in make_plan(load_config(None, ["evaluator.total_margin=none"]), store)["evaluator"].references
+
+
+def test_why_shows_the_models_that_candidates_are_compared_with(store):
+    def lines(*settings):
+        return [*chain(make_plan(load_config(None, [*settings]), store)["evaluator"], store)]
+
+    assert lines() == []
+    blessed_model(store, 1, 0.2, "good")
+    blessed_model(store, 2, 0.3, "worse")
+    push(store, 5, "worse")
+    good = ": blessed in run 1 with eval rmse 0.2, 20 % of the mean predictor's"
+    worse = "  version 5, in service: blessed in run 2 with eval rmse 0.3, 30 % of the mean predictor's"
+    assert lines() == ["Candidates are compared with", worse, f"  Model good, the best{good}"]
+    push(store, 6, "good")
+    assert lines() == ["Candidates are compared with", f"  version 6, in service, the best{good}"]
+    push(store, 7, None)
+    assert lines("evaluator.anchor=7")[1] == (
+        "  version 7, in service, which evaluator.anchor names: no run of this root has blessed it"
+    )
