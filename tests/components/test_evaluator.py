@@ -236,9 +236,7 @@ def test_evaluator_compares_with_the_best_beside_the_model_in_service(evaluate, 
     assert re.search(r"above version 1764000000 in service and .* % above the best, Model ab12", *evaluation.reasons)
     assert "Model ab12, the best" in render_verdict(evaluation)
     same = evaluate(["close", "far"], served=served, anchor=served)
-    assert "version 1764000000 in service, the best" in render_verdict(
-        evaluate(["close", "far"], served=served, anchor=served)
-    )
+    assert "version 1764000000 in service, the best" in render_verdict(same)
 
 
 def test_evaluator_says_that_there_is_no_model_in_service(evaluate):
