@@ -9,7 +9,9 @@ from pathlib import Path
 
 from crossnet.components import interrupts
 from crossnet.components.damaged_versions import damaged_in_service
+from crossnet.components.errors import MissingArtifactError
 from crossnet.components.files import write_file
+from crossnet.components.formats import counted
 from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline import notices, snapshots
@@ -19,7 +21,7 @@ from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.digests import keep_digests
 from crossnet.pipeline.execution import Execution
 from crossnet.pipeline.faults import explain, explained
-from crossnet.pipeline.plan import Plan, blocked_steps, make_plan, serving_dir
+from crossnet.pipeline.plan import Plan, blocked_steps, differences, make_plan, serving_dir
 from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
 from crossnet.pipeline.run_state import FINISHED, KILLED, LOG_FILE, RUNNING, at_work
 from crossnet.pipeline.store import Store, utc_now
@@ -54,12 +56,58 @@ def run_pipeline(
     Raises:
       PipelineError: The run cannot start.
     """
+    return _run(config, Store(root), name, until, force, jobs, reporter)
+
+
+def run_step(
+    config: Config,
+    root: Path,
+    step: str,
+    *,
+    name: str | None = None,
+    force: str = "",
+    reporter: Reporter | None = None,
+) -> RunResult:
+    """Runs one step from the finished artifacts of those before it; other processes may run other steps meanwhile.
+
+    For orchestrators, which call the steps in their order and repeat one that has failed.
+
+    Args:
+      config: All settings.
+      root: The folder for artifacts, runs and pushed models, which all steps share.
+      step: The step.
+      name: The run's name; None: the time.
+      force: Push in spite of the gate, and why; empty: do not.
+      reporter: Where progress is shown.
+
+    Returns:
+      The result, with the steps that it reads as reused.
+
+    Raises:
+      PipelineError: The step cannot start: one before it has to run first, or it runs in another process.
+    """
+    return _run(config, Store(root), name, step, force, 1, reporter, alone=True)
+
+
+def _run(
+    config: Config,
+    store: Store,
+    name: str | None,
+    until: str | None,
+    force: str,
+    jobs: int,
+    reporter: Reporter | None,
+    *,
+    alone: bool = False,
+) -> RunResult:
+    """Runs all steps up to `until`, or that one `alone`."""
     reporter = reporter or Reporter(quiet=True)
-    store = Store(root)
-    with explained("The run", store.root), store.locked():
+    with explained("The run", store.root), store.locked(until or "" if alone else ""):
         with interrupts.last_words(_not_begun):
-            _prepare(config, store, reporter)
+            _prepare(config, store, reporter, snapshot=not alone or until == "example_gen")
             plan = make_plan(config, store, until=until, force=force)
+            if alone:
+                _check_that_others_are_done(plan, store, force=bool(force))
             keep_digests(store.root, {path: seen for step in plan.values() for path, seen in step.files.items()})
             repeated = _repeated_run(plan, store, force) if name is None else None
             folder = store.runs / repeated if repeated else store.new_run(name)
@@ -77,10 +125,25 @@ def run_pipeline(
     return recording.result
 
 
-def _prepare(config: Config, store: Store, reporter: Reporter) -> None:
+def _check_that_others_are_done(plan: Plan, store: Store, *, force: bool) -> None:
+    """Raises where any step but the last of the plan has to run; those behind a closed gate never do."""
+    *before, (last, _) = plan.items()
+    blocked = blocked_steps(plan, force=force)
+    waiting = {name: planned for name, planned in before if not planned.done and name not in blocked}
+    if waiting:
+        reasons = "; ".join(f"`{name}`: {differences(planned, store)[0]}" for name, planned in waiting.items())
+        raise MissingArtifactError(
+            f"`{last}` cannot run before {counted(len(waiting), 'other step')} - {reasons}. Run each with the same "
+            f"config and root first, such as `crossnet step {next(iter(waiting))}`, or all with "
+            f"`crossnet run --until {last}`."
+        )
+
+
+def _prepare(config: Config, store: Store, reporter: Reporter, *, snapshot: bool) -> None:
     """Clears what a killed push left, and takes the rows of a query."""
     clear_leftovers(serving_dir(config, store))
-    snapshots.take(config, store, reporter.line)
+    if snapshot:
+        snapshots.take(config, store, reporter.line)
 
 
 def _work(execution: Execution, recording: Recording, store: Store, reporter: Reporter) -> None:

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact, read_facts
 from crossnet.components.artifacts.integrity import Checks, Damage, checksums, sealed
@@ -37,6 +37,7 @@ class Store:
       serving_models/<model>/<version>/saved_model.pb
       snapshots/<query>/<content>/query_rows.parquet, snapshot.json
       .digests.json                what is known of large input files
+      .lock, .lock-<step>          locked by who works here
 
     Attributes:
       checks: What this process knows of the files' checksums.
@@ -54,39 +55,56 @@ class Store:
         self.damaged: dict[Path, tuple[Damage, ...]] = {}
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, step: str = "") -> Iterator[None]:
         """Keeps other runs out of this root, and clears what a crash left behind.
+
+        Args:
+          step: Keeps out runs, and other processes that make the same step, but not those that make other steps.
 
         Raises:
           PipelineError: Another run is at work here, or the root cannot be written.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = (self.root / ".lock").open("a+")
+            with contextlib.ExitStack() as stack:
+                root = stack.enter_context((self.root / ".lock").open("a+"))
+                self._take(root, "run", fcntl.LOCK_SH if step else fcntl.LOCK_EX)
+                if step:
+                    own = stack.enter_context((self.root / f".lock-{step}").open("a+"))
+                    self._take(own, f"`{step}`", fcntl.LOCK_EX)
+                self._clear_leftovers(step)
+                taken = stack.pop_all()
         except OSError as error:
             raise PipelineError(
                 f"Cannot write in `{self.root}`: {error.strerror}. Name another folder with --root."
             ) from error
-        with lock as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise PipelineError(
-                    f"Another run (process {file.read().strip() or 'unknown'}) is at work in `{self.root}`. "
-                    "Wait for it, or name another folder with --root."
-                ) from None
-            with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's number
-                file.truncate(0)
-                file.write(str(os.getpid()))
-                file.flush()
-            self._clear_leftovers()
+        with taken:
             yield
 
-    def _clear_leftovers(self) -> None:
-        """Removes what killed commands left; `report` works without the lock, so its files stay while it lives."""
-        for leftover in self.artifacts.glob(f"*/{TEMPORARY}*"):
+    def _take(self, file: TextIO, what: str, kind: int) -> None:
+        """Locks a file and writes this process's number into it."""
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise PipelineError(
+                f"Another {what} (process {file.read().strip() or 'unknown'}) is at work in `{self.root}`. "
+                "Wait for it, or name another folder with --root."
+            ) from None
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's number
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+
+    def _clear_leftovers(self, step: str) -> None:
+        """Removes what killed commands left, of one step alone where others may be at work.
+
+        `report` works without the lock, so its files stay while it lives.
+        """
+        for leftover in self.artifacts.glob(f"{step or '*'}/{TEMPORARY}*"):
             shutil.rmtree(leftover, ignore_errors=True)
+        if step:
+            return
         with contextlib.suppress(OSError):
             for leftover in self.checkpoints.glob(f"*/{TEMPORARY}*"):
                 leftover.unlink()

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from crossnet.components import interrupts
 from crossnet.components.errors import PipelineError
 from crossnet.pipeline.cli.options import config_options, in_utf8, json_option, prints_errors, root_option, say
+
+if TYPE_CHECKING:
+    from crossnet.pipeline.recording import RunResult
 
 
 @click.command()
@@ -50,18 +55,14 @@ def run(
     as_json: bool,
 ) -> int:
     """Run the pipeline, reusing finished artifacts."""
-    from crossnet.pipeline.cli import screen
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.console import Reporter
-    from crossnet.pipeline.recording import RunResult
     from crossnet.pipeline.runner import run_pipeline
 
-    if force is not None and not force.strip():
-        raise click.BadParameter(
-            f"expected a reason, which is recorded with the version; received '{force}'.", param_hint="--force"
-        )
-    try:
-        result = run_pipeline(
+    check_reason(force)
+
+    def work() -> RunResult:
+        return run_pipeline(
             load_config(config_file, overrides),
             root,
             name=name,
@@ -70,6 +71,25 @@ def run(
             jobs=jobs,
             reporter=Reporter(quiet=quiet, verbose=verbose),
         )
+
+    return tell_result(work, root, as_json=as_json)
+
+
+def check_reason(force: str | None) -> None:
+    """Refuses a --force without a reason."""
+    if force is not None and not force.strip():
+        raise click.BadParameter(
+            f"expected a reason, which is recorded with the version; received '{force}'.", param_hint="--force"
+        )
+
+
+def tell_result(work: Callable[[], RunResult], root: Path, *, as_json: bool) -> int:
+    """Does the work of a run, prints what has come of it, and returns the exit code."""
+    from crossnet.pipeline.cli import screen
+    from crossnet.pipeline.recording import RunResult
+
+    try:
+        result = work()
     except PipelineError as error:
         if not as_json:
             raise
@@ -261,35 +281,3 @@ def evaluate(
         click.echo(json.dumps(json_value(facts)))
     else:
         say(render_scores(facts))
-
-
-@click.command()
-@root_option
-@click.option(
-    "--keep",
-    type=click.IntRange(min=1),
-    default=10,
-    show_default=True,
-    help="Newest runs to keep.",
-)
-@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
-@prints_errors
-def gc(root: Path, keep: int, dry_run: bool) -> None:
-    """Remove artifacts that no kept run and no version in service needs."""
-    from crossnet.components.formats import counted
-    from crossnet.components.model_folder import record_problems
-    from crossnet.pipeline.gc import collect_garbage, served_folders
-    from crossnet.pipeline.store import Store
-
-    store = Store(root)
-    if not store.run_folders():
-        store.read_run()  # raises, before the lock is written: a folder without runs is not a root
-    words = interrupts.Words("Interrupted. What is removed is removed; run `crossnet gc` again for the rest.")
-    with store.locked(), interrupts.last_words(lambda number: words):
-        removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
-        problems = [problem for folder in sorted(served_folders(store)) for problem in record_problems(folder)]
-    for problem in problems:
-        say(problem, err=True)
-    for path in removed:
-        say(path.relative_to(store.root))
-    say(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'folder')}, {size / 2**20:.1f} MiB.")

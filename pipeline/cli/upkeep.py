@@ -1,6 +1,6 @@
-"""Defines the command that looks for damage: verify.
+"""Defines the commands that look after a root: verify, gc.
 
-Imports inside the command keep `crossnet --help` fast.
+Imports inside the commands keep `crossnet --help` fast.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from crossnet.components import interrupts
 from crossnet.pipeline.cli.options import json_option, prints_errors, root_option, say
 
 
@@ -43,3 +44,35 @@ def verify(name: str | None, root: Path, everything: bool, sets_aside: bool, as_
         for line in describe(result, store, was_set_aside=sets_aside):
             say(line)
     return int(bool(result.damaged))
+
+
+@click.command()
+@root_option
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Newest runs to keep.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+@prints_errors
+def gc(root: Path, keep: int, dry_run: bool) -> None:
+    """Remove artifacts that no kept run and no version in service needs."""
+    from crossnet.components.formats import counted
+    from crossnet.components.model_folder import record_problems
+    from crossnet.pipeline.gc import collect_garbage, served_folders
+    from crossnet.pipeline.store import Store
+
+    store = Store(root)
+    if not store.run_folders():
+        store.read_run()  # raises, before the lock is written: a folder without runs is not a root
+    words = interrupts.Words("Interrupted. What is removed is removed; run `crossnet gc` again for the rest.")
+    with store.locked(), interrupts.last_words(lambda number: words):
+        removed, size = collect_garbage(store, keep=keep, dry_run=dry_run)
+        problems = [problem for folder in sorted(served_folders(store)) for problem in record_problems(folder)]
+    for problem in problems:
+        say(problem, err=True)
+    for path in removed:
+        say(path.relative_to(store.root))
+    say(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'folder')}, {size / 2**20:.1f} MiB.")

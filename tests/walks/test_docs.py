@@ -39,7 +39,12 @@ CURL = REPOSITORY / "tests" / "support" / "curl.py"
 NOT_PASSED_ON = re.compile("CROSSNET_|ARGS$|MAKE|MFLAGS$")
 NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
 # These train models of their own; README begins with `make run` on a machine that has nothing.
-SLOW = {"README.md", "how-to-canary-and-rollback.md", "tutorial.md"}
+SLOW = {
+    "README.md",
+    "how-to-canary-and-rollback.md",
+    "how-to-run-steps-from-an-orchestrator.md",
+    "tutorial.md",
+}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from crossnet.pipeline.config import SHIPPED
 from support import REPOSITORY
 
 COMMANDS = {
-    *("run", "plan", "why", "runs", "sbom", "show", "report", "compare", "evaluate", "gc", "verify"),
+    *("run", "plan", "why", "runs", "sbom", "show", "report", "step", "compare", "evaluate", "gc", "verify"),
     *("serve", "predict", "rollback", "init", "doctor"),
 }
 

@@ -1,0 +1,42 @@
+import json
+
+import pytest
+
+ROWS = ("--set", "example_gen.num_examples=300")
+
+
+def test_steps_are_run_one_by_one(crossnet):
+    for name in ("example_gen", "statistics_gen"):
+        done = crossnet("step", name, *ROWS, "--run", f"nightly-{name}")
+        assert done.exit_code == 0
+        assert f"{name:<19} ran " in done.stderr
+    facts = json.loads(crossnet("show", "--json").stdout)
+    assert facts["run"] == "nightly-statistics_gen"
+    assert {name: step["status"] for name, step in facts["steps"].items()} == {
+        "example_gen": "reused",
+        "statistics_gen": "ran",
+    }
+
+
+def test_a_step_before_its_turn_is_one_sentence(crossnet):
+    done = crossnet("step", "schema_gen", *ROWS)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "`schema_gen` cannot run before 2 other steps - `example_gen`: it has never run in this"
+    )
+    facts = json.loads(crossnet("step", "schema_gen", *ROWS, "--json").stdout)
+    assert facts["error"] == done.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("trainer_crosslayer",), "No step `trainer_crosslayer`. The steps are: example_gen, statistics_gen, "),
+        (("pusher", "--force", " "), "expected a reason, which is recorded with the version; received ' '"),
+        ((), "Missing argument 'STEP'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(crossnet, arguments, words):
+    done = crossnet("step", *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
