@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.harness import Row, cost, interleave
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.client.answers import parse
-from crossnet.serving.client.exchange import METHODS
+from crossnet.serving.client.calls import METHODS
 from crossnet.serving.client.input_checks import fit_inputs
 from crossnet.serving.client.requests import predict_request
 from crossnet.serving.protocol import messages

@@ -28,7 +28,7 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
-    # `crossnet.serving.client.exchange` alone decides which calls are sent again.
+    # `crossnet.serving.client.calls` alone decides which calls are sent again.
     ("grpc.enable_retries", 0),
 )
 
@@ -108,6 +108,9 @@ class BaseClient:
       max_in_flight: How many parts are sent at the same time.
       tls: Encryption; None uses plain HTTP/2, as tensorflow_model_server does by default.
       headers: Sent with each call, such as {"authorization": "Bearer ..."}.
+      metadata: Whether to ask the server what the model takes, and check inputs against it. False is for a server that
+        has Predict alone: an array is sent with its type; of lists, numbers with a fraction as float32 and whole
+        numbers as int64; and each call is one request. A server that does not have GetModelMetadata is noticed, too.
 
     Raises:
       UsageError: The options do not go together.
@@ -125,6 +128,7 @@ class BaseClient:
         max_in_flight: int = 4,
         tls: Tls | None = None,
         headers: Mapping[str, str] | None = None,
+        metadata: bool = True,
     ) -> None:
         problems = []
         if not _TARGET.fullmatch(target):
@@ -157,6 +161,7 @@ class BaseClient:
             label=label,
             timeout_seconds=timeout_seconds,
             max_rows_per_call=max_rows_per_call,
+            metadata=metadata,
         )
         self._max_in_flight = max_in_flight
         self._credentials = tls.credentials() if tls else None

@@ -1,18 +1,16 @@
 """Decides what a client sends, retries and reads, without a network.
 
-The sync and the aio client drive these generators. A generator yields the next step and is sent its outcome: of an
-`Attempt`, the answer's bytes or a `grpc.RpcError`; of a list of generators, which run at the same time, their results
-in order. So checks, deadlines, retries and the reading of answers are written and tested once.
+The sync and the aio client drive these generators, whose steps `crossnet.serving.client.calls` declares. A generator
+yields the next step and is sent its outcome: of an `Attempt`, the answer's bytes or a `grpc.RpcError`; of a list of
+generators, which run at the same time, their results in order. So checks, deadlines, retries and the reading of answers
+are written and tested once.
 """
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Generator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import grpc
 import numpy as np
 
 from crossnet.serving.client.answers import (
@@ -24,53 +22,27 @@ from crossnet.serving.client.answers import (
     read_origin,
     read_status,
 )
-from crossnet.serving.client.deadline import Deadline, pause_before_retry
+from crossnet.serving.client.calls import Caller, Work
+from crossnet.serving.client.deadline import Deadline
 from crossnet.serving.client.input_checks import fit_inputs
+from crossnet.serving.client.readiness import Readiness
 from crossnet.serving.client.requests import RequestTemplates, predict_request, signature_field
+from crossnet.serving.client.unchecked import inferred_signature
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.signature import ModelMetadata, Signature, read_metadata
 from crossnet.serving.status import (
-    DeadlineError,
     FailedPreconditionError,
     InvalidRequestError,
     ServerError,
     ServingError,
+    UnimplementedError,
     UsageError,
-    advice_when_unavailable,
-    error_from_rpc,
-    tells_why,
 )
 
-METHODS = {
-    "Predict": "/tensorflow.serving.PredictionService/Predict",
-    "GetModelMetadata": "/tensorflow.serving.PredictionService/GetModelMetadata",
-    "GetModelStatus": "/tensorflow.serving.ModelService/GetModelStatus",
-}
-
-_STATUS_TIMEOUT_SECONDS = 1.0  # of one call of wait_ready()
 _REFRESH_TIMEOUT_SECONDS = 1.0  # of fetching the metadata again before inputs are rejected
 _MAX_ROUNDS = 3  # of sending parts of a batch again because the version changed
 _MAX_REQUEST_BYTES = 2**31 - 2**16  # of a protobuf message, with room for names
-
-T = TypeVar("T")
-
-
-class Attempt(NamedTuple):
-    """One call of a method, with the seconds it may take."""
-
-    method: str
-    payload: bytes
-    seconds: float
-
-
-class Pause(NamedTuple):
-    """A wait before the next step."""
-
-    seconds: float
-
-
-Work = Generator[Any, Any, T]
 
 
 class CachedModel(NamedTuple):
@@ -97,11 +69,11 @@ class Exchange:
         label: str | None,
         timeout_seconds: float,
         max_rows_per_call: int,
+        metadata: bool = True,
     ) -> None:
-        self._target = target
         self._timeout_seconds = timeout_seconds
         self._max_rows_per_call = max_rows_per_call
-        self._label = label
+        self._asks_metadata = metadata
         self._spec = messages.ModelSpec(name=model_name)
         if version is not None:
             self._spec.version.value = version
@@ -109,15 +81,27 @@ class Exchange:
             self._spec.version_label = label
         self._spec_bytes = self._spec.SerializeToString()
         pinned = "" if version is None else f" version {version}"
-        self._title = f"`{model_name}`{pinned}" + (f" label `{label}`" if label is not None else "")
+        title = f"`{model_name}`{pinned}" + (f" label `{label}`" if label is not None else "")
+        self._caller = Caller(target, title)
+        self._call = self._caller.call
+        self._readiness = Readiness(
+            self._caller, self._status_request(), self._metadata_request(), has_label=label is not None
+        )
         self._cached: CachedModel | None = None
         self._answers = AnswerReader()
 
     def predict(self, inputs: Any, signature_name: str, timeout_seconds: float | None) -> Work[Prediction]:
         """Checks the inputs, sends them, and reads the answer."""
         deadline = self._deadline(timeout_seconds)
+        if not self._asks_metadata:
+            return (yield from self._predict_unchecked(inputs, signature_name, deadline))
         cached = self._cached
-        model = cached or (yield from self._fetch(deadline))
+        try:
+            model = cached or (yield from self._fetch(deadline))
+        except UnimplementedError:
+            prediction = yield from self._predict_unchecked(inputs, signature_name, deadline)
+            self._asks_metadata = False  # a server that has Predict alone
+            return prediction
         try:
             return (yield from self._predict(inputs, model, signature_name, deadline))
         except (InvalidRequestError, FailedPreconditionError):
@@ -129,7 +113,15 @@ class Exchange:
 
     def metadata(self, timeout_seconds: float | None) -> Work[ModelMetadata]:
         """Asks for the signatures."""
-        return (yield from self._fetch(self._deadline(timeout_seconds))).metadata
+        try:
+            return (yield from self._fetch(self._deadline(timeout_seconds))).metadata
+        except UnimplementedError as error:
+            raise UnimplementedError(
+                f"The server at {self._caller.target} does not have GetModelMetadata, which tells the inputs of "
+                f"{self._caller.title}. `predict()` of a client works without it where the server has Predict; "
+                "otherwise check the address: the gRPC port is 8500 by default, and the REST port is different.",
+                error.code,
+            ) from error
 
     def status(self, timeout_seconds: float | None) -> Work[tuple[VersionStatus, ...]]:
         """Asks for the state of the model's versions, newest first."""
@@ -138,47 +130,7 @@ class Exchange:
 
     def wait_ready(self, timeout_seconds: float | None) -> Work[None]:
         """Asks until the model can answer."""
-        deadline = self._deadline(timeout_seconds)
-        attempt, reason, unreachable = 0, "", ""
-        while True:
-            try:
-                seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
-                versions = read_status((yield Attempt("GetModelStatus", self._status_request(), seconds)))
-                if any(version.state == "AVAILABLE" for version in versions):
-                    if self._label is not None:  # GetModelStatus ignores labels
-                        seconds = min(deadline.left(), _STATUS_TIMEOUT_SECONDS)
-                        yield Attempt("GetModelMetadata", self._metadata_request(), seconds)
-                    return
-                reason = "; ".join(f"version {v.version} is {v.state} {v.error_message}".rstrip() for v in versions)
-            except grpc.RpcError as error:
-                code = error.code()
-                if code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
-                    reason = error.details() or code.name
-                elif code is grpc.StatusCode.UNAVAILABLE:
-                    reason, details = "", error.details() or ""
-                    unreachable = details if not unreachable or tells_why(details) else unreachable
-                elif code is not grpc.StatusCode.DEADLINE_EXCEEDED:  # which says less than the reason before it
-                    raise self._typed(error, deadline) from error
-            pause = pause_before_retry(attempt, random.random())
-            attempt += 1
-            if pause >= deadline.left():
-                yield Pause(deadline.left())
-                raise self._not_ready(reason, unreachable, deadline.seconds)
-            yield Pause(pause)
-
-    def _not_ready(self, reason: str, unreachable: str, seconds: float) -> DeadlineError:
-        if not reason:
-            because = f": {unreachable.strip().rstrip('.')}" if unreachable else ""
-            return DeadlineError(
-                f"The server at {self._target} was not ready within {seconds:g} s{because}. "
-                f"{advice_when_unavailable(unreachable)}",
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-            )
-        return DeadlineError(
-            f"The server at {self._target} answers, but {self._title} was not available within {seconds:g} s: "
-            f"{reason.rstrip('.')}. Check the model's name and the server's log.",
-            grpc.StatusCode.DEADLINE_EXCEEDED,
-        )
+        yield from self._readiness.wait(self._deadline(timeout_seconds))
 
     def _predict(self, inputs: Any, model: CachedModel, signature_name: str, deadline: Deadline) -> Work[Prediction]:
         start = time.perf_counter()
@@ -197,6 +149,18 @@ class Exchange:
             origin = parts[0][1]
         if origin.version != model.metadata.version:
             self._cached = None
+        timings = Timings(encoded - start, received - encoded, time.perf_counter() - received)
+        return Prediction(outputs, origin.version, origin.signature_name or signature_name, timings)
+
+    def _predict_unchecked(self, inputs: Any, signature_name: str, deadline: Deadline) -> Work[Prediction]:
+        """Sends the inputs in one request, with types that follow from the values."""
+        start = time.perf_counter()
+        arrays = fit_inputs(inputs, inferred_signature(signature_name, inputs), self._caller.title)
+        payload = self._encode(arrays, signature_name)
+        encoded = time.perf_counter()
+        answer = yield from self._call("Predict", payload, deadline)
+        received = time.perf_counter()
+        outputs, origin = self._answers.read(answer)
         timings = Timings(encoded - start, received - encoded, time.perf_counter() - received)
         return Prediction(outputs, origin.version, origin.signature_name or signature_name, timings)
 
@@ -225,8 +189,8 @@ class Exchange:
         if len(set(versions)) == 1:
             return answers
         raise ServerError(
-            f"The server at {self._target} changed the version of {self._title} in {_MAX_ROUNDS + 1} tries. "
-            "Send the batch again, or ask for one version."
+            f"The server at {self._caller.target} changed the version of {self._caller.title} in {_MAX_ROUNDS + 1} "
+            "tries. Send the batch again, or ask for one version."
         )
 
     def _split(self, arrays: dict[str, Array], signature: Signature) -> list[dict[str, Array]]:
@@ -251,23 +215,6 @@ class Exchange:
 
     def _model_spec(self, signature_name: str) -> bytes:
         return self._spec_bytes + signature_field(signature_name)
-
-    def _call(self, method: str, payload: bytes, deadline: Deadline) -> Work[bytes]:
-        """Sends a request until it is answered; tries again only after UNAVAILABLE."""
-        attempt, clearest = 0, None
-        while True:
-            try:
-                return (yield Attempt(method, payload, deadline.left()))
-            except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                    raise self._typed(error, deadline) from error
-                # For a host with several addresses gRPC reports the last one only: keep the clearest report.
-                clearest = error if clearest is None or tells_why(error.details() or "") else clearest
-                pause = pause_before_retry(attempt, random.random())
-                if pause >= deadline.left():
-                    raise self._typed(clearest, deadline) from error
-            attempt += 1
-            yield Pause(pause)
 
     def _fetch(self, deadline: Deadline) -> Work[CachedModel]:
         answer = yield from self._call("GetModelMetadata", self._metadata_request(), deadline)
@@ -295,6 +242,3 @@ class Exchange:
         if timeout_seconds is not None and not timeout_seconds > 0:
             raise UsageError(f"A timeout must be above zero seconds; received {timeout_seconds}.")
         return Deadline(self._timeout_seconds if timeout_seconds is None else timeout_seconds)
-
-    def _typed(self, error: grpc.RpcError, deadline: Deadline) -> ServingError:
-        return error_from_rpc(error, target=self._target, model=self._title, seconds=deadline.seconds)

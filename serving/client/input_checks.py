@@ -89,6 +89,8 @@ def fit_values(values: Any, spec: TensorSpec, where: Where = _index) -> Array:
         return values
     if dtype is None:
         raise ValueError(f"is of type {spec.type_name} in the model, which NumPy does not have.")
+    if spec.is_column and values.ndim == 1:
+        values = values.reshape(-1, 1)
     if not _shape_fits(values.shape, spec.shape):
         if not values.shape and spec.is_batched:
             raise ValueError(f"is a single value; expected one per row, shape {spec.shape_text}. Write it as a list.")

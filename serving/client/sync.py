@@ -9,8 +9,8 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from crossnet.serving.client.answers import Prediction, VersionStatus
+from crossnet.serving.client.calls import METHODS, Attempt, Pause, Work
 from crossnet.serving.client.connection import BaseClient
-from crossnet.serving.client.exchange import METHODS, Attempt, Pause, Work
 from crossnet.serving.protocol.signature import ModelMetadata
 
 T = TypeVar("T")

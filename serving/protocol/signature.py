@@ -42,6 +42,11 @@ class TensorSpec:
         """Whether the first dimension counts rows."""
         return bool(self.shape) and self.shape[0] is None  # type: ignore[index]
 
+    @cached_property
+    def is_column(self) -> bool:
+        """Whether the shape is [rows, 1], the usual one of Keras models: each row has one value."""
+        return self.shape == (None, 1)
+
     @property
     def type_name(self) -> str:
         """Name of the type for a message, such as "float32" or "text"."""

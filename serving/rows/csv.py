@@ -212,6 +212,7 @@ class _CsvWriter(Writer):
             self._write([[*self._header, *self._outputs]])
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
+        outputs = {name: array[:, 0] if array.shape[1:] == (1,) else array for name, array in outputs.items()}
         for name, array in outputs.items():
             if array.ndim != 1:
                 raise RowsError(

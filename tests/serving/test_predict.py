@@ -13,7 +13,7 @@ import pytest
 import crossnet.serving.rows.streams
 from crossnet.serving.predict import PredictSummary
 from crossnet.serving.protocol.tensors import read_tensor
-from support.fake_server import FLOAT, INT64, RIDES, STRING, signature_definition
+from support.fake_server import FLOAT, INT64, RIDES, STRING, FakeServer, signature_definition
 from support.predict_rows import predict_file
 
 OUTPUT = {"prediction": (FLOAT, [-1])}
@@ -154,3 +154,12 @@ def test_file_without_rows_gives_a_file_without_rows(rows, target, tmp_path):
     summary = predict_file(rows=rows("in.jsonl", ""), output=out, target=target)
     assert isinstance(summary, PredictSummary)
     assert (summary.rows, summary.versions, out.read_bytes()) == (0, (), b"")
+
+
+def test_csv_goes_through_a_keras_model_whose_inputs_and_outputs_are_columns(rows, tmp_path):
+    server = FakeServer({"x0": (FLOAT, [-1, 1]), "x1": (INT64, [-1, 1])}, lambda arrays: {"prediction": arrays["x0"]})
+    path = rows("rows.csv", "x0,x1\n1.5,1\n-2,2\n")
+    with server.running() as target:
+        predict_file(path, tmp_path / "out.csv", target=target)
+    assert (tmp_path / "out.csv").read_text() == "x0,x1,prediction\n1.5,1,1.5\n-2,2,-2.0\n"
+    assert [dim.size for dim in server.requests[0].inputs["x1"].tensor_shape.dim] == [2, 1]

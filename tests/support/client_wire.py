@@ -5,7 +5,8 @@ from __future__ import annotations
 import grpc
 import numpy as np
 
-from crossnet.serving.client.exchange import Attempt, Exchange, Pause
+from crossnet.serving.client.calls import Attempt, Pause
+from crossnet.serving.client.exchange import Exchange
 from support.fake_server import XS, FakeServer
 
 ONE = {"x0": [0.5], "x1": [1.0], "x2": [1.5]}

@@ -51,6 +51,7 @@ class FakeServer:
       calls: Names of the methods called, in order.
       requests: PredictRequests received.
       delay: Seconds that Predict takes.
+      lacks: Names of the methods that the server does not have.
     """
 
     def __init__(self, inputs: Inputs, model: Callable[..., dict[str, np.ndarray]] = first_numbers) -> None:
@@ -62,6 +63,7 @@ class FakeServer:
         self.requests: list[object] = []
         self.metadata_sent: list[tuple[tuple[str, str], ...]] = []
         self.delay = 0.0
+        self.lacks: set[str] = set()
         self.raw: bytes | None = None
         self.busy = self.most_busy = 0
         self.as_content = False
@@ -132,6 +134,8 @@ class FakeServer:
             fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
             context.abort(*fault)
+        if method in self.lacks:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
     @contextlib.contextmanager
     def running(self, address: str = "localhost:0", credentials: grpc.ServerCredentials | None = None) -> Iterator[str]:

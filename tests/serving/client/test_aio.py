@@ -112,13 +112,13 @@ def test_aio_call_ends_at_its_deadline():
     with_client(body, server)
 
 
-def test_aio_client_tells_no_server_within_the_deadline():
+def test_aio_client_tells_no_server_at_once():
     with FakeServer(XS).running() as target:
         pass
 
     async def main():
-        async with AsyncPredictionClient(target, timeout_seconds=0.3) as client:
-            with pytest.raises(UnavailableError, match="was not available within 0.3 s"):
+        async with AsyncPredictionClient(target) as client:
+            with pytest.raises(UnavailableError, match="Nothing listens at localhost:"):
                 await client.predict(ONE)
 
     asyncio.run(main())

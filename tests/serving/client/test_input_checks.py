@@ -246,3 +246,18 @@ def test_values_that_would_change_are_refused(values, number, sentence):
 def test_open_rank_takes_any_shape_and_a_scalar_input_takes_a_scalar():
     assert fit_values([[1.0]], TensorSpec(FLOAT, None)).shape == (1, 1)
     assert fit_values(1.0, TensorSpec(FLOAT, ())).shape == ()
+
+
+@pytest.mark.parametrize("values", [[1.5, 2], np.array([1.5, 2.0]), [[1.5], [2]]], ids=["flat", "array", "nested"])
+def test_flat_values_fit_an_input_of_one_value_per_row(values):
+    spec = TensorSpec(FLOAT, (None, 1))
+    assert fit_values(values, spec).tolist() == [[1.5], [2.0]]
+    rows = [{"x": value} for value in values]
+    keras = Signature("serving_default", "", {"x": spec}, OUTPUTS)
+    assert fit_inputs(rows, keras, TITLE)["x"].tolist() == [[1.5], [2.0]]
+
+
+def test_flat_texts_fit_an_input_of_one_text_per_row():
+    assert fit_values(["a", "b"], TensorSpec(TEXT, (None, 1))).tolist() == [[b"a"], [b"b"]]
+    with pytest.raises(ValueError, match=r"has shape \[2\]; expected \[rows, 2\]"):
+        fit_values(["a", "b"], TensorSpec(TEXT, (None, 2)))

@@ -70,3 +70,37 @@ def test_of_a_hosts_addresses_the_one_that_says_why_is_told(wire):
     wire.server.faults += [(grpc.StatusCode.UNAVAILABLE, refused)] * 200
     with pytest.raises(DeadlineError, match="CERTIFICATE_VERIFY_FAILED.* not signed by an authority"):
         wire.run(wire.exchange.wait_ready(3))
+
+
+def refuse(wire, times, words="Failed to connect to remote host: Connection refused"):
+    wire.server.faults += [(grpc.StatusCode.UNAVAILABLE, words)] * times
+
+
+def test_refused_connection_is_told_at_once(wire):
+    refuse(wire, 100)
+    with pytest.raises(UnavailableError) as caught:
+        wire.predict(ONE)
+    assert str(caught.value) == (
+        "Nothing listens at here:1: Failed to connect to remote host: Connection refused. Start one with `crossnet "
+        "serve`, wait for one with `wait_ready()` (`--wait SECONDS`), or check the address."
+    )
+    assert wire.now < 0.2
+
+
+def test_server_that_has_answered_and_refuses_now_is_waited_for(wire):
+    wire.predict(ONE)
+    refuse(wire, 5)
+    assert wire.predict(ONE).values.tolist() == [0.5]
+
+
+def test_server_that_was_waited_for_and_refuses_now_is_waited_for(wire):
+    refuse(wire, 5)
+    wire.run(wire.exchange.wait_ready(5))
+    refuse(wire, 5)
+    assert wire.predict(ONE).values.tolist() == [0.5]
+
+
+def test_connection_that_fails_in_another_way_is_tried_until_the_deadline(wire):
+    refuse(wire, 2)
+    refuse(wire, 3, "Socket closed")
+    assert wire.predict(ONE).values.tolist() == [0.5]

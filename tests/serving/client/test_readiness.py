@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from crossnet.serving.protocol import messages
-from crossnet.serving.status import DeadlineError
+from crossnet.serving.status import AccessError, DeadlineError
 from support.client_wire import Wire, fail
 
 
@@ -90,6 +90,20 @@ def test_wait_ready_with_a_label_asks_for_the_label_itself(monkeypatch):
 
 
 def test_wait_ready_raises_what_waiting_cannot_mend(wire):
-    fail(wire, grpc.StatusCode.UNIMPLEMENTED)
-    with pytest.raises(Exception, match="does not have this method"):
+    fail(wire, grpc.StatusCode.PERMISSION_DENIED)
+    with pytest.raises(AccessError, match="does not permit"):
         wire.run(wire.exchange.wait_ready(5))
+
+
+def test_wait_ready_asks_for_the_metadata_where_there_is_no_status(wire):
+    wire.server.lacks = {"GetModelStatus"}
+    fail(wire, None, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAVAILABLE)
+    wire.run(wire.exchange.wait_ready(5))
+    assert wire.server.calls == ["GetModelStatus"] + ["GetModelMetadata"] * 3
+
+
+def test_wait_ready_takes_a_server_with_predict_alone_as_ready_when_it_answers(wire):
+    wire.server.lacks = {"GetModelStatus", "GetModelMetadata"}
+    fail(wire, grpc.StatusCode.UNAVAILABLE)
+    wire.run(wire.exchange.wait_ready(5))
+    assert wire.server.calls == ["GetModelStatus", "GetModelStatus", "GetModelMetadata"]
