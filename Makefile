@@ -23,7 +23,7 @@ test-slow: .venv/.dev ## run the tests that take more than ten seconds each
 	@$(V)/python -m pytest -m slow $(ARGS)
 
 torture: .venv/.dev ## break the pipeline on purpose, up to two hours; goes on where it stopped, ARGS=--fresh begins anew
-	@$(V)/python -m pytest tests/torture -m torture --torture $(if $(PAGE),--page docs/reliability.md) $(ARGS)
+	@$(V)/python -m pytest tests/torture -m torture --torture -n 2 $(if $(PAGE),--page docs/reliability.md) $(ARGS)
 
 # The pages of docs run commands; each line that these reach has a test of its own.
 coverage: .venv/.dev ## run all tests but the pages', slow ones too, and count the lines that they reach

@@ -5,13 +5,15 @@ tests/torture/README.md says how a part is added; tests/torture/conftest.py conn
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import fcntl
 import hashlib
 import json
 import os
 import random
 import subprocess
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,12 +37,14 @@ class Spec:
       name: Its number in the part, or its name.
       says: What the part promises, for the table of the page.
       timeout_seconds: When the case counts as hung.
+      alone: Whether no other case may run beside it.
     """
 
     kind: str
     name: str
     says: str
     timeout_seconds: float
+    alone: bool = False
 
 
 @dataclass
@@ -93,6 +97,7 @@ def cases(
     short: int | Collection[str],
     says: str,
     timeout_seconds: float = 300.0,
+    alone: bool = False,
 ) -> Any:
     """Decorates a test so that it runs once per case, which it takes as the argument `case`.
 
@@ -102,19 +107,36 @@ def cases(
       short: Which of them `make test-slow` runs: the first ones, or those named.
       says: What the part promises, in a few words: a cell of the page's table.
       timeout_seconds: When a case counts as hung, and fails.
+      alone: Whether its cases measure what others beside them would change: those wait.
     """
     names = [str(number) for number in range(full)] if isinstance(full, int) else list(full)
     quick = set(names[:short]) if isinstance(short, int) else set(short)
     assert quick <= set(names), f"{kind} has no case {quick - set(names)}"
     params = [
         pytest.param(
-            Spec(kind, name, says, timeout_seconds),
+            Spec(kind, name, says, timeout_seconds, alone),
             id=f"{kind}-{name}",
             marks=[pytest.mark.torture, *([pytest.mark.slow] if name in quick else [])],
         )
         for name in names
     ]
     return pytest.mark.parametrize("case", params, indirect=True)
+
+
+@contextlib.contextmanager
+def turn(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Lets the cases of all processes in at once, but one that is to be alone only when no other is inside.
+
+    Args:
+      folder: Where two locks are kept, for all processes of a run.
+      alone: Whether nobody may be inside meanwhile.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "door.lock").open("w") as door, (folder / "room.lock").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)  # who waits for the empty room stands in the door, so nobody overtakes
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
 
 
 class Results:
@@ -126,13 +148,19 @@ class Results:
       file: The file; replaced after each case.
       seed: The seed; None: that of the results that are there, or a new one.
       fresh: Begin anew. The results that were there are kept beside the file as `previous.json`.
+      facts: What a worker process got of the process that writes the file; a worker notes nothing.
     """
 
-    def __init__(self, file: Path, *, seed: int | None = None, fresh: bool = False) -> None:
+    def __init__(
+        self, file: Path, *, seed: int | None = None, fresh: bool = False, facts: dict[str, Any] | None = None
+    ) -> None:
         self._file = file
         self._tests: dict[str, str] = {}
+        if facts is not None:
+            self.facts, self.resumed = facts, True
+            return
         found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-        wanted = {"sources": sources_digest()} | ({} if seed is None else {"seed": seed})
+        wanted = {"sources": sourcesdigest()} | ({} if seed is None else {"seed": seed})
         self.resumed = bool(found and not fresh and all(found[name] == value for name, value in wanted.items()))
         if found and not self.resumed:
             file.replace(file.with_name("previous.json"))
@@ -158,32 +186,28 @@ class Results:
         """Results by the tests' ids."""
         return dict(self.facts["cases"])
 
-    def plan(self, items: Mapping[str, tuple[str, Path]]) -> None:
-        """Says which cases there are: id -> kind and file. Results of others are dropped."""
-        self._tests = {name: _digest(file) for name, (_, file) in items.items()}
-        self.facts["planned"] = {name: kind for name, (kind, _) in items.items()}
+    def plan(self, tests: Mapping[str, Sequence[str]]) -> None:
+        """Says which cases there are: id -> kind and digest of the test's file. Results of others are dropped."""
+        self._tests = {name: digest for name, (_, digest) in tests.items()}
+        self.facts["planned"] = {name: kind for name, (kind, _) in tests.items()}
         self.facts["cases"] = {
             name: result
             for name, result in self.facts["cases"].items()
-            if name in items and result["test"] == self._tests[name]
+            if name in tests and result["test"] == self._tests[name]
         }
 
     def is_done(self, name: str) -> bool:
         """Whether a case has passed already."""
         return bool(self.facts["cases"].get(name, {}).get("outcome") == "passed")
 
-    def add(self, name: str, case: Case | None, kind: str, outcome: str, seconds: float, reason: str = "") -> None:
-        """Notes a finished case, "passed", "failed" or "skipped", in the file."""
+    def add(self, name: str, result: Mapping[str, Any]) -> None:
+        """Notes a finished case in the file, as `result_of` describes it."""
         self.facts["cases"][name] = {
-            "kind": kind,
-            "says": case.spec.says if case else "",
-            "outcome": outcome,
-            "seconds": round(seconds, 2),
-            "reason": reason,
+            **result,
+            "kind": self.facts["planned"][name],
             "date": now(),
+            "commit": self.facts["commit"],
             "test": self._tests[name],
-            "counts": case.counts if case else {},
-            "most": case.most if case else {},
         }
         self._file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._file.with_name(f".tmp-{self._file.name}")
@@ -229,13 +253,33 @@ class Results:
         return rows
 
 
+def result_of(case: Case | None, outcome: str, seconds: float, reason: str = "") -> dict[str, Any]:
+    """A finished case in plain values, which go from a worker to the process that writes the file.
+
+    Args:
+      case: None: it ended before it began.
+      outcome: "passed", "failed" or "skipped".
+      seconds: How long it took, with what it was the first to need.
+      reason: Why it has not passed.
+    """
+    return {
+        "says": case.spec.says if case else "",
+        "outcome": outcome,
+        "seconds": round(seconds, 2),
+        "reason": reason,
+        "counts": case.counts if case else {},
+        "most": case.most if case else {},
+    }
+
+
 def page_table(results: Results, command: str) -> str:
     """The tables of docs/reliability.md, Markdown."""
     facts, rows = results.facts, results.rows()
     dates = [result["date"] for result in facts["cases"].values()] or [facts["started"]]
+    commits = dict.fromkeys(result["commit"] for result in facts["cases"].values()) or [facts["commit"]]
     text = (
         f"Written by `{command}`, seed {facts['seed']}, {min(dates)[:10]} to {max(dates)[:10]}: {facts['machine']}, "
-        f"commit {facts['commit'] or 'unknown'}.\n\n"
+        f"{'commit' if len(commits) == 1 else 'commits'} {', '.join(commits) or 'unknown'}.\n\n"
         "| part | what is promised | cases | passed | failed | not run | minutes | counted |\n"
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n"
     )
@@ -260,7 +304,7 @@ def write_page(file: Path, table: str) -> None:
     file.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 
-def sources_digest() -> str:
+def sourcesdigest() -> str:
     """A digest of what is tested: the sources and the locked libraries."""
     total = hashlib.sha256()
     files = [REPOSITORY / "requirements-dev.lock"]
@@ -268,11 +312,12 @@ def sources_digest() -> str:
         files += [file for file in sorted((REPOSITORY / folder).rglob("*")) if "__pycache__" not in file.parts]
     for file in files:
         if file.is_file():
-            total.update(f"{file.relative_to(REPOSITORY)}\0{_digest(file)}\n".encode())
+            total.update(f"{file.relative_to(REPOSITORY)}\0{digest(file)}\n".encode())
     return total.hexdigest()[:12]
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """A short digest of a file's content."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 

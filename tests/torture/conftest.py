@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from support.torture import RESULTS_FILE, SHORT_SEED, Case, Results, page_table, write_page
+from support.torture import RESULTS_FILE, SHORT_SEED, Case, Results, digest, page_table, result_of, turn, write_page
 
 _SECONDS_BETWEEN_LINES = 10.0
 _HARNESS = pytest.StashKey["Harness"]()
@@ -32,6 +33,7 @@ def pytest_configure(config):
             config.getoption("--torture-results"),
             seed=config.getoption("--torture-seed"),
             fresh=config.getoption("--fresh"),
+            facts=getattr(config, "workerinput", {}).get("torture"),
         )
         harness = config.stash[_HARNESS] = Harness(config, results)
         config.pluginmanager.register(harness)
@@ -56,10 +58,19 @@ def case(request):
 
 
 class Harness:
-    """Leaves out what has passed already, notes each result, and shows how far it is."""
+    """Leaves out what has passed already, notes each result, and shows how far it is.
+
+    With `-n`, each process has one: those of the workers choose and run cases, and send what there is to do and each
+    result in their reports; that of the process which started them notes and shows.
+    """
 
     def __init__(self, config, results):
         self.config, self.results = config, results
+        self.is_worker = hasattr(config, "workerinput")
+        self.tests: dict[str, tuple[str, str]] | None = None  # every case, until it is sent
+        self.chosen: list[str] | None = None  # by a worker
+        self.is_planned = False
+        self.for_workers = None  # the results before this run
         self.waiting: list[str] = []
         self.last_line = 0.0
 
@@ -67,22 +78,63 @@ class Harness:
     def terminal(self):
         return self.config.pluginmanager.get_plugin("terminalreporter")
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node):
+        """Says to a worker what has passed. One that replaces another must choose what that chose."""
+        self.for_workers = self.for_workers or copy.deepcopy(self.results.facts)
+        node.workerinput["torture"] = self.for_workers
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node, ids):
+        self.chosen = ids if self.chosen is None else self.chosen
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node, error):
+        self.learn(getattr(node, "workeroutput", {}).get("torture_tests"))  # where no report has brought them
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem, report, sched):
+        """Leaves a case out that has ended its worker: xdist would give it to each new one."""
+        for work in sched.workqueue.values():
+            if crashitem in work:
+                work[crashitem] = True
+
     @pytest.hookimpl(wrapper=True)
     def pytest_collection_modifyitems(self, items):
-        mine = {item.nodeid: (item.callspec.params["case"].kind, item.path) for item in items if is_case(item)}
-        self.results.plan(mine)
+        self.tests = {
+            item.nodeid: (item.callspec.params["case"].kind, digest(item.path)) for item in items if is_case(item)
+        }
+        self.results.plan(self.tests)
         yield  # -k and -m choose here
         items[:] = [item for item in items if not self.results.is_done(item.nodeid)]
-        self.waiting = [item.nodeid for item in items if item.nodeid in mine]
-        total, left = len(mine), len(self.results.missing())
+        self.begin([item.nodeid for item in items])
+
+    def learn(self, tests):
+        """Takes over what a worker has found, which is what all of them have found."""
+        if tests is not None and not self.is_planned:
+            self.results.plan(tests)
+            self.begin(self.chosen or [])
+
+    def begin(self, chosen):
+        self.is_planned = True
+        self.waiting = [name for name in chosen if name in self.results.facts["planned"]]
+        total, left = len(self.results.facts["planned"]), len(self.results.missing())
         self.line(
             f"torture: seed {self.results.seed}, {self.results.facts['machine']}, {total - left} of {total} cases have "
-            f"passed{' before (--fresh begins anew)' if self.results.resumed else ''}, {len(items)} to run"
+            f"passed{' before (--fresh begins anew)' if self.results.resumed else ''}, {len(chosen)} to run"
         )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        folder = self.config.getoption("--torture-results").parent
+        with turn(folder, alone=is_case(item) and item.callspec.params["case"].alone):
+            return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item, call):
         report = yield
+        if self.is_worker and self.tests is not None:
+            report.torture_tests, self.tests = self.tests, None
         if not is_case(item):
             return report
         item.stash[_SECONDS] = item.stash.get(_SECONDS, 0.0) + call.duration
@@ -90,26 +142,36 @@ class Harness:
             item.stash[_FAILED] = reason_of(report)
         interrupted = call.excinfo is not None and call.excinfo.errisinstance(KeyboardInterrupt)
         if report.when == "teardown" and not interrupted:
-            self.finish(item)
+            reason = item.stash.get(_FAILED, "")
+            outcome = ("skipped" if reason.startswith("skipped") else "failed") if reason else "passed"
+            report.torture_result = result_of(item.stash.get(_CASE, None), outcome, item.stash[_SECONDS], reason)
         return report
 
-    def finish(self, item):
-        reason = item.stash.get(_FAILED, "")
-        outcome = ("skipped" if reason.startswith("skipped") else "failed") if reason else "passed"
-        kind, seconds = item.callspec.params["case"].kind, item.stash[_SECONDS]
-        self.results.add(item.nodeid, item.stash.get(_CASE, None), kind, outcome, seconds, reason)
-        self.waiting.remove(item.nodeid)
-        is_last = not any(self.results.facts["planned"][name] == kind for name in self.waiting)
-        if outcome == "failed":
-            self.line(f"FAILED {item.nodeid} (seed {self.results.seed}): {reason}")
-        if is_last or outcome == "failed" or time.monotonic() - self.last_line > _SECONDS_BETWEEN_LINES:
+    def pytest_runtest_logreport(self, report):
+        if self.is_worker:
+            return
+        self.learn(getattr(report, "torture_tests", None))
+        result = getattr(report, "torture_result", None)
+        if report.when == "???":  # what xdist reports in the place of a worker that died
+            result = result_of(None, "failed", 0.0, str(report.longrepr))
+        if result and report.nodeid in self.waiting:
+            self.finish(report.nodeid, result)
+
+    def finish(self, name, result):
+        self.results.add(name, result)
+        self.waiting.remove(name)
+        kind = self.results.facts["planned"][name]
+        is_last = not any(self.results.facts["planned"][other] == kind for other in self.waiting)
+        if result["outcome"] == "failed":
+            self.line(f"FAILED {name} (seed {self.results.seed}): {result['reason']}")
+        if is_last or result["outcome"] == "failed" or time.monotonic() - self.last_line > _SECONDS_BETWEEN_LINES:
             self.progress(kind)
 
     def progress(self, kind):
         (row,) = (row for row in self.results.rows() if row["kind"] == kind)
         done = sum(row["passed"] + row["failed"] + row["skipped"] for row in self.results.rows())
         failed = sum(row["failed"] for row in self.results.rows())
-        left = self.results.seconds_left(self.waiting) / 60
+        left = self.results.seconds_left(self.waiting) / 60 / (self.config.getoption("numprocesses", 0) or 1)
         self.line(
             f"{time.strftime('%H:%M:%S')}  {kind} {row['passed'] + row['failed'] + row['skipped']} of {row['cases']}, "
             f"all {done} of {len(self.results.facts['planned'])}, {failed} failed, about {left:.0f} min left"
@@ -127,6 +189,9 @@ class Harness:
         return None
 
     def pytest_sessionfinish(self, session, exitstatus):
+        if self.is_worker:
+            self.config.workeroutput["torture_tests"] = self.tests
+            return
         nothing_left = not self.results.missing()
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and nothing_left:
             session.exitstatus = pytest.ExitCode.OK

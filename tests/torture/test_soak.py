@@ -16,6 +16,7 @@ _ALLOWED_GROWTH = 1.1  # of the memory after the largest request
     short=1,
     says="0 wrong answers, no traceback, memory within 10 % of that after the largest request",
     timeout_seconds=600,
+    alone=True,
 )
 def test_the_server_answers_rightly_and_gives_its_memory_back(case, tmp_path):
     from crossnet.serving.client import PredictionClient

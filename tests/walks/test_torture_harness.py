@@ -117,6 +117,88 @@ def test_a_run_goes_on_where_it_stopped_with_the_same_seed(folder):
     assert (folder / "previous.json").exists()
 
 
+ALONE = """
+import os
+import pathlib
+import time
+
+from support.torture import cases
+
+HERE = pathlib.Path(__file__).parent
+OTHERS = HERE / "others"
+
+
+@cases("alone", 2, short=0, says="quiet", alone=True)
+def test_alone(case):
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        assert not list(OTHERS.iterdir())
+"""
+BESIDE = """
+import os
+import pathlib
+
+import pytest
+
+from support.torture import cases
+
+OTHERS = pathlib.Path(__file__).parent / "others"
+
+
+@pytest.fixture(autouse=True)
+def seen():
+    OTHERS.mkdir(exist_ok=True)
+    file = OTHERS / str(os.getpid())
+    file.touch()
+    yield
+    file.unlink()
+
+
+@cases("PART", 20, short=0, says="a walk", timeout_seconds=5)
+def test_beside(case):
+    case.count(walks=1)
+    case.note_most(drawn=case.random.randrange(10**6))
+    if "PART" == "second" and case.number == 5 and not (OTHERS.parent / "mended").exists():
+        (OTHERS / str(os.getpid())).unlink()
+        os._exit(1)
+"""
+
+
+def test_two_processes_share_the_cases_and_one_file_of_results(folder):
+    (folder / "others").mkdir()
+    (folder / "test_sample.py").unlink()
+    (folder / "test_alone.py").write_text(ALONE)
+    for part in ("first", "second"):
+        (folder / f"test_{part}.py").write_text(BESIDE.replace("PART", part))
+    page = folder / "page.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+
+    out = full(folder, "-n", "2", "--torture-seed=7", f"--page={page}", code=1)
+    assert "seed 7" in out
+    assert out.count("0 of 42 cases have passed, 42 to run") == 1
+    assert re.search(r"FAILED .*second-5\] \(seed 7\): worker 'gw\d' crashed", out)
+    assert "1 have not passed" in out, out
+    assert "| second | a walk | 20 | 19 | 1 | 0 |" in page.read_text()
+    assert "| alone | quiet | 2 | 2 | 0 | 0 |" in page.read_text()
+    drawn = {name: case["most"].get("drawn") for name, case in results(folder)["cases"].items()}
+
+    shutil.rmtree(folder / "others")
+    (folder / "mended").touch()
+    out = full(folder, "-n", "2")
+    assert "41 of 42 cases have passed before (--fresh begins anew), 1 to run" in out
+    assert "all have passed" in out
+    out = full(folder, "-n", "2", f"--page={page}")
+    assert "0 to run" in out
+    assert "42 cases, " in out
+    assert "| second | a walk | 20 | 20 | 0 | 0 | 0.0 | 20 walks," in page.read_text()
+
+    full(folder, "--fresh", "--torture-seed=7")  # in one process each case draws the same
+    again = {name: case["most"].get("drawn") for name, case in results(folder)["cases"].items()}
+    assert [name for name, value in drawn.items() if value != again[name]] == [
+        name for name in drawn if name.endswith("[second-5]")
+    ]
+
+
 def test_another_seed_and_an_edited_test_are_run_again(folder):
     full(folder, "--torture-seed=7", "-k", "draws")
     before = results(folder)["cases"]
