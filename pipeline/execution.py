@@ -14,6 +14,8 @@ from typing import Any
 
 from crossnet.components import interrupts
 from crossnet.components.artifacts.base import Artifact
+from crossnet.components.artifacts.evaluation import Evaluation
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.engines.base import Engine
 from crossnet.components.errors import ChangedError, NotBlessedError, PipelineError
 from crossnet.pipeline.changes import noticed
@@ -22,6 +24,7 @@ from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.faults import FaultError, explain, explained
 from crossnet.pipeline.plan import Plan, PlannedStep
 from crossnet.pipeline.recording import Recording, RunResult
+from crossnet.pipeline.reuse import count_reuse, refuse_push
 from crossnet.pipeline.run_state import RUNNING
 from crossnet.pipeline.step_process import StepProcess, results
 from crossnet.pipeline.store import Store
@@ -106,6 +109,8 @@ class Execution:
                 status, artifact = "reused", planned.load()
             else:
                 status = "ran"
+                if planned.step.output is PushedModel and not self._force:
+                    refuse_push(self._plan, self._result)
                 with self._reporter.working(planned.step.name):
                     artifact = self._make(planned)
         if artifact is not None:
@@ -176,6 +181,10 @@ class Execution:
     def _note_made(self, planned: PlannedStep, status: str, artifact: Artifact) -> None:
         name = planned.step.name
         self._recording.result = self._result.add(artifact.outcome(force=self._force))
+        if isinstance(artifact, Evaluation):
+            reuse = count_reuse(self._plan, self._store, artifact)
+            said = (*self._result.warnings, *filter(None, [reuse.sentence]))
+            self._recording.change(eval_rows=reuse.eval_rows, judged=reuse.judged, warnings=said)
         self._recording.note(planned, status, counts=artifact.counts)
         if not self._result.up_to_date:
             seconds = self._result.steps[name].seconds

@@ -69,6 +69,8 @@ class RunRecord:
         that is running or was killed.
       error: The failure in words; None without one.
       warnings: What is worth knowing and stops nothing.
+      eval_rows: What the eval rows are: 16 hex digits of their content; empty before the Evaluator.
+      judged: How many different candidates these rows have judged in this root, with those of this run.
       versions: Versions of Python and of the libraries that change results.
       graph: By step, the steps whose artifacts it reads.
       format: Which version of this file it is.
@@ -91,6 +93,8 @@ class RunRecord:
     exit_code: int = 0
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    eval_rows: str = ""
+    judged: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     format: int = FORMAT

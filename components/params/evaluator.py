@@ -34,6 +34,12 @@ class EvaluatorParams:
     )
     slices: tuple[tuple[str, ...], ...] = setting((), 'groups of rows, such as [["species"], ["x0:quartile"]]')
     min_slice_rows: int = setting(100, "smaller slices are reported, not judged", least=1)
+    max_reuse: int | None = setting(
+        None,
+        "with more different Models judged by the same eval rows in this root, none is pushed",
+        least=1,
+        without_effect=True,
+    )
     max_model_bytes: int | None = setting(None, "highest size of the exported folder", least=1)
     confidence: float = setting(0.95, "of the intervals; 1 - the family-wise error over slices", above=0, below=1)
     num_bootstrap: int = setting(2000, "resamples of the paired bootstrap", least=100)

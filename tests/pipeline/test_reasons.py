@@ -108,7 +108,7 @@ def test_other_parts_have_their_sentence(step, part, before, after, words):
 def test_every_reference_of_the_graph_has_words():
     config = load_config(None, ["schema_gen.reference=last_blessed", "trainer.warm_start=3"])
     arguments = {argument for step in build_graph(config) for argument in step.references}
-    assert len(arguments) == 4
+    assert len(arguments) == 5
     for argument in arguments:
         step = dataclasses.replace(STEPS["evaluator"], references={})
         (words,) = reasons(step, PARTS, PARTS | {"references": {argument: "5:a"}})

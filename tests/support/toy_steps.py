@@ -40,6 +40,8 @@ def make_examples(*, output_dir, rows: int) -> Examples:
     CALLS.append("example_gen")
     os.write(1, b"chatter of a library\n")  # as a C++ library does
     (output_dir / "Split-train").mkdir()
+    (output_dir / "Split-eval").mkdir()
+    (output_dir / "Split-eval" / "rows").write_text(str(rows))
     if rows < 0:
         (output_dir / "half").touch()
         raise DataError("rows.csv:3: 2 cells, expected 3. Mend the row.")
@@ -79,6 +81,19 @@ def evaluate(examples: Examples, *, output_dir, max_rmse: float) -> Evaluation:
     (output_dir / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
     reasons = [] if blessed else [f"`toy` has eval rmse {rmse}, above max_rmse {max_rmse}."]
     return Evaluation(output_dir, {}, {"champion": "toy" if blessed else None, "reasons": reasons})
+
+
+def judge(examples: Examples, models: dict[str, Model], *, output_dir, params) -> Evaluation:
+    """Blesses the first model; its error is 1, as that of the last, from which it differs by a tenth by chance."""
+    interval = [-0.196, 0.196]
+    rule = {"rule": "min_improvement", "slice": None, "interval": interval, "candidate": 1.0, "reference": 1.0}
+    metrics = {name: {"num_parameters": 1, "train_rmse": 1.0, "eval_rmse": 1.0} for name in models}
+    write_json(output_dir / "metrics.json", metrics)
+    first = next(iter(models))
+    candidates = {first: {"blessed": True, "rules": [rule]}}
+    write_json(output_dir / "verdict.json", {"models": [*models], "champion": first, "candidates": candidates})
+    (output_dir / "BLESSED").touch()
+    return Evaluation(output_dir, {}, {"champion": first, "reasons": []})
 
 
 def try_in_server(evaluation: Evaluation, *, output_dir) -> InfraValidation:
