@@ -98,8 +98,10 @@ def luck(models: int, verdict: Mapping[str, Any], confidence: float) -> float | 
     Returns:
       The share; None where the verdict has no such interval.
     """
-    candidates = verdict.get("candidates", {})
-    chosen = candidates.get(verdict.get("champion")) or next(iter(candidates.values()), {"rules": []})
+    candidates: Mapping[str, Any] = verdict.get("candidates", {})
+    chosen: Mapping[str, Any] = candidates.get(verdict.get("champion")) or next(
+        iter(candidates.values()), {"rules": []}
+    )
     rules = {rule["rule"]: rule for rule in chosen["rules"] if rule["slice"] is None}
     for name, tails in _PAIRED.items():
         rule = rules.get(name)
