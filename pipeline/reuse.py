@@ -99,7 +99,7 @@ def luck(models: int, verdict: Mapping[str, Any], confidence: float) -> float | 
       The share; None where the verdict has no such interval.
     """
     candidates: Mapping[str, Any] = verdict.get("candidates", {})
-    chosen: Mapping[str, Any] = candidates.get(verdict.get("champion")) or next(
+    chosen: Mapping[str, Any] = candidates.get(str(verdict.get("champion"))) or next(
         iter(candidates.values()), {"rules": []}
     )
     rules = {rule["rule"]: rule for rule in chosen["rules"] if rule["slice"] is None}
