@@ -1,7 +1,8 @@
 """Makes Ctrl-C and SIGTERM end a command within seconds.
 
-A signal raises Interrupted wherever the main thread is. Where that does not end the process in time, `signal_watch`
-does. Code that runs long, or that cannot be undone, calls `check` or `hold`.
+A signal raises Interrupted wherever the main thread is, but never while that takes or gives back a lock: it would stay
+taken for good, and a thread that wants it would wait for ever. Where that does not end the process in time,
+`signal_watch` does. Code that runs long, or that cannot be undone, calls `check` or `hold`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from crossnet.components.signal_watch import SignalWatch, Speaker, Words, leave
 __all__ = ["Interrupted", "Words", "check", "end", "hold", "last_words", "may_print", "noticed", "release", "settle"]
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+# Python's own functions that take and give back a lock, in modules whose names are those of `__name__`: between the
+# lock and the `try` or `with` that guards it, an exception would leave it taken.
+_LOCKING_MODULES = ("threading", "importlib._bootstrap", "_frozen_importlib")
+_LOCKING = frozenset({"__enter__", "__exit__", "acquire", "release", "_acquire_restore", "_release_save"})
 
 _watch: SignalWatch | None = None
 
@@ -188,6 +193,24 @@ def end(code: int) -> NoReturn:
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    if _watch is not None:
-        _watch.received = _watch.received or signal.Signals(number)
+    if _watch is None:
+        return
+    _watch.received = _watch.received or signal.Signals(number)
+    if not _watch.is_deaf and _is_locking(frame):
+        _watch.forgotten = True  # it is sent again in a moment
+    else:
         check()
+
+
+def _is_locking(frame: FrameType | None) -> bool:
+    """Whether an exception in `frame` could leave a lock taken; of logging, all is short and under one."""
+    if frame is None:
+        return False
+    if frame.f_globals.get("__name__") in _LOCKING_MODULES and frame.f_code.co_name in _LOCKING:
+        return True
+    caller: FrameType | None = frame
+    while caller is not None:
+        if str(caller.f_globals.get("__name__")).partition(".")[0] == "logging":
+            return True
+        caller = caller.f_back
+    return False

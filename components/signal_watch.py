@@ -26,6 +26,8 @@ _TICK_SECONDS = 0.05
 _ONE_SIGNAL_SECONDS = 0.2  # `timeout` and a terminal may send a signal twice; what comes later is a second one
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _HOLD_SECONDS = 1.0  # how long a forced end waits for what cannot be undone, and for words that are being said
+_WORDS_SECONDS = 0.8  # how long it waits for words at least
+_SHORT_SECONDS = 0.005
 
 
 class Words(NamedTuple):
@@ -60,7 +62,7 @@ class SignalWatch:
       received: The first signal that the main thread has noticed.
       held: Whether signals wait for something that cannot be undone.
       settled: The exit code that no signal changes any more.
-      forgotten: Whether Python could not raise what the handler raised.
+      forgotten: Whether Python could not raise what the handler raised, or the handler could not raise where it was.
       speakers: Who can say where the process is, the innermost last.
       writer: The file descriptor to which C writes the number of each signal.
     """
@@ -154,9 +156,12 @@ class SignalWatch:
             time.sleep(_TICK_SECONDS)
         if self.settled is not None:
             leave(self.settled)
-        self._ask(number)
-        while self._words is None and time.monotonic() < patience:  # the main thread asks at this moment
-            time.sleep(_TICK_SECONDS)
+        # In a thread of its own: the main thread may hold what a speaker waits for.
+        with contextlib.suppress(RuntimeError):  # no thread can be started
+            threading.Thread(target=self._ask, args=(number,), name="last-words", daemon=True).start()
+        patience = max(patience, time.monotonic() + _WORDS_SECONDS)
+        while self._words is None and time.monotonic() < patience:  # that thread asks, or the main thread does
+            time.sleep(_SHORT_SECONDS)
         code = self.exit_code(number)
         if code and self.may_print():
             words = self._words or Words()

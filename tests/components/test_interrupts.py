@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import functools
+import logging
 import os
 import signal
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,6 +103,68 @@ def test_error_after_a_signal_counts_as_the_interruption():
         Interrupted()  # gone at once
         raise ConnectionError("the server got the signal too")
     assert caught.value.words.sentence == "Interrupted here."
+
+
+class Lock:
+    """A lock that a signal meets as soon as it is taken, where Python runs handlers."""
+
+    def __init__(self, number):
+        self.real, self.number, self.signals = threading.RLock(), number, 1
+
+    def acquire(self, *_):
+        self.real.acquire()
+        if self.signals:
+            self.signals = 0
+            os.kill(os.getpid(), self.number)
+        return True
+
+    def release(self, *_):
+        self.real.release()
+
+    __enter__, __exit__ = acquire, release
+
+    def is_free(self):
+        """Whether another thread gets it."""
+        seen = []
+
+        def take():
+            seen.append(self.real.acquire(timeout=2))
+            if seen[0]:
+                self.real.release()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+        return seen[0]
+
+
+@pytest.mark.usefixtures("interruptible")
+@SIGNALS
+def test_signal_leaves_no_lock_of_logging_taken(number, code):
+    handler = logging.NullHandler()
+    handler.handle = functools.partial(logging.Handler.handle, handler)  # that of each other handler
+    handler.lock = lock = Lock(number)
+    with pytest.raises(interrupts.Interrupted), interrupts.noticed():
+        handler.handle(logging.makeLogRecord({"msg": "a sentence"}))
+        logged = True
+        threading.Event().wait(10)
+        raise AssertionError("the signal was forgotten")
+    assert logged
+    assert lock.is_free()
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_signal_is_not_raised_between_a_lock_and_the_block_that_gives_it_back(monkeypatch):
+    condition = threading.Condition()
+    taken = functools.partial(signal.raise_signal, signal.SIGTERM)  # of C: the handler runs in `Condition.__enter__`
+    monkeypatch.setattr(condition, "_lock", SimpleNamespace(__enter__=taken, __exit__=lambda *_: given.append(True)))
+    given = []
+    with pytest.raises(interrupts.Interrupted), interrupts.noticed():
+        with condition:
+            pass
+        threading.Event().wait(10)
+        raise AssertionError("the signal was forgotten")
+    assert given == [True]
 
 
 def test_ctrl_c_in_a_program_that_uses_the_package_stays_what_it_is():

@@ -108,6 +108,14 @@ def test_speaker_that_fails_keeps_nobody_alive(start):
     assert process.returncode == 143
 
 
+def test_speaker_that_waits_for_what_the_main_thread_holds_keeps_nobody_alive(start):
+    waits = "held = threading.Lock(); held.acquire(); interrupts._watch.speakers[-1] = lambda number: held.acquire()"
+    process, _ = start(after=waits)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=20)[1] == "Interrupted.\n"
+    assert process.returncode == 143
+
+
 def test_signal_with_another_handler_is_left_to_it(start):
     process, _ = start(after="import signal; signal.signal(signal.SIGTERM, lambda *_: None)")
     process.send_signal(signal.SIGTERM)
