@@ -26,7 +26,8 @@ from crossnet.components.files import write_file, write_json
 from crossnet.components.formats import aligned, counted, number
 from crossnet.components.params.evaluator import EvaluatorParams
 from crossnet.pipeline.component_call import call_component
-from crossnet.pipeline.config import NONE, Config
+from crossnet.pipeline.config import Config
+from crossnet.pipeline.config_build import NONE
 from crossnet.pipeline.graph import Step, build_graph, model_kind
 
 WORK_FOLDER = ".tmp-work"  # of a comparison that is not done

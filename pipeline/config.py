@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from crossnet.components.artifacts.evaluation import LIGHTGBM
@@ -33,18 +32,12 @@ from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.params.setting import AUTO, PathKind, setting
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.params.trainer import TrainerParams
-from crossnet.pipeline.setting_rules import MAX_WHOLE, out_of_range
+from crossnet.pipeline.config_build import MAX_LISTED, NONE, build
+from crossnet.pipeline.setting_rules import MAX_WHOLE
 from crossnet.pipeline.toml_text import MAX_PATH, parse_toml, read_toml, received
 from crossnet.serving.protocol.printable import shown
-from crossnet.serving.protocol.suggestions import did_you_mean
 
 SHIPPED = Path(__file__).parent / "configs"
-NONE = "none"
-MAX_LISTED = 50  # mistakes
-MOVED = {  # settings of old configs -> what to write instead
-    "example_gen.num_workers": "It is now `num_workers`, for every step: write it at the top of the file, before the "
-    "first section, or `--set num_workers=2`.",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,28 +94,59 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
       SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them.
     """
     file = _find(file)
-    values = read_toml(file)
+    return make_config(read_toml(file), overrides, folder=file.parent, name=f" in {shown(file.name)}")
+
+
+def make_config(
+    values: Mapping[str, Any], overrides: Sequence[str] = (), *, folder: Path | None = None, name: str = ""
+) -> Config:
+    """Returns the settings that `values` holds with `overrides` applied.
+
+    Args:
+      values: Settings by name, those of a section in a mapping of its own; paths as text or Path.
+      overrides: As in `load_config`.
+      folder: Where relative paths in `values` begin; None: the working directory.
+      name: Where the values are, such as " in rides.toml", for the message.
+
+    Raises:
+      SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them.
+    """
+    folder = folder or Path.cwd()
+    found = {key: _as_toml_has_it(value) for key, value in values.items()}
     problems: list[str] = []
-    _make_absolute(values, file.parent, problems)
-    _place_query(values, file.parent)
+    _make_absolute(found, folder, problems)
+    _place_query(found, folder)
     for override in overrides:
-        _apply(override, values, problems)
-    _place_query(values, Path.cwd())
-    config = _build(Config, with_preset(values), "", problems)
+        _apply(override, found, problems)
+    _place_query(found, Path.cwd())
+    config = build(Config, with_preset(found), setting_names(), problems)
     if isinstance(config.models, tuple) and (not config.models or len(set(config.models)) < len(config.models)):
         problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
     if problems:
-        count = f"{len(problems):,} settings are wrong in {shown(file.name)}:\n" if len(problems) > 1 else ""
+        count = f"{len(problems):,} settings are wrong{name}:\n" if len(problems) > 1 else ""
         more = [f"... and {len(problems) - MAX_LISTED:,} more."] if len(problems) > MAX_LISTED else []
         raise SettingsError(count + "\n".join([*problems[:MAX_LISTED], *more]))
-    return config
+    typed: Config = config
+    return typed
+
+
+def _as_toml_has_it(value: Any) -> Any:
+    """Returns a value from Python as TOML would give it: paths as text, mappings that may be changed."""
+    if isinstance(value, Mapping):
+        return {key: _as_toml_has_it(item) for key, item in value.items()}
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def to_toml(config: Config) -> str:
     """Returns every setting, defaults included, as TOML that `load_config` reads back to an equal Config."""
     import tomli_w
 
-    return tomli_w.dumps(_plain(config))
+    return tomli_w.dumps(as_values(config))
+
+
+def as_values(config: Config) -> dict[str, Any]:
+    """Returns every setting, defaults included, as TOML has it: what `make_config` makes an equal Config of."""
+    return dict(_plain(config))
 
 
 def _plain(value: Any) -> Any:
@@ -204,80 +228,6 @@ def _apply(override: str, values: dict[str, Any], problems: list[str]) -> None:
         table.update(change[section])
     else:
         values[section] = value
-
-
-def _build(kind: type[Any], values: Mapping[str, Any], prefix: str, problems: list[str]) -> Any:
-    """Returns `kind` filled from `values`; what does not fit goes to `problems`."""
-    hints = typing.get_type_hints(kind)
-    known = {item.name: item for item in dataclasses.fields(kind)}
-    chosen: dict[str, Any] = {}
-    count = len(problems)
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if key not in known:
-            near = did_you_mean(name, setting_names()) if len(problems) < MAX_LISTED else ""
-            problems.append(f"Unknown setting `{shown(name)}`.{' ' + MOVED[name] if name in MOVED else near}")
-        elif dataclasses.is_dataclass(hints[key]):
-            if isinstance(value, Mapping):
-                chosen[key] = _build(typing.cast(type, hints[key]), value, f"{name}.", problems)
-            else:
-                problems.append(
-                    f"`{name}` is a section; its settings are written `{name}.key`. Received {received(value)}."
-                )
-        else:
-            try:
-                chosen[key] = _convert(value, hints[key])
-            except TypeError:
-                problems.append(f"`{name}` must be {_describe(hints[key])}. Received {received(value)}.")
-            except OverflowError:
-                problems.append(f"`{name}` must be a finite number. Received {received(value)}.")
-            else:
-                problems.extend(out_of_range(name, chosen[key], known[key].metadata))
-    built = kind(**chosen)
-    if hasattr(built, "problems") and len(problems) == count:
-        problems.extend(f"In `[{prefix.rstrip('.')}]`: {problem}" for problem in built.problems())
-    return built
-
-
-def _convert(value: Any, hint: Any) -> Any:
-    """Returns `value` as `hint` wants it.
-
-    Raises:
-      TypeError: It does not fit.
-      OverflowError: It is a whole number beyond those that a float holds.
-    """
-    if isinstance(hint, types.UnionType):
-        if types.NoneType in hint.__args__ and (value == NONE or value is None):
-            return None
-        if str in hint.__args__ and isinstance(value, str):  # a number or a word
-            return value
-        return _convert(value, hint.__args__[0])
-    if typing.get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple):
-            raise TypeError
-        return tuple(_convert(item, hint.__args__[0]) for item in value)
-    if typing.get_origin(hint) is Mapping:
-        if not isinstance(value, Mapping):
-            raise TypeError
-        return {key: _convert(item, hint.__args__[1]) for key, item in value.items()}
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is str and isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_WHOLE:
-        return str(value)  # a version, or a column that is called 7
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise TypeError
-    return value
-
-
-def _describe(hint: Any) -> str:
-    if isinstance(hint, types.UnionType):
-        words = " or ".join(f'"{NONE if kind is types.NoneType else AUTO}"' for kind in hint.__args__[1:])
-        return f"{_describe(hint.__args__[0])}, or {words}"
-    if typing.get_origin(hint) is tuple:
-        return f"a list ({_describe(hint.__args__[0])} each)"
-    if typing.get_origin(hint) is Mapping:
-        return f"a table ({_describe(hint.__args__[1])} by name)"
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
 
 
 def _sections() -> dict[str, type[Any]]:

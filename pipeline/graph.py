@@ -24,7 +24,8 @@ from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.networks import tfrs_cross
 from crossnet.components.params.networks import ModelParams
 from crossnet.components.sources.files import input_files
-from crossnet.pipeline.config import NONE, Config
+from crossnet.pipeline.config import Config
+from crossnet.pipeline.config_build import NONE
 from crossnet.pipeline.references import BestBlessed, LastBlessed, Reference, ServedModel, WarmStart
 
 

@@ -17,7 +17,8 @@ import click
 
 from crossnet.components.params.presets import PRESETS, preset_defaults
 from crossnet.pipeline.cli import cli
-from crossnet.pipeline.config import NONE, Config
+from crossnet.pipeline.config import Config
+from crossnet.pipeline.config_build import NONE
 from crossnet.pipeline.setting_rules import BOUNDS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

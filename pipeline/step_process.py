@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from crossnet.components.artifacts.base import Artifact
+from crossnet.components.engines.spawn import without_main
 from crossnet.components.signal_watch import work_for_parent
 from crossnet.pipeline.console import LOGGER
 from crossnet.pipeline.faults import FaultError
@@ -40,7 +41,8 @@ class StepProcess:
         self.connection, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_work, args=(step, function, theirs), name=step, daemon=True)
         try:
-            self._process.start()
+            with without_main():
+                self._process.start()
         finally:
             theirs.close()
 

@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeVar
 
 from crossnet.components.engines.base import IN_PROCESS, Engine
+from crossnet.components.engines.spawn import without_main
 from crossnet.components.signal_watch import work_for_parent
 
 T = TypeVar("T")
@@ -78,7 +79,8 @@ class LocalEngine:
         if len(self._workers) == self.width:
             return self._pool.submit(function, *job)
         others = set(multiprocessing.active_children())
-        future = self._pool.submit(function, *job)  # starts a process, where none of them is idle
+        with without_main():
+            future = self._pool.submit(function, *job)  # starts a process, where none of them is idle
         self._workers |= set(multiprocessing.active_children()) - others
         return future
 

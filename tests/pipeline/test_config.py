@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from crossnet.components.errors import SettingsError
-from crossnet.pipeline.config import Config, load_config, setting_names, to_toml
+from crossnet.pipeline.config import Config, as_values, load_config, make_config, setting_names, to_toml
 
 
 def test_config_default_is_the_built_in_table_with_a_gate():
@@ -149,3 +149,17 @@ def test_preset_that_is_unknown_is_refused() -> None:
         SettingsError, match="one of article, polynomial, table. Received 'tables'. Did you mean 'table'"
     ):
         load_config(None, ["trainer.preset=tables"])
+
+
+def test_values_from_python_may_hold_paths_and_are_not_changed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = {"example_gen": {"source": "csv", "input": Path("rides.csv")}, "trainer": {"epochs": 2}}
+    config = make_config(values, ["trainer.epochs=3"])
+    assert (config.example_gen.input, config.trainer.epochs) == (str(tmp_path / "rides.csv"), 3)
+    assert values == {"example_gen": {"source": "csv", "input": Path("rides.csv")}, "trainer": {"epochs": 2}}
+    assert make_config(as_values(config)) == config
+
+
+def test_a_mistake_in_values_from_python_names_the_setting():
+    with pytest.raises(SettingsError, match=r"^Unknown setting `trainer.epoch`\. Did you mean `trainer.epochs`\?$"):
+        make_config({"trainer": {"epoch": 2}})
