@@ -322,12 +322,16 @@ def digest(file: Path) -> str:
 
 
 def commit() -> str:
-    """The commit of the repository, "" outside one."""
-    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"]
+    """The commit of the repository, "" outside one; "-dirty" behind it where what is run was edited since."""
+    git = ["git", "-C", str(REPOSITORY)]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+        name = subprocess.run([*git, "describe", "--always"], capture_output=True, text=True, timeout=10)
+        same = subprocess.run(
+            [*git, "diff", "--quiet", "HEAD", "--", *SOURCES, "tests"], capture_output=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
+    return name.stdout.strip() + ("-dirty" if name.stdout and same.returncode else "")
 
 
 def machine() -> str:
