@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from crossnet.serving.embedded.model import LoadedModel
     from crossnet.serving.embedded.rest import RestServer
     from crossnet.serving.embedded.servicer import Servicer
+    from crossnet.serving.protocol.request_log import RequestLog
 
 LOGGER = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Server:
         self._configs: list[ModelConfig] = []
         self._threads: CallThreads | None = None
         self._config_file: ConfigFile | None = None
+        self._log: RequestLog | None = None
 
     def __enter__(self) -> Server:
         self.start()
@@ -105,6 +107,7 @@ class Server:
             return self._stopping.is_set() or (deadline is not None and time.monotonic() > deadline)
 
         try:
+            self._log = self._open_log()
             self._configs = self._read_configs()
             credentials = self._credentials()
             self._manager.configure(self._configs)
@@ -177,6 +180,8 @@ class Server:
             if self._config_file:
                 self._config_file.stop()
             self._manager.stop()
+            if self._log:
+                self._log.close()
 
     # ---- Configuration ----
 
@@ -188,6 +193,13 @@ class Server:
             return self._config_file.read()
         name = self.flags.model_name
         return [ModelConfig(name, local_path(name, self.flags.model_base_path).absolute())]
+
+    def _open_log(self) -> RequestLog | None:
+        if not self.flags.request_log_dir:
+            return None
+        from crossnet.serving.protocol.request_log import RequestLog
+
+        return RequestLog(self.flags.request_log_dir, sampling_rate=self.flags.request_log_sampling_rate)
 
     def _credentials(self) -> Any:
         if not self.flags.ssl_config_file:
@@ -237,6 +249,7 @@ class Server:
             as_content=flags.enable_serialization_as_tensor_content,
             check_method=flags.enable_signature_method_name_check,
             reload=self._reload if takes_reload else None,
+            log=self._log,
         )
         handlers = servicer.handlers()
         if flags.enable_grpc_healthcheck_service:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crossnet.serving.client.answers import Prediction, Timings, VersionStatus
     from crossnet.serving.client.connection import Tls
     from crossnet.serving.client.sync import PredictionClient
+    from crossnet.serving.protocol.request_log import RequestLog
     from crossnet.serving.protocol.signature import ModelMetadata, Signature, TensorSpec
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ModelMetadata",
     "Prediction",
     "PredictionClient",
+    "RequestLog",
     "Signature",
     "TensorSpec",
     "Timings",
@@ -40,6 +42,7 @@ if not TYPE_CHECKING:  # to a type checker, a module with `__getattr__` has ever
             "ModelMetadata": "crossnet.serving.protocol.signature",
             "Prediction": "crossnet.serving.client.answers",
             "PredictionClient": "crossnet.serving.client.sync",
+            "RequestLog": "crossnet.serving.protocol.request_log",
             "Signature": "crossnet.serving.protocol.signature",
             "TensorSpec": "crossnet.serving.protocol.signature",
             "Timings": "crossnet.serving.client.answers",

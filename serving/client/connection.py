@@ -13,6 +13,7 @@ import grpc
 from crossnet.serving.client.exchange import Exchange
 from crossnet.serving.protocol.dtypes import MAX_INT64
 from crossnet.serving.protocol.pem import CLIENT_NAMES, pem_problems
+from crossnet.serving.protocol.request_log import RequestLog
 from crossnet.serving.status import UsageError
 
 # One channel serves all calls of a client, from all threads.
@@ -111,6 +112,7 @@ class BaseClient:
       metadata: Whether to ask the server what the model takes, and check inputs against it. False is for a server that
         has Predict alone: an array is sent with its type; of lists, numbers with a fraction as float32 and whole
         numbers as int64; and each call is one request. A server that does not have GetModelMetadata is noticed, too.
+      log: Takes the calls of `predict` that were answered; `close` it yourself, after the client.
 
     Raises:
       UsageError: The options do not go together.
@@ -129,6 +131,7 @@ class BaseClient:
         tls: Tls | None = None,
         headers: Mapping[str, str] | None = None,
         metadata: bool = True,
+        log: RequestLog | None = None,
     ) -> None:
         problems = []
         if not _TARGET.fullmatch(target):
@@ -162,6 +165,7 @@ class BaseClient:
             timeout_seconds=timeout_seconds,
             max_rows_per_call=max_rows_per_call,
             metadata=metadata,
+            log=log,
         )
         self._max_in_flight = max_in_flight
         self._credentials = tls.credentials() if tls else None

@@ -30,6 +30,7 @@ from crossnet.serving.client.requests import RequestTemplates, predict_request, 
 from crossnet.serving.client.unchecked import inferred_signature
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.request_log import RequestLog
 from crossnet.serving.protocol.signature import ModelMetadata, Signature, read_metadata
 from crossnet.serving.status import (
     FailedPreconditionError,
@@ -70,10 +71,12 @@ class Exchange:
         timeout_seconds: float,
         max_rows_per_call: int,
         metadata: bool = True,
+        log: RequestLog | None = None,
     ) -> None:
         self._timeout_seconds = timeout_seconds
         self._max_rows_per_call = max_rows_per_call
         self._asks_metadata = metadata
+        self._log = log
         self._spec = messages.ModelSpec(name=model_name)
         if version is not None:
             self._spec.version.value = version
@@ -141,6 +144,7 @@ class Exchange:
             answer = yield from self._call("Predict", payloads[0], deadline)
             received = time.perf_counter()
             outputs, origin = self._answers.read(answer)
+            answers = [answer]
         else:
             answers = yield from self._call_parts(payloads, deadline)
             received = time.perf_counter()
@@ -149,6 +153,9 @@ class Exchange:
             origin = parts[0][1]
         if origin.version != model.metadata.version:
             self._cached = None
+        if self._log:
+            for sent, answer in zip(payloads, answers, strict=True):
+                self._log.add("Predict", sent, answer)
         timings = Timings(encoded - start, received - encoded, time.perf_counter() - received)
         return Prediction(outputs, origin.version, origin.signature_name or signature_name, timings)
 
@@ -161,6 +168,8 @@ class Exchange:
         answer = yield from self._call("Predict", payload, deadline)
         received = time.perf_counter()
         outputs, origin = self._answers.read(answer)
+        if self._log:
+            self._log.add("Predict", payload, answer)
         timings = Timings(encoded - start, received - encoded, time.perf_counter() - received)
         return Prediction(outputs, origin.version, origin.signature_name or signature_name, timings)
 

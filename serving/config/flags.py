@@ -62,6 +62,8 @@ class ServerFlags:
     host: str = "127.0.0.1"
     allow_reload: str = "auto"
     rest_api_max_body_mib: int = 64
+    request_log_dir: str = ""
+    request_log_sampling_rate: float = 1.0
 
 
 _SUPPORTED = {field.name: field for field in dataclasses.fields(ServerFlags)}
@@ -70,6 +72,8 @@ OWN_FLAGS = {
     "host": "listens on every address of this machine",
     "allow_reload": "takes every HandleReloadConfigRequest",
     "rest_api_max_body_mib": "does not have this limit",
+    "request_log_dir": "does not log requests; a `PredictionClient(log=...)` does",
+    "request_log_sampling_rate": "does not log requests",
 }
 _RELOAD_CHOICES = {"auto": "auto", "true": "true", "1": "true", "false": "false", "0": "false"}
 
@@ -196,6 +200,10 @@ def _problems_with(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
             problems.append(f"`--{name}={value}`: expected a port, 0 to 65535.")
     if settings.rest_api_max_body_mib < 1:
         problems.append(f"`--rest_api_max_body_mib={settings.rest_api_max_body_mib}`: expected 1 or more.")
+    if not 0 <= settings.request_log_sampling_rate <= 1:
+        problems.append(f"`--request_log_sampling_rate={settings.request_log_sampling_rate:g}`: expected 0 to 1.")
+    if "request_log_sampling_rate" in flags and not settings.request_log_dir:
+        problems.append("`--request_log_sampling_rate` is set without `--request_log_dir`, which turns the log on.")
     for name in (
         *("rest_api_timeout_in_ms", "rest_api_num_threads", "grpc_max_threads"),
         *("max_num_load_retries", "load_retry_interval_micros"),

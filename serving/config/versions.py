@@ -134,6 +134,8 @@ def model_configs(message: Any) -> list[ModelConfig]:
                 f"base_path()={cut(entry.base_path)}"
             )
         base_path = local_path(entry.name, entry.base_path)
+        if entry.HasField("logging_config"):
+            raise invalid("No request-logger-creator provided.")
         configs[entry.name] = ModelConfig(
             entry.name, base_path, _platform(entry), _policy(entry), dict(entry.version_labels)
         )

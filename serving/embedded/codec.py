@@ -227,3 +227,14 @@ def write_predict_response(outputs: dict[str, Array], model_spec: bytes, *, as_c
             entries.append(_field(1, _field(1, alias.encode()) + _field(2, tensor)))
     entries.append(_model_spec_field(model_spec))
     return b"".join(entries)
+
+
+def write_predict_request(inputs: dict[str, Array], model_spec: bytes) -> bytes:
+    """Returns a serialized PredictRequest, as a client over gRPC would have sent it.
+
+    Args:
+      inputs: Name of the input -> its values.
+      model_spec: The serialized ModelSpec.
+    """
+    entries = [_field(2, _field(1, name.encode()) + _field(2, write_tensor(a))) for name, a in inputs.items()]
+    return b"".join([_field(1, model_spec), *entries])

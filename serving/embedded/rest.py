@@ -37,10 +37,11 @@ from crossnet.serving.embedded.json_examples import fill_examples, write_classif
 from crossnet.serving.embedded.json_input import read_body, read_inputs
 from crossnet.serving.embedded.json_output import write_outputs
 from crossnet.serving.embedded.listen import listen_for_rest
+from crossnet.serving.embedded.logged_calls import log_arrays
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
 from crossnet.serving.embedded.rest_encoding import decoded, encoded
-from crossnet.serving.embedded.servicer import Servicer
+from crossnet.serving.embedded.servicer import Servicer, model_spec
 from crossnet.serving.protocol.bounded_text import cut, cut_message
 from crossnet.serving.protocol.codes import http_status, invalid, status_of
 from crossnet.serving.protocol.dtypes import MAX_INT64
@@ -194,7 +195,7 @@ class RestServer:
         document = read_body(body)
         if (method := match["method"].lower()) != "predict":
             return self._answer_examples(method, match, document)
-        with self._manager.use(unquote(match["name"]), version, unquote(match["label"] or "")) as (_, model):
+        with self._manager.use(unquote(match["name"]), version, unquote(match["label"] or "")) as (number, model):
             name = document.get("signature_name") or DEFAULT_SIGNATURE
             signature = model.signatures.get(name)
             if signature is None:
@@ -204,7 +205,11 @@ class RestServer:
             inputs, rows = read_inputs(document, signature)
             with self._servicer.running:
                 outputs = predictor.run(model, signature, inputs, tuple(signature.outputs))
-        return write_outputs(outputs, rows=rows)
+        text = write_outputs(outputs, rows=rows)
+        if self._servicer.log:
+            spec = model_spec(unquote(match["name"]), number, name)
+            log_arrays(self._servicer.log, dict(zip(signature.inputs, inputs, strict=True)), outputs, spec)
+        return text
 
     def _answer_examples(self, method: str, match: re.Match[str], document: dict[str, Any]) -> str:
         classifies = method == "classify"
@@ -212,9 +217,11 @@ class RestServer:
         _fill_spec(request.model_spec, match)
         request.model_spec.signature_name = document.get("signature_name", "")
         fill_examples(request.input, document)
-        if classifies:
-            return write_classifications(self._servicer.classify(request).result)
-        return write_regressions(self._servicer.regress(request).result)
+        response = self._servicer.classify(request) if classifies else self._servicer.regress(request)
+        if self._servicer.log:
+            kind = "Classify" if classifies else "Regress"
+            self._servicer.log.add(kind, request.SerializeToString, response.SerializeToString, request.ByteSize())
+        return write_classifications(response.result) if classifies else write_regressions(response.result)
 
     def _status(self, match: re.Match[str]) -> str:
         request = get_model_status_pb2.GetModelStatusRequest()

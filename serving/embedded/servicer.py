@@ -27,10 +27,12 @@ from tensorflow_serving.apis import (
 from crossnet.serving.config.versions import ModelConfig, model_configs, requested
 from crossnet.serving.embedded import example_calls, predictor
 from crossnet.serving.embedded.codec import write_predict_response
+from crossnet.serving.embedded.logged_calls import logging_calls
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.states import State
 from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import grpc_message, invalid, status_of
+from crossnet.serving.protocol.request_log import RequestLog
 from crossnet.serving.status import ServingError
 
 Handler = Callable[[bytes, Any], bytes]
@@ -44,7 +46,7 @@ _NO_RELOAD = (
 
 
 @lru_cache(maxsize=4096)
-def _model_spec(name: str, version: int, signature: str) -> bytes:
+def model_spec(name: str, version: int, signature: str) -> bytes:
     """Returns the serialized ModelSpec of an answer: the version that ran, never a label."""
     spec = model_pb2.ModelSpec(name=name, signature_name=signature)
     spec.version.value = version
@@ -81,8 +83,10 @@ class Servicer:
       check_method: Classify and Regress only by signatures with their method name.
       reload: Puts a new list of models into service, and waits for it as long as the second argument returns True;
         None where the server does not take such requests.
+      log: Takes the calls that were answered; None: they are not logged.
 
     Attributes:
+      log: As given; the REST port logs there too.
       running: Held by each request that computes; the REST port shares it.
     """
 
@@ -94,12 +98,14 @@ class Servicer:
         as_content: bool = False,
         check_method: bool = False,
         reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool] | None,
+        log: RequestLog | None = None,
     ) -> None:
         self._manager = manager
         self.running = Semaphore(max_running)
         self._as_content = as_content
         self._check_method = check_method
         self._reload = reload
+        self.log = log
         self._templates = predictor.request_templates()
         self._is_ending = False
         self._num_rejected = 0  # calls, since the server began to end
@@ -119,13 +125,15 @@ class Servicer:
 
     def handlers(self) -> list[Any]:
         """Returns the grpc handlers of both services."""
-        prediction = {
+        prediction: dict[str, Handler] = {
             "Predict": self._predict,
             "Regress": self._regress,
             "GetModelMetadata": self._get_model_metadata,
             "Classify": self._classify,
             "MultiInference": self._multi_inference,
         }
+        if self.log:
+            prediction = logging_calls(prediction, self.log)
         model = {
             "GetModelStatus": self._get_model_status,
             "HandleReloadConfigRequest": self._handle_reload_config_request,
@@ -171,7 +179,7 @@ class Servicer:
                 signature, outputs = predictor.predict(model, request)
             else:
                 signature, outputs = predictor.predict_from_template(model, template, message)
-        return write_predict_response(outputs, _model_spec(name, number, signature), as_content=self._as_content)
+        return write_predict_response(outputs, model_spec(name, number, signature), as_content=self._as_content)
 
     def _regress(self, message: bytes, context: Any) -> bytes:
         request = regression_pb2.RegressionRequest.FromString(message)
@@ -199,7 +207,7 @@ class Servicer:
             _check_deadline(context)
             signature, result = call(model, request, check_method=self._check_method)
         response.result.CopyFrom(result)
-        response.model_spec.ParseFromString(_model_spec(name, number, signature))
+        response.model_spec.ParseFromString(model_spec(name, number, signature))
 
     def _multi_inference(self, message: bytes, context: Any) -> bytes:
         request = inference_pb2.MultiInferenceRequest.FromString(message)

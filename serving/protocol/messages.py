@@ -85,6 +85,9 @@ _MESSAGES: dict[str, tuple[str, ...]] = {
         "ModelSpec model_spec = 1",
         "map google.protobuf.Any metadata = 2",
     ),
+    "tensorflow.serving.LogMetadata": ("int64 timestamp_secs = 4",),
+    "tensorflow.serving.PredictLog": ("PredictRequest request = 1", "PredictResponse response = 2"),
+    "tensorflow.serving.PredictionLog": ("LogMetadata log_metadata = 1", "oneof log_type PredictLog predict_log = 6"),
 }
 
 # In the order of their numbers, from 0.
@@ -135,3 +138,4 @@ GetModelStatusResponse = _CLASSES["tensorflow.serving.GetModelStatusResponse"]
 GetModelMetadataRequest = _CLASSES["tensorflow.serving.GetModelMetadataRequest"]
 GetModelMetadataResponse = _CLASSES["tensorflow.serving.GetModelMetadataResponse"]
 SignatureDefMap = _CLASSES["tensorflow.serving.SignatureDefMap"]
+PredictionLog = _CLASSES["tensorflow.serving.PredictionLog"]

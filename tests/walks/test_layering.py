@@ -61,6 +61,7 @@ MAY_IMPORT = {
     "serving.offline": {"serving.status", "serving.protocol", "serving.client", "serving.config", "serving.embedded"},
     "serving.rows": {"serving.status", "serving.protocol", "serving.client"},
     "serving.predict": {"serving.status", "serving.protocol", "serving.client", "serving.offline", "serving.rows"},
+    "serving.logged": {"serving.status", "serving.protocol", "serving.rows"},
     "serving.bulk": {"serving.status", "serving.protocol", "serving.offline", "serving.predict", "serving.rows"},
     "serving.server": {"serving.status", "serving.protocol", "serving.embedded", "serving.config"},
     "serving.server_command": {

@@ -10,7 +10,7 @@ import pytest
 
 import crossnet.serving.client
 from crossnet.serving.client import aio, answers, connection, sync
-from crossnet.serving.protocol import signature
+from crossnet.serving.protocol import request_log, signature
 from support import REPOSITORY
 
 # Modules that grpc, protobuf and numpy bring, and those of Python's own start.
@@ -31,6 +31,7 @@ def test_names_are_those_of_the_modules_that_define_them():
         "ModelMetadata": signature.ModelMetadata,
         "Prediction": answers.Prediction,
         "PredictionClient": sync.PredictionClient,
+        "RequestLog": request_log.RequestLog,
         "Signature": signature.Signature,
         "TensorSpec": signature.TensorSpec,
         "Timings": answers.Timings,

@@ -132,3 +132,20 @@ def test_base_path_of_another_machine_is_refused_at_once(path):
     with pytest.raises(UsageError, match=f"`--model_base_path={path}`: Model default is at {path}: the embedded"):
         parse_flags([f"--model_base_path={path}"])
     assert parse_flags([f"--model_base_path={path}", "--model_config_file=/f"]).model_config_file  # the path is ignored
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (
+            ["--request_log_dir=/log", "--request_log_sampling_rate=1.5"],
+            "`--request_log_sampling_rate=1.5`: expected 0",
+        ),
+        (["--request_log_dir=/log", "--request_log_sampling_rate=nan"], "expected a number"),
+        (["--request_log_sampling_rate=0.5"], "is set without `--request_log_dir`, which turns the log on"),
+    ],
+)
+def test_request_log_flags_are_checked(flags, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        parse_flags([BASE, *flags])
+    assert parse_flags([BASE, "--request_log_dir=/log"]).request_log_sampling_rate == 1.0

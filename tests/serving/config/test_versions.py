@@ -125,6 +125,10 @@ def test_base_path_may_be_written_as_a_uri_of_a_file():
         ('base_path: "/m" model_platform: ""', "Illegal setting neither ModelServerConfig::model_type"),
         ('base_path: "/m" model_type: TENSORFLOW', "Illegal setting both ModelServerConfig::model_type"),
         ('base_path: "/m" model_platform: "" model_type: OTHER', "model_type choice 2 not supported"),
+        (
+            'base_path: "/m" logging_config { sampling_config { sampling_rate: 1 } }',
+            "No request-logger-creator provided",
+        ),
         (r'base_path: "/a\000b"', "Model a has a base path with a NUL byte"),
         ('base_path: "/m" model_version_policy { specific { } }', "version policy `specific` names no versions"),
     ],

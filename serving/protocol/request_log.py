@@ -1,0 +1,253 @@
+"""Writes a log of calls, without making a call wait.
+
+A file holds TFRecords of TensorFlow Serving's own message PredictionLog, which its warm-up reads too. It has a
+temporary name until it is closed; one that a killed process left is cut behind its last whole record and named by the
+next log in the same folder.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import logging
+import queue
+import random
+import secrets
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from crossnet.serving.protocol.log_files import LogFile, check_is_writable, name_left_files
+from crossnet.serving.protocol.tfrecord import write_frame
+from crossnet.serving.protocol.varint import varint
+from crossnet.serving.status import UsageError
+
+LOGGER = logging.getLogger(__name__)
+
+_GATHER_SECONDS = 0.05  # between two writes: a record at a time would wake the thread for each call
+_RETRY_SECONDS = 1.0  # after a write that failed
+_REPORT_SECONDS = 10.0  # between two lines on what was dropped
+_CHUNK_BYTES = 4 << 20
+# Fields of PredictionLog by method, see tensorflow_serving/apis/prediction_log.proto.
+_LOG_FIELDS = {"Classify": 2, "Regress": 3, "MultiInference": 4, "Predict": 6}
+
+LOGGED = tuple(_LOG_FIELDS)
+
+Message = bytes | Callable[[], bytes]
+
+
+class _Entry(NamedTuple):
+    method: str
+    request: Message
+    response: Message
+    seconds: int
+    size: int
+
+
+class RequestLog:
+    """A log of calls in a folder; threads and clients may share one. Use it in a `with` block, or call `close()`.
+
+    Args:
+      folder: Where the files are; made where it does not exist.
+      sampling_rate: The share of calls that is logged, from 0 to 1.
+      max_file_bytes: A file that has grown so large is closed.
+      max_file_seconds: A file that is so old is closed.
+      max_waiting_bytes: Of calls that wait to be written; beyond, calls are dropped.
+
+    Attributes:
+      written, dropped: The numbers of calls that were written so far, and that were not, since the disk was slow or
+        full.
+
+    Raises:
+      UsageError: The folder cannot be written, a number is out of its range, or `google-crc32c` is not installed.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        sampling_rate: float = 1.0,
+        max_file_bytes: int = 64 << 20,
+        max_file_seconds: float = 600.0,
+        max_waiting_bytes: int = 64 << 20,
+    ) -> None:
+        if not 0 <= sampling_rate <= 1:
+            raise UsageError(f"The sampling rate of a request log must be from 0 to 1; received {sampling_rate}.")
+        if max_file_bytes < 1 or not max_file_seconds > 0 or max_waiting_bytes < 1:
+            raise UsageError("`max_file_bytes`, `max_file_seconds` and `max_waiting_bytes` must be above zero.")
+        try:
+            import google_crc32c  # noqa: F401 - TFRecord has its checksums
+        except ImportError:
+            raise UsageError(
+                "A request log needs the package `google-crc32c`, which is not installed. Install it, or leave the "
+                "log out."
+            ) from None
+        self._folder = Path(folder)
+        self._rate, self._rate_bytes = sampling_rate, _sampling_config(sampling_rate)
+        self._max_file_bytes, self._max_file_seconds = max_file_bytes, max_file_seconds
+        self._max_waiting_bytes = max_waiting_bytes
+        self.written = self.dropped = 0
+        self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._waiting_bytes, self._lock = 0, threading.Lock()
+        self._reported, self._report_after = 0, 0.0
+        self._file: LogFile | None = None
+        self._resume = 0.0
+        self._ending, self._is_closed = threading.Event(), False
+        self._names = (f"{secrets.token_hex(4)}-{number:05d}" for number in itertools.count(1))
+        check_is_writable(self._folder)
+        self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def add(self, method: str, request: Message, response: Message, size: int | None = None) -> None:
+        """Takes a call, in a microsecond; it is dropped where too many bytes wait, or the rate leaves it out.
+
+        Args:
+          method: "Predict", "Classify", "Regress" or "MultiInference".
+          request: The serialized request, or a function that returns it and is called later.
+          response: The serialized answer, likewise.
+          size: Bytes of memory that both take; None: their lengths.
+        """
+        if self._rate < 1.0 and random.random() >= self._rate:
+            return
+        if size is None:
+            size = len(request) + len(response)  # type: ignore[arg-type]
+        with self._lock:
+            if self._waiting_bytes + size > self._max_waiting_bytes or self._is_closed:
+                self.dropped += 1
+                return
+            self._waiting_bytes += size
+        self._waiting.put(_Entry(method, request, response, int(time.time()), size))
+
+    def close(self, timeout_seconds: float = 5.0) -> None:
+        """Writes what waits, and names the last file; where the disk takes longer, it keeps its temporary name."""
+        with self._lock:
+            was_closed, self._is_closed = self._is_closed, True
+        if not was_closed:
+            self._ending.set()
+            self._waiting.put(None)
+            atexit.unregister(self.close)
+        self._thread.join(timeout_seconds)
+
+    def __enter__(self) -> RequestLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- The thread that writes ----
+
+    def _run(self) -> None:
+        name_left_files(self._folder)
+        is_last = False
+        while not is_last:
+            entries, is_last = self._gathered()
+            if entries:
+                self._write(entries)
+                with self._lock:
+                    self._waiting_bytes -= sum(entry.size for entry in entries)
+            if self._file and (is_last or self._file.is_due(self._max_file_bytes, self._max_file_seconds)):
+                self._close_file()
+            self._report(is_last)
+
+    def _gathered(self) -> tuple[list[_Entry], bool]:
+        """Waits for calls; returns them, and whether they are the last."""
+        patience = min(self._file.seconds_left(self._max_file_seconds), 60.0) if self._file else 60.0
+        try:
+            entry = self._waiting.get(timeout=max(patience, _GATHER_SECONDS))
+        except queue.Empty:
+            return [], False
+        if entry is not None:
+            self._ending.wait(_GATHER_SECONDS)
+        entries = []
+        size = 0
+        while entry is not None:
+            entries.append(entry)
+            size += entry.size
+            if size > _CHUNK_BYTES:
+                return entries, False
+            try:
+                entry = self._waiting.get_nowait()
+            except queue.Empty:
+                return entries, False
+        return entries, True
+
+    def _write(self, entries: list[_Entry]) -> None:
+        if time.monotonic() < self._resume:
+            self._drop(len(entries))
+            return
+        count = 0
+        try:
+            frames = self._frames(entries)
+            count = len(frames)
+            if self._file is None:
+                self._file = LogFile(self._folder, next(self._names))
+            self._file.write(b"".join(frames))
+            self.written += count
+        except OSError as error:
+            self._resume = time.monotonic() + _RETRY_SECONDS
+            self._drop(count)
+            if time.monotonic() >= self._report_after:
+                LOGGER.warning("The request log in %s cannot be written: %s.", self._folder, error.strerror or error)
+            self._close_file()
+
+    def _frames(self, entries: list[_Entry]) -> list[bytes]:
+        """Returns a record for each call that can be written."""
+        frames = []
+        for entry in entries:
+            try:
+                frames.append(write_frame(_prediction_log(entry, self._rate_bytes)))
+            except Exception as error:  # of a function that builds a message; other calls are written
+                self._drop(1)
+                LOGGER.warning("A call of %s cannot be logged: %s", entry.method, error)
+        return frames
+
+    def _drop(self, count: int) -> None:
+        with self._lock:
+            self.dropped += count
+
+    def _close_file(self) -> None:
+        if self._file:
+            try:
+                self._file.close()
+            except OSError as error:
+                LOGGER.warning("A file of the request log in %s cannot be closed: %s.", self._folder, error)
+            self._file = None
+
+    def _report(self, is_last: bool) -> None:
+        if self.dropped > self._reported and (is_last or time.monotonic() >= self._report_after):
+            self._report_after = time.monotonic() + _REPORT_SECONDS
+            LOGGER.warning(
+                "The request log dropped %d calls since the last such line: the disk is slow or full, or a call is "
+                "larger than %d MiB. The calls themselves were answered.",
+                self.dropped - self._reported,
+                self._max_waiting_bytes >> 20,
+            )
+            self._reported = self.dropped
+
+
+def _prediction_log(entry: _Entry, sampling: bytes) -> bytes:
+    """Returns a serialized PredictionLog."""
+    request, response = (part if isinstance(part, bytes) else part() for part in (entry.request, entry.response))
+    metadata = b"".join((sampling, b"\x20", varint(entry.seconds)))  # field 4: timestamp_secs
+    call = _joined((1, request), (2, response))
+    return _joined((1, metadata), (_LOG_FIELDS[entry.method], call))
+
+
+def _joined(*fields: tuple[int, bytes]) -> bytes:
+    return b"".join(_pieces(fields))
+
+
+def _pieces(fields: tuple[tuple[int, bytes], ...]) -> Iterator[bytes]:
+    for number, content in fields:
+        yield varint(number << 3 | 2) + varint(len(content))
+        yield content
+
+
+def _sampling_config(rate: float) -> bytes:
+    """Returns the field `sampling_config` of a LogMetadata."""
+    config = b"\x09" + struct.pack("<d", rate)  # field 1: sampling_rate, a double
+    return _joined((2, config))
