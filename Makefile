@@ -2,7 +2,7 @@
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow torture coverage lint bench tables lock audit clean help same-python
+.PHONY: run test test-slow torture coverage lint bench tables scale lock audit clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -49,10 +49,22 @@ lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	    -o requirements-dev.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra tables \
 	    --override benchmarks/real_tables/overrides.txt -c requirements.lock -o requirements-tables.lock
+	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra kfp --extra test -o requirements-kfp.lock
 
 # 0: no known vulnerability. Else make prints "Error 1" (there is one) or "Error 4" (not audited, which is not a pass).
 audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot
 	@$(V)/python -m crossnet.pipeline.audit $(ARGS)
+
+# What an engine or an orchestrator needs beside the pipeline, each in an environment of its own.
+scale: .venv-kfp/.ok ## run the tests of Kubeflow Pipelines, in an environment of their own
+	@.venv-kfp/bin/python -m pytest -m "slow or not torture" tests/pipeline/kubeflow $(ARGS)
+
+.venv-kfp/.ok: requirements-kfp.lock pyproject.toml | $(UV)
+	$(CHECK_PYTHON)
+	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv-kfp
+	@$(UV) pip sync -q -p .venv-kfp/bin/python --compile-bytecode --require-hashes requirements-kfp.lock
+	@$(UV) pip install -q -p .venv-kfp/bin/python --no-deps -e .
+	@touch $@
 
 .venv-tables/.ok: requirements-tables.lock | $(UV)
 	$(CHECK_PYTHON)
@@ -61,7 +73,7 @@ audit: .venv/.dev ## ask an advisory database about the pinned versions; says so
 	@touch $@
 
 clean: ## remove the environments
-	rm -rf .venv .venv-tables .tools
+	rm -rf .venv .venv-kfp .venv-tables .tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

@@ -1,6 +1,6 @@
-"""Defines the command that an orchestrator calls for each step.
+"""Defines the commands for orchestrators: step, compile.
 
-Imports inside the command keep `crossnet --help` fast.
+Imports inside the commands keep `crossnet --help` fast.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crossnet.pipeline.cli.options import config_options, in_utf8, json_option, prints_errors, root_option
+from crossnet.pipeline.cli.options import config_options, in_utf8, json_option, prints_errors, root_option, say
 from crossnet.pipeline.cli.runs import check_reason, tell_result
 
 if TYPE_CHECKING:
@@ -62,3 +62,60 @@ def step(
         )
 
     return tell_result(work, root, as_json=as_json)
+
+
+@click.command("compile")
+@config_options
+@click.option(
+    "--target",
+    type=click.Choice(["kfp"]),
+    default="kfp",
+    show_default=True,
+    help="The orchestrator: Kubeflow Pipelines 2.",
+)
+@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="The .yaml file to write.")
+@click.option("--image", required=True, help="The container image, with the package and its extra kfp.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    callback=in_utf8,
+    help="Folder for artifacts, runs and pushed models as containers see it, on a volume that all of them mount.",
+)
+@click.option("--volume", default="", metavar="CLAIM:PATH", help="Mount this PersistentVolumeClaim in each container.")
+@click.option("--cpu", default="", metavar="CORES", help="What each step asks for and may use, such as 2 or 500m.")
+@click.option("--memory", default="", metavar="SIZE", help="What each step asks for and may use, such as 4Gi.")
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="How often a failed step is repeated.",
+)
+@prints_errors
+def compile_(
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    target: str,
+    output: Path,
+    image: str,
+    root: Path,
+    volume: str,
+    cpu: str,
+    memory: str,
+    retries: int,
+) -> None:
+    """Write the pipeline for an orchestrator. Needs the extra kfp.
+
+    Paths in the config, too, are those that containers see.
+    """
+    from crossnet.pipeline.config import load_config
+    from crossnet.pipeline.kubeflow.deployment import Deployment
+
+    config = load_config(config_file, overrides)
+    deployment = Deployment(image=image, root=str(root), volume=volume, cpu=cpu, memory=memory, retries=retries)
+    deployment.check()
+    from crossnet.pipeline.kubeflow.compiler import compile_pipeline
+
+    compile_pipeline(config, deployment, output)
+    say(output)

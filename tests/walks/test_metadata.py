@@ -20,6 +20,7 @@ OF_EXTRAS = {
     "packageurl-python": "sbom",
     "packaging": "sbom",
     "lightgbm": "lightgbm",
+    "kfp": "kfp",
     "duckdb": "sql",
     "adbc-driver-manager": "sql",
     "adbc-driver-postgresql": "sql",
@@ -28,7 +29,8 @@ OF_EXTRAS = {
 # By lock, the extras that it pins.
 LOCKS = {
     "requirements.lock": [],
-    "requirements-dev.lock": EXTRAS.keys() - {"tables"},
+    "requirements-dev.lock": EXTRAS.keys() - {"tables", "kfp"},
+    "requirements-kfp.lock": ["kfp", "test"],
     "requirements-tables.lock": ["tables"],
 }
 BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use

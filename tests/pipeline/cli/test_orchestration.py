@@ -1,3 +1,4 @@
+import importlib.util
 import json
 
 import pytest
@@ -40,3 +41,16 @@ def test_what_cannot_be_run_is_refused(crossnet, arguments, words):
     done = crossnet("step", *arguments)
     assert done.exit_code == 2
     assert words in done.stderr
+
+
+def test_compile_says_what_is_wrong_and_what_is_not_installed(crossnet, tmp_path):
+    wrong = crossnet("compile", "-o", "pipeline.yaml", "--image", "crossnet:1", "--root", "here", "--cpu", "two")
+    assert (wrong.exit_code, len(wrong.stderr.splitlines())) == (2, 2)
+    assert "--root expects a path from `/`, as containers see it. Received `here`." in wrong.stderr
+    if importlib.util.find_spec("kfp") is None:
+        done = crossnet("compile", "-o", "pipeline.yaml", "--image", "crossnet:1", "--root", "/srv")
+        assert done.exit_code == 2
+        assert done.stderr.startswith(
+            "Kubeflow Pipelines is not installed. Install it: pip install 'crossnet-pipeline[kfp]'"
+        )
+    assert not (tmp_path / "pipeline.yaml").exists()

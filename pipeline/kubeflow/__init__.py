@@ -1,0 +1,1 @@
+"""Runs the pipeline's steps as tasks of Kubeflow Pipelines."""

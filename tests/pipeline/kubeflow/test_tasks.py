@@ -1,0 +1,86 @@
+import json
+import shutil
+
+import pytest
+
+from crossnet.pipeline.config import load_config
+from crossnet.pipeline.kubeflow.tasks import close_gate, plan_steps, run_task, to_parameter
+from crossnet.pipeline.plan import make_plan
+from crossnet.pipeline.store import Store
+
+CONFIG = load_config(None, ["example_gen.num_examples=300"])
+
+
+@pytest.fixture
+def task(tmp_path):
+    """Runs a step and returns what the task says, with the description that it wrote as the third."""
+
+    def run(step, config=CONFIG):
+        file = tmp_path / "artifact"
+        return *run_task(step, to_parameter(config), str(tmp_path / "root"), str(file)), json.loads(file.read_text())
+
+    return run
+
+
+def plan(tmp_path):
+    return plan_steps(to_parameter(CONFIG), str(tmp_path / "root"))
+
+
+def test_a_task_runs_its_step_and_describes_what_it_made(task, tmp_path):
+    verdict, shown, written = task("example_gen")
+    assert (verdict, shown) == ("BLESSED", written)
+    assert (shown["step"], shown["status"], shown["headline"]) == ("example_gen", "ran", "eval 30, train 270")
+    (folder,) = (tmp_path / "root" / "artifacts" / "example_gen").iterdir()
+    assert (shown["path"], shown["fingerprint"]) == (str(folder), folder.name)
+    assert task("example_gen")[1]["status"] == "reused"
+
+
+def test_a_task_that_cannot_run_says_why_and_exits_as_the_command_does(task, capsys, tmp_path):
+    with pytest.raises(SystemExit) as raised:
+        task("statistics_gen")
+    assert raised.value.code == 1
+    assert "`statistics_gen` cannot run before 1 other step - `example_gen`: it has never" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as raised:
+        run_task("example_gen", '{"example_gen": {"source": "csw"}}', str(tmp_path), str(tmp_path / "artifact"))
+    assert raised.value.code == 2
+    assert "`example_gen.source`" in capsys.readouterr().err
+    for text in ("models = []", "[1]", '{"models": null}'):
+        with pytest.raises(SystemExit) as raised:
+            run_task("example_gen", text, str(tmp_path), str(tmp_path / "artifact"))
+        assert raised.value.code == 2
+        assert "The parameter `config` expects all settings as one JSON object" in capsys.readouterr().err
+
+
+def test_settings_survive_the_way_through_a_parameter(tmp_path):
+    text = to_parameter(CONFIG)
+    assert "\n" not in text
+    assert plan_steps(text, str(tmp_path)).keys() == make_plan(CONFIG, Store(tmp_path)).keys()
+
+
+def test_a_task_that_fails_exits_with_its_code_and_words(task, capsys, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("x,y\n1,2\n1,2,3\n")
+    settings = ["source='csv'", f"input='{rows}'", "label='y'"]
+    with pytest.raises(SystemExit) as raised:
+        task("example_gen", load_config(None, [f"example_gen.{setting}" for setting in settings]))
+    assert raised.value.code == 1
+    assert "rows.csv:3" in capsys.readouterr().err
+
+
+def test_what_has_to_run_gets_a_value_that_no_cache_has_seen(task, tmp_path):
+    expected = {name: step.fingerprint for name, step in make_plan(CONFIG, Store(tmp_path / "root")).items()}
+    first, second = plan(tmp_path), plan(tmp_path)
+    assert {name: value.partition("-")[0] for name, value in first.items()} == expected
+    assert not set(first.values()) & set(second.values())
+    task("example_gen")
+    assert plan(tmp_path)["example_gen"] == expected["example_gen"]
+    assert plan(tmp_path)["statistics_gen"] != expected["statistics_gen"]
+    shutil.rmtree(tmp_path / "root" / "artifacts")
+    assert plan(tmp_path)["example_gen"] != expected["example_gen"]
+
+
+def test_a_closed_gate_never_ends_well(capsys, tmp_path):
+    with pytest.raises(SystemExit) as raised:
+        close_gate(to_parameter(CONFIG), str(tmp_path / "root"))
+    assert raised.value.code == 1  # there is no verdict yet, which is not a closed gate
+    assert "`evaluator` cannot run before" in capsys.readouterr().err
