@@ -33,12 +33,14 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.reference_model import ReferenceModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.evaluation.calibration import calibration
 from crossnet.components.evaluation.case import improvement_reference
 from crossnet.components.evaluation.coverage import interval_facts
 from crossnet.components.evaluation.earlier import Earlier, open_earlier
 from crossnet.components.evaluation.explain import explain, known_truth
+from crossnet.components.evaluation.grouping import eval_weights
 from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
-from crossnet.components.evaluation.metrics import ErrorSums, calibration
+from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.notes import likely_groups, notes_on
 from crossnet.components.evaluation.recorded import RecordedPredictions
 from crossnet.components.evaluation.rule_results import Scores
@@ -96,7 +98,7 @@ def evaluate_models(
     whole = measured.scores.whole
     verdict = _judge(models, measured, params)
     write_json(output_dir / VERDICT_FILE, verdict)
-    write_json(output_dir / METRICS_FILE, _metrics(models, measured, output_dir))
+    write_json(output_dir / METRICS_FILE, _metrics(models, measured, examples, output_dir))
     write_json(output_dir / LINEAR_FILE, measured.linear.to_json())
     write_json(output_dir / DETAILS_FILE, _details(models, measured, examples, output_dir))
     (output_dir / (BLESSED if verdict["blessed"] else NOT_BLESSED)).touch()
@@ -209,7 +211,9 @@ def _by_column(statistics: Statistics, split: str) -> dict[str, Any]:
     return {column.path.step[0]: column for column in statistics.proto(split).datasets[0].features}
 
 
-def _metrics(models: Mapping[str, Model], measured: _Measured, output_dir: Path) -> dict[str, dict[str, Any]]:
+def _metrics(
+    models: Mapping[str, Model], measured: _Measured, examples: Examples, output_dir: Path
+) -> dict[str, dict[str, Any]]:
     """Returns the content of metrics.json: the models, then the lines that are none."""
     scores, train = measured.scores, measured.train
     rows = {
@@ -226,7 +230,7 @@ def _metrics(models: Mapping[str, Model], measured: _Measured, output_dir: Path)
     for name, model in models.items():
         if interval := read_interval(model.serving_path):
             files = predictions_file(output_dir, name), labels_file(output_dir)
-            rows[name]["prediction_interval"] = interval_facts(interval, *files)
+            rows[name]["prediction_interval"] = interval_facts(interval, *files, eval_weights(examples))
     rows[LINEAR] = {"num_parameters": measured.linear.num_parameters, "train_rmse": measured.linear.train_rmse}
     rows[MEAN_PREDICTOR] = {"num_parameters": 1, "train_rmse": train.label_std}
     for name, facts in rows.items():

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
+from crossnet.components.artifacts.evaluation import LIGHTGBM, MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.reference_model import ReferenceModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.errors import MissingArtifactError, SettingsError
 from crossnet.components.formats import aligned, number, percent
@@ -22,10 +23,10 @@ from crossnet.serving.protocol.suggestions import did_you_mean
 
 
 def evaluate_split(store: Store, name: str, split: str) -> dict[str, Any]:
-    """Returns `run`, `split`, `confidence` and what `score_split` returns of champion, baseline and references.
+    """Returns `run`, `split`, `confidence` and what `score_split` returns of all models of a run and its references.
 
-    Each model has a `role` too: "champion", "baseline", "candidate" for the first model of a run without a champion, or
-    "reference" for linear model and mean predictor where they are not the baseline.
+    Each model has a `role` too: "champion", "baseline", "candidate", or "reference" for linear model, mean predictor,
+    where they are not the baseline, and boosted trees, which have predicted eval alone.
 
     Raises:
       MissingArtifactError: The run, its rows or its models are not there.
@@ -47,7 +48,9 @@ def evaluate_split(store: Store, name: str, split: str) -> dict[str, Any]:
     params = run.config.evaluator if run.config else EvaluatorParams()
     trained = {model: run.models[model] for model in roles if model in run.models}
     linear = run.evaluation.linear if run.evaluation else None
-    scores = score_split(examples, split, schema, trained, params, linear)
+    trees = run.get(ReferenceModel, f"reference_{LIGHTGBM}") if split == "eval" else None
+    recorded = {} if trees is None else {trees.kind: trees.predictions_path}
+    scores = score_split(examples, split, schema, trained, params, linear, recorded)
     models = {model: {"role": roles.get(model, "reference"), **facts} for model, facts in scores.pop("models").items()}
     return {"run": name, "split": split, "confidence": params.confidence, **scores, "models": models}
 
@@ -78,13 +81,16 @@ def run_of_model(store: Store, folder: Path) -> str:
 def render_scores(facts: Mapping[str, Any]) -> str:
     """Returns the result of `evaluate_split` as lines of text."""
     sure = percent(facts["confidence"])
-    table: list[tuple[str, ...]] = [("model", "rmse", f"{sure} interval", "mae", "r2", "")]
+    has_interval = any(model["interval"] for model in facts["models"].values())
+    table: list[tuple[str, ...]] = [("model", "rmse", *([f"{sure} interval"] if has_interval else []), "mae", "r2", "")]
     for name, model in facts["models"].items():
         low, high = model["interval"] or (None, None)
-        interval = "" if low is None else f"{number(low)} to {number(high)}"
-        table.append((name, number(model["rmse"]), interval, number(model["mae"]), number(model["r2"]), model["role"]))
-    head = f"{facts['rows']:,} {facts['split']} rows of run {facts['run']}, label's standard deviation "
-    return "\n".join([head + number(facts["label_std"]), *aligned(table, left=(0, len(table[0]) - 1))])
+        interval = "-" if low is None else f"{number(low)} to {number(high)}"
+        cells = (number(model["rmse"]), *([interval] if has_interval else []), number(model["mae"]))
+        table.append((name, *cells, number(model["r2"]), model["role"]))
+    head = f"The {facts['split']} split of run {facts['run']} has {facts['extent']}, label's standard deviation "
+    few = [f"There is not an interval: {facts['few']}."] if facts["few"] else []
+    return "\n".join([head + number(facts["label_std"]), *aligned(table, left=(0, len(table[0]) - 1)), *few])
 
 
 def _roles(run: Run) -> dict[str, str]:
@@ -95,6 +101,6 @@ def _roles(run: Run) -> dict[str, str]:
         )
     evaluation = run.evaluation
     champion = evaluation.champion if evaluation else None
-    roles = {champion: "champion"} if champion in run.models else {next(iter(run.models)): "candidate"}
     baseline = evaluation.properties["baseline"] if evaluation else MEAN_PREDICTOR
-    return {**roles, baseline: "baseline"}
+    roles = dict.fromkeys(run.models, "candidate") | {baseline: "baseline"}
+    return roles | ({champion: "champion"} if champion in run.models else {})

@@ -6,6 +6,7 @@ import math
 
 from crossnet.components.evaluation.case import Case
 from crossnet.components.evaluation.rule_results import RuleResult, limit_text
+from crossnet.components.evaluation.units import MIN_UNITS
 from crossnet.components.formats import counted, number
 
 
@@ -27,12 +28,18 @@ def min_eval_rows(case: Case, least: int) -> RuleResult:
 
 
 def more_groups(case: Case) -> RuleResult:
-    """Fails a candidate that was seen on one group alone."""
-    one = case.scores.unit
+    """Fails a candidate that was seen on too few groups to know how they differ."""
+    units, unit = case.scores.units, case.scores.unit
+    if units == 1:
+        message = (
+            f"All {case.whole.rows:,} eval rows are one {unit}, which says nothing about others. Give eval more groups."
+        )
+        return case.result("group", message, False, "groups", candidate=units, threshold=2)
     message = (
-        f"All {case.whole.rows:,} eval rows are one {one}, which says nothing about others. Give eval more groups."
+        f"`{case.name}` was seen on {case.scores.extent}, {case.scores.few}: too few to know how much they "
+        "differ. Give eval more groups, or set `evaluator.allow_few_groups`."
     )
-    return case.result("group", message, False, "groups", candidate=case.scores.units, threshold=2)
+    return case.result("group", message, False, "groups", candidate=units, threshold=MIN_UNITS)
 
 
 def rules_set(case: Case, skipped: bool) -> RuleResult:

@@ -37,8 +37,8 @@ measured against the better of mean and linear model |
 | label has one value | `max_rmse_ratio` fails, the ratio is not defined |
 | rows belong to groups, or to blocks of a split by time | these are drawn by resamples, summed in slices, and counted \
 in each message |
-| fewer than `units.MIN_UNITS` groups | no interval: `non_inferiority` and `total_margin` fail, unless \
-`allow_few_groups`: then by value |
+| fewer than `units.MIN_UNITS` groups | `group` fails, and there is no interval: `non_inferiority` and `total_margin` \
+fail; with `allow_few_groups`, `group` passes and those decide by value |
 | one group | `group` fails |
 | rows have weights | all metrics and intervals are weighted, and the message says what the rows weigh as; a row of \
 weight 0 is only asked for a finite prediction |
@@ -67,6 +67,7 @@ from crossnet.components.evaluation.limit_rules import (
 )
 from crossnet.components.evaluation.rule_results import Best, RuleResult, Scores, Served
 from crossnet.components.evaluation.service_rules import non_inferiority, total_margin
+from crossnet.components.evaluation.units import MIN_UNITS
 from crossnet.components.params.evaluator import EvaluatorParams
 
 
@@ -112,7 +113,7 @@ def judge(
         found.append(rules_set(case, bool(found)))
     if params.max_model_bytes is not None:
         found.append(max_model_bytes(case, params.max_model_bytes, model_bytes))
-    if scores.units is not None and scores.units < 2:
+    if scores.units is not None and scores.units < (2 if params.allow_few_groups else MIN_UNITS):
         found.append(more_groups(case))
     if scores.whole.rows < params.min_eval_rows:
         found.append(min_eval_rows(case, params.min_eval_rows))

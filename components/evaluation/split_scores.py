@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.evaluation.grouping import grouping_of
 from crossnet.components.evaluation.linear import LinearModel
 from crossnet.components.evaluation.metrics import ErrorSums
+from crossnet.components.evaluation.recorded import RecordedPredictions
+from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.evaluation.scoring import MeanPredictor, Predictor, predict_batches
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.evaluation.units import UnitSums
@@ -30,13 +33,25 @@ def score_split(
     models: Mapping[str, Model],
     params: EvaluatorParams,
     linear: Mapping[str, Any] | None = None,
+    recorded: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
-    """Returns `rows`, `label`, `label_std` and, in `models`, the metrics of each model, of the linear model, where
-    its JSON values are given, and of the mean of train.
+    """Returns `rows`, `label`, `label_std` and, in `models`, the metrics of each model, of what was `recorded`, of the
+    linear model, where its JSON values are given, and of the mean of train.
+
+    `extent` says how many rows and groups there are, and `few` why there is not an interval, empty where there is.
 
     The metrics are those of metrics.json, and `interval`: the lowest and highest RMSE that resamples of the rows, or of
     their groups, give at `params.confidence`, None below 20 of them or where a prediction is not finite. All are in the
     label's unit.
+
+    Args:
+      examples: The rows.
+      split: Which of them.
+      schema: Their features and label.
+      models: The models.
+      params: Confidence, resamples and batch size.
+      linear: The linear model's JSON values.
+      recorded: Files of predictions for these rows, float32 (rows,), by name.
 
     Raises:
       DataError: The rows cannot be read, or are not what the schema says.
@@ -47,6 +62,7 @@ def score_split(
         scored: dict[str, Predictor] = {
             name: stack.enter_context(ServingSession(model.serving_path)) for name, model in models.items()
         }
+        scored |= {name: RecordedPredictions(path) for name, path in (recorded or {}).items()}
         if linear is not None:
             scored[LINEAR] = LinearModel.from_json(linear)
         scored[MEAN_PREDICTOR] = MeanPredictor(_train_mean(examples, label.name, params.batch_size))
@@ -59,11 +75,14 @@ def score_split(
             weights, groups = grouping.of(inputs, sums.rows, len(labels))
             units.add(sums.add(labels, predictions, weights), weights, groups)
     resampled = units.resampled(params.num_bootstrap, params.seed)
+    grouped = units.count if grouping.unit != "row" else None
+    scores = Scores(tuple(scored), sums, {}, resampled, grouping.unit, grouped)
     measured: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(scored):
         interval = None if resampled is None else resampled.interval(i, 1 - params.confidence)
         measured[name] = {**sums.metrics(i), "interval": interval}
-    return {"rows": sums.rows, "label": label.name, "label_std": sums.label_std, "models": measured}
+    facts = {"rows": sums.rows, "extent": scores.extent, "few": scores.few}
+    return {**facts, "label": label.name, "label_std": sums.label_std, "models": measured}
 
 
 def _train_mean(examples: Examples, label: str, batch_size: int) -> float:

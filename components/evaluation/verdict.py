@@ -107,7 +107,7 @@ def interval_lines(models: Sequence[str], metrics: Mapping[str, Mapping[str, Any
         f"`{name}` answers with {percent(found['coverage'])} intervals of ± {number(found['half_width'])} in the "
         f"signature `interval`; they hold {percent(found['eval_coverage'])} of the eval labels."
         for name in models
-        if (found := metrics[name].get("prediction_interval"))
+        if (found := metrics[name].get("prediction_interval")) and found["eval_coverage"] is not None
     ]
 
 

@@ -60,7 +60,7 @@ def test_the_test_split_is_measured_beside_the_mean_of_train(store: Store) -> No
         low, high = model["interval"]
         assert low < model["rmse"] < high
     text = render_scores(facts)
-    assert text.startswith("180 test rows of run one, label's standard deviation ")
+    assert text.startswith("The test split of run one has 180 rows, label's standard deviation ")
     assert "95 % interval" in text
 
 
@@ -70,6 +70,33 @@ def test_the_eval_split_gives_what_the_evaluator_measured(store: Store) -> None:
     facts = evaluate_split(store, "one", "eval")
     for name, model in facts["models"].items():
         assert model["rmse"] == pytest.approx(evaluation.metrics[name]["eval_rmse"])
+
+
+def test_each_model_of_a_run_is_measured_and_missing_intervals_have_a_reason() -> None:
+    model = {"rmse": 0.5, "interval": None, "mae": 0.4, "r2": 0.1, "role": "candidate"}
+    facts = {"run": "one", "split": "eval", "confidence": 0.95, "label_std": 1.0}
+    few = {"extent": "180 rows in 12 groups of `user`", "few": "fewer than 20 groups"}
+    text = render_scores({**facts, **few, "models": {"cross_layer": model, "cross_mix": model}})
+    assert text.splitlines() == [
+        "The eval split of run one has 180 rows in 12 groups of `user`, label's standard deviation 1",
+        "  model        rmse  mae   r2",
+        "  cross_layer   0.5  0.4  0.1  candidate",
+        "  cross_mix     0.5  0.4  0.1  candidate",
+        "There is not an interval: fewer than 20 groups.",
+    ]
+
+
+def test_all_candidates_and_boosted_trees_are_measured_on_eval(store: Store, tmp_path: Path) -> None:
+    pytest.importorskip("lightgbm")
+    settings = [*SETTINGS, 'models=["cross_layer", "cross_mix", "dense"]', "reference=lightgbm", "trainer.epochs=1"]
+    run_pipeline(load_config(None, settings), tmp_path, name="all")
+    facts = evaluate_split(Store(tmp_path), "all", "eval")["models"]
+    roles = {"cross_mix": "candidate", "dense": "baseline", "lightgbm": "reference", LINEAR: "reference"}
+    assert {name: facts[name]["role"] for name in roles} == roles
+    evaluation = load_run(Store(tmp_path), "all").evaluation
+    assert evaluation is not None
+    assert facts["lightgbm"]["rmse"] == pytest.approx(evaluation.metrics["lightgbm"]["eval_rmse"])
+    assert "lightgbm" not in evaluate_split(Store(tmp_path), "all", "test")["models"]
 
 
 def test_no_step_has_read_the_test_split(store: Store) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.evaluation.grouping import Grouping, grouping_of
+from crossnet.components.evaluation.grouping import Grouping, eval_weights, grouping_of
 from crossnet.components.features import Feature
+from support.example_gen_fixtures import make_csv
 
 COLUMNS = [{"name": n, "source_name": s, "type": t} for n, s, t in [("w", "w", "FLOAT"), ("trip_id", "trip id", "INT")]]
 
@@ -28,7 +29,7 @@ def test_rows_of_a_key_that_is_not_recorded_stand_alone():
 
 @pytest.mark.parametrize(("rows", "block"), [(10_000, 150), (1000, 48), (400, 20), (60, 3), (39, 0)])
 def test_rows_of_a_split_by_time_are_in_blocks(rows, block):
-    assert grouping_of(examples(rows, split="time", split_column="trip id"), "eval").block == block
+    assert grouping_of(examples(rows, split="time", split_column="when"), "eval").block == block
 
 
 def test_groups_of_a_split_by_time_come_before_blocks():
@@ -50,3 +51,37 @@ def test_unit_is_in_words():
     assert [g.unit for g in (Grouping(), Grouping("", "u"), Grouping(block=1500))] == [
         "row", "group of `u`", "block of 1,500 rows",
     ]  # fmt: skip
+
+
+def timed(tmp_path, days, **settings):
+    rows = "".join(f"{day},{row % 7},{row % 3}\n" for row, day in enumerate(days))
+    return make_csv(tmp_path, f"day,y,w\n{rows}", split="time", split_column="day", **settings)
+
+
+def blocks(examples, days):
+    grouping = grouping_of(examples, "eval")
+    return grouping, grouping.of({"day": np.array(days, np.float32)}, 0, len(days))[1]
+
+
+def test_blocks_of_rows_that_are_not_in_order_follow_the_time(tmp_path):
+    days = np.random.default_rng(0).permutation(1000)
+    grouping, places = blocks(timed(tmp_path, days, eval_fraction=0.4), [600, 615, 625, 999, np.nan])
+    assert (grouping.block, grouping.unit) == (20, "block of about 20 rows by `day`")
+    assert [f.name for f in grouping.columns({"day": "INT"})] == ["day"]
+    assert (len(grouping.edges), places.tolist()) == (19, [0, 0, 1, 19, 0])
+
+
+def test_blocks_of_rows_in_order_or_of_few_times_follow_the_records(tmp_path):
+    assert blocks(timed(tmp_path, range(1000), eval_fraction=0.4), range(40))[0] == Grouping(block=20)
+    few = np.random.default_rng(0).permutation(np.repeat(np.arange(100), 10))
+    (tmp_path / "few").mkdir()
+    assert blocks(timed(tmp_path / "few", few // 10, eval_fraction=0.4), range(40))[0].order == ""
+
+
+def test_weights_of_eval_are_read_in_their_order(tmp_path):
+    examples = timed(tmp_path, range(10), eval_fraction=0.4, weight="w")
+    weights = eval_weights(examples)
+    assert weights is not None
+    assert np.concatenate([*weights]).tolist() == [0, 1, 2, 0]
+    (tmp_path / "plain").mkdir()
+    assert eval_weights(timed(tmp_path / "plain", range(10), eval_fraction=0.4)) is None

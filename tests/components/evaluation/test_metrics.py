@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from crossnet.components.evaluation.metrics import CompensatedSum, ErrorSums, WorstRows, calibration, thinned
+from crossnet.components.evaluation.metrics import CompensatedSum, ErrorSums, WorstRows, thinned
 
 
 def sums(labels, *predictions, batch=None):
@@ -126,25 +126,6 @@ def test_thinned_keeps_every_kth_value_of_a_stream():
     assert 10 <= len(kept) <= 20
 
 
-def write(folder, predictions, labels):
-    np.save(folder / "p.npy", np.array(predictions, np.float32))
-    np.save(folder / "y.npy", np.array(labels, np.float32))
-    return calibration(folder / "p.npy", folder / "y.npy", bins=2)
-
-
-def test_calibration_compares_means_by_prediction(tmp_path):
-    low, high = write(tmp_path, [1, 2, 3, 4], [1, 1, 5, 5])
-    assert low == {"rows": 2, "low": 1, "high": 2, "mean_prediction": 1.5, "mean_label": 1}
-    assert high == {"rows": 2, "low": 3, "high": 4, "mean_prediction": 3.5, "mean_label": 5}
-
-
-def test_calibration_of_a_dead_model_is_one_bin_and_nan_is_left_out(tmp_path):
-    assert write(tmp_path, [3, 3, np.nan], [1, 2, 100]) == [
-        {"rows": 2, "low": 3, "high": 3, "mean_prediction": 3, "mean_label": 1.5}
-    ]
-    assert write(tmp_path, [np.nan], [1]) == []
-
-
 def test_weights_weigh_every_metric_as_repeated_rows_would():
     random = np.random.default_rng(4)
     labels, predictions = random.normal(3, 1, 50), random.normal(3, 1, (2, 50))
@@ -171,3 +152,24 @@ def test_a_row_that_weighs_nothing_is_only_asked_for_a_finite_prediction():
     nothing.add(np.array([1.0]), np.array([[1.0]]), np.zeros(1))
     assert np.isnan(nothing.rmse(0))
     assert nothing.metrics(0)["rmse"] is None
+
+
+def test_tail_index_tells_a_heavy_tail_from_normal_errors_whatever_the_batches():
+    random = np.random.default_rng(0)
+    errors = np.stack([random.normal(0, 1, 5000), random.standard_t(3, 5000), random.laplace(0, 1, 5000)])
+    whole, parts = sums(np.zeros(5000), *errors), sums(np.zeros(5000), *errors, batch=37)
+    normal, student, laplace = (whole.tail_index(i) for i in range(3))
+    assert student < 3.5 < laplace < normal
+    assert [parts.tail_index(i) for i in range(3)] == [normal, student, laplace]
+    assert whole.largest_share(1) == pytest.approx((errors[1] ** 2).max() / (errors[1] ** 2).sum())
+
+
+def test_tail_index_on_paper():
+    # 49 of 1,000 errors are twice as large as the fiftieth: 1 / ln 2 = 1.44.
+    errors = np.full(1000, 0.1)
+    errors[:50] = [1.0, *[2.0] * 49]
+    assert sums(np.zeros(1000), errors).tail_index(0) == pytest.approx(1 / math.log(2))
+    assert math.isnan(sums(np.zeros(600), errors[:600]).tail_index(0))  # too few rows
+    errors[3] = math.nan
+    assert math.isnan(sums(np.zeros(1000), errors).tail_index(0))
+    assert sums(np.zeros(1000), np.ones(1000)).tail_index(0) == math.inf

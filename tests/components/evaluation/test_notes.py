@@ -25,6 +25,15 @@ def test_a_row_that_carries_much_of_the_squared_error_is_said():
     assert notes(errors) == notes(np.zeros(100)) == notes(np.ones(3)) == []
 
 
+def test_errors_with_a_heavy_tail_are_said():
+    random = np.random.default_rng(0)
+    (note,) = notes(random.standard_t(3, 4000))
+    assert note.startswith(
+        "The errors of `m0` have a heavy tail: a few rows make much of its rmse, so that its interval"
+    )
+    assert notes(random.normal(0, 1, 4000)) == notes(random.laplace(0, 1, 4000)) == []
+
+
 def test_candidates_that_were_tried_before_one_passed_are_counted():
     equal = [np.ones(50)] * 3
     (note,) = notes(*equal, blessed=(False, True, False))

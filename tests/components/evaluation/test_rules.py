@@ -337,8 +337,14 @@ TABLE = {
     "nineteen groups": (
         flat(0.5), {"max_rmse": 1.0, "non_inferiority_margin": 0.05, "served": flat(0.5),
                     "groups": np.arange(ROWS) % 19},
-        {"finite_predictions": True, "max_rmse": True, "non_inferiority": False},
+        {"finite_predictions": True, "max_rmse": True, "non_inferiority": False, "group": False},
         "told from fewer than 20 groups. Give the eval split more groups, or set `evaluator.allow_few_groups`.",
+    ),
+    "nineteen groups, and rules that look at the value alone": (
+        flat(0.5), {"max_rmse": 1.0, "groups": np.arange(ROWS) % 19},
+        {"finite_predictions": True, "max_rmse": True, "group": False},
+        "`cross_layer` was seen on 1,000 rows in 19 groups of `user`, fewer than 20 groups: too few to know how much "
+        "they differ. Give eval more groups, or set `evaluator.allow_few_groups`.",
     ),
     "nineteen groups, which are allowed": (
         flat(0.5), {"non_inferiority_margin": 0.05, "served": flat(0.5), "groups": np.arange(ROWS) % 19,
