@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import HISTORY_FILE, OUT_OF_FOLD_FILE, SERVING_FOLDER, Model
@@ -47,6 +48,8 @@ LOGGER = logging.getLogger(__name__)
 WITHOUT_EFFECT = ("preset", "checkpoint_every", "cache_mib", "warmup_records", "tensorboard", "warm_start")
 
 
+# Nothing here branches on a tensor, and to look for it takes seconds.
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def train_model(
     examples: Examples,
     schema: Schema,

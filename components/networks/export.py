@@ -88,12 +88,12 @@ def export_model(
         return tf.TensorSpec([None], tf.string, name=name)
 
     signatures = {
-        "serving_default": tf.function(serve_columns).get_concrete_function(columns),
-        "serving_examples": tf.function(serve_examples).get_concrete_function(text("examples")),
-        "regress": tf.function(regress).get_concrete_function(text("inputs")),
+        "serving_default": tf.function(serve_columns, autograph=False).get_concrete_function(columns),
+        "serving_examples": tf.function(serve_examples, autograph=False).get_concrete_function(text("examples")),
+        "regress": tf.function(regress, autograph=False).get_concrete_function(text("inputs")),
     }
     if interval is not None:
-        signatures["interval"] = tf.function(serve_interval).get_concrete_function(columns)
+        signatures["interval"] = tf.function(serve_interval, autograph=False).get_concrete_function(columns)
     tf.saved_model.save(module, str(folder), signatures=signatures)
     extra = folder / TRAINING_FILE
     extra.parent.mkdir(exist_ok=True)

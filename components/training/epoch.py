@@ -51,7 +51,7 @@ class EpochLoop:
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.held_out = None if held_out is None else np.array(held_out, np.int32)
-        self._updates = tf.function(self._run_updates, reduce_retracing=True)
+        self._updates = tf.function(self._run_updates, reduce_retracing=True, autograph=False)
         inputs = [tf.TensorSpec([None, *spec.shape[1:]], spec.dtype) for spec in network.inputs]
         label, fold = tf.TensorSpec([None], network.output.dtype), tf.TensorSpec([None], tf.int32)
         self._squares = _with_weights(self._sum_of_squares, [inputs, label])
@@ -210,7 +210,7 @@ class EpochLoop:
 def _with_weights(function: Callable[..., tf.Tensor], signature: list[Any]) -> tuple[Any, Any]:
     """Returns the function compiled for rows without weights, and for rows with them as one more argument."""
     weight = tf.TensorSpec([None], signature[1].dtype)
-    return tuple(tf.function(function, input_signature=[*signature, *more]) for more in ([], [weight]))
+    return tuple(tf.function(function, input_signature=[*signature, *more], autograph=False) for more in ([], [weight]))
 
 
 def _constants(chunk: Chunk) -> _Tensors:
