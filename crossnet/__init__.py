@@ -10,21 +10,43 @@ from typing import TYPE_CHECKING
 from crossnet.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from crossnet.components.errors import PipelineError
     from crossnet.components.networks.cross_gated import CrossGated
     from crossnet.components.networks.cross_mix import CrossMix
     from crossnet.components.networks.layers import CrossLayer
+    from crossnet.pipeline.api.calls import RunFailedError, load_run, run
+    from crossnet.pipeline.api.loaded_run import LoadedRun
+    from crossnet.pipeline.config import Config
     from crossnet.serving.client import AsyncPredictionClient, PredictionClient
 
-__all__ = ["AsyncPredictionClient", "CrossGated", "CrossLayer", "CrossMix", "PredictionClient"]
+__all__ = [
+    "AsyncPredictionClient",
+    "Config",
+    "CrossGated",
+    "CrossLayer",
+    "CrossMix",
+    "LoadedRun",
+    "PipelineError",
+    "PredictionClient",
+    "RunFailedError",
+    "load_run",
+    "run",
+]
 
 if not TYPE_CHECKING:  # to a type checker, a module with `__getattr__` has every name
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "AsyncPredictionClient": "crossnet.serving.client",
+            "Config": "crossnet.pipeline.config",
             "CrossGated": "crossnet.components.networks.cross_gated",
             "CrossLayer": "crossnet.components.networks.layers",
             "CrossMix": "crossnet.components.networks.cross_mix",
+            "LoadedRun": "crossnet.pipeline.api.loaded_run",
+            "PipelineError": "crossnet.components.errors",
             "PredictionClient": "crossnet.serving.client",
+            "RunFailedError": "crossnet.pipeline.api.calls",
+            "load_run": "crossnet.pipeline.api.calls",
+            "run": "crossnet.pipeline.api.calls",
         },
     )

@@ -34,7 +34,8 @@ class PlainConsole(Console):
     """
 
     def __init__(self, **options: Any):
-        super().__init__(highlight=False, markup=False, emoji=False, **options)
+        # In a notebook, rich would print HTML past the stream that it is given.
+        super().__init__(highlight=False, markup=False, emoji=False, force_jupyter=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Returns a text, or a table's cell, as rich prints it."""

@@ -129,6 +129,20 @@ def source_row(examples: Examples, split: str, record: int) -> int:
     raise IndexError("the split has more records than rows")
 
 
+def source_rows(examples: Examples, split: str) -> NDArray[np.int64]:
+    """Returns `source_row` of every record of a split, int64 (rows,), in the order of the records."""
+    code, rows, skipped = SPLITS.index(split), examples.counts[split], 0
+    if examples.properties["split"] == "order":
+        skipped, code = sum(examples.counts[before] for before in SPLITS[:code]), TRAIN
+        if not (examples.path / CODES_FILE).exists():
+            return np.arange(skipped, skipped + rows)
+    start, found = 0, [np.zeros(0, np.int64)]
+    for codes in _codes(examples):
+        found.append(np.flatnonzero(codes == code) + start)
+        start += len(codes)
+    return np.concatenate(found)[skipped : skipped + rows]
+
+
 def _codes(examples: Examples) -> Iterator[Codes]:
     """Yields, piece by piece, the code of each row of the source."""
     with (examples.path / CODES_FILE).open("rb") as stream:

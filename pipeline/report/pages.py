@@ -19,9 +19,8 @@ from crossnet.components.files import clear_unfinished, write_file
 from crossnet.components.formats import counted, duration, number, percent
 from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
+from crossnet.pipeline.report.headline import headline
 from crossnet.pipeline.report.run import Run, changed_settings, lineage, load_facts, load_run
-from crossnet.pipeline.run_record import StepRecord, in_steps
-from crossnet.pipeline.run_state import FINISHED, INTERRUPTED, KILLED, RUNNING
 from crossnet.pipeline.store import Store
 from crossnet.serving.protocol.printable import printable
 
@@ -54,7 +53,7 @@ def write_report(store: Store, run: str) -> Path:
         .render(
             run=loaded,
             record=loaded.record,
-            headline=_headline(loaded),
+            headline=headline(loaded.record),
             reasons=_reasons(loaded),
             pushed=sections.pushed(loaded),
             comparison=sections.comparison(loaded),
@@ -131,40 +130,6 @@ def _moment(text: str) -> str:
     return datetime.datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _headline(run: Run) -> dict[str, str]:
-    """Returns the verdict in a word, its colour, and one sentence."""
-    record = run.record
-    champion, version = record.champion, record.pushed_version
-    if record.state != FINISHED:
-        where = in_steps(record.stopped_in)
-        word = {RUNNING: "is running", INTERRUPTED: "was interrupted", KILLED: "was killed"}[record.state]
-        pushed = f"Version {version} was pushed." if version else "Nothing was pushed."
-        return {"word": record.state.upper(), "css": "bad", "lead": f"The run {word}{where}. {pushed}"}
-    if record.exit_code in (1, 2):
-        stopped = [name for name, step in record.steps.items() if step.status == "failed"]
-        if not stopped and record.steps.get("example_validator", StepRecord()).status in ("ran", "reused"):
-            return {"word": "STOPPED", "css": "bad", "lead": "The data has errors, so nothing was trained or pushed."}
-        return {"word": "FAILED", "css": "bad", "lead": f"The run failed{in_steps(stopped)}. Nothing was pushed."}
-    if record.verdict is None:
-        return {
-            "word": "NO VERDICT",
-            "css": "plain",
-            "lead": "The run ended before the Evaluator, so no model was judged.",
-        }
-    if record.verdict == "NOT_BLESSED":
-        if version:
-            lead = f"No candidate passed every rule. A model was pushed by force, as version {version}."
-            return {"word": "NOT BLESSED, FORCED", "css": "bad", "lead": lead}
-        return {"word": "NOT BLESSED", "css": "bad", "lead": "No candidate passed every rule. Nothing was pushed."}
-    if version:
-        lead = f"`{champion}` passed every rule and was pushed as version {version}."
-        return {"word": "BLESSED", "css": "good", "lead": lead}
-    if record.exit_code:
-        lead = f"`{champion}` passed every rule of the Evaluator, but not InfraValidator. Nothing was pushed."
-        return {"word": "BLESSED, NOT PUSHED", "css": "bad", "lead": lead}
-    return {"word": "BLESSED", "css": "good", "lead": f"`{champion}` passed every rule. Nothing was pushed."}
-
-
 def _reasons(run: Run) -> list[tuple[str, str]]:
     """Returns why the run ended as it did, CSS class and sentence: failures first, notes last."""
     found = [("bad", text) for text in (run.record.error, *run.record.reasons[:MAX_REASONS]) if text]
@@ -190,7 +155,7 @@ def _index_entry(store: Store, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "record": record,
-        "headline": _headline(run),
+        "headline": headline(record),
         "group": group,
         "rmse": rmse,
         "scored": any(value is not None for value in rmse.values()),

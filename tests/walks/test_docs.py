@@ -42,6 +42,7 @@ NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
 SLOW = {
     "README.md",
     "how-to-canary-and-rollback.md",
+    "how-to-run-from-python.md",
     "how-to-run-steps-from-an-orchestrator.md",
     "tutorial.md",
 }

@@ -1,0 +1,1 @@
+"""Makes and opens runs from Python, as the command line does."""
