@@ -152,6 +152,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         "compression": compression,
         **columns,
         "time_units": time_units(source),
+        "duration_units": time_units(source, "duration"),
         "source": params.source,
         "files": [str(path) for path in source.files],
         "rows_per_unit": [sum(part.rows[unit] for part in parts) for unit in range(len(source.sizes))],

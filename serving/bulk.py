@@ -171,7 +171,7 @@ class _Task:
                 table, signature, metadata.title, self.ignore_extra, self.rules, features_of(metadata)
             )
             gate = _Gate(sink, is_open=before == 0)
-            writer = table.writer(gate)
+            writer = formats.make_writer(table, gate, self.kind)
             writer.begin(list(signature.outputs))
             gate.is_open = True
             yield from write_answers(

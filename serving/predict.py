@@ -22,12 +22,13 @@ from crossnet.serving.rows import formats
 from crossnet.serving.rows.batches import Answered, batches_of, read_errors, write_answers
 from crossnet.serving.rows.columns import InputBuilder
 from crossnet.serving.rows.streams import STANDARD_INPUT, opened, written
+from crossnet.serving.rows.tables import TABLES
 from crossnet.serving.status import UsageError
 
 if TYPE_CHECKING:
     from crossnet.serving.offline import OfflineModel
 
-SIGNATURES = {"jsonl": "serving_default", "csv": "serving_default", "tfrecord": "serving_examples"}
+SIGNATURES = {**dict.fromkeys(formats.FORMATS, "serving_default"), "tfrecord": "serving_examples"}
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class RowFiles:
 
     Attributes:
       rows: The file of rows, or "-" for standard input.
-      output: Where to write, in the format of `rows`: a file gets its name once it is whole, a pipe or device is
-        written as the answers come. None: standard output.
-      format: "jsonl", "csv" or "tfrecord"; None: by the name of `rows`, and "jsonl" for standard input.
+      output: Where to write: a file gets its name once it is whole, a pipe or device is written as the answers come.
+        None: standard output. In the format of `rows`; of Parquet and Arrow in the one that the output's name tells.
+      format: One of `formats.FORMATS`; None: by the name of `rows`, and "jsonl" for standard input.
       csv_format: Of both files, where they are CSV; None: as `ModelAddress.offline` records, else commas and UTF-8.
       rules: Which columns are which features; None: as `ModelAddress.offline` records, else by their headers alone.
     """
@@ -139,13 +140,15 @@ def predict_rows(
         signature = metadata.signature(signature_name or SIGNATURES[kind])
         rules = rules_of(files, address)
         inputs = InputBuilder(table, signature, metadata.title, ignore_extra, rules, features_of(metadata))
-        writer = table.writer(sink)
+        writer = formats.make_writer(table, sink, output_kind(files, kind))
         if first is None:
             writer.begin(list(signature.outputs))
         answers = write_answers(
             itertools.chain([first] if first else [], batches), model, inputs, signature.name, writer
         )
-        return summed(answers, start, progress)
+        summary = summed(answers, start, progress)
+        writer.end(signature.outputs)
+        return summary
 
 
 def summed(answers: Iterable[Answered], start: float, progress: Callable[[int], None] | None) -> PredictSummary:
@@ -176,8 +179,8 @@ def check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> st
         problems.append(f"The name of `{files.name}` does not tell its format. Name one of: {known}.")
     elif kind not in formats.FORMATS:
         problems.append(f"Unknown format `{kind}`. Name one of: {known}.")
-    elif files.output and formats.format_of(files.output.name) not in (None, kind):
-        problems.append(f"The output has the format of the input, {kind}; rename `{files.output}` accordingly.")
+    elif problem := _problem_of_the_output(files, kind):
+        problems.append(problem)
     if batch_size < 1:
         problems.append(f"`batch_size` must be at least 1; received {batch_size}.")
     if address.offline is not None and (address.version is not None or address.label is not None):
@@ -185,6 +188,21 @@ def check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> st
     if problems:
         raise UsageError(" ".join(problems))
     return kind
+
+
+def output_kind(files: RowFiles, kind: str) -> str:
+    """Returns the format of the output, given that of the rows."""
+    return (formats.format_of(files.output.name) if files.output else None) or kind
+
+
+def _problem_of_the_output(files: RowFiles, kind: str) -> str:
+    """Returns why the output's name does not go with the format of the rows; "" where it does."""
+    wanted = output_kind(files, kind)
+    if wanted not in formats.written_kinds(kind):
+        return f"The output has the format of the input, {kind}; rename `{files.output}` accordingly."
+    if files.output and wanted in TABLES and formats.is_packed(files.output.name):
+        return f"A file of {TABLES[wanted]} is not compressed as a whole; rename `{files.output}` accordingly."
+    return ""
 
 
 def csv_format_of(files: RowFiles, kind: str, address: ModelAddress) -> CsvFormat:

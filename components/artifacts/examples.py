@@ -122,7 +122,7 @@ class Examples(Artifact):
     def column_rules(self) -> ColumnRules:
         """How the columns of the source became those of the records, for requests that name them as the source does."""
         renamed = {column.source_name: column.name for column in self.columns if column.name != column.source_name}
-        return ColumnRules(renamed, self.time_units)
+        return ColumnRules(renamed, {**self.time_units, **self.properties.get("duration_units", {})})
 
     @property
     def column_types(self) -> dict[str, str]:

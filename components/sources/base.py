@@ -146,16 +146,21 @@ def batch_names(source: Source) -> dict[str, str]:
 
 
 def meanings(source: Source) -> Mapping[str, str]:
-    """Returns by source name which columns of numbers stand for times or for truth ("time", "truth")."""
+    """Returns by source name what columns of numbers stand for: "time", "duration" or "truth", with their units."""
     found: Mapping[str, str] = getattr(source, "meanings", {})
     return found
 
 
-def time_units(source: Source) -> dict[str, str]:
-    """Returns the unit ("s", "ms", "us" or "ns") of each column of moments since 1970, as `ExampleColumn.name`."""
+def time_units(source: Source, meaning: str = "time") -> dict[str, str]:
+    """Returns the unit ("s", "ms", "us" or "ns") of each column of moments since 1970, as `ExampleColumn.name`.
+
+    Args:
+      source: The source.
+      meaning: "duration" for the columns of durations and times of day instead.
+    """
     found = {name: what.partition(":") for name, what in meanings(source).items()}
     named = {column.source_name: column.name for column in source.columns if column.type == "INT"}
-    return {named[name]: unit or "s" for name, (what, _, unit) in found.items() if what == "time" and name in named}
+    return {named[name]: unit or "s" for name, (what, _, unit) in found.items() if what == meaning and name in named}
 
 
 def differing(first: Sequence[str], other: Sequence[str]) -> str:

@@ -16,9 +16,13 @@ from crossnet.components.sources.naming import NamedColumns
 
 
 def meanings_of(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str, str]:
-    """Returns what columns of numbers stand for, where they do so in all files: a time with its date, or truth."""
+    """Returns what columns of numbers stand for, where they do so in all files.
+
+    That is "time" (with its date), "duration" (also a time of day) or "truth".
+    """
     tests = {
         "time": lambda kind: pa.types.is_timestamp(kind) or pa.types.is_date(kind),
+        "duration": lambda kind: pa.types.is_duration(kind) or pa.types.is_time(kind),
         "truth": pa.types.is_boolean,
     }
     return {

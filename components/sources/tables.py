@@ -56,7 +56,7 @@ class TableSource:
       types: "FLOAT", "INT" or "BYTES" by source name.
       units: The unit of each column of times that are not whole seconds.
       doubts: What was decided about columns and may be wrong.
-      kinds: "time" or "truth" by source name, for numbers that stand for these.
+      kinds: "time", "duration" or "truth" by source name, for numbers that stand for these.
       schema: Arrow's type by source name, where files do not state it themselves.
       nan_is_missing: Whether NaN is a missing value.
     """
@@ -78,7 +78,7 @@ class TableSource:
 
     @property
     def meanings(self) -> dict[str, str]:
-        """What columns of numbers stand for, by source name: "truth", "time", or a time with its unit, "time:ms"."""
+        """What columns of numbers stand for, by source name, as in `kinds`; a time with its unit: "time:ms"."""
         return with_units(self.kinds, self.units)
 
     @property

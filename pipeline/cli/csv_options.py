@@ -14,7 +14,9 @@ from crossnet.components.errors import SettingsError
 
 _OPTIONS = (
     click.option(
-        "--config", type=click.Path(path_type=Path), help="Read the rows as [example_gen] of this config says."
+        "--config",
+        type=click.Path(path_type=Path),
+        help="Read the rows as [example_gen] of this config says, and ask the model of its [pusher].",
     ),
     click.option("--delimiter", help="CSV: the character between cells; \\t for a tab."),
     click.option("--quote", help="CSV: the character around cells; '' for none."),
@@ -48,17 +50,21 @@ _FIELDS = (
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options, and calls the command with `csv_format` and `rules`; one is None where no option states it.
 
-    An option goes before the config, and that before what the model in `--offline` records.
+    An option goes before the config, and that before what the model in `--offline` records. A config also states the
+    model's name, and the format of rows whose name does not tell it.
     """
 
     @functools.wraps(command)
     def wrapper(*args: Any, config: Path | None, **options: Any) -> Any:
+        settings = _loaded(config)
+        options["model_name"] = options.get("model_name") or (settings.pusher.model_name if settings else "crossnet")
+        options["file_format"] = options.get("file_format") or _format_of(settings, options.get("rows", ""))
         given = {name: value for name in _FIELDS if (value := options.pop(name)) not in (None, ())}
         _check_are_csv(given, options.get("rows", ""), options.get("file_format"))
         rename = _pairs("--rename", options.pop("rename"), "OLD=NEW, such as --rename 'Trip Miles=miles'")
         units = _pairs("--time-unit", options.pop("time_unit"), "NAME=UNIT, such as --time-unit pickup=ms")
         model = options.get("offline")
-        csv_format, rules = _csv_format(config, given, model), _rules(config, rename, units, model)
+        csv_format, rules = _csv_format(settings, given, model), _rules(settings, rename, units, model)
         return command(*args, csv_format=csv_format, rules=rules, **options)
 
     for option in reversed(_OPTIONS):
@@ -66,20 +72,35 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _csv_format(config: Path | None, given: dict[str, Any], model: Path | None) -> Any:
+def _loaded(config: Path | None) -> Any:
+    """Returns the settings of a config, or None."""
+    if config is None:
+        return None
+    from crossnet.pipeline.config import load_config
+
+    return load_config(config)
+
+
+def _format_of(settings: Any, rows: str) -> str | None:
+    """Returns the format that a config states for rows whose name does not tell theirs, or None."""
+    from crossnet.serving.rows.formats import FORMATS, format_of
+
+    source = settings.example_gen.source if settings else ""
+    return source if source in FORMATS and (rows == "-" or format_of(rows) is None) else None
+
+
+def _csv_format(settings: Any, given: dict[str, Any], model: Path | None) -> Any:
     """Returns the format that a config and options state, or None.
 
     Raises:
       SettingsError: One of them is wrong; the message lists all.
     """
-    if config is None and not given:
+    if settings is None and not given:
         return None
     from crossnet.serving.protocol.csv_format import CsvFormat
 
-    if config is not None:
-        from crossnet.pipeline.config import load_config
-
-        csv_format = CsvFormat.of(load_config(config).example_gen)
+    if settings is not None:
+        csv_format = CsvFormat.of(settings.example_gen)
     elif model is not None:
         from crossnet.serving.offline import recorded_format
 
@@ -111,7 +132,7 @@ def _check_are_csv(given: Mapping[str, Any], rows: str, file_format: str | None)
     name = next(iter(given))
     option = "--no-header" if given.get("header") is False and name == "header" else f"--{name.replace('_', '-')}"
     rows = "Standard input" if rows == "-" else f"`{rows}`"
-    words = {"jsonl": "JSON lines", "tfrecord": "TFRecords"}[kind]
+    words = {"jsonl": "JSON lines", "tfrecord": "TFRecords", "parquet": "Parquet", "arrow": "Arrow"}[kind]
     raise SettingsError(f"`{option}` is for CSV, and {rows} is read as {words}. Leave it out, or give `--format csv`.")
 
 
@@ -127,7 +148,7 @@ def _pairs(option: str, given: Sequence[str], expected: str) -> dict[str, str]:
     return {old: new for old, _, new in pairs}
 
 
-def _rules(config: Path | None, rename: Mapping[str, str], units: Mapping[str, str], model: Path | None) -> Any:
+def _rules(settings: Any, rename: Mapping[str, str], units: Mapping[str, str], model: Path | None) -> Any:
     """Returns which columns are which features, as a config and options state, or None.
 
     Units of a config give way to those that a model in a folder records: these hold for what it was trained on.
@@ -135,7 +156,7 @@ def _rules(config: Path | None, rename: Mapping[str, str], units: Mapping[str, s
     Raises:
       SettingsError: Names or units are wrong; the message lists all.
     """
-    if config is None and not rename and not units:
+    if settings is None and not rename and not units:
         return None
     from crossnet.serving.protocol.cell_values import TIME_UNITS
     from crossnet.serving.protocol.column_rules import ColumnRules, problems_of_new_names
@@ -146,11 +167,8 @@ def _rules(config: Path | None, rename: Mapping[str, str], units: Mapping[str, s
         from crossnet.serving.offline import recorded_rules
 
         recorded = recorded_rules(model)
-    if config is not None:
-        from crossnet.pipeline.config import load_config
-
-        settings = load_config(config).example_gen
-        configured = ColumnRules(settings.rename, settings.time_unit)
+    if settings is not None:
+        configured = ColumnRules(settings.example_gen.rename, settings.example_gen.time_unit)
     renamed = {**configured.rename, **rename}
     problems = problems_of_new_names(renamed)
     if wrong := sorted({*units.values()} - {*TIME_UNITS}):

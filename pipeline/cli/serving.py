@@ -57,16 +57,26 @@ def serve(context: click.Context, root: Path, server: str) -> int:
 
 
 @click.command()
-@click.option("--rows", required=True, metavar="FILE", help="JSON lines, CSV or TFRecord; - for standard input.")
+@click.option(
+    "--rows",
+    required=True,
+    metavar="FILE",
+    help="JSON lines, CSV, Parquet, Arrow or TFRecord; - for standard input.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="[default: standard output]")
 @click.option("--target", default="localhost:8500", show_default=True, help="host:port, or unix:PATH.")
-@click.option("--model", "model_name", default="crossnet", show_default=True, help="The model's name.")
+@click.option("--model", "model_name", help="The model's name. [default: that of --config, else crossnet]")
 @click.option("--version", type=int, help="Ask this version. [default: the server's choice]")
 @click.option("--label", help="Ask the version with this label.")
 @click.option("--timeout", "timeout_seconds", default=10.0, show_default=True, help="Seconds that each call may take.")
 @click.option("--wait", "wait_seconds", type=float, default=0.0, help="Seconds to wait for the model to be ready.")
 @click.option("--batch-size", default=1000, show_default=True, help="Rows per call.")
-@click.option("--format", "file_format", type=click.Choice(["jsonl", "csv", "tfrecord"]), help="[default: by name]")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["jsonl", "csv", "parquet", "arrow", "tfrecord"]),
+    help="[default: by name]",
+)
 @click.option("--signature", "signature_name", help="[default: serving_default; TFRecord: serving_examples]")
 @click.option("--ignore-extra", is_flag=True, help="Ignore columns that are not features, such as the label.")
 @click.option(
@@ -111,7 +121,8 @@ def predict(
 ) -> None:
     """Add a server's predictions to a file of rows, over gRPC.
 
-    An output file appears only when it is complete. A pipe or a device is written as the answers arrive.
+    An output file appears only when it is complete, in the format of the rows; from Parquet and Arrow also in the one
+    of Parquet, Arrow, JSON lines and CSV that its name tells. A pipe or a device is written as the answers arrive.
     """
     from crossnet.components import interrupts
     from crossnet.components.engines.local import LocalEngine
@@ -162,7 +173,7 @@ def _say_summary(summary: PredictSummary, *, quiet: bool) -> None:
     if summary.unstated:
         names = listed(summary.unstated)
         say(
-            f"Texts of times in {names} were sent as whole seconds since 1970 (UTC). Was the model trained on another "
+            f"Times in {names} were sent as whole seconds since 1970 (UTC). Was the model trained on another "
             "unit? Give --config, or --time-unit NAME=ms.",
             err=True,
         )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES, mebibytes
 from crossnet.serving.protocol.printable import listed
+from crossnet.serving.protocol.signature import TensorSpec
 from crossnet.serving.status import RowsError
 
 
@@ -16,7 +17,8 @@ class Row(NamedTuple):
 
     Attributes:
       place: The file and line of the row, such as "rides.csv:871".
-      values: A mapping from key to value (JSON), the cells (CSV) or the bytes of an Example (TFRecord).
+      values: A mapping from key to value (JSON), the cells (CSV), the bytes of an Example (TFRecord), or the part of a
+        batch (Parquet and Arrow).
       text: The line in the file (JSON), which is written again as it is.
     """
 
@@ -37,6 +39,9 @@ class Writer:
 
     def begin(self, outputs: Sequence[str]) -> None:
         """Writes what comes before all rows, given the names of the model's outputs; nothing in most formats."""
+
+    def end(self, outputs: Mapping[str, TensorSpec]) -> None:
+        """Writes what comes behind all rows, given the model's outputs; nothing in most formats."""
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         """Writes one batch.

@@ -13,11 +13,14 @@ from crossnet.serving.protocol.cell_values import read_time
 from crossnet.serving.protocol.column_rules import DEFAULT_RULES, ColumnRules
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.header_names import feature_name, new_names, shared_names
+from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.signature import Signature
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.cells import read_cell, read_json
 from crossnet.serving.rows.csv import CsvReader
 from crossnet.serving.rows.json_lines import JsonLinesReader
+from crossnet.serving.rows.table_values import feature_values, is_moment
+from crossnet.serving.rows.tables import TableReader, joined
 from crossnet.serving.rows.tfrecord import TfRecordReader
 from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
 
@@ -36,17 +39,17 @@ class InputBuilder:
       features: Of TFRecords: the model's features, which the signature does not name; none: they are not known.
 
     Attributes:
-      unstated: The features that were texts of times whose unit is not stated, and that were sent in seconds.
+      unstated: The features that were times, or texts of such, whose unit is not stated, and were sent in seconds.
 
     Raises:
-      InvalidRequestError: The header of a CSV does not fit the signature.
+      InvalidRequestError: The columns of a file do not fit the signature.
       RowsError: Two columns of the header have the name of one feature.
       UsageError: The rows are TFRecords, and the signature has several inputs.
     """
 
     def __init__(
         self,
-        table: JsonLinesReader | CsvReader | TfRecordReader,
+        table: JsonLinesReader | CsvReader | TfRecordReader | TableReader,
         signature: Signature,
         title: str,
         ignore_extra: bool,
@@ -61,7 +64,7 @@ class InputBuilder:
         self._features = features if isinstance(table, TfRecordReader) else signature.inputs
         self.unstated: set[str] = set()
         self._cached_names: dict[tuple[str, ...], list[str]] = {}
-        if isinstance(table, CsvReader):
+        if isinstance(table, CsvReader | TableReader):
             self._check_header(table)
         if isinstance(table, TfRecordReader) and len(signature.inputs) != 1:
             raise UsageError(f"TFRecord needs a signature with one input; `{signature.name}` has several.")
@@ -73,7 +76,10 @@ class InputBuilder:
           InvalidRequestError: Rows do not fit the signature; the message names their places.
           RowsError: Two keys of a JSON object have the name of one feature.
         """
-        if isinstance(self._table, TfRecordReader):
+        rows: Any
+        if isinstance(self._table, TableReader):
+            rows = self._table_columns(batch, self._table)
+        elif isinstance(self._table, TfRecordReader):
             rows = [dict.fromkeys(self._signature.inputs, self._record(row)) for row in batch]
         elif isinstance(self._table, CsvReader):
             rows = list(self._csv_rows(batch, self._table))
@@ -99,6 +105,33 @@ class InputBuilder:
             yield {
                 name: read_cell(row.values[i], spec, csv_format, columns[name], units[name]) for i, name, spec in used
             }
+
+    def _table_columns(self, batch: Sequence[Row], table: TableReader) -> dict[str, Any]:
+        """Returns the values of each input.
+
+        Raises:
+          InvalidRequestError: A column does not convert.
+        """
+        specs = self._signature.inputs
+        names = self._names(tuple(table.header), table.header_place)
+        used = [(i, name, specs[name]) for i, name in enumerate(names) if name in specs]
+        values: dict[str, Any] = {}
+        for i, name, spec in used:
+            unit = self._rules.unit_of(name, table.header[i])
+            parts = []
+            for rows in joined(batch):
+                column = rows.column(i)
+                if not unit and not spec.is_text and is_moment(column):
+                    self.unstated.add(name)
+                try:
+                    parts.append(feature_values(column, spec, unit or "s"))
+                except ValueError as error:  # of Arrow
+                    raise InvalidRequestError(
+                        f"{batch[0].place} to {batch[-1].place}: `{shown(table.header[i])}` is {column.type} and does "
+                        f"not convert to {spec.type_name}: {shown(str(error), 200)}. Fix the value."
+                    ) from None
+            values[name] = parts[0] if len(parts) == 1 else [value for part in parts for value in part]
+        return values
 
     def _json_rows(self, batch: Sequence[Row]) -> Iterator[dict[str, Any]]:
         specs = self._signature.inputs
@@ -137,8 +170,8 @@ class InputBuilder:
             named.features.feature[name].CopyFrom(given[key])
         return cast(bytes, named.SerializeToString())
 
-    def _check_header(self, table: CsvReader) -> None:
-        """Raises InvalidRequestError where the header of a CSV does not fit the signature."""
+    def _check_header(self, table: CsvReader | TableReader) -> None:
+        """Raises InvalidRequestError where the columns of a file do not fit the signature."""
         features = self._signature.inputs
         names = self._names(tuple(table.header), table.header_place)
         given = dict.fromkeys(name for name in names if name in features or not self._ignore_extra)
@@ -146,7 +179,7 @@ class InputBuilder:
         if not problems:
             return
         text = _with_advice(f"{table.header_place} does not fit model {self._title}. {' '.join(problems)}")
-        if not set(names) & set(features):
+        if isinstance(table, CsvReader) and not set(names) & set(features):
             text += " This line has none of the model's names: is it the header?"
         if any(name.startswith("column_") for name in features if name not in given):
             text += " A column without a name is named after its position; keep the positions of the training file."

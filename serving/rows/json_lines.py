@@ -115,7 +115,7 @@ class _JsonLinesWriter(Writer):
 
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         check_not_complex(outputs, "JSON")
-        columns = {name: [_json_value(v) for v in shortest_values(array)] for name, array in outputs.items()}
+        columns = {name: [json_number(v) for v in shortest_values(array)] for name, array in outputs.items()}
         lines = []
         for i, row in enumerate(rows):
             check_not_taken(columns, row.values, row.place)
@@ -125,8 +125,8 @@ class _JsonLinesWriter(Writer):
         self._stream.write("".join(lines).encode())
 
 
-def _json_value(value: Any) -> Any:
+def json_number(value: Any) -> Any:
     """Returns a value that JSON can hold: null in place of NaN and infinity."""
     if isinstance(value, list):
-        return [_json_value(item) for item in value]
+        return [json_number(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,13 +8,18 @@ import json
 import math
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 import pytest
 
 import crossnet.serving.rows.streams
 from crossnet.serving.predict import PredictSummary
 from crossnet.serving.protocol.tensors import read_tensor
+from crossnet.serving.status import InvalidRequestError, UsageError
 from support.fake_server import FLOAT, INT64, RIDES, STRING, FakeServer, signature_definition
 from support.predict_rows import predict_file
+from support.row_files import table_bytes
 
 OUTPUT = {"prediction": (FLOAT, [-1])}
 
@@ -163,3 +168,44 @@ def test_csv_goes_through_a_keras_model_whose_inputs_and_outputs_are_columns(row
         predict_file(path, tmp_path / "out.csv", target=target)
     assert (tmp_path / "out.csv").read_text() == "x0,x1,prediction\n1.5,1,1.5\n-2,2,-2.0\n"
     assert [dim.size for dim in server.requests[0].inputs["x1"].tensor_shape.dim] == [2, 1]
+
+
+@pytest.mark.parametrize(("kind", "to"), [("parquet", "parquet"), ("arrow", "feather"), ("parquet", "jsonl")])
+def test_tables_in_and_out(target, tmp_path, kind, to):
+    path, out = tmp_path / f"in.{kind}", tmp_path / f"out.{to}"
+    table = pa.table({"x2": pa.array([1, 2, 3], pa.int8()), "x0": [0.5, 1.5, 2.5], "x1": [True, False, True]})
+    path.write_bytes(table_bytes(table, kind))
+    summary = predict_file(rows=path, output=out, target=target, batch_size=2)
+    assert summary.rows == 3
+    if to == "jsonl":
+        found = pa.Table.from_pylist([json.loads(line) for line in out.read_text().splitlines()])
+    else:
+        found = pq.read_table(out) if to == "parquet" else feather.read_table(out)
+        assert found.schema.names == ["x2", "x0", "x1", "prediction"]
+        assert found.drop_columns("prediction") == table
+    assert found.column("prediction").to_pylist() == [0.5, 1.5, 2.5]
+
+
+def test_a_table_that_does_not_fit_names_its_file_and_row(target, tmp_path):
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    path.write_bytes(table_bytes(pa.table({"x0": [0.5], "x1": [1.5], "zone": ["a"]}), "parquet"))
+    with pytest.raises(InvalidRequestError, match=r"in.parquet does not fit model .*Missing: `x2`. Extra: `zone`"):
+        predict_file(rows=path, output=out, target=target)
+    path.write_bytes(table_bytes(pa.table({"x0": [0.5] * 3, "x1": [1.5] * 3, "x2": ["1", "2", "three"]}), "parquet"))
+    with pytest.raises(InvalidRequestError, match=r"`x2` holds 'three' at .*in.parquet row 2; expected float32"):
+        predict_file(rows=path, output=out, target=target)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.parquet"]
+
+
+def test_times_of_a_table_without_a_unit_are_said(target, tmp_path):
+    path = tmp_path / "in.parquet"
+    table = pa.table({"x0": pa.array([1500], pa.timestamp("ms")), "x1": [1.0], "x2": [1.0]})
+    path.write_bytes(table_bytes(table, "parquet"))
+    summary = predict_file(rows=path, output=tmp_path / "out.parquet", target=target)
+    assert summary.unstated == ("x0",)
+    assert pq.read_table(tmp_path / "out.parquet").column("prediction").to_pylist() == [1.0]
+
+
+def test_a_table_is_not_compressed_as_a_whole(target, tmp_path):
+    with pytest.raises(UsageError, match="A file of Parquet is not compressed as a whole; rename `.*out.parquet.gz`"):
+        predict_file(rows=tmp_path / "in.parquet", output=tmp_path / "out.parquet.gz", target=target)

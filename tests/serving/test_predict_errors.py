@@ -39,6 +39,9 @@ def test_whole_numbers_have_no_missing_value(rows, target, server, tmp_path):
             predict_file(rows=path, output=tmp_path / "out", target=target)
 
 
+KNOWN = "jsonl, csv, parquet, arrow, tfrecord"
+
+
 @pytest.mark.parametrize("cell", ["abc", "1_000", "0x10", "1,5", "yes", "2026-02-30", "23.11.2026"])
 def test_cell_that_is_no_number_is_told_with_its_line(rows, target, tmp_path, cell):
     path = rows("in.csv", f'x0,x1,x2\n1,2,3\n1,"{cell}",3\n')
@@ -50,8 +53,8 @@ def test_cell_that_is_no_number_is_told_with_its_line(rows, target, tmp_path, ce
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"rows": "in.txt"}, "The name of `in.txt` does not tell its format. Name one of: jsonl, csv, tfrecord."),
-        ({"rows": "in.csv", "format": "xml"}, "Unknown format `xml`. Name one of: jsonl, csv, tfrecord."),
+        ({"rows": "in.txt"}, f"The name of `in.txt` does not tell its format. Name one of: {KNOWN}."),
+        ({"rows": "in.csv", "format": "xml"}, f"Unknown format `xml`. Name one of: {KNOWN}."),
         ({"rows": "no/such.csv"}, "Cannot read `no/such.csv`: No such file or directory."),
         ({"rows": "in.csv", "batch_size": 0}, "`batch_size` must be at least 1; received 0."),
         (

@@ -1,7 +1,11 @@
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from crossnet.pipeline.cli.serving import predict
+from crossnet.serving.rows.formats import FORMATS
 from support.fake_server import XS, FakeServer
 
 FLAGS = ["--delimiter", ";", "--quote", "'", "--comment", "#", "--skip-rows", "1"]
@@ -125,3 +129,24 @@ def test_columns_are_renamed_by_flags_or_a_config(crossnet, tmp_path):
     assert (wrong.exit_code, wrong.stderr.startswith("`--rename` is 'x0'. Expected OLD=NEW")) == (2, True)
     bad = crossnet(*asked, "--rename", "a=b c")
     assert (bad.exit_code, "`rename` gives `a` the name 'b c'" in bad.stderr) == (2, True)
+
+
+def test_a_config_names_the_model_and_the_format_of_rows_whose_name_does_not_tell_it(crossnet, tmp_path):
+    (tmp_path / "rides.toml").write_text(
+        '[example_gen]\nsource = "parquet"\ninput = "x.parquet"\n[pusher]\nmodel_name = "rides"\n'
+    )
+    pq.write_table(pa.table({"x0": [1.5], "x1": [2.0], "x2": [3.0]}), tmp_path / "part-0")
+    server = FakeServer(XS)
+    server.model_name = "rides"
+    with server.running() as target:
+        ask = ("predict", "--rows", "part-0", "--target", target, "--config", "rides.toml", "--output")
+        done, named = crossnet(*ask, "o.parquet"), crossnet(*ask, "p.parquet", "--model", "other")
+    assert done.exit_code == 0, done.stderr
+    assert pq.read_table(tmp_path / "o.parquet").to_pylist() == [{"x0": 1.5, "x1": 2.0, "x2": 3.0, "prediction": 1.5}]
+    assert named.exit_code == 1
+    assert "other" in named.stderr
+
+
+def test_formats_of_the_command_line_are_all_that_there_are():
+    option = next(option for option in predict.params if option.name == "file_format")
+    assert tuple(option.type.choices) == FORMATS
