@@ -62,6 +62,7 @@ class _TableWriter(Writer):
 
         check_not_taken(outputs, self._schema.names, self._place)
         check_not_complex(outputs, "such a file")
+        outputs = _as_columns(outputs)
         table = pa.Table.from_batches(list(joined(rows)))
         for name in sorted(outputs):
             table = table.append_column(name, _output(outputs[name]))
@@ -124,6 +125,7 @@ class _TextWriter(Writer):
     def write(self, rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         check_not_complex(outputs, "text")
         self._begin(outputs)
+        outputs = _as_columns(outputs) if self._is_csv else outputs
         values = [shortest_values(outputs[name]) for name in sorted(outputs)]
         parts = [part.columns for part in joined(rows)]
         convert = cell_texts if self._is_csv else json_values
@@ -182,6 +184,11 @@ def _errors(kind: str) -> Iterator[None]:
         other = "Arrow, with an `--output` that ends in .arrow" if kind == "parquet" else "JSON lines"
         reason = shown(str(error).rstrip("."), 200)
         raise RowsError(f"The answers cannot be written as {TABLES[kind]}: {reason}. Write them as {other}.") from None
+
+
+def _as_columns(outputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Returns the outputs, those of shape [rows, 1] as columns."""
+    return {name: array[:, 0] if array.shape[1:] == (1,) else array for name, array in outputs.items()}
 
 
 def _output(values: Array) -> pa.Array:

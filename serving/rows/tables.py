@@ -26,11 +26,11 @@ class Part(NamedTuple):
 
     Attributes:
       batch: The rows, a `pyarrow.RecordBatch`.
-      index: The row's position.
+      row: Its position.
     """
 
     batch: Any
-    index: int
+    row: int
 
 
 class TableReader:

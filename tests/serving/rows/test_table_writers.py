@@ -121,3 +121,13 @@ def test_an_output_that_cannot_be_written_is_the_error_of_the_stream() -> None:
     with pytest.raises(OutputError, match="no space"):
         writer.write(list(table.rows()), {"prediction": np.zeros(5, np.float32)})
         writer.end(SPECS)
+
+
+@pytest.mark.parametrize("to", ["parquet", "csv"])
+def test_an_output_with_one_value_per_row_is_a_column(to: str) -> None:
+    outputs = {"prediction": np.array([[0.5], [1.5]], np.float32)}
+    content = written(table_bytes(pa.table({"a": [1, 2]}), "parquet"), "parquet", to, outputs)
+    if to == "csv":
+        assert content == b"a,prediction\n1,0.5\n2,1.5\n"
+    else:
+        assert read(content, to).column("prediction").to_pylist() == [0.5, 1.5]
