@@ -1,4 +1,4 @@
-"""Writes rows of Parquet and Arrow files with predictions, in these formats or as text."""
+"""Writes rows of Parquet and Arrow files with predictions."""
 
 from __future__ import annotations
 
