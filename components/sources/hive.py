@@ -6,12 +6,11 @@ A file `rides/year=2026/zone=Harlem/part-0.parquet` has the columns `year` and `
 from __future__ import annotations
 
 import glob
-import re
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,47 +21,15 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import RetypedError, Source, SourceBatch, narrowed
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.files import PARTITION
+from crossnet.components.sources.hive_columns import FolderColumn, file_value, folder_column
 from crossnet.components.sources.naming import NamedColumns, NoLabelError, name_columns
 from crossnet.components.sources.widening import widened
-from crossnet.serving.protocol.cell_values import read_time
 from crossnet.serving.protocol.header_names import spellings
 from crossnet.serving.protocol.printable import listed, shown
 
 _MISSING = "__HIVE_DEFAULT_PARTITION__"
-_WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 _NO_NAME = "\x00no column has this name"
 Plan = Callable[[Sequence[Path], ExampleGenParams], Source]
-
-
-class FolderColumn(NamedTuple):
-    """A column that folders name.
-
-    Attributes:
-      name: As a signature takes it.
-      source_name: As the folders have it.
-      type: "INT" or "BYTES".
-      texts: What each file's folder says; None for a hole.
-      is_in_files: Whether the files have the column as well.
-    """
-
-    name: str
-    source_name: str
-    type: str
-    texts: tuple[str | None, ...]
-    is_in_files: bool = False
-
-    def values(self, unit: int, rows: int) -> pa.Array:
-        """Returns the column of a file's rows as it is written: int64 or binary."""
-        text = self.texts[unit]
-        if self.type == "BYTES":
-            return pa.repeat(pa.scalar(None if text is None else text.encode(), pa.binary()), rows)
-        number = None if text is None else int(text) if _WHOLE.fullmatch(text) else read_time(text)
-        return pa.repeat(pa.scalar(number, pa.int64()), rows)
-
-    def cells(self, unit: int, rows: int) -> pa.Array:
-        """Returns the column of a file's rows as text in bytes."""
-        text = self.texts[unit]
-        return pa.repeat(pa.scalar(None if text is None else text.encode(), pa.binary()), rows)
 
 
 @dataclass(frozen=True)
@@ -90,8 +57,8 @@ class HiveSource:
     @property
     def meanings(self) -> Mapping[str, str]:
         """What columns of numbers stand for, by source name."""
-        times = {c.source_name: "time" for c in self.folders if c.type == "INT" and not _are_whole(c.texts)}
-        return {**times, **getattr(self.inner, "meanings", {})}
+        meant = {c.source_name: c.meaning for c in self.folders if c.meaning}
+        return {**meant, **getattr(self.inner, "meanings", {})}
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -173,10 +140,10 @@ class HiveSource:
             return
         found = batch.rows.column(column.name)
         text = column.texts[batch.unit]
-        wanted: Any = None if text is None else text.encode()
-        if not pa.types.is_binary(found.type):
-            wanted = None if text is None else int(text) if _WHOLE.fullmatch(text) else read_time(text)
-        equal = found.is_null() if wanted is None else pc.equal(found, pa.scalar(wanted).cast(found.type))
+        is_text = pa.types.is_binary(found.type)
+        wanted: Any = text and text.encode() if is_text else file_value(text, column, batch.unit)
+        kind = pa.binary() if is_text else None
+        equal = found.is_null() if wanted is None else pc.equal(found, pa.scalar(wanted, kind).cast(found.type))
         wrong = pc.invert(pc.fill_null(equal, False))
         if pc.any(wrong).as_py():
             row = pc.index(wrong, True).as_py()
@@ -219,7 +186,11 @@ def plan_hive(files: Sequence[Path], params: ExampleGenParams, plan: Plan) -> So
             f"`example_gen.label` is `{shown(named.label)}`, which is the name of folders. Expected a column of the "
             "files: all rows of a file have the same value there."
         )
-    columns = tuple(_column(name, parts, named, is_in_files=name not in new) for name in parts[0])
+    columns = tuple(
+        folder_column(name, [found[name] for found in parts], named, params, is_in_files=name not in new)
+        for name in parts[0]
+    )
+    _check_units(columns, new, params, [*header, *new])
     inner = plan(files, _of_files(params, [*header, *new], new, named))
     return HiveSource(inner, named, columns, inner.doubts)
 
@@ -229,13 +200,29 @@ def _of_files(params: ExampleGenParams, header: Sequence[str], new: Sequence[str
     spelled = spellings(header, params.rename)
     keep: dict[str, Any] = {
         setting: tuple(name for name in getattr(params, setting) if spelled[name] not in new)
-        for setting in ("numeric", "text")
+        for setting in ("numeric", "text", "integer", "boolean")
     }
+    for setting in ("date_format", "time_unit"):
+        given: Mapping[str, str] = getattr(params, setting)
+        keep[setting] = {name: value for name, value in given.items() if spelled[name] not in new}
+    for setting in ("weight", "group"):
+        name = getattr(params, setting)
+        keep[setting] = "" if name and spelled[name] in new else name
     keep["rename"] = {old: name for old, name in params.rename.items() if spelled[name] not in new}
     keep["exclude"] = tuple(name for name in header if name not in named.names and name not in new)
     if named.key in new:
         keep |= {"split": "hash" if params.hashes_rows else "order", "split_column": "", "split_time": ""}
     return replace(params, where="", **keep)
+
+
+def _check_units(
+    columns: Sequence[FolderColumn], new: Sequence[str], params: ExampleGenParams, header: Sequence[str]
+) -> None:
+    """Raises SettingsError where `time_unit` names a column of folders that is not one of times."""
+    named = {spellings(header, params.rename)[name] for name in params.time_unit}
+    of_folders = [column for column in columns if column.source_name in new]
+    if wrong := [c.source_name for c in of_folders if c.source_name in named and not c.meaning.startswith("time")]:
+        raise SettingsError(f"`example_gen.time_unit` names {listed(wrong)}, whose folders do not say times.")
 
 
 def folder_values(file: Path, params: ExampleGenParams) -> dict[str, str | None]:
@@ -270,23 +257,3 @@ def _format(params: ExampleGenParams) -> dict[str, Any]:
     """Returns the settings that say how the bytes of a file become cells, and how its columns are named."""
     names = ("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names", "rename")
     return {name: getattr(params, name) for name in names if hasattr(params, name)}
-
-
-def _are_whole(texts: Sequence[str | None]) -> bool:
-    return all(text is None or _WHOLE.fullmatch(text) for text in texts)
-
-
-def _column(
-    source: str, parts: Sequence[Mapping[str, str | None]], named: NamedColumns, *, is_in_files: bool
-) -> FolderColumn:
-    """Returns a column with its type: whole numbers without leading zeros, dates or times in ISO 8601, else text."""
-    texts = tuple(found[source] for found in parts)
-    are_times = all(text is None or read_time(text) is not None for text in texts)
-    kind = "INT" if source not in named.text and any(texts) and (_are_whole(texts) or are_times) else "BYTES"
-    if kind == "BYTES" and source in named.numeric:
-        example = next((text for text in texts if text and not _WHOLE.fullmatch(text)), "")
-        raise SettingsError(
-            f"`example_gen.numeric` names `{shown(source)}`, whose folders say '{shown(example)}'. Expected "
-            "whole numbers without leading zeros. Take it out of `example_gen.numeric`."
-        )
-    return FolderColumn(named.names.get(source, source), source, kind, texts, is_in_files)
