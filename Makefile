@@ -8,6 +8,7 @@ PYTHON ?= python3
 V := .venv/bin
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 UV_VERSION := 0.13.9
+MANIFESTS := $(wildcard pipeline/deploy/kubernetes/*.yaml serving/deploy/kubernetes/*.yaml)
 COMPILE := --no-emit-index-url --no-header --no-annotate --universal --generate-hashes -q
 # Compiled bytecode more than halves the time TensorFlow takes to import. Our own is checked against the source's hash:
 # by its second and size, as usual, Python would take old bytecode for a source that an edit left with both.
@@ -29,11 +30,13 @@ torture: .venv/.dev ## break the pipeline on purpose, up to two hours; goes on w
 coverage: .venv/.dev ## run all tests but the pages', slow ones too, and count the lines that they reach
 	@$(V)/python -m pytest -m "slow or not torture" --ignore=tests/walks/test_docs.py --cov --cov-report=term $(ARGS)
 
-lint: .venv/.dev ## check style, types and spelling: ruff, mypy, codespell
+lint: .venv/.dev ## check style, types, spelling, the Dockerfile and manifests
 	@$(V)/ruff check .
 	@$(V)/ruff format --check .
 	@$(V)/mypy
 	@$(V)/codespell
+	@$(V)/hadolint Dockerfile
+	@$(V)/kubernetes-validate --strict --quiet $(MANIFESTS)
 
 bench: .venv/.dev ## run the benchmarks, or ARGS=NAME; ARGS=--compare shows what changed
 	@$(V)/python -m benchmarks --json bench.json --page docs/benchmarks.md \
