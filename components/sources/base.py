@@ -36,6 +36,8 @@ class SourceBatch(NamedTuple):
       cells: The columns `NamedColumns.row` of the source, by source name and as the source has them; None where no
         rule asks for them.
       doubts: What these rows have shown that planning could not see.
+      exact: The columns that a condition names and that records round, by `ExampleColumn.name`, as the source has them:
+        float64, decimal or whole numbers, times as int64 in the unit of the column; None where there are none.
     """
 
     rows: pa.RecordBatch
@@ -44,6 +46,7 @@ class SourceBatch(NamedTuple):
     first_row: int
     cells: pa.RecordBatch | None = None
     doubts: tuple[Doubt, ...] = ()
+    exact: pa.RecordBatch | None = None
 
 
 class Source(Protocol):

@@ -37,6 +37,7 @@ from crossnet.components.sources.csv_header import find_header, not_in_utf8
 from crossnet.components.sources.csv_hints import comment_for, setting_for
 from crossnet.components.sources.csv_lines import may_have_quotes, misshapen_row, row_line
 from crossnet.components.sources.doubts import Doubt, merged
+from crossnet.components.sources.exact import exact_columns
 from crossnet.components.sources.naming import NamedColumns, name_columns
 from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, with_units
 from crossnet.serving.protocol.csv_format import CsvFormat
@@ -91,15 +92,16 @@ class CsvSource:
           DataError: A row is misshapen or a cell is of another kind; it names the line.
           RetypedError: A column of whole numbers holds others too.
         """
-        names = list(self.named.names.values())
-        key, kinds = self.named.key, {source: self.kinds[source] for source in self.named.names}
+        names = [*self.named.names.values()]
+        kinds = {source: self.kinds[source] for source in self.named.names}
         for unit in range(first_unit, last_unit):
             row = self.layouts[unit].first_row
             for arrays in self._converted(unit):
                 columns = [self._stored(arrays[source], source) for source in self.named.names]
                 batch = pa.RecordBatch.from_arrays(columns, names=names)
                 cells, doubts = self._row_cells(arrays), losses(kinds, self.odd, arrays)
-                yield SourceBatch(batch, arrays[f"key {key}"] if key else None, unit, row, cells, doubts)
+                exact = exact_columns(self.named, arrays.__getitem__, self._type, self.units)
+                yield SourceBatch(batch, arrays.get(f"key {self.named.key}"), unit, row, cells, doubts, exact)
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
@@ -126,11 +128,16 @@ class CsvSource:
           RetypedError: A column of times needs a finer unit.
         """
         exact = source not in dict(self.named.units)
-        kind, unit = self.kinds[source], self.units.get(source, "s")
+        unit = self.units.get(source, "s")
         try:
-            return stored_values(array, kind, self._type(source) == "FLOAT", unit, exact=exact)
+            return stored_values(array, self.kinds[source], self._type(source) == "FLOAT", unit, exact=exact)
         except FinerUnitError as error:
             raise RetypedError(in_finer_unit(self, source, error.unit)) from None
+
+    def _read_kind(self, source: str) -> str:
+        """Returns the kind as which cells are converted: float64 where a condition looks at a float32."""
+        is_wide = self.kinds[source] == "FLOAT" and source in self.named.exact
+        return "MIXED" if is_wide else self.kinds[source]
 
     def _row_cells(self, arrays: Mapping[str, pa.Array]) -> pa.RecordBatch | None:
         names = list(self.named.row)
@@ -144,7 +151,7 @@ class CsvSource:
 
     def _converted(self, unit: int) -> Iterator[dict[str, pa.Array]]:
         """Yields arrays by source name, of the types of `kinds`, and cells as `key NAME` and, of a row, `cell NAME`."""
-        kinds, key = {source: self.kinds[source] for source in self.named.names}, self.named.key
+        kinds, key = {source: self._read_kind(source) for source in self.named.names}, self.named.key
         texts = [source for source, kind in kinds.items() if self._is_text_first(kind) or source == key]
         types = {source: ARROW_TYPES[kind] for source, kind in kinds.items()}
         types |= dict.fromkeys([*texts, *([key] if key else [])], pa.binary())
@@ -181,15 +188,11 @@ class CsvSource:
         return self._read(unit, list(dict.fromkeys([*named.names, *([named.key] if named.key else []), *named.row])))
 
     def _is_text_first(self, kind: str) -> bool:
-        """Returns whether Arrow reads cells of a kind as text, and the rules of single cells convert them."""
+        """Whether Arrow reads cells of a kind as text, and the rules of single cells convert them."""
         return kind in FROM_TEXT or (kind != "BYTES" and not self.csv_format.has_plain_cells)
 
     def read_named(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
-        """Yields the cells of some columns as bytes, null where empty.
-
-        Raises:
-          DataError: A row is misshapen.
-        """
+        """Yields the cells of some columns as `read_cells` does those of all."""
         return self._read(unit, names)
 
     def _read(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
@@ -237,7 +240,7 @@ class CsvSource:
         )
 
     def _convert(self, cells: pa.Array, source: str, unit: int, first_row: int) -> pa.Array:
-        kind, is_label = self.kinds[source], source == self.named.label
+        kind, is_label = self._read_kind(source), source == self.named.label
         form = dict(self.named.dates).get(source, "")
         codes = is_label or source in self.named.numeric
         try:
@@ -247,10 +250,8 @@ class CsvSource:
             if problem := not_in_utf8(error.cell):
                 raise DataError(f"{place}: `{source}` is {problem}") from None
             cell = error.cell.decode()
-            is_first = source == next(iter(self.named.names))
-            hint = setting_for(cell, source, self.csv_format) or (
-                comment_for(cell, first_row + error.row) if is_first else ""
-            )
+            hint = setting_for(cell, source, self.csv_format)
+            hint = hint or (comment_for(cell, first_row + error.row) if source == next(iter(self.named.names)) else "")
             remedy = f", or set `example_gen.{hint}`" if hint else ""
             if not is_label:
                 remedy += ", or name the column in `example_gen.text` or `example_gen.exclude`"

@@ -19,6 +19,7 @@ from crossnet.components.hashing import mix
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import Source, SourceBatch, file_label
 from crossnet.components.sources.conditions import BadRowError, Condition
+from crossnet.components.sources.exact import as_in_source
 from crossnet.components.sources.splits import SPLITS, hash_values, row_hashes
 
 UNLABELLED, SAMPLE, WHERE = "unlabelled", "sample", "where"
@@ -76,7 +77,7 @@ class RowFilter:
         """
         masks = {}
         if self.condition is not None:
-            masks[WHERE] = ~self.condition.holds(batch.rows)
+            masks[WHERE] = ~self.condition.holds(as_in_source(batch, nan_is_missing=self.params.nan == "missing"))
         if self.params.sample < 1:
             masks[SAMPLE] = ~self._is_sampled(batch)
         if self.params.unlabelled == "drop":

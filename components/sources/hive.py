@@ -192,7 +192,8 @@ def plan_hive(files: Sequence[Path], params: ExampleGenParams, plan: Plan) -> So
     )
     _check_units(columns, new, params, [*header, *new])
     inner = plan(files, _of_files(params, [*header, *new], new, named))
-    return HiveSource(inner, named, columns, inner.doubts)
+    of_files = inner.named._replace(exact=named.exact - {*new})  # type: ignore[attr-defined]
+    return HiveSource(replace(inner, named=of_files), named, columns, inner.doubts)  # type: ignore[type-var]
 
 
 def _of_files(params: ExampleGenParams, header: Sequence[str], new: Sequence[str], named: NamedColumns) -> Any:

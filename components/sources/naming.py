@@ -43,6 +43,7 @@ class NamedColumns(NamedTuple):
       integer, boolean: Source names of columns that are forced to another type.
       dates: Source name and form of the columns whose form of dates is given.
       units: Source name and unit of the columns of times whose unit is given.
+      exact: Source names of the columns that a condition names: it sees them as the source has them.
     """
 
     names: dict[str, str]
@@ -56,6 +57,7 @@ class NamedColumns(NamedTuple):
     boolean: frozenset[str] = frozenset()
     dates: tuple[tuple[str, str], ...] = ()
     units: tuple[tuple[str, str], ...] = ()
+    exact: frozenset[str] = frozenset()
 
 
 def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) -> NamedColumns:
@@ -117,7 +119,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     dates = tuple((spelling[name], form) for name, form in params.date_format.items())
     units = tuple((spelling[name], unit) for name, unit in params.time_unit.items() if spelling[name] in read)
     row = tuple(header) if params.hashes_rows else ()
-    return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units)
+    return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, needed)
 
 
 def _names_of(header: Sequence[str], params: ExampleGenParams, where: str) -> tuple[list[str], list[str]]:

@@ -30,6 +30,7 @@ from crossnet.components.sources.arrow_values import (
 from crossnet.components.sources.base import RetypedError, SourceBatch, differing, file_label
 from crossnet.components.sources.csv_cells import convert_cells
 from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.components.sources.exact import exact_columns
 from crossnet.components.sources.naming import NamedColumns, name_columns
 from crossnet.components.sources.table_types import differing_types, is_null, joined_kind, meanings_of
 from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, is_time, with_units
@@ -102,7 +103,8 @@ class TableSource:
                 rows = pa.RecordBatch.from_arrays(arrays, names=names)
                 cells = batch.select(list(self.named.row)) if self.named.row else None
                 keys = key_cells(batch.column(key)) if key else None
-                yield SourceBatch(rows, keys, unit, row, cells, self._roundings(batch))
+                exact = exact_columns(self.named, batch.column, self.types.__getitem__, self.units)
+                yield SourceBatch(rows, keys, unit, row, cells, self._roundings(batch), exact)
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
