@@ -41,8 +41,8 @@ from crossnet.components.records.wire_format import (
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, write_frame
 
 _MAX_LAYOUTS = 64  # beyond it, groups are too small to be worth it
-_SLICE_ROWS = 1 << 14
-_SLICE_BYTES = 8 << 20
+_SLICE_ROWS = (1 << 12, 1 << 14)  # each column of a slice costs some time
+_SLICE_BYTES = (1 << 20, 8 << 20)  # beyond the first, records no longer fit into the processor's cache
 
 
 class EncodedRecords(NamedTuple):
@@ -69,7 +69,8 @@ class _Placeholder:
 def slices(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     """Cuts a batch into pieces of bounded rows and bytes."""
     rows = batch.num_rows
-    step = max(1, min(_SLICE_ROWS, rows * _SLICE_BYTES // max(1, batch.nbytes)))
+    cached, most = (rows * size // max(1, batch.nbytes) for size in _SLICE_BYTES)
+    step = max(1, min(_SLICE_ROWS[1], max(cached, min(_SLICE_ROWS[0], most))))
     return [batch.slice(start, step) for start in range(0, rows, step)]
 
 

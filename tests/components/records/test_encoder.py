@@ -143,3 +143,14 @@ def test_slices_bound_rows_and_bytes() -> None:
     pieces = slices(batch)
     assert sum(piece.num_rows for piece in pieces) == 40
     assert max(piece.num_rows for piece in pieces) <= 8
+
+
+@pytest.mark.parametrize(("width", "rows"), [(4, 1 << 14), (100, (1 << 20) // 104), (1000, 1 << 12), (100_000, 83)])
+def test_slices_have_about_the_bytes_that_a_processor_keeps_at_hand(width: int, rows: int) -> None:
+    count = 40_000 if width <= 1000 else 400
+    texts = pa.Array.from_buffers(
+        pa.binary(),
+        count,
+        [None, pa.py_buffer(np.arange(0, count * width + 1, width, np.int32)), pa.py_buffer(bytes(count * width))],
+    )
+    assert slices(pa.RecordBatch.from_arrays([texts], names=["text"]))[0].num_rows == pytest.approx(rows, rel=0.01)
