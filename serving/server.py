@@ -4,9 +4,8 @@
         ...  # answers at 127.0.0.1, port server.port
 
 This is the embedded server, for machines without tensorflow_model_server; `crossnet.serving.server_command` runs it as
-a command. It does not offer Classify, MultiInference, batching, the profiler, TFLite and Prometheus. Unlike the real
-server, it listens on loopback by default (`--host` changes that), finishes running calls on SIGTERM, and exits with 1
-if it cannot start.
+a command. It does not offer batching, the profiler, TFLite and Prometheus. Unlike the real server, it listens on
+loopback by default (`--host` changes that), finishes running calls on SIGTERM, and exits with 1 if it cannot start.
 """
 
 from __future__ import annotations
@@ -239,6 +238,7 @@ class Server:
 
     def _listen(self, credentials: Any) -> None:
         from crossnet.serving.embedded.health import Health
+        from crossnet.serving.embedded.reflection import reflection_handlers
         from crossnet.serving.embedded.servicer import Servicer
 
         flags = self.flags
@@ -255,6 +255,7 @@ class Server:
         if flags.enable_grpc_healthcheck_service:
             self._health = Health()
             handlers.append(self._health.handler())
+        handlers += reflection_handlers(health=flags.enable_grpc_healthcheck_service)
         self._threads = CallThreads(os.cpu_count() or 1)
         self._server, self.port = open_server(flags, self.host, handlers, credentials, self._threads)
         if flags.rest_api_port and flags.rest_api_port == self.port:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -38,6 +39,12 @@ def _regression(signature="regress"):
         features["x0"].float_list.value.append(value)
         features["x1"].float_list.value.append(0.5)
     return request
+
+
+def test_server_tells_a_client_without_protos_what_it_offers(stubs):
+    listed = ProtoReflectionDescriptorDatabase(stubs.channel).get_services()
+    assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"} <= set(listed)
+    assert "grpc.health.v1.Health" not in listed  # without its flag
 
 
 def test_regress_answers_one_value_per_example(stubs):
