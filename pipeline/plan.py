@@ -28,6 +28,7 @@ from crossnet.pipeline.snapshots import with_snapshot
 from crossnet.pipeline.source_code import code_digests
 from crossnet.pipeline.store import Store
 from crossnet.pipeline.wholeness import describe, examine, was_set_aside
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _wanted(graph: tuple[Step, ...], until: str | None) -> set[str]:
     if until is None:
         return set(steps)
     if until not in steps:
-        raise SettingsError(f"No step `{until}`. The steps are: {', '.join(steps)}.")
+        raise SettingsError(f"No step `{until}`.{did_you_mean(until, steps)} The steps are: {', '.join(steps)}.")
     wanted: set[str] = set()
     waiting = [until]
     while waiting:

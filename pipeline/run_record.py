@@ -27,6 +27,9 @@ SUMMARY_KEYS = ("run", "root", "verdict", "reasons", "pushed_version", "serving_
 MODEL_KEYS = ("num_parameters", "train_rmse", "eval_rmse")
 STEP_KEYS = ("status", "seconds", "artifact")
 
+# How a run ended, in a word. DONE: without a verdict, as with --until. NOT_PUSHED: blessed, but not by the server.
+STATUSES = ("BLESSED", "NOT_BLESSED", "NOT_PUSHED", "FAILED", "INTERRUPTED", "KILLED", "RUNNING", "DONE")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepRecord:
@@ -73,6 +76,7 @@ class RunRecord:
       judged: How many different candidates these rows have judged in this root, with those of this run.
       versions: Versions of Python and of the libraries that change results.
       graph: By step, the steps whose artifacts it reads.
+      config: The config file that it was started with, as it was named; "" where none was.
       format: Which version of this file it is.
     """
 
@@ -97,6 +101,7 @@ class RunRecord:
     judged: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    config: str = ""
     format: int = FORMAT
 
     @classmethod
@@ -190,6 +195,27 @@ class RunRecord:
     def has_exit_code(self) -> bool:
         """Whether the run has ended by itself or by a signal that it noticed."""
         return self.state not in (RUNNING, KILLED)
+
+    @property
+    def status(self) -> str:
+        """How the run ended: one of `STATUSES`."""
+        if self.state != FINISHED:
+            return self.state.upper()
+        if self.exit_code in (1, 2):
+            return "FAILED"
+        if self.verdict == BLESSED and self.exit_code:
+            return "NOT_PUSHED"
+        return self.verdict or "DONE"
+
+    @property
+    def why(self) -> str:
+        """Why the run did not push: the failure, or the first reason; empty where it did, or was not to."""
+        return self.error or next(iter(self.reasons), "")
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of its steps, one after the other."""
+        return sum(step.seconds for step in self.steps.values() if step.status != "reused")
 
     @property
     def blessed(self) -> bool:

@@ -36,6 +36,7 @@ def run_pipeline(
     force: str = "",
     jobs: int = 1,
     reporter: Reporter | None = None,
+    config_name: str = "",
 ) -> RunResult:
     """Runs every step whose artifact is not there yet.
 
@@ -49,6 +50,7 @@ def run_pipeline(
       force: Push in spite of the gate, and why; empty: do not.
       jobs: How many steps may run at the same time, each in a process of its own. No result depends on it.
       reporter: Where progress is shown.
+      config_name: The config file as it was named, for the record.
 
     Returns:
       The result; its `error` and `exit_code` tell of failures that have a name.
@@ -56,7 +58,7 @@ def run_pipeline(
     Raises:
       PipelineError: The run cannot start.
     """
-    return _run(config, Store(root), name, until, force, jobs, reporter)
+    return _run(config, Store(root), name, until, force, jobs, reporter, config_name)
 
 
 def run_step(
@@ -67,6 +69,7 @@ def run_step(
     name: str | None = None,
     force: str = "",
     reporter: Reporter | None = None,
+    config_name: str = "",
 ) -> RunResult:
     """Runs one step from the finished artifacts of those before it; other processes may run other steps meanwhile.
 
@@ -79,6 +82,7 @@ def run_step(
       name: The run's name; None: the time.
       force: Push in spite of the gate, and why; empty: do not.
       reporter: Where progress is shown.
+      config_name: The config file as it was named, for the record.
 
     Returns:
       The result, with the steps that it reads as reused.
@@ -86,7 +90,7 @@ def run_step(
     Raises:
       PipelineError: The step cannot start: one before it has to run first, or it runs in another process.
     """
-    return _run(config, Store(root), name, step, force, 1, reporter, alone=True)
+    return _run(config, Store(root), name, step, force, 1, reporter, config_name, alone=True)
 
 
 def _run(
@@ -97,6 +101,7 @@ def _run(
     force: str,
     jobs: int,
     reporter: Reporter | None,
+    config_name: str,
     *,
     alone: bool = False,
 ) -> RunResult:
@@ -114,6 +119,7 @@ def _run(
             _tell_of_a_kill(store)
             engine = make_engine(config)
             recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder)
+            recording.change(config=config_name)
             execution = Execution(plan, store, reporter, recording, engine, force=bool(force), jobs=jobs)
             if repeated:
                 execution.run()

@@ -22,6 +22,7 @@ from crossnet.components.errors import MissingArtifactError, PipelineError, Sett
 from crossnet.components.files import clear_unfinished, write_json
 from crossnet.pipeline import notices
 from crossnet.pipeline.run_record import RUN_FILE, RunRecord
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 TEMPORARY = ".tmp-"
 _MAX_NAME_BYTES = 200
@@ -242,7 +243,8 @@ class Store:
         if name is None and records:
             return next(iter(records.values()))
         known = f"There are: {', '.join([*records][:5])}." if records else "There is none yet: call `crossnet run`."
-        raise MissingArtifactError(f"No run{f' `{name}`' if name else ''} in `{self.root}`. {known}")
+        near = did_you_mean(name, records) if name else ""
+        raise MissingArtifactError(f"No run{f' `{name}`' if name else ''} in `{self.root}`.{near} {known}")
 
     def _read(self, name: str) -> RunRecord:
         return dataclasses.replace(RunRecord.read(self.runs / name), run=name)  # a folder may have been renamed

@@ -71,7 +71,14 @@ def run(
     """
     chosen, folder = read_config(config, settings), _root(root)
     result = run_pipeline(
-        chosen, folder, name=name, until=until, force=force.strip(), jobs=jobs, reporter=Reporter(quiet=quiet)
+        chosen,
+        folder,
+        name=name,
+        until=until,
+        force=force.strip(),
+        jobs=jobs,
+        reporter=Reporter(quiet=quiet),
+        config_name=os.fspath(config) if isinstance(config, str | os.PathLike) else "",
     )
     if result.exit_code not in (0, NotBlessedError.exit_code):
         raise RunFailedError(result.error or "The run failed.", result.exit_code, result.run, folder)

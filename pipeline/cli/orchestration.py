@@ -59,6 +59,7 @@ def step(
             name=name,
             force=force or "",
             reporter=Reporter(quiet=quiet, verbose=verbose),
+            config_name=str(config_file or ""),
         )
 
     return tell_result(work, root, as_json=as_json)

@@ -70,6 +70,7 @@ def run(
             force=force or "",
             jobs=jobs,
             reporter=Reporter(quiet=quiet, verbose=verbose),
+            config_name=str(config_file or ""),
         )
 
     return tell_result(work, root, as_json=as_json)
@@ -137,62 +138,6 @@ def why(step: str, config_file: Path | None, overrides: tuple[str, ...], root: P
     steps = make_plan(config, store, until=step)
     screen.print_snapshot(config, store)
     screen.print_why(steps, step, store)
-
-
-@click.command()
-@root_option
-@json_option
-@prints_errors
-def runs(root: Path, as_json: bool) -> None:
-    """List past runs, the newest first."""
-    from crossnet.pipeline.cli import screen
-    from crossnet.pipeline.store import Store
-
-    store = Store(root)
-    records = list(store.run_records().values())
-    if as_json:
-        click.echo(json.dumps({"runs": [record.to_json() for record in records]}))
-    else:
-        screen.print_runs(records, store)
-
-
-@click.command()
-@click.argument("name", metavar="[RUN]", required=False)
-@root_option
-@click.option("--settings", "only_settings", is_flag=True, help="Print every setting that the run used, as TOML.")
-@json_option
-@prints_errors
-def show(name: str | None, root: Path, only_settings: bool, as_json: bool) -> None:
-    """Show one run: steps, artifacts, times, verdict. [default: the newest]"""
-    from crossnet.pipeline.cli import screen
-    from crossnet.pipeline.store import Store
-
-    if only_settings and as_json:
-        raise click.UsageError("--settings prints TOML and --json prints JSON: give one of them.")
-    store = Store(root)
-    record = store.read_run(name)
-    if only_settings:
-        from crossnet.pipeline.run_settings import settings_text
-
-        say(settings_text(record, store))
-    elif as_json:
-        click.echo(json.dumps(record.to_json()))
-    else:
-        screen.print_run(record, store)
-
-
-@click.command()
-@click.argument("name", metavar="[RUN]", required=False)
-@root_option
-@prints_errors
-def report(name: str | None, root: Path) -> None:
-    """Write the HTML report of one run, and the index of all runs. [default: the newest]"""
-    from crossnet.pipeline.report.pages import write_index, write_report
-    from crossnet.pipeline.store import Store
-
-    store = Store(root)
-    say(write_report(store, store.read_run(name).run))
-    say(write_index(store))
 
 
 @click.command()

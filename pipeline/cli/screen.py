@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import NotBlessedError
-from crossnet.components.formats import counted, number
+from crossnet.components.formats import aligned, counted, number
 from crossnet.pipeline.console import LiveLine, PlainConsole
 from crossnet.pipeline.run_record import RunRecord, in_steps
 from crossnet.pipeline.run_state import FINISHED
 from crossnet.pipeline.store import Store
+from crossnet.serving.protocol.printable import printable
 
 if TYPE_CHECKING:
     from crossnet.pipeline.config import Config
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from crossnet.pipeline.sbom import Distribution
 
 REASONS_SHOWN = 4
+MAX_WHY = 118  # characters of a reason in a list
+_COLOURS = {"BLESSED": "green", "DONE": "", "RUNNING": ""}  # of how runs end; red where nothing is said
 
 
 def _console() -> Console:
@@ -133,23 +137,40 @@ def print_why(plan: Plan, step: str, store: Store) -> None:
         console.print(line)
 
 
-def print_runs(runs: Sequence[RunRecord], store: Store) -> None:
-    """Prints one line per run."""
+def print_runs(runs: Sequence[RunRecord], store: Store, *, model: str | None = None, filtered: bool = False) -> None:
+    """Prints one line per run, and below it why it did not push.
+
+    Args:
+      runs: The runs.
+      store: Their root.
+      model: The model whose error is shown; None: of each run the champion or, where there is none, the first model.
+      filtered: Whether these are not all runs.
+    """
+    console = _console()
     if not runs:
-        _console().print(f"No run in `{store.root}` yet. Start one with `crossnet run`.")
+        nothing = f"No such run in `{store.root}`. `crossnet runs` lists all."
+        console.print(nothing if filtered else f"No run in `{store.root}` yet. Start one with `crossnet run`.")
         return
-    table = _table("run", "exit", "verdict", "champion", "eval RMSE", "pushed")
+    rows = [("run", "status", "model", "eval RMSE", "pushed", "seconds", "config")]
     for run in runs:
-        state = "" if run.state == FINISHED else run.state.upper()
-        table.add_row(
-            run.run,
-            str(run.exit_code) if run.has_exit_code else "",
-            ", ".join(filter(None, [state, run.verdict])),
-            run.champion or "",
-            number(run.models[run.champion]["eval_rmse"], 4) if run.champion else "",
-            str(run.pushed_version or ""),
-        )
-    _console().print(table)
+        shown = model or run.champion or next(iter(run.models), "")
+        rmse = number(run.models[shown]["eval_rmse"], 4) if shown in run.models else ""
+        facts = run.run, run.status, shown, rmse, str(run.pushed_version or ""), f"{run.seconds:.1f}"
+        rows.append(tuple(map(printable, (*facts, Path(run.config).name))))  # type: ignore[arg-type]
+    head, *lines = aligned(rows, left=(0, 1, 2, 6))
+    console.print(head[2:])
+    for line, run in zip(lines, runs, strict=True):
+        text = Text(line[2:])
+        text.highlight_words([run.status], _COLOURS.get(run.status, "red"))
+        console.print(text)
+        if run.why:
+            console.print(f"  {shortened(run.why, MAX_WHY)}")
+
+
+def shortened(text: str, most: int) -> str:
+    """Returns the first line of a text, cut at a word where it has more than `most` characters."""
+    line = text.partition("\n")[0]
+    return line if len(line) <= most else f"{line[: most - 1].rpartition(' ')[0]} …"
 
 
 def print_run(run: RunRecord, store: Store) -> None:

@@ -48,7 +48,7 @@ def write_report(store: Store, run: str) -> Path:
     """
     loaded = load_run(store, store.read_run(run).run)
     page = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             run=loaded,
@@ -69,7 +69,7 @@ def write_report(store: Store, run: str) -> Path:
             config_text=loaded.config_text[:MAX_CONFIG_CHARACTERS],
         )
     )
-    return _write(store.runs / loaded.name / REPORT_FILE, page)
+    return write_page(store.runs / loaded.name / REPORT_FILE, page)
 
 
 def write_index(store: Store) -> Path:
@@ -80,18 +80,20 @@ def write_index(store: Store) -> Path:
         if entry["scored"]:
             groups.setdefault(entry["group"], []).append(entry)
     charts = [{"name": name, "pictures": _rmse_over_time(name, entries)} for name, entries in groups.items()]
-    page = _environment().get_template("index.html").render(runs=runs, charts=charts, root=store.root)
+    page = environment().get_template("index.html").render(runs=runs, charts=charts, root=store.root)
     store.runs.mkdir(parents=True, exist_ok=True)
-    return _write(store.runs / INDEX_FILE, page)
+    return write_page(store.runs / INDEX_FILE, page)
 
 
-def _write(path: Path, page: str) -> Path:
+def write_page(path: Path, page: str) -> Path:
+    """Writes a page whole and returns its path."""
     clear_unfinished(path.parent)  # of a `report` that was killed
     write_file(path, printable(page))  # a header may turn the direction in which text reads
     return path
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Returns what fills the templates."""
     import jinja2
     from markupsafe import Markup
 

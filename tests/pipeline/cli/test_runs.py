@@ -5,7 +5,7 @@ import pytest
 
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.run_state import at_work
-from support.report_fixtures import ANOMALOUS, CLOSED, FAILED, PARTIAL, PUSHED, make_runs
+from support.report_fixtures import make_runs
 
 ROWS = ("--set", "example_gen.num_examples=300")
 DATA_ONLY = ("--until", "statistics_gen", *ROWS)
@@ -14,14 +14,6 @@ DATA_ONLY = ("--until", "statistics_gen", *ROWS)
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return make_runs(tmp_path_factory)
-
-
-@pytest.fixture
-def ran(crossnet):
-    """What `run` returned for the first two steps, in ./crossnet_root."""
-    done = crossnet("run", "--run", "first", *DATA_ONLY)
-    assert done.exit_code == 0, done.stderr
-    return done
 
 
 # run
@@ -104,50 +96,6 @@ def test_plan_and_why_look_at_the_same_root_and_settings(crossnet, ran):
     changed = crossnet("why", "example_gen", "--set", "example_gen.num_examples=301").stdout
     assert "example_gen.num_examples: 300 → 301" in changed
     assert "it has never run in this root" in crossnet("why", "example_gen", "--root", "other").stdout
-
-
-# runs, show, report
-
-
-def test_runs_lists_all_runs_the_newest_first(crossnet, store):
-    listed = crossnet("runs", "--root", str(store.root), "--json")
-    assert [run["run"] for run in json.loads(listed.stdout)["runs"]] == [PARTIAL, FAILED, ANOMALOUS, CLOSED, PUSHED]
-    lines = crossnet("runs", "--root", str(store.root)).stdout.splitlines()
-    assert lines[0].split()[:3] == ["run", "exit", "verdict"]
-    assert [line.split()[0] for line in lines[1:]] == [PARTIAL, FAILED, ANOMALOUS, CLOSED, PUSHED.split()[0]]
-
-
-def test_show_takes_the_newest_run_or_the_one_that_is_named(crossnet, store):
-    assert crossnet("show", "--root", str(store.root)).stdout.startswith(f"Run {PARTIAL} in {store.root}\n")
-    done = crossnet("show", CLOSED, "--root", str(store.root), "--json")
-    assert RunRecord.from_json(json.loads(done.stdout)) == store.read_run(CLOSED)
-
-
-def test_show_prints_the_settings_of_a_run(crossnet, store):
-    done = crossnet("show", CLOSED, "--settings", "--root", str(store.root))
-    assert done.stdout.startswith(f"# Every setting of run {CLOSED}.\nmodels = [")
-    both = crossnet("show", "--settings", "--json", "--root", str(store.root))
-    assert (both.exit_code, both.stdout) == (2, "")
-    assert "--settings prints TOML and --json prints JSON: give one of them." in both.stderr
-
-
-def test_show_and_runs_say_when_there_is_no_run(crossnet):
-    done = crossnet("show")
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert "There is none yet: call `crossnet run`." in done.stderr
-    assert "Start one with `crossnet run`." in crossnet("runs").stdout
-    assert json.loads(crossnet("runs", "--json").stdout) == {"runs": []}
-
-
-def test_report_writes_the_page_of_a_run_and_the_index(crossnet, ran, tmp_path):
-    runs = tmp_path / "crossnet_root" / "runs"
-    for page in (runs / "first" / "report.html", runs / "index.html"):
-        page.unlink()
-    done = crossnet("report")
-    assert done.stdout.split() == [str(runs / "first" / "report.html"), str(runs / "index.html")]
-    assert "<!doctype html>" in (runs / "first" / "report.html").read_text(encoding="utf-8")
-    assert (runs / "index.html").is_file()
-    assert "No run `second`" in crossnet("report", "second").stderr
 
 
 # compare

@@ -1,0 +1,1 @@
+"""Sets two runs side by side."""
