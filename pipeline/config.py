@@ -47,9 +47,16 @@ class Config:
     Attributes:
       models: Model kinds in order of preference; the last of several is the baseline.
       reference: What is trained to compare with; it is not a model.
+      root: The folder of all runs. It enters no fingerprint.
       engine, num_workers: Where the jobs of a step run. They enter no fingerprint: no byte depends on them.
     """
 
+    root: str = setting(
+        "",
+        "the folder for artifacts, runs and pushed models, of the commands that read a config; empty: crossnet_root in "
+        "the working directory. `--root` and CROSSNET_ROOT come first",
+        path=PathKind.OUTPUT,
+    )
     models: tuple[str, ...] = setting(
         DEFAULT_MODELS, "candidates in order of preference; the last is the baseline", choices=MODEL_KINDS
     )
@@ -175,27 +182,29 @@ def _find(file: Path | None) -> Path:
 
 def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str]) -> None:
     """Makes the paths in `values` absolute: against the config file's folder, or the working directory for `--set`."""
-    for section, kind in _sections().items():
-        table = values.get(section)
+    kinds: dict[str, type[Any]] = {"": Config, **_sections()}
+    for section, kind in kinds.items():
+        table = values.get(section) if section else values
         if not isinstance(table, dict):
             continue
         for item in dataclasses.fields(kind):
-            path, holds = table.get(item.name), item.metadata["path"]
+            path, holds = table.get(item.name), item.metadata.get("path")
             if isinstance(path, int) and not isinstance(path, bool) and abs(path) < MAX_WHOLE:
                 path = str(path)  # a file that is called 7
             if holds in (None, PathKind.QUERY) or not isinstance(path, str) or not path:
                 continue
             if holds is PathKind.MODEL and (path == NONE or path.isdecimal()):
                 continue
+            name = f"{section}.{item.name}".lstrip(".")
             try:
                 table[item.name] = str(folder.absolute() / Path(path).expanduser())
             except RuntimeError:
                 problems.append(
-                    f"`{section}.{item.name}` begins with the home folder of a user who does not exist. Received "
-                    f"{received(path)}. Write the path in full."
+                    f"`{name}` begins with the home folder of a user who does not exist. Received {received(path)}. "
+                    "Write the path in full."
                 )
             except ValueError:  # a NUL
-                problems.append(f"`{section}.{item.name}` cannot be a path. Received {received(path)}.")
+                problems.append(f"`{name}` cannot be a path. Received {received(path)}.")
 
 
 def _place_query(values: dict[str, Any], folder: Path) -> None:
@@ -227,7 +236,9 @@ def _apply(override: str, values: dict[str, Any], problems: list[str]) -> None:
             return
         table.update(change[section])
     else:
-        values[section] = value
+        change[section] = value
+        _make_absolute(change, Path.cwd(), problems)
+        values.update(change)
 
 
 def _sections() -> dict[str, type[Any]]:
@@ -244,3 +255,16 @@ def setting_names() -> list[str]:
     for section, kind in _sections().items():
         names += [f"{section}.{item.name}" for item in dataclasses.fields(kind)]
     return names
+
+
+def changed_settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Returns name and value of the settings that differ from their defaults."""
+    defaults = as_values(Config())
+    changed = []
+    for section, values in settings.items():
+        default = defaults.get(section, {})
+        if isinstance(values, Mapping):
+            changed += [(f"{section}.{key}", value) for key, value in values.items() if value != default.get(key)]
+        elif values != default:
+            changed.append((section, values))
+    return changed

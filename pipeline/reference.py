@@ -164,13 +164,21 @@ the full log to `runs/<run>/log.txt`.
 | `CROSSNET_ROOT` | the default of `--root` |
 | `NO_COLOR` | no colours |
 
+`eval "$(_CROSSNET_COMPLETE=bash_source crossnet)"` in `~/.bashrc` lets Tab complete commands, steps, runs, settings and
+shipped configs; zsh takes `zsh_source`, fish `fish_source`. Of a config, `config schema` prints what an editor needs to
+complete it; `init` puts that beside the config that it writes.
+
 {pages}"""
 
 
 def _help(name: str, parent: click.Context) -> str:
     command = cli.get_command(parent, name)
     assert command is not None
-    return command.get_help(_context(command, name, parent))
+    context = _context(command, name, parent)
+    parts = [command.get_help(context)]
+    if isinstance(command, click.Group):  # with the commands below it
+        parts += [inner.get_help(_context(inner, key, context)) for key, inner in command.commands.items()]
+    return "\n\n".join(parts)
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:

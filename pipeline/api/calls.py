@@ -52,7 +52,8 @@ def run(
     Args:
       config: A TOML file; the name of one that comes with the package: default, article or csv; settings by section,
         such as `{"trainer": {"epochs": 2}}`; or a Config. None: the default.
-      root: The folder for artifacts, runs and pushed models; None: what CROSSNET_ROOT says, else "crossnet_root".
+      root: The folder for artifacts, runs and pushed models; None: what CROSSNET_ROOT says, else the config's `root`,
+        else "crossnet_root".
       settings: What differs from `config`: `["trainer.epochs=2"]` or `{"trainer.epochs": 2}`.
       name: The run's name; None: the time, or the run that this one would repeat.
       until: The last step to run; None: all.
@@ -69,7 +70,8 @@ def run(
       PipelineError: The run cannot start.
       KeyboardInterrupt: It was interrupted; what is finished is kept.
     """
-    chosen, folder = read_config(config, settings), _root(root)
+    chosen = read_config(config, settings)
+    folder = _root(root, chosen.root)
     result = run_pipeline(
         chosen,
         folder,
@@ -149,5 +151,5 @@ def _plain(value: Any) -> Any:
     return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
 
 
-def _root(root: str | os.PathLike[str] | None) -> Path:
-    return Path(root if root is not None else os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT)
+def _root(root: str | os.PathLike[str] | None, of_config: str = "") -> Path:
+    return Path(root if root is not None else os.environ.get(ROOT_VARIABLE) or of_config or DEFAULT_ROOT)

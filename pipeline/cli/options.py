@@ -11,14 +11,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from crossnet.components import interrupts
 from crossnet.pipeline import notices
+from crossnet.pipeline.cli.completion import complete_configs, complete_settings
 from crossnet.pipeline.cli.output import discard_output, output_problem
 from crossnet.serving.protocol.printable import printable
+
+if TYPE_CHECKING:
+    from crossnet.pipeline.config import Config
 
 DEFAULT_ROOT = "crossnet_root"
 
@@ -114,6 +119,12 @@ def root_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+def chosen_root(root: Path, config: Config) -> Path:
+    """Returns --root or CROSSNET_ROOT where one of them is given, else the config's `root`, else the default."""
+    source = click.get_current_context().get_parameter_source("root")
+    return Path(config.root) if config.root and source is ParameterSource.DEFAULT else root
+
+
 def config_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds --config and --set."""
     command = click.option(
@@ -121,12 +132,14 @@ def config_options(command: Callable[..., None]) -> Callable[..., None]:
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=complete_settings,
         help="Override one setting, such as trainer.epochs=20. Can be repeated.",
     )(command)
     return click.option(
         "--config",
         "config_file",
         type=click.Path(path_type=Path),
+        shell_complete=complete_configs,
         help="A TOML file, or the name of a shipped one: default, article or csv.",
     )(command)
 

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crossnet.pipeline.cli.options import config_options, in_utf8, json_option, prints_errors, root_option, say
+from crossnet.pipeline.cli.completion import complete_steps
+from crossnet.pipeline.cli.options import (
+    chosen_root,
+    config_options,
+    in_utf8,
+    json_option,
+    prints_errors,
+    root_option,
+    say,
+)
 from crossnet.pipeline.cli.runs import check_reason, tell_result
 
 if TYPE_CHECKING:
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("step_name", metavar="STEP")
+@click.argument("step_name", metavar="STEP", shell_complete=complete_steps)
 @config_options
 @root_option
 @click.option("--run", "name", metavar="NAME", help="Name of the run that this is recorded as. [default: the time]")
@@ -52,9 +61,10 @@ def step(
     check_reason(force)
 
     def work() -> RunResult:
+        config = load_config(config_file, overrides)
         return run_step(
-            load_config(config_file, overrides),
-            root,
+            config,
+            chosen_root(root, config),
             step_name,
             name=name,
             force=force or "",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from crossnet.pipeline.cli.completion import complete_runs
 from crossnet.pipeline.cli.options import json_option, prints_errors, root_option, say
 from crossnet.pipeline.run_record import STATUSES
 
@@ -41,7 +42,7 @@ def runs(root: Path, status: tuple[str, ...], model: str | None, limit: int | No
 
 
 @click.command()
-@click.argument("names", metavar="[RUN [RUN]]", nargs=-1)
+@click.argument("names", metavar="[RUN [RUN]]", nargs=-1, shell_complete=complete_runs)
 @root_option
 @click.option("--page", is_flag=True, help="Also write a page into the second run's folder, and print its path.")
 @json_option
@@ -74,7 +75,7 @@ def diff(names: tuple[str, ...], root: Path, page: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="[RUN]", required=False)
+@click.argument("name", metavar="[RUN]", required=False, shell_complete=complete_runs)
 @root_option
 @click.option("--settings", "only_settings", is_flag=True, help="Print every setting that the run used, as TOML.")
 @json_option
@@ -99,7 +100,7 @@ def show(name: str | None, root: Path, only_settings: bool, as_json: bool) -> No
 
 
 @click.command()
-@click.argument("name", metavar="[RUN]", required=False)
+@click.argument("name", metavar="[RUN]", required=False, shell_complete=complete_runs)
 @root_option
 @prints_errors
 def report(name: str | None, root: Path) -> None:

@@ -15,7 +15,16 @@ import click
 
 from crossnet.components import interrupts
 from crossnet.components.errors import PipelineError
-from crossnet.pipeline.cli.options import config_options, in_utf8, json_option, prints_errors, root_option, say
+from crossnet.pipeline.cli.completion import complete_runs, complete_steps
+from crossnet.pipeline.cli.options import (
+    chosen_root,
+    config_options,
+    in_utf8,
+    json_option,
+    prints_errors,
+    root_option,
+    say,
+)
 
 if TYPE_CHECKING:
     from crossnet.pipeline.recording import RunResult
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 @config_options
 @root_option
 @click.option("--run", "name", metavar="NAME", help="Name of the run. [default: the time]")
-@click.option("--until", metavar="STEP", help="Stop after this step.")
+@click.option("--until", metavar="STEP", shell_complete=complete_steps, help="Stop after this step.")
 @click.option(
     "--force", metavar="REASON", callback=in_utf8, help="Push although the gate is closed. The reason is recorded."
 )
@@ -62,9 +71,10 @@ def run(
     check_reason(force)
 
     def work() -> RunResult:
+        config = load_config(config_file, overrides)
         return run_pipeline(
-            load_config(config_file, overrides),
-            root,
+            config,
+            chosen_root(root, config),
             name=name,
             until=until,
             force=force or "",
@@ -107,7 +117,7 @@ def tell_result(work: Callable[[], RunResult], root: Path, *, as_json: bool) -> 
 @click.command()
 @config_options
 @root_option
-@click.option("--until", metavar="STEP", help="Stop after this step.")
+@click.option("--until", metavar="STEP", shell_complete=complete_steps, help="Stop after this step.")
 @prints_errors
 def plan(config_file: Path | None, overrides: tuple[str, ...], root: Path, until: str | None) -> None:
     """Show which steps `run` would run, and why."""
@@ -116,14 +126,15 @@ def plan(config_file: Path | None, overrides: tuple[str, ...], root: Path, until
     from crossnet.pipeline.plan import make_plan
     from crossnet.pipeline.store import Store
 
-    store, config = Store(root), load_config(config_file, overrides)
+    config = load_config(config_file, overrides)
+    store = Store(chosen_root(root, config))
     steps = make_plan(config, store, until=until)
     screen.print_snapshot(config, store)
     screen.print_plan(steps, store)
 
 
 @click.command()
-@click.argument("step")
+@click.argument("step", shell_complete=complete_steps)
 @config_options
 @root_option
 @prints_errors
@@ -134,7 +145,8 @@ def why(step: str, config_file: Path | None, overrides: tuple[str, ...], root: P
     from crossnet.pipeline.plan import make_plan
     from crossnet.pipeline.store import Store
 
-    store, config = Store(root), load_config(config_file, overrides)
+    config = load_config(config_file, overrides)
+    store = Store(chosen_root(root, config))
     steps = make_plan(config, store, until=step)
     screen.print_snapshot(config, store)
     screen.print_why(steps, step, store)
@@ -179,7 +191,9 @@ def compare(
             param_hint="--strong-dense",
         ) from None
     reporter = Reporter(quiet=quiet)
-    config = taken(load_config(config_file, overrides), Store(root), reporter.line)
+    config = load_config(config_file, overrides)
+    root = chosen_root(root, config)
+    config = taken(config, Store(root), reporter.line)
     folder = root / "compare" / utc_now()[:19].replace("-", "").replace(":", "")
     folder.mkdir(parents=True, exist_ok=True)
     for left in root.glob(f"compare/*/{WORK_FOLDER}"):  # by a comparison that was killed
@@ -195,7 +209,7 @@ def compare(
 
 
 @click.command()
-@click.argument("name", metavar="[RUN]", required=False)
+@click.argument("name", metavar="[RUN]", required=False, shell_complete=complete_runs)
 @root_option
 @click.option("--split", type=click.Choice(["test", "eval"]), default="test", show_default=True, help="Which rows.")
 @click.option("--model", "model_name", help="Instead of RUN: the run that made the version in service of this model.")

@@ -11,11 +11,12 @@ from pathlib import Path
 import click
 
 from crossnet.components import interrupts
+from crossnet.pipeline.cli.completion import complete_runs
 from crossnet.pipeline.cli.options import json_option, prints_errors, root_option, say
 
 
 @click.command()
-@click.argument("name", metavar="[RUN]", required=False)
+@click.argument("name", metavar="[RUN]", required=False, shell_complete=complete_runs)
 @root_option
 @click.option(
     "--all", "everything", is_flag=True, help="Verify all artifacts, records and pushed versions of the root."

@@ -19,7 +19,7 @@ from crossnet.pipeline.run_record import StepRecord
 from crossnet.pipeline.store import Store
 
 _ABSENT = StepRecord(status="not part of it")
-_PROCESSES = ("engine", "num_workers")  # no result depends on them
+_PROCESSES = ("engine", "num_workers", "root")  # no result depends on them
 
 
 def diff_runs(store: Store, before: str, after: str) -> dict[str, Any]:
@@ -78,8 +78,7 @@ def _steps(one: Run, other: Run, store: Store) -> Iterator[dict[str, Any]]:
     graph = {} if other.config is None else {step.name: step for step in build_graph(other.config)}
     for name in dict.fromkeys([*one.record.graph, *other.record.graph]):
         old, new = (run.record.steps.get(name, _ABSENT) for run in (one, other))
-        same = old.fingerprint == new.fingerprint and bool(old.artifact) == bool(new.artifact)
-        if same:
+        if old.artifact == new.artifact and (old.artifact or old.status == new.status):
             continue
         yield {
             "step": name,

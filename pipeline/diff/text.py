@@ -9,7 +9,9 @@ from typing import Any
 from crossnet.components.formats import MISSING, aligned, number, percent
 
 MAX_VALUE = 60
+_FRONT = 20  # characters that stay in front of what is left out
 _NOTHING = "nothing differs"
+_UNKNOWN = "  cannot be compared"
 
 
 def render_diff(facts: Mapping[str, Any]) -> str:
@@ -18,8 +20,8 @@ def render_diff(facts: Mapping[str, Any]) -> str:
     lines = [f"before: run {one['run']}, {one['verdict']}", f"after:  run {other['run']}, {other['verdict']}"]
     parts: dict[str, list[str]] = {
         "settings": _table(("setting", "before", "after"), facts["settings"]),
-        "data": list(_data(facts["data"])),
-        "metrics": _metrics(facts["metrics"]),
+        "data": [_UNKNOWN] if facts["data"]["same"] is None else list(_data(facts["data"])),
+        "metrics": _metrics(facts["metrics"]) if facts["metrics"] else [_UNKNOWN],
         "steps with other artifacts": list(_steps(facts["steps"])),
     }
     for title, part in parts.items():
@@ -28,9 +30,9 @@ def render_diff(facts: Mapping[str, Any]) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Returns a setting's value as TOML has it, cut where it is long."""
+    """Returns a setting's value as TOML has it; of a long one, such as a path, the middle is left out."""
     text = MISSING if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
+    return text if len(text) <= MAX_VALUE else f"{text[:_FRONT]}…{text[_FRONT + 1 - MAX_VALUE :]}"
 
 
 def change_text(line: Mapping[str, Any]) -> str:

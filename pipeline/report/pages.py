@@ -17,10 +17,11 @@ import numpy as np
 
 from crossnet.components.files import clear_unfinished, write_file
 from crossnet.components.formats import counted, duration, number, percent
+from crossnet.pipeline.config import changed_settings
 from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.headline import headline
-from crossnet.pipeline.report.run import Run, changed_settings, lineage, load_facts, load_run
+from crossnet.pipeline.report.run import Run, lineage, load_facts, load_run
 from crossnet.pipeline.store import Store
 from crossnet.serving.protocol.printable import printable
 

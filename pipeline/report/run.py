@@ -20,7 +20,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import MissingArtifactError, PipelineError
 from crossnet.pipeline import notices
-from crossnet.pipeline.config import Config, load_config, to_toml
+from crossnet.pipeline.config import Config, load_config
 from crossnet.pipeline.graph import artifact_types, build_graph, model_kind
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.store import Store
@@ -145,19 +145,6 @@ def ordered_steps(run: Run) -> list[str]:
         done.append(ready[0])
         waiting.remove(ready[0])
     return done
-
-
-def changed_settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Returns name and value of the settings that differ from their defaults."""
-    defaults = tomllib.loads(to_toml(Config()))
-    changed = []
-    for section, values in settings.items():
-        default = defaults.get(section, {})
-        if isinstance(values, Mapping):
-            changed += [(f"{section}.{key}", value) for key, value in values.items() if value != default.get(key)]
-        elif values != default:
-            changed.append((section, values))
-    return changed
 
 
 def history(model: Model) -> dict[str, Array]:

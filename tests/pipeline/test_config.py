@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 
 from crossnet.components.errors import SettingsError
-from crossnet.pipeline.config import Config, as_values, load_config, make_config, setting_names, to_toml
+from crossnet.pipeline.config import (
+    Config,
+    as_values,
+    changed_settings,
+    load_config,
+    make_config,
+    setting_names,
+    to_toml,
+)
 
 
 def test_config_default_is_the_built_in_table_with_a_gate():
@@ -163,3 +171,27 @@ def test_values_from_python_may_hold_paths_and_are_not_changed(tmp_path, monkeyp
 def test_a_mistake_in_values_from_python_names_the_setting():
     with pytest.raises(SettingsError, match=r"^Unknown setting `trainer.epoch`\. Did you mean `trainer.epochs`\?$"):
         make_config({"trainer": {"epoch": 2}})
+
+
+def test_changed_settings_are_those_that_differ_from_their_defaults():
+    import tomllib
+
+    plain = tomllib.loads(
+        to_toml(
+            load_config(
+                None, ["trainer.epochs=7", 'models=["dense"]', "evaluator.max_rmse=none", "dense.learning_rate=none"]
+            )
+        )
+    )
+    assert changed_settings(plain) == [("models", ["dense"]), ("trainer.epochs", 7)]
+    assert changed_settings({"retired": {"key": 1}}) == [("retired.key", 1)]
+
+
+def test_the_root_may_stand_in_a_config_relative_to_it(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    file = tmp_path / "sub" / "mine.toml"
+    file.write_text('root = "runs_here"\n')
+    monkeypatch.chdir(tmp_path)
+    assert load_config(file).root == str(tmp_path / "sub" / "runs_here")
+    assert load_config(file, ["root=here"]).root == str(tmp_path / "here")
+    assert load_config().root == ""

@@ -24,14 +24,17 @@ def test_a_change_is_sure_where_its_interval_leaves_out_zero(change, interval, t
     assert (change_text(line(change, interval)), judged(line(change, interval))) == (text, word)
 
 
-def test_equal_runs_say_so_in_four_lines():
+def test_what_does_not_differ_and_what_is_not_there_have_a_line():
     facts = {"runs": RUNS, "settings": [], "data": SAME, "metrics": [], "steps": [], "notes": ["A note."]}
+    unknown = {**facts, "data": {**SAME, "same": None}, "metrics": [{**line(0.0), "model": "dense"}]}
+    assert "data\n  cannot be compared\nmetrics: nothing differs\n" in render_diff(unknown)
     assert render_diff(facts).splitlines() == [
         "before: run a, BLESSED",
         "after:  run b, FAILED",
         "settings: nothing differs",
         "data: nothing differs",
-        "metrics: nothing differs",
+        "metrics",
+        "  cannot be compared",
         "steps with other artifacts: nothing differs",
         "A note.",
     ]
@@ -39,7 +42,10 @@ def test_equal_runs_say_so_in_four_lines():
 
 def test_values_stand_as_toml_has_them_and_are_cut():
     assert [value_text(value) for value in (None, "x", 2, ["a"], True)] == ["-", '"x"', "2", '["a"]', "true"]
-    assert len(value_text("x" * 100)) == 60
+    path = value_text(f"/home/ada/{'x' * 90}/rides.csv")
+    assert len(path) == 60
+    assert path.startswith('"/home/ada/x')
+    assert path.endswith('/rides.csv"')
 
 
 def test_other_rows_drift_and_ends_have_lines():

@@ -6,8 +6,7 @@ import pytest
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.files import write_json
-from crossnet.pipeline.config import load_config, to_toml
-from crossnet.pipeline.report.run import changed_settings, history, lineage, load_facts, load_run, needs, ordered_steps
+from crossnet.pipeline.report.run import history, lineage, load_facts, load_run, needs, ordered_steps
 from support.report_fixtures import ANOMALOUS, CLOSED, FAILED, PARTIAL, PUSHED, make_runs
 
 
@@ -53,20 +52,6 @@ def test_ordered_steps_come_after_what_they_need(store):
     order = ordered_steps(load_run(store, PUSHED))
     assert order[:4] == ["example_gen", "statistics_gen", "schema_gen", "example_validator"]
     assert order[4:] == ["trainer_cross_layer", "trainer_dense", "evaluator", "infra_validator", "pusher"]
-
-
-def test_changed_settings_are_those_that_differ_from_their_defaults():
-    import tomllib
-
-    plain = tomllib.loads(
-        to_toml(
-            load_config(
-                None, ["trainer.epochs=7", 'models=["dense"]', "evaluator.max_rmse=none", "dense.learning_rate=none"]
-            )
-        )
-    )
-    assert changed_settings(plain) == [("models", ["dense"]), ("trainer.epochs", 7)]
-    assert changed_settings({"retired": {"key": 1}}) == [("retired.key", 1)]
 
 
 def test_history_is_the_root_of_the_loss(tmp_path):

@@ -1,0 +1,67 @@
+"""Writes the JSON Schema of a config, so that editors complete it.
+
+Editors that know TOML (taplo, "Even Better TOML") read the address of a schema from the first line of a file:
+`#:schema ./crossnet.schema.json`. The schema is draft 7. Rules that more than one setting decides are `load_config`'s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from crossnet.components.params.setting import AUTO
+from crossnet.pipeline.config import Config, as_values
+from crossnet.pipeline.config_build import NONE
+
+SCHEMA_FILE = "crossnet.schema.json"
+FIRST_LINE = f"#:schema ./{SCHEMA_FILE}"
+_BOUNDS = {"least": "minimum", "above": "exclusiveMinimum", "most": "maximum", "below": "exclusiveMaximum"}
+_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}
+
+
+def config_schema() -> dict[str, Any]:
+    """Returns the schema of a config, JSON values; each setting has its meaning, type, range and default."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "CrossNet pipeline config",
+        **_object(Config, as_values(Config())),
+    }
+
+
+def _object(kind: type[Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    properties: dict[str, Any] = {}
+    for item in dataclasses.fields(kind):
+        hint, default = hints[item.name], defaults[item.name]
+        if dataclasses.is_dataclass(hint):
+            section = typing.cast(type, hint)
+            about = (section.__doc__ or "").partition("\n")[0]
+            properties[item.name] = {"description": about, **_object(section, default)}
+        else:
+            described = {"description": item.metadata["doc"], "default": default}
+            properties[item.name] = described | _value(hint, item.metadata)
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _value(hint: Any, rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a value of this type must be."""
+    if isinstance(hint, types.UnionType):
+        first, *words = hint.__args__
+        named = [NONE if word is types.NoneType else AUTO for word in words]
+        return {"anyOf": [_value(first, {**rule, "choices": ()}), {"enum": named}]}
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        return {"type": "array", "items": _value(arguments[0], rule)}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": _value(arguments[1], rule)}
+    found: dict[str, Any] = {"type": _TYPES[hint]}
+    if hint is str:
+        if rule["choices"]:
+            return found | {"enum": list(rule["choices"])}
+        return {"type": ["string", "integer"]}  # a version, or a column that is called 7
+    if hint is not bool:
+        found |= {name: rule[key] for key, name in _BOUNDS.items() if rule[key] is not None}
+    return found
