@@ -1,7 +1,8 @@
 """Writes the JSON Schema of a config, so that editors complete it.
 
 Editors that know TOML (taplo, "Even Better TOML") read the address of a schema from the first line of a file:
-`#:schema ./crossnet.schema.json`. The schema is draft 7. Rules that more than one setting decides are `load_config`'s.
+`#:schema ./crossnet.schema.json`. The schema is draft 4, the newest that all of them read. Rules that more than one
+setting decides are `load_config`'s.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from crossnet.pipeline.config_build import NONE
 
 SCHEMA_FILE = "crossnet.schema.json"
 FIRST_LINE = f"#:schema ./{SCHEMA_FILE}"
-_BOUNDS = {"least": "minimum", "above": "exclusiveMinimum", "most": "maximum", "below": "exclusiveMaximum"}
 _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}
 
 
 def config_schema() -> dict[str, Any]:
     """Returns the schema of a config, JSON values; each setting has its meaning, type, range and default."""
     return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$schema": "http://json-schema.org/draft-04/schema#",
         "title": "CrossNet pipeline config",
         **_object(Config, as_values(Config())),
     }
@@ -63,5 +63,9 @@ def _value(hint: Any, rule: Mapping[str, Any]) -> dict[str, Any]:
             return found | {"enum": list(rule["choices"])}
         return {"type": ["string", "integer"]}  # a version, or a column that is called 7
     if hint is not bool:
-        found |= {name: rule[key] for key, name in _BOUNDS.items() if rule[key] is not None}
+        for end, inclusive, exclusive in (("minimum", "least", "above"), ("maximum", "most", "below")):
+            if rule[inclusive] is not None:
+                found[end] = rule[inclusive]
+            elif rule[exclusive] is not None:
+                found |= {end: rule[exclusive], f"exclusive{end.capitalize()}": True}
     return found

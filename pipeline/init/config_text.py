@@ -7,8 +7,9 @@ import tomllib
 from pathlib import Path
 
 from crossnet.components.errors import SettingsError
-from crossnet.components.files import MAX_FOLDER_LETTERS, write_file
+from crossnet.components.files import MAX_FOLDER_LETTERS, write_file, write_json
 from crossnet.components.formats import counted, number
+from crossnet.pipeline.config_schema import FIRST_LINE, SCHEMA_FILE, config_schema
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.tables import SETTINGS, Table
 from crossnet.pipeline.init.toml_lines import toml_line
@@ -35,6 +36,7 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
     """
     settings = {name: value for name, value in proposal.settings.items() if name in SETTINGS}
     lines = [
+        FIRST_LINE,
         f"# Made by `crossnet init` from {_comment(table.name)}, {counted(proposal.rows, 'row')}.",
         f"# Run it with: crossnet run --config {_comment(output.name)}",
         "# Each section's settings and their defaults: `crossnet run` writes all of them to runs/<run>/config.toml.",
@@ -107,7 +109,7 @@ def _comment(text: str) -> str:
 
 
 def write_config(text: str, output: Path) -> None:
-    """Writes a config's text.
+    """Writes a config's text and, beside it, the schema that its first line names.
 
     Raises:
       SettingsError: `output` exists already, or its folder is not there or not writable.
@@ -122,6 +124,7 @@ def write_config(text: str, output: Path) -> None:
         raise SettingsError(
             f"Cannot write `{output}`: {error.strerror}. Create its folder, or name another file with --output."
         ) from None
+    write_json(output.with_name(SCHEMA_FILE), config_schema(), sort=False)
 
 
 def refuse_existing(output: Path) -> None:

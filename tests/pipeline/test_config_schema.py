@@ -9,11 +9,11 @@ from crossnet.pipeline.config_schema import FIRST_LINE, SCHEMA_FILE, config_sche
 
 jsonschema = pytest.importorskip("jsonschema")
 SCHEMA = config_schema()
-VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+VALIDATOR = jsonschema.Draft4Validator(SCHEMA)
 
 
 def test_the_schema_is_one_and_knows_every_setting_with_its_meaning_and_default():
-    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    jsonschema.Draft4Validator.check_schema(SCHEMA)
     top = SCHEMA["properties"]
     names = [*top]
     for section, facts in top.items():

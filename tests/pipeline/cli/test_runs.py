@@ -45,7 +45,7 @@ def test_run_that_cannot_start_prints_its_error_once_also_as_json(crossnet):
     done = crossnet("run", "--until", "trainer", "--json")
     assert done.exit_code == 2
     facts = json.loads(done.stdout)
-    assert "No step `trainer`. The steps are: example_gen" in facts["error"]
+    assert "No step `trainer`. Did you mean `trainer_dense`? The steps are: example_gen" in facts["error"]
     assert (facts["run"], facts["steps"]) == ("", {})
     assert done.stderr == f"{facts['error']}\n"
 

@@ -1,3 +1,4 @@
+import json
 import random
 import tomllib
 from pathlib import Path
@@ -5,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from crossnet.components.errors import SettingsError
-from crossnet.components.files import is_folder_name
+from crossnet.components.files import is_folder_name, json_value
 from crossnet.pipeline.config import load_config
+from crossnet.pipeline.config_schema import SCHEMA_FILE, config_schema
 from crossnet.pipeline.init.config_text import config_text, model_name, table_name, write_config
 from crossnet.pipeline.init.propose import list_columns, propose
 from crossnet.pipeline.init.tables import find_table, resolve_label
@@ -29,6 +31,13 @@ def rides(tmp_path):
     lines += [f"{i},{'ab'[i % 2]},{i / 7},{i % 3},{draw.randint(0, 9)}.5" for i in range(300)]
     file.write_text("\n".join(lines) + "\n")
     return file
+
+
+def test_the_schema_that_the_first_line_names_stands_beside_the_config(rides, tmp_path):
+    (tmp_path / SCHEMA_FILE).write_text("of an older version")
+    text = written(rides, tmp_path / "rides.toml", "fare")
+    assert text.startswith("#:schema ./crossnet.schema.json\n# Made by `crossnet init`")
+    assert json.loads((tmp_path / "crossnet.schema.json").read_text()) == json_value(config_schema())
 
 
 def test_init_writes_a_config_that_loads_and_says_what_it_saw(rides, tmp_path):
