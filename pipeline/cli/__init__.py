@@ -39,8 +39,27 @@ def main() -> None:
             raise
 
 
+_SECTIONS = {
+    "Build": ("init", "config", "plan", "why", "run", "step", "compile", "tune", "compare"),
+    "Look": ("runs", "show", "report", "diff", "evaluate"),
+    "Serve": ("serve", "predict", "rollback"),
+    "Tidy": ("verify", "gc", "doctor", "sbom"),
+}
+_MAX_SENTENCE = 200  # characters of a command's first sentence
+
+
 class _Commands(click.Group):
-    """Commands whose usage errors can be printed: an argument, such as a file's name, may hold anything."""
+    """Commands in sections, whose usage errors can be printed: an argument may hold anything."""
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        named = {name for names in _SECTIONS.values() for name in names}
+        for title, names in {**_SECTIONS, "More": tuple(sorted(self.commands.keys() - named))}.items():
+            rows = [
+                (name, self.commands[name].get_short_help_str(_MAX_SENTENCE)) for name in names if name in self.commands
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -61,5 +80,5 @@ def cli() -> None:
 
 for commands in (runs, past, orchestration, serving, setup, config_files, upkeep):
     for command in vars(commands).values():
-        if isinstance(command, click.Command):
+        if isinstance(command, click.Command) and command.name not in config_files.BELOW:
             cli.add_command(command)

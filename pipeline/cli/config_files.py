@@ -13,6 +13,8 @@ import click
 from crossnet.pipeline.cli.completion import complete_configs, complete_settings
 from crossnet.pipeline.cli.options import prints_errors, say
 
+BELOW = ("schema", "check")  # commands of `config`
+
 
 @click.group()
 def config() -> None:

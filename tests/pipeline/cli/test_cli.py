@@ -10,7 +10,7 @@ from support import REPOSITORY
 
 COMMANDS = {
     *("run", "plan", "why", "runs", "sbom", "show", "report", "step", "compare", "evaluate", "gc", "verify"),
-    *("serve", "predict", "rollback", "init", "doctor"),
+    *("serve", "predict", "rollback", "init", "doctor", "compile", "config", "diff"),
 }
 
 
@@ -19,6 +19,15 @@ def test_cli_help_names_every_command_and_the_exit_codes(crossnet):
     assert set(cli.commands) == COMMANDS
     assert all(f"\n  {name} " in text for name in COMMANDS)
     assert "0 done, 1 failed, 2 wrong usage, 3 the gate is closed" in text
+
+
+def test_cli_help_has_sections_and_cuts_no_sentence(crossnet):
+    lines = crossnet("--help").stdout.splitlines()
+    places = [lines.index(f"{title}:") for title in ("Build", "Look", "Serve", "Tidy")]
+    assert places == sorted(places)
+    assert "More:" not in lines
+    assert not [line for line in lines[1:] if line.endswith("...")]
+    assert next(line for line in lines if line.startswith("  init ")) in lines[places[0] : places[1]]
 
 
 def test_cli_every_command_explains_itself_and_its_options(crossnet):

@@ -32,7 +32,10 @@ def test_a_step_before_its_turn_is_one_sentence(crossnet):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("trainer_crosslayer",), "No step `trainer_crosslayer`. The steps are: example_gen, statistics_gen, "),
+        (
+            ("trainer_crosslayer",),
+            "No step `trainer_crosslayer`. Did you mean `trainer_cross_layer`? The steps are: ",
+        ),
         (("pusher", "--force", " "), "expected a reason, which is recorded with the version; received ' '"),
         ((), "Missing argument 'STEP'"),
     ],

@@ -102,7 +102,7 @@ def test_show_takes_the_newest_run_or_the_one_that_is_named(crossnet, store):
 
 def test_show_prints_the_settings_of_a_run(crossnet, store):
     done = crossnet("show", CLOSED, "--settings", "--root", str(store.root))
-    assert done.stdout.startswith(f"# Every setting of run {CLOSED}.\nmodels = [")
+    assert done.stdout.startswith(f"# Every setting of run {CLOSED}.\nroot = ")
     both = crossnet("show", "--settings", "--json", "--root", str(store.root))
     assert (both.exit_code, both.stdout) == (2, "")
     assert "--settings prints TOML and --json prints JSON: give one of them." in both.stderr
