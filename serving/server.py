@@ -4,7 +4,7 @@
         ...  # answers at 127.0.0.1, port server.port
 
 This is the embedded server, for machines without tensorflow_model_server; `crossnet.serving.server_command` runs it as
-a command. It does not offer batching, the profiler, TFLite and Prometheus. Unlike the real server, it listens on
+a command. It does not offer batching, the profiler and TFLite. Unlike the real server, it listens on
 loopback by default (`--host` changes that), finishes running calls on SIGTERM, and exits with 1 if it cannot start.
 """
 
@@ -25,11 +25,12 @@ from crossnet.serving.config.versions import ModelConfig, local_path
 from crossnet.serving.embedded.call_threads import CallThreads
 from crossnet.serving.embedded.listen import is_loopback, open_server
 from crossnet.serving.embedded.manager import ModelManager
-from crossnet.serving.protocol.codes import failed_to_start
+from crossnet.serving.protocol.codes import failed_to_start, invalid
 from crossnet.serving.status import DeadlineError, ServingError
 
 if TYPE_CHECKING:
     from crossnet.serving.config.file import ConfigFile
+    from crossnet.serving.embedded.metrics import Metrics
     from crossnet.serving.embedded.model import LoadedModel
     from crossnet.serving.embedded.rest import RestServer
     from crossnet.serving.embedded.servicer import Servicer
@@ -77,6 +78,7 @@ class Server:
         self._threads: CallThreads | None = None
         self._config_file: ConfigFile | None = None
         self._log: RequestLog | None = None
+        self._metrics: Metrics | None = None
 
     def __enter__(self) -> Server:
         self.start()
@@ -106,7 +108,10 @@ class Server:
             return self._stopping.is_set() or (deadline is not None and time.monotonic() > deadline)
 
         try:
+            self._metrics = self._open_metrics()
             self._log = self._open_log()
+            if self._metrics:
+                self._metrics.log = self._log
             self._configs = self._read_configs()
             credentials = self._credentials()
             self._manager.configure(self._configs)
@@ -200,6 +205,22 @@ class Server:
 
         return RequestLog(self.flags.request_log_dir, sampling_rate=self.flags.request_log_sampling_rate)
 
+    def _open_metrics(self) -> Metrics | None:
+        if not self.flags.monitoring_config_file:
+            return None
+        from crossnet.serving.config.messages import prometheus_path
+
+        if not (path := prometheus_path(self.flags.monitoring_config_file)):
+            return None
+        if not self._with_rest:
+            raise invalid(
+                f"--monitoring_config_file={self.flags.monitoring_config_file} turns metrics on, which the REST port "
+                "shows, and there is none. Give `--rest_api_port` too, or leave the file out."
+            )
+        from crossnet.serving.embedded.metrics import Metrics
+
+        return Metrics(path, lambda name: bool(self._manager.versions(name)))
+
     def _credentials(self) -> Any:
         if not self.flags.ssl_config_file:
             return None
@@ -217,24 +238,9 @@ class Server:
     # ---- Parts ----
 
     def _load(self, path: Path) -> LoadedModel:
-        import tensorflow as tf
+        from crossnet.serving.embedded.loading import Loader
 
-        from crossnet.serving.embedded.model import LoadedModel
-        from crossnet.serving.embedded.warmup import warm_up
-
-        flags = self.flags
-        config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=flags.tensorflow_intra_op_parallelism or flags.tensorflow_session_parallelism,
-            inter_op_parallelism_threads=flags.tensorflow_inter_op_parallelism or flags.tensorflow_session_parallelism,
-        )
-        model = LoadedModel(path, tags=flags.saved_model_tags.split(","), session_config=config)
-        if flags.enable_model_warmup:
-            try:
-                warm_up(model, flags.num_request_iterations_for_warmup)
-            except BaseException:
-                model.close()
-                raise
-        return model
+        return Loader(self.flags, self._metrics)(path)
 
     def _listen(self, credentials: Any) -> None:
         from crossnet.serving.embedded.health import Health
@@ -250,6 +256,7 @@ class Server:
             check_method=flags.enable_signature_method_name_check,
             reload=self._reload if takes_reload else None,
             log=self._log,
+            metrics=self._metrics,
         )
         handlers = servicer.handlers()
         if flags.enable_grpc_healthcheck_service:
@@ -259,6 +266,8 @@ class Server:
         self._threads = CallThreads(os.cpu_count() or 1)
         self._server, self.port = open_server(flags, self.host, handlers, credentials, self._threads)
         if flags.rest_api_port and flags.rest_api_port == self.port:
+            if self._metrics:
+                raise invalid("--rest_api_port is the gRPC port: metrics need a port of REST's own.")
             LOGGER.error(
                 "--rest_api_port is the gRPC port, %d: REST is not started, but gRPC is. Choose another port for REST.",
                 self.port,

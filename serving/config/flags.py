@@ -51,6 +51,7 @@ class ServerFlags:
     max_num_load_retries: int = 5
     load_retry_interval_micros: int = 60_000_000
     ssl_config_file: str = ""
+    monitoring_config_file: str = ""
     enable_grpc_healthcheck_service: bool = False
     enable_serialization_as_tensor_content: bool = False
     enable_signature_method_name_check: bool = False
@@ -87,7 +88,6 @@ _IGNORED = frozenset(
 
 # Name -> what the embedded server lacks; logged when the flag is set.
 _WARNINGS = {
-    "monitoring_config_file": "The embedded server has no Prometheus metrics",
     "enable_batching": "The embedded server does not batch requests; send more rows per request",
     "batching_parameters_file": "The embedded server does not batch requests; send more rows per request",
     "prefer_tflite_model": "The embedded server does not run TFLite models and serves the SavedModel",

@@ -16,7 +16,10 @@ from google.protobuf import text_format
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.descriptors import message_classes
 from crossnet.serving.protocol.pem import SERVER_NAMES, pem_problems
+from crossnet.serving.protocol.printable import shown
 from crossnet.serving.status import ServingError
+
+PROMETHEUS_PATH = "/monitoring/prometheus/metrics"  # the real server's default (util/prometheus_exporter.cc)
 
 _MESSAGES = message_classes(
     {
@@ -96,3 +99,21 @@ def server_credentials(path: str | Path) -> Any:
         root_certificates=ca,
         require_client_auth=config.client_verify,
     )
+
+
+def prometheus_path(path: str | Path) -> str:
+    """Returns where a `--monitoring_config_file` wants the metrics on the REST port; "" where they are off.
+
+    Raises:
+      ServingError: The file does not parse, or the path is not one.
+    """
+    config = read_config(path, MonitoringConfig()).prometheus_config
+    if not config.enable:
+        return ""
+    where = str(config.path or PROMETHEUS_PATH)
+    if not where.startswith("/") or where.lower().startswith("/v1/") or not where.isascii() or set(where) & set("?# "):
+        raise invalid(
+            f"{path}: the path of `prometheus_config` is {shown(where)}. Expected one that begins with `/`, is not "
+            f"below `/v1/`, and has neither `?`, `#`, blanks nor letters beyond ASCII, such as `{PROMETHEUS_PATH}`."
+        )
+    return where

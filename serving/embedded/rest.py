@@ -12,6 +12,7 @@ import math
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -33,6 +34,7 @@ from tensorflow_serving.apis import (
 
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded import predictor
+from crossnet.serving.embedded.current_call import CALL
 from crossnet.serving.embedded.json_examples import fill_examples, write_classifications, write_regressions
 from crossnet.serving.embedded.json_input import read_body, read_inputs
 from crossnet.serving.embedded.json_output import write_outputs
@@ -40,9 +42,10 @@ from crossnet.serving.embedded.listen import listen_for_rest
 from crossnet.serving.embedded.logged_calls import log_arrays
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
+from crossnet.serving.embedded.rest_answers import error_text, plain_error, send_and_discard
 from crossnet.serving.embedded.rest_encoding import decoded, encoded
 from crossnet.serving.embedded.servicer import Servicer, model_spec
-from crossnet.serving.protocol.bounded_text import cut, cut_message
+from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import http_status, invalid, status_of
 from crossnet.serving.protocol.dtypes import MAX_INT64
 from crossnet.serving.status import ServingError
@@ -52,7 +55,7 @@ _PREDICTION = re.compile(_MODEL + r":(?P<method>classify|regress|predict)", re.I
 _METADATA = re.compile(_MODEL + r"/metadata", re.IGNORECASE)
 _STATUS = re.compile(_MODEL, re.IGNORECASE)
 _LARGE_BYTES = 2**20
-_DISCARD_SECONDS = 2.0
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _TOO_LARGE = (
     "The body is larger than {mib} MiB, the limit of `--rest_api_max_body_mib`. Send fewer rows at once, or use gRPC."
 )
@@ -117,12 +120,12 @@ class RestServer:
         if self._limiters is None:
             self._limiters = anyio.CapacityLimiter(self._threads), anyio.CapacityLimiter(1)
         request = Request(scope, receive)
-        answer = _plain(504, "The request took longer than --rest_api_timeout_in_ms.")
+        answer = plain_error(504, "The request took longer than --rest_api_timeout_in_ms.")
         try:
             with anyio.move_on_after(self._seconds or None):
                 body = await self._read_body(request)
                 if body is None:
-                    await _send_and_discard(413, _error(_TOO_LARGE.format(mib=self._max_body_mib)), receive, send)
+                    await send_and_discard(413, error_text(_TOO_LARGE.format(mib=self._max_body_mib)), receive, send)
                     return
                 limiter = self._limiters[len(body) > _LARGE_BYTES]
                 answer = await anyio.to_thread.run_sync(
@@ -131,7 +134,7 @@ class RestServer:
         except ClientDisconnect:
             return
         except asyncio.CancelledError:  # by uvicorn, when the time to finish is over
-            answer = _plain(503, "The server is shutting down.")
+            answer = plain_error(503, "The server is shutting down.")
         await answer(scope, receive, send)
 
     async def _read_body(self, request: Request) -> bytearray | None:
@@ -151,21 +154,23 @@ class RestServer:
         try:
             plain = decoded(body, request.headers.get("content-encoding", ""), self._max_body_mib * 2**20)
         except ServingError as error:
-            return _plain(400, str(error))
+            return plain_error(400, str(error))
         if plain is None:
-            return _plain(413, _TOO_LARGE.format(mib=self._max_body_mib))
-        status, text = self._process(request.method, path, plain)
+            return plain_error(413, _TOO_LARGE.format(mib=self._max_body_mib))
+        if (metrics := self._servicer.metrics) and path == metrics.path:
+            status, text, kind = 200, metrics.page(), _METRICS_TYPE
+        else:
+            status, text, kind = *self._process(request.method, path, plain), "application/json"
         data, headers = encoded(text, request.headers.get("accept-encoding", ""))
-        return Response(data, status, headers, media_type="application/json")
+        return Response(data, status, headers, media_type=kind)
 
     def _process(self, method: str, path: str, body: bytes | bytearray) -> tuple[int, str]:
         """Returns the HTTP status and the JSON for one request."""
         if not path.lower().startswith("/v1/"):
-            return 404, _error("Not Found")
+            return 404, error_text("Not Found")
         try:
             if method == "POST" and (match := _PREDICTION.fullmatch(path)):
-                with self._one_large(body):
-                    return 200, self._predict(match, body)
+                return self._counted(match, body)
             if method == "GET" and (match := _METADATA.fullmatch(path)):
                 return 200, self._metadata(match)
             if method == "GET" and (match := _STATUS.fullmatch(path)):
@@ -175,7 +180,23 @@ class RestServer:
             raise invalid(f"Malformed request: {cut(method)} {cut(path)}")
         except Exception as error:
             code, message = status_of(error)
-            return http_status(code), _error(message)
+            return http_status(code), error_text(message)
+
+    def _counted(self, match: re.Match[str], body: bytes | bytearray) -> tuple[int, str]:
+        """Answers a request to a model, and counts it."""
+        CALL.begin()
+        CALL.name = unquote(match["name"])
+        CALL.deadline = time.monotonic() + self._seconds if self._seconds else None
+        code = grpc.StatusCode.OK
+        try:
+            with self._one_large(body):
+                text = self._predict(match, body)
+        except Exception as error:
+            code, message = status_of(error)
+            text = error_text(message)
+        if self._servicer.metrics:
+            self._servicer.metrics.add_call(match["method"].lower(), "REST", code.name)
+        return (200 if code is grpc.StatusCode.OK else http_status(code)), text
 
     @contextlib.contextmanager
     def _one_large(self, body: bytes | bytearray) -> Iterator[None]:
@@ -204,7 +225,9 @@ class RestServer:
                 raise invalid(f"Failed to get input map for signature: {cut(name)}")
             inputs, rows = read_inputs(document, signature)
             with self._servicer.running:
+                CALL.runs(number, model, name)
                 outputs = predictor.run(model, signature, inputs, tuple(signature.outputs))
+                CALL.ran()
         text = write_outputs(outputs, rows=rows)
         if self._servicer.log:
             spec = model_spec(unquote(match["name"]), number, name)
@@ -239,25 +262,6 @@ class RestServer:
         )
 
 
-async def _send_and_discard(status: int, text: str, receive: Any, send: Any) -> None:
-    """Sends an answer before the whole request has come, and then discards what comes for a while.
-
-    A client that is still sending reads the answer only afterwards; a connection that closes before tells it nothing.
-    """
-    body = text.encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-    with anyio.move_on_after(_DISCARD_SECONDS):
-        while (await receive()).get("more_body"):
-            pass
-    await send({"type": "http.response.body", "body": b""})
-
-
 def _version(match: re.Match[str]) -> int | None:
     if match["version"] is None:
         return None
@@ -280,11 +284,3 @@ def _to_dict(message: Any) -> dict[str, Any]:
 
 def _dumps(document: Any) -> str:
     return json.dumps(document, indent=1) + "\n"
-
-
-def _plain(status: int, message: str) -> Response:
-    return Response(_error(message), status, media_type="application/json")
-
-
-def _error(message: str) -> str:
-    return json.dumps({"error": cut_message(message)}, ensure_ascii=False)

@@ -6,7 +6,6 @@ not parse is then answered like any other error: `_answering` is the one place w
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -26,9 +25,12 @@ from tensorflow_serving.apis import (
 
 from crossnet.serving.config.versions import ModelConfig, model_configs, requested
 from crossnet.serving.embedded import example_calls, predictor
+from crossnet.serving.embedded.call_threads import Semaphore
 from crossnet.serving.embedded.codec import write_predict_response
+from crossnet.serving.embedded.current_call import CALL
 from crossnet.serving.embedded.logged_calls import logging_calls
 from crossnet.serving.embedded.manager import ModelManager
+from crossnet.serving.embedded.metrics import Metrics
 from crossnet.serving.embedded.states import State
 from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import grpc_message, invalid, status_of
@@ -38,6 +40,7 @@ from crossnet.serving.status import ServingError
 Handler = Callable[[bytes, Any], bytes]
 _CHECK_SECONDS, _QUIET_CHECKS = 0.02, 5
 _REJECT_SECONDS = 1.0
+COUNTED = frozenset({"Predict", "Regress", "Classify", "MultiInference"})  # by `Metrics`, as in the real server
 _NO_RELOAD = (
     "This server does not take HandleReloadConfigRequest, which can have any folder of its machine loaded. It takes "
     "them when it listens on loopback only or was started with `--allow_reload=true`. Or edit the file of "
@@ -53,26 +56,6 @@ def model_spec(name: str, version: int, signature: str) -> bytes:
     return bytes(spec.SerializeToString())
 
 
-class Semaphore:
-    """Limits how many threads run a `with` block at once, at a tenth of the cost of `threading.Semaphore`.
-
-    Args:
-      count: The number of threads.
-    """
-
-    def __init__(self, count: int) -> None:
-        free: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(count):
-            free.put(None)
-        self._acquire, self._release = free.get, free.put
-
-    def __enter__(self) -> None:
-        self._acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._release(None)
-
-
 class Servicer:
     """PredictionService and ModelService on a model manager.
 
@@ -84,9 +67,10 @@ class Servicer:
       reload: Puts a new list of models into service, and waits for it as long as the second argument returns True;
         None where the server does not take such requests.
       log: Takes the calls that were answered; None: they are not logged.
+      metrics: Counts the calls that ask a model; None: they are not counted.
 
     Attributes:
-      log: As given; the REST port logs there too.
+      log, metrics: As given; the REST port uses them too.
       running: Held by each request that computes; the REST port shares it.
     """
 
@@ -99,6 +83,7 @@ class Servicer:
         check_method: bool = False,
         reload: Callable[[Sequence[ModelConfig], Callable[[], bool]], bool] | None,
         log: RequestLog | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._manager = manager
         self.running = Semaphore(max_running)
@@ -106,6 +91,7 @@ class Servicer:
         self._check_method = check_method
         self._reload = reload
         self.log = log
+        self.metrics = metrics
         self._templates = predictor.request_templates()
         self._is_ending = False
         self._num_rejected = 0  # calls, since the server began to end
@@ -142,24 +128,32 @@ class Servicer:
             grpc.method_handlers_generic_handler(
                 f"tensorflow.serving.{service}",
                 {
-                    name: grpc.unary_unary_rpc_method_handler(self._answering(method))
+                    name: grpc.unary_unary_rpc_method_handler(self._answering(method, name if name in COUNTED else ""))
                     for name, method in methods.items()
                 },
             )
             for service, methods in (("PredictionService", prediction), ("ModelService", model))
         ]
 
-    def _answering(self, method: Handler) -> Handler:
-        """Wraps a method so that each exception becomes a gRPC status, none of them UNKNOWN."""
+    def _answering(self, method: Handler, counted_as: str) -> Handler:
+        """Wraps a method so that each exception becomes a gRPC status, none of them UNKNOWN; and counts its calls."""
+        metrics = self.metrics if counted_as else None
 
         def answer(message: bytes, context: Any) -> bytes:
+            if metrics:
+                CALL.begin()
             try:
                 if self._is_ending:
                     self._num_rejected += 1
                     raise ServingError("The server is shutting down.", grpc.StatusCode.UNAVAILABLE)
-                return method(message, context)
+                response = method(message, context)
+                if metrics:
+                    metrics.add_call(counted_as, "GRPC", "OK")
+                return response
             except Exception as error:
                 code, words = status_of(error)
+            if metrics:
+                metrics.add_call(counted_as, "GRPC", code.name)
             context.abort(code, grpc_message(words))
             raise AssertionError("abort raises")
 
@@ -172,13 +166,18 @@ class Servicer:
             name, version, label = requested(request)
             self._templates.remember(message, request)
         else:
-            name, version, label = template.header.target
+            request, (name, version, label) = template.header
+        CALL.name = name
         with self.running, self._manager.use(name, version, label) as (number, model):
-            _check_deadline(context)
+            CALL.check_deadline(context)
+            if self.metrics:
+                CALL.runs(number, model, request.model_spec.signature_name)
             if template is None:
                 signature, outputs = predictor.predict(model, request)
             else:
                 signature, outputs = predictor.predict_from_template(model, template, message)
+            if self.metrics:
+                CALL.ran()
         return write_predict_response(outputs, model_spec(name, number, signature), as_content=self._as_content)
 
     def _regress(self, message: bytes, context: Any) -> bytes:
@@ -203,9 +202,12 @@ class Servicer:
 
     def _answer_examples(self, call: Callable[..., tuple[str, Any]], request: Any, context: Any, response: Any) -> None:
         name, version, label = requested(request)
+        CALL.name = name
         with self.running, self._manager.use(name, version, label) as (number, model):
-            _check_deadline(context)
+            CALL.check_deadline(context)
+            CALL.runs(number, model, request.model_spec.signature_name)
             signature, result = call(model, request, check_method=self._check_method)
+            CALL.ran()
         response.result.CopyFrom(result)
         response.model_spec.ParseFromString(model_spec(name, number, signature))
 
@@ -214,9 +216,12 @@ class Servicer:
         if not request.tasks:
             raise invalid("Inference request must have at least one task.")
         name, version, label = requested(request.tasks[0])
+        CALL.name = name
         with self.running, self._manager.use(name, version, label) as (number, model):
-            _check_deadline(context)
+            CALL.check_deadline(context)
+            CALL.runs(number, model, request.tasks[0].model_spec.signature_name)
             response = example_calls.multi_inference(model, number, request, check_method=self._check_method)
+            CALL.ran()
         return bytes(response.SerializeToString())
 
     def _get_model_metadata(self, message: bytes, context: Any) -> bytes:
@@ -281,10 +286,3 @@ class Servicer:
         for name in request.metric_names:
             response.metric.add(name=name)
         return bytes(response.SerializeToString())
-
-
-def _check_deadline(context: Any) -> None:
-    """Rejects a request that waited until its deadline, because nobody reads the answer any more."""
-    remaining = context.time_remaining() if context else None
-    if remaining is not None and remaining <= 0:
-        raise ServingError("The deadline passed before the request ran.", grpc.StatusCode.DEADLINE_EXCEEDED)

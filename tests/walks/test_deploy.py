@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from importlib.metadata import version
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from google.protobuf import text_format
 
+from crossnet.serving.client.sync import PredictionClient
 from crossnet.serving.config.deployment import DOCKER_IMAGE
 from crossnet.serving.config.flags import KNOWN_FLAGS, split_flags
 from crossnet.serving.config.messages import BatchingParameters, MonitoringConfig, model_server_config
@@ -54,8 +56,10 @@ def test_deploy_configs_parse_as_the_protos_they_are():
     assert monitoring.prometheus_config.enable
     assert monitoring.prometheus_config.path == METRICS_PATH
     batching = text_format.Parse((config / "batching.config").read_text(), BatchingParameters())
-    assert batching.max_batch_size.value == batching.max_execution_batch_size.value == 1024
     assert batching.enable_large_batch_splitting.value
+    most = batching.max_batch_size.value  # of one request: more rows are refused
+    assert most >= inspect.signature(PredictionClient).parameters["max_rows_per_call"].default
+    assert most <= batching.max_execution_batch_size.value * batching.max_enqueued_batches.value
 
 
 def test_compose_mounts_the_models_read_only_and_stays_on_this_machine():
@@ -75,6 +79,17 @@ def test_prometheus_scrapes_the_path_and_port_that_the_server_offers():
     assert annotations["prometheus.io/port"] == "8501"
 
 
+def test_grafana_finds_prometheus_and_the_dashboard():
+    grafana = DEPLOY / "config" / "grafana"
+    compose = _yaml(DEPLOY / "compose.yaml")["services"]
+    mounts = dict(volume.rsplit(":", 2)[:2] for volume in compose["grafana"]["volumes"])
+    assert {name.removeprefix("./config/grafana/") for name in mounts} == {path.name for path in grafana.iterdir()}
+    (source,) = _yaml(grafana / "datasources.yaml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = _yaml(grafana / "dashboards.yaml")["providers"]
+    assert mounts["./config/grafana/serving.json"] == f"{provider['options']['path']}/serving.json"
+
+
 def test_images_are_pinned_and_tensorflow_serving_is_of_one_version_everywhere():
     compose = _yaml(DEPLOY / "compose.yaml")["services"]
     (container,) = _yaml(DEPLOY / "kubernetes" / "deployment.yaml")["spec"]["template"]["spec"]["containers"]
@@ -83,6 +98,7 @@ def test_images_are_pinned_and_tensorflow_serving_is_of_one_version_everywhere()
     assert compose["serving"]["image"] == f"tensorflow/serving:${{TF_SERVING_VERSION:-{pinned}}}"
     assert container["image"] == DOCKER_IMAGE
     assert re.fullmatch(r"prom/prometheus:v\d+\.\d+\.\d+", compose["prometheus"]["image"])
+    assert re.fullmatch(r"grafana/grafana:\d+\.\d+\.\d+", compose["grafana"]["image"])
     for page in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]:
         for image in re.findall(r"docker run .*(tensorflow/serving\S*)|`(tensorflow/serving:\S*)`", page.read_text()):
             assert "".join(image) == DOCKER_IMAGE, page.name
