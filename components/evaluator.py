@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from crossnet.components.evaluation.linear import LinearModel, NormalEquations, 
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.notes import likely_groups, notes_on
 from crossnet.components.evaluation.recorded import RecordedPredictions
+from crossnet.components.evaluation.row_sample import RowSample
 from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.evaluation.rules import judge
 from crossnet.components.evaluation.scoring import (
@@ -52,6 +54,7 @@ from crossnet.components.evaluation.scoring import (
     score_eval,
     score_train,
 )
+from crossnet.components.evaluation.segments import find_segments
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.evaluation.slice_rules import judge_slices
 from crossnet.components.evaluation.slices import parse_slices
@@ -128,7 +131,9 @@ class _Measured:
       worst_rows: By model.
       earlier: The models of before.
       sizes: Bytes of the exported folder by model.
+      reference: Boosted trees, or None.
       notes: What was seen in the columns.
+      rows: Eval rows, of many a sample, and their features.
     """
 
     train: ErrorSums
@@ -139,6 +144,7 @@ class _Measured:
     sizes: Mapping[str, int]
     reference: ReferenceModel | None
     notes: Sequence[str]
+    rows: tuple[RowSample, Sequence[Feature]]
 
 
 def _measure(
@@ -162,10 +168,13 @@ def _measure(
         if reference is not None:
             scored[reference.kind] = RecordedPredictions(reference.predictions_path)
         earlier = open_earlier(*before, columns.features, params, scored, stack)
-        scores, worst = score_eval(examples, columns, scored, keys=keys, output_dir=output_dir, params=params)
+        sample = RowSample([feature.name for feature in columns.features])
+        scores, worst = score_eval(
+            examples, columns, scored, keys=keys, output_dir=output_dir, params=params, sample=sample
+        )
     notes = list(likely_groups(examples, *(_by_column(statistics, split) for split in ("train", "eval"))))
     sizes = {name: _folder_bytes(model.serving_path) for name, model in models.items()}
-    return _Measured(train, linear, scores, worst, earlier, sizes, reference, notes)
+    return _Measured(train, linear, scores, worst, earlier, sizes, reference, notes, (sample, columns.features))
 
 
 def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorParams) -> dict[str, Any]:
@@ -190,7 +199,26 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
         collapsed=improvement_reference(scores, baseline).collapsed,
     )
     blessed = {name: facts["blessed"] for name, facts in verdict["candidates"].items()}
-    return {**verdict, "notes": [*measured.notes, *notes_on(blessed, scores)]}
+    found = {name: _worst_segments(name, measured, params) for name in blessed}
+    return {**verdict, "notes": [*measured.notes, *notes_on(blessed, scores)], "segments": found}
+
+
+def _worst_segments(name: str, measured: _Measured, params: EvaluatorParams) -> list[dict[str, Any]]:
+    """Returns where a candidate is most above its own RMSE, and above the model in service: advice, which no rule sees.
+
+    Below the rounding of float32 there is not anything to see.
+    """
+    scores, served = measured.scores, measured.earlier.served
+    model = scores.names.index(name)
+    overall = scores.whole.rmse(model)
+    if not overall > scores.whole.floor:
+        return []
+    find = partial(find_segments, *measured.rows, model, overall=overall, params=params)
+    found = [{"against": "overall", **facts} for facts in find(other=None, words=(name, "of all rows"))]
+    if served is not None and served.name in scores.names:
+        more = find(other=scores.names.index(served.name), words=(name, f"of {served.words}"))
+        found += [{"against": "served", **facts} for facts in more]
+    return found
 
 
 def _columns(examples: Examples, schema: Schema) -> Columns:

@@ -22,6 +22,7 @@ from crossnet.components.errors import ExportError
 from crossnet.components.evaluation.grouping import Grouping, grouping_of
 from crossnet.components.evaluation.linear import NormalEquations
 from crossnet.components.evaluation.metrics import ErrorSums, WorstRows, thinned
+from crossnet.components.evaluation.row_sample import RowSample
 from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.evaluation.slices import Cut, Slicer
@@ -124,6 +125,7 @@ def score_eval(
     keys: Sequence[tuple[Cut, ...]],
     output_dir: Path,
     params: EvaluatorParams,
+    sample: RowSample | None = None,
 ) -> tuple[Scores, dict[str, list[dict[str, Any]]]]:
     """Scores all models over the eval split.
 
@@ -134,6 +136,7 @@ def score_eval(
       keys: How rows are sliced.
       output_dir: Where labels.npy and predictions/<model>.npy go, float32 (rows,), in record order.
       params: Batch size; resamples and seed of the bootstrap.
+      sample: Takes the rows too.
 
     Returns:
       The scores, and the worst rows of each model whose predictions are written.
@@ -160,6 +163,8 @@ def score_eval(
                 worst[name].add(whole.rows, labels, predictions[model], inputs)
             weights, groups = grouping.of(inputs, whole.rows, len(labels))
             units.add(whole.add(labels, predictions, weights), weights, groups)
+            if sample is not None:
+                sample.add(inputs, labels, predictions, weights, groups)
             for name, places in slicer.groups(inputs | {label.name: labels.astype(np.float32)}):
                 own = (values if values is None else values[places] for values in (weights, groups))
                 slices.setdefault(name, ErrorSums(len(models))).add(labels[places], predictions[:, places], *own)

@@ -115,18 +115,23 @@ class Slicer:
         """Returns each row's code, int64 (rows,), and the codes' names."""
         if not cut.bins:
             found, codes = np.unique(values, return_inverse=True)
-            return codes, [_name(value) for value in found]
-        edges = self._edges[cut]
-        codes = np.searchsorted(edges, values.astype(np.float64), side="right")
-        codes = np.where(np.isnan(values.astype(np.float64)), len(edges) + 1, codes)
-        texts = [f"{edge:.4g}" for edge in edges]
-        if not texts:
-            return codes, ["all", MISSING]
-        between = [f"{low} to {high}" for low, high in itertools.pairwise(texts)]
-        return codes, [f"below {texts[0]}", *between, f"from {texts[-1]}", MISSING]
+            return codes, [value_name(value) for value in found]
+        return binned(values.astype(np.float64), self._edges[cut])
 
 
-def _name(value: Any) -> str:
+def binned(values: Array, edges: Array) -> tuple[Array, list[str]]:
+    """Returns the place of each number between ascending edges, int64 (rows,), and the places' names; NaN is last."""
+    codes = np.searchsorted(edges, values, side="right")
+    codes = np.where(np.isnan(values), len(edges) + 1, codes)
+    texts = [f"{edge:.4g}" for edge in edges]
+    if not texts:
+        return codes, ["all", MISSING]
+    between = [f"{low} to {high}" for low, high in itertools.pairwise(texts)]
+    return codes, [f"below {texts[0]}", *between, f"from {texts[-1]}", MISSING]
+
+
+def value_name(value: Any) -> str:
+    """Returns a value of a column in words."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace") or MISSING
     return MISSING if value != value else str(value)

@@ -7,6 +7,8 @@ File structure of verdict.json:
   served, best                   null, or {version, problem, eval_rmse}
   collapsed                      a sentence where the baseline is not better than the mean predictor, else ""
   notes                          sentences about the eval rows and the order of candidates
+  segments                       by candidate: where it is worst, as `crossnet.components.evaluation.segments` finds it,
+                                 and `against`, "overall" or "served"; advice
   candidates                     by name: {blessed, rules: [RuleResult as in components/evaluation/rule_results.py]}
 """
 

@@ -101,8 +101,9 @@ def gate(run: Run) -> dict[str, Any]:
         whole = sum(rule["slice"] is None for rule in rules)
         shown = rules[: whole + MAX_SLICES]
         candidates.append({"name": name, "blessed": facts["blessed"], "rules": shown, "more": len(rules) - len(shown)})
+    found = [item["message"] for items in verdict.get("segments", {}).values() for item in items]
     infra = run.get(InfraValidation, "infra_validator")
-    return {"candidates": candidates, "facts": verdict, "infra": infra, "slices": _slices(run)}
+    return {"candidates": candidates, "facts": verdict, "infra": infra, "slices": _slices(run), "found": found}
 
 
 def _slices(run: Run) -> list[dict[str, Any]]:

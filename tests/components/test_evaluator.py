@@ -226,6 +226,18 @@ def test_evaluator_compares_with_the_version_in_service(evaluate, data, tmp_path
     assert not (evaluation.path / "predictions" / "(served).npy").exists()
 
 
+def test_evaluator_finds_where_a_candidate_is_worse_and_lets_no_rule_see_it(evaluate, models):
+    evaluation = evaluate(["unfair", "far"], served=models["close"].serving_path, max_rmse=1.0)
+    assert evaluation.blessed
+    own, beside = (
+        [found for found in evaluation.verdict["segments"]["unfair"] if found["against"] == against]
+        for against in ("overall", "served")
+    )
+    assert (own[0]["segment"], beside[0]["segment"]) == ("zone=east", "zone=east")
+    assert beside[0]["rmse"] / beside[0]["reference"] == pytest.approx(1.6, rel=1e-2)
+    assert 1.5 < beside[0]["interval"][0] <= 1.61
+
+
 def test_evaluator_compares_with_the_best_beside_the_model_in_service(evaluate, data, models, tmp_path):
     features = read_schema(data[2].proto())[0]
     served = export(tmp_path / "1764000000", features, off_by(0.00098))
