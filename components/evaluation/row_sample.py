@@ -1,4 +1,4 @@
-"""Keeps evenly spread rows of a split, with what models predict for them."""
+"""Keeps evenly spread rows of a split, with the models' predictions."""
 
 from __future__ import annotations
 
