@@ -1,4 +1,4 @@
-"""Goes through whole runs on tables of users, and asks how new users fare."""
+"""Runs whole tables of users, and asks how new users fare."""
 
 from __future__ import annotations
 
