@@ -42,7 +42,7 @@ from crossnet.components.evaluation.explain import explain, known_truth
 from crossnet.components.evaluation.grouping import eval_weights
 from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
 from crossnet.components.evaluation.metrics import ErrorSums
-from crossnet.components.evaluation.notes import likely_groups, notes_on
+from crossnet.components.evaluation.notes import alike_errors, best_epochs, likely_groups, notes_on
 from crossnet.components.evaluation.recorded import RecordedPredictions
 from crossnet.components.evaluation.row_sample import RowSample
 from crossnet.components.evaluation.rule_results import Scores
@@ -173,6 +173,7 @@ def _measure(
             examples, columns, scored, keys=keys, output_dir=output_dir, params=params, sample=sample
         )
     notes = list(likely_groups(examples, *(_by_column(statistics, split) for split in ("train", "eval"))))
+    notes = notes or list(alike_errors(examples, sample, columns.features, 0, next(iter(models))))
     sizes = {name: _folder_bytes(model.serving_path) for name, model in models.items()}
     return _Measured(train, linear, scores, worst, earlier, sizes, reference, notes, (sample, columns.features))
 
@@ -199,8 +200,9 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
         collapsed=improvement_reference(scores, baseline).collapsed,
     )
     blessed = {name: facts["blessed"] for name, facts in verdict["candidates"].items()}
+    mean = best_epochs({name: models[name] for name in blessed}, scores)
     found = {name: _worst_segments(name, measured, params) for name in blessed}
-    return {**verdict, "notes": [*measured.notes, *notes_on(blessed, scores)], "segments": found}
+    return {**verdict, "notes": [*measured.notes, *mean, *notes_on(blessed, scores)], "segments": found}
 
 
 def _worst_segments(name: str, measured: _Measured, params: EvaluatorParams) -> list[dict[str, Any]]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
+from crossnet.components.artifacts.model import Model
+from crossnet.components.evaluation.row_sample import RowSample
 from crossnet.components.evaluation.rule_results import Scores
-from crossnet.components.formats import percent
+from crossnet.components.features import Feature
+from crossnet.components.formats import number, percent
+from crossnet.serving.protocol.dtypes import Array
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -22,6 +30,8 @@ LARGE_SHARE = 0.2
 HEAVY_TAIL = 3.5
 # A key names what rows belong to: it has many values, which come back.
 MIN_VALUES, MIN_ROWS_PER_VALUE = 20, 2
+# A column whose values explain less of the errors' variance, or no more than chance would, is not worth a sentence.
+LEAST_ALIKE, SURE = 0.05, 4.0
 _KEY_NAMES = re.compile(
     r"(^|_)(id|ids|key|uuid|user|customer|client|member|patient|subject|person|household|account|session|device|machine|"
     r"sensor|vehicle|driver|store|shop|seller|player)s?($|_)|[a-z](Id|ID|Key)$",
@@ -86,6 +96,97 @@ def likely_groups(examples: Examples, train: Columns, evaluation: Columns) -> It
             "and in eval. If rows of one value belong together, the intervals are too narrow, and new values will see "
             f'a higher rmse: set `example_gen.group = "{name}"`.'
         )
+
+
+def alike_errors(
+    examples: Examples, sample: RowSample, features: Sequence[Feature], model: int, name: str
+) -> Iterator[str]:
+    """Yields a sentence about the column whose values explain most of the variance of a model's errors.
+
+    Where rows belong to neither group nor key, and the intra-class correlation is at least `LEAST_ALIKE` and beyond
+    chance. Columns of numbers with a fraction are not asked.
+
+    Args:
+      examples: The rows.
+      sample: Eval rows.
+      features: Their features.
+      model: The model's place in the sample.
+      name: Its name.
+    """
+    if examples.unit or examples.properties.get("split") == "time" or not sample.rows:
+        return
+    errors = sample.predictions(model) - sample.labels
+    if not np.isfinite(errors).all():
+        return
+    alike = [(*intraclass_correlation(sample.column(f.name), errors), f.name) for f in features if f.type != "FLOAT"]
+    share, values, column = max(alike, default=(0.0, 0, ""))
+    if share >= LEAST_ALIKE:
+        yield (
+            f"`{column}` explains {percent(share)} of the variance of the errors of `{name}` (intra-class correlation, "
+            f"{values:,} values). If rows of one value belong together, the intervals are too narrow: set "
+            f'`example_gen.group = "{column}"`. Else the column says more than the model has learned.'
+        )
+
+
+def intraclass_correlation(values: Array, errors: Array) -> tuple[float, int]:
+    """Returns the share of the errors' variance that lies between values, and how many values there are.
+
+    The share is 0 with fewer than `MIN_VALUES` values or `MIN_ROWS_PER_VALUE` rows of each, and where it is within
+    `SURE` standard errors of chance.
+
+    Args:
+      values: What rows may belong to, (rows,): texts as bytes (object), or numbers.
+      errors: float64 (rows,).
+
+    References:
+      Donner, 1986, A Review of Inference Procedures for the Intraclass Correlation Coefficient.
+    """
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.inf, values)  # holes are one value
+    seen: dict[Any, int] = {}
+    codes = np.fromiter((seen.setdefault(value, len(seen)) for value in values.tolist()), np.int64, len(values))
+    rows, count = len(values), len(seen)
+    if count < MIN_VALUES or rows < MIN_ROWS_PER_VALUE * count:
+        return 0.0, count
+    sizes, sums = np.bincount(codes).astype(np.float64), np.bincount(codes, weights=errors)
+    total = float(np.sum(np.square(sums) / sizes))
+    between = (total - errors.sum() ** 2 / rows) / (count - 1)
+    within = (float(errors @ errors) - total) / (rows - count)
+    if between <= 0 or within < 0:
+        return 0.0, count
+    chance = math.sqrt(2 / (count - 1) + 2 / (rows - count))  # of the logarithm of their ratio
+    if within > 0 and math.log(between / within) < SURE * chance:
+        return 0.0, count
+    usual = (rows - float(np.sum(np.square(sizes))) / rows) / (count - 1)
+    return (between - within) / (between + (usual - 1) * within), count
+
+
+def best_epochs(models: Mapping[str, Model], scores: Scores) -> Iterator[str]:
+    """Yields, of each candidate that is not better than the mean, at which epoch it was best on held-out rows.
+
+    Args:
+      models: The candidates by name.
+      scores: The measurements.
+    """
+    mean = scores.whole.rmse(scores.names.index(MEAN_PREDICTOR))
+    for name, model in models.items():
+        if not scores.whole.rmse(scores.names.index(name)) >= mean:
+            continue
+        losses: Any = None
+        with contextlib.suppress(OSError, ValueError):
+            losses = model.history.get("validation_loss")
+        known = [(loss, epoch) for epoch, loss in enumerate(losses or (), 1) if loss is not None]
+        if known:
+            loss, epoch = min(known)
+            yield (
+                f"`{name}` is not better than always predicting the mean. On the rows of train that were held out it "
+                f"was best after epoch {epoch:,} of {len(losses):,}, with rmse {number(math.sqrt(loss))}."
+            )
+        elif losses is None:
+            yield (
+                f"`{name}` is not better than always predicting the mean, and no rows of train were held out to say "
+                "after which epoch it was best: set `trainer.early_stopping_patience`."
+            )
 
 
 def _distinct(column: statistics_pb2.FeatureNameStatistics) -> int:

@@ -5,8 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.evaluation.notes import likely_groups, notes_on
+from crossnet.components.artifacts.model import Model
+from crossnet.components.evaluation.notes import (
+    alike_errors,
+    best_epochs,
+    intraclass_correlation,
+    likely_groups,
+    notes_on,
+)
+from crossnet.components.evaluation.row_sample import RowSample
+from crossnet.components.features import Feature
+from crossnet.components.files import write_json
 from support.column_fixtures import numbers, statistics_of, texts
 from support.gate_fixtures import make_scores
 
@@ -86,3 +97,48 @@ def test_a_key_whose_values_in_eval_are_new_is_not_named():
     train = {"user": statistics_of("BYTES", texts(USERS)).proto()}
     fresh = {"user": statistics_of("BYTES", texts([b"new" + user for user in USERS])).proto()}
     assert list(likely_groups(examples, train, fresh)) == []
+
+
+SHOPS = [Feature("shop", "INT"), Feature("zone", "BYTES"), Feature("x", "FLOAT")]
+
+
+def alike(share, rows=2000, **properties):
+    random = np.random.default_rng(0)
+    shops = np.arange(rows) % 50
+    zones = np.array([b"z%d" % (n % 25) for n in random.permutation(rows)], object)
+    effect = random.normal(0, 1, 50)
+    errors = np.sqrt(share) * (effect / effect.std())[shops] + np.sqrt(1 - share) * random.normal(0, 1, rows)
+    sample = RowSample(["shop", "zone", "x"])
+    columns = {"shop": shops, "zone": zones, "x": shops.astype(np.float32)}
+    sample.add(columns, np.zeros(rows), errors[None])
+    return list(alike_errors(Examples(Path(), {}, {"columns": [], **properties}), sample, SHOPS, 0, "m0"))
+
+
+def test_the_column_whose_values_explain_the_errors_is_named_where_no_group_is_set():
+    (note,) = alike(0.3)
+    assert note.startswith("`shop` explains 28.9 %")
+    assert "of the variance of the errors of `m0` (intra-class correlation, 50 values). If rows of one value" in note
+    assert 'set `example_gen.group = "shop"`' in note
+    assert alike(0.0) == alike(0.3, group="shop") == alike(0.3, split="time") == alike(0.3, rows=60) == []
+
+
+def test_intraclass_correlation_of_groups_of_two_on_paper():
+    # Pairs of one error each, 1 or -1: all variance lies between them.
+    values, errors = np.arange(60) // 2, np.where(np.arange(60) // 2 % 2 == 0, 1.0, -1.0)
+    assert intraclass_correlation(values, errors) == (1.0, 30)
+    assert intraclass_correlation(values, np.tile([1.0, -1.0], 30)) == (0.0, 30)
+    holes = np.where(values < 11, np.nan, values).astype(np.float32)
+    assert intraclass_correlation(holes, errors)[1] == 20
+
+
+def test_the_best_epoch_of_a_model_that_is_not_better_than_the_mean_is_said(tmp_path):
+    scores = make_scores(np.zeros(50), {"bad": np.full(50, 2.0), "good": np.full(50, 0.5), MEAN_PREDICTOR: np.ones(50)})
+    models = {"bad": Model(tmp_path), "good": Model(tmp_path)}
+    write_json(tmp_path / "history.json", {"loss": [1, 1, 1], "validation_loss": [4.0, 0.25, None]})
+    assert list(best_epochs(models, scores)) == [
+        "`bad` is not better than always predicting the mean. On the rows of train that were held out it was best "
+        "after epoch 2 of 3, with rmse 0.5."
+    ]
+    (tmp_path / "history.json").unlink()
+    (note,) = best_epochs(models, scores)
+    assert note.endswith("after which epoch it was best: set `trainer.early_stopping_patience`.")
