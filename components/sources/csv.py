@@ -251,13 +251,10 @@ class CsvSource:
                 raise DataError(f"{place}: `{source}` is {problem}") from None
             cell = error.cell.decode()
             hint = setting_for(cell, source, self.csv_format)
-            hint = hint or (comment_for(cell, first_row + error.row) if source == next(iter(self.named.names)) else "")
-            remedy = f", or set `example_gen.{hint}`" if hint else ""
-            if not is_label:
-                remedy += ", or name the column in `example_gen.text` or `example_gen.exclude`"
-            raise DataError(
-                f"{place}: `{source}` is '{shown(cell)}', expected {EXPECTED[kind]}. Fix the cell{remedy}."
-            ) from None
+            begins_lines = source == next(iter(self.named.names)) != self.named.weight
+            hint = hint or (comment_for(cell, first_row + error.row) if begins_lines else "")
+            remedy = self.named.remedy(source, f"Fix the cell{f', or set `example_gen.{hint}`' if hint else ''}")
+            raise DataError(f"{place}: `{source}` is '{shown(cell)}', expected {EXPECTED[kind]}. {remedy}") from None
 
 
 def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:

@@ -44,6 +44,7 @@ class NamedColumns(NamedTuple):
       dates: Source name and form of the columns whose form of dates is given.
       units: Source name and unit of the columns of times whose unit is given.
       exact: Source names of the columns that a condition names: it sees them as the source has them.
+      weight, group: Source names of the columns of weights and of what rows belong to, or "".
     """
 
     names: dict[str, str]
@@ -58,6 +59,21 @@ class NamedColumns(NamedTuple):
     dates: tuple[tuple[str, str], ...] = ()
     units: tuple[tuple[str, str], ...] = ()
     exact: frozenset[str] = frozenset()
+    weight: str = ""
+    group: str = ""
+
+    def remedy(self, source: str, fix: str) -> str:
+        """Returns what a user can do about a value of a column that does not have its type.
+
+        Args:
+          source: The column.
+          fix: What to do about the value itself, such as "Fix the cell".
+        """
+        if source == self.weight:
+            return f"{fix}, or name another column, of numbers of at least 0, in `example_gen.weight`."
+        if source == self.label:
+            return f"{fix}."
+        return f"{fix}, or name the column in `example_gen.text` or `example_gen.exclude`."
 
 
 def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) -> NamedColumns:
@@ -119,7 +135,9 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     dates = tuple((spelling[name], form) for name, form in params.date_format.items())
     units = tuple((spelling[name], unit) for name, unit in params.time_unit.items() if spelling[name] in read)
     row = tuple(header) if params.hashes_rows else ()
-    return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, needed)
+    return NamedColumns(
+        read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, needed, weight, group
+    )
 
 
 def _names_of(header: Sequence[str], params: ExampleGenParams, where: str) -> tuple[list[str], list[str]]:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 
 from crossnet.components.artifacts.examples import ExampleColumn
-from crossnet.components.errors import DataError
+from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.wire_format import is_list
 from crossnet.components.sources.arrow_values import (
@@ -152,8 +152,8 @@ class TableSource:
                 "`example_gen.exclude`."
             ) from None
         raise DataError(
-            f"{value}, which does not convert to {kind}: {shown(str(error), 200)}. Fix the value, or name the "
-            "column in `example_gen.text` or `example_gen.exclude`."
+            f"{value}, which does not convert to {kind}: {shown(str(error), 200)}. "
+            f"{self.named.remedy(source, 'Fix the value')}"
         ) from None
 
     def _roundings(self, batch: pa.RecordBatch) -> tuple[Doubt, ...]:
@@ -207,6 +207,7 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
             f"`{files[0].name}` has columns of types that a record cannot hold: {', '.join(unknown)}. Expected "
             "numbers, text, booleans, times or lists of these; name the others in `example_gen.exclude`."
         )
+    _check_extras(named, first)
     meant = meanings_of(schemas, [name for name in types if types[name] == "INT"])
     check_units(named, [name for name in types if all(is_time(schema.field(name).type) for schema in schemas)])
     return TableSource(
@@ -220,6 +221,16 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
         schema=stated,
         nan_is_missing=params.nan == "missing",
     )
+
+
+def _check_extras(named: NamedColumns, schema: pa.Schema) -> None:
+    """Raises SettingsError where a weight or a group has several values per row."""
+    for setting, source in (("weight", named.weight), ("group", named.group)):
+        if source and pa.types.is_nested(schema.field(source).type):
+            raise SettingsError(
+                f"`example_gen.{setting}` names `{shown(source)}`, which holds {schema.field(source).type}. Expected "
+                "one value per row. Name another column, or leave the setting out."
+            )
 
 
 def _stated_doubts(schema: pa.Schema, params: ExampleGenParams) -> list[Doubt]:

@@ -49,12 +49,6 @@ def test_a_row_that_is_left_out_may_have_any_weight(tmp_path: Path) -> None:
     assert sum(make_csv(tmp_path, text, weight="w").counts.values()) == 399
 
 
-def test_weights_of_several_values_are_refused(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"x": [1, 2], "w": [[1.0], [2.0]], "y": [1, 2]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"row 0: the weight `w` is '\[1.0\]'"):
-        make(tmp_path, source="parquet", input=str(tmp_path / "a.parquet"), weight="w")
-
-
 @pytest.mark.parametrize("split", ["hash", "random"])
 def test_a_group_is_in_one_split(tmp_path: Path, split: str) -> None:
     examples = make_csv(tmp_path, table(), split=split, group="clinic", test_fraction=0.3, eval_fraction=0.2)
@@ -117,3 +111,27 @@ def test_a_group_without_a_value_is_refused(tmp_path: Path) -> None:
         SettingsError, match="`example_gen.group` names `clinic`, which has no value in any row. Name a"
     ):
         make_csv(tmp_path, rows, split="order", group="clinic")
+
+
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+def test_a_weight_that_is_text_gets_advice_on_weights(tmp_path: Path, source: str) -> None:
+    path = tmp_path / f"rides.{source}"
+    weights, ys = ["low"] * 30, [float(n) for n in range(30)]
+    if source == "csv":
+        path.write_text("\n".join(["w,y", *(f"{w},{y}" for w, y in zip(weights, ys, strict=True))]) + "\n")
+    elif source == "jsonl":
+        path.write_text("".join(json.dumps({"w": w, "y": y}) + "\n" for w, y in zip(weights, ys, strict=True)))
+    else:
+        pq.write_table(pa.table({"w": weights, "y": ys}), path)
+    said = r"`w` is 'low', .* Fix the \w+, or name another column, of numbers of at least 0, in `example_gen.weight`."
+    with pytest.raises(DataError, match=said):
+        make(tmp_path, source=source, input=str(path), weight="w")
+
+
+@pytest.mark.parametrize("setting", ["weight", "group"])
+def test_a_weight_or_group_of_lists_is_refused(tmp_path: Path, setting: str) -> None:
+    path = tmp_path / "rides.parquet"
+    pq.write_table(pa.table({"l": [[1, 2]] * 30, "y": [float(n) for n in range(30)]}), path)
+    said = f"`example_gen.{setting}` names `l`, which holds list<element: int64>. Expected one value per row"
+    with pytest.raises(SettingsError, match=said):
+        make(tmp_path, source="parquet", input=str(path), **{setting: "l"})
