@@ -114,8 +114,9 @@ class CellCounts:
         first: NDArray[Any],
         place: tuple[int, int],
     ) -> None:
+        before = self.looked - int(rows.sum())  # of this batch, nothing is counted yet
         self.forms["number"] += int(rows[is_number].sum())
-        if not is_number.any() or (self.looked > _SURE_OF_FRACTIONS and self.forms["whole"] < self.looked / 2):
+        if not is_number.any() or (before > _SURE_OF_FRACTIONS and self.forms["whole"] < before / 2):
             return
         numbers = bare if is_number.all() else bare.filter(pa.array(is_number))
         whole = np.ones(len(numbers), bool)

@@ -76,3 +76,11 @@ def test_a_column_of_words_is_not_looked_at_to_its_end():
     counts, _ = counts_of(words, words)
     assert (counts.cells, counts.looked, counts.is_words) == (40_000, 20_000, True)
     assert len(counts.words["other"]) == 30
+
+
+def test_leading_zeros_are_counted_in_a_first_batch_of_any_size():
+    counts, _ = counts_of(["80331"] * 12_000 + ["01234"] * 500)
+    assert dict(counts.forms) == {"number": 12_500, "whole": 12_500, "zero": 500}
+    assert counts.examples["zero"] == ("01234", 0, 12_000)
+    fractions, _ = counts_of(["0.5"] * 3000, ["1"] * 10)  # then no whole numbers are looked for
+    assert fractions.forms["whole"] == 0
