@@ -31,6 +31,7 @@ MIN_KEY_ROWS = 20
 _MANY_HOLES = 0.5
 _FOLLOWS = 0.5  # roughness, below which the label follows a number
 _KEY_NAME = re.compile(r"(?i:(^|_)(id|key|no|nr|number|code|uuid|index|row)$)|[a-z]I[dD]$", re.ASCII)
+_WEIGHT_NAME = re.compile(r"(?i:(^|_)(weights?|wgt|wt|fnlwgt)$)|[a-z]W(eight|gt)$", re.ASCII)
 _DAY_NUMBERS = (19_000_101, 21_001_231)
 
 Place = Callable[[int, int], str]
@@ -187,6 +188,12 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
     if finding.holes > _MANY_HOLES * column.rows:
         share = percent(finding.holes / column.rows)
         finding.doubt(f"{share} of its cells are empty", toml_line("exclude", [name]))
+
+
+def may_weigh(finding: ColumnFinding, column: ColumnProfile, kind: str) -> bool:
+    """Whether a column may hold the rows' weights: its name says so, and all its numbers are at least 0."""
+    is_named = _WEIGHT_NAME.search(finding.name) is not None
+    return is_named and kind in ("INT", "FLOAT", "MIXED", "WHOLE") and not finding.holes and column.least >= 0
 
 
 def _are_days(column: ColumnProfile) -> bool:

@@ -49,6 +49,7 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
         toml_line("label", proposal.label),
         *_notes(proposal),
         *_columns(proposal.columns),
+        *(f"# {toml_line('weight', name)}   # where it says how much a row counts" for name in proposal.weights[:3]),
     ]
     for name in [*(n for n in settings if n not in _ALWAYS), *_ALWAYS]:
         reason = proposal.reasons.get(name, _HELP.get(name, ""))

@@ -44,6 +44,7 @@ class Proposal:
       excluded: Why each column in `exclude` is not a feature.
       columns: The columns in the order of the table; the label is among them.
       notes: What was found about the whole table, and the line that changes what the config does about it.
+      weights: Columns that may weigh rows, by their names.
       label: The label's name.
       label_std: Its standard deviation, in its unit.
       rows: Rows of the table.
@@ -54,6 +55,7 @@ class Proposal:
     excluded: dict[str, str] = field(default_factory=dict)
     columns: list[ColumnFinding] = field(default_factory=list)
     notes: list[Doubt] = field(default_factory=list)
+    weights: list[str] = field(default_factory=list)
     label: str = ""
     label_std: float = 0.0
     rows: int = 0

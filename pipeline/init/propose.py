@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from crossnet.components.errors import DataError
 from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
-from crossnet.pipeline.init.columns import KIND_WORDS, read_cells, use_column
+from crossnet.pipeline.init.columns import KIND_WORDS, may_weigh, read_cells, use_column
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.label import check_label, note_label
 from crossnet.pipeline.init.number_marks import propose_marks
@@ -60,6 +60,8 @@ def propose(table: Table, label: str) -> Proposal:
         findings[name].type = "list" if column.is_list else _words(kinds[name])
         if name != label:
             use_column(findings[name], column, kinds[name], variance, proposal)
+            if may_weigh(findings[name], column, kinds[name]):
+                proposal.weights.append(findings[name].name)
     for doubt in getattr(final, "doubts", ()):
         finding = findings.get(doubt.column)
         if finding and not (finding.doubts or finding.decided):

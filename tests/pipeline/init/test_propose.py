@@ -2,6 +2,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crossnet.pipeline.init.config_text import config_text
 from crossnet.pipeline.init.propose import list_columns, propose
 from crossnet.pipeline.init.tables import find_table
 from support.init_tables import noise, proposed, table_of
@@ -98,3 +99,16 @@ def test_folders_of_parquet_files_name_columns(tmp_path):
     proposal = propose(find_table(tmp_path / "rides"), "y")
     assert [(c.name, c.type) for c in proposal.columns] == [("x", "number"), ("y", "number"), ("day", "date or time")]
     assert (proposal.settings["split"], proposal.settings["split_column"]) == ("time", "day")
+
+
+def test_a_column_whose_name_says_so_may_weigh_rows(tmp_path):
+    draw = noise()
+    header = "Sample Weight,weight,wt,negative_weight,weight_class,y"
+    rows = [[n % 5, 1 + n % 7 / 2, "ab"[n % 2], draw(), n % 3, draw()] for n in range(200)]
+    found = proposed(tmp_path, table_of(header, rows))
+    assert found.weights == ["Sample_Weight", "weight"]
+    assert "weight" not in found.settings
+    table = find_table(tmp_path / "rides.csv")
+    text = config_text(table, found, tmp_path / "rides.toml")
+    assert '# weight = "Sample_Weight"   # where it says how much a row counts\n' in text
+    assert not any(column.doubts for column in found.columns if column.name == "weight")
