@@ -251,6 +251,7 @@ class CsvSource:
                 raise DataError(f"{place}: `{source}` is {problem}") from None
             cell = error.cell.decode()
             hint = setting_for(cell, source, self.csv_format)
+            hint = "" if kind in TIMES and hint.startswith("date_format") else hint  # which all cells would need
             begins_lines = source == next(iter(self.named.names)) != self.named.weight
             hint = hint or (comment_for(cell, first_row + error.row) if begins_lines else "")
             remedy = self.named.remedy(source, f"Fix the cell{f', or set `example_gen.{hint}`' if hint else ''}")

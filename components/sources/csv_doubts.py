@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from crossnet.components.formats import percent
 from crossnet.components.sources.csv_cells import EXACT, LeadingZeroError, NotWholeError, is_code, read_whole
-from crossnet.components.sources.csv_hints import NULL_WORDS, comment_for, looks_marked, setting_for
+from crossnet.components.sources.csv_hints import NULL_WORDS, comment_for, looks_marked, setting_for, unread_times
 from crossnet.components.sources.csv_plain import NUMBER_BYTES, cells_where, plain_cells
 from crossnet.components.sources.csv_sample import Sample
 from crossnet.components.sources.doubts import Doubt, toml_text
-from crossnet.serving.protocol.cell_values import read_number, read_time
+from crossnet.serving.protocol.cell_values import read_boolean, read_number, read_time
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown
 
@@ -62,9 +62,15 @@ def text_doubts(
             found = [cell.decode(errors="replace") for cell in array.filter(pa.array(others)).to_pylist()]
             which = "its" if is_whole else f"its first {num_cells:,}"
             example = first_such(sample, place, found[0].__eq__)
-            hint = _null_words(found, csv_format) or setting_for(found[0], name, csv_format)
+            hint = (
+                _null_words(found, csv_format)
+                or _words_of_truth(name, array)
+                or setting_for(found[0], name, csv_format)
+            )
             hint = hint or (comment_for(found[0], 1) if is_first and len(found) <= _MAX_WORDS else "")
             text = f"is read as text: {percent(1 - share)} of {which} cells are not {what} (first: {example})"
+            if what != "numbers" and hint.startswith("date_format"):
+                return [Doubt(name, f"{text}; write them in one form to use them as such")]
             if not hint and all(map(looks_marked, found[:_HINTED_CELLS])):
                 return [Doubt(name, f"{text}, which no setting reads; write the numbers alone to use them as such")]
             return [Doubt(name, text, hint or (numeric if what == "numbers" else ""))]
@@ -85,6 +91,11 @@ def _hinted_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Plac
         for cell in dict.fromkeys(some)
     }
     hints = [hint_of[cell] for cell in some]
+    timed = [unread_times(cell) for cell in some]
+    if sum(map(bool, timed)) >= _HINTED_SHARE * len(some):
+        said = next(filter(None, timed))
+        example = first_such(sample, place, lambda cell: unread_times(cell) == said)
+        return [Doubt(name, f"is read as text: its cells look like {said.format(example)}, to use them as such")]
     found = [hint for hint in hints if hint and hint != "number" and not hint.startswith("null_values")]
     marked = [looks_marked(cell) for cell in some]
     if not found and sum(marked) >= _DOUBTFUL_SHARE * len(some):
@@ -99,6 +110,13 @@ def _hinted_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Plac
     example = first_such(sample, place, lambda cell: setting_for(cell, name, csv_format) == hint)
     what = "dates" if hint.startswith("date_format") else "numbers in another form"
     return [Doubt(name, f"is read as text: its cells look like {what} (first: {example})", hint)]
+
+
+def _words_of_truth(name: str, cells: pa.Array) -> str:
+    """Returns the setting for a column of truth values, some of them words and some 1 and 0; "" for another one."""
+    found = pc.unique(cells.slice(0, _HINTED_CELLS))
+    texts = [cell.decode(errors="replace") for cell in found.to_pylist() if cell is not None and cell.strip()]
+    return f"boolean = [{toml_text(name)}]" if texts and all(read_boolean(t) is not None for t in texts) else ""
 
 
 def _null_words(cells: Sequence[str], csv_format: CsvFormat) -> str:

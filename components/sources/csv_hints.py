@@ -33,7 +33,11 @@ _MARKED = re.compile(
     re.IGNORECASE,
 )
 _FOOTERS = ("total", "totals", "subtotal", "sum", "grand", "average", "mean", "summe", "gesamt", "source", "note")
-_MARKS = (",", ".", " ", "\u00a0", "\u202f", "'")
+_MARKS = (",", ".", " ", "\u00a0", "\u202f", "'", "_")
+_TIMED = re.compile(
+    r"[+-]?(\d+ ?(d|days?),? ?)?\d{1,3}:\d\d(:\d\d([.,]\d+)?)?( ?[ap]m)?|P(?=.)[\dYMWD]*(T[\dHMS.]+)?", re.I
+)
+_NAMED_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([A-Z]{3,4}|[A-Z]\w+/\w+)")
 
 
 def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> str:
@@ -57,6 +61,8 @@ def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> 
                 return f"thousands = {toml_text(mark)}" + (' and decimal = ","' if mark == "." else "")
         if re.fullmatch(number_regex(",", ""), text, re.ASCII):
             return 'decimal = ","'
+    if re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", text):
+        return f'date_format = {{ {toml_text(column)} = "%Y-%m" }}'
     for form in DATE_FORMS if len(text) <= _MAX_CHARACTERS and _MAY_BE_DATE.match(text) else ():
         if read_date(text, form) is not None:
             return f"date_format = {{ {toml_text(column)} = {toml_text(form)} }}"
@@ -69,6 +75,18 @@ def looks_marked(cell: str) -> bool:
     return len(text) <= _MAX_CHARACTERS and read_number(text) is None and _MARKED.fullmatch(text) is not None
 
 
+def unread_times(cell: str) -> str:
+    """Returns what to say of a cell that seems to be a time which no setting reads; "" for another one."""
+    text = cell.strip()
+    if len(text) > _MAX_CHARACTERS:
+        return ""
+    if _TIMED.fullmatch(text):
+        return "durations or times of day, which no setting reads (first: {}); write numbers, such as seconds"
+    if _NAMED_ZONE.fullmatch(text):
+        return "times with a zone's name, which no setting reads (first: {}); write its offset, such as +01:00"
+    return ""
+
+
 def comment_for(cell: str, row: int) -> str:
     """Returns the line of [example_gen] that leaves out a line which begins with a cell that is not a number.
 
@@ -78,7 +96,13 @@ def comment_for(cell: str, row: int) -> str:
       cell: The first cell of the line.
       row: The number of the row in its file, from 0.
     """
+    word = comment_word(cell, row)
+    return f"comment = {toml_text(word)}" if word else ""
+
+
+def comment_word(cell: str, row: int) -> str:
+    """Returns what the line that `comment_for` leaves out begins with; "" for another line."""
+    if cell.startswith("#"):
+        return "#"
     word = re.match(r"[A-Za-z]+", cell)
-    if word is None or (row and word[0].lower() not in _FOOTERS):
-        return ""
-    return f"comment = {toml_text(word[0])}"
+    return "" if word is None or (row and word[0].lower() not in _FOOTERS) else word[0]

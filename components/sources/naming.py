@@ -104,10 +104,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
 
     exclude, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", *FORCING))
     resolve("time_unit", params.time_unit)
-    weight, group, key = (
-        next(iter(resolve(name, [getattr(params, name)] if getattr(params, name) else [])), "")
-        for name in ("weight", "group", "split_column")
-    )
+    extras = ((name, getattr(params, name)) for name in ("weight", "group", "split_column"))
+    weight, group, key = (next(iter(resolve(name, [given] if given else [])), "") for name, given in extras)
     key = key or (group if params.rule == "key" else "")
     group = group or (key if params.split == "key" and key in exclude else "")
     exclude -= {weight, group} - {""}  # kept, though not as features

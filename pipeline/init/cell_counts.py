@@ -30,7 +30,7 @@ _MAX_FORMATS = 6
 _TRUTH_WORDS = frozenset(("yes", "no", "y", "n", "t", "f", "on", "off"))
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 _COMMA, _THREE = r"^[+-]?\d*,\d+$", r"^[+-]?[1-9]\d{0,2},\d{3}$"
-_GROUPED = r"^[+-]?[1-9]\d{0,2}(,\d{3}){2,}(\.\d*)?$|^[+-]?[1-9]\d{0,2},\d{3}\.\d*$"
+_GROUPED = r"^[+-]?[1-9]\d{0,2}(,\d{2,3})+,\d{3}(\.\d*)?$|^[+-]?[1-9]\d{0,2},\d{3}\.\d*$"
 _PLAIN = f"^({PLAIN_NUMBER.pattern.replace('inf', '[Ii][Nn][Ff]').replace('inity', '[Ii][Nn][Ii][Tt][Yy]')})$"
 
 
@@ -53,7 +53,7 @@ class CellCounts:
         "other".
       examples: The first cell of each form but "number".
       formats: Dates by the format (of strptime) that reads them; a date may have two.
-      words: Null words, words of truth and other cells, as they are written, by form.
+      words: Null words, words of truth and other cells, without the blanks around them, by form.
       marks: Grouped numbers by their mark.
       three: Cells with a decimal comma before three digits, which may be thousands: `1,234`.
       looked: Cells that were looked at: all, but for a column that is words.
@@ -214,13 +214,13 @@ class CellCounts:
         bare = text.strip()
         low = bare.lower()
         if low in NAN_WORDS:
-            return self._word("nan", text, rows)
+            return self._word("nan", bare, rows)
         if not bare or is_null_word(bare):
-            return self._word("null", text, rows)
+            return self._word("null", bare, rows)
         if read_truth(bare) is not None:
             return "truth"
         if low in _TRUTH_WORDS:
-            return self._word("word of truth", text, rows)
+            return self._word("word of truth", bare, rows)
         if bare[0].isdigit() or bare[0] in "+-.,":
             marks = [mark for mark, form in GROUPED.items() if form.fullmatch(bare)]
             comma = COMMA_DECIMAL.fullmatch(bare) is not None
@@ -238,7 +238,7 @@ class CellCounts:
             for form in formats if len(self.formats) < _MAX_FORMATS else ():
                 self.formats[form] += rows
             return "date"
-        return self._word("other", text, rows)
+        return self._word("other", bare, rows)
 
     def _word(self, form: str, text: str, rows: int) -> str:
         words = self.words[form]

@@ -21,7 +21,7 @@ LEADING_ZERO = re.compile(r"[+-]?0\d+", re.ASCII)
 COMMA_DECIMAL = re.compile(rf"[+-]?(\d*|\d{{1,3}}([.  ' ]\d{{3}})+),\d+{_EXPONENT}", re.ASCII)
 # Three digits in each group: `1,234`, `1.234.567`, `1 234`, `1'234.5`. A no-break blank is a blank here.
 GROUPED = {
-    ",": re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", re.ASCII),
+    ",": re.compile(r"[+-]?[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d*)?", re.ASCII),  # 12,34,567 in India
     ".": re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?", re.ASCII),
     " ": re.compile(r"[+-]?[1-9]\d{0,2}([  ]\d{3})+([.,]\d*)?", re.ASCII),
     "\u00a0": re.compile("[+-]?[1-9]\\d{0,2}(\u00a0\\d{3})+([.,]\\d*)?", re.ASCII),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from crossnet.components.formats import counted, percent
+from crossnet.components.sources.csv_hints import comment_word
 from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.profile import ColumnProfile
@@ -58,7 +59,14 @@ def shares(cells: CellCounts) -> Cells:
     )  # fmt: skip
 
 
-def read_cells(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal, place: Place, is_label: bool) -> None:
+def read_cells(
+    finding: ColumnFinding,
+    column: ColumnProfile,
+    proposal: Proposal,
+    place: Place,
+    is_label: bool,
+    is_first: bool = False,
+) -> None:
     """Proposes the settings that read a text column's cells, and adds what is doubtful about them.
 
     Args:
@@ -67,6 +75,7 @@ def read_cells(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal
       proposal: What is proposed so far, to be filled.
       place: Returns the place of a row, by unit and row.
       is_label: Whether it is the label.
+      is_first: Whether lines begin with it.
     """
     cells, name = column.cells, finding.name
     share = shares(cells)
@@ -87,7 +96,7 @@ def read_cells(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal
     if forms["nan"] and numeric:
         proposal.put("nan", "missing", f"{name} has {counted(forms['nan'], 'NaN', 'NaN')}, first {example('nan')}")
         finding.holes += forms["nan"]
-    if numeric:
+    if numeric and not (is_first and _notes(finding, cells, proposal, example)):
         _odd_cells(finding, cells, proposal, example, is_label)
     elif 0.5 < share.numbers < _MOSTLY and forms["other"]:
         finding.doubt(
@@ -106,6 +115,21 @@ def read_cells(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal
         why = f"{name} has {counted(forms['zero'], 'cell')} with a leading zero, first {example('zero')}"
         proposal.put("text", [name], why)
         finding.decided = "text: a code, not a number"
+
+
+def _notes(finding: ColumnFinding, cells: CellCounts, proposal: Proposal, example: Callable[[str], str]) -> bool:
+    """Proposes to leave out the lines of notes and sums among rows whose first cells are numbers, if all others are."""
+    words, count = cells.words["other"], cells.forms["other"]
+    odd = count + sum(cells.forms[form] for form in ("date", "time", "truth", "word of truth"))
+    if not count or count < odd or sum(words.values()) < count or count > _MAX_ODD_SHARE * cells.looked:
+        return False
+    begins = {"#" if word.startswith("#") else comment_word(word, 1) for word in words}
+    if len(begins) > 1 or not (begin := begins.pop()):
+        return False
+    said = f"{counted(count, 'line')} of {cells.looked:,} {'begins' if count == 1 else 'begin'} with it"
+    proposal.put("comment", begin, f"{said}: {example('other')}")
+    finding.doubt(f"{said}: {example('other')}; left out", "no `comment`")
+    return True
 
 
 def _odd_cells(

@@ -91,8 +91,11 @@ def find_dialect(file: Path) -> Dialect:
     before = rows[start - 1] if start else []
     if len(before) == len(header) - 1 > 1 and not any(map(is_typed, before)):  # as R writes the names of rows
         put("header", False, f"the line before the rows names {len(before)} of {len(header)} columns")
-        header = ("column_1", *before)
-        put("names", list(header), "those of that line, and one for the first column")
+        if all(not row[-1].strip() for row in table if len(row) == len(header)):
+            header, where = (*before, f"column_{len(header)}"), "empty cells at the ends of lines"
+        else:
+            header, where = ("column_1", *before), "first column"
+        put("names", list(header), f"those of that line, and one for the {where}")
     elif not has_header(table):
         put("header", False, f"the first line holds values ({', '.join(header[:3])}), not names")
         header = tuple(f"column_{number}" for number in range(1, len(header) + 1))

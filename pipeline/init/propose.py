@@ -17,6 +17,12 @@ from crossnet.pipeline.init.row_split import propose_split
 from crossnet.pipeline.init.tables import Table, column_names, look, plan_table, read_table
 
 _MAX_TRIED = 20  # columns
+_NO_MARKS: Mapping[str, str] = {}
+_MARKS: tuple[Mapping[str, str], ...] = (  # tried in this order where all columns seem to be text
+    {"decimal": ","},
+    *({"decimal": ",", "thousands": mark} for mark in (".", " ", "\u00a0", "\u202f", "'")),
+    *({"thousands": mark} for mark in (",", " ", "\u00a0", "\u202f", "'", "_")),
+)
 _MEANINGS = {"time": "TIME", "truth": "BOOL"}  # of numbers in Parquet, Arrow and JSON files
 
 
@@ -46,7 +52,8 @@ def propose(table: Table, label: str) -> Proposal:
         distinct = min(column.sample.distinct, present) if column.sample.repeated else present
         findings[name] = ColumnFinding(names[name], "", column.rows, column.holes, distinct)
         if column.cells.cells:
-            _read_cells(table, findings[name], column, proposal, source, name == label)
+            is_first = table.source == "csv" and name == next(iter(profile.columns))
+            _read_cells(table, findings[name], column, proposal, source, name == label, is_first)
         if column.nan:
             proposal.put("nan", "missing", f"{names[name]} has {counted(column.nan, 'NaN', 'NaN')}")
             findings[name].holes += column.nan
@@ -64,7 +71,9 @@ def propose(table: Table, label: str) -> Proposal:
                 proposal.weights.append(findings[name].name)
     for doubt in getattr(final, "doubts", ()):
         finding = findings.get(doubt.column)
-        if finding and not (finding.doubts or finding.decided):
+        is_unsaid = finding and not (finding.doubts or finding.decided)
+        is_left_out = finding and finding.name in proposal.excluded and doubt.text.startswith("is read as text")
+        if finding and (is_unsaid or is_left_out):
             finding.doubts.append(doubt)
     proposal.columns = list(findings.values())
     proposal.label_std = math.sqrt(variance)
@@ -109,9 +118,10 @@ def _plan_to_read(table: Table, label: str) -> Source:
     except DataError:
         if table.source != "csv":
             raise
-        for other in [name for name in column_names(table) if name != label][:_MAX_TRIED]:
+        tries = [(name, _NO_MARKS) for name in column_names(table) if name != label][:_MAX_TRIED]
+        for name, settings in [*tries, *((label, marks) for marks in _MARKS)]:
             try:
-                return plan_table(table, other, {})
+                return plan_table(table, name, settings)
             except DataError:
                 continue
         raise
@@ -125,12 +135,18 @@ def kinds_of(source: Source) -> dict[str, str]:
 
 
 def _read_cells(
-    table: Table, finding: ColumnFinding, column: ColumnProfile, proposal: Proposal, source: Source, is_label: bool
+    table: Table,
+    finding: ColumnFinding,
+    column: ColumnProfile,
+    proposal: Proposal,
+    source: Source,
+    is_label: bool,
+    is_first: bool,
 ) -> None:
     """Proposes what reads a column's cells, where its format has such settings; else says what is odd about them."""
     own = Proposal()
     read = ColumnFinding(finding.name, "", finding.rows, finding.holes, finding.distinct)
-    read_cells(read, column, own, source.place, is_label)
+    read_cells(read, column, own, source.place, is_label, is_first)
     if all(map(table.takes, own.settings)):
         finding.holes, finding.decided = read.holes, read.decided
         finding.doubts += read.doubts

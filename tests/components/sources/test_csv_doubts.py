@@ -135,3 +135,34 @@ def test_cells_that_are_not_read_as_they_seem_are_said(
     ((said, remedy),) = doubts(tmp_path, cells)[1]
     assert said.startswith(text)
     assert remedy == setting
+
+
+@pytest.mark.parametrize(
+    ("cells", "said", "setting"),
+    [
+        (
+            ["07:37:34", "12:00:01"],
+            "look like durations or times of day, which no setting reads",
+            "",
+        ),
+        (["4 days 05:00:00", "0 days 00:10:00"], "look like durations or times of day", ""),
+        (["2026-01-01 10:00:00 CET", "2026-01-02 10:00:00 CET"], "look like times with a zone's name", ""),
+        (["2026-01", "2026-02"], "look like dates", 'date_format = { "a" = "%Y-%m" }'),
+        (["1_000", "2_000"], "look like numbers in another form", 'thousands = "_"'),
+        (["true", "0", "1", "false"], "50 % of its cells are not numbers", 'boolean = ["a"]'),
+        (["2026-01-01", "01.02.2026", "2026-01-03"], "write them in one form to use them as such", ""),
+    ],
+)
+def test_text_that_seems_times_months_or_truth_is_said(
+    tmp_path: Path, cells: list[str], said: str, setting: str
+) -> None:
+    kind, [(text, line)] = doubts(tmp_path, cells * 3)
+    assert kind == "BYTES"
+    assert said in text
+    assert line == setting
+
+
+def test_a_late_date_of_another_form_gets_no_form_for_the_whole_column(tmp_path: Path) -> None:
+    rows = "".join(f"2026-01-0{1 + n % 9},{n}\n" for n in range(10_001))
+    with pytest.raises(DataError, match=r"`a` is '31/12/2026', expected a date .* Fix the cell, or name the col"):
+        make_csv(tmp_path, f"a,y\n{rows}31/12/2026,1\n")

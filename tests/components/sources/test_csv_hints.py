@@ -6,7 +6,14 @@ import tomllib
 import pytest
 
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.csv_hints import DATE_FORMS, comment_for, looks_marked, setting_for
+from crossnet.components.sources.csv_hints import (
+    DATE_FORMS,
+    comment_for,
+    comment_word,
+    looks_marked,
+    setting_for,
+    unread_times,
+)
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 
@@ -124,3 +131,29 @@ def test_no_date_in_a_form_that_is_looked_for_is_passed_over() -> None:
         for form in DATE_FORMS:
             for text in (moment.strftime(form), moment.strftime(form).lower(), f" {moment.strftime(form)}"):
                 assert setting_for(text, "day").startswith("date_format"), text
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("07:37:34", "durations or times of day"),
+        ("12:24", "durations or times of day"),
+        ("1:05 PM", "durations or times of day"),
+        ("4 days 05:55:00", "durations or times of day"),
+        ("-100:00:00.5", "durations or times of day"),
+        ("PT1H30M", "durations or times of day"),
+        ("P3DT4H", "durations or times of day"),
+        ("2026-01-01 10:00:00 CET", "times with a zone's name"),
+        ("2026-01-01T10:00 Europe/Berlin", "times with a zone's name"),
+        *((cell, "") for cell in ("P", "PT", "PARIS", "2026-01-01", "12:5", "a:bc", "1:00" * 20, "")),
+    ],
+)
+def test_times_that_no_setting_reads_are_known(cell: str, words: str) -> None:
+    assert unread_times(cell).partition(",")[0] == words
+
+
+def test_months_and_marks_have_their_settings() -> None:
+    assert setting_for("2026-01", "m") == 'date_format = { "m" = "%Y-%m" }'
+    assert setting_for("2026-13", "m") == ""
+    assert setting_for("1_000", "n") == 'thousands = "_"'
+    assert (comment_word("# a note", 30), comment_word("Total", 30), comment_word("Paris", 30)) == ("#", "Total", "")

@@ -112,3 +112,45 @@ def test_a_column_whose_name_says_so_may_weigh_rows(tmp_path):
     text = config_text(table, found, tmp_path / "rides.toml")
     assert '# weight = "Sample_Weight"   # where it says how much a row counts\n' in text
     assert not any(column.doubts for column in found.columns if column.name == "weight")
+
+
+@pytest.mark.parametrize("mark", [".", " ", "\u00a0", "\u202f"])
+def test_a_table_whose_numbers_all_have_marks_is_read(tmp_path, mark):
+    rows = "".join(f"{1 + n % 9}{mark}{n:03d},5;{n % 7},{n % 10}\n" for n in range(60))
+    found = proposed(tmp_path, "p;y\n" + rows)
+    assert (found.settings["decimal"], found.settings["thousands"]) == (",", mark)
+    assert [column.type for column in found.columns] == ["number", "number"]
+
+
+def test_groups_of_two_digits_are_thousands(tmp_path):
+    found = proposed(tmp_path, "p;y\n" + "".join(f"12,34,{500 + n};{n % 7}\n" for n in range(60)))
+    assert found.settings["thousands"] == ","
+
+
+@pytest.mark.parametrize(
+    ("line", "comment"), [("Total,99", "Total"), ("# a note, with a comma", "#"), ("Source: a bureau,", "Source")]
+)
+def test_a_line_of_a_note_or_a_sum_among_the_rows_is_left_out(tmp_path, line, comment):
+    found = proposed(tmp_path, "x,y\n" + "".join(f"{n % 7},{n % 5}\n" for n in range(60)) + f"{line}\n")
+    assert found.settings["comment"] == comment
+    (doubt,) = found.columns[0].doubts
+    assert doubt.text.startswith("1 line of 61 begins with it")
+
+
+def test_a_word_for_nothing_in_the_first_column_is_still_one(tmp_path):
+    rows = "".join(f"{n % 7 if n % 30 else 'n/k'},{n % 5}\n" for n in range(60))
+    assert proposed(tmp_path, "x,y\n" + rows).settings["null_values"] == ["", "n/k"]
+
+
+def test_a_delimiter_at_the_end_of_each_row_is_an_empty_column(tmp_path):
+    found = proposed(tmp_path, "x,z,y\n" + "".join(f"{n % 7},{n % 3},{n % 5},\n" for n in range(60)))
+    assert found.settings["names"] == ["x", "z", "y", "column_4"]
+    assert found.excluded == {"column_4": "empty"}
+
+
+def test_times_of_day_that_are_left_out_are_said(tmp_path):
+    rows = "".join(f"{n // 60:02d}:{n % 60:02d}:{n % 7:02d},{n % 3},{n % 5}\n" for n in range(90))
+    found = proposed(tmp_path, "at,x,y\n" + rows)
+    assert found.excluded["at"]
+    (doubt,) = found.columns[0].doubts
+    assert "look like durations or times of day" in doubt.text
