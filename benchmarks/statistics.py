@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from benchmarks.harness import Row, cost, interleave
 from crossnet.components.params.statistics_gen import StatisticsGenParams
@@ -39,7 +40,7 @@ def _rate(case: str, kind: str, batches: list[Columns], goal: int | None) -> Row
     met = None if goal is None else ours >= goal
     alternative = "NumPy over whole columns in memory: mean, std, min, max, quantiles, histogram, distinct values"
     if kind == "BYTES":
-        alternative = "sorted values with counts, by numpy.unique"
+        alternative = "Arrow over whole columns in memory: sorted values with counts"
     return Row(
         "statistics", f"{case}, {ROWS:,} rows", ours, other, "rows / CPU s", ours / other, words, met, alternative,
         better="more", scatter=scatter,
@@ -59,10 +60,11 @@ def _summarise(kind: str, batches: Iterator[Columns] | list[Columns]) -> None:
 def _summarise_whole(kind: str, batches: list[Columns]) -> list[Any]:
     found: list[Any] = []
     for name in batches[0]:
-        values = np.concatenate([batch[name].values for batch in batches])
         if kind == "BYTES":
-            found.append(np.unique(values, return_counts=True))
+            values = pa.chunked_array([batch[name].values for batch in batches])
+            found.append(values.value_counts().sort())
             continue
+        values = np.concatenate([batch[name].values for batch in batches])
         doubles = values.astype(np.float64)
         found += [doubles.mean(), doubles.std(), values.min(), values.max(), np.count_nonzero(values)]
         found.append(np.quantile(values, np.linspace(0, 1, BUCKETS + 1)))
@@ -81,9 +83,8 @@ def _numbers(number: int) -> Iterator[Columns]:
 def _texts(number: int, distinct: int) -> Iterator[Columns]:
     random = np.random.default_rng(0)
     for start in range(0, number, BATCH_ROWS):
-        values = np.empty(min(BATCH_ROWS, number - start), object)
-        values[:] = [b"value %d" % value for value in random.integers(0, distinct, len(values))]
-        yield {"t": Column(values, None)}
+        values = random.integers(0, distinct, min(BATCH_ROWS, number - start)).tolist()
+        yield {"t": Column(pa.array([b"value %d" % value for value in values], pa.binary()), None)}
 
 
 def _memory() -> Row:

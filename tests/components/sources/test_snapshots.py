@@ -1,4 +1,9 @@
 import os
+import resource
+import signal
+import subprocess
+import sys
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -115,3 +120,64 @@ def test_numbers_that_postgresql_gives_as_text_are_kept_as_numbers(tmp_path):
     table = pa.table([["1.25", None]], schema=pa.schema([field]))
     snapshots._write_rows(tmp_path / "rows", table.to_reader())
     assert pq.read_table(tmp_path / "rows").to_pydict() == {"fare": [1.25, None]}
+
+
+FILES = (snapshots.ROWS_FILE, snapshots.FACTS_FILE)
+LONG = "SELECT i, hash(i) AS h FROM range(1000000000) t(i)"
+TAKE = (
+    "import signal, sys; from pathlib import Path\n"
+    "from crossnet.components import interrupts\n"
+    "from crossnet.components.params.example_gen import ExampleGenParams\n"
+    "from crossnet.components.sources.snapshots import take_snapshot\n"
+    "from support.limits import files_of_at_most\n"
+    "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    "folder, size, query = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]\n"
+    "with interrupts.noticed(), files_of_at_most(size):\n"
+    "    take_snapshot(folder, ExampleGenParams(source='sql', query=query, query_folder=str(folder.parent)))\n"
+)
+
+
+def taking(folder, size=resource.RLIM_INFINITY, query=LONG):
+    """A process that takes a snapshot."""
+    command = [sys.executable, "-c", TAKE, str(folder), str(size), query]
+    path = os.pathsep.join(sys.path)
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_leaves_nothing_and_the_snapshot_before_it(source, number):
+    folder, params = source
+    before = take_snapshot(folder, params)
+    with taking(folder) as process:
+        begun = until(lambda: any(path.stat().st_size for path in folder.glob("*/.tmp-*/*.parquet")), process)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+    assert begun, said
+    assert process.returncode
+    assert "Interrupted" in said
+    assert files(folder) == [f"{before.path.parent.relative_to(folder)}/{name}" for name in sorted(FILES)]
+    assert newest_snapshot(folder, params).path == before.path
+    assert not take_snapshot(folder, params).is_new
+
+
+def test_a_full_disk_in_the_middle_leaves_nothing_and_the_next_run_goes_on(source):
+    folder, params = source
+    before = take_snapshot(folder, params)
+    query = LONG.replace("1000000000", "300000")
+    with taking(folder, 100_000, query) as process:
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode
+    assert "File too large" in said
+    assert files(folder) == [f"{before.path.parent.relative_to(folder)}/{name}" for name in sorted(FILES)]
+    with taking(folder, query=query) as process:
+        assert process.wait(timeout=60) == 0
+    assert len(files(folder)) == 4
+
+
+def until(happens, process):
+    """Waits until something happens or the process ends; returns whether it did."""
+    while process.poll() is None:
+        if happens():
+            return True
+        time.sleep(0.01)
+    return False
