@@ -246,6 +246,26 @@ def csv_bytes(columns: list[GeneratedColumn], dialect: Dialect) -> bytes:
     return gzip.compress(data) if dialect.compressed else data
 
 
+# Types in which some writer keeps the values of a kind, to the last digit.
+OTHER_TYPES: dict[str, tuple[pa.DataType, ...]] = {
+    "whole": (pa.int16(), pa.int32(), pa.float64(), pa.float32(), pa.decimal128(9, 0)),
+    "large": (pa.decimal128(38, 0), pa.decimal256(50, 0)),
+    "plus": (pa.uint32(), pa.uint64(), pa.decimal128(38, 0)),
+    "price": (pa.decimal128(38, 10), pa.decimal256(40, 2)),
+    "day": (pa.date64(), pa.timestamp("s"), pa.timestamp("ns")),
+    "moment": (pa.timestamp("s", "UTC"), pa.timestamp("ms", "Europe/Berlin"), pa.timestamp("ns", "UTC")),
+    "text": (pa.string_view(), pa.binary(), pa.large_binary()),
+}
+
+
+def _cast(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_decimal(wanted):  # of the digits, not of the float64 next to them
+        return pa.array([None if value is None else Decimal(str(value)) for value in array.to_pylist()], wanted)
+    return array.cast(wanted)
+
+
 def arrow_table(columns: list[GeneratedColumn], draw: random.Random) -> pa.Table:
     """Returns the table with Arrow's types as some writer chose them."""
     arrays = {}
@@ -253,8 +273,9 @@ def arrow_table(columns: list[GeneratedColumn], draw: random.Random) -> pa.Table
         array = pa.array(column.values)
         if column.kind in ("text", "hard text", "code") and draw.random() < 0.5:
             array = draw.choice([array.dictionary_encode(), array.cast(pa.large_string())])
-        if column.kind == "whole" and draw.random() < 0.5:
-            array = array.cast(draw.choice([pa.int16(), pa.int32()]))
+        others = OTHER_TYPES.get(column.kind, ())
+        if others and draw.random() < 0.5:
+            array = _cast(array, draw.choice(others))
         arrays[column.name] = array
     return pa.table(arrays)
 

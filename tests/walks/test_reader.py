@@ -4,6 +4,7 @@ The records are parsed by TensorFlow; the files are split into cells by pandas, 
 """
 
 import random
+from dataclasses import replace
 
 import pandas
 import pytest
@@ -12,9 +13,14 @@ import tensorflow as tf
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
 from support import generated_tables
-from support.generated_tables import KINDS, csv_cells
+from support.generated_tables import KINDS, GeneratedColumn, csv_cells
 
 TF_TYPES = {"FLOAT": tf.float32, "INT": tf.int64, "BYTES": tf.string}
+WRITERS = {
+    "parquet": generated_tables.write_parquet,
+    "jsonl": generated_tables.write_json_lines,
+    "arrow": generated_tables.write_arrow,
+}
 FILES_PER_KIND = {"csv": 140, "parquet": 20, "jsonl": 20, "arrow": 20}
 
 
@@ -82,14 +88,37 @@ def test_csv_files_of_every_kind_are_read_as_pandas_reads_them(tmp_path, part):
 
 @pytest.mark.parametrize("source", ["parquet", "jsonl", "arrow"])
 def test_files_with_types_are_read_as_pandas_reads_them(tmp_path, source):
-    write = {
-        "parquet": generated_tables.write_parquet,
-        "jsonl": generated_tables.write_json_lines,
-        "arrow": generated_tables.write_arrow,
-    }[source]
+    write = WRITERS[source]
     for seed in range(FILES_PER_KIND[source]):
         draw = random.Random(seed)
         columns = generated_tables.generate_columns(draw, kinds=list(KINDS), rows=draw.randint(5, 60))
         file = tmp_path / f"{seed}.{source}"
         write(columns, file, draw)
         check(read(file, source, tmp_path / f"examples-{seed}"), columns)
+
+
+@pytest.mark.parametrize("source", ["csv", "parquet", "jsonl", "arrow"])
+def test_folders_that_name_a_column_are_read_with_the_rows_of_their_files(tmp_path, source):
+    for seed in range(5):
+        draw = random.Random(seed)
+        columns = generated_tables.generate_columns(draw, kinds=list(KINDS), rows=40)
+        days = [("2026-01-02", 1767312000), ("2026-11-30", 1795996800)]
+        parts = [[replace(column, **cut(column, part)) for column in columns] for part in range(2)]
+        for (day, _), part in zip(days, parts, strict=True):
+            folder = tmp_path / f"table-{seed}" / f"day={day}"
+            folder.mkdir(parents=True)
+            file, seeded = folder / f"part-0.{source}", random.Random(seed)
+            if source == "csv":
+                file.write_bytes(generated_tables.csv_bytes(part, generated_tables.Dialect()))
+            else:
+                WRITERS[source](part, file, seeded)
+        stored = [number for _, number in days for _ in range(20)]
+        folders = GeneratedColumn("day", "day", stored, list(map(str, stored)), stored)
+        examples = read(tmp_path / f"table-{seed}", source, tmp_path / f"examples-of-folders-{seed}")
+        check(examples, [*columns, folders])
+
+
+def cut(column, part):
+    """The half of a column's values."""
+    half = slice(20 * part, 20 * part + 20)
+    return {name: getattr(column, name)[half] for name in ("values", "cells", "stored")}

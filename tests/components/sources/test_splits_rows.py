@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import csv
 import datetime
 import decimal
+import io
 import os
 import subprocess
 import sys
@@ -140,3 +142,28 @@ def test_two_processes_hash_rows_alike(tmp_path: Path) -> None:
     ]
     assert said[0] == said[1]
     assert len(said[0].splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("dialect", "encoding", "settings"),
+    [
+        ({"quoting": csv.QUOTE_ALL}, "utf-8", {}),
+        ({"quoting": csv.QUOTE_ALL, "quotechar": "'"}, "utf-8", {"quote": "'"}),
+        ({"delimiter": ";"}, "utf-8-sig", {"delimiter": ";"}),
+        ({"lineterminator": "\r\n"}, "utf-16", {"encoding": "utf-16"}),
+        ({"escapechar": "\\", "doublequote": False}, "cp1252", {"escape": "\\", "encoding": "cp1252"}),
+    ],
+)
+def test_a_file_that_is_saved_in_another_dialect_keeps_the_split_of_each_row(
+    tmp_path: Path, dialect: dict[str, Any], encoding: str, settings: dict[str, Any]
+) -> None:
+    rows = [[n, f"é, {n % 7}" if n % 5 else "", f'"{n % 3}" a', f"{n / 7:.3f}", n % 9] for n in range(200)]
+
+    def eval_rows(folder: str, encoding: str, dialect: dict[str, Any], settings: dict[str, Any]) -> list[int]:
+        text = io.StringIO()
+        csv.writer(text, **{"lineterminator": "\n", **dialect}).writerows([["n", "zone", "name", "x", "y"], *rows])
+        (tmp_path / folder).mkdir()
+        examples = make_csv(tmp_path / folder, text.getvalue().encode(encoding), split="hash", **settings)
+        return [row["n"] for row in rows_of(examples, "eval")]
+
+    assert eval_rows("other", encoding, dialect, settings) == eval_rows("plain", "utf-8", {}, {})
