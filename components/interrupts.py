@@ -7,6 +7,7 @@ taken for good, and a thread that wants it would wait for ever. Where that does 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -176,7 +177,7 @@ def end(code: int) -> NoReturn:
     """Exits with `code`. From here on signals change nothing, and after one no child and no thread is waited for.
 
     Raises:
-      SystemExit: No signal came.
+      SystemExit: No signal came, and TensorFlow is not loaded.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -189,7 +190,22 @@ def end(code: int) -> NoReturn:
         signal.signal(number, signal.SIG_IGN)
     if _watch is not None and _watch.received is not None:
         leave(code)
+    if "tensorflow" in sys.modules:
+        _end_at_once(code)
     sys.exit(code)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """Ends as `sys.exit` does, but leaves what Python holds to the system.
+
+    Freeing TensorFlow's objects one by one took 4.6 s after the last line of a run (2026-11-29, 2 shared cores).
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 def _note(number: int, frame: FrameType | None) -> None:

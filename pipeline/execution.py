@@ -19,7 +19,7 @@ from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.engines.base import Engine
 from crossnet.components.errors import ChangedError, NotBlessedError, PipelineError
 from crossnet.pipeline.changes import noticed
-from crossnet.pipeline.component_call import call_component
+from crossnet.pipeline.component_call import call_component, load_component
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.faults import FaultError, explain, explained
 from crossnet.pipeline.plan import Plan, PlannedStep
@@ -112,6 +112,8 @@ class Execution:
                 if planned.step.output is PushedModel and not self._force:
                     refuse_push(self._plan, self._result)
                 with self._reporter.working(planned.step.name):
+                    load_component(planned.step, self._reporter)
+                    self._recording.note(planned, RUNNING)  # its time begins here
                     artifact = self._make(planned)
         if artifact is not None:
             self._note_made(planned, status, artifact)

@@ -15,6 +15,7 @@ from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import NotBlessedError
 from crossnet.components.formats import aligned, counted, number
+from crossnet.pipeline.cli.prose import print_text
 from crossnet.pipeline.console import LiveLine, PlainConsole
 from crossnet.pipeline.run_record import RunRecord, in_steps
 from crossnet.pipeline.run_state import FINISHED
@@ -52,14 +53,14 @@ def print_result(result: RunResult) -> None:
     """Prints the table of models, the verdict and where the pushed model is."""
     console = _console()
     for warning in result.warnings:
-        console.print(warning)
+        print_text(console, warning)
     evaluation = result.artifacts.get("evaluator")
     if isinstance(evaluation, Evaluation):
         from crossnet.components.evaluation.verdict import render_verdict
 
         # What is said at the end is not said twice.
         told = result.reasons[:REASONS_SHOWN] if result.exit_code == NotBlessedError.exit_code else ()
-        console.print(render_verdict(evaluation, told))
+        print_text(console, render_verdict(evaluation, told))
     run = Path(result.root) / "runs" / result.run
     pushed = result.artifacts.get("pusher")
     if isinstance(pushed, PushedModel):
@@ -72,7 +73,7 @@ def print_result(result: RunResult) -> None:
     if result.exit_code == NotBlessedError.exit_code:
         status = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
         for reason in result.reasons[:REASONS_SHOWN]:
-            console.print(f"{status}: {reason}")
+            print_text(console, f"{status}: {reason}")
         if (hidden := len(result.reasons) - REASONS_SHOWN) > 0:
             console.print(f"{status}: {counted(hidden, 'more rule')} failed.")
         console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ def init(
 
 def _propose(found: Table, label: str | None, output: Path) -> int:
     from crossnet.pipeline.cli import init_screen
+    from crossnet.pipeline.cli.prose import program
     from crossnet.pipeline.init.config_text import config_text, refuse_existing, write_config
     from crossnet.pipeline.init.propose import list_columns, propose
     from crossnet.pipeline.init.tables import column_names, resolve_label
@@ -63,7 +65,7 @@ def _propose(found: Table, label: str | None, output: Path) -> int:
     proposal = propose(found, label)
     write_config(config_text(found, proposal, output), output)
     init_screen.print_proposal(proposal)
-    say(f"Wrote {output}. Next: crossnet run --config {output}")
+    say(f"Wrote {output}. Next: {program()} run --config {shlex.quote(str(output))}")
     return 0
 
 

@@ -4,6 +4,7 @@ import functools
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from crossnet.components import interrupts
+from support import REPOSITORY
 from support.toy_steps import Interrupted
 
 SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -212,3 +214,23 @@ def test_other_threads_leave_signals_alone():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_the_process_ends_when_its_last_line_is_printed(loaded):
+    """What TensorFlow holds takes Python seconds to free; the system frees it at once. Threads and hooks are heard."""
+    code = (
+        "import atexit, sys, threading, types\n"
+        "from crossnet.components import interrupts\n"
+        f"if {loaded}: sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
+        "class Freed:\n    def __del__(self): print('freed one by one', flush=True)\n"
+        "held = Freed()\n"
+        "atexit.register(print, 'hook')\n"
+        "started = threading.Event()\n"
+        "threading.Thread(target=lambda: (started.wait(), print('thread'))).start()\n"
+        "threading.Timer(0.01, started.set).start()\n"
+        "interrupts.end(3)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.splitlines() == ["thread", "hook", *(() if loaded else ("freed one by one",))]

@@ -1,9 +1,12 @@
 import os
+import sys
+from types import SimpleNamespace
 
+from crossnet.components.artifacts.base import Artifact
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
-from crossnet.pipeline.component_call import call_component, make_engine
+from crossnet.pipeline.component_call import call_component, load_component, make_engine
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
 from support import toy_steps
@@ -69,3 +72,17 @@ def test_component_is_called_and_its_artifact_returned(tmp_path):
     assert toy_steps.CALLS == ["evaluator"]
     assert isinstance(evaluation, Evaluation)
     assert evaluation.blessed
+
+
+def test_starting_tensorflow_has_a_line_of_its_own(tmp_path, monkeypatch):
+    """A component that imports it stands for a trainer; the real import takes seconds."""
+    (tmp_path / "with_tensorflow.py").write_text("import sys\nsys.modules['tensorflow'] = sys\n")
+    (tmp_path / "without_it.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    sys.modules.pop("tensorflow", None)
+    lines = []
+    reporter = SimpleNamespace(line=lines.append)
+    for module in ("without_it", "with_tensorflow", "with_tensorflow", "not_there"):
+        load_component(Step(name=module, function=f"{module}:make", output=Artifact), reporter)
+    assert [line.split()[:2] for line in lines] == [["TensorFlow", "began"]]
