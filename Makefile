@@ -14,6 +14,12 @@ COMPILE := --no-emit-index-url --no-header --no-annotate --universal --generate-
 # by its second and size, as usual, Python would take old bytecode for a source that an edit left with both.
 INSTALL := $(UV) pip install -q -p $(V)/python --compile-bytecode
 
+# What is done while nothing else is printed: a line, and on a terminal the seconds since.
+TELL = @echo "$(1) ..." >&2
+COUNT := if [ -t 2 ]; then (s=0; while sleep 1; do s=$$((s + 1)); printf '\r  %s s' $$s >&2; done) & \
+    trap "kill $$! 2>/dev/null; printf '\r\033[K' >&2" EXIT; fi;
+INSTALLS = $(call TELL,Installing the $(shell grep -c '^[a-z].*==' $(1)) packages of $(1) into .venv: a minute or two where they have to be loaded)
+
 run: .venv/.run ## set up, then run the pipeline on the built-in table
 	@$(V)/crossnet run $(ARGS)
 
@@ -99,6 +105,7 @@ endef
 	$(CHECK_PYTHON)
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	    echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(call TELL,Installing uv $(UV_VERSION) into .tools)
 	@$(PYTHON) -m venv .tools
 	@.tools/bin/pip install -q uv==$(UV_VERSION)
 
@@ -107,13 +114,15 @@ endef
 	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv
 
 .venv/.run: requirements.lock pyproject.toml .venv/bin/python | same-python $(UV)
-	@$(INSTALL) --require-hashes -r requirements.lock
+	$(call INSTALLS,requirements.lock)
+	@$(COUNT) $(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps -e .
 	@$(V)/python -m compileall -q --invalidation-mode checked-hash crossnet components pipeline serving
 	@touch $@
 
 .venv/.dev: requirements-dev.lock pyproject.toml .venv/bin/python | same-python $(UV)
-	@$(UV) pip sync -q -p $(V)/python --compile-bytecode --require-hashes requirements-dev.lock
+	$(call INSTALLS,requirements-dev.lock)
+	@$(COUNT) $(UV) pip sync -q -p $(V)/python --compile-bytecode --require-hashes requirements-dev.lock
 	@$(INSTALL) --no-deps -e .
 	@$(V)/python -m compileall -q --invalidation-mode checked-hash crossnet components pipeline serving
 	@touch $@ .venv/.run

@@ -1,8 +1,11 @@
 """Checks that CI, the hooks and `make` run the same commands."""
 
+import contextlib
 import json
 import os
+import pty
 import re
+import shutil
 import subprocess
 import sys
 
@@ -138,3 +141,36 @@ def test_make_refuses_a_python_that_is_not_the_one_of_the_environment(tmp_path):
     assert refused.returncode == 2
     assert f".venv has Python 3.11.7, and {other} is Python 3.10.1. Remove .venv first: make clean" in refused.stderr
     assert run(*command, PYTHON=str(mine)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "lock"), [(".venv/.run", "requirements.lock"), (".venv/.dev", "requirements-dev.lock")]
+)
+def test_make_says_what_it_installs(tmp_path, target, lock):
+    """`uv` only makes the environment here; a terminal is a pseudo-terminal."""
+    for name in ("pyproject.toml", lock):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    for name in ("crossnet", "components", "pipeline", "serving"):
+        (tmp_path / name).mkdir()
+    tool = tmp_path / "uv"
+    tool.write_text(
+        f'#!/bin/sh\ncase "$1 $*" in venv*) mkdir -p .venv/bin; ln -s "{sys.executable}" .venv/bin/python ;;\n'
+        "*lock) sleep 1.2 ;; esac\n"
+    )
+    tool.chmod(0o755)
+    command = ["make", "-f", str(REPOSITORY / "Makefile"), f"UV={tool}", f"PYTHON={sys.executable}", target]
+    reader, terminal = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=terminal, stderr=terminal, timeout=60)
+    os.close(terminal)
+    printed = b""
+    with contextlib.suppress(OSError):  # the end of a pseudo-terminal
+        while piece := os.read(reader, 4096):
+            printed += piece
+    os.close(reader)
+    assert done.returncode == 0, printed
+    count = sum(re.match(r"[a-z].*==", line) is not None for line in (tmp_path / lock).read_text().splitlines())
+    lines = printed.decode().splitlines()
+    assert lines[0].startswith(f"Installing the {count} packages of {lock} into .venv: ")
+    assert "  1 s" in lines
+    assert lines[-1].endswith("\x1b[K")
