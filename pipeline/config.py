@@ -70,8 +70,8 @@ class Config:
     num_workers: int | str = setting(
         AUTO,
         "processes that read and write rows, where a step has enough of them (128 MiB); auto: one per core. Work is "
-        "cut by files (a CSV file without quotes also between rows) and by shards (`example_gen.num_shards`). No "
-        "result depends on the number",
+        "cut by files (a CSV file without quotes also between rows, a Parquet or Arrow file between row groups) and by "
+        "shards (`example_gen.num_shards`). No result depends on the number",
         choices=(AUTO,),
         least=1,
     )

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from crossnet.components.sources.csv_lines import open_bytes
+from crossnet.components.sources.parquet import groups_with
 
 _BATCH_ROWS = 1 << 16
 _FILE_MAGIC, _OLD_FEATHER = b"ARROW1", b"FEA1"
@@ -29,19 +30,39 @@ def read_schema(path: Path) -> pa.Schema:
         return reader.schema
 
 
-def read_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def group_rows(path: Path) -> list[int]:
+    """Returns the rows of each record batch of a file; of a stream, whose batches are not listed, nothing.
+
+    Raises:
+      pyarrow.ArrowException, OSError: It is neither an Arrow file nor a stream.
+    """
+    with _opened(path, [0]) as reader:  # the other columns are not read
+        if not isinstance(reader, pa.ipc.RecordBatchFileReader):
+            return []
+        return [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]
+
+
+def read_batches(path: Path, columns: list[str], rows: tuple[int, int] | None = None) -> Iterator[pa.RecordBatch]:
     """Yields the rows of a file with these columns.
+
+    Args:
+      path: The file.
+      columns: Their names.
+      rows: The first row to read and the one after the last, of which only the record batches are read; None: all.
 
     Raises:
       pyarrow.ArrowException, OSError: The file is damaged.
     """
     with _opened(path, None) as reader:
         places = sorted(reader.schema.get_field_index(name) for name in columns)
+    groups, skip, left = (None, 0, None) if rows is None else (*groups_with(group_rows(path), *rows), rows[1] - rows[0])
     with _opened(path, places) as reader:
-        for batch in _batches(reader):
+        for batch in _batches(reader, groups):
             batch.validate()
-            for start in range(0, batch.num_rows, _BATCH_ROWS):
-                yield batch.slice(start, _BATCH_ROWS).select(columns)
+            piece = batch.slice(skip, left)
+            skip, left = 0, None if left is None else left - piece.num_rows
+            for start in range(0, piece.num_rows, _BATCH_ROWS):
+                yield piece.slice(start, _BATCH_ROWS).select(columns)
 
 
 @contextmanager
@@ -60,9 +81,9 @@ def _opened(path: Path, places: list[int] | None) -> Iterator[Any]:
             yield reader
 
 
-def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+def _batches(reader: Any, numbers: list[int] | None) -> Iterator[pa.RecordBatch]:
     if isinstance(reader, pa.ipc.RecordBatchFileReader):
-        for number in range(reader.num_record_batches):
+        for number in range(reader.num_record_batches) if numbers is None else numbers:
             yield reader.get_batch(number)
     else:
         yield from reader

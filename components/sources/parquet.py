@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -20,12 +21,53 @@ def read_schema(path: Path) -> pa.Schema:
     return pq.read_schema(path)
 
 
-def read_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def group_rows(path: Path) -> list[int]:
+    """Returns the rows of each row group of a file.
+
+    Raises:
+      pyarrow.ArrowException, OSError: It is not a Parquet file.
+    """
+    metadata = pq.read_metadata(path)
+    return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+
+
+def read_batches(path: Path, columns: list[str], rows: tuple[int, int] | None = None) -> Iterator[pa.RecordBatch]:
     """Yields the rows of a file with these columns.
+
+    Args:
+      path: The file.
+      columns: Their names.
+      rows: The first row to read and the one after the last, of which only the row groups are read; None: all.
 
     Raises:
       pyarrow.ArrowException, OSError: The file is damaged.
     """
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
-            yield batch.select(columns)
+        if rows is None:
+            groups, skip, left = None, 0, file.metadata.num_rows
+        else:
+            groups, skip = groups_with(group_rows(path), *rows)
+            left = rows[1] - rows[0]
+        for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False):
+            dropped = min(skip, batch.num_rows)
+            piece = batch.slice(dropped, left)
+            skip, left = skip - dropped, left - piece.num_rows
+            if piece.num_rows:
+                yield piece.select(columns)
+            if not left:
+                return
+
+
+def groups_with(counts: Sequence[int], first: int, last: int) -> tuple[list[int], int]:
+    """Returns the groups that have some of the rows from `first` up to, not including, `last`.
+
+    Args:
+      counts: The rows of each group.
+
+    Returns:
+      Their numbers, and how many rows of the first one come before `first`.
+    """
+    ends = np.cumsum(counts)
+    begins = ends - counts
+    groups = np.flatnonzero((begins < last) & (ends > first)).tolist()
+    return groups, first - int(begins[groups[0]]) if groups else 0

@@ -60,6 +60,7 @@ class TableSource:
       kinds: "time", "duration" or "truth" by source name, for numbers that stand for these.
       schema: Arrow's type by source name, where files do not state it themselves.
       nan_is_missing: Whether NaN is a missing value.
+      ranges: By unit, the first row that is read and the one after the last; all rows of a unit that it does not name.
     """
 
     form: str
@@ -71,6 +72,7 @@ class TableSource:
     kinds: Mapping[str, str] = field(default_factory=dict)
     schema: Mapping[str, Any] = field(default_factory=dict)
     nan_is_missing: bool = False
+    ranges: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[ExampleColumn, ...]:
@@ -97,7 +99,7 @@ class TableSource:
         names, key = list(self.named.names.values()), self.named.key
         wanted = dict.fromkeys([*self.named.names, *([key] if key else []), *self.named.row])
         for unit in range(first_unit, last_unit):
-            row = 0
+            row, _ = self.ranges.get(unit, (0, 0))
             for batch in self._batches(unit, list(wanted)):
                 arrays = [self._stored(batch, source, unit, row) for source in self.named.names]
                 rows = pa.RecordBatch.from_arrays(arrays, names=names)
@@ -121,8 +123,8 @@ class TableSource:
 
     def _batches(self, unit: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
         try:
-            schema = [self.schema] if self.schema else []
-            yield from _module(self.form).read_batches(self.files[unit], columns, *schema)
+            other = [self.schema] if self.schema else [self.ranges[unit]] if unit in self.ranges else []
+            yield from _module(self.form).read_batches(self.files[unit], columns, *other)
         except _UNREADABLE as error:
             raise _unreadable(self.files[unit], self.form, error) from None
 
@@ -231,6 +233,21 @@ def _check_extras(named: NamedColumns, schema: pa.Schema) -> None:
                 f"`example_gen.{setting}` names `{shown(source)}`, which holds {schema.field(source).type}. Expected "
                 "one value per row. Name another column, or leave the setting out."
             )
+
+
+def group_rows(source: TableSource, unit: int) -> list[int]:
+    """Returns the rows of the groups of a file that can be read by themselves; nothing where it is one.
+
+    Raises:
+      DataError: The file is damaged.
+    """
+    if source.form not in ("parquet", "sql", "arrow"):
+        return []
+    try:
+        found: list[int] = _module(source.form).group_rows(source.files[unit])
+    except _UNREADABLE as error:
+        raise _unreadable(source.files[unit], source.form, error) from None
+    return found
 
 
 def _stated_doubts(schema: pa.Schema, params: ExampleGenParams) -> list[Doubt]:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.arrow import read_batches, read_schema
+from crossnet.components.sources.arrow import group_rows, read_batches, read_schema
 from support.example_gen_fixtures import all_rows, make
 
 ROWS = 150_000
@@ -88,3 +88,13 @@ def test_arrow_names_the_row_of_text_that_is_not_utf8(tmp_path: Path, encoded: b
     )
     with pytest.raises(DataError, match=r"`t` row 1: `t` is 'na\\xefve', expected text in UTF-8. Fix the value"):
         make(tmp_path, source="arrow", input=str(tmp_path / "t"))
+
+
+@pytest.mark.parametrize("form", ["file", "lz4", "stream"])
+def test_arrow_tells_the_rows_of_the_batches_of_a_file(tmp_path: Path, form: str) -> None:
+    write(tmp_path / "t", form)
+    rows = {"file": [40_000, 40_000, 40_000, 30_000], "lz4": [1 << 16, 1 << 16, ROWS - (1 << 17)], "stream": []}
+    assert group_rows(tmp_path / "t") == rows[form]
+    if form != "stream":
+        batches = list(read_batches(tmp_path / "t", ["n"], (70_000, 140_000)))
+        assert pa.Table.from_batches(batches).to_pydict() == TABLE.select(["n"]).slice(70_000, 70_000).to_pydict()

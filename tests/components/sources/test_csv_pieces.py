@@ -16,16 +16,7 @@ from crossnet.components.sources.csv import plan_csv
 from crossnet.components.sources.csv_pieces import cut_files, piece_size
 from crossnet.components.sources.shares import whole
 from support.example_gen_fixtures import make
-
-
-class Wide:
-    """Runs in this process, and is as wide as it is told."""
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-
-    def map(self, function, jobs):
-        return (function(*job) for job in jobs)
+from support.wide_engine import Wide
 
 
 def cut(folder: Path, text: str, width: int = 3, **changes):
