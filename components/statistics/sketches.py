@@ -5,6 +5,7 @@ Each summary takes one pass and is deterministic. It is exact for small input, a
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,8 +111,12 @@ class QuantileSketch:
             return
         # As `thin` does, without going through all the ranks.
         step = len(ordered) / self.size
-        picked = ordered[np.ceil((np.arange(self.size) + 0.5) * step).astype(np.int64) - 1].astype(np.float64)
-        starts = np.flatnonzero(first_of_each(picked))
+        picked = ordered[_places(len(ordered), self.size)].astype(np.float64)
+        first = first_of_each(picked)
+        if first.all():
+            self._add(Points(picked, np.full(self.size, step), step / 2), 0)
+            return
+        starts = np.flatnonzero(first)
         weights = np.diff(starts, append=self.size) * step
         self._add(Points(picked[starts], weights, step / 2), 0)
 
@@ -137,6 +142,12 @@ class QuantileSketch:
             if points is not None:
                 merged = points if merged is None else points.merge(merged, len(points.values) + len(merged.values))
         return merged or EMPTY_POINTS
+
+
+@functools.lru_cache(maxsize=8)
+def _places(rows: int, size: int) -> NDArray[np.int64]:
+    """Returns the places of `size` evenly spaced ranks in a sorted batch, int64 (size,): equal for all its columns."""
+    return np.ceil((np.arange(size) + 0.5) * (rows / size)).astype(np.int64) - 1
 
 
 def hash_numbers(values: NDArray[Any]) -> Hashes:
@@ -177,11 +188,22 @@ class UniqueSketch:
                 self._smallest = smallest[: self.size].copy()
                 return
         if len(hashes):
-            self._smallest = _sorted_distinct(everything)[: self.size].copy()
+            self._smallest = self._smallest_of(everything)
+
+    def _smallest_of(self, hashes: Hashes) -> Hashes:
+        """Returns the smallest distinct ones, ascending: to find them first takes less time than to sort all."""
+        if len(hashes) > self.size:
+            smallest = _sorted_distinct(np.partition(hashes, self.size)[: self.size])
+            if len(smallest) == self.size:
+                return smallest
+        return _sorted_distinct(hashes)[: self.size].copy()
 
     def merge(self, other: UniqueSketch) -> None:
         """Adds the values of `other`."""
-        self.update(other._smallest)
+        if not len(self._smallest) and len(other._smallest) <= self.size:
+            self._smallest = other._smallest  # sorted and distinct; no sketch changes it in place
+        else:
+            self.update(other._smallest)
 
     @property
     def estimate(self) -> int:
