@@ -122,3 +122,36 @@ def test_unique_sketch_keeps_the_smallest_distinct_hashes_however_many_repeat(di
 
 def test_hash_of_zero_is_one_for_both_signs():
     assert len(set(hash_numbers(np.array([0.0, -0.0], np.float32)).tolist())) == 1
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 40), max_size=60), min_size=1, max_size=4), st.booleans())
+def test_unique_sketch_holds_the_smallest_distinct_hashes(batches, merged):
+    total = UniqueSketch(size=8)
+    for batch in batches:
+        hashes = hash_numbers(np.array(batch, np.int64))
+        if merged:
+            part = UniqueSketch(size=8)
+            part.update(hashes)
+            total.merge(part)
+        else:
+            total.update(hashes)
+    every = np.unique(hash_numbers(np.array([n for batch in batches for n in batch], np.int64)))
+    np.testing.assert_array_equal(total._smallest, every[:8])
+
+
+def test_a_sketch_that_was_merged_into_another_keeps_its_values():
+    first, second = UniqueSketch(size=4), UniqueSketch(size=4)
+    second.update(hash_numbers(np.arange(3)))
+    first.merge(second)
+    first.update(hash_numbers(np.arange(9)))
+    assert (second.estimate, len(first._smallest)) == (3, 4)
+
+
+def test_a_batch_of_many_values_is_thinned_to_even_ranks():
+    points = quantile_sketch(np.arange(10_000.0), size=100).points()
+    assert points.values.tolist() == list(range(49, 10_000, 100))
+    assert points.weights.tolist() == [100.0] * 100
+    repeated = quantile_sketch(np.concatenate([np.zeros(5_000), np.arange(5_000.0)]), size=100).points()
+    assert repeated.weights[0] == 5_000
+    assert repeated.total == 10_000
