@@ -23,6 +23,7 @@ _DOUBTFUL_SHARE = 0.5  # of numbers in a column of text
 _HINTED_CELLS = 200
 _HINTED_SHARE = 0.9
 _MAX_WORDS = 10
+_DIGITS = 19  # of the largest int64
 _LARGE = r"^\s*[+-]?0*[1-9]\d{7}|[eE]"  # what may be beyond EXACT
 
 Place = Callable[[int, int], str]
@@ -131,7 +132,9 @@ def _null_words(cells: Sequence[str], csv_format: CsvFormat) -> str:
 
 def beyond_int64(name: str, plain: pa.Array) -> list[Doubt]:
     """Returns the doubt about whole numbers that int64 does not hold, so that they lose digits."""
-    digits = plain.filter(pc.match_substring_regex(plain, r"^\s*[+-]?\d{19,}\s*$")) if len(plain) else plain
+    if not len(plain) or pc.max(pc.binary_length(plain)).as_py() < _DIGITS:  # said of most without reading them
+        return []
+    digits = plain.filter(pc.match_substring_regex(plain, rf"^\s*[+-]?\d{{{_DIGITS},}}\s*$"))
     long = next((cell for cell in digits.to_pylist() if read_whole(cell.decode()) is None), None)
     if long is None:
         return []

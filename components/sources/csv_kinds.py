@@ -13,6 +13,7 @@ _SAFE_INTEGER = r"^\s*[+-]?([1-9]\d{0,17}|0)\s*$"  # within int64, and without l
 _PLAIN_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _DIGITS = r"^\s*[+-]?\d+\s*$"
 _MANY_WHOLE = 0.5
+_FEW = 50
 NUMERIC_SHARE = 0.99
 
 
@@ -23,9 +24,9 @@ def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
       array: Its first non-empty cells (binary), in the default format.
       numeric: Whether the column is forced to be a number. A column without cells is text unless it is forced.
     """
-    if len(array) and pc.all(pc.match_substring_regex(array, _SAFE_INTEGER)).as_py():  # most are decided by Arrow
+    if len(array) and _all_match(array, _SAFE_INTEGER):  # most are decided by Arrow
         return "INT"
-    if len(array) and pc.all(pc.match_substring_regex(array, _PLAIN_NUMBER)).as_py():
+    if len(array) and _all_match(array, _PLAIN_NUMBER):
         digits = pc.match_substring_regex(array, _DIGITS)
         share = pc.mean(digits).as_py()
         if share <= _MANY_WHOLE:
@@ -42,6 +43,11 @@ def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
     return time_kind(array) or "BYTES"
 
 
+def _all_match(cells: pa.Array, regex: str) -> bool:
+    """Returns whether all cells match; where they do not, the first few show it nearly always."""
+    return all(pc.all(pc.match_substring_regex(some, regex)).as_py() for some in (cells[:_FEW], cells))
+
+
 def time_kind(cells: pa.Array) -> str:
     """Returns TIME or TIME_UTC where all cells are times as `read_time` reads them, else "".
 
@@ -52,7 +58,7 @@ def time_kind(cells: pa.Array) -> str:
         text = pc.utf8_trim_whitespace(cells.drop_null().cast(pa.string()))
     except pa.ArrowInvalid:
         return ""
-    if not len(text) or not pc.all(pc.match_substring_regex(text, f"^(?:{TIME_REGEX})$")).as_py():
+    if not len(text) or not _all_match(text, f"^(?:{TIME_REGEX})$"):
         return ""
     kind = "TIME_UTC" if pc.all(pc.match_substring_regex(text, ZONED_REGEX)).as_py() else "TIME"
     try:

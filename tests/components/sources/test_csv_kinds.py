@@ -62,3 +62,11 @@ def test_times_are_those_that_predict_reads(texts: tuple[str | None, ...], kind:
 
 def test_cells_that_are_not_unicode_are_not_times() -> None:
     assert time_kind(pa.array([b"\xff"], pa.binary())) == ""
+
+
+@pytest.mark.parametrize(
+    ("usual", "late", "kind"), [("7", "0.5", "MIXED"), ("0.5", "x", "FLOAT"), ("2026-01-01", "soon", "BYTES")]
+)
+@pytest.mark.parametrize("before", [49, 50, 200])
+def test_a_cell_that_comes_late_counts_as_one_that_comes_first(usual: str, late: str, kind: str, before: int) -> None:
+    assert classify_cells(cells(*[usual] * before, late, *[usual] * 100)) == kind
