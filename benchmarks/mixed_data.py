@@ -29,13 +29,6 @@ TEXTS = (8, 12, 50, 100, 300, 1000, 5000, 20_000)
 _MEASURE = r"""
 import re, resource, sys, time
 from pathlib import Path
-# As where requirements.lock is installed: pyarrow imports pandas, where it is, at its first array of NumPy's.
-class WithoutPandas:
-    @staticmethod
-    def find_spec(name, *_):
-        if name == "pandas":
-            raise ImportError(name)
-sys.meta_path.insert(0, WithoutPandas)
 def cpu():
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
@@ -45,8 +38,18 @@ start = cpu()
 # Not ru_maxrss: a child inherits its parent's.
 print(cpu() - start, re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
 """
+# As where requirements.lock is installed: pyarrow imports pandas, where it is, at its first array of NumPy's.
+_WITHOUT_PANDAS = """
+class WithoutPandas:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == "pandas":
+            raise ImportError(name)
+sys.meta_path.insert(0, WithoutPandas)
+"""
 _OURS = (
-    """
+    _WITHOUT_PANDAS
+    + """
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.example_validator import validate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
@@ -69,7 +72,7 @@ validate_examples(examples, summary, schema, output_dir=folders[3], params=Examp
 )
 _OTHERS = {
     "polars.read_csv": ("import polars", "table = polars.read_csv(sys.argv[1])"),
-    "pyarrow.csv.read_csv": ("import pyarrow.csv", "table = pyarrow.csv.read_csv(sys.argv[1])"),
+    "pyarrow.csv.read_csv": (_WITHOUT_PANDAS + "import pyarrow.csv", "table = pyarrow.csv.read_csv(sys.argv[1])"),
 }
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 
 from benchmarks.harness import Row, medians
 
@@ -32,8 +35,9 @@ from crossnet.components.schema_gen import infer_schema
 from crossnet.components.statistics_gen import generate_statistics
 
 
-def run(csv, folder, workers):
-    rows = ExampleGenParams(source="csv", input=csv, label="y", split="hash", num_shards=4)
+def run(file, folder, workers):
+    source = Path(file).suffix.removeprefix(".")
+    rows = ExampleGenParams(source=source, input=file, label="y", split="hash", num_shards=4)
     with LocalEngine(workers) as engine:
         examples = generate_examples(output_dir=folder("example_gen"), params=rows, engine=engine)
         statistics = generate_statistics(
@@ -44,7 +48,7 @@ def run(csv, folder, workers):
         validate_examples(examples, statistics, schema, output_dir=output, params=params, engine=engine)
 
 
-def main(csv, top, workers):
+def main(file, top, workers):
     since = []
 
     def folder(name):
@@ -53,7 +57,7 @@ def main(csv, top, workers):
         made.mkdir()
         return made
 
-    run(csv, folder, int(workers))
+    run(file, folder, int(workers))
     since.append(("", time.perf_counter()))
     wall = {name: after - start for (name, start), (_, after) in zip(since, since[1:])}
     print(json.dumps({"cpu": sum(os.times()[:4]), "wall": wall | {"all": since[-1][1] - since[0][1]}}))
@@ -76,8 +80,8 @@ def _write(path: Path) -> None:
             stream.writelines(f"{','.join(row)}\n" for row in zip(*columns, strict=True))
 
 
-def _measure(csv: Path, folder: Path, workers: int) -> dict[str, Any]:
-    command = (sys.executable, str(folder / "child.py"), str(csv))
+def _measure(file: Path, folder: Path, workers: int) -> dict[str, Any]:
+    command = (sys.executable, str(folder / "child.py"), str(file))
     with tempfile.TemporaryDirectory(dir=folder) as output:
         done = subprocess.run((*command, output, str(workers)), stdout=subprocess.PIPE, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -88,25 +92,30 @@ def rows() -> Iterator[Row]:
     """Yields the CPU seconds of two processes beside those of one, then how long the steps take."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        csv = folder / "rows.csv"
+        csv, parquet = folder / "rows.csv", folder / "rows.parquet"
         _write(csv)
+        pq.write_table(pa.csv.read_csv(csv), parquet, row_group_size=ROWS // 16)
         (folder / "child.py").write_text(CHILD)
-        size = f"one CSV of {csv.stat().st_size / 1e6:,.0f} MB"
-        found = [(_measure(csv, folder, 2), _measure(csv, folder, 1)) for _ in range(REPEATS)]
-        ours, other, ratio, scatter = medians([(two["cpu"], one["cpu"]) for two, one in found])
-        yield Row(
-            "workers",
-            f"data steps, {size}",
-            ours,
-            other,
-            "CPU s",
-            ratio,
-            f"<= {GOAL}",
-            ratio <= GOAL,
-            alternative="one process",
-            scatter=scatter,
-        )
-        for step in found[0][0]["wall"]:
-            ours, other, ratio, scatter = medians([(two["wall"][step], one["wall"][step]) for two, one in found])
-            case = f"{step}, {size}"
-            yield Row("workers", case, ours, other, "wall s", ratio, alternative="one process", scatter=scatter)
+        for file, what in ((csv, "CSV"), (parquet, "Parquet file, 16 row groups,")):
+            yield from _compare(file, folder, f"one {what} of {file.stat().st_size / 1e6:,.0f} MB")
+
+
+def _compare(file: Path, folder: Path, what: str) -> Iterator[Row]:
+    found = [(_measure(file, folder, 2), _measure(file, folder, 1)) for _ in range(REPEATS)]
+    ours, other, ratio, scatter = medians([(two["cpu"], one["cpu"]) for two, one in found])
+    yield Row(
+        "workers",
+        f"data steps, {what}",
+        ours,
+        other,
+        "CPU s",
+        ratio,
+        f"<= {GOAL}",
+        ratio <= GOAL,
+        alternative="one process",
+        scatter=scatter,
+    )
+    for step in found[0][0]["wall"]:
+        ours, other, ratio, scatter = medians([(two["wall"][step], one["wall"][step]) for two, one in found])
+        case = f"{step}, {what}"
+        yield Row("workers", case, ours, other, "wall s", ratio, alternative="one process", scatter=scatter)
