@@ -53,12 +53,16 @@ class LiveLine:
     """
 
     def __init__(self, console: Console, text: str):
-        self._spinner = Spinner("dots", Text(printable(text)))
+        self._spinner = Spinner("dots", self._text(text))
         self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def update(self, text: str) -> None:
         """Replaces the text."""
-        self._spinner.update(text=Text(printable(text)))
+        self._spinner.update(text=self._text(text))
+
+    def _text(self, text: str) -> Text:
+        """Returns lines that a narrow terminal cuts: wrapped, they would jump with each update."""
+        return Text(printable(text), no_wrap=True, overflow="ellipsis")
 
     def __enter__(self) -> LiveLine:
         self._live.start()

@@ -22,6 +22,8 @@ from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.headline import headline
 from crossnet.pipeline.report.run import Run, lineage, load_facts, load_run
+from crossnet.pipeline.report.training import training
+from crossnet.pipeline.run_state import FINISHED
 from crossnet.pipeline.store import Store
 from crossnet.serving.protocol.printable import printable
 
@@ -48,6 +50,16 @@ def write_report(store: Store, run: str) -> Path:
       MissingArtifactError: There is no such run.
     """
     loaded = load_run(store, store.read_run(run).run)
+    shown = {
+        "comparison": sections.comparison(loaded),
+        "gate": sections.gate(loaded),
+        "training": training(loaded),
+        "predictions": sections.predictions(loaded),
+        "learned": sections.learned(loaded),
+        "data": sections.data(loaded),
+        "anomalies": sections.anomalies(loaded),
+        "lineage": lineage(loaded, store),
+    }
     page = (
         environment()
         .get_template("report.html")
@@ -55,22 +67,33 @@ def write_report(store: Store, run: str) -> Path:
             run=loaded,
             record=loaded.record,
             headline=headline(loaded.record),
+            left_out=_left_out(loaded, shown),
             reasons=_reasons(loaded),
             pushed=sections.pushed(loaded),
-            comparison=sections.comparison(loaded),
-            gate=sections.gate(loaded),
-            training=sections.training(loaded),
-            predictions=sections.predictions(loaded),
-            learned=sections.learned(loaded),
-            data=sections.data(loaded),
-            anomalies=sections.anomalies(loaded),
             steps=sections.steps(loaded),
-            lineage=lineage(loaded, store),
             changed=changed_settings(loaded.settings),
             config_text=loaded.config_text[:MAX_CONFIG_CHARACTERS],
+            **shown,
         )
     )
     return write_page(store.runs / loaded.name / REPORT_FILE, page)
+
+
+def _left_out(run: Run, shown: Mapping[str, Any]) -> list[str]:
+    """Returns the sections without content of a run that failed or did not end by itself."""
+    if run.record.state == FINISHED and run.record.exit_code not in (1, 2):
+        return []
+    has_content = {
+        "models": shown["comparison"]["rows"],
+        "gate": any(shown["gate"][part] for part in ("candidates", "slices", "infra")),
+        "training": shown["training"]["models"],
+        "predictions": shown["predictions"]["charts"],
+        "learned": shown["learned"]["models"],
+        "data": shown["data"]["columns"],
+        "anomalies": shown["anomalies"]["checked"],
+        "lineage": shown["lineage"],
+    }
+    return [name for name, content in has_content.items() if not content]
 
 
 def write_index(store: Store) -> Path:

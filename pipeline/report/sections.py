@@ -31,9 +31,8 @@ from crossnet.pipeline.report.arrays import (
     residual_bands,
     scored_rows,
 )
-from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.diagrams import MAX_MATRIX_ROWS, Node, heat_map, step_graph
-from crossnet.pipeline.report.run import Run, history, needs, ordered_steps
+from crossnet.pipeline.report.run import Run, needs, ordered_steps
 from crossnet.pipeline.run_record import StepRecord
 
 NOT_REACHED = StepRecord(status="not reached")
@@ -114,32 +113,6 @@ def _slices(run: Run) -> list[dict[str, Any]]:
 
 def _details(run: Run) -> dict[str, Any]:
     return run.evaluation.details if run.evaluation else {}
-
-
-def training(run: Run) -> dict[str, Any]:
-    """Returns the loss curves of all models, wide and narrow, and how each was trained."""
-    series, sentences, facts = [], [], []
-    models = run.models
-    for kind in sorted(models, key=lambda name: MODEL_KINDS.index(name) if name in MODEL_KINDS else len(MODEL_KINDS)):
-        curves, properties = history(models[kind]), models[kind].properties
-        for split, values in curves.items():
-            epochs = np.arange(1, len(values) + 1, dtype=float)
-            style = {"train": "", "validation": " held-out", "eval": " faint"}[split]
-            series.append(Series("" if style else kind, css(kind) + style, epochs, values))
-        train = curves.get("train", np.array([math.nan]))
-        sentences.append(f"{kind} ends at {number(float(train[-1]), 3)} after {len(train)} epochs")
-        facts.append(
-            {"name": kind, "epochs": len(train), "first": float(train[0]), "last": float(train[-1])}
-            | {key: properties.get(key) for key in ("updates", "train_seconds", "warm_start")}
-            | {"diagnosis": properties.get("diagnosis") or []}
-        )
-    title = f"RMSE over the train split by epoch, logarithmic. {'; '.join(sentences)}."
-    pictures = [
-        charts.line_chart(series, title, x_label="epoch", y_label="RMSE", width=width, height=height)
-        for width, height in ((760, 340), (360, 300))
-    ]
-    has_eval, held_out = (any(style in one.css for one in series) for style in ("faint", "held-out"))
-    return {"charts": pictures if series else [], "models": facts, "has_eval": has_eval, "held_out": held_out}
 
 
 def predictions(run: Run) -> dict[str, Any]:

@@ -85,18 +85,6 @@ def test_comparison_names_the_best_finite_rmse(store):
     }
 
 
-def test_training_has_curves_and_facts_of_every_model(store):
-    found = sections.training(load_run(store, PUSHED))
-    assert [(model["name"], model["epochs"], model["updates"]) for model in found["models"]] == [
-        ("cross_layer", 3, 18),
-        ("dense", 3, 18),
-    ]
-    assert all(model["first"] > model["last"] > 0 for model in found["models"])
-    assert (len(found["charts"]), found["has_eval"]) == (2, True)
-    nothing = {"charts": [], "models": [], "has_eval": False, "held_out": False}
-    assert sections.training(load_run(store, FAILED)) == nothing
-
-
 def test_predictions_show_residuals_of_the_first_features(store, monkeypatch):
     whole = sections.predictions(load_run(store, PUSHED))
     assert [chart["name"] for chart in whole["charts"]] == ["cross_layer", "dense"]

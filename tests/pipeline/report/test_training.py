@@ -1,0 +1,43 @@
+import pytest
+
+from crossnet.components.artifacts.model import Model
+from crossnet.pipeline.report.run import Run, load_run
+from crossnet.pipeline.report.training import training
+from crossnet.pipeline.run_record import RunRecord
+from support.report_fixtures import FAILED, PUSHED, make_runs
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_runs(tmp_path_factory)
+
+
+def test_training_has_curves_and_facts_of_every_model(store):
+    found = training(load_run(store, PUSHED))
+    assert [(model["name"], model["epochs"], model["updates"]) for model in found["models"]] == [
+        ("cross_layer", 3, 18),
+        ("dense", 3, 18),
+    ]
+    assert all(model["first"] > model["last"] > 0 for model in found["models"])
+    assert (len(found["charts"]), found["has_eval"]) == (2, True)
+    nothing = {"charts": [], "models": [], "chosen": {"models": [], "rows": []}, "has_eval": False, "held_out": False}
+    assert training(load_run(store, FAILED)) == nothing
+
+
+def test_training_shows_what_was_chosen_and_the_shares_of_members(tmp_path):
+    properties = {"train_seconds": 1.0, "chosen": {"trainer.epochs": 12, "trainer.learning_rate": 0.003125}}
+    models = {
+        "trainer_dense": Model(tmp_path, {}, {**properties, "kind": "dense", "shares": [0.25, 0.75]}),
+        "trainer_cross_layer": Model(tmp_path, {}, {"kind": "cross_layer", "chosen": {"cross_layer.rank": [2, 3]}}),
+    }
+    found = training(Run("one", RunRecord(run="one"), "", {}, artifacts=models))
+    assert found["chosen"] == {
+        "models": ["dense", "cross_layer"],
+        "rows": [
+            ("trainer.epochs", ["12", "–"]),
+            ("trainer.learning_rate", ["0.003125", "–"]),
+            ("cross_layer.rank", ["–", "[2, 3]"]),
+        ],
+    }
+    shares = {model["name"]: model["shares"] for model in found["models"]}
+    assert shares == {"dense": ["25 %", "75 %"], "cross_layer": []}
