@@ -4,7 +4,7 @@
         ...  # answers at 127.0.0.1, port server.port
 
 This is the embedded server, for machines without tensorflow_model_server; `crossnet.serving.server_command` runs it as
-a command. It does not offer batching, the profiler and TFLite. Unlike the real server, it listens on
+a command. It does not offer the profiler and TFLite. Unlike the real server, it listens on
 loopback by default (`--host` changes that), finishes running calls on SIGTERM, and exits with 1 if it cannot start.
 """
 
@@ -23,13 +23,14 @@ import grpc
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.config.versions import ModelConfig, local_path
 from crossnet.serving.embedded.call_threads import CallThreads
-from crossnet.serving.embedded.listen import is_loopback, open_server
+from crossnet.serving.embedded.listen import calls_at_once, is_loopback, open_server
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.protocol.codes import failed_to_start, invalid
 from crossnet.serving.status import DeadlineError, ServingError
 
 if TYPE_CHECKING:
     from crossnet.serving.config.file import ConfigFile
+    from crossnet.serving.embedded.batching import Batcher
     from crossnet.serving.embedded.metrics import Metrics
     from crossnet.serving.embedded.model import LoadedModel
     from crossnet.serving.embedded.rest import RestServer
@@ -79,6 +80,7 @@ class Server:
         self._config_file: ConfigFile | None = None
         self._log: RequestLog | None = None
         self._metrics: Metrics | None = None
+        self._batcher: Batcher | None = None
 
     def __enter__(self) -> Server:
         self.start()
@@ -112,6 +114,7 @@ class Server:
             self._log = self._open_log()
             if self._metrics:
                 self._metrics.log = self._log
+            self._batcher = self._open_batcher()
             self._configs = self._read_configs()
             credentials = self._credentials()
             self._manager.configure(self._configs)
@@ -184,6 +187,8 @@ class Server:
             if self._config_file:
                 self._config_file.stop()
             self._manager.stop()
+            if self._batcher:
+                self._batcher.close()
             if self._log:
                 self._log.close()
 
@@ -221,6 +226,14 @@ class Server:
 
         return Metrics(path, lambda name: bool(self._manager.versions(name)))
 
+    def _open_batcher(self) -> Batcher | None:
+        if not self.flags.enable_batching:
+            return None
+        from crossnet.serving.config.batching import read_batching
+        from crossnet.serving.embedded.batching import Batcher
+
+        return Batcher(read_batching(self.flags.batching_parameters_file), self._metrics)
+
     def _credentials(self) -> Any:
         if not self.flags.ssl_config_file:
             return None
@@ -240,7 +253,7 @@ class Server:
     def _load(self, path: Path) -> LoadedModel:
         from crossnet.serving.embedded.loading import Loader
 
-        return Loader(self.flags, self._metrics)(path)
+        return Loader(self.flags, self._metrics, self._batcher)(path)
 
     def _listen(self, credentials: Any) -> None:
         from crossnet.serving.embedded.health import Health
@@ -251,7 +264,7 @@ class Server:
         takes_reload = is_loopback(self.host) if flags.allow_reload == "auto" else flags.allow_reload == "true"
         servicer = self._servicer = Servicer(
             self._manager,
-            max_running=flags.grpc_max_threads or 4 * (os.cpu_count() or 1),
+            max_running=calls_at_once(flags.grpc_max_threads, flags),
             as_content=flags.enable_serialization_as_tensor_content,
             check_method=flags.enable_signature_method_name_check,
             reload=self._reload if takes_reload else None,
@@ -263,7 +276,9 @@ class Server:
             self._health = Health()
             handlers.append(self._health.handler())
         handlers += reflection_handlers(health=flags.enable_grpc_healthcheck_service)
-        self._threads = CallThreads(os.cpu_count() or 1)
+        # A call that waits for its batch computes nothing, so there are as many threads as calls that may wait.
+        num_threads = calls_at_once(flags.grpc_max_threads, flags) if flags.enable_batching else os.cpu_count() or 1
+        self._threads = CallThreads(num_threads)
         self._server, self.port = open_server(flags, self.host, handlers, credentials, self._threads)
         if flags.rest_api_port and flags.rest_api_port == self.port:
             if self._metrics:

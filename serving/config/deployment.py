@@ -184,7 +184,13 @@ class Deployment:
 
     def embedded_flags(self) -> list[str]:
         """Returns the arguments of the embedded server."""
-        return _as_arguments({**self._model_flags(), **self._given})
+        return _as_arguments(self._with_batching({**self._model_flags(), **self._given}))
+
+    def _with_batching(self, flags: dict[str, str]) -> dict[str, str]:
+        """Returns flags with our batching parameters where batching is on: the server's own refuse 1,001 rows."""
+        if flags.get("enable_batching", "false").lower() in ("true", "1") and "batching_parameters_file" not in flags:
+            return {**flags, "batching_parameters_file": self._copy("batching.config")}
+        return flags
 
     def binary_flags(self) -> list[str]:
         """Returns the arguments of tensorflow_model_server; REST and Prometheus are on by default.
@@ -192,15 +198,15 @@ class Deployment:
         Raises:
           UsageError: `--allow_reload=false`, which it cannot keep.
         """
-        flags = {
-            "port": "8500",
-            "rest_api_port": "8501",
-            "monitoring_config_file": self._copy("monitoring.config"),
-            **self._model_flags(),
-            **self._given,
-        }
-        if flags.get("enable_batching", "false").lower() in ("true", "1"):
-            flags.setdefault("batching_parameters_file", self._copy("batching.config"))
+        flags = self._with_batching(
+            {
+                "port": "8500",
+                "rest_api_port": "8501",
+                "monitoring_config_file": self._copy("monitoring.config"),
+                **self._model_flags(),
+                **self._given,
+            }
+        )
         if flags.get("allow_reload", "").lower() in ("false", "0"):
             raise UsageError(
                 "`--allow_reload=false` is for the embedded server: tensorflow_model_server takes every "

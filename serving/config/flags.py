@@ -52,6 +52,8 @@ class ServerFlags:
     load_retry_interval_micros: int = 60_000_000
     ssl_config_file: str = ""
     monitoring_config_file: str = ""
+    enable_batching: bool = False
+    batching_parameters_file: str = ""
     enable_grpc_healthcheck_service: bool = False
     enable_serialization_as_tensor_content: bool = False
     enable_signature_method_name_check: bool = False
@@ -88,15 +90,13 @@ _IGNORED = frozenset(
 
 # Name -> what the embedded server lacks; logged when the flag is set.
 _WARNINGS = {
-    "enable_batching": "The embedded server does not batch requests; send more rows per request",
-    "batching_parameters_file": "The embedded server does not batch requests; send more rows per request",
     "prefer_tflite_model": "The embedded server does not run TFLite models and serves the SavedModel",
     "tensorflow_session_config_file": "The embedded server does not read a session config",
 }
 _REJECTED = {
     "use_alts_credentials": "The embedded server has no ALTS; without it connections would be plain",
     "platform_config_file": "The embedded server has one platform, tensorflow, with its own settings",
-    "enable_per_model_batching_parameters": "The embedded server does not batch requests",
+    "enable_per_model_batching_parameters": "The embedded server has the same batching parameters for all models",
     "thread_pool_factory_config_file": "The embedded server has no thread pool factories",
     "mixed_precision": "The embedded server computes in the model's own precision",
     "skip_initialize_tpu": "The embedded server does not support TPUs",
@@ -217,7 +217,7 @@ def _problems_with(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
             problems.append(f"`--model_base_path={shown(settings.model_base_path)}`: {error}")
     if not settings.model_base_path and not settings.model_config_file:
         problems.append("Nothing to serve. Give `--model_base_path=FOLDER` or `--model_config_file=FILE`.")
-    if flags.get("batching_parameters_file") and flags.get("enable_batching", "false").lower() in _FALSE_VALUES:
+    if settings.batching_parameters_file and not settings.enable_batching:
         problems.append("--batching_parameters_file is set without setting --enable_batching to true.")
     parallelism = [settings.tensorflow_session_parallelism, settings.tensorflow_intra_op_parallelism]
     if all([*parallelism, settings.tensorflow_inter_op_parallelism]):

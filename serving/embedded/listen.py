@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Sequence
 from concurrent import futures
@@ -16,7 +17,18 @@ from crossnet.serving.status import ServingError
 _MAX_MESSAGE_BYTES = 2**31 - 1
 _MAX_SOCKET_BYTES = 107  # Linux: sun_path without its NUL
 _BACKLOG = 128  # connections to the REST port that wait to be taken
+_BATCHED_CALLS = 64
 _MAX_CALLS = 2048  # calls that have only opened a stream count too; far fewer compute at once
+
+
+def calls_at_once(given: int, flags: ServerFlags) -> int:
+    """Returns how many calls of a port may run at once.
+
+    Args:
+      given: What a flag says; 0 for the default.
+      flags: The server's. With batching more calls run, because they wait for each other instead of computing.
+    """
+    return given or (_BATCHED_CALLS if flags.enable_batching else 4 * (os.cpu_count() or 1))
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.embedded.batching import BatchedModel, Batcher
 from crossnet.serving.embedded.model import LoadedModel
 from crossnet.serving.embedded.warmup import warm_up
 from crossnet.serving.protocol.codes import status_of
@@ -21,11 +22,13 @@ class Loader:
     Args:
       flags: The server's.
       metrics: Counts loads and warm-ups; None: they are not counted.
+      batcher: Puts requests together; None: each runs alone.
     """
 
-    def __init__(self, flags: ServerFlags, metrics: Metrics | None = None) -> None:
+    def __init__(self, flags: ServerFlags, metrics: Metrics | None = None, batcher: Batcher | None = None) -> None:
         self._flags = flags
         self._metrics = metrics
+        self._batcher = batcher
 
     def __call__(self, path: Path) -> LoadedModel:
         """Returns the model, warmed up.
@@ -58,7 +61,10 @@ class Loader:
             intra_op_parallelism_threads=flags.tensorflow_intra_op_parallelism or flags.tensorflow_session_parallelism,
             inter_op_parallelism_threads=flags.tensorflow_inter_op_parallelism or flags.tensorflow_session_parallelism,
         )
-        return LoadedModel(path, tags=flags.saved_model_tags.split(","), session_config=config)
+        tags = flags.saved_model_tags.split(",")
+        if self._batcher is None:
+            return LoadedModel(path, tags=tags, session_config=config)
+        return BatchedModel(path, self._batcher, tags=tags, session_config=config)
 
     def _warm_up(self, model: LoadedModel) -> None:
         start = time.perf_counter()

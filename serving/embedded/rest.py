@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import math
-import os
 import re
 import threading
 import time
@@ -38,7 +37,7 @@ from crossnet.serving.embedded.current_call import CALL
 from crossnet.serving.embedded.json_examples import fill_examples, write_classifications, write_regressions
 from crossnet.serving.embedded.json_input import read_body, read_inputs
 from crossnet.serving.embedded.json_output import write_outputs
-from crossnet.serving.embedded.listen import listen_for_rest
+from crossnet.serving.embedded.listen import calls_at_once, listen_for_rest
 from crossnet.serving.embedded.logged_calls import log_arrays
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
@@ -81,7 +80,7 @@ class RestServer:
         self._servicer = servicer
         self._manager = manager
         self._seconds = flags.rest_api_timeout_in_ms / 1000
-        self._threads = flags.rest_api_num_threads or 4 * (os.cpu_count() or 1)
+        self._threads = calls_at_once(flags.rest_api_num_threads, flags)
         self._limiters: tuple[anyio.CapacityLimiter, anyio.CapacityLimiter] | None = None  # of small and large bodies
         self._max_body_mib = flags.rest_api_max_body_mib
         self._large = threading.Lock()  # held while a large body is answered, also after its time is over

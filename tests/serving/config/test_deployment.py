@@ -58,6 +58,16 @@ def test_binary_flags_turn_rest_and_prometheus_on_unless_the_user_sets_them(tmp_
     assert flags == ["--port=8500", "--rest_api_port=0", "--monitoring_config_file=/f", "--model_base_path=/m"]
 
 
+@pytest.mark.parametrize("flags", ["embedded_flags", "binary_flags"])
+def test_batching_has_our_parameters_unless_the_user_gives_others(tmp_path, flags):
+    def given(*arguments):
+        return getattr(Deployment(["--model_base_path=/m", *arguments], root=tmp_path), flags)()
+
+    assert f"--batching_parameters_file={tmp_path}/serving/batching.config" in given("--enable_batching")
+    assert "--batching_parameters_file=/f" in given("--enable_batching=true", "--batching_parameters_file=/f")
+    assert not [flag for flag in given("--enable_batching=false") if "batching_parameters" in flag]
+
+
 def test_deployment_says_which_flags_the_real_server_does_not_get(tmp_path):
     deployment = Deployment(["--model_base_path=/m", "--host=::1", "--allow_reload=true"], root=tmp_path)
     reload = "`--allow_reload` is not passed on: tensorflow_model_server takes every HandleReloadConfigRequest."

@@ -66,10 +66,6 @@ def test_ignored_flags_are_accepted_without_a_warning(flag, caplog):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (
-            ["--enable_batching=true"],
-            "`--enable_batching` has no effect here. The embedded server does not batch requests",
-        ),
         (["--prefer_tflite_model=true"], "does not run TFLite models and serves the SavedModel"),
         (["--tensorflow_session_config_file=/f"], "does not read a session config"),
     ],
