@@ -34,6 +34,7 @@ from tensorflow_serving.apis import (
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded import predictor
 from crossnet.serving.embedded.current_call import CALL
+from crossnet.serving.embedded.json_document import memory_needed
 from crossnet.serving.embedded.json_examples import fill_examples, write_classifications, write_regressions
 from crossnet.serving.embedded.json_input import read_body, read_inputs
 from crossnet.serving.embedded.json_output import write_outputs
@@ -57,6 +58,11 @@ _LARGE_BYTES = 2**20
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _TOO_LARGE = (
     "The body is larger than {mib} MiB, the limit of `--rest_api_max_body_mib`. Send fewer rows at once, or use gRPC."
+)
+_MEMORY_FACTOR = 16  # of what JSON may take in memory, to the largest body
+_TOO_MUCH_MEMORY = (
+    "The JSON would take more than {mib:,} MiB of memory, 16 times `--rest_api_max_body_mib`. Send fewer rows at once, "
+    "send columns (`inputs`) instead of rows, or use gRPC."
 )
 
 
@@ -156,6 +162,8 @@ class RestServer:
             return plain_error(400, str(error))
         if plain is None:
             return plain_error(413, _TOO_LARGE.format(mib=self._max_body_mib))
+        if len(plain) > _LARGE_BYTES and memory_needed(plain) > _MEMORY_FACTOR * self._max_body_mib * 2**20:
+            return plain_error(413, _TOO_MUCH_MEMORY.format(mib=_MEMORY_FACTOR * self._max_body_mib))
         if (metrics := self._servicer.metrics) and path == metrics.path:
             status, text, kind = 200, metrics.page(), _METRICS_TYPE
         else:

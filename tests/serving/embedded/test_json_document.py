@@ -9,7 +9,7 @@ import tracemalloc
 import grpc
 import pytest
 
-from crossnet.serving.embedded.json_document import parse_json
+from crossnet.serving.embedded.json_document import memory_needed, parse_json
 from crossnet.serving.status import ServingError
 
 
@@ -86,3 +86,17 @@ def test_what_is_not_json_is_refused(body, words):
 def test_plain_documents_are_what_python_reads():
     value = {"a": [1, 2.5, None, True, "é\n"], "b": {"c": []}}
     assert parse_json(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize(
+    "item",
+    ['{"x0": 0.5123, "x1": 0.25}', '{"x": 1.5}', "{}", "[]", "[1.5]", "[[[1]]]", "1.5", '"ab"', '{"b64": "YQ=="}'],
+)
+def test_memory_that_a_document_takes_is_known_before_it_is_read(item):
+    body = f'{{"instances": [{", ".join([item] * 10_000)}]}}'.encode()
+    tracemalloc.start()
+    document = parse_json(body)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(document["instances"]) == 10_000
+    assert 0.8 * taken < memory_needed(body) < 3 * taken

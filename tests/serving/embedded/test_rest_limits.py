@@ -63,6 +63,19 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(port):
     )
 
 
+def test_a_body_that_takes_many_times_its_size_in_memory_is_refused(port, monkeypatch):
+    from crossnet.serving.embedded import rest
+
+    monkeypatch.setattr(rest, "_LARGE_BYTES", 1000)
+    monkeypatch.setattr(rest, "read_body", lambda body: pytest.fail("was read"))
+    status, answer = ask(port, b'{"inputs": [' + b"[],".join([b""] * 300_000) + b"1]}")
+    assert status == 413
+    assert answer["error"] == (
+        "The JSON would take more than 16 MiB of memory, 16 times `--rest_api_max_body_mib`. Send fewer rows at once, "
+        "send columns (`inputs`) instead of rows, or use gRPC."
+    )
+
+
 def test_an_announced_body_is_refused_before_it_comes(port):
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         client.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {2**40}\r\n\r\n".encode())
