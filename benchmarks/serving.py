@@ -52,11 +52,11 @@ def rows() -> Iterator[Row]:
             save_network(Path(folder, name, "1"), name)
         entries = [f'config {{ name: "{n}" base_path: "{folder}/{n}" model_platform: "tensorflow" }}' for n in MODELS]
         config.write_text(f"model_config_list {{ {' '.join(entries)} }}")
-        ours = _start(
+        ours = start_server(
             [sys.executable, "-m", "crossnet.serving.server_command", "--port=0", f"--model_config_file={config}"]
         )
         echo, lean = (
-            _start([sys.executable, "-m", "benchmarks.serving", *words]) for words in (["echo"], ["echo", "own"])
+            start_server([sys.executable, "-m", "benchmarks.serving", *words]) for words in (["echo"], ["echo", "own"])
         )
         try:
             with ours, echo, lean:
@@ -73,10 +73,17 @@ def rows() -> Iterator[Row]:
 
 @dataclass
 class Running:
-    """A server in a process of its own, and a channel to it."""
+    """A server in a process of its own, and a channel to it.
+
+    Attributes:
+      target: Its first address.
+      rest_address: Host and port of REST; "" without it.
+    """
 
     process: subprocess.Popen[str]
     channel: Any
+    target: str = ""
+    rest_address: str = ""
     call: Callable[..., bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,7 +102,7 @@ class Running:
         return time.clock_gettime((~self.process.pid << 3) | 2)  # Linux: what clock_getcpuclockid(3) returns
 
 
-def _start(command: list[str]) -> Running:
+def start_server(command: list[str]) -> Running:
     """Starts a server that prints on stderr where it listens: `serving ... at HOST:PORT (...)`."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
@@ -106,8 +113,10 @@ def _start(command: list[str]) -> Running:
     else:
         raise RuntimeError(f"{command} did not start")
     threading.Thread(target=process.stderr.read, daemon=True).start()  # so that its log never blocks it
-    target = line.split(" at ")[1].split(" ")[0]
-    return Running(process, grpc.insecure_channel(target, [("grpc.max_receive_message_length", -1)]))
+    target, *others = line.split(" at ")[1].rpartition(" (")[0].split(", ")
+    rest = next((other.removeprefix("http://") for other in others if other.startswith("http://")), "")
+    channel = grpc.insecure_channel(target, [("grpc.max_receive_message_length", -1)])
+    return Running(process, channel, target, rest)
 
 
 def echo_server(threads: futures.Executor) -> None:

@@ -1,0 +1,270 @@
+"""Measures REST, metrics and batches of the embedded server, and FastAPI.
+
+All servers are processes of their own, on the same SavedModel; what is compared is a server's own CPU time per call
+(`benchmarks.serving` says how), and for batches also the calls a second of client and server together. The FastAPI
+server is what its documentation and most tutorials show: a pydantic model for the body, `tf.saved_model.load`, the
+signature called with tensors, uvicorn with one worker. `python -m benchmarks.serving_ports fastapi FOLDER` is it.
+The wide model of the batches multiplies each row with a matrix of 4096 x 4096: to read the matrix costs milliseconds,
+for one row or many.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Row, medians
+from benchmarks.serving import Running, request, save_network, start_server
+
+TURNS = 5
+IN_FLIGHT = (1, 4, 16)
+CALLS = {1: 320, 1000: 96}  # of a turn, by rows
+WIDE_IN_FLIGHT, WIDE_CALLS = 64, 640
+METRICS_CALLS, METRICS_TURNS = 1200, 15
+REST_GOAL, BATCH_GOAL, METRICS_GOAL = 3.0, 1.3, 1.03
+_SERVER = (sys.executable, "-m", "crossnet.serving.server_command", "--port=0")
+Call = Callable[[], Callable[[], Any]]
+
+
+def rows() -> Iterator[Row]:
+    """Yields REST beside FastAPI and gRPC, what metrics cost, and what batches gain."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_network(Path(folder, "cross", "1"), "cross")
+        save_wide(Path(folder, "wide", "1"))
+        monitoring = Path(folder, "monitoring.config")
+        monitoring.write_text("prometheus_config { enable: true }")
+        yield from _rest(Path(folder))
+        yield from _metrics(Path(folder), monitoring)
+        yield from _batches(Path(folder))
+
+
+def _serve(folder: Path, model: str, *flags: str) -> Running:
+    return start_server([*_SERVER, f"--model_name={model}", f"--model_base_path={folder / model}", *flags])
+
+
+def load(connect: Call, in_flight: int, calls: int) -> float:
+    """Makes `calls` calls from `in_flight` threads, each with its own connection; returns the seconds it took."""
+
+    def caller(_: int) -> None:
+        call = connect()
+        for _ in range(calls // in_flight):
+            call()
+
+    start = time.perf_counter()
+    with futures.ThreadPoolExecutor(in_flight) as pool:
+        list(pool.map(caller, range(in_flight)))
+    return time.perf_counter() - start
+
+
+def over_grpc(server: Running, message: bytes) -> Call:
+    """Returns what `load` calls, for a PredictRequest."""
+    return lambda: lambda: server.call(message, timeout=60)
+
+
+def over_rest(address: str, path: str, body: bytes) -> Call:
+    """Returns what `load` calls, for a body that is posted on a connection that is kept."""
+
+    def connect() -> Callable[[], Any]:
+        connection = http.client.HTTPConnection(address, timeout=60)
+
+        def call() -> bytes:
+            connection.request("POST", path, body, {"content-type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+            assert answer.status == 200, text
+            return text
+
+        return call
+
+    return connect
+
+
+def _bodies(count: int) -> tuple[bytes, bytes]:
+    """The rows of `benchmarks.serving.request` as JSON: by row, and by column."""
+    values = [float(value) for value in np.linspace(0, 1, count, dtype=np.float32)]
+    names = ("x0", "x1", "x2")
+    by_row = {"instances": [dict.fromkeys(names, value) for value in values]}
+    return json.dumps(by_row).encode(), json.dumps({"inputs": dict.fromkeys(names, values)}).encode()
+
+
+def _cpu(server: Running, call: Call, in_flight: int, calls: int) -> float:
+    """CPU of the server for each call, in microseconds."""
+    before = server.cpu_seconds()
+    load(call, in_flight, calls)
+    return (server.cpu_seconds() - before) / (calls // in_flight * in_flight) * 1e6
+
+
+def _rest(folder: Path) -> Iterator[Row]:
+    ours = _serve(folder, "cross", f"--rest_api_port={_free_port()}")
+    fast = start_server([sys.executable, "-m", "benchmarks.serving_ports", "fastapi", str(folder / "cross" / "1")])
+    with ours, fast:
+        rest, peer = ours.rest_address, fast.target
+        for count in (1, 1000):
+            by_row, by_column = _bodies(count)
+            path = "/v1/models/cross:predict"
+            grpc, row, column = (
+                over_grpc(ours, request("cross", count)),
+                over_rest(rest, path, by_row),
+                over_rest(rest, path, by_column),
+            )
+            tutorial = over_rest(peer, "/predict", by_row)
+            for in_flight in IN_FLIGHT:
+                taken = []
+                for turn in range(TURNS + 1):
+                    calls = CALLS[count]
+                    turned = [_cpu(ours, call, in_flight, calls) for call in (grpc, row, column)]
+                    if turn:  # the first one warms up
+                        taken.append((*turned, _cpu(fast, tutorial, in_flight, calls)))
+                    else:
+                        _cpu(fast, tutorial, in_flight, calls)
+                yield from _compared(count, in_flight, taken)
+
+
+def _compared(count: int, in_flight: int, taken: list[tuple[float, ...]]) -> Iterator[Row]:
+    where = f"{count} rows, {in_flight} in flight"
+    cases = (
+        ("REST, by row", 1, 3, "FastAPI, by row", 1.0 if in_flight != 4 else None),
+        ("gRPC", 0, 3, "FastAPI, by row", None),
+        ("REST, by column", 2, 0, "gRPC", REST_GOAL if count == 1000 else None),
+    )
+    for words, mine, other, alternative, goal in cases:
+        found = medians([(turn[mine], turn[other]) for turn in taken])
+        yield Row(
+            "serving_ports",
+            f"server CPU per call, {words}, {where}",
+            found.ours,
+            found.other,
+            "us",
+            found.ratio,
+            f"<= {goal:g}" if goal else "",
+            found.ratio <= goal if goal else None,
+            alternative,
+            scatter=found.scatter,
+        )
+
+
+def _metrics(folder: Path, monitoring: Path) -> Iterator[Row]:
+    plain = _serve(folder, "cross")
+    counting = _serve(folder, "cross", f"--rest_api_port={_free_port()}", f"--monitoring_config_file={monitoring}")
+    with plain, counting:
+        message = request("cross", 1)
+        pairs = []
+        for turn in range(METRICS_TURNS + 1):
+            pair = [_cpu(server, over_grpc(server, message), 4, METRICS_CALLS) for server in (counting, plain)]
+            if turn:
+                pairs.append((pair[0], pair[1]))
+        found = medians(pairs)
+    yield Row(
+        "serving_ports", "server CPU per Predict with metrics, 1 row, 4 in flight", found.ours, found.other, "us",
+        found.ratio, f"<= {METRICS_GOAL}", found.ratio <= METRICS_GOAL, "without metrics", scatter=found.scatter,
+    )  # fmt: skip
+
+
+def _batches(folder: Path) -> Iterator[Row]:
+    for model, goal in (("wide", BATCH_GOAL), ("cross", None)):
+        plain, batched = _serve(folder, model), _serve(folder, model, "--enable_batching")
+        with plain, batched:
+            message = wide_request() if model == "wide" else request(model, 1)
+            speeds, costs = [], []
+            for turn in range(TURNS + 1):
+                speed, cost = [], []
+                for server in (batched, plain):
+                    before = server.cpu_seconds()
+                    seconds = load(over_grpc(server, message), WIDE_IN_FLIGHT, WIDE_CALLS)
+                    speed.append(WIDE_CALLS / seconds)
+                    cost.append((server.cpu_seconds() - before) / WIDE_CALLS * 1e6)
+                if turn:
+                    speeds.append((speed[0], speed[1]))
+                    costs.append((cost[0], cost[1]))
+        where = f"{model}, 1 row, {WIDE_IN_FLIGHT} in flight"
+        found = medians(speeds)
+        yield Row(
+            "serving_ports", f"calls a second with batches, {where}", found.ours, found.other, "calls/s",
+            found.ratio, f">= {goal}" if goal else "", found.ratio >= goal if goal else None, "without batches",
+            better="more", scatter=found.scatter,
+        )  # fmt: skip
+        found = medians(costs)
+        yield Row(
+            "serving_ports", f"server CPU per call with batches, {where}", found.ours, found.other, "us", found.ratio,
+            alternative="without batches", scatter=found.scatter,
+        )  # fmt: skip
+
+
+def save_wide(path: Path) -> None:
+    """Writes a model whose call takes milliseconds, with one number per row in and out."""
+    import tensorflow as tf
+
+    width = 4096
+    module = tf.Module()
+    module.matrix = tf.Variable(np.random.default_rng(0).normal(size=(width, width)).astype(np.float32) / width)
+
+    def predict(x0: Any) -> Any:
+        return {"prediction": tf.reduce_sum(tf.matmul(x0[:, None] * tf.ones([1, width]), module.matrix), 1)}
+
+    module.predict = tf.function(predict, input_signature=[tf.TensorSpec([None], tf.float32, "x0")])
+    tf.saved_model.save(module, str(path), {"serving_default": module.predict.get_concrete_function()})
+
+
+def wide_request() -> bytes:
+    """A serialized PredictRequest of one row for the wide model."""
+    from crossnet.serving.protocol.messages import PredictRequest
+
+    message = PredictRequest()
+    message.model_spec.name = "wide"
+    tensor = message.inputs["x0"]
+    tensor.dtype = 1
+    tensor.tensor_shape.dim.add(size=1)
+    tensor.tensor_content = np.ones(1, np.float32).tobytes()
+    return bytes(message.SerializeToString())
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def fastapi_server(folder: str) -> None:
+    """Serves a model with FastAPI, as its tutorials do."""
+    import fastapi
+    import pydantic
+    import tensorflow as tf
+    import uvicorn
+
+    class Features(pydantic.BaseModel):
+        x0: float
+        x1: float
+        x2: float
+
+    class Body(pydantic.BaseModel):
+        instances: list[Features]
+
+    model = tf.saved_model.load(folder)
+    signature = model.signatures["serving_default"]
+    app = fastapi.FastAPI()
+
+    def predict(body: Body) -> dict[str, list[float]]:
+        columns = {name: tf.constant([getattr(row, name) for row in body.instances]) for name in ("x0", "x1", "x2")}
+        (answer,) = signature(**columns).values()
+        return {"predictions": answer.numpy().tolist()}
+
+    predict.__annotations__ = {"body": Body, "return": dict[str, list[float]]}  # local names, which text hides
+    app.post("/predict")(predict)
+    port = _free_port()
+    print(f"serving cross at 127.0.0.1:{port} (fastapi)", file=sys.stderr, flush=True)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
+
+
+if __name__ == "__main__" and sys.argv[1:2] == ["fastapi"]:
+    fastapi_server(sys.argv[2])
