@@ -1,4 +1,4 @@
-"""Puts the rows of requests that wait at the same moment together into batches.
+"""Puts the rows of requests that wait together into batches.
 
 A model's call costs nearly the same for one row as for many. Batches of the real server: tensorflow/core
 kernels/batching_util/shared_batch_scheduler.h and tensorflow/serving batching/batching_session.cc. Here a batch holds
