@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,14 +40,23 @@ def init(
         raise click.UsageError("Name a table or a --query, one of them.")
     if connection and not query:
         raise click.UsageError("--connection is for --query.")
+    from crossnet.components import interrupts
     from crossnet.pipeline.init.config_text import table_name
     from crossnet.pipeline.init.tables import find_query, find_table
 
     output = output or Path(f"{table_name(table) if table else 'query'}.toml")
-    if table:
-        return _propose(find_table(table, source or ""), label, output)
-    with tempfile.TemporaryDirectory() as work:
-        return _propose(find_query(query or "", connection or "", output.absolute().parent, Path(work)), label, output)
+    was_there = output.exists()
+
+    def words(number: signal.Signals) -> interrupts.Words:
+        kept = "is written" if output.exists() and not was_there else "was not written"
+        return interrupts.Words(f"Interrupted in `crossnet init`; `{output}` {kept}.")
+
+    with interrupts.last_words(words):
+        if table:
+            return _propose(find_table(table, source or ""), label, output)
+        folder = output.absolute().parent
+        with tempfile.TemporaryDirectory() as work:
+            return _propose(find_query(query or "", connection or "", folder, Path(work)), label, output)
 
 
 def _propose(found: Table, label: str | None, output: Path) -> int:

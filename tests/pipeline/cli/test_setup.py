@@ -1,10 +1,16 @@
 import json
+import os
+import signal
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
 
 from crossnet.pipeline import doctor
 from crossnet.pipeline.config import load_config
+from support import REPOSITORY
+from support.serving_fixtures import wait_until
 
 
 def write_rides(folder):
@@ -95,3 +101,19 @@ def test_sbom_prints_a_document_or_a_table_of_licences(crossnet):
     assert heading.split() == ["distribution", "version", "licence"]
     assert len(lines) == len(document["components"]) + 1
     assert any(line.split() == ["numpy", version("numpy"), *line.split()[2:]] for line in lines)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_init_that_is_stopped_says_so_and_leaves_nothing(tmp_path):
+    pytest.importorskip("duckdb", reason="the extra sql is not installed")
+    (work := tmp_path / "work").mkdir()
+    query = "SELECT i % 7 AS x, i % 5 AS y FROM range(1000000000) t(i)"
+    command = [sys.executable, "-m", "crossnet", "init", "--query", query, "--label", "y", "--output", "rides.toml"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(work)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: any(path.stat().st_size for path in work.rglob("*.parquet")))
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (130, "Interrupted in `crossnet init`; `rides.toml` was not written.\n")
+    assert [*work.iterdir()] == []
+    assert not (tmp_path / "rides.toml").exists()
