@@ -186,6 +186,7 @@ def check_counts(counts: Mapping[str, int], params: ExampleGenParams, files: Seq
         return
     where = f" of {', '.join(f'`{path.name}`' for path in files[:3])}" if files else ""
     rows = f"the {total:,} rows" if total > 1 else "the only row"
+    were = "were" if total > 1 else "was"
     share = f"example_gen.{'test' if empty == 'test' else 'eval'}_fraction"
     if total < len(counts):
         remedy = f"Expected at least {len(counts)} rows; name files with more rows in `example_gen.input`"
@@ -200,6 +201,6 @@ def check_counts(counts: Mapping[str, int], params: ExampleGenParams, files: Seq
         more = "Lower" if empty == "train" else "Raise"
         remedy = f'{more} `{share}`, or set `example_gen.split = "order"`, which takes the last rows'
     raise DataError(
-        f"`{empty}` has no rows: {rows}{where} were split by `{params.rule}` into "
+        f"`{empty}` has no rows: {rows}{where} {were} split by `{params.rule}` into "
         f"{', '.join(f'{count:,} for {split}' for split, count in counts.items())}. {remedy}."
     )

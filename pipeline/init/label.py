@@ -41,10 +41,12 @@ def check_label(profile: TableProfile, names: Mapping[str, str], table: Table, s
             f"The label `{label}` is text in {amount} {cells.looked:,} cells (first: '{shown(found.cell)}' in "
             f"{source.place(found.unit, found.row)}): this pipeline predicts numbers. {advice}"
         )
-    if profile.numbers.count and not profile.numbers.squares:
+    count = profile.numbers.count
+    if count and not profile.numbers.squares:
         raise DataError(
-            f"The label `{label}` has one value, {profile.numbers.mean:g}, in all "
-            f"{counted(profile.numbers.count, 'row')} that have one: there is nothing to predict. {advice}"
+            f"The label `{label}` has one value, {profile.numbers.mean:g}, in "
+            f"{f'all {count:,} rows that have' if count > 1 else 'the only row that has'} one: there is nothing to "
+            f"predict. {advice}"
         )
 
 

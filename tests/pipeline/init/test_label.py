@@ -21,6 +21,7 @@ def test_rows_in_the_order_of_the_label_are_said(tmp_path):
             r"label `y` is text in all 2 cells \(first: 'red' in `rides\.csv:2`\).* predicts numbers",
         ),
         ("x,y\n1,5\n2,5\n", r"label `y` has one value, 5, in all 2 rows that have one: there is nothing to predict"),
+        ("x,y\n1,5\n", r"label `y` has one value, 5, in the only row that has one: there is nothing to predict"),
         ("x,y\n1,\n2,\n", r"the label `y` is empty in all 2 rows\. Name a column of numbers with --label: `x`\."),
         ("x,y\n", r"`rides.csv` .*no rows"),
         ("y\n1\n2\n", r"The table has one column, `y`, the label\. Expected one more"),
