@@ -77,7 +77,11 @@ def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
             r"`eval` has no rows: the 3 rows of `rides.csv` were split by `hash` into 3 for train, 0 for eval. Raise "
             r'`example_gen.eval_fraction`, or set `example_gen.split = "order"`, which takes the last rows.',
         ),
-        (1, {}, r"`eval` has no rows: the only row of `rides.csv` was split .* Expected at least 2 rows; name files with more"),
+        (
+            1,
+            {},
+            r"`eval` has no rows: the only row of `rides.csv` was split .* Expected at least 2 rows; name files with more",
+        ),
         (2, {"test_fraction": 0.1}, r"`test` has no rows: the 2 rows .* Expected at least 3 rows"),
         (
             4,
