@@ -80,7 +80,7 @@ def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
         (
             1,
             {},
-            r"`eval` has no rows: the only row of `rides.csv` was split .* Expected at least 2 rows; name files with more",
+            r"`eval` has no rows: the only row of `rides.csv` was split .* Expected at least 2 rows; name files",
         ),
         (2, {"test_fraction": 0.1}, r"`test` has no rows: the 2 rows .* Expected at least 3 rows"),
         (
