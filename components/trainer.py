@@ -23,19 +23,19 @@ from crossnet.components.networks.export import export_model
 from crossnet.components.networks.interval import Interval
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.networks.warmup_requests import write_warmup_requests
-from crossnet.components.params.networks import DenseParams, ModelParams
+from crossnet.components.params.networks import ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.training.calibration import measure_interval
 from crossnet.components.training.checkpoints import Checkpoints
-from crossnet.components.training.checks import SINGLE, check_recipe, check_training
+from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.folds import assign_folds, units_of
-from crossnet.components.training.learned_rows import LearnedRows, learned_rows
+from crossnet.components.training.learned_rows import learned_rows
 from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
-from crossnet.components.training.recipe import Recipe, chosen, make_recipe
+from crossnet.components.training.recipe import Recipe, chosen
 from crossnet.components.training.rows import Rows, read_rows
 from crossnet.components.training.untrained import Untrained, make_untrained
 from crossnet.components.training.unused_embeddings import fill_unused_embeddings
@@ -88,7 +88,7 @@ def train_model(
     """
     start = time.perf_counter()
     learned = learned_rows(examples, statistics)
-    recipe = _make_recipe(examples.label, learned, params, model)
+    recipe = checked_recipe(examples.label, learned, params, model)
     untrained = make_untrained(learned, schema, recipe, model, warm_start)
     checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, recipe)) if checkpoint_dir else None
     history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir)
@@ -110,15 +110,6 @@ def train_model(
             "warm_start": untrained.exported.path.name if untrained.exported else None,
         },
     )
-
-
-def _make_recipe(label: str, learned: LearnedRows, params: TrainerParams, model: ModelParams) -> Recipe:
-    if isinstance(model.architecture, DenseParams) and model.architecture.learning_rate:
-        params = dataclasses.replace(params, learning_rate=model.architecture.learning_rate)
-    check_training(label, learned, params)
-    recipe = make_recipe(params, learned.count, several=model.kind not in SINGLE)
-    check_recipe(recipe, learned.count, model.kind)
-    return recipe
 
 
 class _Blend(NamedTuple):

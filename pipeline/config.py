@@ -32,6 +32,7 @@ from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.params.setting import AUTO, PathKind, setting
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.params.tune import TuneParams
 from crossnet.pipeline.config_build import MAX_LISTED, NONE, build
 from crossnet.pipeline.setting_rules import MAX_WHOLE
 from crossnet.pipeline.toml_text import MAX_PATH, parse_toml, read_toml, received
@@ -88,6 +89,7 @@ class Config:
     evaluator: EvaluatorParams = field(default_factory=EvaluatorParams)
     infra_validator: InfraValidatorParams = field(default_factory=InfraValidatorParams)
     pusher: PusherParams = field(default_factory=PusherParams)
+    tune: TuneParams = field(default_factory=TuneParams)
 
 
 def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Config:
@@ -104,6 +106,15 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
     return make_config(read_toml(file), overrides, folder=file.parent, name=f" in {shown(file.name)}")
 
 
+def config_values(file: Path | None = None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Returns what a file and `overrides` say themselves, by section, with absolute paths.
+
+    The arguments are those of `load_config`, which has found no mistake in them.
+    """
+    file = _find(file)
+    return _values(read_toml(file), overrides, file.parent, [])
+
+
 def make_config(
     values: Mapping[str, Any], overrides: Sequence[str] = (), *, folder: Path | None = None, name: str = ""
 ) -> Config:
@@ -118,14 +129,8 @@ def make_config(
     Raises:
       SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them.
     """
-    folder = folder or Path.cwd()
-    found = {key: _as_toml_has_it(value) for key, value in values.items()}
     problems: list[str] = []
-    _make_absolute(found, folder, problems)
-    _place_query(found, folder)
-    for override in overrides:
-        _apply(override, found, problems)
-    _place_query(found, Path.cwd())
+    found = _values(values, overrides, folder or Path.cwd(), problems)
     config = build(Config, with_preset(found), setting_names(), problems)
     if isinstance(config.models, tuple) and (not config.models or len(set(config.models)) < len(config.models)):
         problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
@@ -135,6 +140,17 @@ def make_config(
         raise SettingsError(count + "\n".join([*problems[:MAX_LISTED], *more]))
     typed: Config = config
     return typed
+
+
+def _values(values: Mapping[str, Any], overrides: Sequence[str], folder: Path, problems: list[str]) -> dict[str, Any]:
+    """Returns values with `overrides` applied and absolute paths; adds to `problems` what does not fit."""
+    found = {key: _as_toml_has_it(value) for key, value in values.items()}
+    _make_absolute(found, folder, problems)
+    _place_query(found, folder)
+    for override in overrides:
+        _apply(override, found, problems)
+    _place_query(found, Path.cwd())
+    return found
 
 
 def _as_toml_has_it(value: Any) -> Any:

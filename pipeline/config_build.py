@@ -72,6 +72,8 @@ def _convert(value: Any, hint: Any) -> Any:
       TypeError: It does not fit.
       OverflowError: It is a whole number beyond those that a float holds.
     """
+    if hint is Any:
+        return value
     if isinstance(hint, types.UnionType):
         if types.NoneType in hint.__args__ and (value == NONE or value is None):
             return None
@@ -103,4 +105,4 @@ def _describe(hint: Any) -> str:
         return f"a list ({_describe(hint.__args__[0])} each)"
     if typing.get_origin(hint) is Mapping:
         return f"a table ({_describe(hint.__args__[1])} by name)"
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text", Any: "any value"}[hint]

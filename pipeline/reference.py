@@ -24,7 +24,7 @@ from crossnet.pipeline.setting_rules import BOUNDS
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 WIDTH = 100
 NOTE = "<!-- Written by `python -m crossnet.pipeline.reference`; edit the source it reads, not this page. -->\n"
-TYPES = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+TYPES: dict[Any, str] = {int: "whole number", float: "number", bool: "true or false", str: "text", Any: "value"}
 
 
 def settings_page() -> str:

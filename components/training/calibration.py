@@ -13,6 +13,7 @@ import tf_keras
 from crossnet.components.formats import counted, number, percent
 from crossnet.components.networks.interval import Interval, calibrate, effective_rows, fewest_rows
 from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.training.out_of_fold import in_label_unit
 from crossnet.components.training.rows import Rows
 
 LOGGER = logging.getLogger(__name__)
@@ -80,18 +81,5 @@ def held_out_errors(
             weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, np.where(rows[:, None], own, 1))
             predictions = np.average(outputs, axis=1, weights=weights)[rows]
             labels = chunk.label[part][rows].astype(np.float64)
-            found.append(
-                _in_unit(labels, preprocessing) - _clipped(_in_unit(predictions, preprocessing), preprocessing)
-            )
+            found.append(in_label_unit(labels, preprocessing) - in_label_unit(predictions, preprocessing, clip=True))
     return np.concatenate(found)
-
-
-def _in_unit(values: npt.NDArray[np.float64], preprocessing: Preprocessing) -> npt.NDArray[np.float64]:
-    return values * preprocessing.label_scale + preprocessing.label_mean
-
-
-def _clipped(values: npt.NDArray[np.float64], preprocessing: Preprocessing) -> npt.NDArray[np.float64]:
-    if not preprocessing.label_range:
-        return values
-    low, high = preprocessing.label_range
-    return np.clip(values, low, high)

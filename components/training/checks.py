@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.formats import counted, number
 from crossnet.components.networks import tfrs_cross
-from crossnet.components.params.networks import DENSE
+from crossnet.components.params.networks import DENSE, DenseParams, ModelParams
 from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
 from crossnet.components.training.learned_rows import LearnedRows, numbers_of
-from crossnet.components.training.recipe import Recipe
+from crossnet.components.training.recipe import Recipe, make_recipe
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 SINGLE = (DENSE, tfrs_cross.KIND)  # kinds of which "auto" trains one member
 MIN_ROWS = 30  # of a train split that is learned from in part
+
+
+def checked_recipe(label: str, learned: LearnedRows, params: TrainerParams, model: ModelParams) -> Recipe:
+    """Returns the settings of a training, with a number wherever they may say "auto".
+
+    Args:
+      label: The column to predict.
+      learned: The rows to learn from.
+      params: How to train.
+      model: What to train.
+
+    Raises:
+      TrainingError: Settings and data do not fit together.
+    """
+    if isinstance(model.architecture, DenseParams) and model.architecture.learning_rate:
+        params = dataclasses.replace(params, learning_rate=model.architecture.learning_rate)
+    check_training(label, learned, params)
+    recipe = make_recipe(params, learned.count, several=model.kind not in SINGLE)
+    check_recipe(recipe, learned.count, model.kind)
+    return recipe
 
 
 def check_training(label: str, learned: LearnedRows, params: TrainerParams) -> None:

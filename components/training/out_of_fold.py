@@ -109,13 +109,18 @@ def write_out_of_fold(
       row: Places of the rows in `train`, int64 (rows,).
       preprocessing: Says what the label's unit is.
     """
-    scale, mean = preprocessing.label_scale, preprocessing.label_mean
-    label = train.label[row].astype(np.float64) * scale + mean
-    found = predictions * scale + mean
-    if preprocessing.label_range:
-        low, high = preprocessing.label_range
-        found = np.clip(found, low, high)
+    label = in_label_unit(train.label[row].astype(np.float64), preprocessing)
+    found = in_label_unit(predictions, preprocessing, clip=True)
     with path.open("wb") as stream:
         extra: dict[str, Any] = {} if train.weight is None else {"weight": train.weight[row]}
         places = row if train.place is None else train.place[row]
         np.savez(stream, row=places, prediction=found, label=label, **extra)
+
+
+def in_label_unit(values: Floats, preprocessing: Preprocessing, *, clip: bool = False) -> Floats:
+    """Returns normalised labels, or predictions of them, in the label's unit; `clip`: as the export limits them."""
+    found = values * preprocessing.label_scale + preprocessing.label_mean
+    if not (clip and preprocessing.label_range):
+        return found
+    low, high = preprocessing.label_range
+    return np.clip(found, low, high)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from crossnet.components import interrupts
-from crossnet.pipeline.cli import config_files, orchestration, past, runs, serving, setup, upkeep
+from crossnet.pipeline.cli import config_files, orchestration, past, runs, serving, setup, tuning, upkeep
 from crossnet.pipeline.cli.options import print_error, print_interruption, process_start
 from crossnet.pipeline.cli.output import name_output
 from crossnet.serving.protocol.printable import printable
@@ -78,7 +78,7 @@ def cli() -> None:
     """
 
 
-for commands in (runs, past, orchestration, serving, setup, config_files, upkeep):
+for commands in (runs, past, tuning, orchestration, serving, setup, config_files, upkeep):
     for command in vars(commands).values():
         if isinstance(command, click.Command) and command.name not in config_files.BELOW:
             cli.add_command(command)

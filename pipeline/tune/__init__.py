@@ -1,0 +1,1 @@
+"""Searches for settings that suit a table."""
