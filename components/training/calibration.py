@@ -69,17 +69,16 @@ def held_out_errors(
     The prediction of a row is the mean of the members that held it out, by their shares.
     """
     found = []
-    for chunk in train.chunks(ROWS_AT_ONCE):
+    for chunk in train.chunks(ROWS_AT_ONCE, train.places_in(held_out)):
         assert chunk.fold is not None
         for first in range(0, len(chunk.label), ROWS_AT_ONCE):
             part = slice(first, first + ROWS_AT_ONCE)
             inputs: list[Any] = [values[part] for values in chunk.inputs]
             outputs = network(inputs if len(inputs) > 1 else inputs[0], training=False).numpy().astype(np.float64)
             own = chunk.fold[part][:, None] == np.asarray(held_out)
-            rows = own.any(axis=1)
             weights = own * (np.ones(len(held_out)) if shares is None else np.asarray(shares))
-            weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, np.where(rows[:, None], own, 1))
-            predictions = np.average(outputs, axis=1, weights=weights)[rows]
-            labels = chunk.label[part][rows].astype(np.float64)
+            weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, own)
+            predictions = np.average(outputs, axis=1, weights=weights)
+            labels = chunk.label[part].astype(np.float64)
             found.append(in_label_unit(labels, preprocessing) - in_label_unit(predictions, preprocessing, clip=True))
     return np.concatenate(found)

@@ -99,7 +99,7 @@ class EpochLoop:
         assert rows.fold is not None
         total, squares = np.zeros(len(self.held_out)), self._held_squares[rows.weight is not None]
         with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
-            for part in self._tensors(rows, None, EVALUATION_ROWS):
+            for part in self._tensors(rows, rows.places_in(self.held_out), EVALUATION_ROWS):
                 total += squares(part.inputs, part.label, part.fold, *part.weights).numpy()
         return total / np.bincount(rows.fold, rows.weight, minlength=max(self.held_out) + 1)[self.held_out]
 

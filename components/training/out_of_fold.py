@@ -53,17 +53,17 @@ def predict_held_out(
     for number, place in enumerate(zip(held_out, groups, strict=True)):
         member[place] = number
     used = np.all(member >= 0, axis=1)
-    places, found = [], []
-    for chunk in rows.chunks(ROWS_AT_ONCE):
+    order = rows.places_in(np.flatnonzero(used).tolist())
+    found = []
+    for chunk in rows.chunks(ROWS_AT_ONCE, order):
         assert chunk.fold is not None
         for first in range(0, len(chunk.label), ROWS_AT_ONCE):
             folds = chunk.fold[first : first + ROWS_AT_ONCE]
             inputs: list[Any] = [part[first : first + ROWS_AT_ONCE] for part in chunk.inputs]
             outputs = network(inputs if len(inputs) > 1 else inputs[0], training=False).numpy()
-            own = np.flatnonzero(used[folds])
-            places.append(own + chunk.first + first)
-            found.append(np.take_along_axis(outputs[own], member[folds[own]], axis=1))
-    return OutOfFold(np.concatenate(places), np.concatenate(found).astype(np.float64))
+            found.append(np.take_along_axis(outputs, member[folds], axis=1))
+    places = np.arange(len(rows)) if order is None else order
+    return OutOfFold(places, np.concatenate(found).astype(np.float64))
 
 
 def best_shares(predictions: Floats, label: Floats, weight: npt.NDArray[Any] | None = None) -> list[float]:

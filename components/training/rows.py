@@ -78,6 +78,12 @@ class Rows:
         weight = self.weight.astype(np.float64)
         return np.add.reduceat(weight if order is None else weight[order], starts)
 
+    def places_in(self, folds: Sequence[int]) -> npt.NDArray[np.int64] | None:
+        """Returns the rows of some folds, ascending, as an order for `chunks`; None where these are all rows."""
+        assert self.fold is not None
+        places = np.flatnonzero(np.isin(self.fold, folds))
+        return places if len(places) < len(self) else None
+
     def chunks(
         self, batch_size: int, order: npt.NDArray[np.int64] | None = None, *, single: bool = False
     ) -> Iterator[Chunk]:
@@ -87,12 +93,13 @@ class Rows:
 
         Args:
           batch_size: Rows per batch.
-          order: A permutation of the rows, int64 or int32; None: as recorded.
+          order: Rows, each once, int64 or int32; None: all of them, as recorded.
           single: Whether each chunk is one batch.
         """
         step = batch_size if single else max(1, self.chunk // batch_size) * batch_size
-        starts = range(0, len(self), step)
-        streams = step < len(self)
+        count = len(self) if order is None else len(order)
+        starts = range(0, count, step)
+        streams = step < count
         # A slice of a mapped file is read when it is used; a copy reads it here, in this thread.
         fetch = np.array if streams and order is None else np.asarray
 

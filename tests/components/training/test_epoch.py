@@ -168,3 +168,14 @@ def test_members_learn_and_are_validated_by_weight() -> None:
     np.testing.assert_allclose(made.run(data, np.array([RATE])), [np.average(squares, weights=heavy)])
     steps = [2 * x[part].T @ (errors * heavy)[part] / 8 for part in (slice(2, 4), slice(0, 2))]
     np.testing.assert_allclose(layer.get_weights()[0], 1 - RATE * np.transpose(steps))
+
+
+def test_validation_looks_at_no_row_that_no_member_holds_out() -> None:
+    inputs = tf_keras.Input((2,), dtype="float64")
+    network = tf_keras.Model(inputs, tf_keras.layers.Dense(1, dtype="float64", kernel_initializer="ones")(inputs))
+    data = rows(6)
+    data.fold = np.array([0, 1, 2, 0, 1, 2], np.int32)
+    expected = np.mean(np.square(data.inputs[0].sum(axis=1) - data.label)[[1, 4]])
+    data.inputs[0][[0, 2, 3, 5]] = np.nan  # nothing times zero would be NaN
+    made = EpochLoop(network, Optimizer("sgd", network.trainable_variables), 4, held_out=[1])
+    np.testing.assert_allclose(made.validation_errors(data), [expected])

@@ -96,3 +96,16 @@ def test_an_error_of_the_reader_reaches_the_caller() -> None:
 def test_a_chunk_is_one_batch_where_sums_are_taken() -> None:
     chunks = Rows((label(10)[:, None],), label(10), chunk=10).chunks(4, single=True)
     assert [(chunk.first, len(chunk.label)) for chunk in chunks] == [(0, 4), (4, 4), (8, 2)]
+
+
+@pytest.mark.parametrize("chunk", [3, 10])
+def test_rows_of_some_folds_come_alone_and_in_their_order(chunk: int) -> None:
+    x = np.arange(10, dtype=np.float32)[:, None]
+    rows = Rows((x,), label(10), chunk, fold=np.arange(10, dtype=np.int32) % 5)
+    order = rows.places_in([3, 1, 3])
+    assert order is not None
+    assert order.tolist() == [1, 3, 6, 8]
+    parts = list(rows.chunks(2, order))
+    assert np.concatenate([part.inputs[0] for part in parts])[:, 0].tolist() == [1, 3, 6, 8]
+    assert np.concatenate([part.fold for part in parts]).tolist() == [1, 3, 1, 3]
+    assert rows.places_in(range(5)) is None
