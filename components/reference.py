@@ -1,8 +1,9 @@
 """Trains boosted trees to compare with, which are never served.
 
 LightGBM at its defaults on the columns of the models: a number is a number, a text is a category, a missing value is
-missing. Where the Trainer holds out a part of train, so does this, by the same rule: rows of one group, key or time
-are held out together; it then stops when that part has not become better for `PATIENCE` rounds.
+missing. Rows weigh what they weigh for the models, and those of weight 0 are left out. Where the Trainer holds out a
+part of train, this holds out the rows of the first of several members, the very same ones; it then stops when that part
+has not become better for `PATIENCE` rounds.
 
 All rows of train are in memory, 8 bytes for each value.
 """
@@ -13,7 +14,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,14 @@ import numpy.typing as npt
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.reference_model import PREDICTIONS_FILE, ReferenceModel
 from crossnet.components.artifacts.schema import Schema
+from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import PipelineError
 from crossnet.components.features import Feature, read_schema
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.training.folds import assign_folds, units_of
+from crossnet.components.training.learned_rows import learned_rows
+from crossnet.components.training.recipe import make_recipe
 
 READ_ROWS = 1 << 16
 PATIENCE = 50
@@ -37,16 +42,18 @@ Numbers = npt.NDArray[np.float64]
 
 
 def train_reference(
-    examples: Examples, schema: Schema, *, output_dir: Path, kind: str, held_out: float | None
+    examples: Examples, schema: Schema, statistics: Statistics, *, output_dir: Path, kind: str, params: TrainerParams
 ) -> ReferenceModel:
     """Trains the reference and writes what it predicts for the eval rows.
 
     Args:
       examples: Splits `train` and `eval`.
       schema: The features and the label.
+      statistics: Of train.
       output_dir: Where the artifact goes.
       kind: "lightgbm".
-      held_out: Share of train that is held out; None: it trains on all of it, as long as LightGBM does by default.
+      params: How the models are trained: which rows are held out, if any. Without them it trains as long as LightGBM
+        does by default.
 
     Raises:
       PipelineError: The package is not installed, or does not load.
@@ -56,16 +63,16 @@ def train_reference(
     features, label = read_schema(schema.proto())
     values: list[dict[bytes, int]] = [{} for feature in features if feature.is_text]
     inputs, labels = _read(examples, "train", features, label, values, grow=True)
+    learned = _learned(examples, schema, statistics, params, output_dir)
+    if learned.place is not None:
+        inputs, labels = inputs[learned.place], labels[learned.place]
+    validation = np.zeros(len(labels), bool) if learned.held_out is None else learned.held_out
     start = time.perf_counter()
-    validation = np.zeros(len(labels), bool)
-    if held_out is not None:
-        folds = max(2, round(1 / held_out))
-        units = units_of(examples, (np.ascontiguousarray(inputs), labels), folds)
-        validation = assign_folds(units, folds) == 0
     texts = [i for i, feature in enumerate(features) if feature.is_text]
-    booster = _train(lightgbm, inputs, labels, validation, texts)
+    booster = _train(lightgbm, inputs, labels, learned.weight, validation, texts)
     seconds = time.perf_counter() - start
-    train_rmse = math.sqrt(float(np.mean(np.square(booster.predict(inputs) - labels))))
+    squares = np.square(booster.predict(inputs) - labels)
+    train_rmse = math.sqrt(float(np.average(squares, weights=learned.weight)))
     del inputs
     inputs, _ = _read(examples, "eval", features, label, values, grow=False)
     predictions = booster.predict(inputs) if len(inputs) else np.zeros(0)
@@ -75,6 +82,42 @@ def train_reference(
     counts = {"leaves": sum(tree["num_leaves"] for tree in trees), "rounds": rounds, "held_out": int(validation.sum())}
     properties = {"kind": kind, "train_rmse": train_rmse, "train_seconds": seconds}
     return ReferenceModel(output_dir, counts=counts, properties=properties)
+
+
+class _Learned(NamedTuple):
+    """Which rows of train the models learn from.
+
+    Attributes:
+      place: int64 (rows,): their places in train; None: all.
+      weight: float32 (rows,): what they weigh; None: all the same.
+      held_out: bool (rows,): whether the first of several members holds a row out; None: none is held out.
+    """
+
+    place: npt.NDArray[np.int64] | None
+    weight: npt.NDArray[np.float32] | None
+    held_out: npt.NDArray[np.bool_] | None
+
+
+def _learned(
+    examples: Examples, schema: Schema, statistics: Statistics, params: TrainerParams, scratch: Path
+) -> _Learned:
+    if params.early_stopping_patience is None and not examples.weight:
+        return _Learned(None, None, None)
+    # Equal rows, as a model sees them, are held out together: so they have to be seen as it sees them.
+    from crossnet.components.networks.input_choice import make_preprocessing
+    from crossnet.components.networks.preprocessing import Transform
+    from crossnet.components.training.rows import read_rows
+
+    learned = learned_rows(examples, statistics)
+    features, label = read_schema(schema.proto())
+    transform = Transform(make_preprocessing(features, label, learned.statistics, params=params))
+    with read_rows(examples, "train", transform, label, scratch=scratch, cache_mib=params.cache_mib) as rows:
+        held_out = None
+        if params.early_stopping_patience is not None:
+            folds = make_recipe(params, learned.count).folds
+            units = units_of(examples, (*rows.inputs, rows.label), folds, rows.place)
+            held_out = assign_folds(units, folds) == 0
+        return _Learned(rows.place, rows.weight, held_out)
 
 
 def _import() -> Any:
@@ -94,10 +137,18 @@ def _import() -> Any:
 
 
 def _train(
-    lightgbm: Any, inputs: Numbers, labels: Numbers, validation: npt.NDArray[np.bool_], texts: Sequence[int]
+    lightgbm: Any,
+    inputs: Numbers,
+    labels: Numbers,
+    weight: npt.NDArray[np.float32] | None,
+    validation: npt.NDArray[np.bool_],
+    texts: Sequence[int],
 ) -> Any:
     def rows(chosen: npt.NDArray[np.bool_], of: Any = None) -> Any:
-        return lightgbm.Dataset(inputs[chosen], labels[chosen], categorical_feature=list(texts), reference=of)
+        own = None if weight is None else weight[chosen]
+        return lightgbm.Dataset(
+            inputs[chosen], labels[chosen], weight=own, categorical_feature=list(texts), reference=of
+        )
 
     options = OPTIONS | ({"num_threads": 1} if inputs.size < SMALL else {})
     train = rows(~validation)

@@ -149,16 +149,12 @@ def _trainer(kind: str, config: Config, served: Path) -> Step:
 
 def _reference(config: Config) -> Step:
     """Returns the step that trains what the models are compared with."""
-    params = config.trainer
     return Step(
         name=f"reference_{config.reference}",
         function="crossnet.components.reference:train_reference",
         output=ReferenceModel,
-        inputs={"examples": "example_gen", "schema": "schema_gen"},
-        settings={
-            "kind": config.reference,
-            "held_out": None if params.early_stopping_patience is None else params.validation_fraction,
-        },
+        inputs={"examples": "example_gen", "schema": "schema_gen", "statistics": "statistics_gen"},
+        settings={"kind": config.reference, "params": config.trainer},
         after=("example_validator",),
         libraries=(config.reference,),
     )

@@ -1,12 +1,17 @@
 """Boosted trees beside the models: what they are trained on, and what they predict."""
 
+import dataclasses
 import sys
 
 import numpy as np
 import pytest
 
+from crossnet.components.artifacts.model import OUT_OF_FOLD_FILE
 from crossnet.components.errors import PipelineError
-from crossnet.components.reference import train_reference
+from crossnet.components.params.networks import CrossLayerParams, ModelParams
+from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.reference import _learned, train_reference
+from crossnet.components.trainer import train_model
 from support.training_fixtures import make_artifacts
 
 
@@ -23,18 +28,20 @@ def table(rows, seed):
     }
 
 
+HOLDING_OUT = TrainerParams(early_stopping_patience=3, epochs=1, batch_size=50, members=1, warmup_records=0)
 TRAIN, EVAL = table(400, 1), table(100, 2)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return make_artifacts(tmp_path_factory.mktemp("reference"), TRAIN, EVAL)[:2]
+    return make_artifacts(tmp_path_factory.mktemp("reference"), TRAIN, EVAL)
 
 
 @pytest.fixture
 def train(data, tmp_path):
     def call(held_out=None):
-        return train_reference(*data, output_dir=tmp_path, kind="lightgbm", held_out=held_out)
+        params = TrainerParams() if held_out is None else dataclasses.replace(HOLDING_OUT, validation_fraction=held_out)
+        return train_reference(*data, output_dir=tmp_path, kind="lightgbm", params=params)
 
     return call
 
@@ -83,3 +90,27 @@ def test_a_package_that_does_not_load_names_the_library_of_the_system(train, mon
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(PipelineError, match=r"does not load \(libgomp.so.1: .*\). Install OpenMP's library: apt"):
         train()
+
+
+def test_it_holds_out_the_rows_that_a_model_holds_out(data, tmp_path):
+    held_out = np.flatnonzero(_learned(*data, HOLDING_OUT, tmp_path).held_out)
+    model = ModelParams(kind="cross_layer", architecture=CrossLayerParams())
+    train_model(*data, output_dir=tmp_path, params=HOLDING_OUT, model=model)
+    with np.load(tmp_path / OUT_OF_FOLD_FILE) as found:
+        assert found["row"].tolist() == held_out.tolist()
+
+
+def test_rows_weigh_what_they_weigh_and_rows_of_weight_0_do_not_count(tmp_path):
+    pytest.importorskip("lightgbm", reason="the extra lightgbm is not installed")
+    weight = [0.0 if place == "a" and i % 2 else 1.0 + i % 3 for i, place in enumerate(TRAIN["place"])]
+    noisy = [100.0 if not w else y for y, w in zip(TRAIN["y"], weight, strict=True)]
+    weighed = {**TRAIN, "y": noisy, "w": weight}, {**EVAL, "w": [1.0] * len(EVAL["y"])}
+    for name in ("weighed", "alone", "model"):
+        (tmp_path / name).mkdir()
+    artifacts = make_artifacts(tmp_path / "weighed", *weighed, weight="w")
+    learned = _learned(*artifacts, TrainerParams(), tmp_path)
+    assert learned.place.tolist() == np.flatnonzero(weight).tolist()
+    ratio = learned.weight / np.array(weight)[learned.place]
+    assert ratio == pytest.approx(ratio[0])
+    reference = train_reference(*artifacts, output_dir=tmp_path / "model", kind="lightgbm", params=TrainerParams())
+    assert eval_rmse(reference) < 0.5
