@@ -78,7 +78,7 @@ class Rows:
         weight = self.weight.astype(np.float64)
         return np.add.reduceat(weight if order is None else weight[order], starts)
 
-    def places_in(self, folds: Sequence[int]) -> npt.NDArray[np.int64] | None:
+    def places_in(self, folds: npt.ArrayLike) -> npt.NDArray[np.int64] | None:
         """Returns the rows of some folds, ascending, as an order for `chunks`; None where these are all rows."""
         assert self.fold is not None
         places = np.flatnonzero(np.isin(self.fold, folds))
