@@ -38,7 +38,7 @@ class CrossLayerParams(CrossParams):
 
     projection_dim: int | str | None = setting(
         None,
-        "rank of W, at most half the inputs' width; none: full; auto: a quarter of that width, or full below 4",
+        "rank of W, at most half the inputs' width; none: full; auto: a quarter of it, at most 64, or full below 4",
         choices=(AUTO,),
         least=1,
     )

@@ -17,6 +17,8 @@ from crossnet.components.params.trainer import TrainerParams
 
 MIN_BATCH, MAX_BATCH, BATCHES = 32, 1024, 40
 MAX_FOLDS, FEW_ROWS = 8, 10_000
+# Of a kernel. Of hundreds of columns a quarter is a rank that costs most of the CPU and learns by heart.
+MAX_RANK = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,6 @@ def make_architecture(architecture: Architecture, rows: int, width: int) -> Arch
     """
     tower = round(min(max(64 * (rows / 3000) ** 0.2, 32), 128))
     values: dict[str, Any] = dict.fromkeys(("units", "deep_units"), (tower, tower))
-    values["projection_dim"] = width // 4 or None
+    values["projection_dim"] = min(width // 4, MAX_RANK) or None
     names = [item.name for item in dataclasses.fields(architecture) if getattr(architecture, item.name) == AUTO]
     return dataclasses.replace(architecture, **{name: values[name] for name in names})

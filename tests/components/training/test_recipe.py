@@ -62,3 +62,9 @@ def test_architecture_is_chosen_from_rows_and_inputs() -> None:
     )
     assert make_architecture(auto, 3000, 3).projection_dim is None
     assert make_architecture(DenseParams(units=(7,)), 3000, 40) == DenseParams(units=(7,))
+
+
+def test_the_rank_of_wide_tables_is_limited() -> None:
+    auto = CrossLayerParams(projection_dim="auto")
+    ranks = [make_architecture(auto, 1500, width).projection_dim for width in (252, 256, 900)]
+    assert ranks == [63, 64, 64]
