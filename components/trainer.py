@@ -26,12 +26,12 @@ from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
-from crossnet.components.training.calibration import measure_interval
+from crossnet.components.training.calibration import doubt, measure_interval
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
-from crossnet.components.training.folds import assign_folds, units_of
+from crossnet.components.training.folds import assign_folds, group_column, units_of
 from crossnet.components.training.learned_rows import learned_rows
 from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
@@ -150,7 +150,7 @@ def _train(
         held_out = None if params.early_stopping_patience is None else params.held_out
         if held_out is not None:
             units = units_of(examples, (*train.inputs, train.label), params.folds, train.place)
-            train.fold = assign_folds(units, params.folds)
+            fold = train.fold = assign_folds(units, params.folds)
         history = fit(
             network,
             train,
@@ -175,6 +175,9 @@ def _train(
             if params.interval_coverage is not None:
                 coverage = params.interval_coverage
                 interval = measure_interval(network, train, preprocessing, held_out, coverage, shares=shares)
+                column = group_column(examples)
+                groups = len(np.unique(units[np.isin(fold, held_out)])) if column else None
+                diagnosis += filter(None, [doubt(interval, groups, column)] if interval else [])
             blend = _Blend(shares, interval)
     for sentence in diagnosis:
         LOGGER.warning("%s: %s", untrained.model.kind, sentence)

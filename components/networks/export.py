@@ -53,8 +53,9 @@ def export_model(
     Signatures:
       serving_default: a tensor `[batch]` per feature, of `Feature.dtype`, to `prediction` float32 `[batch]`.
       serving_examples: `examples` string `[batch]`, serialized tf.train.Example, to `prediction`.
-      regress: `inputs` string `[batch]` to `outputs` float32 `[batch]`, for the Regress RPC.
-      interval, where there is one: as `serving_default`, to `prediction`, `lower` and `upper` float32 `[batch]`.
+      regress: `inputs` string `[batch]` to `outputs` float32 `[batch]`.
+      interval, where there is one: as `serving_default`, to `prediction`, `lower`, `upper` and, of several members,
+        `spread` (see `prediction_function`), float32 `[batch]`.
 
     Args:
       network: The trained network.
@@ -65,24 +66,23 @@ def export_model(
     """
     module = ServingModule(network, transform)
     predict = prediction_function(network, transform, shares=description.get("shares"))
-    features = transform.preprocessing.features
-    names = _arguments(feature.name for feature in features)
-    dtypes = {feature.name: feature.dtype for feature in features}
-    columns = {argument: tf.TensorSpec([None], dtypes[name], name=argument) for argument, name in names.items()}
+    names = _arguments(feature.name for feature in transform.preprocessing.features)
+    columns = _specs(names, transform.preprocessing.features)
 
     def serve_columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {"prediction": predict({names[argument]: value for argument, value in columns.items()})}
+        return predict({names[argument]: value for argument, value in columns.items()})
 
     def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"prediction": predict(parse_examples(examples, transform.preprocessing))}
+        return predict(parse_examples(examples, transform.preprocessing))
 
     def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"outputs": predict(parse_examples(inputs, transform.preprocessing))}
+        return {"outputs": predict(parse_examples(inputs, transform.preprocessing))["prediction"]}
 
     def serve_interval(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         assert interval is not None
-        prediction, half_width = serve_columns(columns)["prediction"], tf.constant(interval["half_width"], tf.float32)
-        return {"prediction": prediction, "lower": prediction - half_width, "upper": prediction + half_width}
+        found = predict({names[argument]: value for argument, value in columns.items()}, with_spread=True)
+        prediction, half_width = found["prediction"], tf.constant(interval["half_width"], tf.float32)
+        return {**found, "lower": prediction - half_width, "upper": prediction + half_width}
 
     def text(name: str) -> tf.TensorSpec:
         return tf.TensorSpec([None], tf.string, name=name)
@@ -97,15 +97,24 @@ def export_model(
     tf.saved_model.save(module, str(folder), signatures=signatures)
     extra = folder / TRAINING_FILE
     extra.parent.mkdir(exist_ok=True)
-    facts = {"network": description, "preprocessing": transform.preprocessing.to_json()}
-    write_json(extra, facts if interval is None else {**facts, "interval": interval})
+    facts = {"network": description, "preprocessing": transform.preprocessing.to_json(), "interval": interval}
+    write_json(extra, {name: value for name, value in facts.items() if value is not None})
     _finish(folder, names, hashlib.sha256(extra.read_bytes()).hexdigest()[:16])
+
+
+def _specs(names: Mapping[str, str], features: Iterable[Feature]) -> dict[str, tf.TensorSpec]:
+    """Returns the columns of a signature by argument."""
+    dtypes = {feature.name: feature.dtype for feature in features}
+    return {argument: tf.TensorSpec([None], dtypes[name], name=argument) for argument, name in names.items()}
 
 
 def prediction_function(
     network: tf_keras.Model, transform: Transform, shares: Sequence[float] | None = None
-) -> Callable[[Mapping[str, tf.Tensor]], tf.Tensor]:
-    """Returns the function of feature tensors `[batch]` to predictions float32 `[batch]`, in the label's unit.
+) -> Callable[..., dict[str, tf.Tensor]]:
+    """Returns the function of feature tensors `[batch]` to `prediction` float32 `[batch]`, in the label's unit.
+
+    With `with_spread`, and of several members, it returns `spread` too: by how much their predictions lie apart before
+    they are limited, as the standard deviation in which each counts by its share.
 
     Args:
       network: The trained network.
@@ -115,14 +124,17 @@ def prediction_function(
     preprocessing = transform.preprocessing
     network_by_feature = by_feature(network)
 
-    def predict(columns: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        inputs = transform.by_feature(columns)
+    def predict(columns: Mapping[str, tf.Tensor], with_spread: bool = False) -> dict[str, tf.Tensor]:
+        inputs, spread = transform.by_feature(columns), None
         if network_by_feature is not None:
             output = tf.squeeze(_call(network_by_feature, inputs), axis=0)
         elif shares is None:
             output = tf.squeeze(_call(network, side_by_side(inputs)), axis=1)
         else:
-            output = tf.linalg.matvec(_call(network, side_by_side(inputs)), tf.constant(shares, tf.float32))
+            outputs, weights = _call(network, side_by_side(inputs)), tf.constant(shares, tf.float32)
+            output = tf.linalg.matvec(outputs, weights)
+            apart = tf.math.squared_difference(outputs, output[:, None])
+            spread = tf.sqrt(tf.linalg.matvec(apart, weights)) * preprocessing.label_scale
         if preprocessing.scales_label:
             output = output * preprocessing.label_scale + preprocessing.label_mean
         if preprocessing.label_range:
@@ -130,8 +142,10 @@ def prediction_function(
         relu = any(_activation(layer) == "relu" for layer in network.layers)
         if preprocessing.numbers and (relu or preprocessing.clip or preprocessing.label_range):
             # A fused relu or a limit may turn NaN into a number, and the model would answer as if asked something.
-            output = tf.where(tf.reduce_any(tf.math.is_nan(inputs[0]), axis=0), math.nan, output)
-        return output
+            unknown = tf.reduce_any(tf.math.is_nan(inputs[0]), axis=0)
+            output = tf.where(unknown, math.nan, output)
+            spread = None if spread is None else tf.where(unknown, math.nan, spread)
+        return {"prediction": output, **({"spread": spread} if with_spread and spread is not None else {})}
 
     return predict
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from crossnet.components.training.rows import Rows
 
 LOGGER = logging.getLogger(__name__)
 ROWS_AT_ONCE = 10_000
+# Of the share of new labels that an interval holds, which is drawn with the held-out rows (a beta distribution): that
+# of some 50 rows at 95 %.
+MAX_DEVIATION = 0.03
 
 
 def measure_interval(
@@ -55,6 +59,31 @@ def measure_interval(
             fewest_rows(coverage),
         )
     return interval
+
+
+def doubt(interval: Interval, groups: int | None = None, column: str = "") -> str:
+    """Returns in words why new labels may lie outside more often than the interval says; "" for no reason.
+
+    Args:
+      interval: The interval.
+      groups: How many groups the held-out rows come from, where rows belong to groups: those of one err alike, so that
+        they say little more than one row. None: rows are on their own.
+      column: What the groups share.
+    """
+    sure, fewest = percent(interval.coverage), fewest_rows(interval.coverage)
+    if groups is not None and groups < fewest:
+        return (
+            f"Its {sure} intervals are measured on rows of {counted(groups, 'value')} of `{column}`, and rows of one "
+            f"value err alike: of other values they may hold less than {sure}. At least {fewest} values are expected."
+        )
+    deviation = math.sqrt(interval.coverage * (1 - interval.coverage) / (interval.rows + 2))
+    if deviation <= MAX_DEVIATION:
+        return ""
+    return (
+        f"Its {sure} intervals are measured on {counted(interval.rows, 'row')}: they may as well hold "
+        f"{percent(interval.coverage - 2 * deviation)} of new labels. Give more rows, or raise "
+        "`trainer.validation_fraction`."
+    )
 
 
 def held_out_errors(

@@ -63,6 +63,12 @@ def key_column(examples: Examples) -> str:
     return examples.group or names.get(key, "")
 
 
+def group_column(examples: Examples) -> str:
+    """Returns the column whose values belong together; "" where rows are on their own, or only near in time."""
+    by_time = examples.properties.get("settings", {}).get("split") == "time" and not examples.group
+    return "" if by_time else key_column(examples)
+
+
 def units_of(
     examples: Examples,
     inputs: tuple[npt.NDArray[Any], ...],

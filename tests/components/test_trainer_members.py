@@ -96,3 +96,21 @@ def test_a_training_of_members_goes_on_from_an_exported_model(of_members: Model,
     # The members are the same; how they are blended is chosen again.
     assert model.properties["shares"] == pytest.approx(of_members.properties["shares"], abs=0.02)
     np.testing.assert_allclose(predict(model), predict(of_members), rtol=0.01)
+
+
+def test_members_say_how_far_they_lie_apart_in_signature_interval_alone(of_members: Model) -> None:
+    columns = {
+        "length": tf.constant([41.0, 38.5]),
+        "year": tf.constant([2007, 2008], tf.int64),
+        "age": tf.constant([1.0, 3.0]),
+        "species": tf.constant(["Gentoo", "Adelie"]),
+        "island": tf.constant(["Dream", "Biscoe"]),
+    }
+    loaded = tf.saved_model.load(str(of_members.serving_path))
+    assert list(loaded.signatures["serving_default"](**columns)) == ["prediction"]
+    found = loaded.signatures["interval"](**columns)
+    assert sorted(found) == ["lower", "prediction", "spread", "upper"]
+    assert (found["spread"].numpy() > 0).all()
+    np.testing.assert_array_equal(
+        found["prediction"], loaded.signatures["serving_default"](**columns)["prediction"].numpy()
+    )

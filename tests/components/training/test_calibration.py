@@ -9,7 +9,7 @@ import tf_keras
 from crossnet.components.networks.interval import Interval
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.training import calibration
-from crossnet.components.training.calibration import held_out_errors, measure_interval
+from crossnet.components.training.calibration import doubt, held_out_errors, measure_interval
 from crossnet.components.training.rows import Rows
 
 
@@ -77,3 +77,16 @@ def test_interval_counts_held_out_rows_by_weight(caplog: pytest.LogCaptureFixtur
         "4 rows are held out, which say as much as 3 of equal weight, and 80 % intervals are measured on at least 4"
         in (caplog.text)
     )
+
+
+def test_few_groups_and_few_rows_are_doubted_in_words() -> None:
+    assert doubt(Interval(0.95, 1.0, 400), 18, "user") == (
+        "Its 95 % intervals are measured on rows of 18 values of `user`, and rows of one value err alike: of other "
+        "values they may hold less than 95 %. At least 19 values are expected."
+    )
+    assert doubt(Interval(0.95, 1.0, 400), 19, "user") == ""
+    # sqrt(0.95 * 0.05 / 27) is 0.042: two of these below 0.95 are 0.866
+    assert doubt(Interval(0.95, 1.0, 25)).startswith(
+        "Its 95 % intervals are measured on 25 rows: they may as well hold 86.6 % of new labels."
+    )
+    assert doubt(Interval(0.95, 1.0, 51)) == ""

@@ -9,7 +9,7 @@ import pytest
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import TrainingError
-from crossnet.components.training.folds import assign_folds, block_units, row_units, units_of
+from crossnet.components.training.folds import assign_folds, block_units, group_column, row_units, units_of
 from support.training_fixtures import make_artifacts
 
 
@@ -107,3 +107,10 @@ def test_rows_that_are_not_learned_from_change_no_units(examples: Examples, prop
     kept = tuple(part[places] for part in inputs())
     found = units_of(with_properties(examples, **properties), kept, 2, places)
     assert found.tolist() == units_of(with_properties(alone, **properties), kept, 2).tolist()
+
+
+def test_rows_that_are_near_in_time_are_not_a_group(examples: Examples) -> None:
+    by_key = with_properties(examples, settings={"split": "key", "split_column": "user"})
+    by_time = with_properties(examples, settings={"split": "time", "split_column": "when"})
+    assert [group_column(found) for found in (by_key, by_time, examples)] == ["user", "", ""]
+    assert group_column(with_properties(by_time, group="user")) == "user"
