@@ -54,7 +54,9 @@ def build(
             try:
                 chosen[key] = _convert(value, hints[key])
             except TypeError:
-                problems.append(f"`{name}` must be {_describe(hints[key])}. Received {received(value)}.")
+                wrong, alone = _of_one(name, value, hints[key], known[key].metadata)
+                problems.append(f"`{name}` must be {_describe(hints[key])}. Received {received(value)}.{alone}")
+                problems.extend(wrong)
             except OverflowError:
                 problems.append(f"`{name}` must be a finite number. Received {received(value)}.")
             else:
@@ -63,6 +65,16 @@ def build(
     if hasattr(built, "problems") and len(problems) == count:
         problems.extend(f"In `[{prefix.rstrip('.')}]`: {problem}" for problem in built.problems())
     return built
+
+
+def _of_one(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Returns what is wrong with a value that came without the list around it, and how to write it where nothing is."""
+    try:
+        (item,) = _convert([value], hint)
+        wrong = list(out_of_range(name, item, rule))
+    except (TypeError, ValueError, OverflowError):
+        return [], ""
+    return wrong, "" if wrong else f" Write it as [{received(value)}]."
 
 
 def _convert(value: Any, hint: Any) -> Any:

@@ -77,7 +77,12 @@ def test_config_refuses_a_model_name_that_is_no_plain_folder_name(name):
     [
         ("evaluator.max_rmse=low", "`evaluator.max_rmse` must be a number, or \"none\". Received 'low'."),
         ("trainer.shuffle=1", "`trainer.shuffle` must be true or false. Received 1."),
-        ("dense.units=3", '`dense.units` must be a list (a whole number each), or "auto". Received 3.'),
+        (
+            "dense.units=3",
+            '`dense.units` must be a list (a whole number each), or "auto". Received 3. Write it as [3].',
+        ),
+        ("trainer.weight_decay=-1", "`trainer.weight_decay` must be a finite number at least 0. Received -1.0."),
+        ("models=dense", "`models` must be a list (text each). Received 'dense'. Write it as ['dense']."),
         ("dense.units=[3, 0]", "`dense.units` must be a finite number at least 1. Received 0."),
         ("dense=3", "`dense` is a section; its settings are written `dense.key`. Received 3."),
         ("trainer.epochs", "`--set trainer.epochs` has no value. Write it as `--set section.key=value`."),
