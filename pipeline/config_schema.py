@@ -57,6 +57,8 @@ def _value(hint: Any, rule: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "array", "items": _value(arguments[0], rule)}
     if origin is Mapping:
         return {"type": "object", "additionalProperties": _value(arguments[1], rule)}
+    if hint is Any:
+        return {}
     found: dict[str, Any] = {"type": _TYPES[hint]}
     if hint is str:
         if rule["choices"]:
