@@ -26,7 +26,7 @@ from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.run_state import LOG_FILE
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.tune.result import JSON_FILE, Result, write_page
-from crossnet.pipeline.tune.space import Choices, Range, Space, Values, applied, space_of, words
+from crossnet.pipeline.tune.space import Choices, Range, Space, Values, applied, check_space, space_of, words
 from crossnet.pipeline.tune.study import Study, open_study
 from crossnet.pipeline.tune.workers import Failed, Passed, Rows, Stopped, Worker
 
@@ -60,6 +60,7 @@ def tune(
             "`crossnet tune` judges trials on rows of train that are held out, and none are. Set `trainer.preset` to "
             "table, or `trainer.early_stopping_patience` to auto or a number of epochs."
         )
+    check_space(config, kind)
     reporter = reporter or Reporter(quiet=True)
     artifacts = _data(config, root, reporter)
     examples = artifacts["example_gen"]

@@ -64,6 +64,15 @@ class Choices:
 Space = Mapping[str, Range | Choices]
 
 
+def check_space(config: Config, kind: str) -> None:
+    """Checks what a config says that is tried, before there are rows.
+
+    Raises:
+      SettingsError: It names what cannot be tried; the message lists all of that.
+    """
+    _declared(config, kind)
+
+
 def space_of(config: Config, kind: str, rows: int) -> tuple[Space, Values]:
     """Returns what is tried, and what the config itself has of it.
 
