@@ -20,6 +20,7 @@ OF_EXTRAS = {
     "packageurl-python": "sbom",
     "packaging": "sbom",
     "lightgbm": "lightgbm",
+    "optuna": "tune",
     "kfp": "kfp",
     "duckdb": "sql",
     "adbc-driver-manager": "sql",
