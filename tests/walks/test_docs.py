@@ -43,6 +43,7 @@ SLOW = {
     "README.md",
     "how-to-canary-and-rollback.md",
     "how-to-run-from-python.md",
+    "how-to-log-requests.md",
     "how-to-run-steps-from-an-orchestrator.md",
     "tutorial.md",
 }
