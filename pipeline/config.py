@@ -49,7 +49,8 @@ class Config:
       models: Model kinds in order of preference; the last of several is the baseline.
       reference: What is trained to compare with; it is not a model.
       root: The folder of all runs. It enters no fingerprint.
-      engine, num_workers: Where the jobs of a step run. They enter no fingerprint: no byte depends on them.
+      engine, engine_options, num_workers: Where the jobs of a step run. They enter no fingerprint: no byte depends on
+        them.
     """
 
     root: str = setting(
@@ -67,7 +68,15 @@ class Config:
         "their defaults; needs the extra `lightgbm`",
         choices=(NONE, LIGHTGBM),
     )
-    engine: str = setting("local", "where the jobs of a step run: local, on this machine", choices=("local",))
+    engine: str = setting(
+        "local",
+        "where the jobs of a step run: local, processes of this machine; spark, tasks of Apache Spark, for steps that "
+        "read 1 GiB or more; needs the extra `spark`",
+        choices=("local", "spark"),
+    )
+    engine_options: Mapping[str, str] = setting(
+        {}, 'options of Spark, such as `"spark.master" = "yarn"`; beside them Spark reads its own configuration'
+    )
     num_workers: int | str = setting(
         AUTO,
         "processes that read and write rows, where a step has enough of them (128 MiB); auto: one per core. Work is "
@@ -134,6 +143,10 @@ def make_config(
     config = build(Config, with_preset(found), setting_names(), problems)
     if isinstance(config.models, tuple) and (not config.models or len(set(config.models)) < len(config.models)):
         problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
+    if config.engine_options and config.engine == "local":
+        problems.append(
+            '`engine_options` are those of `engine = "spark"`; `engine` is local, which has none. Remove them.'
+        )
     if problems:
         count = f"{len(problems):,} settings are wrong{name}:\n" if len(problems) > 1 else ""
         more = [f"... and {len(problems) - MAX_LISTED:,} more."] if len(problems) > MAX_LISTED else []

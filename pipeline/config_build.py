@@ -116,5 +116,5 @@ def _describe(hint: Any) -> str:
     if typing.get_origin(hint) is tuple:
         return f"a list ({_describe(hint.__args__[0])} each)"
     if typing.get_origin(hint) is Mapping:
-        return f"a table ({_describe(hint.__args__[1])} by name)"
+        return f"a table ({_describe(hint.__args__[1])} by name; names with dots in quotes)"
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text", Any: "any value"}[hint]

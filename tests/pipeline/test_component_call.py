@@ -7,7 +7,7 @@ from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.pipeline.component_call import call_component, load_component, make_engine
-from crossnet.pipeline.config import Config
+from crossnet.pipeline.config import Config, make_config
 from crossnet.pipeline.graph import Step, build_graph
 from support import toy_steps
 from support.toy_steps import GIVEN
@@ -51,6 +51,14 @@ def test_component_gets_the_engine_where_it_has_jobs(tmp_path):
     assert "engine" not in GIVEN
     with_jobs = {planned.name for planned in build_graph(Config()) if planned.engine}
     assert with_jobs == {"example_gen", "statistics_gen", "example_validator"}
+
+
+def test_options_reach_spark(monkeypatch):
+    given = []
+    monkeypatch.setattr("crossnet.pipeline.component_call.SparkEngine", given.append)
+    options = {"spark.master": "yarn", "spark.executor.cores": "2"}
+    make_engine(make_config({"engine": "spark", "engine_options": options}))
+    assert given == [options]
 
 
 def test_engine_is_as_wide_as_the_settings_say_or_as_there_are_cores():

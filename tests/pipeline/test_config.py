@@ -92,7 +92,8 @@ def test_config_refuses_a_model_name_that_is_no_plain_folder_name(name):
         ("num_workers=0", "`num_workers` must be a finite number at least 1. Received 0."),
         ("num_workers=all", "`num_workers` must be a whole number or auto. Received 'all'."),
         ("num_workers=2.5", '`num_workers` must be a whole number, or "auto". Received 2.5.'),
-        ("engine=cluster", "`engine` must be one of local. Received 'cluster'."),
+        ("engine=cluster", "`engine` must be one of local, spark. Received 'cluster'."),
+        ("engine_options={'spark.master'='yarn'}", '`engine_options` are those of `engine = "spark"`; `engine` is local'),
         (
             "example_gen.num_workers=2",
             "Unknown setting `example_gen.num_workers`. It is now `num_workers`, for every step: write it at the top "
@@ -129,7 +130,8 @@ def test_config_takes_paths_relative_to_its_file_and_to_the_shell_for_set(tmp_pa
 
 def test_config_every_setting_is_documented():
     for section in dataclasses.fields(Config):
-        settings = dataclasses.fields(section.default_factory()) if callable(section.default_factory) else [section]
+        default = section.default_factory() if callable(section.default_factory) else None
+        settings = dataclasses.fields(default) if dataclasses.is_dataclass(default) else [section]
         for setting in settings:
             assert setting.metadata["doc"], f"{section.name}.{setting.name}"
     assert "trainer.learning_rate" in setting_names()

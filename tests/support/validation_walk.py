@@ -108,3 +108,16 @@ def digests(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file below a folder, by relative path."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return {file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def write_rows(folder: Path, files: int = 3) -> Path:
+    """Numbers, text with holes, NaN and infinities, rows that repeat within a file, across files and splits."""
+    folder.mkdir()
+    for number in range(files):
+        lines = ["id,x,zone,y"]
+        for row in range(400):
+            x = ("nan", "inf", "")[row % 3] if row % 97 == number else f"{row % 50}.{row % 7}"
+            lines.append(f"{row // 2 + 100 * number},{x},{'abc'[row % 3] if row % 11 else ''},{row % 13}.5")
+        lines += lines[40:60]
+        (folder / f"{number}.csv").write_text("\n".join(lines) + "\n")
+    return folder

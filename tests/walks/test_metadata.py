@@ -22,6 +22,7 @@ OF_EXTRAS = {
     "lightgbm": "lightgbm",
     "optuna": "tune",
     "kfp": "kfp",
+    "pyspark": "spark",
     "duckdb": "sql",
     "adbc-driver-manager": "sql",
     "adbc-driver-postgresql": "sql",
@@ -30,12 +31,13 @@ OF_EXTRAS = {
 # By lock, the extras that it pins.
 LOCKS = {
     "requirements.lock": [],
-    "requirements-dev.lock": EXTRAS.keys() - {"tables", "kfp"},
+    "requirements-dev.lock": EXTRAS.keys() - {"tables", "kfp", "spark"},
+    "requirements-spark.lock": ["spark", "test"],
     "requirements-kfp.lock": ["kfp", "test"],
     "requirements-tables.lock": ["tables"],
 }
 BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
-COMES_WITH = {"anyio": "starlette"}  # starlette is built on anyio and requires it
+COMES_WITH = {"anyio": "starlette", "py4j": "pyspark"}  # these are built on them and require them
 
 
 def pins(lock):
@@ -113,7 +115,7 @@ def test_locks_satisfy_the_requirements_and_hold_no_address(lock):
     assert "://" not in (REPOSITORY / lock).read_text()
 
 
-@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-tables.lock"])
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-tables.lock", "requirements-spark.lock"])
 def test_larger_locks_pin_what_the_first_one_pins(lock):
     larger = pins(lock)
     assert {name: larger[name] for name in pins("requirements.lock")} == pins("requirements.lock")

@@ -1,31 +1,16 @@
 """Compares what one process makes with what two make."""
 
-from pathlib import Path
-
 import pytest
 
 from crossnet.components.engines.base import IN_PROCESS
 from crossnet.components.engines.local import LocalEngine
-from support.validation_walk import digests, walk
+from support.validation_walk import digests, walk, write_rows
 
 
 @pytest.fixture(scope="module")
 def pool():
     with LocalEngine(2, least_bytes=0) as engine:
         yield engine
-
-
-def write_rows(folder: Path, files: int = 3) -> Path:
-    """Numbers, text with holes, NaN and infinities, rows that repeat within a file, across files and splits."""
-    folder.mkdir()
-    for number in range(files):
-        lines = ["id,x,zone,y"]
-        for row in range(400):
-            x = ("nan", "inf", "")[row % 3] if row % 97 == number else f"{row % 50}.{row % 7}"
-            lines.append(f"{row // 2 + 100 * number},{x},{'abc'[row % 3] if row % 11 else ''},{row % 13}.5")
-        lines += lines[40:60]
-        (folder / f"{number}.csv").write_text("\n".join(lines) + "\n")
-    return folder
 
 
 @pytest.mark.parametrize(
