@@ -69,7 +69,9 @@ audit: .venv/.dev ## ask an advisory database about the pinned versions; says so
 # What an engine or an orchestrator needs beside the pipeline, each in an environment of its own.
 scale: .venv-kfp/.ok .venv-spark/.ok ## run the tests of Kubeflow Pipelines and of Spark (Java 17), each where it is installed
 	@.venv-kfp/bin/python -m pytest -m "slow or not torture" tests/pipeline/kubeflow $(ARGS)
-	@.venv-spark/bin/python -m pytest -m "slow or not torture" tests/components/engines/test_spark.py $(ARGS)
+# pyspark leaves a pipe open where Java does not start.
+	@.venv-spark/bin/python -W ignore::ResourceWarning -m pytest -W ignore::ResourceWarning -m "slow or not torture" \
+	    tests/components/engines/test_spark.py $(ARGS)
 
 .venv-kfp/.ok .venv-spark/.ok: .venv-%/.ok: requirements-%.lock pyproject.toml | $(UV)
 	$(CHECK_PYTHON)

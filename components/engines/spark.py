@@ -122,9 +122,12 @@ class SparkEngine:
     def kill(self) -> None:
         """Ends Spark's process here, and with it the application, whatever it does; the next `map` starts another."""
         from pyspark import SparkContext
+        from pyspark.sql import SparkSession
 
         gateway = SparkContext._gateway
-        self._session = SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
+        self._session = SparkSession._instantiatedSession = SparkContext._gateway = SparkContext._jvm = (
+            SparkContext._active_spark_context
+        ) = None
         process = getattr(gateway, "proc", None)
         if process is not None:
             process.kill()

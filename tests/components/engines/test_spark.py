@@ -115,9 +115,8 @@ def test_the_data_steps_make_the_same_bytes_as_in_one_process(spark, tmp_path):
 
 @needs_spark
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_job_that_always_kills_its_process_is_given_up_in_one_sentence(spark):
-    """The last test of the module: it ends Spark's process."""
+    """The last test that uses the fixture's cluster: it ends Spark's process."""
     with pytest.raises(PipelineError) as raised:
         list(spark.map(always_die, [(), ()]))
     assert str(raised.value).startswith("Spark has given up on `always_die`: ")
@@ -127,7 +126,6 @@ def test_a_job_that_always_kills_its_process_is_given_up_in_one_sentence(spark):
 
 @needs_spark
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_java_that_is_not_there_is_one_sentence(monkeypatch):
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
     with SparkEngine({"spark.master": "local[2]"}, least_bytes=0) as engine, pytest.raises(PipelineError) as raised:
