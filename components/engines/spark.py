@@ -19,7 +19,7 @@ from crossnet.components.errors import PipelineError, SettingsError
 
 T = TypeVar("T")
 
-_LOGGER = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 # A task costs some 0.25 CPU s where Spark is warm (2026-11-27, 2 shared cores), and one process reads at some 100 MB/s:
 # so below this Spark would be most of the work.
@@ -162,5 +162,5 @@ def _reason(error: BaseException) -> str:
     """Returns the first line of what Spark says; its traces of Java go to the log."""
     java = getattr(error, "java_exception", None)
     text = str(java.toString() if java is not None else error).strip()
-    _LOGGER.info("Spark: %s", text)
+    LOGGER.info("Spark: %s", text)
     return (text.splitlines() or ["no reason given"])[0].rstrip(".")[:300]
