@@ -39,6 +39,7 @@ min_improvement = "none"
 max_mean_ratio = "none"
 max_linear_ratio = "none"
 non_inferiority_margin = "none"
+total_margin = "none"
 num_bootstrap = 100
 [infra_validator]
 server = "embedded"

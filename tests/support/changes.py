@@ -51,6 +51,7 @@ min_improvement = "none"
 max_mean_ratio = "none"
 max_linear_ratio = "none"
 non_inferiority_margin = "none"
+total_margin = "none"
 
 [pusher]
 model_name = "rides"
