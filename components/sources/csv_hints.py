@@ -14,6 +14,7 @@ NULL_WORDS |= {"nat", "<na>", "\\n", "#ref!", "#value!", "#div/0!", "#name?", "#
 _DAYS = (
     *("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y", "%d-%b-%Y"),
     *("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%y", "%d %B %Y", "%B %d, %Y"),
+    *("%b %d %Y", "%B %d %Y"),
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DATE_FORMS = (*(day + time for day in _DAYS for time in _TIMES), "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S%z")

@@ -12,7 +12,7 @@ _CLOCK = re.compile(r"(?P<join>[T ])(\d{1,2}):\d\d(?P<seconds>:\d\d)?(?P<half> ?
 _NUMBERS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})", re.ASCII)
 _NAMED = (
     (re.compile(r"\d{1,2}([- ])[A-Za-z]{3,9}\1(\d{4}|\d\d)", re.ASCII), "%d{0}%b{0}%Y"),
-    (re.compile(r"[A-Za-z]{3,9} \d{1,2}, \d{4}", re.ASCII), "%b %d, %Y"),
+    (re.compile(r"[A-Za-z]{3,9} \d{1,2}(,?) \d{4}", re.ASCII), "%b %d{0} %Y"),
 )
 _PARTS = {
     "%Y": r"\d{4}",
@@ -34,7 +34,7 @@ def date_formats(text: str) -> tuple[str, ...]:
     A date that already is ISO 8601 has none. `1/2/2026` has two: the month may come first, as in the United States,
     or the day.
     """
-    date = re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[- ][A-Za-z]+[- ]\d+|[A-Za-z]+ \d{1,2}, \d{4}", text)
+    date = re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[- ][A-Za-z]+[- ]\d+|[A-Za-z]+ \d{1,2},? \d{4}", text)
     if not date:
         return ()
     clock = _clock_format(text[date.end() :])

@@ -36,6 +36,7 @@ from crossnet.serving.protocol.csv_format import CsvFormat
         ("7 Nov 2026", 'date_format = { "day" = "%d %b %Y" }'),
         ("7-Nov-2026 8:45", 'date_format = { "day" = "%d-%b-%Y %H:%M" }'),
         ("Nov  7, 2026", 'date_format = { "day" = "%b %d, %Y" }'),
+        ("Nov 7 2026", 'date_format = { "day" = "%b %d %Y" }'),
         ("2026/1/2", 'date_format = { "day" = "%Y/%m/%d" }'),
         ("7.11.26", 'date_format = { "day" = "%d.%m.%y" }'),
         ("11/23/2026 8:45 PM", 'date_format = { "day" = "%m/%d/%Y %I:%M %p" }'),

@@ -18,6 +18,8 @@ from crossnet.pipeline.init.dates import date_formats, parse_dates
         ("2-Jan-2026", ("%d-%b-%Y",)),
         ("2 January 2026", ("%d %b %Y",)),
         ("Jan 2, 2026", ("%b %d, %Y",)),
+        ("Jan 2 2026", ("%b %d %Y",)),
+        ("January 2 2026 08:45", ("%b %d %Y %H:%M",)),
         ("2026-01-02", ()),
         ("99/99/2026", ()),
         ("1/2/2026 noon", ()),
