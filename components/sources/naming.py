@@ -9,7 +9,13 @@ from typing import NamedTuple
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.renames import problems_of_renames
-from crossnet.serving.protocol.header_names import feature_names, repeated_headers, shared_names, spellings
+from crossnet.serving.protocol.header_names import (
+    feature_names,
+    listed_columns,
+    repeated_headers,
+    shared_names,
+    spellings,
+)
 from crossnet.serving.protocol.printable import listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
@@ -110,7 +116,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     group = group or (key if params.split == "key" and key in exclude else "")
     exclude -= {weight, group} - {""}  # kept, though not as features
     needed = resolve("where", _columns_of_condition(params.where, spelling)) if params.where else frozenset()
-    there = f"The columns of `{where}` are: {listed(header)}."
+    there = f"The columns of `{where}` are: {listed_columns(header)}."
     if params.label not in spelling:
         missing = f"`{where}` has no column `{params.label}`, the label.{did_you_mean(params.label, spelling)}"
         message = " ".join([missing, *problems, there, "Name the label in `example_gen.label`."])

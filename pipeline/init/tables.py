@@ -21,8 +21,8 @@ from crossnet.components.sources.naming import NoLabelError
 from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
 from crossnet.serving.protocol.csv_format import CsvFormat
-from crossnet.serving.protocol.header_names import spellings
-from crossnet.serving.protocol.printable import listed, shown
+from crossnet.serving.protocol.header_names import listed_columns, spellings
+from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 Found = TypeVar("Found")
@@ -191,7 +191,7 @@ def resolve_label(table: Table, label: str, names: list[str]) -> str:
     if label not in spelling:
         raise SettingsError(
             f"`{table.name}` has no column `{shown(label)}`.{did_you_mean(label, spelling)} "
-            f"Its columns are: {listed(names)}. Name the column to predict with --label."
+            f"Its columns are: {listed_columns(names)}. Name the column to predict with --label."
         )
     return spelling[label]
 

@@ -80,6 +80,11 @@ def spellings(headers: Sequence[str], rename: Mapping[str, str] | None = None) -
     return known | ({new: header for header, new in new_names(headers, rename).items()} if rename else {})
 
 
+def listed_columns(headers: Sequence[str]) -> str:
+    """Returns the headers as a sentence lists them; one that holds no name is named after its position."""
+    return listed([header if _bare(header) else feature_name(header, place) for place, header in enumerate(headers, 1)])
+
+
 def is_feature_name(name: str) -> bool:
     """Returns whether a signature can have an input of this name."""
     return _NAME.fullmatch(name) is not None and bool(name.strip("_"))

@@ -61,6 +61,11 @@ def test_name_columns_names_the_nearest_label() -> None:
     )
 
 
+def test_name_columns_lists_a_column_without_a_name_as_settings_name_it() -> None:
+    with pytest.raises(NoLabelError, match=r"The columns of `rides\.csv:1` are: `column_1`, `fare`\. Name the label"):
+        name_columns(["", "fare"], ExampleGenParams(label="fares"), "rides.csv:1")
+
+
 def test_name_columns_tells_the_columns_where_the_label_is_none_of_them() -> None:
     with pytest.raises(NoLabelError) as caught:
         name_columns([f"c{n}" for n in range(30)], ExampleGenParams(), "rides.csv:1")

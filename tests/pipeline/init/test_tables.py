@@ -85,6 +85,13 @@ def test_the_label_may_have_either_spelling(tmp_path, label):
         resolve_label(table, "trip", column_names(table))
 
 
+def test_a_column_without_a_name_is_listed_as_the_config_will_name_it(tmp_path):
+    (tmp_path / "a.csv").write_text(",fare\n1,2\n")
+    table = find_table(tmp_path / "a.csv")
+    with pytest.raises(SettingsError, match=r"Its columns are: `column_1`, `fare`\. Name the column"):
+        resolve_label(table, "fares", column_names(table))
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_all_rows_are_read_with_their_place(tmp_path, name):
     table = find_table(write(tmp_path / name))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from crossnet.serving.protocol.header_names import (
     feature_name,
     feature_names,
+    listed_columns,
     repeated_headers,
     shared_names,
     spellings,
@@ -53,6 +54,10 @@ def test_feature_name_of_any_header_is_a_name_and_names_itself(header, position)
 
 def test_positions_count_from_one_and_include_columns_with_a_name():
     assert feature_names(["x0", " x1", "", "$", "y"]) == ["x0", "x1", "column_3", "column_4", "y"]
+
+
+def test_a_sentence_names_columns_without_a_name_after_their_position():
+    assert listed_columns(["", "trip miles", ' "" ', "$"]) == "`column_1`, `trip miles`, `column_3`, `$`"
 
 
 def test_settings_may_use_the_header_or_the_name():
