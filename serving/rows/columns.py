@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -24,6 +25,9 @@ from crossnet.serving.rows.tables import TableReader, joined
 from crossnet.serving.rows.tfrecord import TfRecordReader
 from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
 
+# In a problem that `input_checks` words; a number that is too large for its type stays text, too.
+_PLAIN_NUMBER = r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?:['\"]|\.\.\.)"
+_TEXT_FOR_NUMBER = re.compile(rf"` holds ['\"](?!{_PLAIN_NUMBER}).* expected (?:u?int|float|double|half|bfloat)")
 _MAX_CACHED_HEADERS = 1000  # each JSON row may have keys of its own
 
 
@@ -88,7 +92,20 @@ class InputBuilder:
         try:
             return cast("dict[str, Any]", fit_inputs(rows, self._signature, self._title, lambda i: batch[i].place))
         except InvalidRequestError as error:
-            raise InvalidRequestError(_with_advice(str(error))) from None
+            raise InvalidRequestError(_with_advice(str(error)) + self._advice_on_values(str(error))) from None
+
+    def _advice_on_values(self, problem: str) -> str:
+        """Returns what to do about text that is not a number; "" where none is the problem."""
+        if not _TEXT_FOR_NUMBER.search(problem) or not isinstance(self._table, CsvReader | TableReader):
+            return ""
+        if isinstance(self._table, TableReader):
+            return " Fix the value; a date is a date, a time or text such as 2026-11-23."
+        if self._table.csv_format != DEFAULT:
+            return " Fix the cell."
+        return (
+            " Fix the cell, or say how dates, numbers and missing values are written: `--config` with the config that "
+            "the model was trained by, or options such as `--date-format`."
+        )
 
     def _csv_rows(self, batch: Sequence[Row], table: CsvReader) -> Iterator[dict[str, Any]]:
         specs = self._signature.inputs

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.column_rules import ColumnRules
+from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.signature import Signature, TensorSpec
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.columns import InputBuilder, match_headers
 from crossnet.serving.rows.formats import make_reader
 from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
-from support.fake_server import FLOAT, STRING
+from support.fake_server import FLOAT, INT64, STRING
 
 XS = {"x0": FLOAT, "x1": FLOAT, "x2": FLOAT}
 ADVICE = "Use `--ignore-extra` to ignore columns that are not features, such as the label."
@@ -201,3 +204,32 @@ def test_many_or_long_headers_are_not_all_quoted():
     with pytest.raises(InvalidRequestError, match=r"Extra: `x{100}\.\.\.`.*\(50,001 in all\)") as caught:
         built(f"{header}\n", "csv", XS)
     assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize(
+    ("kind", "csv_format", "advice"),
+    [
+        (
+            "csv",
+            {},
+            " Fix the cell, or say how dates, numbers and missing values are written: `--config` with the config "
+            "that the model was trained by, or options such as `--date-format`.",
+        ),
+        ("csv", {"date_format": {"day": "%d.%m.%Y"}}, " Fix the cell."),
+        ("parquet", {}, " Fix the value; a date is a date, a time or text such as 2026-11-23."),
+        ("jsonl", {}, ""),
+    ],
+)
+def test_text_for_a_number_is_refused_with_what_to_do(kind, csv_format, advice):
+    day, sink = "2012/01/31", io.BytesIO()
+    pq.write_table(pa.table({"day": [day]}), sink)
+    content = {"csv": f"day\n{day}\n".encode(), "jsonl": json.dumps({"day": day}).encode(), "parquet": sink.getvalue()}
+    table = make_reader(io.BytesIO(content[kind]), kind, "rows", CsvFormat(**csv_format))
+    with pytest.raises(InvalidRequestError, match=f"`day` holds '{day}' at rows") as refused:
+        InputBuilder(table, signature({"day": INT64}), "`rides` version 3", False).build(list(table.rows()))
+    assert str(refused.value).partition("; expected int64.")[2] == advice
+
+
+def test_a_number_that_does_not_fit_is_refused_without_advice_on_text():
+    with pytest.raises(InvalidRequestError, match=r"expected int64, whole numbers in its range\.$"):
+        built("day\n1.5\n", "csv", {"day": INT64})
