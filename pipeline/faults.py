@@ -30,6 +30,8 @@ _MEMORY_WORDS = (
     *("failed to map segment", "cannot allocate memory", "can't start new thread"),
     "Op type not registered ''",  # of TensorFlow, where the name of an op found no room
 )
+# What TensorFlow says when an operation's inputs found no room. Without a limit on memory it would be another defect.
+_LOST_INPUT = "Attempt to access beyond input size"
 _SPEAK_IN_TEXT = ("tensorflow", "tf_keras", "pyarrow", "concurrent")
 _MAX_CHAIN = 20  # errors that caused one another
 
@@ -97,6 +99,8 @@ def _explain(error: BaseException, folder: Path) -> str | None:
     if (in_text or isinstance(error, RuntimeError | ImportError | SystemError)) and (
         type(error).__name__ == "ResourceExhaustedError" or any(word in text for word in _MEMORY_WORDS)
     ):
+        return _memory()
+    if in_text and _LOST_INPUT in text and resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
         return _memory()
     return None
 

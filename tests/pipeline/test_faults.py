@@ -89,6 +89,21 @@ class ResourceExhaustedError(Exception):
     __module__ = "tensorflow.python.framework.errors_impl"
 
 
+class InvalidArgumentError(Exception):
+    """Named and placed as TensorFlow's."""
+
+    __module__ = "tensorflow.python.framework.errors_impl"
+
+
+@pytest.mark.parametrize(("limit", "is_memory"), [(1 << 40, True), (resource.RLIM_INFINITY, False)])
+def test_inputs_that_tensorflow_has_lost_are_a_lack_of_memory_where_that_is_limited(
+    tmp_path, monkeypatch, limit, is_memory
+):
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, limit))
+    lost = InvalidArgumentError("Attempt to access beyond input size: 0 >= 0\n\tIn {{node while/MatMul}}")
+    assert ("refused it memory" in (explain(lost, "It", tmp_path) or "")) == is_memory
+
+
 class ArrowError(Exception):
     """Placed as Arrow's."""
 
