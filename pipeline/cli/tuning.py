@@ -70,6 +70,7 @@ def tune(
         trials=config.tune.trials if trials is None else trials,
         jobs=jobs,
         reporter=Reporter(quiet=quiet),
+        config_name=str(config_file or ""),
     )
     write_config(result, config_values(config_file, overrides), path)
     if as_json:

@@ -36,7 +36,14 @@ _DATA = ("example_gen", "schema_gen", "statistics_gen")
 
 
 def tune(
-    config: Config, root: Path, *, kind: str, trials: int, jobs: int = 1, reporter: Reporter | None = None
+    config: Config,
+    root: Path,
+    *,
+    kind: str,
+    trials: int,
+    jobs: int = 1,
+    reporter: Reporter | None = None,
+    config_name: str = "",
 ) -> Result:
     """Tries settings of one model kind until so many configurations are tried, those of earlier calls included.
 
@@ -50,19 +57,15 @@ def tune(
       trials: How many configurations in all.
       jobs: How many are trained at the same time, each in a process of its own.
       reporter: Where progress is shown.
+      config_name: The config file as it was named, for the record of the run that makes the data.
 
     Raises:
       PipelineError: No rows are held out, the data cannot be made, the space is wrong, Optuna is not installed, or the
         config as it is cannot be trained.
     """
-    if config.trainer.early_stopping_patience is None:
-        raise SettingsError(
-            "`crossnet tune` judges trials on rows of train that are held out, and none are. Set `trainer.preset` to "
-            "table, or `trainer.early_stopping_patience` to auto or a number of epochs."
-        )
-    check_space(config, kind)
+    _check(config, kind)
     reporter = reporter or Reporter(quiet=True)
-    artifacts = _data(config, root, reporter)
+    artifacts = _data(config, root, reporter, config_name)
     examples = artifacts["example_gen"]
     space, configured = space_of(config, kind, max(1, examples.counts.get("train", 0)))
     folder = root / FOLDER / f"{kind}-{_identity(config, kind, space, artifacts)}"
@@ -90,9 +93,19 @@ def tune(
     return result
 
 
-def _data(config: Config, root: Path, reporter: Reporter) -> Mapping[str, Artifact]:
+def _check(config: Config, kind: str) -> None:
+    """Raises SettingsError where the config cannot be searched."""
+    if config.trainer.early_stopping_patience is None:
+        raise SettingsError(
+            "`crossnet tune` judges trials on rows of train that are held out, and none are. Set `trainer.preset` to "
+            "table, or `trainer.early_stopping_patience` to auto or a number of epochs."
+        )
+    check_space(config, kind)
+
+
+def _data(config: Config, root: Path, reporter: Reporter, config_name: str) -> Mapping[str, Artifact]:
     """Returns the artifacts that a run of this config trains on."""
-    made = run_pipeline(config, root, until="example_validator", reporter=reporter)
+    made = run_pipeline(config, root, until="example_validator", reporter=reporter, config_name=config_name)
     if made.error or made.exit_code:
         raise PipelineError(made.error or "The data breaks its schema, so that nothing was trained.")
     return made.artifacts
