@@ -131,6 +131,7 @@ TAKE = (
     "from crossnet.components.sources.snapshots import take_snapshot\n"
     "from support.limits import files_of_at_most\n"
     "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell has commands in the background ignore it
     "folder, size, query = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]\n"
     "with interrupts.noticed(), files_of_at_most(size):\n"
     "    take_snapshot(folder, ExampleGenParams(source='sql', query=query, query_folder=str(folder.parent)))\n"
