@@ -200,7 +200,7 @@ def _end_at_once(code: int) -> NoReturn:
 
     Freeing TensorFlow's objects one by one took 4.6 s after the last line of a run (2026-11-29, 2 shared cores).
     """
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are not daemons
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -178,7 +178,7 @@ class ErrorSums:
 
         The share of errors above x falls as x to the power of minus this. Below 4 the squared errors have no variance,
         and every interval of their mean holds the truth less often than it promises. At most one row in twenty is
-        looked at, since the middle is no tail.
+        looked at, since the middle is not a tail.
 
         References:
           Hill, 1975, A Simple General Approach to Inference About the Tail of a Distribution.

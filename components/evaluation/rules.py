@@ -37,7 +37,7 @@ measured against the better of mean and linear model |
 | label has one value | `max_rmse_ratio` fails, the ratio is not defined |
 | rows belong to groups, or to blocks of a split by time | these are drawn by resamples, summed in slices, and counted \
 in each message |
-| fewer than `units.MIN_UNITS` groups | `group` fails, and there is no interval: `non_inferiority` and `total_margin` \
+| fewer than `units.MIN_UNITS` groups | `group` fails, without an interval: `non_inferiority` and `total_margin` \
 fail; with `allow_few_groups`, `group` passes and those decide by value |
 | one group | `group` fails |
 | rows have weights | all metrics and intervals are weighted, and the message says what the rows weigh as; a row of \

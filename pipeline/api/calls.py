@@ -95,7 +95,7 @@ def load_run(root: str | os.PathLike[str] | None = None, name: str | None = None
       name: The run's name; None: the newest.
 
     Raises:
-      MissingArtifactError: There is no such run.
+      MissingArtifactError: The run does not exist.
       UnreadableFileError: Its record cannot be read.
     """
     store = Store(_root(root))

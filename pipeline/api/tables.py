@@ -74,7 +74,7 @@ def example_table(examples: Examples, split: str) -> RowTable:
     in UTC.
 
     Raises:
-      MissingArtifactError: There is no such split.
+      MissingArtifactError: The split does not exist.
     """
     examples.shards(split)
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from crossnet.serving.protocol.printable import printable
 
-_LEAST_COLUMNS = 40  # below, a wrapped line is no easier to read
+_LEAST_COLUMNS = 40  # below, a wrapped line is not easier to read
 _STYLES = {
     r"^  passed(?=  )|^[\w-]+: (?P<blessed>blessed)$|(?P<champion>champion)$": "green",
     r"^  FAILED(?=  )|NOT blessed$|^NOT_(BLESSED|PUSHED)(?=:)": "red",

@@ -62,7 +62,7 @@ def tune(
     name = config_file.stem if config_file else "default"
     path = output or (config_file.parent if config_file else Path()) / f"{name}.tuned.toml"
     if not path.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no folder `{path.absolute().parent}`.", param_hint="--output")
+        raise click.BadParameter(f"the folder `{path.absolute().parent}` does not exist.", param_hint="--output")
     result = search(
         config,
         root,

@@ -29,7 +29,7 @@ def diff_runs(store: Store, before: str, after: str) -> dict[str, Any]:
     before, after), `data`, `metrics` and `steps` (step, before, after, and `because`, one sentence for each reason).
 
     Raises:
-      MissingArtifactError: There is no such run.
+      MissingArtifactError: The run does not exist.
       SettingsError: Both are one run.
     """
     one, other = load_run(store, store.read_run(before).run), load_run(store, store.read_run(after).run)

@@ -1,6 +1,6 @@
 """Writes files that get their name once they are whole.
 
-A file has a temporary name and a lock while it is open. One that a killed process left is no longer locked.
+A file has a temporary name and a lock while it is open. One that a killed process left is not locked any more.
 """
 
 from __future__ import annotations

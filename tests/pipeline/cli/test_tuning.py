@@ -7,7 +7,7 @@ def test_a_budget_of_nothing_is_refused(crossnet):
 def test_a_config_is_not_written_where_there_is_no_folder(crossnet):
     result = crossnet("tune", "--output", "nowhere/best.toml")
     assert result.exit_code == 2
-    assert "there is no folder" in result.output
+    assert "does not exist." in result.output
 
 
 def test_a_setting_that_does_not_exist_is_refused_before_anything_is_trained(crossnet, tmp_path):

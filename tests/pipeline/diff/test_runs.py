@@ -83,7 +83,7 @@ def test_models_are_compared_on_the_rows_that_both_saw(store: Store) -> None:
         low, high = line["interval"]
         assert low < line["change"] < high
         assert line["rows"] > 20
-    # Lines that are no models have no predictions; they are equal.
+    # Lines that are not models have no predictions; they are equal.
     assert (lines["linear", None]["change"], lines["linear", None]["interval"]) == (0, None)
     assert lines["champion", None]["interval"] is not None
     assert facts["notes"] == ["`cross_layer` is not in run short."]

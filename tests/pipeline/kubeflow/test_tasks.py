@@ -82,5 +82,5 @@ def test_what_has_to_run_gets_a_value_that_no_cache_has_seen(task, tmp_path):
 def test_a_closed_gate_never_ends_well(capsys, tmp_path):
     with pytest.raises(SystemExit) as raised:
         close_gate(to_parameter(CONFIG), str(tmp_path / "root"))
-    assert raised.value.code == 1  # there is no verdict yet, which is not a closed gate
+    assert raised.value.code == 1  # without a verdict the gate is not closed
     assert "`evaluator` cannot run before" in capsys.readouterr().err
