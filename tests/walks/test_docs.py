@@ -32,8 +32,8 @@ BLOCK = re.compile(
     r"(?P<prints>\bprints:\n\n)?^(?:<!-- not-run: (?P<reason>.*?) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$",
     re.M | re.S,
 )
-# A number in any form, or a word of digits such as the name of a run.
-NUMBER = re.compile(r"-?\d[\dTZ.,]*(?:e[+-]\d+)?")
+# The name of a run (the second one of a second ends with -2), or a number in any form.
+NUMBER = re.compile(r"\d{8}T\d{6}Z(?:-\d+)?|-?\d[\d.,]*(?:e[+-]\d+)?")
 CURL = REPOSITORY / "tests" / "support" / "curl.py"
 # Our settings, and what `make test` would make of the pages' own `make`.
 NOT_PASSED_ON = re.compile("CROSSNET_|ARGS$|MAKE|MFLAGS$")
@@ -166,6 +166,7 @@ def test_page_runs_as_printed(page, clone, search_path):
     [
         ("  cross_layer    44   0.714  champion", "  cross_layer  44       8.6e-08  champion"),
         ("Up to date since run 20261123T083825Z.", "Up to date since run 20261124T010203Z."),
+        ("20261123T083825Z … BLESSED", "20261124T010203Z-2  3  BLESSED"),
         ("Report: …/report.html", "Report: /a/b/report.html"),
         ("eval 197, train 1,803", "eval 203, train 1,797"),
     ],
