@@ -45,7 +45,9 @@ from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 LOGGER = logging.getLogger(__name__)
 
 # Settings that change how training runs, not what it gives.
-WITHOUT_EFFECT = ("preset", "checkpoint_every", "cache_mib", "warmup_records", "tensorboard", "warm_start")
+WITHOUT_EFFECT = (
+    *("preset", "checkpoint_every", "checkpoint_updates", "cache_mib", "warmup_records", "tensorboard", "warm_start"),
+)
 
 
 # Nothing here branches on a tensor, and to look for it takes seconds.

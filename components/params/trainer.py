@@ -94,6 +94,9 @@ class TrainerParams:
         least=1,
     )
     checkpoint_every: int = setting(10, "epochs between checkpoints", least=1, without_effect=True)
+    checkpoint_updates: int = setting(
+        10_000, "updates between checkpoints within a long epoch", least=1, without_effect=True
+    )
     warm_start: str = setting(
         "none", "none, a version in service, or the path of an exported model", path=PathKind.MODEL
     )

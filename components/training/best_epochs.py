@@ -58,4 +58,5 @@ class BestEpochs:
     def read(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Takes what `arrays` returned."""
         self.epochs, self.losses = arrays["best_epochs"], arrays["best_losses"]
-        self._weights = [arrays[f"best_{i}"].copy() for i in range(len(self.variables))]
+        names = [f"best_{i}" for i in range(len(self.variables))]
+        self._weights = [arrays[name].copy() for name in names if name in arrays]  # none before the first epoch's end

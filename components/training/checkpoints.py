@@ -28,11 +28,11 @@ _DAMAGED = (OSError, EOFError, KeyError, ValueError, NotImplementedError, Runtim
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A finished epoch.
+    """A place in a training: after an epoch, and some updates of the next.
 
     Attributes:
       state: JSON values: the history.
-      arrays: Weights and what the optimizer remembers.
+      arrays: Weights, what the optimizer remembers, and the losses of those updates.
     """
 
     state: Mapping[str, Any]

@@ -18,6 +18,8 @@ from crossnet.components.training.optimizers import Optimizer
 from crossnet.components.training.rows import Chunk, Rows
 
 EVALUATION_ROWS = 10_000
+Losses = npt.NDArray[np.float64]
+NO_LOSSES: Losses = np.zeros(0)
 
 
 class _Tensors(NamedTuple):
@@ -59,19 +61,34 @@ class EpochLoop:
         self._cached: tuple[Rows, list[Any]] | None = None
 
     def run(
-        self, rows: Rows, step_sizes: npt.NDArray[np.float64], order: npt.NDArray[np.int64] | None = None
-    ) -> npt.NDArray[np.float64]:
+        self,
+        rows: Rows,
+        step_sizes: npt.NDArray[np.float64],
+        order: npt.NDArray[np.int64] | None = None,
+        *,
+        before: Losses = NO_LOSSES,
+        on_updates: Callable[[Sequence[Losses]], None] = lambda losses: None,
+    ) -> Losses:
         """Makes one pass over `rows`, one update per step size.
+
+        Args:
+          rows: The rows.
+          step_sizes: Of each update of the whole pass.
+          order: The pass's order of rows; None: as recorded.
+          before: The losses of updates that this pass has made already, in another process: it goes on after them.
+          on_updates: Called with the losses so far, in parts, whenever some updates are made and others follow.
 
         Returns:
           The mean squared error of each batch before its update, by the rows' weights, in the normalised label's unit:
           the mean of all members'. It ends with the first value that is not finite, after which nothing more is
           updated.
         """
-        losses: list[npt.NDArray[np.float64]] = []
-        done = 0
+        losses = [before]
+        done = len(before)
         with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
-            for part in self._tensors(rows, order):
+            for part in self._tensors(rows, order, first=done * self.batch_size):
+                if len(losses) > 1:
+                    on_updates(losses)
                 for batches in self._batched(part):
                     steps = batches.label.shape[0]
                     count, found = self._updates(
@@ -103,13 +120,13 @@ class EpochLoop:
                 total += squares(part.inputs, part.label, part.fold, *part.weights).numpy()
         return total / np.bincount(rows.fold, rows.weight, minlength=max(self.held_out) + 1)[self.held_out]
 
-    def _tensors(self, rows: Rows, order: npt.NDArray[np.int64] | None, batch: int = 0) -> Any:
-        """Yields rows as tensors; caches those of few rows that are in order: they never change.
+    def _tensors(self, rows: Rows, order: npt.NDArray[np.int64] | None, batch: int = 0, first: int = 0) -> Any:
+        """Yields rows as tensors, from a place in the order on; caches those of few rows that are in order.
 
         With `batch` it yields so many rows at once, so that a sum does not depend on what fits in memory.
         """
-        chunks = rows.chunks(batch or self.batch_size, order, single=batch > 0)
-        if order is not None or batch or len(rows) > rows.chunk:
+        chunks = rows.chunks(batch or self.batch_size, order, single=batch > 0, first=first)
+        if order is not None or batch or first or len(rows) > rows.chunk:
             return map(_constants, chunks)
         if self._cached is None or self._cached[0] is not rows:
             self._cached = (rows, [_constants(chunk) for chunk in chunks])

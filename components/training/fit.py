@@ -12,9 +12,10 @@ import numpy.typing as npt
 import tf_keras
 
 from crossnet.components import interrupts
+from crossnet.components.formats import counted
 from crossnet.components.training.best_epochs import BestEpochs
 from crossnet.components.training.checkpoints import Checkpoint, Checkpoints
-from crossnet.components.training.epoch import EpochLoop
+from crossnet.components.training.epoch import NO_LOSSES, EpochLoop, Losses
 from crossnet.components.training.optimizers import Optimizer
 from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.rows import Rows
@@ -64,9 +65,11 @@ def fit(
       `learning_rate` of its last update, `seconds`. Where rows have weights, all three losses are weighted by them.
     """
     training = _Training(network, train, evaluation, params, label_scale, not_finite, held_out)
-    if checkpoints and (checkpoint := checkpoints.read()):
-        training.restore(checkpoint)
-        LOGGER.info("Resumed after epoch %d of %d.", training.epochs_done, params.epochs)
+    if checkpoints:
+        training.save = checkpoints.write
+        if checkpoint := checkpoints.read():
+            training.restore(checkpoint)
+            LOGGER.info("Resumed after %s.", training.position)
     for epoch in range(training.epochs_done, params.epochs):
         interrupts.check()
         training.run_epoch(epoch)
@@ -126,10 +129,18 @@ class _Training:
         names = ["loss", *(["validation_loss"] if self.best else []), "eval_loss", "learning_rate", "seconds"]
         self.history: History = {name: [] for name in names}
         self.last: _Pass | None = None
+        self.begun = NO_LOSSES  # of the updates that a killed process made in the epoch that is next
+        self.save: Callable[[Checkpoint], None] | None = None
 
     @property
     def epochs_done(self) -> int:
         return len(self.history["loss"])
+
+    @property
+    def position(self) -> str:
+        """How far the training is, in words."""
+        epochs = f"epoch {self.epochs_done} of {self.params.epochs}"
+        return f"{epochs} and {counted(len(self.begun), 'update')}" if len(self.begun) else epochs
 
     def run_epoch(self, epoch: int) -> None:
         """Updates the weights once per batch and adds the epoch to the history."""
@@ -164,7 +175,19 @@ class _Training:
         if params.shuffle:  # half the memory of int64, and the same order
             numbers = np.arange(rows, dtype=np.int32 if rows < 1 << 31 else np.int64)
             order = np.random.default_rng([params.seed, epoch]).permutation(numbers)
-        return _Pass(epoch, order, rates, self.loop.run(self.train, self.optimizer.step_sizes(rates, first), order))
+        sizes = self.optimizer.step_sizes(rates, first)
+        saved = len(self.begun)
+
+        def save(losses: Sequence[Losses]) -> None:
+            nonlocal saved
+            done = sum(map(len, losses))
+            if self.save and done - saved >= params.checkpoint_updates:
+                saved = done
+                self.save(self.checkpoint(np.concatenate(losses)))
+
+        losses = self.loop.run(self.train, sizes, order, before=self.begun, on_updates=save)
+        self.begun = NO_LOSSES
+        return _Pass(epoch, order, rates, losses)
 
     def stops_early(self) -> bool:
         """Returns whether every member's best epoch is `early_stopping_patience` epochs old."""
@@ -183,9 +206,10 @@ class _Training:
         if self.best is not None:
             self.best.restore_weights()
 
-    def checkpoint(self) -> Checkpoint:
-        """Returns all that `restore` needs to go on after this epoch."""
-        arrays = {f"weight_{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
+    def checkpoint(self, losses: Losses = NO_LOSSES) -> Checkpoint:
+        """Returns all that `restore` needs to go on after this epoch and the updates with these losses."""
+        arrays = {"losses": losses}
+        arrays |= {f"weight_{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
         for j, slots in enumerate(self.optimizer.slots):
             arrays |= {f"slot_{j}_{i}": slot.numpy() for i, slot in enumerate(slots)}
         if self.best is not None:
@@ -193,7 +217,7 @@ class _Training:
         return Checkpoint({"history": self.history}, arrays)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Goes back to the epoch that a checkpoint was made after."""
+        """Goes back to the update that a checkpoint was made after."""
         arrays, variables = checkpoint.arrays, self.optimizer.variables
         for i, variable in enumerate(variables):
             variable.assign(arrays[f"weight_{i}"])
@@ -201,4 +225,4 @@ class _Training:
                 slots[i].assign(arrays[f"slot_{j}_{i}"])
         if self.best is not None:
             self.best.read(arrays)
-        self.history = checkpoint.state["history"]
+        self.history, self.begun = checkpoint.state["history"], arrays["losses"]

@@ -85,7 +85,7 @@ class Rows:
         return places if len(places) < len(self) else None
 
     def chunks(
-        self, batch_size: int, order: npt.NDArray[np.int64] | None = None, *, single: bool = False
+        self, batch_size: int, order: npt.NDArray[np.int64] | None = None, *, single: bool = False, first: int = 0
     ) -> Iterator[Chunk]:
         """Yields the rows chunk by chunk, each a whole number of batches (but the last).
 
@@ -95,11 +95,12 @@ class Rows:
           batch_size: Rows per batch.
           order: Rows, each once, int64 or int32; None: all of them, as recorded.
           single: Whether each chunk is one batch.
+          first: The place in the order to begin at.
         """
         step = batch_size if single else max(1, self.chunk // batch_size) * batch_size
         count = len(self) if order is None else len(order)
-        starts = range(0, count, step)
-        streams = step < count
+        starts = range(first, count, step)
+        streams = first + step < count
         # A slice of a mapped file is read when it is used; a copy reads it here, in this thread.
         fetch = np.array if streams and order is None else np.asarray
 
@@ -112,7 +113,7 @@ class Rows:
             yield from map(read, starts)
             return
         with ThreadPoolExecutor(1, thread_name_prefix="rows") as reader:
-            ahead = reader.submit(read, 0)
+            ahead = reader.submit(read, first)
             for following in starts[1:]:
                 ready, ahead = ahead.result(), reader.submit(read, following)
                 yield ready

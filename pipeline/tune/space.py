@@ -28,6 +28,7 @@ _FIXED = (
     "validation_fraction",
     "interval_coverage",
     "checkpoint_every",
+    "checkpoint_updates",
     "warm_start",
     "cache_mib",
     "warmup_records",

@@ -232,8 +232,20 @@ def test_rollback_takes_the_version_out_and_only_force_pushes_it_again(tmp_path)
 
 
 @pytest.mark.slow
-def test_a_training_that_was_killed_ends_with_the_same_bytes(tmp_path):
-    settings = (*SMALL[:1], "trainer.epochs=1500", "trainer.batch_size=100")
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        (("trainer.epochs=1500", "trainer.batch_size=100"), "Resumed after epoch"),
+        # The rows of few updates are handed over at once.
+        (
+            ("trainer.epochs=3", "trainer.batch_size=2", "trainer.cache_mib=0", "trainer.checkpoint_updates=50"),
+            " updates.",
+        ),
+    ],
+    ids=["between-epochs", "inside-an-epoch"],
+)
+def test_a_training_that_was_killed_ends_with_the_same_bytes(settings, place, tmp_path):
+    settings = (*SMALL[:1], *settings)
     command = [sys.executable, "-m", "crossnet", "run", "--until", "trainer_cross_layer"]
     command += [part for setting in settings for part in ("--set", setting)]
 
@@ -247,5 +259,5 @@ def test_a_training_that_was_killed_ends_with_the_same_bytes(tmp_path):
     assert killed.wait() == -signal.SIGKILL
     for root in ("killed", "whole"):
         subprocess.run([*command, "--root", str(tmp_path / root)], check=True, stdout=subprocess.DEVNULL)
-    assert "Resumed after epoch" in "".join(log.read_text() for log in tmp_path.glob("killed/runs/*/log.txt"))
+    assert place in "".join(log.read_text() for log in tmp_path.glob("killed/runs/*/log.txt"))
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")

@@ -13,7 +13,7 @@ import tf_keras
 from crossnet.components.errors import TrainingError
 from crossnet.components.networks.models import build_network, initialize
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
-from crossnet.components.training.checkpoints import Checkpoints
+from crossnet.components.training.checkpoints import Checkpoint, Checkpoints
 from crossnet.components.training.epoch import EpochLoop
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.recipe import Recipe
@@ -120,6 +120,28 @@ def test_fit_goes_on_after_a_kill_as_if_it_had_not_happened(settings: Any, tmp_p
         params, checkpoints=Checkpoints(tmp_path, {"kind": "a"}), on_epoch=lambda epoch, _: epochs.append(epoch)
     )
     assert epochs == [2, 3]
+    assert_same_bytes(weights, expected)
+    assert (history["loss"], history["eval_loss"]) == (expected_history["loss"], expected_history["eval_loss"])
+
+
+@pytest.mark.parametrize("settings", [{}, {"shuffle": True}, {"optimizer": "adamw", "early_stopping_patience": 3}])
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_fit_goes_on_in_the_middle_of_an_epoch(epoch: int, settings: Any, tmp_path: Path) -> None:
+    params = dataclasses.replace(PARAMS, batch_size=20, checkpoint_every=2, checkpoint_updates=2, **settings)
+    expected, expected_history = train(params, chunk=40)  # 13 updates, of which 2 are made at once
+
+    class KilledInside(Checkpoints):
+        def write(self, checkpoint: Checkpoint) -> None:
+            super().write(checkpoint)
+            if len(checkpoint.state["history"]["loss"]) == epoch and len(checkpoint.arrays["losses"]) == 6:
+                raise Killed
+
+    with pytest.raises(Killed):
+        train(params, chunk=40, checkpoints=KilledInside(tmp_path, {}))
+    position = Checkpoints(tmp_path, {}).read()
+    assert position is not None
+    assert len(position.arrays["losses"]) == 6
+    weights, history = train(params, chunk=40, checkpoints=Checkpoints(tmp_path, {}))
     assert_same_bytes(weights, expected)
     assert (history["loss"], history["eval_loss"]) == (expected_history["loss"], expected_history["eval_loss"])
 
