@@ -34,7 +34,7 @@ torture: .venv/.dev ## break the pipeline on purpose, up to two hours; goes on w
 
 # The pages of docs run commands; each line that these reach has a test of its own.
 coverage: .venv/.dev ## run all tests but the pages', slow ones too, and count the lines that they reach
-	@$(V)/python -m pytest -m "slow or not torture" --ignore=tests/walks/test_docs.py --cov --cov-report=term $(ARGS)
+	@$(V)/python -m pytest -m "slow or not torture" --ignore=tests/walks/test_docs.py -n 2 --cov --cov-report=term $(ARGS)
 
 lint: .venv/.dev ## check style, types, spelling, the Dockerfile and manifests
 	@$(V)/ruff check .
