@@ -63,6 +63,20 @@ def note_label(profile: TableProfile, finding: ColumnFinding, proposal: Proposal
         proposal.note(f"the rows are sorted by the label (its values only {rises}): never split by their order")
 
 
+def doubt_given_away(profile: TableProfile, findings: Mapping[str, ColumnFinding], proposal: Proposal) -> None:
+    """Doubts each feature that tells the label: its logarithm, the label in another unit, its rank."""
+    features = [name for name in profile.columns if name != profile.label]
+    if len(features) == 1:
+        return  # the only feature is what the label shall be predicted from
+    variance = profile.numbers.variance
+    orders = {name: profile.columns[name].sample.order_of_labels(variance) for name in features}
+    given_away = [name for name in features if orders[name] and findings[name].name not in proposal.excluded]
+    line = toml_line("exclude", [*proposal.excluded, *(findings[name].name for name in given_away)])
+    for name in given_away:
+        said = f"the label only {orders[name]} with it, in all rows: is it made from the label, or known only after it?"
+        findings[name].doubt(said, line)
+
+
 def _is_numeric(column: ColumnProfile) -> bool:
     if column.is_list:
         return False

@@ -10,7 +10,7 @@ from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
 from crossnet.pipeline.init.columns import KIND_WORDS, may_weigh, read_cells, use_column
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
-from crossnet.pipeline.init.label import check_label, note_label
+from crossnet.pipeline.init.label import check_label, doubt_given_away, note_label
 from crossnet.pipeline.init.number_marks import propose_marks
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile, profile_table
 from crossnet.pipeline.init.row_split import propose_split
@@ -78,6 +78,7 @@ def propose(table: Table, label: str) -> Proposal:
     proposal.columns = list(findings.values())
     proposal.label_std = math.sqrt(variance)
     note_label(profile, findings[label], proposal)
+    doubt_given_away(profile, findings, proposal)
     _keep_a_feature(profile, kinds, findings, proposal)
     if table.split:
         proposal.put("split", table.split, "the folder holds train/ and eval/")

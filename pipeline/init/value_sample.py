@@ -11,6 +11,8 @@ from crossnet.components.hashing import Hashes
 
 Numbers = NDArray[np.float64]
 _MIN_GROUPS = 20  # with repeated values, below which nothing is said about groups
+_MIN_ORDERED = 10  # values, below which nothing is said about their order
+_MAX_UNTOLD = 1e-3
 
 
 class ValueSample:
@@ -118,12 +120,28 @@ class ValueSample:
 
     def _within(self) -> tuple[float, float]:
         """Returns the unbiased variance in rows of equal value, and its degrees of freedom; 0, 0 of few values."""
-        rows, total, squares = self._facts[:, 1], self._facts[:, 2], self._facts[:, 3]
-        several = rows > 1
-        if np.count_nonzero(several) < _MIN_GROUPS:
+        if np.count_nonzero(self._facts[:, 1] > 1) < _MIN_GROUPS:
             return 0.0, 0.0
-        freedom = float((rows[several] - 1).sum())
-        return float((squares[several] - total[several] ** 2 / rows[several]).sum()) / freedom, freedom
+        return _variance_within(self._facts)
+
+    def order_of_labels(self, variance: float) -> str:
+        """Returns "rises" or "falls" where the label only does so with the number and is told by it, else "".
+
+        Told by it: the labels in rows of equal value differ by at most a thousandth of the label's variance, which
+        leaves room for rounding. At least 10 values, which chance does not put in order.
+
+        Args:
+          variance: The label's, over all rows.
+        """
+        has = (self._facts[:, 1] > 0) & np.isfinite(self._facts[:, 4])
+        facts = self._facts[has]
+        if len(facts) < _MIN_ORDERED or _variance_within(facts)[0] > _MAX_UNTOLD * variance:
+            return ""
+        steps = np.diff((facts[:, 2] / facts[:, 1])[np.argsort(facts[:, 4])])
+        rounding = 1e-9 * variance**0.5
+        if (steps >= -rounding).all():
+            return "rises"
+        return "falls" if (steps <= rounding).all() else ""
 
     @property
     def roughness(self) -> float:
@@ -141,6 +159,14 @@ class ValueSample:
         chance = self._within()[0] * float((1 / facts[:, 1]).mean())
         spread = float(means.var()) - chance
         return max(float((np.diff(means) ** 2).mean()) / 2 - chance, 0.0) / spread if spread > 0 else 1.0
+
+
+def _variance_within(facts: Numbers) -> tuple[float, float]:
+    """Returns the label's unbiased variance in rows of equal value, and its degrees of freedom; 0, 0 without any."""
+    several = facts[facts[:, 1] > 1]
+    freedom = float((several[:, 1] - 1).sum())
+    squares = float((several[:, 3] - several[:, 2] ** 2 / several[:, 1]).sum())
+    return (squares / freedom, freedom) if freedom else (0.0, 0.0)
 
 
 def facts_of(indices: NDArray[Any], size: int, labels: Numbers, values: Numbers | None) -> Numbers:

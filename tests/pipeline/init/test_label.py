@@ -1,3 +1,6 @@
+import math
+import random
+
 import pytest
 
 from crossnet.components.errors import DataError
@@ -11,6 +14,34 @@ def test_rows_in_the_order_of_the_label_are_said(tmp_path):
     assert any(
         note.text.startswith("the rows are sorted by the label (its values only rise)") for note in proposal.notes
     )
+
+
+def doubts(proposal, text):
+    return {doubt.column: doubt.setting for column in proposal.columns for doubt in column.doubts if text in doubt.text}
+
+
+def test_a_feature_made_from_the_label_is_doubted(tmp_path):
+    draw = random.Random(0).random
+    rows = []
+    for _ in range(300):
+        price, area = round(100 + 900 * draw(), 2), round(50 + 100 * draw())
+        rows.append((price, f"{math.log(price):.6f}", round(1000 - price), area, round(price / 100), price / area))
+    proposal = proposed(tmp_path, table_of("y,log_price,discount,area,class,rate", rows))
+    assert doubts(proposal, "is it made from the label") == {
+        "log_price": 'exclude = ["log_price", "discount"]',
+        "discount": 'exclude = ["log_price", "discount"]',
+    }
+
+
+def test_a_feature_whose_mean_label_rises_is_not_doubted(tmp_path):
+    draw = noise()
+    rows = [(level + 2 * draw(), level, draw()) for level in range(12) for _ in range(40)]
+    assert not doubts(proposed(tmp_path, table_of("y,level,x", rows)), "is it made")
+
+
+def test_the_only_feature_is_not_doubted(tmp_path):
+    rows = [(2 * x, x) for x in range(50)]
+    assert not doubts(proposed(tmp_path, table_of("y,x", rows)), "is it made")
 
 
 @pytest.mark.parametrize(
