@@ -61,19 +61,21 @@ lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra kfp --extra test -o requirements-kfp.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra spark --extra test -c requirements.lock \
 	    -o requirements-spark.lock
+	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra beam --extra test -o requirements-beam.lock
 
 # 0: no known vulnerability. Else make prints "Error 1" (there is one) or "Error 4" (not audited, which is not a pass).
 audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot
 	@$(V)/python -m crossnet.pipeline.audit $(ARGS)
 
 # What an engine or an orchestrator needs beside the pipeline, each in an environment of its own.
-scale: .venv-kfp/.ok .venv-spark/.ok ## run the tests of Kubeflow Pipelines and of Spark (Java 17), each where it is installed
+scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok ## run the tests of Kubeflow Pipelines, Spark (Java 17) and Beam, each where it is installed
 	@.venv-kfp/bin/python -m pytest -m "slow or not torture" tests/pipeline/kubeflow $(ARGS)
 # pyspark leaves a pipe open where Java does not start.
 	@.venv-spark/bin/python -W ignore::ResourceWarning -m pytest -W ignore::ResourceWarning -m "slow or not torture" \
 	    tests/components/engines/test_spark.py $(ARGS)
+	@.venv-beam/bin/python -m pytest -m "slow or not torture" tests/components/engines/test_beam.py $(ARGS)
 
-.venv-kfp/.ok .venv-spark/.ok: .venv-%/.ok: requirements-%.lock pyproject.toml | $(UV)
+.venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok: .venv-%/.ok: requirements-%.lock pyproject.toml | $(UV)
 	$(CHECK_PYTHON)
 	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv-$*
 	@$(UV) pip sync -q -p .venv-$*/bin/python --compile-bytecode --require-hashes requirements-$*.lock
@@ -87,7 +89,7 @@ scale: .venv-kfp/.ok .venv-spark/.ok ## run the tests of Kubeflow Pipelines and 
 	@touch $@
 
 clean: ## remove the environments
-	rm -rf .venv .venv-kfp .venv-spark .venv-tables .tools
+	rm -rf .venv .venv-beam .venv-kfp .venv-spark .venv-tables .tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

@@ -13,6 +13,7 @@ from typing import Any
 
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.engines.base import IN_PROCESS, Engine
+from crossnet.components.engines.beam import BeamEngine
 from crossnet.components.engines.local import LocalEngine
 from crossnet.components.engines.spark import SparkEngine
 from crossnet.pipeline.config import Config
@@ -66,10 +67,11 @@ def load_component(step: Step, reporter: Reporter) -> None:
         reporter.line(f"{'TensorFlow':<19} {'began':<6} {time.perf_counter() - start:6.1f} s")
 
 
-def make_engine(config: Config) -> LocalEngine | SparkEngine:
+def make_engine(config: Config) -> LocalEngine | SparkEngine | BeamEngine:
     """Returns the engine that the settings name; it starts nothing before a step has enough to do."""
     if config.engine == "spark":
         return SparkEngine(config.engine_options)
-    if isinstance(config.num_workers, int):
-        return LocalEngine(config.num_workers)
-    return LocalEngine(len(os.sched_getaffinity(0)))  # the cores that this process may use
+    number = config.num_workers if isinstance(config.num_workers, int) else None
+    if config.engine == "beam":
+        return BeamEngine(config.engine_options, number)
+    return LocalEngine(number or len(os.sched_getaffinity(0)))  # the cores that this process may use

@@ -49,8 +49,7 @@ class Config:
       models: Model kinds in order of preference; the last of several is the baseline.
       reference: What is trained to compare with; it is not a model.
       root: The folder of all runs. It enters no fingerprint.
-      engine, engine_options, num_workers: Where the jobs of a step run. They enter no fingerprint: no byte depends on
-        them.
+      engine, engine_options, num_workers: Where the jobs of a step run. They enter no fingerprint, nor any byte.
     """
 
     root: str = setting(
@@ -70,16 +69,17 @@ class Config:
     )
     engine: str = setting(
         "local",
-        "where the jobs of a step run: local, processes of this machine; spark, tasks of Apache Spark, for steps that "
-        "read 1 GiB or more; needs the extra `spark`",
-        choices=("local", "spark"),
+        "where the jobs of a step run: local, processes of this machine; spark, tasks of Apache Spark, or beam, "
+        "pipelines of Apache Beam, for steps that read 1 GiB or more; they need the extra of their name",
+        choices=("local", "spark", "beam"),
     )
     engine_options: Mapping[str, str] = setting(
-        {}, 'options of Spark, such as `"spark.master" = "yarn"`; beside them Spark reads its own configuration'
+        {}, 'options of Spark, such as `"spark.master" = "yarn"`, or of Beam, such as `runner = "DataflowRunner"`'
     )
     num_workers: int | str = setting(
         AUTO,
-        "processes that read and write rows, where a step has enough of them (128 MiB); auto: one per core. Work is "
+        "processes that read and write rows, where a step has enough of them (128 MiB); auto: one per core. For beam, "
+        "into how many jobs a step is cut; auto: as its options say how many workers there are. Work is "
         "cut by files (a CSV file without quotes also between rows, a Parquet or Arrow file between row groups) and by "
         "shards (`example_gen.num_shards`). No result depends on the number",
         choices=(AUTO,),
@@ -145,7 +145,7 @@ def make_config(
         problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
     if config.engine_options and config.engine == "local":
         problems.append(
-            '`engine_options` are those of `engine = "spark"`; `engine` is local, which has none. Remove them.'
+            '`engine_options` are those of `engine = "spark"` and "beam"; `engine` is local, without any. Remove them.'
         )
     if problems:
         count = f"{len(problems):,} settings are wrong{name}:\n" if len(problems) > 1 else ""

@@ -59,8 +59,11 @@ def examine() -> list[Finding]:
         _optional(tfrs_cross.PACKAGE, f"only the model `{tfrs_cross.KIND}` needs it: {FIX_CORE}", tfrs_cross.MODULE)
     )
     findings.append(_optional("tensorboard", "only trainer.tensorboard needs it: pip install tensorboard"))
-    findings.append(_optional("apache-beam", "not used yet", module="apache_beam"))
-    findings.append(_optional("kfp", "not used yet"))
+    findings.append(_optional("pyspark", 'only engine = "spark" needs it: pip install pyspark, and Java 17'))
+    findings.append(
+        _optional("apache-beam", 'only engine = "beam" needs it, in an environment of its own', module="apache_beam")
+    )
+    findings.append(_optional("kfp", "only crossnet compile needs it, in an environment of its own"))
     return findings
 
 

@@ -61,6 +61,15 @@ def test_options_reach_spark(monkeypatch):
     assert given == [options]
 
 
+def test_options_and_the_number_of_jobs_reach_beam(monkeypatch):
+    given = []
+    monkeypatch.setattr("crossnet.pipeline.component_call.BeamEngine", lambda *arguments: given.append(arguments))
+    options = {"runner": "FlinkRunner", "flink_master": "flink.example.com:8081"}
+    for number in ("auto", 40):
+        make_engine(make_config({"engine": "beam", "engine_options": options, "num_workers": number}))
+    assert given == [(options, None), (options, 40)]
+
+
 def test_engine_is_as_wide_as_the_settings_say_or_as_there_are_cores():
     assert make_engine(Config(num_workers=3)).width == 3
     assert make_engine(Config()).width == len(os.sched_getaffinity(0))

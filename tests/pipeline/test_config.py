@@ -92,8 +92,8 @@ def test_config_refuses_a_model_name_that_is_no_plain_folder_name(name):
         ("num_workers=0", "`num_workers` must be a finite number at least 1. Received 0."),
         ("num_workers=all", "`num_workers` must be a whole number or auto. Received 'all'."),
         ("num_workers=2.5", '`num_workers` must be a whole number, or "auto". Received 2.5.'),
-        ("engine=cluster", "`engine` must be one of local, spark. Received 'cluster'."),
-        ("engine_options={'spark.master'='yarn'}", '`engine_options` are those of `engine = "spark"`; '),
+        ("engine=cluster", "`engine` must be one of local, spark, beam. Received 'cluster'."),
+        ("engine_options={'spark.master'='yarn'}", '`engine_options` are those of `engine = "spark"` and "beam"; '),
         (
             "example_gen.num_workers=2",
             "Unknown setting `example_gen.num_workers`. It is now `num_workers`, for every step: write it at the top "

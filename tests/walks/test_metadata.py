@@ -23,6 +23,7 @@ OF_EXTRAS = {
     "optuna": "tune",
     "kfp": "kfp",
     "pyspark": "spark",
+    "apache-beam": "beam",
     "duckdb": "sql",
     "adbc-driver-manager": "sql",
     "adbc-driver-postgresql": "sql",
@@ -31,9 +32,10 @@ OF_EXTRAS = {
 # By lock, the extras that it pins.
 LOCKS = {
     "requirements.lock": [],
-    "requirements-dev.lock": EXTRAS.keys() - {"tables", "kfp", "spark"},
+    "requirements-dev.lock": EXTRAS.keys() - {"tables", "kfp", "spark", "beam"},
     "requirements-spark.lock": ["spark", "test"],
     "requirements-kfp.lock": ["kfp", "test"],
+    "requirements-beam.lock": ["beam", "test"],
     "requirements-tables.lock": ["tables"],
 }
 BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
