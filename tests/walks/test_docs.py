@@ -1,97 +1,39 @@
-"""Runs every console block of the pages and compares what it prints.
+"""Types every console block of the pages, in the order in which a reader meets them, in one folder.
 
-The blocks of a page run in order, in a folder that looks like a fresh clone. In a block, `$ ` starts a command and
-`> ` continues it; other lines are output, and so is a ```text block below `prints:`. The commands must print each of
-these lines, in this order; a number in a page matches any number, and an ellipsis any text. A block whose first line
-is a comment with a file's name (`# client.py`) is written to that file first. A comment `<!-- not-run: REASON -->` on
-the line before a block leaves it out; BUILD.md lists all of these. Where `curl` is not installed, Python sends the
-requests (`support/curl.py`).
+`support/pages.py` tells how a block is read. The folder looks like a fresh clone. Where `curl` is not installed, Python
+sends the requests (`support/curl.py`).
 """
 
-import http.server
 import os
 import re
 import shutil
-import socket
-import subprocess
 import sys
-import threading
-from dataclasses import dataclass, replace
 
 import pytest
 
 from support import REPOSITORY
+from support.pages import (
+    DOCS,
+    STILL_RUNS,
+    blocks,
+    files_of,
+    files_used,
+    follow,
+    free_port,
+    in_link_order,
+    links,
+    matches,
+    run,
+    runs,
+)
 
 PAGES = [
     REPOSITORY / "README.md",
     REPOSITORY / "BUILD.md",
     REPOSITORY / "CONTRIBUTING.md",
-    *sorted((REPOSITORY / "docs").glob("*.md")),
+    *sorted(DOCS.glob("*.md")),
 ]
-BLOCK = re.compile(
-    r"(?P<prints>\bprints:\n\n)?^(?:<!-- not-run: (?P<reason>.*?) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$",
-    re.M | re.S,
-)
-# The name of a run (the second one of a second ends with -2), or a number in any form.
-NUMBER = re.compile(r"\d{8}T\d{6}Z(?:-\d+)?|-?\d[\d.,]*(?:e[+-]\d+)?")
 CURL = REPOSITORY / "tests" / "support" / "curl.py"
-# Our settings, and what `make test` would make of the pages' own `make`.
-NOT_PASSED_ON = re.compile("CROSSNET_|ARGS$|MAKE|MFLAGS$")
-NAMED_FILE = re.compile(r"# ([\w.]+\.(?:py|toml))\b.*\n")
-# These train models of their own; README begins with `make run` on a machine that has nothing.
-SLOW = {
-    "README.md",
-    "how-to-canary-and-rollback.md",
-    "how-to-run-from-python.md",
-    "how-to-log-requests.md",
-    "how-to-run-steps-from-an-orchestrator.md",
-    "tutorial.md",
-}
-
-
-@dataclass(frozen=True)
-class Block:
-    kind: str
-    text: str
-    not_run: str
-    below_prints: bool = False
-
-    @property
-    def commands(self) -> str:
-        lines = [line[2:] for line in self.text.splitlines() if line.startswith(("$ ", "> "))]
-        return "\n".join(lines)
-
-    @property
-    def output(self) -> list[str]:
-        return [line for line in self.text.splitlines() if line.strip("… ") and not line.startswith(("$ ", "> "))]
-
-
-def matches(printed, line):
-    """Whether a line of a page, such as `rmse 0.04, see …/report.html`, matches a line that was printed."""
-    parts = [
-        r"\s+".join(re.escape(word) for word in re.split(r"\s+", NUMBER.sub("#", part))) for part in printed.split("…")
-    ]
-    return re.fullmatch(".*".join(parts).replace(r"\#", "#"), NUMBER.sub("#", line).rstrip()) is not None
-
-
-def blocks(page):
-    matches = BLOCK.finditer(page.read_text())
-    found = [Block(m["kind"], m["text"], m["reason"] or "", m["prints"] is not None) for m in matches]
-    assert len(found) == page.read_text().count("\n```") // 2, (
-        f"{page.name} has a block that is not closed or has no kind"
-    )
-    return found
-
-
-def runnable():
-    pages = [page for page in PAGES if any(block.kind == "console" and not block.not_run for block in blocks(page))]
-    return [pytest.param(page, id=page.name, marks=[pytest.mark.slow] * (page.name in SLOW)) for page in pages]
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture
@@ -118,47 +60,41 @@ def search_path(tmp_path_factory):
     return f"{command.parent}:{os.environ['PATH']}"
 
 
-def run(commands, folder, search_path):
-    """Returns what the commands print, in the background too; ends those that still run."""
-    # The last output may not end its line, and a server prints when it ends.
-    script = f"set -euo pipefail\ntrap 'echo; kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}\n"
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if not NOT_PASSED_ON.match(name)}
-        | {"PATH": search_path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, f"{commands}\n\n{done.stdout}"
-    return done.stdout
+@pytest.mark.slow
+def test_all_pages_run_as_printed_in_link_order_in_one_folder(clone, search_path):
+    for page in filter(runs, in_link_order()):
+        follow(page, clone, search_path, {"8500": str(free_port()), "8501": str(free_port())})
 
 
-@pytest.mark.parametrize("page", runnable())
-def test_page_runs_as_printed(page, clone, search_path):
-    ports = {"8500": str(free_port()), "8501": str(free_port())}
-    commands = output = ""
-    for block in blocks(page):
-        text = block.text
-        for printed, free in ports.items():
-            text = text.replace(printed, free)
-        block = replace(block, text=text)
-        if named := NAMED_FILE.match(text):
-            (clone / named[1]).write_text(text)
-        if block.kind == "console" and not block.not_run:
-            commands = block.commands
-            assert commands, f"a console block of {page.name} has no command:\n{text}"
-            output = run(commands, clone, search_path)
-        elif not block.below_prints:
-            continue
-        lines = iter(output.splitlines())
-        for printed in block.output:
-            assert any(matches(printed, line) for line in lines), (
-                f"{page.name} says that\n{commands}\nprints, in this order,\n{printed}\nIt printed\n\n{output}"
-            )
+def test_every_page_is_reached_by_a_link():
+    assert {*PAGES, REPOSITORY / "SECURITY.md", REPOSITORY / "CHANGELOG.md"} == set(in_link_order())
+    assert DOCS / "notebook.ipynb" in links(DOCS / "README.md")
+
+
+def test_no_two_pages_make_the_same_file():
+    made = {}
+    for page in in_link_order():
+        for name in files_of(page):
+            assert name not in made, f"{made[name]} and {page.name} both make {name}"
+            made[name] = page.name
+    # As known from the pages themselves: a block with a name, an output, a root, a file that Python opens, a config.
+    assert {"client.py", "rows.jsonl", "predicted.csv", "orchestrated", "trips.csv", "trips.toml"} <= made.keys()
+
+
+def test_a_page_uses_only_what_it_makes_or_what_a_page_that_it_links_to_makes():
+    for page in filter(runs, in_link_order()):
+        made = files_of(page).union(*(files_of(other) for other in links(page) if other.suffix == ".md"))
+        assert files_used(page) <= made, (
+            f"{page.name} uses {files_used(page) - made}, and does not say where it is made"
+        )
+    assert files_used(DOCS / "how-to-get-prediction-intervals.md") == {"rides.csv", "intervals.csv", "intervals.py"}
+
+
+def test_a_block_that_leaves_a_server_running_is_told(tmp_path):
+    with pytest.raises(AssertionError, match="`kill %1; wait` is missing behind\nsleep 100 &"):
+        run("sleep 100 &", tmp_path, os.environ["PATH"])
+    assert run("sleep 100 &\nkill %1; wait\necho done", tmp_path, os.environ["PATH"]).split() == ["done"]
+    assert STILL_RUNS not in (1, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -212,48 +148,3 @@ def test_pages_name_tests_that_exist():
     for page in PAGES:
         named = set(re.findall(r"\btest_\w+\.py\b", page.read_text())) - made_by_the_reader
         assert named <= {path.name for path in (REPOSITORY / "tests").rglob("test_*.py")}, page.name
-
-
-class EchoHandler(http.server.BaseHTTPRequestHandler):
-    """Answers with the request; the path /fail with 400."""
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(400 if self.path == "/fail" else 200)
-        self.end_headers()
-        self.wfile.write(f"{self.path} {self.headers['Content-Type']} {body.decode()}".encode())
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def echo():
-    with http.server.HTTPServer(("127.0.0.1", 0), EchoHandler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.mark.parametrize(
-    "curl",
-    [
-        [sys.executable, str(CURL)],
-        pytest.param(["curl"], marks=pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")),
-    ],
-    ids=["ours", "curl"],
-)
-@pytest.mark.parametrize(
-    ("options", "path", "code", "printed"),
-    [
-        (["-sf"], "/v1/models", 0, '/v1/models application/x-www-form-urlencoded {"a": "é"}'),
-        (["-s"], "/fail", 0, '/fail application/x-www-form-urlencoded {"a": "é"}'),
-        (["-sf"], "/fail", 22, ""),
-    ],
-)
-def test_a_request_is_the_same_with_and_without_curl(echo, curl, options, path, code, printed):
-    command = [*curl, *options, "-d", '{"a": "é"}', echo + path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (code, printed)
