@@ -8,6 +8,7 @@ PYTHON ?= python3
 V := .venv/bin
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 UV_VERSION := 0.13.9
+S3_TESTS := tests/serving/storage/test_folder.py tests/serving/embedded/test_mirror_s3.py
 MANIFESTS := $(wildcard pipeline/deploy/kubernetes/*.yaml serving/deploy/kubernetes/*.yaml)
 COMPILE := --no-emit-index-url --no-header --no-annotate --universal --generate-hashes -q
 # Compiled bytecode more than halves the time TensorFlow takes to import. Our own is checked against the source's hash:
@@ -62,18 +63,27 @@ lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra spark --extra test -c requirements.lock \
 	    -o requirements-spark.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra beam --extra test -o requirements-beam.lock
+	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 \
+	    tests/support/s3_server.in -o requirements-s3.lock
 
 # 0: no known vulnerability. Else make prints "Error 1" (there is one) or "Error 4" (not audited, which is not a pass).
 audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot
 	@$(V)/python -m crossnet.pipeline.audit $(ARGS)
 
 # What an engine or an orchestrator needs beside the pipeline, each in an environment of its own.
-scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok ## run the tests of Kubeflow Pipelines, Spark (Java 17) and Beam, each where it is installed
+scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv/.dev ## run the tests of Kubeflow, Spark (Java 17), Beam and S3, each where it is installed
 	@.venv-kfp/bin/python -m pytest -m "slow or not torture" tests/pipeline/kubeflow $(ARGS)
 # pyspark leaves a pipe open where Java does not start.
 	@.venv-spark/bin/python -W ignore::ResourceWarning -m pytest -W ignore::ResourceWarning -m "slow or not torture" \
 	    tests/components/engines/test_spark.py $(ARGS)
 	@.venv-beam/bin/python -m pytest -m "slow or not torture" tests/components/engines/test_beam.py $(ARGS)
+	@S3_SERVER=.venv-s3/bin/moto_server $(V)/python -m pytest -m "slow or not torture" $(S3_TESTS) $(ARGS)
+
+.venv-s3/.ok: requirements-s3.lock | $(UV)
+	$(CHECK_PYTHON)
+	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv-s3
+	@$(UV) pip sync -q -p .venv-s3/bin/python --require-hashes requirements-s3.lock
+	@touch $@
 
 .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok: .venv-%/.ok: requirements-%.lock pyproject.toml | $(UV)
 	$(CHECK_PYTHON)
@@ -89,7 +99,7 @@ scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok ## run the tests of Kubeflow
 	@touch $@
 
 clean: ## remove the environments
-	rm -rf .venv .venv-beam .venv-kfp .venv-spark .venv-tables .tools
+	rm -rf .venv .venv-beam .venv-kfp .venv-s3 .venv-spark .venv-tables .tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from crossnet.components.errors import UnreadableFileError
+from crossnet.serving.protocol.folder_checksum import folder_checksum as folder_checksum
 
 MAX_FOLDER_LETTERS = 100
 _UNFINISHED = re.compile(r"\.tmp-([0-9]+)-.+", re.DOTALL)
@@ -147,23 +147,3 @@ def json_value(value: Any) -> Any:
 def is_folder_name(name: str) -> bool:
     """Whether `name` has the form that `FOLDER_NAME` describes."""
     return _FOLDER_NAME.fullmatch(name) is not None and len(name) <= MAX_FOLDER_LETTERS
-
-
-def folder_checksum(folder: Path) -> str:
-    """Returns the SHA-256 of every file below `folder`: relative names and contents, in sorted order.
-
-    Links to files and folders are followed, as whoever reads the folder follows them.
-    """
-    total = hashlib.sha256()
-    for file in sorted(path for path in _files_below(folder) if path.is_file()):
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(f"{file.relative_to(folder).as_posix()}\0{digest}\n".encode())
-    return total.hexdigest()
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        here = Path(parent).resolve()
-        folders[:] = [name for name in folders if not here.is_relative_to((here / name).resolve())]  # a link upwards
-        yield from (Path(parent, name) for name in names)

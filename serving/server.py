@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from crossnet.serving.config.flags import ServerFlags
-from crossnet.serving.config.versions import ModelConfig, local_path
+from crossnet.serving.config.versions import ModelConfig, place_of
 from crossnet.serving.embedded.call_threads import CallThreads
 from crossnet.serving.embedded.listen import calls_at_once, is_loopback, open_server
 from crossnet.serving.embedded.manager import ModelManager
+from crossnet.serving.embedded.mirrors import Mirrors
 from crossnet.serving.protocol.codes import failed_to_start, invalid
 from crossnet.serving.status import DeadlineError, ServingError
 
@@ -75,6 +76,7 @@ class Server:
             retry_seconds=flags.load_retry_interval_micros / 1e6,
             labels_before_available=flags.allow_version_labels_for_unavailable_models,
         )
+        self._mirrors = Mirrors(flags, self._manager.look_again)
         self._configs: list[ModelConfig] = []
         self._threads: CallThreads | None = None
         self._config_file: ConfigFile | None = None
@@ -117,7 +119,7 @@ class Server:
             self._batcher = self._open_batcher()
             self._configs = self._read_configs()
             credentials = self._credentials()
-            self._manager.configure(self._configs)
+            self._mirrors.configure(self._configs, self._manager.configure)
             self._manager.start()
             if self._manager.wait_available(self.models, give_up):
                 self._listen(credentials)
@@ -186,6 +188,7 @@ class Server:
                 self._threads = None
             if self._config_file:
                 self._config_file.stop()
+            self._mirrors.stop()
             self._manager.stop()
             if self._batcher:
                 self._batcher.close()
@@ -200,8 +203,8 @@ class Server:
 
             self._config_file = ConfigFile(self.flags.model_config_file, self._reload)
             return self._config_file.read()
-        name = self.flags.model_name
-        return [ModelConfig(name, local_path(name, self.flags.model_base_path).absolute())]
+        folder, source = place_of(self.flags.model_name, self.flags.model_base_path)
+        return [ModelConfig(self.flags.model_name, folder.absolute(), source=source)]
 
     def _open_log(self) -> RequestLog | None:
         if not self.flags.request_log_dir:
@@ -243,7 +246,7 @@ class Server:
 
     def _reload(self, configs: Sequence[ModelConfig], wanted: Callable[[], bool]) -> bool:
         """Serves another list of models; returns whether all are available, False once `wanted` returns False."""
-        self._manager.configure(configs)
+        self._mirrors.configure(configs, self._manager.configure)
         self._configs = list(configs)
         names = [config.name for config in configs]
         return self._manager.wait_available(names, lambda: self._stopping.is_set() or not wanted())

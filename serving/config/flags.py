@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crossnet.serving.config.versions import local_path
+from crossnet.serving.config.versions import place_of
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 from crossnet.serving.status import ServingError, UsageError
+from crossnet.serving.storage.uris import shown_uri
 
 LOGGER = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class ServerFlags:
     rest_api_max_body_mib: int = 64
     request_log_dir: str = ""
     request_log_sampling_rate: float = 1.0
+    model_cache_dir: str = ""
 
 
 _SUPPORTED = {field.name: field for field in dataclasses.fields(ServerFlags)}
@@ -77,6 +79,7 @@ OWN_FLAGS = {
     "rest_api_max_body_mib": "does not have this limit",
     "request_log_dir": "does not log requests; a `PredictionClient(log=...)` does",
     "request_log_sampling_rate": "does not log requests",
+    "model_cache_dir": "reads stores itself, where it can, and keeps no copy",
 }
 _RELOAD_CHOICES = {"auto": "auto", "true": "true", "1": "true", "false": "false", "0": "false"}
 
@@ -212,9 +215,9 @@ def _problems_with(settings: ServerFlags, flags: dict[str, str]) -> list[str]:
             problems.append(f"`--{name}={value}`: expected 0 or more.")
     if not settings.model_config_file:
         try:
-            local_path(settings.model_name, settings.model_base_path)
+            place_of(settings.model_name, settings.model_base_path)
         except ServingError as error:
-            problems.append(f"`--model_base_path={shown(settings.model_base_path)}`: {error}")
+            problems.append(f"`--model_base_path={shown(shown_uri(settings.model_base_path))}`: {error}")
     if not settings.model_base_path and not settings.model_config_file:
         problems.append("Nothing to serve. Give `--model_base_path=FOLDER` or `--model_config_file=FILE`.")
     if settings.batching_parameters_file and not settings.enable_batching:

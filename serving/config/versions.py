@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import grpc
-
 from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.dtypes import MAX_INT64
-from crossnet.serving.status import ServingError
+from crossnet.serving.storage.uris import is_uri
 
 _VERSION_NAME = re.compile(r"[0-9]+")
 MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")  # in the order in which TensorFlow looks for them
@@ -53,10 +51,11 @@ class ModelConfig:
 
     Attributes:
       name: The name that requests use.
-      base_path: The folder that holds one folder per version.
+      base_path: The folder that holds one folder per version; of a `source`, the copy's, which the server chooses.
       platform: Only "tensorflow" is served.
       policy: Which versions are served.
       labels: Label -> version.
+      source: The URI of the folder, where it is in a store; else empty.
     """
 
     name: str
@@ -64,6 +63,7 @@ class ModelConfig:
     platform: str = "tensorflow"
     policy: VersionPolicy = VersionPolicy()
     labels: Mapping[str, int] = field(default_factory=dict)
+    source: str = ""
 
 
 def list_versions(base_path: Path) -> dict[int, Path] | None:
@@ -133,32 +133,38 @@ def model_configs(message: Any) -> list[ModelConfig]:
                 f"Expected model {cut(entry.name)} to have an absolute path or URI; got "
                 f"base_path()={cut(entry.base_path)}"
             )
-        base_path = local_path(entry.name, entry.base_path)
+        base_path, source = place_of(entry.name, entry.base_path)
         if entry.HasField("logging_config"):
             raise invalid("No request-logger-creator provided.")
         configs[entry.name] = ModelConfig(
-            entry.name, base_path, _platform(entry), _policy(entry), dict(entry.version_labels)
+            entry.name, base_path, _platform(entry), _policy(entry), dict(entry.version_labels), source
         )
     return list(configs.values())
 
 
-def local_path(name: str, base_path: str) -> Path:
-    """Returns the folder that a model's base path names: a path, or `file://` and an absolute path.
+def place_of(name: str, base_path: str) -> tuple[Path, str]:
+    """Returns what a model's base path names: a folder of this machine, or the URI of a folder in a store.
+
+    Args:
+      name: The model.
+      base_path: A path, `file://` and an absolute path, or a URI that pyarrow knows.
+
+    Returns:
+      The folder and an empty text; for a store an empty path and the URI.
 
     Raises:
-      ServingError: INVALID_ARGUMENT or UNIMPLEMENTED; the path is not one of this machine.
+      ServingError: INVALID_ARGUMENT; pyarrow does not know the URI, or there is a NUL byte in it.
     """
     if "\0" in base_path:
         raise invalid(f"Model {cut(name)} has a base path with a NUL byte. Expected the path of a folder.")
     if base_path.startswith("file:///"):
-        base_path = base_path.removeprefix("file://")
-    elif "://" in base_path:
-        raise ServingError(
-            f"Model {cut(name)} is at {cut(base_path)}: the embedded server reads folders of this machine only. Copy "
-            "the versions to a folder, or use `crossnet serve --server=binary` or `--server=docker`.",
-            grpc.StatusCode.UNIMPLEMENTED,
-        )
-    return Path(base_path)
+        return Path(base_path.removeprefix("file://")), ""
+    if not is_uri(base_path):
+        return Path(base_path), ""
+    from crossnet.serving.storage.folder import check_uri
+
+    check_uri(base_path)
+    return Path(), base_path
 
 
 def _platform(entry: Any) -> str:

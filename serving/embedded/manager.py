@@ -19,13 +19,11 @@ import grpc
 
 from crossnet.serving.config.versions import ModelConfig, list_versions, why_nothing_to_serve
 from crossnet.serving.embedded.model import LoadedModel
-from crossnet.serving.embedded.states import Entry, Lease, State, Version, check_change
+from crossnet.serving.embedded.states import Entry, Lease, State, Version, check_change, did_not_load
 from crossnet.serving.protocol.bounded_text import cut, cut_message
 from crossnet.serving.protocol.codes import invalid, status_of
-from crossnet.serving.status import ServingError
 
 LOGGER = logging.getLogger(__name__)
-_MAX_LISTED = 5  # failures in one message
 Load = Callable[[Path], LoadedModel]
 
 
@@ -113,6 +111,12 @@ class ModelManager:
                     self._retire(version)
                     self._finish(version)
 
+    def look_again(self) -> None:
+        """Makes the next look at the base paths come at once."""
+        with self._changed:
+            self._poll_now = True
+            self._changed.notify_all()
+
     def configure(self, configs: Sequence[ModelConfig]) -> None:
         """Replaces the list of models; loading and unloading follow in the manager's thread.
 
@@ -132,8 +136,7 @@ class ModelManager:
                 entry = self._entries.setdefault(name, Entry(config))
                 entry.config, entry.removed, entry.last_warning, entry.aspired = config, False, "", None
             self._labels = {config.name: dict(config.labels) for config in configs}
-            self._poll_now = True
-            self._changed.notify_all()
+            self.look_again()
 
     def wait_available(self, names: Sequence[str], give_up: Callable[[], bool]) -> bool:
         """Waits until each model has a version that answers.
@@ -155,14 +158,7 @@ class ModelManager:
                     return False
                 failed = [version for entry in entries for version in entry.failures()]
                 if failed:
-                    listed = "".join(
-                        f"{{{{name: {v.name} version: {v.number}}} due to error: {v.code.name}: {v.message}}}, "
-                        for v in failed[:_MAX_LISTED]
-                    )
-                    raise ServingError(
-                        f"{len(failed)} servable(s) did not become available: {{{listed}}}",
-                        grpc.StatusCode.UNKNOWN,  # the real server's code
-                    )
+                    raise did_not_load(failed)
                 if all(entry.wanted_and_available() for entry in entries):
                     return True
                 self._changed.wait(0.2)
@@ -217,11 +213,10 @@ class ModelManager:
             return
         config = entry.config
         found = list_versions(config.base_path)
-        if found is None:
-            aspired = {version.number: version.path for version in entry.available()}
-        else:
-            aspired = config.policy.choose(found)
-        warning = "" if found is not None and aspired else why_nothing_to_serve(config.base_path, found)
+        loaded = {version.number: version.path for version in entry.available()}
+        aspired = loaded if found is None else config.policy.choose(found)
+        has_some = config.source or (found is not None and aspired)  # of a store its mirror says what is wrong
+        warning = "" if has_some else why_nothing_to_serve(config.base_path, found)
         if warning and warning != entry.last_warning:
             LOGGER.warning("Model `%s` waits: %s", config.name, warning)
         entry.last_warning = warning

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from crossnet.serving.embedded.model import LoadedModel
 from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.status import ServingError
+
+_MAX_LISTED = 5  # failures in one message
 
 
 class State(enum.IntEnum):
@@ -88,6 +90,15 @@ class Entry:
         wanted = [self.versions.get(number) for number in self.aspired or {}]
         failed = [version for version in wanted if version is not None and version.failed]
         return failed if wanted and len(failed) == len(wanted) else []
+
+
+def did_not_load(failed: Sequence[Version]) -> ServingError:
+    """Returns the error of a wait for versions that failed for good, with the real server's words and code."""
+    listed = "".join(
+        f"{{{{name: {v.name} version: {v.number}}} due to error: {v.code.name}: {v.message}}}, "
+        for v in failed[:_MAX_LISTED]
+    )
+    return ServingError(f"{len(failed)} servable(s) did not become available: {{{listed}}}", grpc.StatusCode.UNKNOWN)
 
 
 class Lease:

@@ -122,11 +122,18 @@ def test_flags_list_every_mistake_at_once():
     assert len(str(error.value).split("\n")) == 4  # and there is nothing to serve
 
 
-@pytest.mark.parametrize("path", ["s3://models/rides", "gs://m", "hdfs://m"])
-def test_base_path_of_another_machine_is_refused_at_once(path):
-    with pytest.raises(UsageError, match=f"`--model_base_path={path}`: Model default is at {path}: the embedded"):
+@pytest.mark.parametrize("path", ["ftp://models/rides", "s3:///m", "abfs://m"])
+def test_base_path_that_pyarrow_does_not_know_is_refused_at_once(path):
+    with pytest.raises(UsageError, match=f"`--model_base_path={path}`: `{path}` cannot be read: .* Expected the URI"):
         parse_flags([f"--model_base_path={path}"])
     assert parse_flags([f"--model_base_path={path}", "--model_config_file=/f"]).model_config_file  # the path is ignored
+
+
+def test_base_path_may_be_in_a_store_and_its_secrets_are_not_shown():
+    assert parse_flags(["--model_base_path=s3://b/m"]).model_base_path == "s3://b/m"
+    with pytest.raises(UsageError) as error:
+        parse_flags(["--model_base_path=s3://key:secret@b/m?colour=red"])
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from crossnet.serving.config.versions import (
     ModelConfig,
     VersionPolicy,
     list_versions,
-    local_path,
     model_configs,
+    place_of,
     requested,
     why_nothing_to_serve,
 )
@@ -112,16 +112,24 @@ def test_model_configs_reads_platform_policy_and_labels_of_each_model():
 
 
 def test_base_path_may_be_written_as_a_uri_of_a_file():
-    assert local_path("a", "file:///m/a") == Path("/m/a")
-    assert local_path("a", "m/a") == Path("m/a")
+    assert place_of("a", "file:///m/a") == (Path("/m/a"), "")
+    assert place_of("a", "m/a") == (Path("m/a"), "")
+
+
+def test_base_path_may_be_in_a_store(base):
+    uri = "s3://bucket/m?region=eu-central-1"
+    assert place_of("a", uri) == (Path(), uri)
+    entry = f'config {{ name: "a" base_path: "{uri}" model_platform: "tensorflow" }}'
+    assert models_of(f"model_config_list {{ {entry} }}") == [ModelConfig("a", Path(), source=uri)]
 
 
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
         ('base_path: "m"', r"Expected model a to have an absolute path or URI; got base_path\(\)=m"),
-        ('base_path: "gs://m"', "the embedded server reads folders of this machine only"),
-        ('base_path: "file://m"', "the embedded server reads folders of this machine only"),
+        ('base_path: "ftp://m"', "`ftp://m` cannot be read: Unrecognized filesystem type in URI"),
+        ('base_path: "gs://m?colour=red"', "`gs://m` cannot be read: Unexpected query parameter in GCS URI: 'colour'"),
+        ('base_path: "file://m"', "`file://m` cannot be read: File URI cannot be relative"),
         ('base_path: "/m" model_platform: ""', "Illegal setting neither ModelServerConfig::model_type"),
         ('base_path: "/m" model_type: TENSORFLOW', "Illegal setting both ModelServerConfig::model_type"),
         ('base_path: "/m" model_platform: "" model_type: OTHER', "model_type choice 2 not supported"),

@@ -1,0 +1,1 @@
+"""Holds access to folders of object stores."""
