@@ -24,6 +24,7 @@ from crossnet.components.networks.interval import Interval
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import ModelParams
+from crossnet.components.params.setting import with_effect
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.training.calibration import doubt, measure_interval
@@ -33,6 +34,7 @@ from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.folds import assign_folds, group_column, units_of
 from crossnet.components.training.learned_rows import learned_rows
+from crossnet.components.training.order import Order
 from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
 from crossnet.components.training.recipe import Recipe, chosen
@@ -44,10 +46,8 @@ from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 
 LOGGER = logging.getLogger(__name__)
 
-# Settings that change how training runs, not what it gives.
-WITHOUT_EFFECT = (
-    *("preset", "checkpoint_every", "checkpoint_updates", "cache_mib", "warmup_records", "tensorboard", "warm_start"),
-)
+# Settings that change what is made, but no weight; of a warm start its content counts.
+NOT_OF_WEIGHTS = ("warm_start", "warmup_records", "tensorboard")
 
 
 # Nothing here branches on a tensor, and to look for it takes seconds.
@@ -204,7 +204,7 @@ def _export(trained: Untrained, examples: Examples, params: Recipe, blend: _Blen
 
 def _identity(untrained: Untrained, examples: Examples, params: Recipe) -> dict[str, Any]:
     """Returns all that the result depends on, for a checkpoint to be compared with."""
-    settings = {name: value for name, value in dataclasses.asdict(params).items() if name not in WITHOUT_EFFECT}
+    settings = {name: value for name, value in with_effect(params).items() if name not in NOT_OF_WEIGHTS}
     return {
         "kind": untrained.model.kind,
         **dataclasses.asdict(untrained.model.architecture),
@@ -224,9 +224,7 @@ def _explain(examples: Examples, train: Rows, preprocessing: Preprocessing, para
 
         return str(provenance.locate(examples, "train", row))
 
-    def not_finite(
-        losses: npt.NDArray[np.float64], epoch: int, order: npt.NDArray[np.int64] | None, rate: float
-    ) -> None:
+    def not_finite(losses: npt.NDArray[np.float64], epoch: int, order: Order | None, rate: float) -> None:
         raise_not_finite(
             losses.tolist(),
             epoch=epoch,

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components.files import folder_checksum, json_value
-from crossnet.components.params.setting import PathKind
+from crossnet.components.params.setting import PathKind, with_effect
 
 LIBRARIES = (
     "tensorflow",
@@ -55,10 +55,9 @@ def settings_text(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
+        names = with_effect(value)
         kept = (
-            item
-            for item in dataclasses.fields(value)
-            if item.metadata.get("path") not in _READ and not item.metadata.get("without_effect")
+            item for item in dataclasses.fields(value) if item.name in names and item.metadata.get("path") not in _READ
         )
         return {item.name: _plain(_in_order(value, item)) for item in kept}
     return json_value(value)

@@ -33,6 +33,7 @@ def setting(
     path: PathKind | None = None,
     any_order: bool = False,
     without_effect: bool = False,
+    only_with: tuple[str, tuple[Any, ...]] | None = None,
 ) -> Any:
     """Returns a dataclass field with its documentation and range.
 
@@ -45,10 +46,21 @@ def setting(
       any_order: Whether a list's order and repetitions have no meaning, so that a fingerprint leaves them out.
       without_effect: Whether the setting changes how a step works and not one byte of what it makes: it enters no
         fingerprint.
+      only_with: Another setting and its values with which this one has an effect; None: it always has.
     """
     bounds = {"least": least, "above": above, "most": most, "below": below}
-    kinds = {"path": path, "any_order": any_order, "without_effect": without_effect}
+    kinds = {"path": path, "any_order": any_order, "without_effect": without_effect, "only_with": only_with}
     metadata = {"doc": doc, "choices": choices, **kinds, **bounds}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def with_effect(settings: Any) -> dict[str, Any]:
+    """Returns the values, by name, of those settings of a dataclass that may change what is made."""
+
+    def has_effect(item: dataclasses.Field[Any]) -> bool:
+        name, values = item.metadata.get("only_with") or ("", ())
+        return not item.metadata.get("without_effect") and (not name or getattr(settings, name) in values)
+
+    return {item.name: getattr(settings, item.name) for item in dataclasses.fields(settings) if has_effect(item)}

@@ -42,6 +42,12 @@ class TrainerParams:
     )
     warmup_fraction: float = setting(0.0, "share of updates in which the rate rises from zero", least=0, below=1)
     shuffle: bool = setting(False, "a new order of rows in each epoch; off, as in the article: in order")
+    shuffle_mib: int = setting(
+        32,
+        "rows that are put into a new order at once, as they are kept in memory; of a larger table, from many places",
+        least=1,
+        only_with=("shuffle", (True,)),
+    )
     seed: int = setting(42, "of initial weights and shuffling", least=0)
     normalize: str = setting(
         "auto",
@@ -101,7 +107,10 @@ class TrainerParams:
         "none", "none, a version in service, or the path of an exported model", path=PathKind.MODEL
     )
     cache_mib: int = setting(
-        1024, "parsed rows are held in memory up to this many MiB, else streamed", least=0, without_effect=True
+        64,
+        "parsed rows of a split are held in memory up to this many MiB, else in files beside the artifact",
+        least=0,
+        without_effect=True,
     )
     warmup_records: int = setting(100, "train rows in the model's warm-up file", least=0, most=1000)
     tensorboard: bool = setting(False, "write logs for TensorBoard; needs the extra `board`")

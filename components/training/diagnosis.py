@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import tf_keras
 
 from crossnet.components.errors import DivergedError, TrainingError
 from crossnet.components.formats import number
+from crossnet.components.training.order import Order
 from crossnet.components.training.rows import Rows
 
 DIAGNOSED_ROWS = 10_000
@@ -53,7 +53,7 @@ def raise_not_finite(
     batch_size: int,
     rows: Rows,
     number_names: Sequence[str],
-    order: npt.NDArray[np.int64] | None,
+    order: Order | None,
     locate: Callable[[int], str],
     learning_rate: float,
 ) -> None:

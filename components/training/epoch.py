@@ -15,6 +15,7 @@ import tf_keras
 from tensorflow.python.eager import context
 
 from crossnet.components.training.optimizers import Optimizer
+from crossnet.components.training.order import Order
 from crossnet.components.training.rows import Chunk, Rows
 
 EVALUATION_ROWS = 10_000
@@ -64,7 +65,7 @@ class EpochLoop:
         self,
         rows: Rows,
         step_sizes: npt.NDArray[np.float64],
-        order: npt.NDArray[np.int64] | None = None,
+        order: Order | None = None,
         *,
         before: Losses = NO_LOSSES,
         on_updates: Callable[[Sequence[Losses]], None] = lambda losses: None,
@@ -120,7 +121,7 @@ class EpochLoop:
                 total += squares(part.inputs, part.label, part.fold, *part.weights).numpy()
         return total / np.bincount(rows.fold, rows.weight, minlength=max(self.held_out) + 1)[self.held_out]
 
-    def _tensors(self, rows: Rows, order: npt.NDArray[np.int64] | None, batch: int = 0, first: int = 0) -> Any:
+    def _tensors(self, rows: Rows, order: Order | None, batch: int = 0, first: int = 0) -> Any:
         """Yields rows as tensors, from a place in the order on; caches those of few rows that are in order.
 
         With `batch` it yields so many rows at once, so that a sum does not depend on what fits in memory.

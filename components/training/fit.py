@@ -17,6 +17,7 @@ from crossnet.components.training.best_epochs import BestEpochs
 from crossnet.components.training.checkpoints import Checkpoint, Checkpoints
 from crossnet.components.training.epoch import NO_LOSSES, EpochLoop, Losses
 from crossnet.components.training.optimizers import Optimizer
+from crossnet.components.training.order import Order, epoch_order
 from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.rows import Rows
 from crossnet.components.training.schedules import learning_rates
@@ -25,7 +26,7 @@ LOGGER = logging.getLogger(__name__)
 
 History = dict[str, list[float]]
 # Called with the losses of an epoch, the last of them not finite, with the epoch, its order and its last rate; raises.
-NotFinite = Callable[[npt.NDArray[np.float64], int, npt.NDArray[np.int64] | None, float], None]
+NotFinite = Callable[[npt.NDArray[np.float64], int, Order | None, float], None]
 
 
 def fit(
@@ -88,13 +89,13 @@ class _Pass(NamedTuple):
 
     Attributes:
       epoch: Its number, counted from 0.
-      order: int64 (rows,). None: as recorded.
+      order: Of the rows. None: as recorded.
       rates: The learning rate of each update, float64 (updates,).
       losses: The loss of each batch before its update, float64 (updates,); fewer where one is not finite.
     """
 
     epoch: int
-    order: npt.NDArray[np.int64] | None
+    order: Order | None
     rates: npt.NDArray[np.float64]
     losses: npt.NDArray[np.float64]
 
@@ -171,10 +172,8 @@ class _Training:
             schedule=params.schedule,
             warmup_fraction=params.warmup_fraction,
         )
-        order = None
-        if params.shuffle:  # half the memory of int64, and the same order
-            numbers = np.arange(rows, dtype=np.int32 if rows < 1 << 31 else np.int64)
-            order = np.random.default_rng([params.seed, epoch]).permutation(numbers)
+        window = max(params.batch_size, (params.shuffle_mib << 20) // self.train.row_bytes)
+        order = epoch_order(rows, window, params.seed, epoch) if params.shuffle else None
         sizes = self.optimizer.step_sizes(rates, first)
         saved = len(self.begun)
 

@@ -15,10 +15,12 @@ from crossnet.components.errors import TrainingError
 from crossnet.components.hashing import Hashes, hash_texts, mix
 from crossnet.components.records.dataset import read_columns
 from crossnet.components.records.texts import chosen, is_text, joined, text_buffers
+from crossnet.components.training.rows import Values
 
 # Rows that are split by time are cut into this many blocks per fold. Few blocks leave few neighbours in two folds, and
 # several let each fold see all times.
 BLOCKS = 4
+ROWS_AT_ONCE = 100_000
 
 Folds = npt.NDArray[np.int32]
 
@@ -34,20 +36,23 @@ def assign_folds(units: Hashes, count: int) -> Folds:
     return (places % count).astype(np.int32)
 
 
-def row_units(parts: tuple[npt.NDArray[Any], ...]) -> Hashes:
+def row_units(parts: tuple[Values, ...]) -> Hashes:
     """Returns a number for each row, uint64 (rows,), that is equal for rows that are equal in all `parts`.
 
     Args:
       parts: Arrays (rows,) or (rows, columns) of numbers.
     """
-    total = np.zeros(len(parts[0]), np.uint64)
-    for part in parts:
-        columns = part.reshape(len(part), -1)
-        for i in range(columns.shape[1]):
-            values = columns[:, i]
-            bits = (values + np.float32(0)).view(np.uint32) if values.dtype == np.float32 else values.view(np.uint64)
-            total = mix(total ^ bits.astype(np.uint64))
-    return total
+    units = np.zeros(len(parts[0]), np.uint64)
+    for first in range(0, len(units), ROWS_AT_ONCE):
+        total = units[first : first + ROWS_AT_ONCE]
+        for part in parts:
+            columns = part[first : first + ROWS_AT_ONCE].reshape(len(total), -1)
+            for i in range(columns.shape[1]):
+                values = np.ascontiguousarray(columns[:, i])
+                is_float = values.dtype == np.float32
+                bits = (values + np.float32(0)).view(np.uint32) if is_float else values.view(np.uint64)
+                total[:] = mix(total ^ bits.astype(np.uint64))
+    return units
 
 
 def block_units(rows: int, folds: int) -> Hashes:
@@ -71,7 +76,7 @@ def group_column(examples: Examples) -> str:
 
 def units_of(
     examples: Examples,
-    inputs: tuple[npt.NDArray[Any], ...],
+    inputs: tuple[Values, ...],
     folds: int,
     places: npt.NDArray[np.int64] | None = None,
 ) -> Hashes:

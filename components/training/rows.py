@@ -1,10 +1,11 @@
 """Reads a split's rows as the network sees them.
 
-They are arrays in memory, or on disk where they do not fit.
+They are arrays in memory, or in files where they do not fit.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +22,16 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.features import Feature
 from crossnet.components.networks.preprocessing import Transform
 from crossnet.components.records.dataset import read_dataset
+from crossnet.components.training.disk_array import DiskArray
+from crossnet.components.training.order import Order, Piece, WindowedOrder
 
 READ_ROWS = 10_000
 # Of the rows that are handed over at once: they are copied by the shuffle and again for TensorFlow, while the next ones
 # are fetched. At 40 bytes a row that is 100 batches of 1,000.
 HANDED_BYTES = 4 << 20
+
+
+Values = npt.NDArray[Any] | DiskArray
 
 
 class Chunk(NamedTuple):
@@ -44,15 +50,16 @@ class Rows:
 
     Attributes:
       inputs: The network's: numbers float32 `(rows, numbers)` and ids int64 `(rows, categories)`, where there are any.
-      label: float32 `(rows,)`, normalised as the network learns it.
+        Arrays, or where rows do not fit in memory, what gives arrays of the rows that it is asked for.
+      label: float32 `(rows,)`, normalised as the network learns it; likewise.
       chunk: Rows that are handed over at once, some `HANDED_BYTES`; fewer where `cache_mib` is lower.
       fold: int32 `(rows,)`: each row is held out by the member of this number, if there is one. None: by no member.
       weight: float32 `(rows,)`, above 0 and 1 in the mean: rows of weight 0 are not among the rows. None: all are 1.
       place: int64 `(rows,)`: the rows' places in the split, where some of its rows weigh 0. None: 0, 1, 2, ...
     """
 
-    inputs: tuple[npt.NDArray[Any], ...]
-    label: npt.NDArray[np.float32]
+    inputs: tuple[Values, ...]
+    label: Values
     chunk: int
     fold: npt.NDArray[np.int32] | None = None
     weight: npt.NDArray[np.float32] | None = None
@@ -70,11 +77,19 @@ class Rows:
         """The weight of all rows; without weights their number."""
         return len(self) if self.weight is None else float(self.weight.sum(dtype=np.float64))
 
-    def batch_weights(self, batch_size: int, order: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+    @property
+    def row_bytes(self) -> int:
+        """What inputs and label of a row take."""
+        return sum(part.dtype.itemsize * math.prod(part.shape[1:]) for part in (*self.inputs, self.label))
+
+    def batch_weights(self, batch_size: int, order: Order | None = None) -> npt.NDArray[Any]:
         """Returns the weight of each batch of a pass in this order, (batches,); without weights its number of rows."""
         starts = np.arange(0, len(self), batch_size)
         if self.weight is None:
             return np.minimum(batch_size, len(self) - starts)
+        if isinstance(order, WindowedOrder):
+            parts = (self.weight[order[first : first + batch_size]] for first in starts)
+            return np.array([part.astype(np.float64).sum() for part in parts])
         weight = self.weight.astype(np.float64)
         return np.add.reduceat(weight if order is None else weight[order], starts)
 
@@ -85,7 +100,7 @@ class Rows:
         return places if len(places) < len(self) else None
 
     def chunks(
-        self, batch_size: int, order: npt.NDArray[np.int64] | None = None, *, single: bool = False, first: int = 0
+        self, batch_size: int, order: Order | None = None, *, single: bool = False, first: int = 0
     ) -> Iterator[Chunk]:
         """Yields the rows chunk by chunk, each a whole number of batches (but the last).
 
@@ -93,7 +108,7 @@ class Rows:
 
         Args:
           batch_size: Rows per batch.
-          order: Rows, each once, int64 or int32; None: all of them, as recorded.
+          order: Rows, each once, as numbers or window by window; None: all of them, as recorded.
           single: Whether each chunk is one batch.
           first: The place in the order to begin at.
         """
@@ -104,7 +119,12 @@ class Rows:
         # A slice of a mapped file is read when it is used; a copy reads it here, in this thread.
         fetch = np.array if streams and order is None else np.asarray
 
+        windows = _Windows((*self.inputs, self.label, self.fold, self.weight))
+
         def read(first: int) -> Chunk:
+            if isinstance(order, WindowedOrder):
+                *inputs, label, fold, weight = windows.rows(order, first, min(first + step, count))
+                return Chunk(first, tuple(inputs), label, fold, weight)
             rows: Any = slice(first, first + step) if order is None else order[first : first + step]
             fold, weight = (None if part is None else part[rows] for part in (self.fold, self.weight))
             return Chunk(first, tuple(fetch(part[rows]) for part in self.inputs), fetch(self.label[rows]), fold, weight)
@@ -120,50 +140,94 @@ class Rows:
             yield ahead.result()
 
 
+class _Windows:
+    """Reads rows window by window and keeps the last window, from which the next rows come too.
+
+    Args:
+      parts: Arrays of the same rows; None for what rows do not have.
+    """
+
+    def __init__(self, parts: tuple[Values | None, ...]) -> None:
+        self._parts = parts
+        self._known: tuple[int, list[npt.NDArray[Any] | None]] | None = None
+
+    def rows(self, order: WindowedOrder, first: int, last: int) -> list[Any]:
+        """Returns the parts of the rows at positions `first` to `last - 1` of an order."""
+        found = []
+        for piece in order.pieces(first, last):
+            if self._known is None or self._known[0] != piece.window:
+                self._known = None  # makes room
+                self._known = piece.window, [part if part is None else _join(part, piece) for part in self._parts]
+            found.append([None if part is None else part[piece.places] for part in self._known[1]])
+        if len(found) == 1:
+            return found[0]
+        return [None if parts[0] is None else np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def _join(part: Values, piece: Piece) -> npt.NDArray[Any]:
+    """Returns the rows of a window's blocks, one block after the other."""
+    joined = np.empty((sum(last - first for first, last in piece.blocks), *part.shape[1:]), part.dtype)
+    place = 0
+    for first, last in piece.blocks:
+        joined[place : place + last - first] = part[first:last]
+        place += last - first
+    return joined
+
+
 @contextmanager
 def read_rows(
     examples: Examples, split: str, transform: Transform, label: Feature, *, scratch: Path, cache_mib: int
 ) -> Iterator[Rows]:
     """Reads and preprocesses a split once.
 
-    Up to `cache_mib` MiB the rows are kept in memory. Above, they are written to a file below `scratch`, which is gone
-    when the context ends, and mapped: batches come from there, in any order, and are the same. Rows of weight 0 are
-    left out, as if the split had none of them.
+    Up to `cache_mib` MiB the rows are kept in memory. Above, they are written to files below `scratch`, which are gone
+    when the context ends: batches come from there, in any order, and are the same. Rows of weight 0 are left out, as if
+    the split had none of them.
     """
     preprocessing = transform.preprocessing
     count = examples.counts[split]
     shapes: list[tuple[tuple[int, ...], Any]] = []
     if preprocessing.numbers:
-        shapes.append(((count, len(preprocessing.number_names)), np.float32))
+        shapes.append(((len(preprocessing.number_names),), np.float32))
     if preprocessing.categories:
-        shapes.append(((count, len(preprocessing.categories)), np.int64))
-    shapes.append(((count,), np.float32))
-    row_bytes = sum(int(np.prod(shape[1:])) * np.dtype(dtype).itemsize for shape, dtype in shapes)
+        shapes.append(((len(preprocessing.categories),), np.int64))
+    shapes.append(((), np.float32))
+    row_bytes = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in shapes)
     fits = count * row_bytes <= cache_mib * 2**20
     with tempfile.TemporaryDirectory(prefix=".tmp-rows-", dir=scratch) as folder:
-        arrays = [
-            np.empty(shape, dtype)
-            if fits or not count
-            else np.lib.format.open_memmap(f"{folder}/{i}.npy", mode="w+", dtype=dtype, shape=shape)
+        kept = [
+            _Array((count, *shape), dtype) if fits else DiskArray(Path(folder, f"{i}.bin"), shape, dtype)
             for i, (shape, dtype) in enumerate(shapes)
         ]
-        first = 0
         weighing = _Weighing(examples.weight)
         for columns, values in weighing.read(examples, split, preprocessing.features, label):
-            last = first + len(values)
-            for array, part in zip(arrays, transform({k: tf.constant(v) for k, v in columns.items()}), strict=False):
-                array[first:last] = part.numpy()
-            arrays[-1][first:last] = values
             if preprocessing.scales_label:
                 centred = values.astype(np.float64) - preprocessing.label_mean
-                arrays[-1][first:last] = centred / preprocessing.label_scale
-            first = last
-        if first < count:
-            arrays = [array[:first] for array in arrays]
+                values = centred / preprocessing.label_scale
+            inputs = [part.numpy() for part in transform({k: tf.constant(v) for k, v in columns.items()})]
+            for array, part in zip(kept, [*inputs, values], strict=True):
+                array.append(part)
+        arrays = [array.rows if isinstance(array, _Array) else array for array in kept]
         handed = HANDED_BYTES if fits else min(HANDED_BYTES, cache_mib * 2**20 // 2)  # the next one is in memory too
         chunk = max(1, handed // row_bytes)
         yield Rows(tuple(arrays[:-1]), arrays[-1], chunk, weight=weighing.weight, place=weighing.place)
-        del arrays  # closes the maps before their folder goes
+
+
+class _Array:
+    """An array in memory that grows by rows, up to the number that it was made for."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self._all, self._count = np.empty(shape, dtype), 0
+
+    def append(self, rows: npt.NDArray[Any]) -> None:
+        """Adds rows at the end."""
+        self._all[self._count : self._count + len(rows)] = rows
+        self._count += len(rows)
+
+    @property
+    def rows(self) -> npt.NDArray[Any]:
+        """What has been added."""
+        return self._all[: self._count]
 
 
 class _Weighing:

@@ -154,10 +154,12 @@ def test_model_records_the_columns_that_have_another_name_in_the_source(article:
     assert recorded_rules(train(article, tmp_path / "2", epochs=1).serving_path).rename == {}
 
 
-def test_rows_that_do_not_fit_in_memory_give_the_same_model(mixed: Any, tmp_path: Path) -> None:
-    held, streamed = train(mixed, tmp_path / "1"), train(mixed, tmp_path / "2", cache_mib=0)
+@pytest.mark.parametrize("settings", [{}, {"shuffle": True}, {"shuffle": True, "early_stopping_patience": 2}])
+def test_rows_that_do_not_fit_in_memory_give_the_same_model(settings: Any, mixed: Any, tmp_path: Path) -> None:
+    held = train(mixed, tmp_path / "1", **settings)
+    streamed = train(mixed, tmp_path / "2", cache_mib=0, **settings)
     assert streamed.checksum == held.checksum
-    assert sorted(path.name for path in (tmp_path / "2").iterdir()) == ["Format-Serving", "history.json"]
+    assert {path.name for path in (tmp_path / "2").iterdir()} <= {"Format-Serving", "history.json", "out_of_fold.npz"}
 
 
 def test_trainer_goes_on_from_a_checkpoint_of_its_own(article: Any, tmp_path: Path) -> None:

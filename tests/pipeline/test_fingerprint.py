@@ -61,3 +61,9 @@ def test_file_names_number_the_files_below_the_folder_that_holds_all(files, name
 def test_settings_text_leaves_out_what_has_no_effect_on_a_result(settings, name):
     """That it has none: tests of trainer, which compare bytes."""
     assert fp.settings_text({"p": settings(**{name: 7})}) == fp.settings_text({"p": settings()})
+
+
+def test_settings_text_leaves_out_a_setting_where_another_takes_its_effect():
+    texts = [fp.settings_text({"p": TrainerParams(shuffle=shuffle, shuffle_mib=7)}) for shuffle in (False, True)]
+    assert texts[0] == fp.settings_text({"p": TrainerParams()})
+    assert texts[1] != fp.settings_text({"p": TrainerParams(shuffle=True)})

@@ -2,7 +2,8 @@ import dataclasses
 
 import pytest
 
-from crossnet.components.params.setting import PathKind, setting
+from crossnet.components.params.setting import PathKind, setting, with_effect
+from crossnet.components.params.trainer import TrainerParams
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.setting_rules import BOUNDS
 
@@ -23,6 +24,7 @@ def test_setting_keeps_what_checks_and_the_reference_read():
     assert dict(item.metadata) == {
         **{"doc": "share of rows", "choices": (), "path": PathKind.INPUT},
         **{"least": None, "above": 0, "most": 1, "below": None, "any_order": False, "without_effect": False},
+        "only_with": None,
     }
 
 
@@ -52,3 +54,16 @@ def test_settings_that_hold_paths_are_declared_as_such():
         "trainer.warm_start": PathKind.MODEL,
         "pusher.serving_dir": PathKind.OUTPUT,
     }
+
+
+def test_a_setting_has_an_effect_only_where_the_one_that_it_needs_is_set():
+    assert "shuffle_mib" not in with_effect(TrainerParams())
+    assert with_effect(TrainerParams(shuffle=True))["shuffle_mib"] == 32
+    assert "cache_mib" not in with_effect(TrainerParams(shuffle=True))
+
+
+def test_every_setting_that_needs_another_names_one_of_its_section():
+    for name, item, _ in every_setting():
+        if item.metadata["only_with"]:
+            section = getattr(Config(), name.partition(".")[0])
+            assert hasattr(section, item.metadata["only_with"][0])

@@ -99,6 +99,16 @@ def test_fit_gives_the_same_bytes_for_the_same_seed_also_when_rows_are_streamed(
     assert history["loss"] == streamed_history["loss"]
 
 
+def test_fit_shuffles_in_windows_where_rows_are_more_than_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = dataclasses.replace(PARAMS, shuffle=True, shuffle_mib=1)
+    whole = [train(params)[0], train(dataclasses.replace(params, shuffle_mib=2))[0]]
+    assert_same_bytes(*whole)
+    monkeypatch.setattr(Rows, "row_bytes", (1 << 20) // 100)  # a window holds 100 rows
+    windowed, again = train(params)[0], train(params, chunk=130)[0]
+    assert_same_bytes(windowed, again)
+    assert windowed[0].tobytes() != whole[0][0].tobytes()
+
+
 def test_shuffle_orders_rows_by_seed() -> None:
     orders = [train(dataclasses.replace(PARAMS, shuffle=True, seed=seed))[0] for seed in (1, 2)]
     assert orders[0][0].tobytes() != orders[1][0].tobytes()

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from crossnet.components.training.disk_array import DiskArray
+from crossnet.components.training.order import epoch_order
 from crossnet.components.training.rows import Rows
 
 
@@ -60,11 +62,32 @@ def test_rows_in_memory_are_handed_over_as_they_are() -> None:
     assert array.taken == [(0, threading.current_thread().name)]
 
 
-def test_chunks_of_a_mapped_file_are_read_not_promised(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", np.ones((10, 1), np.float32))
-    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    for _, (inputs,), *_ in Rows((mapped,), label(10), chunk=5).chunks(5):
-        assert not np.shares_memory(inputs, mapped)
+def on_disk(rows: Rows, folder: Path) -> Rows:
+    """The same rows in files."""
+    parts = []
+    for i, part in enumerate((*rows.inputs, rows.label)):
+        parts.append(DiskArray(folder / f"{i}.bin", part.shape[1:], part.dtype))
+        parts[-1].append(part[:])
+    return Rows(tuple(parts[:-1]), parts[-1], rows.chunk, rows.fold, rows.weight, rows.place)
+
+
+@pytest.mark.parametrize("order", [None, "all", "windows"])
+@pytest.mark.parametrize("first", [0, 60])
+def test_rows_on_disk_come_as_those_in_memory(first: int, order: Any, tmp_path: Path) -> None:
+    x, ids = np.random.default_rng(0).random((1000, 2), np.float32), np.arange(2000).reshape(1000, 2)
+    rows = Rows((x, ids), label(1000), 70, fold=np.arange(1000, dtype=np.int32) % 3, weight=label(1000) + 1)
+    places = order and epoch_order(1000, 1000 if order == "all" else 128, seed=3, epoch=1)
+    expected = np.arange(1000) if order is None else np.array(places[:])
+    for some in (rows, on_disk(rows, tmp_path)):
+        parts = list(some.chunks(20, places, first=first))
+        assert [part.first for part in parts] == list(range(first, 1000, 60))
+        found = [np.concatenate(columns) for columns in zip(*(part.inputs for part in parts), strict=True)]
+        np.testing.assert_array_equal(found[0], x[expected[first:]])
+        np.testing.assert_array_equal(found[1], ids[expected[first:]])
+        assert np.concatenate([part.label for part in parts]).tolist() == expected[first:].tolist()
+        assert np.concatenate([part.fold for part in parts]).tolist() == (expected[first:] % 3).tolist()
+        sums = some.batch_weights(20, places)
+        assert sums.tolist() == [np.sum(expected[i : i + 20] + 1) for i in range(0, 1000, 20)]
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 5, 7, 10])
