@@ -101,7 +101,7 @@ def evaluate_models(
     whole = measured.scores.whole
     verdict = _judge(models, measured, params)
     write_json(output_dir / VERDICT_FILE, verdict)
-    write_json(output_dir / METRICS_FILE, _metrics(models, measured, examples, output_dir))
+    write_json(output_dir / METRICS_FILE, _metrics(models, measured, examples, output_dir, params))
     write_json(output_dir / LINEAR_FILE, measured.linear.to_json())
     write_json(output_dir / DETAILS_FILE, _details(models, measured, examples, output_dir))
     (output_dir / (BLESSED if verdict["blessed"] else NOT_BLESSED)).touch()
@@ -242,7 +242,11 @@ def _by_column(statistics: Statistics, split: str) -> dict[str, Any]:
 
 
 def _metrics(
-    models: Mapping[str, Model], measured: _Measured, examples: Examples, output_dir: Path
+    models: Mapping[str, Model],
+    measured: _Measured,
+    examples: Examples,
+    output_dir: Path,
+    params: EvaluatorParams,
 ) -> dict[str, dict[str, Any]]:
     """Returns the content of metrics.json: the models, then the lines that are none."""
     scores, train = measured.scores, measured.train
@@ -264,8 +268,11 @@ def _metrics(
     rows[LINEAR] = {"num_parameters": measured.linear.num_parameters, "train_rmse": measured.linear.train_rmse}
     rows[MEAN_PREDICTOR] = {"num_parameters": 1, "train_rmse": train.label_std}
     for name, facts in rows.items():
-        metrics = scores.whole.metrics(scores.names.index(name))
+        place = scores.names.index(name)
+        metrics = scores.whole.metrics(place)
         facts["eval_rmse"] = metrics.pop("rmse")
+        if scores.resampled is not None:
+            facts["eval_rmse_interval"] = scores.resampled.interval(place, 1 - params.confidence)
         facts |= metrics
     return rows
 

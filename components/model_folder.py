@@ -24,12 +24,13 @@ from crossnet.components.files import json_text, read_object
 
 ROLLED_BACK = ".rolled_back"
 RECORD = ".json"
+CARD = ".md"
 LOCK_FILE = ".lock"
 MAX_VERSION = 2**63 - 1  # servers skip names above it
 MAX_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _STAGING = ".tmp-"
-_LEFTOVER = re.compile(r"\.tmp-([0-9]+)(-[0-9]+|\.json)")
+_LEFTOVER = re.compile(r"\.tmp-([0-9]+)(-[0-9]+|\.json|\.md)")
 _NUMBER = re.compile(r"[0-9]+")
 
 
@@ -186,9 +187,22 @@ def prepare_record(folder: Path, version: int, record: Mapping[str, Any]) -> Pat
     Raises:
       OSError: It cannot be written; then there is nothing.
     """
-    path = folder / f"{_STAGING}{version}{RECORD}"
+    return _prepare(folder, f"{version}{RECORD}", json_text(record))
+
+
+def write_card(folder: Path, version: int, text: str) -> None:
+    """Writes the model card of `version` beside its record, whole; the caller holds the folder's lock.
+
+    Raises:
+      OSError: It cannot be written; then nothing has changed.
+    """
+    _prepare(folder, f"{version}{CARD}", text).replace(folder / f"{version}{CARD}")
+
+
+def _prepare(folder: Path, name: str, text: str) -> Path:
+    path = folder / f"{_STAGING}{name}"
     try:
-        path.write_text(json_text(record), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         share(path, as_folder=folder)
         flush(path)
     except BaseException:
@@ -248,7 +262,7 @@ def _clear(path: Path) -> None:
     if not (found := _LEFTOVER.fullmatch(path.name)):
         return
     version, kind = found.groups()
-    if kind == RECORD:
+    if kind in (RECORD, CARD):
         path.unlink(missing_ok=True)
         return
     if not any((path.parent / f"{version}{ending}").exists() for ending in ("", ROLLED_BACK)):

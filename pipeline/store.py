@@ -33,7 +33,8 @@ class Store:
 
     File structure:
       artifacts/<step>/<fingerprint>/artifact.json ...
-      runs/<run>/run.json, config.toml, log.txt, report.html, <step> -> ../../artifacts/<step>/<fingerprint>
+      runs/<run>/run.json, config.toml, log.txt, report.html, model_card.md
+      runs/<run>/<step> -> ../../artifacts/<step>/<fingerprint>
       checkpoints/<fingerprint>/
       serving_models/<model>/<version>/saved_model.pb
       snapshots/<query>/<content>/query_rows.parquet, snapshot.json

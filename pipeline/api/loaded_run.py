@@ -181,6 +181,16 @@ class LoadedRun:
 
         return write_report(self._store, self.name)
 
+    def card(self) -> str:
+        """Returns the model card as Markdown: what the model is for, data, metrics, verdict, limits, how it was made.
+
+        Raises:
+          MissingArtifactError: The run has not judged a model.
+        """
+        from crossnet.pipeline.report.card_text import run_card
+
+        return run_card(self._run)
+
     def _rows(self) -> Examples:
         examples = self._run.get(Examples, "example_gen")
         if examples is None:

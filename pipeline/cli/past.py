@@ -78,21 +78,32 @@ def diff(names: tuple[str, ...], root: Path, page: bool, as_json: bool) -> None:
 @click.argument("name", metavar="[RUN]", required=False, shell_complete=complete_runs)
 @root_option
 @click.option("--settings", "only_settings", is_flag=True, help="Print every setting that the run used, as TOML.")
+@click.option("--card", "only_card", is_flag=True, help="Print the model card, as Markdown.")
 @json_option
 @prints_errors
-def show(name: str | None, root: Path, only_settings: bool, as_json: bool) -> None:
+def show(name: str | None, root: Path, only_settings: bool, only_card: bool, as_json: bool) -> None:
     """Show one run: steps, artifacts, times, verdict. [default: the newest]"""
     from crossnet.pipeline.cli import screen
     from crossnet.pipeline.store import Store
 
-    if only_settings and as_json:
-        raise click.UsageError("--settings prints TOML and --json prints JSON: give one of them.")
+    prints = {
+        "--settings prints TOML": only_settings,
+        "--card prints Markdown": only_card,
+        "--json prints JSON": as_json,
+    }
+    if sum(prints.values()) > 1:
+        raise click.UsageError(f"{' and '.join(words for words, given in prints.items() if given)}: give one of them.")
     store = Store(root)
     record = store.read_run(name)
     if only_settings:
         from crossnet.pipeline.run_settings import settings_text
 
         say(settings_text(record, store))
+    elif only_card:
+        from crossnet.pipeline.report.card_text import run_card
+        from crossnet.pipeline.report.run import load_run
+
+        say(run_card(load_run(store, record.run)).rstrip())
     elif as_json:
         click.echo(json.dumps(record.to_json()))
     else:

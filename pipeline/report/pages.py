@@ -19,6 +19,8 @@ from crossnet.components.files import clear_unfinished, write_file
 from crossnet.components.formats import counted, duration, number, percent
 from crossnet.pipeline.config import changed_settings
 from crossnet.pipeline.report import charts, sections
+from crossnet.pipeline.report.card import make_card
+from crossnet.pipeline.report.card_text import write_card
 from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.headline import headline
 from crossnet.pipeline.report.run import Run, lineage, load_facts, load_run
@@ -40,7 +42,7 @@ MAX_NAME_CHARACTERS = 80  # of a name or a value from the data
 
 
 def write_report(store: Store, run: str) -> Path:
-    """Writes `runs/<run>/report.html` and returns its path.
+    """Writes `runs/<run>/report.html`, with the model card as Markdown beside it, and returns its path.
 
     Args:
       store: The root.
@@ -50,6 +52,9 @@ def write_report(store: Store, run: str) -> Path:
       MissingArtifactError: There is no such run.
     """
     loaded = load_run(store, store.read_run(run).run)
+    card = make_card(loaded)
+    if card is not None:
+        write_card(loaded, card, store.runs / loaded.name)
     shown = {
         "comparison": sections.comparison(loaded),
         "gate": sections.gate(loaded),
@@ -69,6 +74,7 @@ def write_report(store: Store, run: str) -> Path:
             headline=headline(loaded.record),
             left_out=_left_out(loaded, shown),
             reasons=_reasons(loaded),
+            card=card,
             pushed=sections.pushed(loaded),
             steps=sections.steps(loaded),
             changed=changed_settings(loaded.settings),

@@ -17,6 +17,8 @@ from crossnet.pipeline.report.charts import Series
 from crossnet.pipeline.report.run import Run, history
 from crossnet.pipeline.report.sections import css
 
+MAX_SHARES = 4  # that are named one by one
+
 
 def training(run: Run) -> dict[str, Any]:
     """Returns the loss curves of all models, wide and narrow, and how each was trained."""
@@ -33,7 +35,8 @@ def training(run: Run) -> dict[str, Any]:
         facts.append(
             {"name": kind, "epochs": len(train), "first": float(train[0]), "last": float(train[-1])}
             | {key: properties.get(key) for key in ("updates", "train_seconds", "warm_start")}
-            | {"diagnosis": properties.get("diagnosis") or [], "shares": _shares(properties.get("shares"))}
+            | {"diagnosis": properties.get("diagnosis") or []}
+            | {"members": len(properties.get("shares") or ()), "shares": _shares(properties.get("shares"))}
         )
     title = f"RMSE over the train split by epoch, logarithmic. {'; '.join(sentences)}."
     pictures = [
@@ -49,18 +52,28 @@ def _chosen(models: Mapping[str, Model]) -> dict[str, Any]:
     """Returns what was chosen where settings say "auto": `models`, and `rows` of setting and value by model."""
     chosen = {name: model.properties.get("chosen") or {} for name, model in models.items()}
     names = list(dict.fromkeys(setting for values in chosen.values() for setting in values))
-    rows = [(name, [_value(values.get(name)) for values in chosen.values()]) for name in names]
+    rows = [(name, [setting_text(values.get(name)) for values in chosen.values()]) for name in names]
     return {"models": list(chosen), "rows": rows}
 
 
-def _value(value: Any) -> str:
+def setting_text(value: Any) -> str:
+    """Returns the value of a setting; numbers have few digits."""
     if value is None:
         return "–"
-    if isinstance(value, float):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
         return number(value, 4)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(setting_text(item) for item in value)}]"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _shares(shares: Sequence[float] | None) -> list[str]:
-    """Returns each member's share of a prediction in words; none where a model has one network."""
-    return [percent(share) for share in shares or ()]
+def _shares(shares: Sequence[float] | None) -> str:
+    """Returns each member's share of a prediction in words, of many the extremes; empty for one network."""
+    if not shares:
+        return ""
+    if len(shares) <= MAX_SHARES:
+        return ", ".join(percent(share) for share in shares)
+    low, high = percent(min(shares)), percent(max(shares))
+    return f"{low} each" if low == high else f"{low} to {high} each"

@@ -171,6 +171,8 @@ def test_evaluator_measures_what_the_export_answers(evaluate):
     metrics = evaluation.metrics["close"]
     exact = math.sqrt(np.mean((predictions.astype(float) - labels.astype(float)) ** 2))
     assert metrics["eval_rmse"] == pytest.approx(exact, rel=1e-13)
+    rules = {rule["rule"]: rule for rule in evaluation.verdict["candidates"]["close"]["rules"]}
+    assert metrics["eval_rmse_interval"] == rules["max_rmse"]["interval"]
     assert metrics["train_rmse"] == pytest.approx(0.001, rel=1e-3)
     assert metrics["bias"] == pytest.approx(0.001, rel=1e-3)
     assert (metrics["num_parameters"], evaluation.counts["rows"]) == (16, 400)

@@ -18,6 +18,7 @@ from crossnet.components.model_folder import (
     record_version,
     versions_in_service,
     versions_rolled_back,
+    write_card,
 )
 
 
@@ -119,7 +120,14 @@ def test_clear_leftovers_leaves_what_others_made(tmp_path):
     kept = ["photos/.tmp-cat", "photos/.tmp-7", "photos/.tmp-7-1-x"]
     for name in (*kept, "rides/.tmp-7-123", "rides/.tmp-8-1", "rides/8", "rides/old.rolled_back"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("rides/.tmp-5.json", "rides/5.json", "rides/6.json", "rides/7.json", "rides/8.json"):
+    for name in (
+        "rides/.tmp-5.json",
+        "rides/.tmp-8.md",
+        "rides/5.json",
+        "rides/6.json",
+        "rides/7.json",
+        "rides/8.json",
+    ):
         write_json(tmp_path / name, {})
     clear_leftovers(tmp_path)
     assert all((tmp_path / name).exists() for name in kept)
@@ -136,3 +144,10 @@ def test_make_folder_leaves_a_folder_that_is_there_as_it_is(tmp_path):
     (tmp_path / "rides").chmod(0o711)
     make_folder(tmp_path / "rides")
     assert (tmp_path / "rides").stat().st_mode & 0o777 == 0o711
+
+
+def test_write_card_leaves_a_whole_file_with_the_folders_permissions(tmp_path):
+    tmp_path.chmod(0o750)
+    write_card(tmp_path, 7, "# Card\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["7.md"]
+    assert (tmp_path / "7.md").stat().st_mode & 0o777 == 0o640

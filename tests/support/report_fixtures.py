@@ -28,6 +28,7 @@ SECTIONS = [
     "learned",
     "data",
     "anomalies",
+    "card",
     "steps",
     "lineage",
     "settings",

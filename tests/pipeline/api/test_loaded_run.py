@@ -100,6 +100,16 @@ def test_predictions_stand_beside_their_rows(made: LoadedRun, table: Path) -> No
         made.predictions("dens")
 
 
+def test_the_card_is_markdown_with_the_users_names_and_dates(made: LoadedRun) -> None:
+    card = made.card()
+    assert card.startswith(f"# Model card: dense of run {made.name}, which was not pushed\n")
+    assert "`day` goes from 2024-01-01 to 2024-02-29 in train" in card
+    assert "| miles driven | `miles_driven` | whole number | 0 to 16 | 0 |" in card
+    assert "10 of 400 rows of `rides.csv` have no label (`fare`)" in card
+    assert "Eval is from the same time as train" in card
+    assert card == (made.folder / "model_card.md").read_text(encoding="utf-8")
+
+
 def test_the_report_is_written_and_found(made: LoadedRun) -> None:
     (made.folder / "report.html").unlink()
     assert made.report() == made.folder / "report.html"

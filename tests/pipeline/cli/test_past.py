@@ -108,6 +108,16 @@ def test_show_prints_the_settings_of_a_run(crossnet, store):
     assert "--settings prints TOML and --json prints JSON: give one of them." in both.stderr
 
 
+def test_show_prints_the_model_card_of_a_run(crossnet, store):
+    done = crossnet("show", CLOSED, "--card", "--root", str(store.root))
+    assert done.stdout == (store.runs / CLOSED / "model_card.md").read_text(encoding="utf-8")
+    both = crossnet("show", "--card", "--json", "--root", str(store.root))
+    assert (both.exit_code, both.stdout) == (2, "")
+    assert "--card prints Markdown and --json prints JSON: give one of them." in both.stderr
+    none = crossnet("show", PARTIAL, "--card", "--root", str(store.root))
+    assert (none.exit_code, "has no model card: `evaluator` was not part of this run." in none.stderr) == (1, True)
+
+
 def test_show_and_runs_say_when_there_is_no_run(crossnet):
     done = crossnet("show")
     assert (done.exit_code, done.stdout) == (1, "")

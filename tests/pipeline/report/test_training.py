@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from crossnet.components.artifacts.model import Model
 from crossnet.pipeline.report.run import Run, load_run
-from crossnet.pipeline.report.training import training
+from crossnet.pipeline.report.training import setting_text, training
 from crossnet.pipeline.run_record import RunRecord
 from support.report_fixtures import FAILED, PUSHED, make_runs
 
@@ -40,4 +42,24 @@ def test_training_shows_what_was_chosen_and_the_shares_of_members(tmp_path):
         ],
     }
     shares = {model["name"]: model["shares"] for model in found["models"]}
-    assert shares == {"dense": ["25 %", "75 %"], "cross_layer": []}
+    assert shares == {"dense": "25 %, 75 %", "cross_layer": ""}
+
+
+@pytest.mark.parametrize(
+    ("shares", "text"), [([0.0625] * 16, "6.25 % each"), ([0.0554, 0.0696] * 8, "5.54 % to 6.96 % each")]
+)
+def test_shares_of_many_members_are_one_phrase(shares, text):
+    model = Model(Path("none"), {}, {"kind": "dense", "shares": shares})
+    (found,) = training(Run("one", RunRecord(run="one"), "", {}, artifacts={"trainer_dense": model}))["models"]
+    assert (found["members"], found["shares"]) == (16, text)
+
+
+def test_settings_have_few_digits():
+    assert setting_text([0.1, 1.6896648831315122]) == "[0.1, 1.69]"
+    assert [setting_text(value) for value in (None, True, "auto", 31, {"a": 1})] == [
+        "–",
+        "true",
+        "auto",
+        "31",
+        '{"a": 1}',
+    ]
