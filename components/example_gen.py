@@ -26,7 +26,7 @@ from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.errors import DataError
 from crossnet.components.hashing import Hashes
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.records.shards import Spool, SpoolWriter, write_shards
+from crossnet.components.records.shards import SplitRows, Spool, SpoolWriter, write_shards
 from crossnet.components.sources.base import (
     RetypedError,
     Source,
@@ -131,18 +131,15 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     check_counts(rows, params, source.files)
     compression = "GZIP" if params.compression == "gzip" else ""
     columns = _columns(source, kept, weight, group)
-    for split in reversed(rows):  # train last: writing it may consume its spool
-        write_shards(
-            output_dir,
-            split,
-            spools[split],
-            first[split],
-            first[split] + rows[split],
-            num_shards=params.num_shards,
-            compression=compression,
-            types={column["name"]: column["type"] for column in columns["columns"]},
-            engine=engine,
-        )
+    write_shards(
+        output_dir,
+        {split: SplitRows(spools[split], first[split], first[split] + rows[split]) for split in rows},
+        num_shards=params.num_shards,
+        compression=compression,
+        types={column["name"]: column["type"] for column in columns["columns"]},
+        scratch=spool_dir,
+        engine=engine,
+    )
     if dropped.total() or not splitter.by_order:
         write_provenance(output_dir, [part.codes for part in parts])
     summary = summarize_drops(dropped, source, by_order=splitter.by_order)

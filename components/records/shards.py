@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from crossnet.components.artifacts.base import split_folder
-from crossnet.components.artifacts.examples import shard_path
+from crossnet.components.artifacts.examples import columns_path, shard_path
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.records.encoder import encode_examples, slices
 from crossnet.components.records.kept_columns import ColumnSpool, Part, Piece, parts_of, write_columns
@@ -96,57 +98,67 @@ class _Range:
     stop: int
 
 
+_Job = tuple[Path, list[_Range], list[Part], Mapping[str, str]]
+
+
+class SplitRows(NamedTuple):
+    """The rows of a split: `first` up to, not including, `last` of the spools, one after the other."""
+
+    spools: list[Spool]
+    first: int
+    last: int
+
+
 def write_shards(
     folder: Path,
-    split: str,
-    spools: list[Spool],
-    first_row: int,
-    last_row: int,
+    splits: Mapping[str, SplitRows],
     *,
     num_shards: int,
     compression: str,
     types: Mapping[str, str],
+    scratch: Path,
     engine: Engine = IN_PROCESS,
 ) -> None:
-    """Writes rows `first_row` up to, not including, `last_row` of the spools, one after the other, to shards.
+    """Writes the rows of each split to shards.
 
-    The sizes of shards differ by at most one row. A spool whose first rows are a whole shard becomes that shard, and
-    its other rows are lost: write the splits that need them first.
+    The sizes of shards of a split differ by at most one row. A spool whose first rows are a whole shard becomes that
+    shard, and its other rows are lost, after all splits that need them are written.
 
     Args:
       folder: The Examples folder.
+      splits: The rows by split.
       compression: "" or "GZIP".
       types: Type ("FLOAT", "INT", "BYTES") by name of the columns.
-      engine: Runs one job per shard.
+      scratch: A folder on the same file system.
+      engine: Runs one job per shard, those of all splits together.
     """
-    rows = last_row - first_row
-    bounds = [first_row + rows * number // num_shards for number in range(num_shards + 1)]
-    pieces = [piece for spool in spools for piece in spool.pieces]
-    jobs = [
-        (
-            shard_path(folder, split, number, num_shards, compression),
-            _ranges(spools, first, last),
-            parts_of(pieces, first, last),
-            types,
-        )
-        for number, (first, last) in enumerate(itertools.pairwise(bounds))
-    ]
-    split_folder(folder, split).mkdir(parents=True, exist_ok=True)
-    write = _write_compressed if compression == "GZIP" else _write_plain
-    if num_shards == 1 and not compression and len(jobs[0][1]) == 1 and jobs[0][1][0].start == 0:
-        write = _rename
-    for _ in engine.map(write, jobs):
+    copies: list[_Job] = []
+    renames: list[_Job] = []
+    for split, (spools, first_row, last_row) in splits.items():
+        rows = last_row - first_row
+        bounds = [first_row + rows * number // num_shards for number in range(num_shards + 1)]
+        pieces = [piece for spool in spools for piece in spool.pieces]
+        split_folder(folder, split).mkdir(parents=True, exist_ok=True)
+        for number, (first, last) in enumerate(itertools.pairwise(bounds)):
+            path = shard_path(folder, split, number, num_shards, compression)
+            job = path, _ranges(spools, first, last), parts_of(pieces, first, last), types
+            is_spool = num_shards == 1 and not compression and len(job[1]) == 1 and job[1][0].start == 0
+            (renames if is_spool else copies).append(job)
+    for _ in engine.map(_write, [(*job, compression, scratch) for job in copies]):
         pass
+    for job in renames:
+        _rename(*job)
 
 
-def _write_plain(path: Path, ranges: list[_Range], parts: list[Part], types: Mapping[str, str]) -> None:
-    _copy(path, ranges)
-    write_columns(path, parts, types)
-
-
-def _write_compressed(path: Path, ranges: list[_Range], parts: list[Part], types: Mapping[str, str]) -> None:
-    _compress(path, ranges)
-    write_columns(path, parts, types)
+def _write(
+    path: Path, ranges: list[_Range], parts: list[Part], types: Mapping[str, str], compression: str, scratch: Path
+) -> None:
+    """Writes a shard and its columns in a new folder first: another attempt at the same job is not disturbed."""
+    own = Path(tempfile.mkdtemp(dir=scratch)) / path.name
+    (_compress if compression else _copy)(own, ranges)
+    write_columns(own, parts, types)
+    columns_path(own).replace(columns_path(path))
+    own.replace(path)
 
 
 def _rename(path: Path, ranges: list[_Range], parts: list[Part], types: Mapping[str, str]) -> None:

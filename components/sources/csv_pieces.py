@@ -35,11 +35,18 @@ def cut_files(source: CsvSource, engine: Engine, least_bytes: int | None = None)
     """
     least_bytes = least_bytes or LEAST_BYTES
     share = max(sum(source.sizes) // engine.width, least_bytes)
-    return [
-        _pieces(source, unit, max(size // share, min(engine.width, size // least_bytes)), engine)
-        if size >= 2 * least_bytes and engine.width > 1 and _may_cut(source.files[unit], source.layouts[unit])
-        else [source]
+    bounds = {
+        unit: _bounds(source.files[unit], max(size // share, min(engine.width, size // least_bytes)))
         for unit, size in enumerate(source.sizes)
+        if size >= 2 * least_bytes and engine.width > 1 and _may_cut(source.files[unit], source.layouts[unit])
+    }
+    jobs = [(source.files[unit], *ends) for unit in bounds for ends in itertools.pairwise(bounds[unit])]
+    counts = iter(list(engine.map(_count_lines, jobs)))
+    return [
+        _pieces(source, unit, bounds[unit], list(itertools.islice(counts, len(bounds[unit]) - 1)))
+        if unit in bounds
+        else [source]
+        for unit in range(len(source.sizes))
     ]
 
 
@@ -48,11 +55,15 @@ def _may_cut(path: Path, layout: CsvLayout) -> bool:
     return csv_format.is_utf8 and not (layout.quoted or csv_format.comment or may_be_compressed(path))
 
 
-def _pieces(source: CsvSource, unit: int, number: int, engine: Engine) -> list[CsvSource]:
-    path, layout = source.files[unit], source.layouts[unit]
+def _bounds(path: Path, number: int) -> list[int]:
+    """Returns the places, from 0 to the size, between which a file has about `number` equal parts of whole lines."""
     size = path.stat().st_size
-    bounds = sorted({0, size, *(_line_start(path, size * n // number) for n in range(1, number))})
-    counts = list(engine.map(_count_lines, [(path, *ends) for ends in itertools.pairwise(bounds)]))
+    return sorted({0, size, *(_line_start(path, size * n // number) for n in range(1, number))})
+
+
+def _pieces(source: CsvSource, unit: int, bounds: list[int], counts: list[int | None]) -> list[CsvSource]:
+    """Returns the pieces of a file whose parts have so many lines."""
+    path, layout, size = source.files[unit], source.layouts[unit], bounds[-1]
     if None in counts:
         return [source]
     before = layout.skip_lines + (not layout.names)  # lines that are not rows

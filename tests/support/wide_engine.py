@@ -7,10 +7,11 @@ from typing import Any
 
 
 class Wide:
-    """Runs in this process, and is as wide as it is told."""
+    """Runs in this process, and is as wide as it is told; `lists` holds how many jobs each call was given."""
 
     def __init__(self, width: int) -> None:
         self.width = width
+        self.lists: list[int] = []
 
     def for_bytes(self, size: int) -> Wide:
         """Returns itself."""
@@ -18,4 +19,5 @@ class Wide:
 
     def map(self, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
         """Calls `function` with the arguments of each job."""
+        self.lists.append(len(jobs))
         return (function(*job) for job in jobs)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.engines.base import IN_PROCESS
 from crossnet.components.engines.local import LocalEngine
+from crossnet.components.records import shards
 from support.example_gen_fixtures import make, make_csv
+from support.wide_engine import Wide
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,32 @@ def test_shards_are_equal_for_any_number_of_workers(tmp_path: Path, pool: LocalE
     one, two = (files_of(make(tmp_path, engine=engine, **settings)) for engine in (IN_PROCESS, pool))
     assert one == two
     assert len(one) == 8 + (split == "hash")  # records and columns
+
+
+class Twice(Wide):
+    """Starts another attempt at each job when all are done, as a scheduler does that has lost sight of a worker."""
+
+    def map(self, function, jobs):
+        yield from list(super().map(function, jobs))
+        for job in jobs:
+            with contextlib.suppress(OSError):
+                function(*job)
+
+
+def test_a_late_attempt_that_breaks_leaves_the_shards_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[str, Any] = {"generator": "sharded", "num_examples": 1000, "num_shards": 2}
+    wanted, copy, copied = files_of(make(tmp_path, **settings)), shards._copy, []
+
+    def broken(path: Path, ranges: list[Any]) -> None:
+        copied.append(path)
+        copy(path, ranges)
+        if len(copied) > 4:
+            path.write_bytes(path.read_bytes()[:10])
+            raise OSError("the worker is gone")
+
+    monkeypatch.setattr(shards, "_copy", broken)
+    assert files_of(make(tmp_path, engine=Twice(2), **settings)) == wanted
+    assert len(copied) == 8
 
 
 def test_shards_of_several_files_are_equal_for_any_number_of_workers(tmp_path: Path, pool: LocalEngine) -> None:

@@ -95,6 +95,17 @@ def test_a_column_that_a_piece_shows_to_hold_fractions_is_read_again_in_the_whol
     assert len(read(again)[1]) == 12_001
 
 
+def test_a_step_hands_its_engine_few_lists_however_many_files_and_splits_there_are(tmp_path, monkeypatch):
+    """A pipeline of Beam on a service takes minutes to start: one counts lines, one reads, one writes."""
+    for number in range(3):
+        (tmp_path / f"{number}.csv").write_text("x,y\n" + "".join(f"{n},{n}\n" for n in range(1_000)))
+    monkeypatch.setattr(csv_pieces, "LEAST_BYTES", 1000)
+    wide = Wide(4)
+    make(tmp_path, engine=wide, source="csv", input=str(tmp_path / "*.csv"), split="hash", num_shards=2)
+    assert len(wide.lists) == 3
+    assert wide.lists[-1] == 4  # the shards of train and eval
+
+
 @pytest.mark.parametrize("split", ["random", "hash", "order"])
 def test_no_byte_depends_on_the_cuts(tmp_path, monkeypatch, split):
     text = "x,t,y\n" + "".join(f"{n % 97},{'abc'[n % 3]},{n if n % 50 else ''}\n" for n in range(5_000)) + "0.5,d,1\n"
