@@ -22,6 +22,7 @@ from crossnet.components.files import folder_checksum, write_file, write_json
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.interval import Interval
 from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.networks.train_values import train_values
 from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import ModelParams
 from crossnet.components.params.setting import with_effect
@@ -33,7 +34,7 @@ from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.folds import assign_folds, group_column, units_of
-from crossnet.components.training.learned_rows import learned_rows
+from crossnet.components.training.learned_rows import LearnedRows, learned_rows
 from crossnet.components.training.order import Order
 from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
@@ -43,6 +44,7 @@ from crossnet.components.training.untrained import Untrained, make_untrained
 from crossnet.components.training.unused_embeddings import fill_unused_embeddings
 from crossnet.serving.protocol.column_rules import COLUMNS_FILE
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
+from crossnet.serving.protocol.train_values import TRAIN_VALUES_FILE
 
 LOGGER = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ def train_model(
     untrained = make_untrained(learned, schema, recipe, model, warm_start)
     checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, recipe)) if checkpoint_dir else None
     history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir)
-    _export(untrained, examples, recipe, result, output_dir)
+    _export(untrained, learned, examples, recipe, result, output_dir)
     write_json(output_dir / HISTORY_FILE, history)
     return Model(
         path=output_dir,
@@ -186,7 +188,9 @@ def _train(
     return history, blend, diagnosis
 
 
-def _export(trained: Untrained, examples: Examples, params: Recipe, blend: _Blend, output_dir: Path) -> None:
+def _export(
+    trained: Untrained, learned: LearnedRows, examples: Examples, params: Recipe, blend: _Blend, output_dir: Path
+) -> None:
     folder = output_dir / SERVING_FOLDER
     description = trained.description if blend.shares is None else {**trained.description, "shares": blend.shares}
     interval = blend.interval.to_json() if blend.interval else None
@@ -196,6 +200,8 @@ def _export(trained: Untrained, examples: Examples, params: Recipe, blend: _Blen
         write_file(folder / FORMAT_FILE, csv_format.to_json())
     if rules := examples.column_rules.to_json():
         write_file(folder / COLUMNS_FILE, rules)
+    values = train_values(trained.preprocessing, learned.statistics)  # `predict` compares rows with them
+    write_file(folder / TRAIN_VALUES_FILE, values.to_json())
     if params.warmup_records:
         features = trained.preprocessing.features
         columns, _ = next(read_dataset(examples, "train", features, None, batch_size=params.warmup_records))

@@ -16,18 +16,21 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from crossnet.serving.offline import OfflineModel, find_saved_model
 from crossnet.serving.predict import (
     SIGNATURES,
+    Judge,
     ModelAddress,
     PredictSummary,
     RowFiles,
     check_options,
     csv_format_of,
     features_of,
+    known_of,
     predict_rows,
     rules_of,
     summed,
 )
 from crossnet.serving.protocol.column_rules import ColumnRules
 from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.train_values import TrainValues
 from crossnet.serving.rows import formats
 from crossnet.serving.rows.base import Sink
 from crossnet.serving.rows.batches import Answered, batches_of, read_errors, write_answers
@@ -54,6 +57,7 @@ def predict_large_file(
     batch_size: int = 1000,
     ignore_extra: bool = False,
     progress: Callable[[int], None] | None = None,
+    judge: Judge | None = None,
     least_bytes: int = LEAST_BYTES,
 ) -> PredictSummary:
     """Does what `predict_rows` does, with the same bytes, and with several processes where that is faster.
@@ -63,7 +67,7 @@ def predict_large_file(
     works alone.
 
     Args:
-      files, address, signature_name, batch_size, ignore_extra, progress: As for `predict_rows`.
+      files, address, signature_name, batch_size, ignore_extra, progress, judge: As for `predict_rows`.
       run: Runs pieces in processes.
       width: How many pieces `run` works on at the same time.
       least_bytes: A smaller file is left to this process.
@@ -82,6 +86,7 @@ def predict_large_file(
             batch_size=batch_size,
             ignore_extra=ignore_extra,
             progress=progress,
+            judge=judge,
         )
     with ExitStack() as stack:
         sink = stack.enter_context(written(files.output))
@@ -94,7 +99,11 @@ def predict_large_file(
         task = _Task(
             files, kind, csv_format, rules, folder, address.model_name, signature_name, batch_size, ignore_extra
         )
-        return summed(_answers(task, source, sink, run, width * _AHEAD), start, progress)
+        _, recorded_in = known_of(address)
+        summary = summed(_answers(task, source, sink, run, width * _AHEAD), start, progress, recorded_in)
+        if judge:
+            judge(summary)
+        return summary
 
 
 def _answers(task: _Task, source: BinaryIO, sink: Sink, run: Map, most: int) -> Iterator[Answered]:
@@ -167,9 +176,8 @@ class _Task:
                 table = formats.make_reader(stream, self.kind, files.name, self.csv_format, lines_before=before)
             metadata = model.metadata()
             signature = metadata.signature(self.signature_name or SIGNATURES[self.kind])
-            inputs = InputBuilder(
-                table, signature, metadata.title, self.ignore_extra, self.rules, features_of(metadata)
-            )
+            known, features = _known(self.folder), features_of(metadata)
+            inputs = InputBuilder(table, signature, metadata.title, self.ignore_extra, self.rules, features, known)
             gate = _Gate(sink, is_open=before == 0)
             writer = formats.make_writer(table, gate, self.kind)
             writer.begin(list(signature.outputs))
@@ -209,6 +217,11 @@ class _Joined(io.RawIOBase):
 @functools.cache  # a process keeps its model
 def _model(folder: Path, name: str) -> OfflineModel:
     return OfflineModel(folder, model_name=name)
+
+
+@functools.cache
+def _known(folder: Path) -> TrainValues:
+    return known_of(ModelAddress(offline=folder))[0]
 
 
 def _answer_piece(task: _Task, piece: Piece) -> _Piece:

@@ -24,6 +24,7 @@ from crossnet.serving.protocol.column_rules import COLUMNS_FILE, ColumnRules
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from crossnet.serving.protocol.messages import SignatureDef
 from crossnet.serving.protocol.signature import ModelMetadata, read_signatures
+from crossnet.serving.protocol.train_values import NOTHING, TRAIN_VALUES_FILE, TrainValues
 from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError, ServingError
 
 _Record = TypeVar("_Record")
@@ -72,6 +73,43 @@ def recorded_rules(folder: Path) -> ColumnRules:
       ServerError: The record is damaged.
     """
     return _recorded(folder, COLUMNS_FILE, ColumnRules.from_json) or ColumnRules()
+
+
+def recorded_values(folder: Path) -> TrainValues | None:
+    """Returns what a model was trained on, as its folder records; None where it does not.
+
+    Args:
+      folder: See `find_saved_model`.
+
+    Raises:
+      NotFoundError: The folder has no SavedModel.
+      ServerError: The record is damaged.
+    """
+    return _recorded(folder, TRAIN_VALUES_FILE, TrainValues.from_json)
+
+
+def known_values(offline: Path | None, pushed: Path | None, version: int) -> tuple[TrainValues, Path | None]:
+    """Returns what a model was trained on, and the folder that records it; nothing and None where that is not known.
+
+    Args:
+      offline: The model's folder, see `find_saved_model`; None: a server has it.
+      pushed: The folder of the versions, of which the server may have taken it.
+      version: The one that the server answers with.
+
+    Raises:
+      ServerError: The record in `offline` is damaged.
+    """
+    folder = offline or (pushed / str(version) if pushed and version else None)
+    if folder is None:
+        return NOTHING, None
+    try:
+        folder = find_saved_model(folder)
+        values = recorded_values(folder)
+    except ServingError:
+        if offline is not None:
+            raise
+        values = None  # the server has loaded the model: nothing in this folder is needed for its answers
+    return (NOTHING, None) if values is None else (values, folder)
 
 
 def _recorded(folder: Path, name: str, read: Callable[[bytes], _Record]) -> _Record | None:

@@ -18,11 +18,13 @@ from crossnet.serving.client.connection import Tls
 from crossnet.serving.protocol.column_rules import DEFAULT_RULES, ColumnRules
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.signature import ModelMetadata
+from crossnet.serving.protocol.train_values import NOTHING, TrainValues
 from crossnet.serving.rows import formats
 from crossnet.serving.rows.batches import Answered, batches_of, read_errors, write_answers
 from crossnet.serving.rows.columns import InputBuilder
 from crossnet.serving.rows.streams import STANDARD_INPUT, opened, written
 from crossnet.serving.rows.tables import TABLES
+from crossnet.serving.rows.unusual import Unusual, merged
 from crossnet.serving.status import UsageError
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class ModelAddress:
       target, model_name, version, label, tls, headers, timeout_seconds: As for `PredictionClient`.
       wait_seconds: How long to wait for the server's model to be ready; 0: not at all.
       offline: The folder of a SavedModel to use instead of a server, see `crossnet.serving.offline.find_saved_model`.
+      pushed: The folder of the model's versions, where what the server's version was trained on may be recorded.
     """
 
     target: str = "localhost:8500"
@@ -75,6 +78,7 @@ class ModelAddress:
     timeout_seconds: float = 10.0
     wait_seconds: float = 0.0
     offline: Path | None = None
+    pushed: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,9 @@ class PredictSummary:
       not_finite: The number of rows that got NaN or an infinity.
       seconds: Wall-clock time.
       unstated: The features that were texts of times and were sent in whole seconds, since no unit is stated.
+      unusual: What the model was not trained on, by column.
+      recorded_in: The folder that records what it was trained on; None: that is not known, and of numbers only infinite
+        ones are in `unusual`.
     """
 
     rows: int
@@ -94,6 +101,12 @@ class PredictSummary:
     not_finite: int
     seconds: float
     unstated: tuple[str, ...] = ()
+    unusual: tuple[Unusual, ...] = ()
+    recorded_in: Path | None = None
+
+
+# Called with the summary once all is answered, before the output gets its name: what it raises keeps it from that.
+Judge = Callable[[PredictSummary], None]
 
 
 def predict_rows(
@@ -104,6 +117,7 @@ def predict_rows(
     batch_size: int = 1000,
     ignore_extra: bool = False,
     progress: Callable[[int], None] | None = None,
+    judge: Judge | None = None,
 ) -> PredictSummary:
     """Adds the model's outputs to each row of a file, in its order.
 
@@ -118,6 +132,7 @@ def predict_rows(
       batch_size: Rows per call.
       ignore_extra: Whether columns that are not features, such as the label, are ignored.
       progress: Called after each batch with the number of rows done so far.
+      judge: See `Judge`.
 
     Raises:
       UsageError: The options do not go together, or a file cannot be opened (exit code 2).
@@ -139,21 +154,30 @@ def predict_rows(
         metadata = model.metadata()
         signature = metadata.signature(signature_name or SIGNATURES[kind])
         rules = rules_of(files, address)
-        inputs = InputBuilder(table, signature, metadata.title, ignore_extra, rules, features_of(metadata))
+        known, recorded_in = known_of(address, metadata.version)
+        inputs = InputBuilder(table, signature, metadata.title, ignore_extra, rules, features_of(metadata), known)
         writer = formats.make_writer(table, sink, output_kind(files, kind))
         if first is None:
             writer.begin(list(signature.outputs))
         answers = write_answers(
             itertools.chain([first] if first else [], batches), model, inputs, signature.name, writer
         )
-        summary = summed(answers, start, progress)
+        summary = summed(answers, start, progress, recorded_in)
         writer.end(signature.outputs)
+        if judge:
+            judge(summary)
         return summary
 
 
-def summed(answers: Iterable[Answered], start: float, progress: Callable[[int], None] | None) -> PredictSummary:
+def summed(
+    answers: Iterable[Answered],
+    start: float,
+    progress: Callable[[int], None] | None,
+    recorded_in: Path | None,
+) -> PredictSummary:
     """Returns the summary of what is answered, with the time since `start`, and reports progress meanwhile."""
     versions: dict[int, None] = {}
+    unusual: tuple[Unusual, ...] = ()
     unstated: set[str] = set()
     done = not_finite = 0
     for answered in answers:
@@ -161,9 +185,11 @@ def summed(answers: Iterable[Answered], start: float, progress: Callable[[int], 
         done += answered.rows
         not_finite += answered.not_finite
         unstated.update(answered.unstated)
+        unusual = merged((*unusual, *answered.unusual))
         if progress:
             progress(done)
-    return PredictSummary(done, tuple(versions), not_finite, time.monotonic() - start, tuple(sorted(unstated)))
+    seconds = time.monotonic() - start
+    return PredictSummary(done, tuple(versions), not_finite, seconds, tuple(sorted(unstated)), unusual, recorded_in)
 
 
 def check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> str:
@@ -221,6 +247,20 @@ def rules_of(files: RowFiles, address: ModelAddress) -> ColumnRules:
     from crossnet.serving.offline import recorded_rules
 
     return recorded_rules(address.offline)
+
+
+def known_of(address: ModelAddress, version: int = 0) -> tuple[TrainValues, Path | None]:
+    """Returns what a model was trained on, and the folder that records it; see `crossnet.serving.offline.known_values`.
+
+    Args:
+      address: The model.
+      version: Of a server's model: the one that answers.
+    """
+    if address.offline is None and address.pushed is None:
+        return NOTHING, None
+    from crossnet.serving.offline import known_values
+
+    return known_values(address.offline, address.pushed, version)
 
 
 def features_of(metadata: ModelMetadata) -> Collection[str]:

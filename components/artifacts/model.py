@@ -17,7 +17,7 @@ class Model(Artifact):
     """An exported model and how it was trained.
 
     File structure:
-      Format-Serving/saved_model.pb, variables/, assets/, assets.extra/tf_serving_warmup_requests
+      Format-Serving/saved_model.pb, variables/, assets/, assets.extra/tf_serving_warmup_requests, .../train_values.json
       history.json                 {"loss": [mean squared error per epoch, label units squared], ...}
       out_of_fold.npz              row, prediction, label of rows of train that were held out; where some were
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from crossnet.components.errors import SettingsError
+from crossnet.pipeline.cli.options import chosen_root
 
 _OPTIONS = (
     click.option(
@@ -51,13 +52,14 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options, and calls the command with `csv_format` and `rules`; one is None where no option states it.
 
     An option goes before the config, and that before what the model in `--offline` records. A config also states the
-    model's name, and the format of rows whose name does not tell it.
+    model's name, the folder of its versions, and the format of rows whose name does not tell it.
     """
 
     @functools.wraps(command)
-    def wrapper(*args: Any, config: Path | None, **options: Any) -> Any:
+    def wrapper(*args: Any, config: Path | None, root: Path, **options: Any) -> Any:
         settings = _loaded(config)
         options["model_name"] = options.get("model_name") or (settings.pusher.model_name if settings else "crossnet")
+        options["pushed"] = _served(settings, root) / options["model_name"]
         options["file_format"] = options.get("file_format") or _format_of(settings, options.get("rows", ""))
         given = {name: value for name in _FIELDS if (value := options.pop(name)) not in (None, ())}
         _check_are_csv(given, options.get("rows", ""), options.get("file_format"))
@@ -79,6 +81,13 @@ def _loaded(config: Path | None) -> Any:
     from crossnet.pipeline.config import load_config
 
     return load_config(config)
+
+
+def _served(settings: Any, root: Path) -> Path:
+    """Returns the folder that servers watch, as a config states it."""
+    if settings and settings.pusher.serving_dir:
+        return Path(settings.pusher.serving_dir)
+    return (chosen_root(root, settings) if settings else root) / "serving_models"
 
 
 def _format_of(settings: Any, rows: str) -> str | None:

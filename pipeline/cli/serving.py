@@ -15,7 +15,6 @@ from crossnet.pipeline.cli.csv_options import csv_options
 from crossnet.pipeline.cli.options import in_utf8, prints_errors, root_option, say
 
 if TYPE_CHECKING:
-    from crossnet.serving.predict import PredictSummary
     from crossnet.serving.protocol.column_rules import ColumnRules
     from crossnet.serving.protocol.csv_format import CsvFormat
 
@@ -99,7 +98,13 @@ def serve(context: click.Context, root: Path, server: str) -> int:
     help="With --offline: answer a CSV or JSON lines file of 32 MiB or more in N processes, for each 3 CPU s and "
     "0.7 GB more. No byte depends on it.",
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1, without the output file, where a number is NaN, infinite or beyond those of training.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress.")
+@root_option
 @prints_errors
 @csv_options
 def predict(
@@ -116,6 +121,7 @@ def predict(
     csv_format: CsvFormat | None,
     rules: ColumnRules | None,
     workers: int,
+    strict: bool,
     quiet: bool,
     **address: Any,
 ) -> None:
@@ -123,11 +129,12 @@ def predict(
 
     An output file appears only when it is complete, in the format of the rows; from Parquet and Arrow also in the one
     of Parquet, Arrow, JSON lines and CSV that its name tells. A pipe or a device is written as the answers arrive.
+    Values unlike those of training are counted by column, where --offline or the version below --root records them.
     """
     from crossnet.components import interrupts
     from crossnet.components.engines.local import LocalEngine
     from crossnet.components.formats import counted
-    from crossnet.pipeline.cli import screen
+    from crossnet.pipeline.cli import predicted, screen
     from crossnet.serving.bulk import predict_large_file
     from crossnet.serving.client import Tls
     from crossnet.serving.predict import ModelAddress, RowFiles
@@ -137,8 +144,7 @@ def predict(
     answered_rows = 0
 
     def words(number: signal.Signals) -> interrupts.Words:
-        is_stream = output is None or (output.exists() and not output.is_file())
-        kept = "what was answered so far is written" if is_stream else f"`{output}` was not written"
+        kept = predicted.what_became_of(output, "what was answered so far is written")
         return interrupts.Words(f"Interrupted after {counted(answered_rows, 'row')}; {kept}.")
 
     with interrupts.last_words(words), screen.counting("rows", quiet=quiet) as show, LocalEngine(workers) as engine:
@@ -158,27 +164,9 @@ def predict(
             batch_size=batch_size,
             ignore_extra=ignore_extra,
             progress=progress,
+            judge=predicted.strict_judge(output, quiet=quiet) if strict else None,
         )
-    _say_summary(summary, quiet=quiet)
-
-
-def _say_summary(summary: PredictSummary, *, quiet: bool) -> None:
-    from crossnet.components.formats import counted, duration
-    from crossnet.serving.protocol.printable import listed
-
-    if not quiet:
-        versions = ", ".join(map(str, summary.versions))
-        answered = f", answered by version {versions}" if versions else ""
-        say(f"{counted(summary.rows, 'row')} in {duration(summary.seconds)}{answered}.", err=True)
-    if summary.unstated:
-        names = listed(summary.unstated)
-        say(
-            f"Times in {names} were sent as whole seconds since 1970 (UTC). Was the model trained on another "
-            "unit? Give --config, or --time-unit NAME=ms.",
-            err=True,
-        )
-    if summary.not_finite:
-        say(f"{counted(summary.not_finite, 'row')} got no finite number.", err=True)
+    predicted.say_summary(summary, quiet=quiet, strict=strict)
 
 
 @click.command()

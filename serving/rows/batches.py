@@ -15,6 +15,7 @@ from crossnet.serving.rows.asking import Model, ask
 from crossnet.serving.rows.base import Row, Writer
 from crossnet.serving.rows.columns import InputBuilder
 from crossnet.serving.rows.formats import Reader
+from crossnet.serving.rows.unusual import Unusual
 from crossnet.serving.status import RowsError
 
 _MAX_BATCH_BYTES = 64 << 20  # of rows in memory, as they are in the file
@@ -28,12 +29,14 @@ class Answered(NamedTuple):
       version: The version that answered.
       not_finite: The number of rows that got NaN or an infinity.
       unstated: The features that were texts of times and were sent in seconds, since no unit is stated.
+      unusual: What the model was not trained on.
     """
 
     rows: int
     version: int
     not_finite: int
     unstated: tuple[str, ...] = ()
+    unusual: tuple[Unusual, ...] = ()
 
 
 def write_answers(
@@ -48,7 +51,8 @@ def write_answers(
         prediction = ask(model, inputs, batch, signature_name)
         writer.write(batch, prediction.outputs)
         not_finite = _count_not_finite(prediction.outputs, len(batch))
-        yield Answered(len(batch), prediction.version, not_finite, tuple(sorted(inputs.unstated)))
+        unstated = tuple(sorted(inputs.unstated))
+        yield Answered(len(batch), prediction.version, not_finite, unstated, inputs.take_unusual())
 
 
 def batches_of(table: Reader, size: int, name: str) -> Iterator[list[Row]]:

@@ -16,6 +16,7 @@ from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.header_names import feature_name, new_names, shared_names
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.signature import Signature
+from crossnet.serving.protocol.train_values import NOTHING, TrainValues
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.cells import read_cell, read_json
 from crossnet.serving.rows.csv import CsvReader
@@ -23,6 +24,7 @@ from crossnet.serving.rows.json_lines import JsonLinesReader
 from crossnet.serving.rows.table_values import feature_values, is_moment
 from crossnet.serving.rows.tables import TableReader, joined
 from crossnet.serving.rows.tfrecord import TfRecordReader
+from crossnet.serving.rows.unusual import Unusual, columns_of_examples, merged, unusual_values
 from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
 
 # In a problem that `input_checks` words; a number that is too large for its type stays text, too.
@@ -41,6 +43,7 @@ class InputBuilder:
       ignore_extra: Whether columns that are not features are ignored.
       rules: Which columns are which features, beside what their headers say.
       features: Of TFRecords: the model's features, which the signature does not name; none: they are not known.
+      known: What the model was trained on, as far as that is known.
 
     Attributes:
       unstated: The features that were times, or texts of such, whose unit is not stated, and were sent in seconds.
@@ -59,6 +62,7 @@ class InputBuilder:
         ignore_extra: bool,
         rules: ColumnRules = DEFAULT_RULES,
         features: Collection[str] = (),
+        known: TrainValues = NOTHING,
     ) -> None:
         self._table = table
         self._signature = signature
@@ -66,6 +70,8 @@ class InputBuilder:
         self._ignore_extra = ignore_extra
         self._rules = rules
         self._features = features if isinstance(table, TfRecordReader) else signature.inputs
+        self._known = known
+        self._unusual: list[Unusual] = []
         self.unstated: set[str] = set()
         self._cached_names: dict[tuple[str, ...], list[str]] = {}
         if isinstance(table, CsvReader | TableReader):
@@ -90,9 +96,35 @@ class InputBuilder:
         else:
             rows = list(self._json_rows(batch))
         try:
-            return cast("dict[str, Any]", fit_inputs(rows, self._signature, self._title, lambda i: batch[i].place))
+            arrays = fit_inputs(rows, self._signature, self._title, lambda i: batch[i].place)
         except InvalidRequestError as error:
             raise InvalidRequestError(_with_advice(str(error)) + self._advice_on_values(str(error))) from None
+        values = arrays
+        if isinstance(self._table, TfRecordReader):
+            values = columns_of_examples([next(iter(row.values())) for row in rows], self._features)
+        self._unusual += unusual_values(values, self._known, batch, self._column_of, self._unit_shown)
+        return arrays
+
+    def take_unusual(self) -> tuple[Unusual, ...]:
+        """Returns what was unusual in the batches that were built since the last call."""
+        found, self._unusual = merged(self._unusual), []
+        return found
+
+    def _column_of(self, feature: str, row: Row) -> str:
+        """Returns the name of a feature in the file, or in the object or Example of a row."""
+        if isinstance(self._table, CsvReader | TableReader):
+            headers, place = self._table.header, self._table.header_place
+        elif isinstance(self._table, TfRecordReader):
+            headers, place = sorted(messages.Example.FromString(row.values).features.feature), row.place
+        else:
+            headers, place = list(row.values), row.place
+        names = self._names(tuple(headers), place)
+        header = next((header for header, name in zip(headers, names, strict=True) if name == feature), "")
+        return header if header.strip() else feature
+
+    def _unit_shown(self, feature: str, column: str) -> str:
+        """Returns the unit of a feature that is a time; "" for any other."""
+        return self._rules.unit_of(feature, column) or ("s" if feature in self.unstated else "")
 
     def _advice_on_values(self, problem: str) -> str:
         """Returns what to do about text that is not a number; "" where none is the problem."""

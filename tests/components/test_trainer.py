@@ -19,7 +19,7 @@ from crossnet.components.networks.interval import read_interval
 from crossnet.components.params.networks import ARCHITECTURES, MODEL_KINDS, CrossLayerParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
-from crossnet.serving.offline import recorded_format, recorded_rules
+from crossnet.serving.offline import recorded_format, recorded_rules, recorded_values
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from support.training_fixtures import article_table, make_artifacts, mixed_table
 
@@ -136,12 +136,18 @@ def test_same_seed_gives_the_same_bytes_of_the_whole_export(mixed: Any, tmp_path
     assert train(mixed, tmp_path / "3", seed=1).checksum != first.checksum
 
 
-def test_model_records_the_format_of_the_csv_that_it_was_trained_on(article: Any, tmp_path: Path) -> None:
+def test_model_records_the_format_of_the_csv_that_it_was_trained_on_and_its_values(
+    article: Any, tmp_path: Path
+) -> None:
     examples = dataclasses.replace(
         article[0], properties={**article[0].properties, "settings": {"delimiter": ";", "label": "y"}}
     )
     model = train((examples, *article[1:]), tmp_path, epochs=1)
     assert recorded_format(model.serving_path) == CsvFormat(delimiter=";")
+    values = recorded_values(model.serving_path)
+    assert values is not None
+    assert values.ranges.keys() == values.complete == {"x0", "x1", "x2"}
+    assert 0 <= values.ranges["x0"][0] < 0.1 < 0.9 < values.ranges["x0"][1] <= 1
 
 
 def test_model_records_the_columns_that_have_another_name_in_the_source(article: Any, tmp_path: Path) -> None:

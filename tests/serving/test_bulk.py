@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 
 import pytest
 
@@ -9,7 +10,9 @@ from crossnet.components.engines.local import LocalEngine
 from crossnet.serving import bulk
 from crossnet.serving.bulk import predict_large_file
 from crossnet.serving.predict import ModelAddress, RowFiles
+from crossnet.serving.protocol.train_values import TRAIN_VALUES_FILE, TrainValues
 from crossnet.serving.rows import pieces
+from crossnet.serving.rows.unusual import Unusual
 from crossnet.serving.status import InvalidRequestError, NotFoundError, RowsError
 from support.predict_rows import predict_file
 
@@ -34,6 +37,16 @@ def pool(monkeypatch):
 
     yield Pool()
     bulk._model.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def recorded_model(model_folder, tmp_path_factory):
+    """The model, with a record of what it was trained on."""
+    folder = tmp_path_factory.mktemp("recorded") / "12"
+    shutil.copytree(model_folder / "12", folder)
+    (folder / TRAIN_VALUES_FILE).parent.mkdir(exist_ok=True)
+    (folder / TRAIN_VALUES_FILE).write_text(TrainValues({"x1": (0, 5)}).to_json())
+    return folder
 
 
 @pytest.fixture
@@ -69,6 +82,15 @@ def test_pieces_give_the_bytes_of_the_whole(predict, pool, rows, tmp_path, model
     assert (cut.rows, cut.versions, cut.not_finite) == (whole.rows, (12,), 0)
     assert (len(pool.jobs) > 3) is in_pieces
     assert seen == [*range(30, whole.rows, 30), whole.rows]
+
+
+def test_values_beyond_those_of_training_are_counted_over_all_pieces(predict, pool, rows, tmp_path, recorded_model):
+    path, judged = rows("rows.jsonl", JSON), []
+    whole = predict_file(path, tmp_path / "one.jsonl", offline=recorded_model, batch_size=30)
+    cut = predict(path, tmp_path / "many.jsonl", offline=recorded_model, batch_size=30, judge=judged.append)
+    assert len(pool.jobs) > 3
+    assert whole.unusual == cut.unusual == (Unusual("x1", "outside", 71, "6", f"{path}:7", "0 to 5"),)
+    assert (judged, cut.recorded_in) == ([cut], recorded_model)
 
 
 def test_a_wrong_row_is_named_by_its_line_and_nothing_is_written(predict, rows, tmp_path):

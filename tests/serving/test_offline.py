@@ -13,10 +13,11 @@ import pytest
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.client.aio import AsyncPredictionClient
 from crossnet.serving.launcher import running_server
-from crossnet.serving.offline import OfflineModel, find_saved_model, recorded_format, recorded_rules
+from crossnet.serving.offline import OfflineModel, find_saved_model, known_values, recorded_format, recorded_rules
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.column_rules import COLUMNS_FILE, ColumnRules
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
+from crossnet.serving.protocol.train_values import NOTHING, TRAIN_VALUES_FILE, TrainValues
 from crossnet.serving.status import InvalidRequestError, NotFoundError, ServerError
 from support.predict_rows import predict_file
 from support.row_files import example, read, tfrecords
@@ -167,6 +168,20 @@ def test_a_folder_records_the_format_of_the_csv_that_its_model_was_trained_on(tm
         ServerError, match=r"csv_format.json` cannot be read: .* Restore the model's folder, or push it"
     ):
         recorded_format(tmp_path)
+
+
+def test_values_of_training_are_known_by_the_model_s_folder_or_by_the_one_of_the_version_that_answers(tmp_path):
+    record, values = tmp_path / "7" / TRAIN_VALUES_FILE, TrainValues({"x": (0.0, 1.0)})
+    record.parent.mkdir(parents=True)
+    (tmp_path / "7" / "saved_model.pb").write_bytes(b"")
+    assert known_values(tmp_path, None, 0) == known_values(None, tmp_path, 7) == (NOTHING, None)
+    record.write_text(values.to_json())
+    assert known_values(tmp_path, None, 0) == known_values(None, tmp_path, 7) == (values, tmp_path / "7")
+    assert known_values(None, tmp_path, 8) == known_values(None, tmp_path, 0) == (NOTHING, None)
+    record.write_text("{")
+    assert known_values(None, tmp_path, 7) == (NOTHING, None)
+    with pytest.raises(ServerError, match=r"train_values.json` cannot be read: .* Restore the model's folder"):
+        known_values(tmp_path, None, 0)
 
 
 def test_renamed_columns_are_predicted_as_the_model_s_folder_records_them(model_folder, tmp_path):
