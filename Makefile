@@ -76,7 +76,8 @@ scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv/.dev ## r
 # pyspark leaves a pipe open where Java does not start.
 	@.venv-spark/bin/python -W ignore::ResourceWarning -m pytest -W ignore::ResourceWarning -m "slow or not torture" \
 	    tests/components/engines/test_spark.py $(ARGS)
-	@.venv-beam/bin/python -m pytest -m "slow or not torture" tests/components/engines/test_beam.py $(ARGS)
+	@OTHER_PYTHON=$(V)/python .venv-beam/bin/python -m pytest -m "slow or not torture" tests/components/engines/test_beam.py \
+	    tests/walks/test_environments.py $(ARGS)
 	@S3_SERVER=.venv-s3/bin/moto_server $(V)/python -m pytest -m "slow or not torture" $(S3_TESTS) $(ARGS)
 
 .venv-s3/.ok: requirements-s3.lock | $(UV)

@@ -104,7 +104,7 @@ def find_changes(planned: PlannedStep) -> Iterator[str]:
     if modules := changed_code(planned.step.function.partition(":")[0]):
         yield f"the code of {_listed(modules)} was changed"
     before: Mapping[str, str] = planned.parts["versions"]
-    now = fp.read_versions(planned.step.libraries)
+    now = fp.counted_versions(fp.read_versions(planned.step.libraries))
     for name in before:
         if now[name] != before[name]:
             yield f"{name} {before[name]} became {now[name]}"
