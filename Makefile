@@ -2,7 +2,7 @@
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow torture coverage lint bench tables scale lock audit clean help same-python
+.PHONY: run test test-slow torture coverage lint bench tables scale docs lock audit clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -65,6 +65,7 @@ lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra beam --extra test -o requirements-beam.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 \
 	    tests/support/s3_server.in -o requirements-s3.lock
+	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 docs/requirements.in -o requirements-docs.lock
 
 # 0: no known vulnerability. Else make prints "Error 1" (there is one) or "Error 4" (not audited, which is not a pass).
 audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot
@@ -99,8 +100,17 @@ scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv/.dev ## r
 	@$(UV) pip sync -q -p .venv-tables/bin/python --compile-bytecode --require-hashes requirements-tables.lock
 	@touch $@
 
+docs: .venv-docs/.ok ## build the site of the pages and the Python API into site/, and check its links
+	@.venv-docs/bin/python docs/build_site.py
+
+.venv-docs/.ok: requirements-docs.lock | $(UV)
+	$(CHECK_PYTHON)
+	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv-docs
+	@$(UV) pip sync -q -p .venv-docs/bin/python --require-hashes requirements-docs.lock
+	@touch $@
+
 clean: ## remove the environments
-	rm -rf .venv .venv-beam .venv-kfp .venv-s3 .venv-spark .venv-tables .tools
+	rm -rf .venv .venv-beam .venv-docs .venv-kfp .venv-s3 .venv-spark .venv-tables .tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

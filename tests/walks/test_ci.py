@@ -51,6 +51,12 @@ def test_ci_runs_on_the_pythons_of_the_package():
     assert os.access(REPOSITORY / ".ci" / "run", os.X_OK)
 
 
+def test_ci_builds_the_site_and_keeps_it():
+    *_, build, keep = read_yaml(WORKFLOWS / "ci.yml")["jobs"]["docs"]["steps"]
+    assert build["run"] == "make docs"
+    assert keep["with"]["path"] == "site"
+
+
 def test_the_newest_dependencies_are_tried_every_week():
     workflow = read_yaml(WORKFLOWS / "newest-dependencies.yml")
     (schedule,) = workflow[True]["schedule"]  # YAML reads `on` as true

@@ -143,6 +143,17 @@ def test_pages_link_to_files_that_exist():
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_links_into_a_page_lead_to_one_of_its_headings():
+    def anchors(page):
+        headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+    found = [(page, *link) for page in PAGES for link in re.findall(r"\]\(([^):#]*)#([^)]+)\)", page.read_text())]
+    assert len(found) >= 3
+    for page, target, anchor in found:
+        assert anchor in anchors((page.parent / target) if target else page), f"{page.name}: {target}#{anchor}"
+
+
 def test_pages_name_tests_that_exist():
     made_by_the_reader = {"test_model_card.py", "test_models_residual.py"}  # docs/how-to-add-a-*.md
     for page in PAGES:
