@@ -1,8 +1,7 @@
 """Judges every exported model and blesses the first good candidate.
 
-Models are asked through their serving signature, as clients ask them.
-
-Rules, and what they decide in every state: `crossnet.components.evaluation.rules`.
+Models are asked through their serving signature, as clients ask them. Rules, and what they decide in every state:
+`crossnet.components.evaluation.rules`.
 Metrics: `crossnet.components.evaluation.metrics`.
 """
 
@@ -38,6 +37,7 @@ from crossnet.components.evaluation.calibration import calibration
 from crossnet.components.evaluation.case import improvement_reference
 from crossnet.components.evaluation.coverage import interval_facts
 from crossnet.components.evaluation.earlier import Earlier, open_earlier
+from crossnet.components.evaluation.effects import measure_effects
 from crossnet.components.evaluation.explain import explain, known_truth
 from crossnet.components.evaluation.grouping import eval_weights
 from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
@@ -134,6 +134,7 @@ class _Measured:
       reference: Boosted trees, or None.
       notes: What was seen in the columns.
       rows: Eval rows, of many a sample, and their features.
+      effects: Of each candidate's features.
     """
 
     train: ErrorSums
@@ -145,6 +146,7 @@ class _Measured:
     reference: ReferenceModel | None
     notes: Sequence[str]
     rows: tuple[RowSample, Sequence[Feature]]
+    effects: Mapping[str, Mapping[str, Any]]
 
 
 def _measure(
@@ -172,10 +174,14 @@ def _measure(
         scores, worst = score_eval(
             examples, columns, scored, keys=keys, output_dir=output_dir, params=params, sample=sample
         )
+        candidates = list(models)[: max(1, len(models) - 1)]
+        effects = {name: measure_effects(exported[name], sample, columns.features, params) for name in candidates}
     notes = list(likely_groups(examples, *(_by_column(statistics, split) for split in ("train", "eval"))))
     notes = notes or list(alike_errors(examples, sample, columns.features, 0, next(iter(models))))
-    sizes = {name: _folder_bytes(model.serving_path) for name, model in models.items()}
-    return _Measured(train, linear, scores, worst, earlier, sizes, reference, notes, (sample, columns.features))
+    files = {name: [path for path in model.serving_path.rglob("*") if path.is_file()] for name, model in models.items()}
+    sizes = {name: sum(path.stat().st_size for path in paths) for name, paths in files.items()}
+    rows = sample, columns.features
+    return _Measured(train, linear, scores, worst, earlier, sizes, reference, notes, rows, effects)
 
 
 def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorParams) -> dict[str, Any]:
@@ -288,10 +294,7 @@ def _details(
             "worst_rows": measured.worst_rows[name],
             "explanation": explain(model, known_truth(examples)),
             "slices": [{"slice": group, "rows": sums.rows} | sums.metrics(i) for group, sums in slices.items()],
+            **measured.effects.get(name, {}),
         }
         for i, (name, model) in enumerate(models.items())
     }
-
-
-def _folder_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

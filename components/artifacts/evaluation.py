@@ -38,7 +38,7 @@ class Evaluation(Artifact):
 
     File structure:
       metrics.json                 by model, `NOT_MODELS` too: num_parameters, train_rmse, eval_rmse, mae, ...
-      details.json                 by model: calibration, worst_rows, slices, explanation
+      details.json                 by model: calibration, worst_rows, slices, explanation, importance, dependence
       linear.json                  the linear model
       verdict.json                 by candidate: blessed, rules; see `crossnet.components.evaluation.verdict`
       BLESSED | NOT_BLESSED        empty; the run's verdict

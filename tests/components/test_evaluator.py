@@ -119,6 +119,15 @@ def test_evaluator_refuses_a_model_above_max_rmse_and_says_why(evaluate):
     )
 
 
+def test_evaluator_measures_what_each_feature_does_to_candidates(evaluate):
+    details = evaluate(["exact", "far"]).details
+    names = [column["name"] for column in details["exact"]["importance"]["columns"]]
+    assert sorted(names[:3]) == ["x0", "x1", "x2"]
+    assert details["exact"]["importance"]["columns"][-1]["increase"] == 0  # "zone", which the function does not read
+    assert [curve["name"] for curve in details["exact"]["dependence"]] == names[:3]
+    assert "importance" not in details["far"]  # the baseline
+
+
 def test_evaluator_never_gates_the_baseline(evaluate):
     evaluation = evaluate(["exact", "nan"], min_improvement=None)
     assert evaluation.properties["baseline"] == "nan"
