@@ -32,7 +32,7 @@ def main() -> int:
     shutil.rmtree(PAGES, ignore_errors=True)
     docs = REPOSITORY / "docs"
     pages = sorted(docs.glob("*.md"))
-    for file in [*(REPOSITORY / name for name in ("README.md", "LICENSE", *PROJECT)), *pages, *docs.glob("*.webp")]:
+    for file in [*(REPOSITORY / name for name in ("README.md", "LICENSE", *PROJECT)), *pages, *docs.glob("*.png")]:
         copy(file)
     (PAGES / "style.css").write_text(STYLE, encoding="utf-8")
     (PAGES / "docs" / "notebook.md").write_text(notebook_page(docs / "notebook.ipynb"), encoding="utf-8")
