@@ -5,11 +5,14 @@ Screens, reports and the gate's sentences take their numbers from here, so that 
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Collection, Sequence
 
 MISSING = "-"
+TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of a second
 
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MAX_DIGITS = 17  # of a float64: more do not tell two of them apart
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -44,6 +47,21 @@ def _number(value: float | None, digits: int) -> str:
 def percent(share: float) -> str:
     """Returns a share as `4.2 %`."""
     return f"{number(100 * share)} %"
+
+
+def moment(value: float, unit: str) -> str:
+    """Returns a time since 1970 as a date and, unless it is midnight, a time of the day, in UTC; else the number.
+
+    Years before 1 and after 9999 have no date.
+    """
+    per_second = TIME_UNITS[unit]
+    try:
+        found = _EPOCH + datetime.timedelta(microseconds=round(value * 10**6 / per_second))
+    except OverflowError:
+        return number(value, 10)
+    if (found.hour, found.minute, found.second, found.microsecond) == (0, 0, 0, 0):
+        return found.strftime("%Y-%m-%d") if found.year >= 1000 else found.date().isoformat()
+    return found.replace(microsecond=0, tzinfo=None).isoformat(sep=" ")
 
 
 def duration(seconds: float) -> str:

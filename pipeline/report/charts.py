@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -174,7 +174,9 @@ def density_chart(
     return str(drawing)
 
 
-def band_chart(bands: Bands, limits: tuple[float, float], title: str, *, css: str) -> str:
+def band_chart(
+    bands: Bands, limits: tuple[float, float], title: str, *, css: str, axis: Callable[..., Axis] = linear_axis
+) -> str:
     """Returns the median and the 5–95 % band of a residual by groups.
 
     Args:
@@ -182,12 +184,13 @@ def band_chart(bands: Bands, limits: tuple[float, float], title: str, *, css: st
       limits: Lowest and highest residual shown, the same for all features so that they compare.
       title: What the chart shows, read by screen readers.
       css: CSS class of the colour.
+      axis: Makes the axis of the other quantity.
     """
     if bands.names:
         return _named_bands(bands, limits, title, css)
     drawing = Drawing(320, 200, title)
     y = linear_axis(np.array([*limits, 0.0]), 160, 24, count=4)
-    x = linear_axis(bands.at, 46, 312, count=6, tight=True)
+    x = axis(bands.at, 46, 312, count=6, tight=True)
     drawing.axes(x, y, bands.name, "")
     drawing.line(x.start, y.at(0.0), x.end, y.at(0.0), "zero")
     places = x.place(bands.at)
@@ -218,12 +221,12 @@ def _named_bands(bands: Bands, limits: tuple[float, float], title: str, css: str
     return str(drawing)
 
 
-def histogram(train: Steps | None, eval_: Steps | None, title: str) -> str:
-    """Returns two histograms of one number, train filled and eval as a line, each of area one."""
+def histogram(train: Steps | None, eval_: Steps | None, title: str, *, axis: Callable[..., Axis] = linear_axis) -> str:
+    """Returns two histograms of one number, train filled and eval as a line, each of area one, on an axis by `axis`."""
     drawing = Drawing(300, 116, title)
     given = [steps for steps in (train, eval_) if steps is not None and len(steps.heights)]
     edges = np.concatenate([steps.edges for steps in given]) if given else np.empty(0)
-    x = linear_axis(edges, 6, 294, count=6, tight=True)
+    x = axis(edges, 6, 294, count=6, tight=True)
     tallest = max((float(steps.heights.max()) for steps in given), default=0.0) or 1.0
     y = Axis(0.0, tallest, 82, 6, False, ())
     for steps, css in ((train, "train"), (eval_, "eval")):

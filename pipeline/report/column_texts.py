@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +9,9 @@ from typing import Any
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics
-from crossnet.components.formats import number
+from crossnet.components.formats import TIME_UNITS, moment, number
 from crossnet.pipeline.report.run import Run
 
-UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of a second
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _YEARS = (1000, 3000)  # whole numbers of four digits that stand between these are years or codes
 
 
@@ -56,6 +53,10 @@ class ColumnTexts:
             return f"{value:.0f}"
         return number(value, digits)
 
+    def day(self, column: str) -> float:
+        """Returns a day in the unit of a column of times."""
+        return 86_400.0 * TIME_UNITS[self.units[column]]
+
     def values(self, text: str) -> str:
         """Returns names such as "Listed_on=below 1715904000, zone=east" with each column as the source has it."""
         return ", ".join(self._part(part) for part in text.split(", "))
@@ -63,21 +64,6 @@ class ColumnTexts:
     def _part(self, part: str) -> str:
         column, equals, value = part.partition("=")
         return f"{self.name(column)}={value}" if equals and column in self.names else part
-
-
-def moment(value: float, unit: str) -> str:
-    """Returns a time since 1970 as a date and, unless it is midnight, a time of the day, in UTC; else the number.
-
-    Years before 1 and after 9999 have no date.
-    """
-    per_second = UNITS[unit]
-    try:
-        found = _EPOCH + datetime.timedelta(microseconds=round(value * 10**6 / per_second))
-    except OverflowError:
-        return number(value, 10)
-    if (found.hour, found.minute, found.second, found.microsecond) == (0, 0, 0, 0):
-        return found.strftime("%Y-%m-%d") if found.year >= 1000 else found.date().isoformat()
-    return found.replace(microsecond=0, tzinfo=None).isoformat(sep=" ")
 
 
 def column_texts(run: Run) -> ColumnTexts:

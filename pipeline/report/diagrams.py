@@ -16,8 +16,8 @@ MAX_NUMBERED_ROWS = 12  # of a heat map that writes its values
 MAX_MATRIX_ROWS = 40
 MAX_NAME = 18
 
-NODE_WIDTH, NODE_HEIGHT = 118, 38
-COLUMN, ROW = 126, 62
+NODE_WIDTH, NODE_HEIGHT = 136, 38
+COLUMN, ROW = 146, 62
 
 
 def heat_map(matrix: Array, rows: Sequence[str], columns: Sequence[str], title: str) -> str:

@@ -22,7 +22,9 @@ from crossnet.pipeline.report import charts, sections
 from crossnet.pipeline.report.card import make_card
 from crossnet.pipeline.report.card_text import write_card
 from crossnet.pipeline.report.charts import Series
+from crossnet.pipeline.report.column_texts import column_texts
 from crossnet.pipeline.report.headline import headline
+from crossnet.pipeline.report.learned import learned
 from crossnet.pipeline.report.run import Run, lineage, load_facts, load_run
 from crossnet.pipeline.report.training import training
 from crossnet.pipeline.run_state import FINISHED
@@ -60,7 +62,7 @@ def write_report(store: Store, run: str) -> Path:
         "gate": sections.gate(loaded),
         "training": training(loaded),
         "predictions": sections.predictions(loaded),
-        "learned": sections.learned(loaded),
+        "learned": learned(loaded),
         "data": sections.data(loaded),
         "anomalies": sections.anomalies(loaded),
         "lineage": lineage(loaded, store),
@@ -75,6 +77,7 @@ def write_report(store: Store, run: str) -> Path:
             left_out=_left_out(loaded, shown),
             reasons=_reasons(loaded),
             card=card,
+            texts=column_texts(loaded),
             pushed=sections.pushed(loaded),
             steps=sections.steps(loaded),
             changed=changed_settings(loaded.settings),
@@ -94,7 +97,7 @@ def _left_out(run: Run, shown: Mapping[str, Any]) -> list[str]:
         "gate": any(shown["gate"][part] for part in ("candidates", "slices", "infra")),
         "training": shown["training"]["models"],
         "predictions": shown["predictions"]["charts"],
-        "learned": shown["learned"]["models"],
+        "learned": shown["learned"]["models"] or shown["learned"]["effects"],
         "data": shown["data"]["columns"],
         "anomalies": shown["anomalies"]["checked"],
         "lineage": shown["lineage"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.evaluation.verdict import earlier_models, interval_lines
 from crossnet.components.features import read_schema
-from crossnet.components.formats import duration, number, percent, product
+from crossnet.components.formats import duration, number, percent
 from crossnet.components.params.networks import DEFAULT_MODELS, MODEL_KINDS
 from crossnet.pipeline.compare import ARTICLE_LOSSES, is_article
 from crossnet.pipeline.report import charts
@@ -31,8 +30,11 @@ from crossnet.pipeline.report.arrays import (
     residual_bands,
     scored_rows,
 )
-from crossnet.pipeline.report.diagrams import MAX_MATRIX_ROWS, Node, heat_map, step_graph
+from crossnet.pipeline.report.column_axis import axis_of
+from crossnet.pipeline.report.column_texts import ColumnTexts, column_texts
+from crossnet.pipeline.report.diagrams import Node, step_graph
 from crossnet.pipeline.report.run import Run, needs, ordered_steps
+from crossnet.pipeline.report.worst_rows import worst_rows
 from crossnet.pipeline.run_record import StepRecord
 
 NOT_REACHED = StepRecord(status="not reached")
@@ -41,8 +43,7 @@ MAX_HISTOGRAMS = 60
 MAX_COLUMNS = 400  # in the table of statistics
 MAX_ANOMALIES = 200
 MAX_SLICES = 100
-MAX_TERMS = 20
-MAX_WORST_ROW_FEATURES = 30
+MAX_AXIS_NAME = 40
 
 
 def css(model: str) -> str:
@@ -132,11 +133,18 @@ def predictions(run: Run) -> dict[str, Any]:
         )
         pictures.append({"name": kind, "picture": picture, "outside": grid.outside})
     bands, limits = _residuals(run, scored, name)
+    texts = column_texts(run)
+    drawn = [
+        charts.band_chart(
+            _named(band, texts), limits, _band_title(name, band, texts), css=css(name), axis=axis_of(texts, band.name)
+        )
+        for band in bands
+    ]
     return {
         "charts": pictures,
-        "bands": [charts.band_chart(band, limits, _band_title(name, band), css=css(name)) for band in bands],
+        "bands": drawn,
         "subject": name,
-        "worst": _worst_rows(details.get(name, {}).get("worst_rows", [])),
+        "worst": worst_rows(run, details.get(name, {}).get("worst_rows", []), texts),
         "rows": len(scored.labels),
         "total": scored.total,
         "limited": scored.total > MAX_EVAL_ROWS,
@@ -157,29 +165,14 @@ def _residuals(run: Run, scored: Scored, name: str) -> tuple[list[charts.Bands],
     return bands, (float(ends.min()), float(ends.max())) if len(ends) else (0.0, 0.0)
 
 
-def _band_title(model: str, band: charts.Bands) -> str:
+def _named(band: charts.Bands, texts: ColumnTexts) -> charts.Bands:
+    return dataclasses.replace(band, name=charts.shorten(texts.name(band.name), MAX_AXIS_NAME))
+
+
+def _band_title(model: str, band: charts.Bands, texts: ColumnTexts) -> str:
     finite = band.middle[np.isfinite(band.middle)]
     largest = number(float(np.max(np.abs(finite))), 2) if len(finite) else "none"
-    return f"Residual of {model} by {band.name}: largest median of a group {largest}"
-
-
-def _worst_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    if not rows:
-        return None
-    columns = list(rows[0]["features"])
-    rows = [{**row, "error": _error(row["prediction"], row["label"])} for row in rows]
-    return {
-        "rows": rows,
-        "columns": columns[:MAX_WORST_ROW_FEATURES],
-        "more": max(0, len(columns) - MAX_WORST_ROW_FEATURES),
-    }
-
-
-def _error(prediction: float | None, label: float | None) -> float | None:
-    """Returns the exact difference of two float32 numbers, of which JSON holds the shortest decimal form."""
-    if prediction is None or label is None:
-        return None
-    return float(np.float32(prediction)) - float(np.float32(label))
+    return f"Residual of {model} by {texts.name(band.name)}: largest median of a group {largest}"
 
 
 def data(run: Run) -> dict[str, Any]:
@@ -189,7 +182,8 @@ def data(run: Run) -> dict[str, Any]:
         return {"columns": []}
     views = column_views(statistics, examples.splits)
     views.sort(key=lambda view: view.name != examples.label)
-    histograms = [{"name": view.name, "picture": _distribution(view)} for view in views[:MAX_HISTOGRAMS]]
+    texts = column_texts(run)
+    histograms = [{"name": view.name, "picture": _distribution(view, texts)} for view in views[:MAX_HISTOGRAMS]]
     counts = {split: examples.counts.get(split, 0) for split in examples.splits}
     return {
         "columns": views[:MAX_COLUMNS],
@@ -198,18 +192,18 @@ def data(run: Run) -> dict[str, Any]:
         "more_histograms": max(0, len(views) - MAX_HISTOGRAMS),
         "counts": counts,
         "label": examples.label,
-        "source_names": {column.name: column.source_name for column in examples.columns},
         "doubts": examples.properties.get("doubts", [])[:MAX_COLUMNS],
     }
 
 
-def _distribution(view: ColumnView) -> str:
+def _distribution(view: ColumnView, texts: ColumnTexts) -> str:
+    name = texts.name(view.name)
     if view.values:
         bars = [(value, shares.get("train", 0.0), shares.get("eval", 0.0)) for value, shares in view.values]
         words = ", ".join(f"{charts.shorten(value, 20)} {percent(share)}" for value, share, _ in bars[:3])
-        return charts.value_bars(bars, f"Most frequent values of {view.name} in train: {words}")
-    title = f"Distribution of {view.name}, train and eval"
-    return charts.histogram(view.numbers.get("train"), view.numbers.get("eval"), title)
+        return charts.value_bars(bars, f"Most frequent values of {name} in train: {words}")
+    title, axis = f"Distribution of {name}, train and eval", axis_of(texts, view.name)
+    return charts.histogram(view.numbers.get("train"), view.numbers.get("eval"), title, axis=axis)
 
 
 def anomalies(run: Run) -> dict[str, Any]:
@@ -239,35 +233,3 @@ def pushed(run: Run) -> dict[str, Any] | None:
     if artifact is None:
         return None
     return {**artifact.properties, "in_service": artifact.is_current, "fingerprint": artifact.fingerprint}
-
-
-def learned(run: Run) -> dict[str, Any]:
-    """Returns the interaction matrix of every cross network and, where it is a polynomial, its formula and terms."""
-    details, label = _details(run), str(run.settings.get("example_gen", {}).get("label", "y"))
-    found = [
-        _explained(name, details[name]["explanation"], label)
-        for name in ordered_models(run)
-        if details.get(name, {}).get("explanation")
-    ]
-    missing = "No model of this run is a cross network whose weights say which features it multiplies."
-    return {"models": found, "missing": missing if run.evaluation else run.why_missing("evaluator")}
-
-
-def _explained(name: str, found: Mapping[str, Any], label: str) -> dict[str, Any]:
-    names = found["features"]
-    exact = "interactions" in found
-    matrix = np.array(found["interactions" if exact else "strengths"], dtype=np.float64)
-    largest = np.unravel_index(np.argmax(np.abs(matrix)), matrix.shape)
-    pair = f"largest {number(float(matrix[largest]))} at {names[largest[0]]} and {names[largest[1]]}"
-    terms = sorted(found.get("terms", ()), key=lambda term: -abs(term["coefficient"]))[:MAX_TERMS]
-    return {
-        "name": name,
-        "formula": f"{label} = {found['formula']}" if exact else "",
-        "picture": heat_map(matrix, names, names, f"Interaction matrix of {name}, {pair}"),
-        "exact": exact,
-        "around_mean": name in ("cross_mix", "cross_gated"),
-        "limited": len(names) > MAX_MATRIX_ROWS,
-        "terms": [{**term, "product": product(term["factors"]) or "1"} for term in terms],
-        "more": len(found.get("terms", ())) - len(terms),
-        "max_error": found.get("max_error"),
-    }

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from crossnet.components.formats import aligned, counted, duration, number, percent, product, superscript
+from crossnet.components.formats import aligned, counted, duration, moment, number, percent, product, superscript
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,8 @@ def test_aligned_has_names_to_the_left_and_numbers_to_the_right():
         "  dense        12,346",
     ]
     assert aligned(rows[1:], left=()) == ["  cross_layer     0.5  champion", "        dense  12,346"]
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+def test_moments_of_all_units(unit, factor):
+    assert moment(86_400 * factor, unit) == "1970-01-02"

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from crossnet.pipeline.report.column_texts import ColumnTexts, column_texts, moment
+from crossnet.pipeline.report.column_texts import ColumnTexts, column_texts
 from crossnet.pipeline.report.run import load_run
 from support.report_fixtures import FAILED, HOSTILE_HEADER, PUSHED, make_runs
 
@@ -35,11 +35,6 @@ def test_names_are_those_of_the_source():
     assert TEXTS.name("Listed_on") == "Listed on"
     assert TEXTS.name("unknown") == "unknown"
     assert TEXTS.values("Listed_on=below 7, zone=a=b") == "Listed on=below 7, zone=a=b"
-
-
-@pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
-def test_moments_of_all_units(unit, factor):
-    assert moment(86_400 * factor, unit) == "1970-01-02"
 
 
 def test_column_texts_of_a_run_know_its_header(tmp_path_factory):

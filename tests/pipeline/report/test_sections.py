@@ -35,31 +35,6 @@ def test_gate_shows_failed_slices_first_and_counts_what_it_leaves_out(store, mon
     assert candidate["rules"][0]["passed"] is False
 
 
-def test_worst_rows_have_the_exact_error(store):
-    worst = sections.predictions(load_run(store, PUSHED))["worst"]
-    errors = [abs(row["error"]) for row in worst["rows"]]
-    assert errors == sorted(errors, reverse=True)
-    assert errors[0] == pytest.approx(abs(worst["rows"][0]["prediction"] - worst["rows"][0]["label"]), rel=1e-5)
-
-
-def test_learned_shows_the_polynomial_of_a_network_on_numbers():
-    found = {
-        "features": ["x0", "x1"],
-        "strengths": [[0, 1], [1, 0]],
-        "formula": "2.000 x0·x1",
-        "interactions": [[0.0, 2.0], [2.0, 0.0]],
-        "terms": [
-            {"factors": ["x0", "x1"], "coefficient": 2.0, "truth": 2.0, "error": 0.0},
-            {"factors": [], "coefficient": -3.0, "truth": -3.0, "error": 0.0},
-        ],
-        "max_error": 0.0,
-    }
-    shown = sections._explained("cross_layer", found, "fare")
-    assert shown["formula"] == "fare = 2.000 x0·x1"
-    assert [term["product"] for term in shown["terms"]] == ["1", "x0·x1"]
-    assert "Interaction matrix of cross_layer, largest 2 at x0 and x1" in shown["picture"]
-
-
 def test_comparison_has_the_articles_figures_beside_the_articles_table_only(store, tmp_path):
     found = sections.comparison(load_run(make_bare_run(tmp_path), "bare"))
     assert found["article"] == ["its table", "its printed run"]
