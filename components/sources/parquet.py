@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _BATCH_ROWS = 1 << 16
+_BUFFER_BYTES = 1 << 18  # of each column
 
 
 def read_schema(path: Path) -> pa.Schema:
@@ -42,7 +43,8 @@ def read_batches(path: Path, columns: list[str], rows: tuple[int, int] | None = 
     Raises:
       pyarrow.ArrowException, OSError: The file is damaged.
     """
-    with pq.ParquetFile(path) as file:
+    # By default the whole file would come to memory, and stay there until its last row.
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
         if rows is None:
             groups, skip, left = None, 0, file.metadata.num_rows
         else:

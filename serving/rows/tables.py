@@ -88,7 +88,7 @@ class TableReader:
 
         if self._kind == "parquet":
             self._check_seekable(stream)
-            return pq.ParquetFile(stream)
+            return pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 18)  # else all of it stays in memory
         start = stream.peek(len(_FILE_MAGIC)) if hasattr(stream, "peek") else stream.read(len(_FILE_MAGIC))
         if not hasattr(stream, "peek"):
             stream.seek(0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -36,3 +37,15 @@ def test_parquet_reads_the_groups_alone_that_have_some_of_the_rows(
     assert group_rows(tmp_path / "t.parquet") == [10, 10, 10]
     batches = list(read_batches(tmp_path / "t.parquet", ["a"], (first, last)))
     assert pa.Table.from_batches(batches) == table.slice(first, last - first)
+
+
+@pytest.mark.parametrize("group", [50_000, 1_500_000])
+def test_parquet_keeps_no_more_of_a_file_in_memory_when_it_is_larger(tmp_path: Path, group: int) -> None:
+    file, random = tmp_path / "t.parquet", np.random.default_rng(0)
+    pq.write_table(pa.table({"a": random.normal(size=1_500_000), "b": [0] * 1_500_000}), file, row_group_size=group)
+    before, most, rows = pa.total_allocated_bytes(), 0, 0
+    for batch in read_batches(file, ["a"]):
+        rows += batch.num_rows
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert rows == 1_500_000
+    assert most < file.stat().st_size / 2  # pre-buffered it holds all of it until the last row
