@@ -55,7 +55,7 @@ tables: .venv-tables/.ok ## run ours and boosted trees on ten real tables, hours
 lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra test --extra lint --extra board \
-	    --extra sbom --extra audit --extra sql --extra bench --extra lightgbm --extra tune -c requirements.lock \
+	    --extra sbom --extra audit --extra sql --extra bench --extra lightgbm --extra tune --extra export -c requirements.lock \
 	    -o requirements-dev.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra tables \
 	    --override benchmarks/real_tables/overrides.txt -c requirements.lock -o requirements-tables.lock

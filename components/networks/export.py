@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 import tf_keras
@@ -29,6 +29,17 @@ TRACED = re.compile(r"(__inference_\w*?_)(\d+)\b")
 CAPTURE = re.compile(r'(key: "_user_specified_name"\s+value {\s+s: ")(\d+)(?=")')
 INITIALIZER = re.compile(r"\b(key_value_init)(\d+)")
 TABLE = re.compile(r'(key: "shared_name"\s+value {\s+s: ")(\d+)(?=")')
+
+
+class Inputs(Protocol):
+    """What makes a network's inputs of columns, as `Transform` does."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What it applies."""
+
+    def by_feature(self, columns: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        """Returns the inputs by feature, as `Transform.by_feature`."""
 
 
 class ServingModule(tf.Module):
@@ -66,8 +77,8 @@ def export_model(
     """
     module = ServingModule(network, transform)
     predict = prediction_function(network, transform, shares=description.get("shares"))
-    names = _arguments(feature.name for feature in transform.preprocessing.features)
-    columns = _specs(names, transform.preprocessing.features)
+    names = argument_names(feature.name for feature in transform.preprocessing.features)
+    columns = column_specs(names, transform.preprocessing.features)
 
     def serve_columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return predict({names[argument]: value for argument, value in columns.items()})
@@ -102,14 +113,14 @@ def export_model(
     _finish(folder, names, hashlib.sha256(extra.read_bytes()).hexdigest()[:16])
 
 
-def _specs(names: Mapping[str, str], features: Iterable[Feature]) -> dict[str, tf.TensorSpec]:
+def column_specs(names: Mapping[str, str], features: Iterable[Feature]) -> dict[str, tf.TensorSpec]:
     """Returns the columns of a signature by argument."""
     dtypes = {feature.name: feature.dtype for feature in features}
     return {argument: tf.TensorSpec([None], dtypes[name], name=argument) for argument, name in names.items()}
 
 
 def prediction_function(
-    network: tf_keras.Model, transform: Transform, shares: Sequence[float] | None = None
+    network: tf_keras.Model, transform: Inputs, shares: Sequence[float] | None = None
 ) -> Callable[..., dict[str, tf.Tensor]]:
     """Returns the function of feature tensors `[batch]` to `prediction` float32 `[batch]`, in the label's unit.
 
@@ -183,7 +194,7 @@ def _parsing(feature: Feature) -> Any:
     return tf.io.FixedLenFeature([], dtype, default_value="" if feature.is_text else math.nan)
 
 
-def _arguments(names: Iterable[str]) -> dict[str, str]:
+def argument_names(names: Iterable[str]) -> dict[str, str]:
     """Returns each feature's name by the argument that TensorFlow traces: not a keyword, without a leading `_`."""
     arguments: dict[str, str] = {}
     # Names that can be traced come first, so that no other name's argument takes one of them.
@@ -213,12 +224,7 @@ def _finish(folder: Path, names: Mapping[str, str], content: str) -> None:
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     signatures = saved.meta_graphs[0].signature_def
     signatures["regress"].method_name = REGRESS_METHOD
-    for signature in {"serving_default", "interval"} & set(signatures):
-        inputs = signatures[signature].inputs
-        for argument, name in names.items():
-            if argument != name:
-                inputs[name].CopyFrom(inputs[argument])
-                del inputs[argument]
+    rename_inputs(saved, names, {"serving_default", "interval"})
     text = text_format.MessageToString(saved)
     text = _renumber(text, TRACED)
     text = _renumber(text, CAPTURE)
@@ -228,6 +234,23 @@ def _finish(folder: Path, names: Mapping[str, str], content: str) -> None:
     saved.meta_graphs[0].graph_def.library.function.sort(key=lambda function: function.signature.name)
     file.write_bytes(saved.SerializeToString(deterministic=True))
     (folder / "fingerprint.pb").unlink(missing_ok=True)
+
+
+def rename_inputs(saved: Any, names: Mapping[str, str], signatures: Iterable[str]) -> None:
+    """Gives the inputs of signatures the features' own names, in a SavedModel message.
+
+    Args:
+      saved: A `SavedModel` of saved_model.pb, changed in place.
+      names: `argument_names` of the features.
+      signatures: The signatures; one that is not there is left out.
+    """
+    found = saved.meta_graphs[0].signature_def
+    for signature in {*signatures} & set(found):
+        inputs = found[signature].inputs
+        for argument, name in names.items():
+            if argument != name:
+                inputs[name].CopyFrom(inputs[argument])
+                del inputs[argument]
 
 
 def _renumber(text: str, pattern: re.Pattern[str], prefix: str = "") -> str:

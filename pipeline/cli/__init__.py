@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from crossnet.components import interrupts
-from crossnet.pipeline.cli import config_files, orchestration, past, runs, serving, setup, tuning, upkeep
+from crossnet.pipeline.cli import config_files, exporting, orchestration, past, runs, serving, setup, tuning, upkeep
 from crossnet.pipeline.cli.options import print_error, print_interruption, process_start
 from crossnet.pipeline.cli.output import name_output
 from crossnet.serving.protocol.printable import printable
@@ -20,7 +20,8 @@ from crossnet.serving.protocol.printable import printable
 
 def main() -> None:
     """Runs the command line and exits."""
-    if {"serve", "predict", "evaluate"} & set(sys.argv[1:2]):  # `run` sends TensorFlow's messages to its log file
+    # `run` sends TensorFlow's messages to its log file.
+    if {"serve", "predict", "evaluate", "export"} & set(sys.argv[1:2]):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name_output()
     as_json = "--json" in sys.argv
@@ -42,7 +43,7 @@ def main() -> None:
 _SECTIONS = {
     "Build": ("init", "config", "plan", "why", "run", "step", "compile", "tune", "compare"),
     "Look": ("runs", "show", "report", "diff", "evaluate"),
-    "Serve": ("serve", "predict", "rollback"),
+    "Serve": ("serve", "predict", "export", "rollback"),
     "Tidy": ("verify", "gc", "doctor", "sbom"),
 }
 _MAX_SENTENCE = 200  # characters of a command's first sentence
@@ -78,7 +79,7 @@ def cli() -> None:
     """
 
 
-for commands in (runs, past, tuning, orchestration, serving, setup, config_files, upkeep):
+for commands in (runs, past, tuning, orchestration, serving, exporting, setup, config_files, upkeep):
     for command in vars(commands).values():
         if isinstance(command, click.Command) and command.name not in config_files.BELOW:
             cli.add_command(command)

@@ -10,7 +10,7 @@ from support import REPOSITORY
 
 COMMANDS = {
     *("run", "plan", "why", "runs", "sbom", "show", "report", "step", "compare", "evaluate", "gc", "verify"),
-    *("serve", "predict", "rollback", "init", "doctor", "compile", "config", "diff", "tune"),
+    *("serve", "predict", "export", "rollback", "init", "doctor", "compile", "config", "diff", "tune"),
 }
 
 

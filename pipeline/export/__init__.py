@@ -1,0 +1,1 @@
+"""Converts models for other runtimes."""
