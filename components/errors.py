@@ -67,6 +67,10 @@ class DivergedError(TrainingError):
     """The loss is not finite although all rows are: the gradient has exploded."""
 
 
+class OwnCodeError(PipelineError):
+    """Code of a user's own project has raised an exception; the message names file and line."""
+
+
 class ExportError(PipelineError):
     """A model cannot be exported or loaded, or does not answer as its schema promises."""
 

@@ -101,7 +101,7 @@ def find_changes(planned: PlannedStep) -> Iterator[str]:
     for argument, folder in planned.references.items():
         if folder is not None and _digest_of(planned, argument, folder) != planned.parts["references"][argument]:
             yield f"`{folder}` was changed or removed"
-    if modules := changed_code(planned.step.function.partition(":")[0]):
+    if modules := changed_code(*planned.step.modules):
         yield f"the code of {_listed(modules)} was changed"
     before: Mapping[str, str] = planned.parts["versions"]
     now = fp.counted_versions(fp.read_versions(planned.step.libraries))

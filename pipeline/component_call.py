@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
+import json
 import os
 import sys
 import time
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,14 @@ from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.engines.beam import BeamEngine
 from crossnet.components.engines.local import LocalEngine
 from crossnet.components.engines.spark import SparkEngine
+from crossnet.components.errors import OwnCodeError, PipelineError
+from crossnet.components.files import json_value
+from crossnet.components.own_code import in_words
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.graph import Step, model_kind
+from crossnet.pipeline.plugin_contract import place
+from crossnet.pipeline.source_code import is_ours
 
 
 def call_component(
@@ -51,8 +59,43 @@ def call_component(
         arguments["checkpoint_dir"] = checkpoint_dir
     if step.engine:
         arguments["engine"] = engine
-    artifact: Artifact = component(output_dir=output_dir, **arguments)
-    return artifact
+    if is_ours(module):
+        artifact: Artifact = component(output_dir=output_dir, **arguments)
+        return artifact
+    return _call_own(step, component, output_dir, arguments)
+
+
+_OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
+
+
+def _call_own(step: Step, component: Any, output_dir: Path, arguments: Mapping[str, Any]) -> Artifact:
+    """Calls a component of a user's project and checks what it returns.
+
+    Raises:
+      OwnCodeError: It has raised an exception that is not a PipelineError, or returned something else.
+    """
+    module = step.function.partition(":")[0]
+    try:
+        artifact = component(output_dir=output_dir, **arguments)
+    except (PipelineError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
+            raise
+        raise OwnCodeError(f"`{step.name}` has raised {in_words(error, module)}. log.txt has the traceback.") from error
+    problem = ""
+    if not isinstance(artifact, step.output):
+        problem = f"must return {step.output.__name__}. Received {type(artifact).__name__}"
+    elif artifact.path != output_dir:
+        problem = f"must return an artifact of the folder `output_dir`. Received `{artifact.path}`"
+    else:
+        try:
+            json.dumps(json_value({"counts": artifact.counts, "properties": artifact.properties}))
+        except (TypeError, ValueError) as error:
+            problem = f"must return counts and properties that are JSON values: {error}"
+    if problem:
+        raise OwnCodeError(f"`{step.name}` ({place(component)}) {problem}.")
+    return typing.cast(Artifact, artifact)
 
 
 def load_component(step: Step, reporter: Reporter) -> None:

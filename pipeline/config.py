@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from crossnet.components.artifacts.evaluation import LIGHTGBM
 from crossnet.components.errors import SettingsError
@@ -34,11 +33,18 @@ from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.params.tune import TuneParams
 from crossnet.pipeline.config_build import MAX_LISTED, NONE, build
-from crossnet.pipeline.setting_rules import MAX_WHOLE
-from crossnet.pipeline.toml_text import MAX_PATH, parse_toml, read_toml, received
+from crossnet.pipeline.config_values import place_values, sections_of
+from crossnet.pipeline.plugins import NO_PLUGINS, Plugins, config_class, load_plugins, recorded
+from crossnet.pipeline.toml_text import MAX_PATH, read_toml
 from crossnet.serving.protocol.printable import shown
 
 SHIPPED = Path(__file__).parent / "configs"
+
+
+def _models(more: tuple[str, ...] = ()) -> Any:
+    """Returns the field `models`, which may name `more` kinds than ours."""
+    doc = "candidates in order of preference; the last is the baseline"
+    return setting(DEFAULT_MODELS, doc, choices=(*MODEL_KINDS, *more))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +56,12 @@ class Config:
       reference: What is trained to compare with; it is not a model.
       root: The folder of all runs. It enters no fingerprint.
       engine, engine_options, num_workers: Where the jobs of a step run. They enter no fingerprint, nor any byte.
+      plugins, plugins_folder: Modules of a user's project that add kinds of models and components. The code of each
+        enters the fingerprints of the steps that use it.
+      plugins_loaded: What they add; the sections of a config that has plugins are those of this class and theirs.
     """
+
+    plugins_loaded: ClassVar[Plugins] = NO_PLUGINS
 
     root: str = setting(
         "",
@@ -58,9 +69,18 @@ class Config:
         "the working directory. `--root` and CROSSNET_ROOT come first",
         path=PathKind.OUTPUT,
     )
-    models: tuple[str, ...] = setting(
-        DEFAULT_MODELS, "candidates in order of preference; the last is the baseline", choices=MODEL_KINDS
+    plugins: tuple[str, ...] = setting(
+        (),
+        "modules of your own project, such as my_project.kinds, that add kinds of models (MODEL_KINDS) and components "
+        "(COMPONENTS); they are imported when a config is read",
     )
+    plugins_folder: str = setting(
+        "",
+        "where these modules are looked for, behind the places where Python looks; empty: the config file's folder, "
+        "with `--set` the working directory",
+        path=PathKind.INPUT,
+    )
+    models: tuple[str, ...] = _models()
     reference: str = setting(
         NONE,
         "what is trained beside the models and shown in their table, never served: none, or lightgbm, boosted trees at "
@@ -109,10 +129,27 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
       overrides: `section.key=value`, the value in TOML or as bare text.
 
     Raises:
-      SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them.
+      SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them. Or a
+        module of `plugins` cannot be used.
     """
     file = _find(file)
     return make_config(read_toml(file), overrides, folder=file.parent, name=f" in {shown(file.name)}")
+
+
+def load_recorded(file: Path) -> Config:
+    """Returns the settings of a run's config.toml; code that its `plugins` name is not imported.
+
+    Raises:
+      SettingsError: This version does not know a setting.
+    """
+    values = read_toml(file)
+    kind = config_class(Config, recorded(values.get("plugins"), values, _taken()), _models)
+    problems: list[str] = []
+    config = build(kind, place_values(values, (), file.parent, problems, kind), setting_names(kind), problems)
+    if problems:
+        raise SettingsError("\n".join(problems[:MAX_LISTED]))
+    typed: Config = config
+    return typed
 
 
 def config_values(file: Path | None = None, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -121,7 +158,8 @@ def config_values(file: Path | None = None, overrides: Sequence[str] = ()) -> di
     The arguments are those of `load_config`, which has found no mistake in them.
     """
     file = _find(file)
-    return _values(read_toml(file), overrides, file.parent, [])
+    values = read_toml(file)
+    return place_values(values, overrides, file.parent, [], _config_class(values, overrides, file.parent))
 
 
 def make_config(
@@ -136,11 +174,13 @@ def make_config(
       name: Where the values are, such as " in rides.toml", for the message.
 
     Raises:
-      SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them.
+      SettingsError: Any setting is unknown, of the wrong type or out of range; the message lists all of them. Or a
+        module of `plugins` cannot be used.
     """
     problems: list[str] = []
-    found = _values(values, overrides, folder or Path.cwd(), problems)
-    config = build(Config, with_preset(found), setting_names(), problems)
+    kind = _config_class(values, overrides, folder or Path.cwd())
+    found = place_values(values, overrides, folder or Path.cwd(), problems, kind)
+    config = build(kind, with_preset(found), setting_names(kind), problems)
     if isinstance(config.models, tuple) and (not config.models or len(set(config.models)) < len(config.models)):
         problems.append(f"`models` must name at least one kind and none twice. Received {list(config.models)}.")
     if config.engine_options and config.engine == "local":
@@ -155,22 +195,24 @@ def make_config(
     return typed
 
 
-def _values(values: Mapping[str, Any], overrides: Sequence[str], folder: Path, problems: list[str]) -> dict[str, Any]:
-    """Returns values with `overrides` applied and absolute paths; adds to `problems` what does not fit."""
-    found = {key: _as_toml_has_it(value) for key, value in values.items()}
-    _make_absolute(found, folder, problems)
-    _place_query(found, folder)
-    for override in overrides:
-        _apply(override, found, problems)
-    _place_query(found, Path.cwd())
-    return found
+def _config_class(values: Mapping[str, Any], overrides: Sequence[str], folder: Path) -> type[Config]:
+    """Returns the class of a config, with the sections of the plugins that it names. They are imported for it.
+
+    Raises:
+      SettingsError: One cannot be used.
+    """
+    named = [override for override in overrides if override.strip().startswith("plugins")]
+    top = {key: value for key, value in values.items() if key.startswith("plugins")}
+    found = place_values(top, named, folder, [], Config)
+    folder_setting = found.get("plugins_folder", "")
+    searched = folder_setting if isinstance(folder_setting, str) else ""
+    kind: type[Config] = config_class(Config, load_plugins(found.get("plugins"), searched, _taken()), _models)
+    return kind
 
 
-def _as_toml_has_it(value: Any) -> Any:
-    """Returns a value from Python as TOML would give it: paths as text, mappings that may be changed."""
-    if isinstance(value, Mapping):
-        return {key: _as_toml_has_it(item) for key, item in value.items()}
-    return str(value) if isinstance(value, PurePath) else value
+def _taken() -> list[str]:
+    """Returns the names that a user's kind of model or component cannot have: those of our settings and steps."""
+    return [*(item.name for item in dataclasses.fields(Config)), "reference"]
 
 
 def to_toml(config: Config) -> str:
@@ -209,86 +251,17 @@ def _find(file: Path | None) -> Path:
     )
 
 
-def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str]) -> None:
-    """Makes the paths in `values` absolute: against the config file's folder, or the working directory for `--set`."""
-    kinds: dict[str, type[Any]] = {"": Config, **_sections()}
-    for section, kind in kinds.items():
-        table = values.get(section) if section else values
-        if not isinstance(table, dict):
-            continue
-        for item in dataclasses.fields(kind):
-            path, holds = table.get(item.name), item.metadata.get("path")
-            if isinstance(path, int) and not isinstance(path, bool) and abs(path) < MAX_WHOLE:
-                path = str(path)  # a file that is called 7
-            if holds in (None, PathKind.QUERY) or not isinstance(path, str) or not path:
-                continue
-            if holds is PathKind.MODEL and (path == NONE or path.isdecimal()):
-                continue
-            name = f"{section}.{item.name}".lstrip(".")
-            try:
-                table[item.name] = str(folder.absolute() / Path(path).expanduser())
-            except RuntimeError:
-                problems.append(
-                    f"`{name}` begins with the home folder of a user who does not exist. Received {received(path)}. "
-                    "Write the path in full."
-                )
-            except ValueError:  # a NUL
-                problems.append(f"`{name}` cannot be a path. Received {received(path)}.")
-
-
-def _place_query(values: dict[str, Any], folder: Path) -> None:
-    """Makes relative paths in a query begin in `folder`, unless another folder is set."""
-    table = values.get("example_gen")
-    if isinstance(table, dict) and table.get("query") and not table.get("query_folder"):
-        table["query_folder"] = str(folder.absolute())
-
-
-def _apply(override: str, values: dict[str, Any], problems: list[str]) -> None:
-    """Writes one `section.key=value` into `values`."""
-    name, equals, text = override.partition("=")
-    if not equals:
-        problems.append(f"`--set {shown(override)}` has no value. Write it as `--set section.key=value`.")
-        return
-    try:
-        parsed = parse_toml(f"value = {text}")
-        value = parsed["value"] if len(parsed) == 1 else text
-    except ValueError:
-        value = text
-    change: dict[str, Any] = {}
-    section, dot, key = name.strip().partition(".")
-    if dot:
-        change[section] = {key: value}
-        _make_absolute(change, Path.cwd(), problems)
-        table = values.setdefault(section, {})
-        if not isinstance(table, dict):
-            problems.append(f"`{shown(section)}` has no setting `{shown(key)}`: it is not a section.")
-            return
-        table.update(change[section])
-    else:
-        change[section] = value
-        _make_absolute(change, Path.cwd(), problems)
-        values.update(change)
-
-
-def _sections() -> dict[str, type[Any]]:
-    """Returns the dataclass of each section."""
-    hints = typing.get_type_hints(Config)
-    return {
-        item.name: hints[item.name] for item in dataclasses.fields(Config) if dataclasses.is_dataclass(hints[item.name])
-    }
-
-
-def setting_names() -> list[str]:
+def setting_names(config: type[Config] = Config) -> list[str]:
     """Returns every legal setting as `section.key`, and the sections."""
-    names = [item.name for item in dataclasses.fields(Config)]
-    for section, kind in _sections().items():
+    names = [item.name for item in dataclasses.fields(config)]
+    for section, kind in sections_of(config).items():
         names += [f"{section}.{item.name}" for item in dataclasses.fields(kind)]
     return names
 
 
-def changed_settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def changed_settings(settings: Mapping[str, Any], config: type[Config] = Config) -> list[tuple[str, Any]]:
     """Returns name and value of the settings that differ from their defaults."""
-    defaults = as_values(Config())
+    defaults = as_values(config())
     changed = []
     for section, values in settings.items():
         default = defaults.get(section, {})

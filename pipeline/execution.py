@@ -17,7 +17,7 @@ from crossnet.components.artifacts.base import Artifact
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.engines.base import Engine
-from crossnet.components.errors import ChangedError, NotBlessedError, PipelineError
+from crossnet.components.errors import ChangedError, NotBlessedError, OwnCodeError, PipelineError
 from crossnet.pipeline.changes import noticed
 from crossnet.pipeline.component_call import call_component, load_component
 from crossnet.pipeline.console import Reporter
@@ -165,8 +165,8 @@ class Execution:
         try:
             yield
         except PipelineError as error:
-            if isinstance(error, FaultError) and error.__cause__ and not self._result.up_to_date:
-                traceback.print_exception(error.__cause__)  # into the log
+            if isinstance(error, FaultError | OwnCodeError) and not self._result.up_to_date:
+                traceback.print_exception(error.__cause__ or error)  # into the log
             self._fail(planned, error)
         except BaseException as error:
             if interrupts.signal_of(error) is not None:

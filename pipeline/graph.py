@@ -6,7 +6,7 @@ The runner, `plan`, `why`, `compare` and the report read this list; nothing else
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from crossnet.components.params.networks import ModelParams
 from crossnet.components.sources.files import input_files
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.config_build import NONE
+from crossnet.pipeline.plugin_contract import DATA_STEPS, MODELS
 from crossnet.pipeline.references import BestBlessed, LastBlessed, Reference, ServedModel, WarmStart
 
 
@@ -45,6 +46,7 @@ class Step:
       after: Steps that must have passed; they do not enter the fingerprint.
       checkpoints: Whether the step keeps checkpoints, in a folder that it takes as `checkpoint_dir`.
       libraries: Beside those of every step, the packages whose versions enter the fingerprint.
+      code: Beside the module of `function`, those whose code enters the fingerprint: a user's kind of model.
       engine: Whether the step cuts its work into jobs, and takes as `engine` what runs them.
     """
 
@@ -58,7 +60,13 @@ class Step:
     after: tuple[str, ...] = ()
     checkpoints: bool = False
     libraries: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
     engine: bool = False
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules whose code, and what it reaches, enters the fingerprint."""
+        return (self.function.partition(":")[0], *self.code)
 
     @property
     def input_steps(self) -> tuple[str, ...]:
@@ -82,7 +90,7 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
     models = tuple(step.name for step in trainers)
     reference = () if config.reference == NONE else (_reference(config),)
     gate = _gate_steps(config, models, served, serving_dir, force)
-    return (*_data_steps(config), *reference, *trainers, *gate)
+    return with_own_steps((*_data_steps(config), *reference, *trainers, *gate), config)
 
 
 def _data_steps(config: Config) -> tuple[Step, ...]:
@@ -128,9 +136,43 @@ def _data_steps(config: Config) -> tuple[Step, ...]:
     )
 
 
+def with_own_steps(graph: tuple[Step, ...], config: Config) -> tuple[Step, ...]:
+    """Returns the graph with the components of a user's project, each as early as what it reads allows.
+
+    What reads only data comes before training, what reads models or the verdict before the push, and what reads the
+    push after it. The steps behind wait: an own step that fails or does not pass stops them.
+    """
+    trainers = tuple(step.name for step in graph if step.output is Model)
+    ranks = {**dict.fromkeys(DATA_STEPS, 0), "pusher": 2}  # before training, before the push, after it
+    groups: tuple[list[Step], list[Step], list[Step]] = ([], [], [])
+    for name, own in config.plugins_loaded.steps.items():
+        ranks[name] = max((ranks.get(source, 1) for source in own.inputs.values()), default=0)
+        groups[ranks[name]].append(
+            Step(
+                name=name,
+                function=own.function,
+                output=own.output,
+                inputs={name: trainers if source == MODELS else source for name, source in own.inputs.items()},
+                settings={"params": getattr(config, name)} if own.params else {},
+                after=(("example_validator",), ("infra_validator",), ())[ranks[name]],
+            )
+        )
+    if not any(groups):
+        return graph
+    early, middle, late = groups
+    waiting = {Model: early, ReferenceModel: early, PushedModel: middle}
+    first = next(number for number, step in enumerate(graph) if step.output in waiting)
+    *judged, push = (
+        replace(step, after=(*step.after, *(own.name for own in waiting.get(step.output, ()))))
+        for step in graph[first:]
+    )
+    return (*graph[:first], *early, *judged, *middle, push, *late)
+
+
 def _trainer(kind: str, config: Config, served: Path) -> Step:
     """Returns the step that trains a model of one kind."""
     warm_start = WarmStart(config.trainer.warm_start, served)
+    own = config.plugins_loaded.kinds.get(kind)
     return Step(
         name=f"trainer_{kind}",
         function="crossnet.components.trainer:train_model",
@@ -144,6 +186,7 @@ def _trainer(kind: str, config: Config, served: Path) -> Step:
         after=("example_validator",),
         checkpoints=True,
         libraries=(tfrs_cross.PACKAGE,) if kind == tfrs_cross.KIND else (),
+        code=(own.__module__,) if own else (),
     )
 
 

@@ -100,7 +100,7 @@ def make_plan(config: Config, store: Store, *, until: str | None = None, force: 
             "references": {
                 name: None if path is None else step.references[name].digest(path) for name, path in references.items()
             },
-            "code": code_digests(step.function.partition(":")[0]),
+            "code": code_digests(*step.modules),
             "versions": fp.counted_versions(fp.library_versions(step.libraries)),
         }
         digest = fp.step_fingerprint(parts)

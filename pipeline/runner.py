@@ -22,6 +22,7 @@ from crossnet.pipeline.digests import keep_digests
 from crossnet.pipeline.execution import Execution
 from crossnet.pipeline.faults import explain, explained
 from crossnet.pipeline.plan import Plan, blocked_steps, differences, make_plan, serving_dir
+from crossnet.pipeline.plugin_trial import try_networks
 from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
 from crossnet.pipeline.run_state import FINISHED, KILLED, LOG_FILE, RUNNING, at_work
 from crossnet.pipeline.store import Store, utc_now
@@ -113,6 +114,7 @@ def _run(
             plan = make_plan(config, store, until=until, force=force)
             if alone:
                 _check_that_others_are_done(plan, store, force=bool(force))
+            try_networks(plan, reporter)
             keep_digests(store.root, {path: seen for step in plan.values() for path, seen in step.files.items()})
             repeated = _repeated_run(plan, store, force) if name is None else None
             folder = store.runs / repeated if repeated else store.new_run(name)

@@ -4,6 +4,9 @@ Imports are read from the source with `ast`, wherever they stand (also inside fu
 digest is taken after comments, docstrings and the help texts of settings are removed, so that rewording one of them
 runs no step again. Whatever is not such a text counts as it is written.
 
+A user's own module (setting `plugins`) reaches the modules of its own project: those of its top-level package and,
+outside the folders of installed packages, those that stand beside it.
+
 To parse all files takes most of a plan's time. So the result for each file is kept beside Python's bytecode, under the
 SHA-256 of the file's content: what is read from there is never stale.
 """
@@ -14,9 +17,12 @@ import ast
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import json
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,17 +41,22 @@ class Source(NamedTuple):
 
     Attributes:
       digest: SHA-256, hexadecimal, of the code without comments, docstrings and help texts.
-      names: Dotted names inside this project that its import statements could mean: modules, and what they hold.
+      names: Dotted names that its import statements could mean: modules, and what they hold. Relative ones begin with
+        dots.
     """
 
     digest: str
     names: tuple[str, ...]
 
 
-def code_digests(module: str) -> dict[str, str]:
-    """Returns the digest of each source that `module` reaches through imports inside this project, by module name."""
+_FILES: dict[str, Path | None] = {}  # what this process has found and read, by module
+_SOURCES: dict[str, Source | None] = {}
+
+
+def code_digests(*modules: str) -> dict[str, str]:
+    """Returns the digest of each source that `modules` reach through imports inside their project, by module name."""
     reached: dict[str, str] = {}
-    waiting = [module]
+    waiting = [*modules]
     while waiting:
         name = waiting.pop()
         if name in reached:
@@ -55,37 +66,90 @@ def code_digests(module: str) -> dict[str, str]:
         parent = name.rpartition(".")[0]
         # The package's own file names the public API, which no module uses.
         named = [*(source.names if source else ()), *([parent] if parent != PACKAGE else [])]
-        waiting += [other for other in named if _file(other)]
+        waiting += [other for other in _absolute(named, name) if _is_near(other, name) and source_file(other)]
     _CACHE.save()
     return dict(sorted(reached.items()))
 
 
+def is_ours(module: str) -> bool:
+    """Whether a module is of this package, and not of a user's project."""
+    return module.startswith(f"{PACKAGE}.") or module == PACKAGE
+
+
+def _absolute(names: Iterable[str], module: str) -> Iterator[str]:
+    """Yields the names that a module imports without dots before them."""
+    for name in names:
+        dots = len(name) - len(name.lstrip("."))
+        if dots:
+            file = source_file(module)
+            package = module.split(".")
+            if file is None or file.name != "__init__.py":
+                package = package[:-1]
+            package = package[: len(package) - dots + 1]
+            name = ".".join([*package, name.lstrip(".")]).strip(".")
+        if name:
+            yield name
+
+
+def _is_near(name: str, module: str) -> bool:
+    """Whether a name that `module` imports may be of the same project, or of this package."""
+    if is_ours(name):
+        return name != PACKAGE
+    if is_ours(module):
+        return False
+    top, own = name.partition(".")[0], module.partition(".")[0]
+    if top == own:
+        return True
+    folder = folder_of(own)
+    return folder is not None and folder == folder_of(top) and folder not in _installed()
+
+
 @functools.cache
-def _file(module: str) -> Path | None:
-    if not module.startswith(f"{PACKAGE}."):
+def _installed() -> frozenset[Path]:
+    """Returns the folders of Python's own modules and of installed packages."""
+    return frozenset(Path(path).resolve() for path in sysconfig.get_paths().values())
+
+
+@functools.cache
+def folder_of(top: str) -> Path | None:
+    """Returns the folder in which Python finds a top-level module of others; None where it finds none."""
+    try:  # the second knows of editable installations, and would name a module by that name that is imported already
+        spec = PathFinder.find_spec(top) or importlib.util.find_spec(top)
+    except (ImportError, ValueError):
         return None
-    path = PROJECT.joinpath(*module.split("."))
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+    if spec is None:
+        return None
+    places = list(spec.submodule_search_locations or ())
+    place = Path(places[0]) if places else Path(spec.origin) if spec.origin else None
+    return place.parent.resolve() if place else None
 
 
-@functools.cache
+def source_file(module: str) -> Path | None:
+    """Returns the file of a module, which is found as Python finds it and is not imported; None where there is none."""
+    if module not in _FILES:
+        folder = PROJECT if is_ours(module) else folder_of(module.partition(".")[0])
+        path = folder.joinpath(*module.split(".")) if folder and module != PACKAGE else None
+        candidates = (path.with_suffix(".py"), path / "__init__.py") if path else ()
+        _FILES[module] = next((candidate for candidate in candidates if candidate.is_file()), None)
+    return _FILES[module]
+
+
 def _source(module: str) -> Source | None:
-    file = _file(module)
-    return _CACHE.find(file.read_bytes()) if file else None
+    if module not in _SOURCES:
+        file = source_file(module)
+        _SOURCES[module] = _CACHE.find(file.read_bytes()) if file else None
+    return _SOURCES[module]
 
 
-def changed_code(module: str) -> list[str]:
-    """Returns the modules that `module` reaches whose files hold other code now than when this process read them.
+def changed_code(*modules: str) -> list[str]:
+    """Returns the modules that `modules` reach whose files hold other code now than when this process read them.
 
     What was read first stays what `code_digests` returns: modules are imported once, so the code at work is that of
     the first reading or, of a module that is imported late, of this one.
     """
     changed = []
-    for name, digest in code_digests(module).items():
-        file = _file(name)
+    for name, digest in code_digests(*modules).items():
+        file = source_file(name)
         try:
             if digest and (file is None or _CACHE.find(file.read_bytes()).digest != digest):
                 changed.append(name)
@@ -94,10 +158,16 @@ def changed_code(module: str) -> list[str]:
     return changed
 
 
-def forget() -> None:
-    """Forgets what this process has read, so that changed files are read again."""
-    _file.cache_clear()
-    _source.cache_clear()
+def forget(*, ours: bool = True) -> None:
+    """Forgets what this process has read, so that changed files are read again.
+
+    Args:
+      ours: Also what it has read of this package, and not of users' projects alone.
+    """
+    folder_of.cache_clear()
+    for known in (_FILES, _SOURCES):
+        for module in [name for name in known if ours or not is_ours(name)]:
+            del known[module]
 
 
 class _Cache:
@@ -145,14 +215,14 @@ def parse_source(content: bytes) -> Source:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            names += [base, *(f"{base}{'.' * bool(node.module)}{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = list(_without_docstring(node.body))
         elif isinstance(node, ast.Call):
             _remove_help(node)
-    inside = dict.fromkeys(name for name in names if name.startswith(f"{PACKAGE}."))
-    return Source(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(inside))
+    return Source(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(dict.fromkeys(names)))
 
 
 def _without_docstring(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

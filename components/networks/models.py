@@ -16,6 +16,7 @@ from crossnet.components.networks.cross_mix import CrossMix
 from crossnet.components.networks.draws import draw
 from crossnet.components.networks.layers import CrossLayer, Embeddings
 from crossnet.components.networks.members import JoinMembers, MemberDense, MembersLast
+from crossnet.components.networks.own import checked_network, own_layers
 from crossnet.components.networks.piecewise import PiecewiseLinear
 from crossnet.components.networks.tfrs_cross import tfrs_cross_class, tfrs_problem
 from crossnet.components.params.networks import (
@@ -26,8 +27,11 @@ from crossnet.components.params.networks import (
     CrossMixParams,
     CrossParams,
     DenseParams,
+    is_own,
 )
 from crossnet.serving.protocol.suggestions import did_you_mean
+
+_NO_FEATURES = "There are no features to train on. Exclude fewer columns in `example_gen.exclude`."
 
 
 def build_network(
@@ -46,8 +50,8 @@ def build_network(
     On the article's table, three numbers and no text, it has 16 parameters (cross) or 40 (Dense [3, 3, 3]).
 
     Args:
-      kind: One of `MODEL_KINDS`.
-      architecture: Its settings, of the type that `ARCHITECTURES` names.
+      kind: One of `MODEL_KINDS`, or the name of one of a user's project.
+      architecture: Its settings, of the type that `ARCHITECTURES` names, or of that project.
       num_numbers: Numeric inputs.
       tables: Rows and width of each text feature's embedding.
       edges: Edges of each number's bins, for its embedding; empty for one that is not embedded.
@@ -61,7 +65,7 @@ def build_network(
 
     Raises:
       TrainingError: The kind is unknown or its library is not installed, there are no inputs, or the architecture
-        does not fit them.
+        does not fit them. OwnCodeError: The code of a user's kind has raised an exception.
     """
     check_architecture(kind, architecture, input_width(num_numbers, tables, edges, number_dim))
     inputs, parts = [], []
@@ -82,12 +86,14 @@ def build_network(
     if isinstance(architecture, DenseParams):
         style = (architecture.activation, architecture.kernel_initializer)
         x = _tower(x0, _units(architecture.units), style, members, dtype, "dense")
-    else:
+    elif isinstance(architecture, CrossLayerParams | CrossMixParams):
         x = _cross(kind, architecture, x0, members, dtype)
+    else:
+        x = own_layers(kind, architecture, x0, dtype)
     output = _dense(1, (None, "glorot_uniform"), members, dtype, "output")(x)
     if members is not None:
         output = MembersLast(name="members", dtype=dtype)(output)
-    return tf_keras.Model(inputs, output, name=kind)
+    return checked_network(kind, architecture, tf_keras.Model(inputs, output, name=kind))
 
 
 def input_width(
@@ -155,6 +161,9 @@ def _dense(units: int, style: tuple[str | None, str], members: int | None, dtype
 def initialize(network: tf_keras.Model, seed: int) -> None:
     """Draws every kernel and embedding from `seed`, whatever was drawn before; biases become zero.
 
+    Not for kinds of a user's project, whose layers may have any weights: `components.training.untrained` gives Keras
+    the seed before they are made.
+
     The i-th weight depends on `seed` and `i` only, so `cross_layer` and `tfrs_cross` start from the same weights. Of a
     weight that holds several matrices, each is drawn on its own.
     """
@@ -187,6 +196,10 @@ def check_architecture(kind: str, architecture: Architecture, width: int) -> Non
     Raises:
       TrainingError: With every problem in one message.
     """
+    if is_own(architecture):
+        if width < 1:
+            raise TrainingError(_NO_FEATURES)
+        return
     if kind not in MODEL_KINDS:
         raise TrainingError(
             f"Unknown model kind `{kind}`.{did_you_mean(kind, MODEL_KINDS)} There are: {', '.join(MODEL_KINDS)}."
@@ -200,7 +213,7 @@ def check_architecture(kind: str, architecture: Architecture, width: int) -> Non
         )
     problems = []
     if width < 1:
-        problems.append("There are no features to train on. Exclude fewer columns in `example_gen.exclude`.")
+        problems.append(_NO_FEATURES)
     if isinstance(architecture, CrossParams):
         problems += architecture.problems()
     if isinstance(architecture, CrossLayerParams) and width >= 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeGuard
 
 from crossnet.components.params.setting import AUTO, setting
 
@@ -67,7 +68,21 @@ class DenseParams:
     kernel_initializer: str = setting("glorot_uniform", "Keras initializer of the kernels")
 
 
-Architecture = CrossLayerParams | CrossMixParams | DenseParams
+class OwnParams(Protocol):
+    """The settings of a kind of model from a user's project, with the network that they describe."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def network(self, x: Any, dtype: str) -> Any:
+        """Returns the last hidden layer's output `[batch, any]`.
+
+        Args:
+          x: Numbers, indicators of missing ones, and embeddings of text, side by side, `[batch, width]`.
+          dtype: Of weights and numbers.
+        """
+
+
+Architecture = CrossLayerParams | CrossMixParams | DenseParams | OwnParams
 
 # Each model kind, with the dataclass of its section.
 ARCHITECTURES: dict[str, type[Architecture]] = {
@@ -82,12 +97,17 @@ DENSE = "dense"
 DEFAULT_MODELS = ("cross_layer", "tfrs_cross", "dense")  # of a config that names none
 
 
+def is_own(architecture: Architecture) -> TypeGuard[OwnParams]:
+    """Whether an architecture is of a kind of model from a user's project."""
+    return not isinstance(architecture, tuple(ARCHITECTURES.values()))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelParams:
     """The model that one Trainer makes.
 
     Attributes:
-      kind: One of `MODEL_KINDS`.
+      kind: One of `MODEL_KINDS`, or of a user's project.
       architecture: The settings of that kind of network.
       model_name: The name that clients ask for; the model's warm-up requests carry it.
     """

@@ -8,7 +8,7 @@ import importlib.util
 from crossnet.components.errors import TrainingError
 from crossnet.components.formats import counted, number
 from crossnet.components.networks import tfrs_cross
-from crossnet.components.params.networks import DENSE, DenseParams, ModelParams
+from crossnet.components.params.networks import DENSE, DenseParams, ModelParams, is_own
 from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
 from crossnet.components.training.learned_rows import LearnedRows, numbers_of
 from crossnet.components.training.recipe import Recipe, make_recipe
@@ -33,8 +33,9 @@ def checked_recipe(label: str, learned: LearnedRows, params: TrainerParams, mode
     if isinstance(model.architecture, DenseParams) and model.architecture.learning_rate:
         params = dataclasses.replace(params, learning_rate=model.architecture.learning_rate)
     check_training(label, learned, params)
-    recipe = make_recipe(params, learned.count, several=model.kind not in SINGLE)
-    check_recipe(recipe, learned.count, model.kind)
+    own = is_own(model.architecture)
+    recipe = make_recipe(params, learned.count, several=model.kind not in SINGLE and not own)
+    check_recipe(recipe, learned.count, model.kind, own=own)
     return recipe
 
 
@@ -90,13 +91,14 @@ def check_training(label: str, learned: LearnedRows, params: TrainerParams) -> N
         raise TrainingError(" ".join(problems))
 
 
-def check_recipe(recipe: Recipe, rows: int, kind: str) -> None:
+def check_recipe(recipe: Recipe, rows: int, kind: str, *, own: bool = False) -> None:
     """Checks the members of a training.
 
     Args:
       recipe: How to train.
       rows: Rows of train.
       kind: Of the network.
+      own: Whether that is of a user's project.
 
     Raises:
       TrainingError: There are several that cannot be trained.
@@ -108,6 +110,8 @@ def check_recipe(recipe: Recipe, rows: int, kind: str) -> None:
         problem = "but no rows are held out for them. Set `trainer.early_stopping_patience`"
     elif kind == tfrs_cross.KIND:
         problem = f"but `{kind}` trains the layer of another library, one at a time. Train `cross_layer`"
+    elif own:
+        problem = f"but `{kind}` is of your own project, and such a kind trains one network. Train `cross_layer`"
     elif recipe.members > rows:
         problem = f"but train has {counted(rows, 'row')}. Set at most {rows}"
     if problem:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossnet.components.params.networks import Architecture
+from crossnet.components.params.networks import Architecture, is_own
 from crossnet.components.params.setting import AUTO
 from crossnet.components.params.trainer import TrainerParams
 
@@ -106,6 +106,8 @@ def make_architecture(architecture: Architecture, rows: int, width: int) -> Arch
       rows: Rows of train.
       width: Inputs of the first layer.
     """
+    if is_own(architecture):  # what "auto" means in a user's project is its own matter
+        return architecture
     tower = round(min(max(64 * (rows / 3000) ** 0.2, 32), 128))
     values: dict[str, Any] = dict.fromkeys(("units", "deep_units"), (tower, tower))
     values["projection_dim"] = min(width // 4, MAX_RANK) or None

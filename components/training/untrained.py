@@ -16,7 +16,7 @@ from crossnet.components.networks.exported import ExportedModel, read_exported
 from crossnet.components.networks.input_choice import make_preprocessing
 from crossnet.components.networks.models import build_network, describe, initialize, input_width
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
-from crossnet.components.params.networks import ModelParams
+from crossnet.components.params.networks import ModelParams, is_own
 from crossnet.components.training.learned_rows import LearnedRows
 from crossnet.components.training.recipe import Recipe, make_architecture
 from crossnet.components.training.warm_start import continue_preprocessing, load_weights
@@ -86,8 +86,11 @@ def make_untrained(
     architecture = make_architecture(model.architecture, learned.count, input_width(**inputs))
     model = dataclasses.replace(model, architecture=architecture)
     members = params.members if params.members > 1 else None
+    if is_own(model.architecture):
+        tf_keras.utils.set_random_seed(params.seed)  # which draws weights, and what its layers draw in training
     network = build_network(model.kind, model.architecture, members=members, **inputs)
-    initialize(network, params.seed)
+    if not is_own(model.architecture):
+        initialize(network, params.seed)
     description = describe(model.kind, model.architecture, network)
     if exported:
         load_weights(exported, network, description)

@@ -49,7 +49,8 @@ def check(file: Path, overrides: tuple[str, ...]) -> None:
     from crossnet.components.formats import counted
     from crossnet.pipeline.config import as_values, changed_settings, load_config
 
-    changed = changed_settings(as_values(load_config(file, overrides)))
+    found = load_config(file, overrides)
+    changed = changed_settings(as_values(found), type(found))
     differ = "setting differs" if len(changed) == 1 else "settings differ"
     say(f"`{file}` has no mistake; {counted(len(changed), differ, differ)} from the defaults of the code.")
     for name, value in changed:

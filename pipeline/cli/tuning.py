@@ -12,6 +12,7 @@ import click
 
 from crossnet.components.params.networks import MODEL_KINDS
 from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option, say
+from crossnet.serving.protocol.suggestions import did_you_mean
 
 
 @click.command()
@@ -19,7 +20,11 @@ from crossnet.pipeline.cli.options import config_options, json_option, prints_er
 @root_option
 @click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Configurations in all. [default: tune.trials]")
 @click.option(
-    "--model", "kind", type=click.Choice(MODEL_KINDS), help="Which kind to tune. [default: the first of `models`]"
+    "--model",
+    "kind",
+    metavar="KIND",
+    shell_complete=lambda context, parameter, incomplete: [kind for kind in MODEL_KINDS if kind.startswith(incomplete)],
+    help="Which kind to tune, ours or one of your `plugins`. [default: the first of `models`]",
 )
 @click.option(
     "--output",
@@ -59,6 +64,10 @@ def tune(
     from crossnet.pipeline.tune.search import write_config
 
     config = load_config(config_file, overrides)
+    kinds = (*MODEL_KINDS, *config.plugins_loaded.kinds)
+    if kind is not None and kind not in kinds:
+        there = f"There are: {', '.join(kinds)}."
+        raise click.BadParameter(f"no kind `{kind}`.{did_you_mean(kind, kinds)} {there}", param_hint="--model")
     name = config_file.stem if config_file else "default"
     path = output or (config_file.parent if config_file else Path()) / f"{name}.tuned.toml"
     if not path.absolute().parent.is_dir():

@@ -20,7 +20,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import MissingArtifactError, PipelineError
 from crossnet.pipeline import notices
-from crossnet.pipeline.config import Config, load_config
+from crossnet.pipeline.config import Config, load_recorded
 from crossnet.pipeline.graph import artifact_types, build_graph, model_kind
 from crossnet.pipeline.run_record import RunRecord
 from crossnet.pipeline.store import Store
@@ -100,16 +100,19 @@ def load_run(store: Store, name: str) -> Run:
     run, folder = load_facts(store, name), store.runs / name
     config = None
     with contextlib.suppress(PipelineError):
-        config = load_config(folder / "config.toml")
+        config = load_recorded(folder / "config.toml")
     types, found = artifact_types(), dict[str, Artifact]()
+    own = {*run.record.steps} - {step.name for step in build_graph(config)} if config and config.plugins else set()
     for step, record in run.record.steps.items():
         path = store.root / (record.artifact or "")
         if not os.path.lexists(path / ARTIFACT_FILE):
             continue
         try:
-            kind = types.get(read_facts(path)["type"])
-            if kind:
+            facts = read_facts(path)
+            if kind := types.get(facts["type"]):
                 found[step] = kind.load(path)
+            elif step in own:  # its class is in a user's project
+                found[step] = Artifact(path, facts["counts"], facts["properties"], facts["fingerprint"])
         except MissingArtifactError as error:
             notices.say(f"Skipped an artifact: {error}")
     log = "\n".join(_text(folder / "log.txt").splitlines()[-LOG_LINES:])

@@ -10,7 +10,7 @@ from typing import Any
 
 from crossnet.components.errors import SettingsError
 from crossnet.components.formats import number
-from crossnet.components.params.networks import CrossMixParams, DenseParams
+from crossnet.components.params.networks import CrossMixParams, DenseParams, is_own
 from crossnet.components.params.setting import AUTO
 from crossnet.components.training.recipe import make_architecture, make_recipe
 from crossnet.pipeline.config import Config, as_values, make_config, setting_names
@@ -112,6 +112,8 @@ def _default(config: Config, kind: str, rows: int) -> Space:
         space["trainer.weight_decay"] = Choices(tuple([*decays] for decays in _DECAYS))
     if config.trainer.normalize == "robust":
         space["trainer.number_bins"] = Choices(_BINS)
+    if is_own(architecture):  # `tune.space` may name its settings
+        return space
     tower = "units" if isinstance(architecture, DenseParams) else "deep_units"
     widths = getattr(make_architecture(architecture, rows, 1), tower)
     if widths:
@@ -153,8 +155,8 @@ def _configured(config: Config, kind: str, space: dict[str, Range | Choices] | A
 def _declared(config: Config, kind: str) -> dict[str, Range | Choices]:
     problems: list[str] = []
     space: dict[str, Range | Choices] = {}
-    for name, tried in _flat(config.tune.space).items():
-        if problem := _cannot_be_tried(name, kind):
+    for name, tried in _flat(config.tune.space, config).items():
+        if problem := _cannot_be_tried(name, kind, type(config)):
             problems.append(problem)
         elif (found := _read(name, tried, problems)) is not None:
             space[name] = found
@@ -167,9 +169,9 @@ def _declared(config: Config, kind: str) -> dict[str, Range | Choices]:
     return space
 
 
-def _flat(space: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(space: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """Returns the space by `section.key`, also where TOML made tables of names without quotes."""
-    sections = {item.name for item in dataclasses.fields(Config)}
+    sections = {item.name for item in dataclasses.fields(config)}
     found: dict[str, Any] = {}
     for name, tried in space.items():
         if name in sections and isinstance(tried, Mapping):
@@ -179,8 +181,8 @@ def _flat(space: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _cannot_be_tried(name: str, kind: str) -> str:
-    legal = setting_names()
+def _cannot_be_tried(name: str, kind: str, config: type[Config]) -> str:
+    legal = setting_names(config)
     section, _, key = name.partition(".")
     if name not in legal or not key:
         return f"`tune.space` names `{shown(name)}`, which is not a setting.{did_you_mean(name, legal)}"

@@ -13,17 +13,20 @@ from support import REPOSITORY
 @pytest.mark.parametrize(
     ("name", "module"),
     [
+        ("Artifact", "crossnet.components.artifacts.base"),
         ("AsyncPredictionClient", "crossnet.serving.client.aio"),
         ("Config", "crossnet.pipeline.config"),
         ("CrossGated", "crossnet.components.networks.cross_gated"),
         ("CrossLayer", "crossnet.components.networks.layers"),
         ("CrossMix", "crossnet.components.networks.cross_mix"),
         ("LoadedRun", "crossnet.pipeline.api.loaded_run"),
+        ("NotBlessedError", "crossnet.components.errors"),
         ("PipelineError", "crossnet.components.errors"),
         ("PredictionClient", "crossnet.serving.client.sync"),
         ("RunFailedError", "crossnet.pipeline.api.calls"),
         ("load_run", "crossnet.pipeline.api.calls"),
         ("run", "crossnet.pipeline.api.calls"),
+        ("setting", "crossnet.components.params.setting"),
     ],
 )
 def test_public_name_is_the_object_of_its_module(name, module):

@@ -25,7 +25,8 @@ def test_settings_page_has_every_setting_and_section():
     found = tables["Top level"] | {name for name in tables if name != "Top level"}
     found |= {f"{name}.{key}" for name, keys in tables.items() if name != "Top level" for key in keys}
     assert found == set(setting_names())
-    assert tables["Top level"] == {"root", "models", "reference", "engine", "engine_options", "num_workers"}
+    where = {"root", "engine", "engine_options", "num_workers", "plugins", "plugins_folder"}
+    assert tables["Top level"] == {"models", "reference"} | where
     assert '| `trainer.learning_rate` | `0.2` | `0.4` | `"auto"` |' in presets
     assert '| `dense.units` | `[3, 3, 3]` | `[3, 3, 3]` | `"auto"` |' in presets
 

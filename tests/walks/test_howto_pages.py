@@ -2,7 +2,8 @@
 
 A code block below a comment `<!-- type: FILE PLACE -->` is typed into FILE. PLACE is nothing (a new file), or `after`,
 `before` or `instead of` and a part of a line in quotes. `instead of "A" before "B"` means the last such line before B,
-and `and its closing line` means the next line that closes a bracket.
+and `and its closing line` means the next line that closes a bracket. One below `<!-- project: FILE -->` is typed into a
+user's own project.
 """
 
 import os
@@ -15,7 +16,8 @@ import pytest
 
 from support import REPOSITORY
 
-BLOCK = re.compile(r"^<!-- (?P<kind>type|not-run): (?P<what>.*?) -->\n```\w+\n(?P<text>.*?)^```$", re.M | re.S)
+OWN = "it needs the project above"
+BLOCK = re.compile(r"^<!-- (?P<kind>type|not-run|project): (?P<what>.*?) -->\n```\w+\n(?P<text>.*?)^```$", re.M | re.S)
 PLACE = re.compile(r'(?P<file>\S+)(?: (?P<how>after|before|instead of) "(?P<line>.*?)"(?P<rest> .*)?)?')
 
 
@@ -50,12 +52,12 @@ def type_in(folder, what, text):
     file.write_text("".join([*lines[:start], text, *lines[stop:]]))
 
 
-def run(folder, *command):
+def run(folder, *command, path=None):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CROSSNET_")}
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(folder)},
+        env={**environment, "PYTHONPATH": str(path or folder)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -81,7 +83,7 @@ def test_what_a_page_says_works_when_it_is_typed(tmp_path, page, tests, printed)
     for block in BLOCK.finditer((REPOSITORY / "docs" / page).read_text()):
         if block["kind"] == "type":
             type_in(tmp_path, block["what"], block["text"])
-        else:
+        elif block["kind"] == "not-run" and block["what"] != OWN:
             commands += [line[2:] for line in block["text"].splitlines()]
     assert len(commands) >= 2
     run(tmp_path, sys.executable, "-m", "pytest", tests, "tests/walks/test_layering.py")
@@ -90,4 +92,28 @@ def test_what_a_page_says_works_when_it_is_typed(tmp_path, page, tests, printed)
         if command.startswith(".venv/bin/crossnet run"):
             command += f" {QUICK}"
         output += run(tmp_path, "bash", "-c", re.sub(r"\.venv/bin/(\w+)", lambda name: PROGRAMS[name[1]], command))
+    assert printed in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "printed"), [("how-to-add-a-component.md", "Owner: Ada"), ("how-to-add-a-model.md", "residual ")]
+)
+def test_what_a_page_says_of_a_project_of_ones_own_works_when_it_is_typed(tmp_path, page, printed):
+    commands = []
+    for block in BLOCK.finditer((REPOSITORY / "docs" / page).read_text()):
+        if block["kind"] == "project":
+            file = tmp_path / block["what"]
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block["text"])
+        elif block["what"] == OWN:
+            commands += [line[2:] for line in block["text"].splitlines()]
+    assert len(commands) >= 2
+    output = ""
+    for command in commands:
+        if command.startswith("crossnet run"):
+            command += f" {QUICK}"
+        output += run(
+            tmp_path, "bash", "-c", command.replace("crossnet ", f"{PROGRAMS['crossnet']} ", 1), path=REPOSITORY
+        )
     assert printed in output

@@ -34,6 +34,7 @@ GROUND = (
         "hashing",
         "interrupts",
         "model_folder",
+        "own_code",
     ),
     *("damaged_versions", "rollback", "signal_watch"),
 )
