@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from crossnet.pipeline.called import as_typed
 from crossnet.serving.protocol.printable import PrintableFormatter, printable
 
 LOGGER = logging.getLogger("crossnet")  # the parent of the loggers of all our modules
@@ -38,12 +39,23 @@ class PlainConsole(Console):
         super().__init__(highlight=False, markup=False, emoji=False, force_jupyter=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Returns a text, or a table's cell, as rich prints it."""
-        return super().render_str(printable(text), **options)
+        """Returns a text, or a table's cell, as rich prints it, with commands as they can be typed."""
+        return super().render_str(as_typed(printable(text)), **options)
 
     def on_broken_pipe(self) -> None:
         """Lets the error pass. rich would end the process, and take standard error for standard output."""
         raise  # noqa: PLE0704  # rich calls this while it handles the error
+
+
+class _CutSpinner(Spinner):
+    """A spinner whose lines a narrow terminal cuts: wrapped, they would jump with each update."""
+
+    def render(self, time: float) -> RenderableType:
+        """Returns the frame and the text; rich's own joins them to a text that wraps."""
+        shown = super().render(time)
+        if isinstance(shown, Text):
+            shown.no_wrap, shown.overflow = True, "ellipsis"
+        return shown
 
 
 class LiveLine:
@@ -53,16 +65,12 @@ class LiveLine:
     """
 
     def __init__(self, console: Console, text: str):
-        self._spinner = Spinner("dots", self._text(text))
+        self._spinner = _CutSpinner("dots", Text(printable(text)))
         self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def update(self, text: str) -> None:
         """Replaces the text."""
-        self._spinner.update(text=self._text(text))
-
-    def _text(self, text: str) -> Text:
-        """Returns lines that a narrow terminal cuts: wrapped, they would jump with each update."""
-        return Text(printable(text), no_wrap=True, overflow="ellipsis")
+        self._spinner.update(text=Text(printable(text)))
 
     def __enter__(self) -> LiveLine:
         self._live.start()

@@ -58,14 +58,16 @@ def skips(verdict: Mapping[str, Any]) -> list[str]:
     return [rule["message"] for rule in rules if rule["skipped"] and rule["slice"] is None]
 
 
-def render_verdict(evaluation: Evaluation, told: Collection[str] = ()) -> str:
-    """Returns the verdict as one screen of text: the models, then every rule of every candidate.
+def render_verdict(evaluation: Evaluation, told: Collection[str] = (), width: int | None = None) -> str:
+    """Returns the verdict as one screen of text: the models, then the rules of the champion, and what other candidates failed.
 
-    Of the slices it shows the failed ones, the worst first, and counts the others.
+    Where there is no champion, the first candidate has all of its rules; verdict.json has all of all. Of the
+    slices it shows the failed ones, the worst first, and counts the others; of the intervals, the champion's.
 
     Args:
       evaluation: The artifact.
       told: Sentences that the screen has elsewhere, and that are left out here.
+      width: Of the screen in characters. Where the table is wider, it has no r2, then no mae, then no train rmse.
     """
     verdict, metrics = evaluation.verdict, evaluation.metrics
     lines = [f"{verdict['rows']:,} eval rows, label's standard deviation {number(verdict['label_std'])}"]
@@ -78,16 +80,30 @@ def render_verdict(evaluation: Evaluation, told: Collection[str] = ()) -> str:
         )
     for words, model in earlier_models(verdict):
         table.append((words, "", "", number(model["eval_rmse"]), "", "", model["problem"] and "not comparable"))
-    lines += aligned(table, left=(0, len(table[0]) - 1))
-    lines += interval_lines(verdict["models"], metrics)
+    lines += _fitted(table, width)
+    lines += interval_lines([verdict["champion"] or verdict["models"][0]], metrics)
     lines += filter(None, [verdict.get("collapsed"), *verdict.get("notes", ())])
     for name in (name for name in verdict["models"] if name in verdict["candidates"]):
         candidate = verdict["candidates"][name]
-        lines.append(f"{name}: {'blessed' if candidate['blessed'] else 'NOT blessed'}")
-        rules = [rule for rule in candidate["rules"] if rule["message"] not in told]
-        lines += [f"  {_outcome(rule)}  {rule['message']}" for rule in rules if _is_shown(rule)]
-        lines += _slice_lines(candidate["rules"], told)
+        rules = candidate["rules"]
+        if name != (verdict["champion"] or next(iter(verdict["candidates"]))):
+            rules = [rule for rule in rules if rule["passed"] is False]
+        shown = [rule for rule in rules if rule["message"] not in told and _is_shown(rule)]
+        found = [f"  {_outcome(rule)}  {rule['message']}" for rule in shown] + _slice_lines(rules, told)
+        if found:
+            lines += [f"{name}: {'blessed' if candidate['blessed'] else 'NOT blessed'}", *found]
     return "\n".join(lines)
+
+
+def _fitted(table: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """Returns the lines of a table, without the columns that a reader misses least where it is wider than `width`."""
+    columns = list(range(len(table[0])))
+    for heading in (None, "r2", "mae", "train rmse"):
+        columns = [column for column in columns if table[0][column] != heading]
+        lines = aligned([[row[column] for column in columns] for row in table], left=(0, len(columns) - 1))
+        if width is None or max(map(len, lines)) <= width:
+            break
+    return lines
 
 
 def earlier_models(verdict: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -18,6 +18,7 @@ from click.core import ParameterSource
 
 from crossnet.components import interrupts
 from crossnet.pipeline import notices
+from crossnet.pipeline.called import as_typed
 from crossnet.pipeline.cli.completion import complete_configs, complete_settings
 from crossnet.pipeline.cli.output import discard_output, output_problem
 from crossnet.serving.protocol.printable import printable
@@ -29,9 +30,12 @@ DEFAULT_ROOT = "crossnet_root"
 
 
 def say(text: object, *, err: bool = False) -> None:
-    """Prints a line for people: a name in it may hold what would move a terminal's cursor."""
+    """Prints a line for people: a name in it may hold what would move a terminal's cursor.
+
+    A command in it is printed as it can be typed here.
+    """
     with contextlib.suppress(OSError) if err else contextlib.nullcontext():  # then the exit code says it
-        click.echo(printable(str(text)), err=err)
+        click.echo(as_typed(printable(str(text))), err=err)
 
 
 def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:

@@ -60,7 +60,7 @@ def print_result(result: RunResult) -> None:
 
         # What is said at the end is not said twice.
         told = result.reasons[:REASONS_SHOWN] if result.exit_code == NotBlessedError.exit_code else ()
-        print_text(console, render_verdict(evaluation, told))
+        print_text(console, render_verdict(evaluation, told, console.width if console.is_terminal else None))
     run = Path(result.root) / "runs" / result.run
     pushed = result.artifacts.get("pusher")
     if isinstance(pushed, PushedModel):

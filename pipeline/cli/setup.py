@@ -60,8 +60,8 @@ def init(
 
 
 def _propose(found: Table, label: str | None, output: Path) -> int:
+    from crossnet.pipeline.called import program
     from crossnet.pipeline.cli import init_screen
-    from crossnet.pipeline.cli.prose import program
     from crossnet.pipeline.init.config_text import config_text, refuse_existing, write_config
     from crossnet.pipeline.init.propose import list_columns, propose
     from crossnet.pipeline.init.tables import column_names, resolve_label

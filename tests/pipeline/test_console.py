@@ -69,3 +69,16 @@ def test_live_line_shows_escapes(tmp_path):
     ):
         line.update("epoch \x1b]0;owned\x07")
     assert r"epoch \x1b]0;owned\x07" in (tmp_path / "screen").read_text()
+
+
+def test_a_narrow_terminal_cuts_the_live_line(tmp_path):
+    with (
+        (tmp_path / "screen").open("w") as screen,
+        LiveLine(PlainConsole(file=screen, force_terminal=True, width=30), "a") as line,
+    ):
+        line.update("trainer  epoch 3 of 4: loss 0.25, about 10 s left\n  other  at work")
+    shown = (tmp_path / "screen").read_text()
+    assert "trainer  epoch 3 of 4: loss" in shown
+    assert "…" in shown
+    assert "10 s left" not in shown
+    assert "other  at work" in shown
