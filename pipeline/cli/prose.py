@@ -31,7 +31,8 @@ def print_text(console: Console, text: str) -> None:
 def wrapped(line: str, width: int) -> list[str]:
     """Returns a line cut at words to a width in characters; what follows is indented by two more.
 
-    A number and its % stay together. A row of a table, in which words stand apart by more than one space, is left as it is.
+    A number and its % stay together. A row of a table, in which words stand apart by more than one space, is left as it
+    is.
     """
     lead = _LEAD.match(line)
     rest = line[lead.end() :] if lead else line.lstrip()
