@@ -103,13 +103,27 @@ def gate(run: Run) -> dict[str, Any]:
         candidates.append({"name": name, "blessed": facts["blessed"], "rules": shown, "more": len(rules) - len(shown)})
     found = [item["message"] for items in verdict.get("segments", {}).values() for item in items]
     infra = run.get(InfraValidation, "infra_validator")
-    return {"candidates": candidates, "facts": verdict, "infra": infra, "slices": _slices(run), "found": found}
+    shown = {"candidates": candidates, "facts": verdict, "infra": infra, "found": found}
+    return {**shown, **_slices(run)}
 
 
-def _slices(run: Run) -> list[dict[str, Any]]:
-    """Returns rows and RMSE by slice, for the model whose residuals are shown."""
-    found = _details(run).get(subject(run) or "", {}).get("slices", [])
-    return sorted(found, key=lambda item: -(item.get("rmse") or math.inf))[:MAX_SLICES]
+def _slices(run: Run) -> dict[str, Any]:
+    """Returns rows and errors by slice, for the model whose residuals are shown, and beside them those of others.
+
+    `judged` has, by slice, CSS class and sentence of each rule that was asked of it; `rmse` is of all rows.
+    """
+    details, name = _details(run), subject(run) or ""
+    others = [other for other in ordered_models(run) if other != name and details.get(other, {}).get("slices")]
+    by_slice = [{item["slice"]: item.get("rmse") for item in details[other]["slices"]} for other in others]
+    found = sorted(details.get(name, {}).get("slices", []), key=lambda item: -(item.get("rmse") or math.inf))
+    slices = [{**item, "others": [rmse.get(item["slice"]) for rmse in by_slice]} for item in found[:MAX_SLICES]]
+    rules = run.evaluation.verdict.get("candidates", {}).get(name, {}).get("rules", []) if run.evaluation else []
+    judged: dict[str, list[tuple[str, str]]] = {}
+    for rule in rules:
+        if rule["slice"] is not None and rule["passed"] is not None:
+            judged.setdefault(rule["slice"], []).append(("good" if rule["passed"] else "bad", rule["message"]))
+    rmse = run.record.models.get(name, {}).get("eval_rmse")
+    return {"slices": slices, "others": others, "judged": judged, "rmse": rmse}
 
 
 def _details(run: Run) -> dict[str, Any]:

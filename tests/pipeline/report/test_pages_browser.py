@@ -13,7 +13,9 @@ import pytest
 
 from support.report_fixtures import CLOSED, FAILED, PARTIAL, PUSHED, SECTIONS, make_runs
 
-PHONE, DESK = 390, 1150
+PHONE, DESK = 390, 1280
+PAPER = 673  # A4 without its margins, in CSS pixels
+THEMES = [("light", ()), ("dark", ("--blink-settings=preferredColorScheme=0",))]
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -92,7 +94,7 @@ def test_browser_notices_a_console_error(browse, tmp_path):
     assert "boom" in console[0]
 
 
-@pytest.mark.parametrize(("theme", "options"), [("light", ()), ("dark", ("--blink-settings=preferredColorScheme=0",))])
+@pytest.mark.parametrize(("theme", "options"), THEMES)
 def test_report_opens_without_console_errors(browse, store, pictures, theme, options):
     picture = pictures / f"report-{theme}.png"
     dom, console = browse(store.runs / PUSHED / "report.html", *options, picture=picture, size=(DESK, 8000))
@@ -158,3 +160,96 @@ def test_pages_are_never_wider_than_the_window(browse, store, tmp_path):
     for page in found:
         assert page["wide"] <= page["window"]
         assert page["text"] is None or page["text"] > 0.8  # a picture's letters, 11 px, are not shrunk below 9
+
+
+def probe(browse, folder, pages, script, *options):
+    """Returns what `script`, the body of a function of a frame's document and window, finds in each framed page."""
+    frames = "".join(
+        f'<iframe style="width:{width}px;height:800px" srcdoc="{html.escape(source)}"></iframe>'
+        for source, width in pages
+    )
+    work = (
+        f"const look = (page, view) => {{{script}}};"
+        + """
+      addEventListener("load", () => {
+        const found = [...document.querySelectorAll("iframe")].map(f => look(f.contentDocument, f.contentWindow));
+        document.body.textContent = JSON.stringify(found);
+      });"""
+    )
+    path = folder / "probe.html"
+    path.write_text(f"<!doctype html><body>{frames}<script>{work}</script>")
+    dom, console = browse(path, *options)
+    assert console == []
+    return json.loads(html.unescape(re.search(r"\[.*\]", dom).group()))
+
+
+CONTRAST = """
+  const parts = color => color.match(/[\\d.]+/g).map(Number);
+  const light = color => parts(color).slice(0, 3).map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const color = view.getComputedStyle(e).backgroundColor;
+      if (parts(color)[3] !== 0) return color;
+    }
+  };
+  const written = [...page.querySelectorAll("body *")].filter(e => !e.closest("svg, script, style") &&
+    e.getClientRects().length && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()));
+  const found = written.map(e => {
+    const [dark, bright] = [light(view.getComputedStyle(e).color), light(ground(e))].sort((a, b) => a - b);
+    return [(bright + 0.05) / (dark + 0.05), e.outerHTML.slice(0, 100)];
+  });
+  return {paper: light(view.getComputedStyle(page.body).backgroundColor), words: found.length,
+          faint: found.filter(([ratio]) => ratio < 4.5)};
+"""
+
+
+@pytest.mark.parametrize(("theme", "options"), THEMES)
+def test_all_text_has_the_contrast_that_wcag_asks_for(browse, store, tmp_path, theme, options):
+    pages = [(page.read_text(encoding="utf-8"), width) for page in pages_of(store) for width in (PHONE, DESK)]
+    for found in probe(browse, tmp_path, pages, CONTRAST, *options):
+        assert found["faint"] == []
+        assert found["words"] > 5
+        assert (found["paper"] > 0.5) == (theme == "light")
+
+
+def pages_of(store):
+    return [store.runs / run / "report.html" for run in (PUSHED, CLOSED, FAILED)] + [store.runs / "index.html"]
+
+
+def test_tables_are_sorted_by_the_column_that_is_chosen(browse, store, tmp_path):
+    script = """
+      const column = (id, at, place) => {
+        const table = page.querySelectorAll(`#${id} table`)[at], head = table.tHead.rows[0].cells[place];
+        const seen = () => [...table.tBodies].map(body => [...body.rows].map(row => row.cells[place].textContent));
+        const orders = [seen()];
+        for (let i = 0; i < 2; i++) { head.querySelector("button").click(); orders.push(seen()); }
+        return {orders, sorted: head.getAttribute("aria-sort")};
+      };
+      return {rmse: column("models", 0, 4), name: column("models", 0, 0), statistics: column("data", 0, 4),
+              gate: page.querySelector("#gate table").querySelector("button") === null};
+    """
+    page = (store.runs / PUSHED / "report.html").read_text(encoding="utf-8")
+    (found,) = probe(browse, tmp_path, [(page, DESK)], script)
+    _, up, down = ([float(text) for text in order[0]] for order in found["rmse"]["orders"])
+    assert up == sorted(up) == down[::-1]
+    assert len(up) == 4
+    assert found["rmse"]["sorted"] == "descending"
+    assert found["name"]["orders"][1][0] == ["cross_layer", "dense", "linear", "mean_predictor"]
+    # Of the statistics, the rows of a column stay together; text has no mean, and stands last.
+    before, up, down = found["statistics"]["orders"]
+    assert sorted(map(str, before)) == sorted(map(str, up)) == sorted(map(str, down))
+    assert [float(body[0]) for body in up[:-1]] == sorted(float(body[0]) for body in up[:-1])
+    assert up[-1] == down[-1] == ["", ""]
+    assert found["gate"]  # its rows belong to a candidate
+
+
+def test_nothing_is_cut_on_paper(browse, store, tmp_path):
+    pages = [page.read_text(encoding="utf-8").replace("@media print", "@media all") for page in pages_of(store)]
+    script = """
+      const edges = [...page.querySelectorAll("svg text, th, td, p")].filter(e => e.getClientRects().length)
+        .map(e => [e.getBoundingClientRect().right, e.textContent.slice(0, 60)]);
+      return edges.filter(([right]) => right > view.innerWidth + 1);
+    """
+    assert probe(browse, tmp_path, [(page, PAPER) for page in pages], script) == [[]] * len(pages)
