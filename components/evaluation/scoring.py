@@ -146,7 +146,8 @@ def score_eval(
     grouping = grouping_of(examples, "eval")
     sliced = (recorded[name] for name in sorted({cut.column for cut in cuts} - {label.name}))
     read = _together(columns.features, grouping.columns(examples.column_types), sliced)
-    slicer = Slicer(keys, _samples(examples, {cut.column: recorded[cut.column] for cut in cuts if cut.bins}, params))
+    samples = _samples(examples, {cut.column: recorded[cut.column] for cut in cuts if cut.bins}, params)
+    slicer = Slicer(keys, samples, examples.time_units)
     grouped = grouping.unit != "row"
     whole, units, slices = ErrorSums(len(models)), UnitSums(len(models), grouped=grouped), dict[str, ErrorSums]()
     written = {name: i for i, (name, model) in enumerate(models.items()) if isinstance(model, ServingSession)}

@@ -126,7 +126,7 @@ def _coded(feature: Feature, values: Array) -> Coded:
         if len(distinct) > MAX_VALUES:
             numbers = values.astype(np.float64)
             edges = np.unique(np.nanquantile(numbers, np.arange(1, BINS) / BINS)) if len(numbers) else np.zeros(0)
-            codes, names = binned(numbers, edges)
+            codes, names = binned(numbers, edges, feature.time_unit)
             return Coded(codes, (*(f"{feature.name}={name}" for name in names), ""))
     frequent = np.argsort(-np.bincount(codes, minlength=len(distinct)), kind="stable")[:MAX_VALUES]
     places = np.full(len(distinct), len(frequent))

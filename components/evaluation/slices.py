@@ -15,6 +15,7 @@ import numpy as np
 
 from crossnet.components.errors import SettingsError
 from crossnet.components.features import Feature
+from crossnet.components.formats import moment
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.suggestions import did_you_mean
 
@@ -72,10 +73,13 @@ class Slicer:
     Args:
       keys: From `parse_slices`.
       samples: For each cut column, a sample of its values, float (rows,), of which the quantiles are taken.
+      units: The unit ("s", "ms", "us" or "ns") of each column of times, whose cuts are named by dates.
     """
 
-    def __init__(self, keys: Sequence[tuple[Cut, ...]], samples: Mapping[str, Array]) -> None:
-        self._keys = keys
+    def __init__(
+        self, keys: Sequence[tuple[Cut, ...]], samples: Mapping[str, Array], units: Mapping[str, str] | None = None
+    ) -> None:
+        self._keys, self._units = keys, units or {}
         self._seen: dict[tuple[Cut, ...], set[str]] = {key: set() for key in keys}
         self._edges = {}
         for cut in {cut for key in keys for cut in key if cut.bins}:
@@ -115,23 +119,40 @@ class Slicer:
         """Returns each row's code, int64 (rows,), and the codes' names."""
         if not cut.bins:
             found, codes = np.unique(values, return_inverse=True)
-            return codes, [value_name(value) for value in found]
-        return binned(values.astype(np.float64), self._edges[cut])
+            unit = self._units.get(cut.column, "")
+            return codes, [
+                moment(float(value), unit) if unit and value == value else value_name(value) for value in found
+            ]
+        return binned(values.astype(np.float64), self._edges[cut], self._units.get(cut.column, ""))
 
 
-def binned(values: Array, edges: Array) -> tuple[Array, list[str]]:
-    """Returns the place of each number between ascending edges, int64 (rows,), and the places' names; NaN is last."""
+def binned(values: Array, edges: Array, unit: str = "") -> tuple[Array, list[str]]:
+    """Returns the place of each number between ascending edges, int64 (rows,), and the places' names; NaN is last.
+
+    Args:
+      values, edges: The numbers, and what they are cut at.
+      unit: That of times since 1970, "s", "ms", "us" or "ns"; "": they are not times.
+    """
     codes = np.searchsorted(edges, values, side="right")
     codes = np.where(np.isnan(values), len(edges) + 1, codes)
-    texts = [f"{edge:.4g}" for edge in edges]
+    texts = _edge_names(edges.tolist(), unit)
     if not texts:
         return codes, ["all", MISSING]
     between = [f"{low} to {high}" for low, high in itertools.pairwise(texts)]
     return codes, [f"below {texts[0]}", *between, f"from {texts[-1]}", MISSING]
 
 
-def value_name(value: Any) -> str:
-    """Returns a value of a column in words."""
+def _edge_names(edges: Sequence[float], unit: str) -> list[str]:
+    """Returns the edges as dates, or in as few digits, 4 or more, as tell them apart: one name is one slice."""
+    ways = [[moment(edge, unit) for edge in edges]] if unit else []
+    ways += [[f"{edge:.{digits}g}" for edge in edges] for digits in range(4, 18)]
+    return next((texts for texts in ways if len(set(texts)) == len(texts)), ways[-1])
+
+
+def value_name(value: Any, unit: str = "") -> str:
+    """Returns a value of a column in words; `unit` is that of times since 1970."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace") or MISSING
-    return MISSING if value != value else str(value)
+    if value != value:
+        return MISSING
+    return moment(float(value), unit) if unit else str(value)

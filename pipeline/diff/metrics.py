@@ -167,7 +167,7 @@ class _Paired:
         names = sorted({cut.column for key in keys for cut in key} - {label.name})
         columns = self._read([recorded[name] for name in names]) | {label.name: self._labels.astype(np.float32)}
         samples = {cut.column: thinned(iter([columns[cut.column]])) for key in keys for cut in key if cut.bins}
-        yield from Slicer(keys, samples).groups(columns)
+        yield from Slicer(keys, samples, self.other.examples.time_units).groups(columns)
 
 
 def _lines(

@@ -15,6 +15,7 @@ MAX_POINTS = 600  # of a curve; more than the page has pixels for
 LABEL_GAP = 14  # between the labels of two curves
 DENSITY_LEVELS = 6
 CHARACTER = 6.2  # width of one letter of a label
+_WIDE = frozenset("mwMW@%<>&#…—")  # letters half as wide again
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def line_chart(
     ys = np.concatenate([one.y for one in series]) if series else np.empty(0)
     xs = np.concatenate([one.x for one in series]) if series else np.empty(0)
     y = log_axis(ys, height - 40, 24)
-    x = linear_axis(xs, 48, width - room, count=max(2, int(width / 110)), tight=True, whole=True)
+    left = max([48.0, *(len(label) * CHARACTER + 12 for _, label in y.ticks)])
+    x = linear_axis(xs, left, width - room, count=max(2, int(width / 110)), tight=True, whole=True)
     if x_ticks is not None:
         x = Axis(x.low, x.high, x.start, x.end, False, tuple(x_ticks))
     drawing.axes(x, y, x_label, y_label)
@@ -207,7 +209,7 @@ def _named_bands(bands: Bands, limits: tuple[float, float], title: str, css: str
     labels = [shorten(name, 16) for name in bands.names]
     bottom = 30 + 20 * count
     drawing = Drawing(320, bottom + 40, title)
-    left = max(len(label) for label in labels) * CHARACTER + 12
+    left = max(map(text_width, labels)) + 12
     x = linear_axis(np.array([*limits, 0.0]), left, 312, count=3)
     rows = Axis(0, count, bottom, 24, False, ())
     drawing.axes(x, rows, "", bands.name)
@@ -254,7 +256,7 @@ def value_bars(values: Sequence[tuple[str, float, float]], title: str) -> str:
     labels = [shorten(value, 16) or "(empty)" for value, _, _ in values]
     bottom = 4 + 18 * len(values)
     drawing = Drawing(300, bottom + 26, title)
-    left = max((len(label) for label in labels), default=0) * CHARACTER + 10
+    left = max(map(text_width, labels), default=0.0) + 10
     largest = max((share for _, *shares in values for share in shares), default=0.0) or 1.0
     x = linear_axis(np.array([0.0, 100 * largest]), left, 288, count=3)
     for i, (_, train, eval_) in enumerate(values):
@@ -271,3 +273,8 @@ def value_bars(values: Sequence[tuple[str, float, float]], title: str) -> str:
 def shorten(text: str, length: int) -> str:
     """Returns `text`, cut with an ellipsis to at most `length` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def text_width(text: str) -> float:
+    """Returns about how wide a label is, in the drawing's unit."""
+    return CHARACTER * (len(text) + 0.5 * sum(letter in _WIDE for letter in text))

@@ -9,7 +9,7 @@ import numpy as np
 
 from crossnet.components.evaluation.slices import MISSING
 from crossnet.components.formats import number
-from crossnet.pipeline.report.charts import CHARACTER, shorten
+from crossnet.pipeline.report.charts import shorten, text_width
 from crossnet.pipeline.report.column_axis import axis_of
 from crossnet.pipeline.report.column_texts import ColumnTexts
 from crossnet.pipeline.report.svg import Axis, Drawing, linear_axis, polyline
@@ -46,8 +46,8 @@ def importance_bars(columns: Sequence[Mapping[str, Any]], css: str, texts: Colum
     bottom = 6.0 + 20 * len(columns)
     words = ", ".join(f"{label} {text}" for label, text in list(zip(labels, numbers, strict=True))[:5])
     drawing = Drawing(360, bottom + 40, f"Growth of the RMSE where a column is shuffled: {words}")
-    left = max(len(label) for label in labels) * CHARACTER + 12
-    right = 360 - max(len(text) for text in numbers) * CHARACTER - 10
+    left = max(map(text_width, labels)) + 12
+    right = 360 - max(map(text_width, numbers)) - 10
     ends = [end for column in columns for end in (0.0, column["increase"], *column["interval"])]
     x = linear_axis(np.array(ends), left, right, count=3, tight=True)
     rows = Axis(0, len(columns), bottom, 6, False, ())
@@ -86,7 +86,7 @@ def _named_values(curve: Mapping[str, Any], means: Sequence[float], title: str, 
     labels = [shorten(value, 16) or MISSING for value in curve["at"]]
     bottom = 30 + 20 * len(labels)
     drawing = Drawing(320, bottom + 40, title)
-    left = max(len(label) for label in labels) * CHARACTER + 12
+    left = max(map(text_width, labels)) + 12
     x = linear_axis(np.array(means), left, 312, count=4)
     rows = Axis(0, len(labels), bottom, 24, False, ())
     drawing.axes(x, rows, "", shorten(texts.name(curve["name"]), 40))

@@ -84,6 +84,7 @@ def comparison(run: Run) -> dict[str, Any]:
     return {
         "rows": rows,
         "best": min(finite, default=None),
+        "confidence": run.settings.get("evaluator", {}).get("confidence", 0.95),
         "intervals": interval_lines(ordered_models(run), run.evaluation.metrics) if run.evaluation else [],
         "article": list(ARTICLE_LOSSES) if is_article(run.settings.get("example_gen", {})) else [],
         "earlier": [{"words": words, **facts} for words, facts in earlier_models(verdict)] if verdict else [],
@@ -103,8 +104,7 @@ def gate(run: Run) -> dict[str, Any]:
         candidates.append({"name": name, "blessed": facts["blessed"], "rules": shown, "more": len(rules) - len(shown)})
     found = [item["message"] for items in verdict.get("segments", {}).values() for item in items]
     infra = run.get(InfraValidation, "infra_validator")
-    shown = {"candidates": candidates, "facts": verdict, "infra": infra, "found": found}
-    return {**shown, **_slices(run)}
+    return {"candidates": candidates, "facts": verdict, "infra": infra, "found": found, **_slices(run)}
 
 
 def _slices(run: Run) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from crossnet.components.features import Feature
 COLUMNS = {"species": Feature("species", "BYTES"), "x0": Feature("x0", "FLOAT"), "year": Feature("year", "INT")}
 
 
-def groups(spec, columns, samples=None):
-    slicer = Slicer(parse_slices(spec, COLUMNS), samples or columns)
+def groups(spec, columns, samples=None, units=None):
+    slicer = Slicer(parse_slices(spec, COLUMNS), samples or columns, units)
     return {name: rows.tolist() for name, rows in slicer.groups(columns)}
 
 
@@ -51,6 +51,28 @@ def test_slicer_cuts_a_number_at_its_quartiles():
 def test_slicer_cuts_whole_numbers_too():
     found = groups([["year:quartile"]], {"year": np.arange(2000, 2008)})
     assert list(found.values()) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_slicer_names_times_by_dates():
+    days = 1_704_067_200 + 86_400 * np.arange(8)  # from 2024-01-01
+    found = groups([["year:quartile"], ["year"]], {"year": days}, units={"year": "s"})
+    assert list(found)[:4] == [
+        "year:quartile=below 2024-01-02 18:00:00",
+        "year:quartile=2024-01-02 18:00:00 to 2024-01-04 12:00:00",
+        "year:quartile=2024-01-04 12:00:00 to 2024-01-06 06:00:00",
+        "year:quartile=from 2024-01-06 06:00:00",
+    ]
+    assert list(found)[4] == "year=2024-01-01"
+    missing = groups([["x0"]], {"x0": np.array([np.nan, 0.0], np.float32)}, units={"x0": "s"})
+    assert missing == {"x0=(missing)": [0], "x0=1970-01-01": [1]}
+
+
+def test_slices_of_close_large_numbers_have_names_of_their_own():
+    found = groups([["year:quartile"]], {"year": 100_001 + np.arange(8)})
+    assert list(found.values()) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert next(iter(found)) == "year:quartile=below 100003"
+    thousandths = groups([["year:quartile"]], {"year": 1_704_067_200_000 + np.arange(8)}, units={"year": "ms"})
+    assert len(thousandths) == 4  # within one second
 
 
 def test_slicer_crosses_columns_and_leaves_out_what_no_row_has():

@@ -3,6 +3,7 @@ import subprocess
 import pytest
 
 from crossnet.components.files import read_json
+from crossnet.components.formats import number
 from crossnet.pipeline.report.pages import write_index
 from support.html_page import read_page
 from support.report_fixtures import (
@@ -149,3 +150,10 @@ def test_index_clears_what_a_report_left_that_was_killed(store):
     left.touch()
     assert write_index(store).is_file()
     assert not left.exists()
+
+
+def test_models_have_the_interval_of_their_rmse_beside_it(store):
+    low, high = read_json(store.runs / PUSHED / "run.json")["models"]["cross_layer"]["eval_rmse_interval"]
+    text = read_page(store.runs / PUSHED / "report.html").text
+    assert "eval RMSE 95 % interval MAE" in text
+    assert f" {number(low, 4)} to {number(high, 4)} " in text

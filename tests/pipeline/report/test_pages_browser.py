@@ -249,7 +249,7 @@ def test_nothing_is_cut_on_paper(browse, store, tmp_path):
     pages = [page.read_text(encoding="utf-8").replace("@media print", "@media all") for page in pages_of(store)]
     script = """
       const edges = [...page.querySelectorAll("svg text, th, td, p")].filter(e => e.getClientRects().length)
-        .map(e => [e.getBoundingClientRect().right, e.textContent.slice(0, 60)]);
-      return edges.filter(([right]) => right > view.innerWidth + 1);
+        .map(e => [e.getBoundingClientRect(), e.textContent.slice(0, 60)]);
+      return edges.filter(([edge]) => edge.left < -1 || edge.right > view.innerWidth + 1).map(([, text]) => text);
     """
     assert probe(browse, tmp_path, [(page, PAPER) for page in pages], script) == [[]] * len(pages)

@@ -53,6 +53,7 @@ def test_comparison_names_the_best_finite_rmse(store):
     assert sections.comparison(load_run(store, PARTIAL)) == {
         "rows": [],
         "best": None,
+        "confidence": 0.95,
         "article": [],
         "earlier": [],
         "notes": [],
