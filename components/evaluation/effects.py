@@ -59,7 +59,7 @@ def measure_effects(
     """
     if sample.rows < 2:
         return {}
-    importance = _importance(model, sample, features[:MAX_FEATURES], params)
+    importance = _importance(model, sample, features, params)
     if importance is None:
         return {}
     chosen = [column["name"] for column in importance["columns"] if column["increase"] > 0][:MAX_CURVES]
@@ -69,7 +69,8 @@ def measure_effects(
 def _importance(
     model: Predictor, sample: RowSample, features: Sequence[Feature], params: EvaluatorParams
 ) -> dict[str, Any] | None:
-    asked = max(MIN_ROWS, ROWS_ASKED // max(1, len(features)))
+    looked_at = features[:MAX_FEATURES]
+    asked = max(MIN_ROWS, ROWS_ASKED // max(1, len(looked_at)))
     places = _places(sample, min(asked, MAX_ROWS))
     shuffles = max(1, min(MAX_SHUFFLES, asked // len(places)))
     columns = {feature.name: sample.column(feature.name)[places] for feature in features}
@@ -81,10 +82,10 @@ def _importance(
         return None
     rmse = math.sqrt(np.average(square, weights=weights))
     found: list[dict[str, Any]] = []
-    for feature in features:
+    repeated = {name: np.tile(values, shuffles) for name, values in columns.items()}
+    for feature in looked_at:
         orders = [random.permutation(len(places)) for _ in range(shuffles)]
-        batch = {name: np.tile(values, shuffles) for name, values in columns.items()}
-        batch[feature.name] = np.concatenate([columns[feature.name][order] for order in orders])
+        batch = repeated | {feature.name: np.concatenate([columns[feature.name][order] for order in orders])}
         shuffled = np.square(model.predict(batch).astype(np.float64).reshape(shuffles, -1) - labels).mean(axis=0)
         if not np.isfinite(shuffled).all():
             return None
@@ -107,11 +108,15 @@ def _dependence(
     weights = None if sample.weights is None or not sample.weights[places].any() else sample.weights[places]
     for name in names:
         points = _points(sample.column(name))
+        if len(points) < 2:
+            continue
         batch = {other: np.tile(values, len(points)) for other, values in columns.items()}
         batch[name] = np.repeat(points, len(places))
         means = np.average(
             model.predict(batch).astype(np.float64).reshape(len(points), -1), axis=1, weights=weights
         ).tolist()
+        if not np.isfinite(means).all():
+            continue
         found.append({"name": name, "at": [plain(value) for value in points], "prediction": means})
     return found
 

@@ -146,8 +146,7 @@ def score_eval(
     grouping = grouping_of(examples, "eval")
     sliced = (recorded[name] for name in sorted({cut.column for cut in cuts} - {label.name}))
     read = _together(columns.features, grouping.columns(examples.column_types), sliced)
-    samples = _samples(examples, {cut.column: recorded[cut.column] for cut in cuts if cut.bins}, params)
-    slicer = Slicer(keys, samples, examples.time_units)
+    slicer = Slicer(keys, _samples(examples, recorded, cuts, params), examples.time_units)
     grouped = grouping.unit != "row"
     whole, units, slices = ErrorSums(len(models)), UnitSums(len(models), grouped=grouped), dict[str, ErrorSums]()
     written = {name: i for i, (name, model) in enumerate(models.items()) if isinstance(model, ServingSession)}
@@ -188,8 +187,11 @@ def _together(*columns: Iterable[Feature]) -> list[Feature]:
     return list(found.values())
 
 
-def _samples(examples: Examples, columns: Mapping[str, Feature], params: EvaluatorParams) -> dict[str, Array]:
-    """Returns values of numeric columns of the eval split, thinned to a bounded number."""
+def _samples(
+    examples: Examples, recorded: Mapping[str, Feature], cuts: Iterable[Cut], params: EvaluatorParams
+) -> dict[str, Array]:
+    """Returns values of the columns of the eval split that are cut at quantiles, thinned to a bounded number."""
+    columns = {cut.column: recorded[cut.column] for cut in cuts if cut.bins}
     return {
         name: thinned(
             batch[name] for batch, _ in read_dataset(examples, "eval", [column], None, batch_size=params.batch_size)

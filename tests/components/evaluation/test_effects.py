@@ -77,6 +77,13 @@ def test_a_model_is_asked_a_bounded_number_of_rows(found):
     assert model.rows <= effects.ROWS_ASKED + effects.MAX_ROWS + effects.MAX_POINTS * effects.CURVE_ROWS
 
 
+def test_a_model_of_many_features_is_asked_with_all_of_them(monkeypatch):
+    monkeypatch.setattr(effects, "MAX_FEATURES", 1)
+    found = measure_effects(Model(), sample(), FEATURES, EvaluatorParams())  # the model reads two
+    assert [column["name"] for column in found["importance"]["columns"]] == ["x"]
+    assert [curve["name"] for curve in found["dependence"]] == ["x"]
+
+
 def test_the_same_rows_give_the_same_numbers(found):
     assert measure_effects(Model(), sample(), FEATURES, EvaluatorParams()) == found[0]
 
@@ -89,6 +96,20 @@ def test_rows_of_no_weight_do_not_count():
     exact = np.mean([(one - other) ** 2 for one in (0, 0, 10) for other in (0, 0, 10, 40)])
     assert zone["increase"] == pytest.approx(math.sqrt(exact), rel=0.05)
     assert measure_effects(Model(), sample(weights=np.zeros(3000)), FEATURES, EvaluatorParams()) == {}
+
+
+def test_a_column_without_two_values_has_no_curve():
+    made = RowSample(["x", "zone"])
+    columns = {"x": np.full(50, np.nan, np.float32), "zone": np.full(50, b"a", object)}
+    made.add(columns, np.arange(50.0), np.zeros((1, 50)))
+
+    class Noisy:
+        def predict(self, features):
+            return np.linspace(0, 1, len(features["x"]), dtype=np.float32)
+
+    found = measure_effects(Noisy(), made, FEATURES[:2], EvaluatorParams())
+    assert len(found["importance"]["columns"]) == 2
+    assert found["dependence"] == []
 
 
 def test_few_rows_or_numbers_that_are_not_finite_give_nothing():
