@@ -41,6 +41,9 @@ from crossnet.serving.protocol.printable import shown
 SHIPPED = Path(__file__).parent / "configs"
 
 
+MLFLOW = "mlflow"
+
+
 def _models(more: tuple[str, ...] = ()) -> Any:
     """Returns the field `models`, which may name `more` kinds than ours."""
     doc = "candidates in order of preference; the last is the baseline"
@@ -56,6 +59,7 @@ class Config:
       reference: What is trained to compare with; it is not a model.
       root: The folder of all runs. It enters no fingerprint.
       engine, engine_options, num_workers: Where the jobs of a step run. They enter no fingerprint, nor any byte.
+      tracking, tracking_uri, lineage: Who is told of a run. They enter no fingerprint.
       plugins, plugins_folder: Modules of a user's project that add kinds of models and components. The code of each
         enters the fingerprints of the steps that use it.
       plugins_loaded: What they add; the sections of a config that has plugins are those of this class and theirs.
@@ -68,6 +72,18 @@ class Config:
         "the folder for artifacts, runs and pushed models, of the commands that read a config; empty: crossnet_root in "
         "the working directory. `--root` and CROSSNET_ROOT come first",
         path=PathKind.OUTPUT,
+    )
+    tracking: str = setting(
+        NONE,
+        "where a run is logged besides: none, or mlflow: settings, metrics by model, report and the blessed model; "
+        "needs the extra `mlflow`",
+        choices=(NONE, MLFLOW),
+    )
+    tracking_uri: str = setting(
+        "", "the tracking store of MLflow, such as sqlite:///mlflow.db; empty: what MLFLOW_TRACKING_URI says"
+    )
+    lineage: str = setting(
+        "", "a file, or an address (http, https), that gets OpenLineage events of each step; empty: nothing does"
     )
     plugins: tuple[str, ...] = setting(
         (),

@@ -79,7 +79,13 @@ def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str], co
 
 
 def _place(values: dict[str, Any], folder: Path) -> None:
-    """Makes relative paths in a query and the search for plugins begin in `folder`, unless another folder is set."""
+    """Makes relative paths in a query, the search for plugins and the file of events begin in `folder`.
+
+    Not where another folder is set, or the file is an address.
+    """
+    lineage = values.get("lineage")
+    if isinstance(lineage, str) and lineage and "://" not in lineage and "\0" not in lineage:
+        values["lineage"] = str(folder.absolute() / lineage)
     if values.get("plugins") and not values.get("plugins_folder"):
         values["plugins_folder"] = str(folder.absolute())
     table = values.get("example_gen")

@@ -198,7 +198,7 @@ class Execution:
     def _fail(self, planned: PlannedStep, error: PipelineError) -> None:
         interrupts.check()  # a server that got the same signal has failed the step
         name = planned.step.name
-        self._recording.note(planned, "failed")
+        self._recording.note(planned, "failed", error=str(error))
         self._reporter.line(f"{name:<19} failed")
         words: dict[str, Any] = {"error": str(error)}
         if isinstance(error, NotBlessedError):

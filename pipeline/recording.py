@@ -21,6 +21,7 @@ from crossnet.components.artifacts.base import Artifact
 from crossnet.pipeline.run_record import RunRecord, StepRecord, in_steps, kept_steps
 from crossnet.pipeline.run_state import FINISHED, INTERRUPTED, LOG_FILE, RUNNING
 from crossnet.pipeline.store import utc_now
+from crossnet.pipeline.tracking.lineage import Lineage
 
 if TYPE_CHECKING:
     from crossnet.pipeline.plan import PlannedStep
@@ -45,14 +46,16 @@ class Recording:
     Args:
       result: What is known before the first step.
       folder: The run's folder; a run that is `up_to_date` has its record already and gets no other.
+      lineage: What is told of each step, too.
 
     Attributes:
       result: What has come of the run so far.
       folder: The run's folder.
     """
 
-    def __init__(self, result: RunResult, folder: Path) -> None:
+    def __init__(self, result: RunResult, folder: Path, lineage: Lineage | None = None) -> None:
         self.result = result
+        self.lineage = lineage
         self.folder = folder
         self._since: dict[str, float] = {}  # when each step began, as `time.perf_counter` counts
 
@@ -67,6 +70,7 @@ class Recording:
         *,
         seconds: float | None = None,
         counts: Mapping[str, int] | None = None,
+        error: str = "",
     ) -> None:
         """Records a step, and links its artifact into the run's folder.
 
@@ -75,6 +79,7 @@ class Recording:
           status: Its status; "running" begins it.
           seconds: What it took; None: since it began.
           counts: Its artifact's counts.
+          error: Why it failed, for those who are told.
         """
         name, is_there = planned.step.name, status in ("ran", "reused")
         now = time.perf_counter()
@@ -94,6 +99,8 @@ class Recording:
         self.change(steps={name: steps[name] for name in (*self.result.graph, *steps) if name in steps})
         if self.result.up_to_date:
             return
+        if self.lineage:
+            self.lineage.tell(name, status, output=planned.path, fingerprint=planned.fingerprint, error=error)
         if artifact:
             with contextlib.suppress(FileExistsError):
                 (self.folder / name).symlink_to(os.path.relpath(planned.path, self.folder))
@@ -104,11 +111,17 @@ class Recording:
         """Writes run.json."""
         steps = self.result.steps
         if state != RUNNING:
+            self._say_what_is_missing()
             failed = any(step.status == "failed" for step in steps.values())
             complete = state == FINISHED and not failed and len(steps) == len(self.result.graph)
             self.change(finished=utc_now(), complete=complete)
         self.change(state=state)
         self.result.write(self.folder)
+
+    def _say_what_is_missing(self) -> None:
+        """Makes a warning of the run of what could not be told of it."""
+        if self.lineage and self.lineage.problem and self.lineage.problem not in self.result.warnings:
+            self.change(warnings=(*self.result.warnings, self.lineage.problem))
 
     def interrupted(self, number: signal.Signals) -> interrupts.Words:
         """Records that a signal ends the run, and returns the words for it."""
@@ -117,6 +130,9 @@ class Recording:
         for name in running:
             seconds = round(time.perf_counter() - self._since[name], 3)
             steps[name] = dataclasses.replace(steps[name], status=INTERRUPTED, seconds=seconds)
+            if self.lineage:
+                output = Path(self.result.root, "artifacts", name, steps[name].fingerprint)
+                self.lineage.tell(name, INTERRUPTED, output=output, fingerprint=steps[name].fingerprint)
         if len(steps) == len(self.result.graph) and not running:
             sentence = "Interrupted while the report was written. Every step is done. Run again to write the report."
         else:

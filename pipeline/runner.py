@@ -16,7 +16,7 @@ from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline import notices, snapshots
 from crossnet.pipeline.component_call import make_engine
-from crossnet.pipeline.config import Config, to_toml
+from crossnet.pipeline.config import Config, as_values, to_toml
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.digests import keep_digests
 from crossnet.pipeline.execution import Execution
@@ -26,6 +26,8 @@ from crossnet.pipeline.plugin_trial import try_networks
 from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
 from crossnet.pipeline.run_state import FINISHED, KILLED, LOG_FILE, RUNNING, at_work
 from crossnet.pipeline.store import Store, utc_now
+from crossnet.pipeline.tracking.begin import begin_tracking, tracking
+from crossnet.pipeline.tracking.lineage import Lineage, check_lineage
 
 
 def run_pipeline(
@@ -108,6 +110,7 @@ def _run(
 ) -> RunResult:
     """Runs all steps up to `until`, or that one `alone`."""
     reporter = reporter or Reporter(quiet=True)
+    check_lineage(config.lineage)
     with explained("The run", store.root), store.locked(until or "" if alone else ""):
         with interrupts.last_words(_not_begun):
             _prepare(config, store, reporter, snapshot=not alone or until == "example_gen")
@@ -117,10 +120,12 @@ def _run(
             try_networks(plan, reporter)
             keep_digests(store.root, {path: seen for step in plan.values() for path, seen in step.files.items()})
             repeated = _repeated_run(plan, store, force) if name is None else None
+            tracked = None if repeated else begin_tracking(config, reporter)
             folder = store.runs / repeated if repeated else store.new_run(name)
             _tell_of_a_kill(store)
             engine = make_engine(config)
-            recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder)
+            lineage = Lineage(config.lineage, str(store.root), folder.name, config.pusher.model_name, _inputs(plan))
+            recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder, lineage)
             recording.change(config=config_name)
             execution = Execution(plan, store, reporter, recording, engine, force=bool(force), jobs=jobs)
             if repeated:
@@ -128,9 +133,21 @@ def _run(
                 return recording.result
             with removed_on_error(folder):
                 write_file(folder / "config.toml", to_toml(config))
-        with engine:
+        with engine, tracking(tracked, recording, reporter, as_values(config)):
             _work(execution, recording, store, reporter)
     return recording.result
+
+
+def _inputs(plan: Plan) -> dict[str, list[Path]]:
+    """Returns what each step reads: files from outside, artifacts of other steps and of other runs."""
+    return {
+        name: [
+            *planned.files,
+            *(plan[source].path for source in planned.step.input_steps),
+            *filter(None, planned.references.values()),
+        ]
+        for name, planned in plan.items()
+    }
 
 
 def _check_that_others_are_done(plan: Plan, store: Store, *, force: bool) -> None:

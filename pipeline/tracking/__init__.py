@@ -1,0 +1,1 @@
+"""Tells other tools of runs: OpenLineage events, and runs in MLflow."""
