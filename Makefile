@@ -63,6 +63,7 @@ lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra spark --extra test -c requirements.lock \
 	    -o requirements-spark.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra beam --extra test -o requirements-beam.lock
+	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra mlflow --extra test -o requirements-mlflow.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 \
 	    tests/support/s3_server.in -o requirements-s3.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 docs/requirements.in -o requirements-docs.lock
@@ -72,7 +73,7 @@ audit: .venv/.dev ## ask an advisory database about the pinned versions; says so
 	@$(V)/python -m crossnet.pipeline.audit $(ARGS)
 
 # What an engine or an orchestrator needs beside the pipeline, each in an environment of its own.
-scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv/.dev ## run the tests of Kubeflow, Spark (Java 17), Beam and S3, each where it is installed
+scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv-mlflow/.ok .venv/.dev ## run the tests of Kubeflow, Spark (Java 17), Beam, S3 and MLflow, each where it is installed
 	@.venv-kfp/bin/python -m pytest -m "slow or not torture" tests/pipeline/kubeflow $(ARGS)
 # pyspark leaves a pipe open where Java does not start.
 	@.venv-spark/bin/python -W ignore::ResourceWarning -m pytest -W ignore::ResourceWarning -m "slow or not torture" \
@@ -80,6 +81,7 @@ scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv/.dev ## r
 	@OTHER_PYTHON=$(V)/python .venv-beam/bin/python -m pytest -m "slow or not torture" tests/components/engines/test_beam.py \
 	    tests/walks/test_environments.py $(ARGS)
 	@S3_SERVER=.venv-s3/bin/moto_server $(V)/python -m pytest -m "slow or not torture" $(S3_TESTS) $(ARGS)
+	@.venv-mlflow/bin/python -m pytest -m "slow or not torture" tests/pipeline/tracking/test_mlflow.py $(ARGS)
 
 .venv-s3/.ok: requirements-s3.lock | $(UV)
 	$(CHECK_PYTHON)
@@ -87,7 +89,7 @@ scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv/.dev ## r
 	@$(UV) pip sync -q -p .venv-s3/bin/python --require-hashes requirements-s3.lock
 	@touch $@
 
-.venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok: .venv-%/.ok: requirements-%.lock pyproject.toml | $(UV)
+.venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-mlflow/.ok: .venv-%/.ok: requirements-%.lock pyproject.toml | $(UV)
 	$(CHECK_PYTHON)
 	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv-$*
 	@$(UV) pip sync -q -p .venv-$*/bin/python --compile-bytecode --require-hashes requirements-$*.lock
@@ -110,7 +112,7 @@ docs: .venv-docs/.ok ## build the site of the pages and the Python API into site
 	@touch $@
 
 clean: ## remove the environments
-	rm -rf .venv .venv-beam .venv-docs .venv-kfp .venv-s3 .venv-spark .venv-tables .tools
+	rm -rf .venv .venv-beam .venv-docs .venv-kfp .venv-mlflow .venv-s3 .venv-spark .venv-tables .tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

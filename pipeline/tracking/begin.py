@@ -1,4 +1,4 @@
-"""Begins and ends what is logged of a run besides its own record."""
+"""Begins and ends what is logged of a run elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells of each step as OpenLineage events, in a file or at an address.
+"""Tells of each step as OpenLineage events.
 
 An event is plain JSON, as https://openlineage.io/spec/2-0-2/OpenLineage.json has it. Nothing that goes wrong here fails
 a run: what could not be sent is said once, as a warning of the run, and no more is sent.

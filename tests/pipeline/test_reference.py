@@ -26,6 +26,7 @@ def test_settings_page_has_every_setting_and_section():
     found |= {f"{name}.{key}" for name, keys in tables.items() if name != "Top level" for key in keys}
     assert found == set(setting_names())
     where = {"root", "engine", "engine_options", "num_workers", "plugins", "plugins_folder"}
+    where |= {"tracking", "tracking_uri", "lineage"}
     assert tables["Top level"] == {"models", "reference"} | where
     assert '| `trainer.learning_rate` | `0.2` | `0.4` | `"auto"` |' in presets
     assert '| `dense.units` | `[3, 3, 3]` | `[3, 3, 3]` | `"auto"` |' in presets

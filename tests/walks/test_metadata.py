@@ -24,6 +24,7 @@ OF_EXTRAS = {
     "kfp": "kfp",
     "pyspark": "spark",
     "apache-beam": "beam",
+    "mlflow": "mlflow",
     "duckdb": "sql",
     "adbc-driver-manager": "sql",
     "adbc-driver-postgresql": "sql",
@@ -32,10 +33,11 @@ OF_EXTRAS = {
 # By lock, the extras that it pins.
 LOCKS = {
     "requirements.lock": [],
-    "requirements-dev.lock": EXTRAS.keys() - {"tables", "kfp", "spark", "beam"},
+    "requirements-dev.lock": EXTRAS.keys() - {"tables", "kfp", "spark", "beam", "mlflow"},
     "requirements-spark.lock": ["spark", "test"],
     "requirements-kfp.lock": ["kfp", "test"],
     "requirements-beam.lock": ["beam", "test"],
+    "requirements-mlflow.lock": ["mlflow", "test"],
     "requirements-tables.lock": ["tables"],
 }
 BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use

@@ -27,7 +27,7 @@ def test_a_run_is_logged_with_settings_metrics_report_and_model(tmp_path, monkey
     monkeypatch.chdir(tmp_path)  # where MLflow keeps files beside a database
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     result = run_pipeline(make_config({**SMALL, "tracking_uri": uri}), tmp_path / "root")
-    assert (result.exit_code, [said for said in result.warnings if "MLflow" in said]) == (0, [])
+    assert (result.error, [said for said in result.warnings if "MLflow" in said]) == (None, [])
     client, (run,) = runs(uri)
     assert (run.info.run_name, run.info.status) == (result.run, "FINISHED")
     assert run.data.params["trainer.epochs"] == "1"
@@ -47,12 +47,10 @@ def test_a_run_is_logged_with_settings_metrics_report_and_model(tmp_path, monkey
     assert "model" not in {file.path for file in client.list_artifacts(newest.info.run_id)}
 
 
-@pytest.mark.parametrize("uri", ["nothing://there", "sqlite:////nothing/here/mlflow.db", "http://127.0.0.1:9"])
+@pytest.mark.parametrize("uri", ["nothing://there", "sqlite:////dev/null/mlflow.db", "http://127.0.0.1:9"])
 def test_a_store_that_cannot_be_used_ends_the_run_before_its_first_step(tmp_path, monkeypatch, uri):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(
-        SettingsError, match=r"`tracking_uri` names a store that cannot be used: .* Name another"
-    ):
+    with pytest.raises(SettingsError, match=r"`tracking_uri` names a store that cannot be used: .* Name another"):
         run_pipeline(make_config({**SMALL, "tracking_uri": uri}), tmp_path / "root")
     assert not [*(tmp_path / "root").glob("*/*")]
 
