@@ -7,8 +7,10 @@ a run: what could not be sent is said once, as a warning of the run, and no more
 from __future__ import annotations
 
 import datetime
+import http.client
 import json
 import os
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -41,13 +43,18 @@ def check_lineage(target: str) -> None:
         if scheme not in ("http", "https") or not rest.strip("/"):
             raise SettingsError(
                 f"`lineage` must be a file, or an address that begins with http:// or https://. Received "
-                f"`{shown(target)}`."
+                f"`{shown(without_password(target))}`."
             )
     elif target and (not Path(target).absolute().parent.is_dir() or Path(target).is_dir()):
         raise SettingsError(
             f"`lineage` must be a file in a folder that is there, or an address. Received `{shown(target)}`. Make the "
             "folder, or name another file."
         )
+
+
+def without_password(address: str) -> str:
+    """Returns an address for a message: without what stands before its @."""
+    return re.sub(r"://[^/@]*@", "://...@", address)
 
 
 class Lineage:
@@ -87,11 +94,11 @@ class Lineage:
         facts = self.event(step, kind, status, output, fingerprint, error)
         try:
             self._send(json.dumps(facts))
-        except OSError as problem:
-            reason = getattr(problem, "reason", None) or problem.strerror or problem
+        except (OSError, ValueError, http.client.HTTPException) as problem:
+            reason = getattr(problem, "reason", None) or getattr(problem, "strerror", None) or type(problem).__name__
             self.problem = (
-                f"OpenLineage events are missing from `{step}` on: `{self._target}` did not take one: {reason}. The "
-                "run itself is not touched by it."
+                f"OpenLineage events are missing from `{step}` on: `{without_password(self._target)}` did not take "
+                f"one: {reason}. The run itself is not touched by it."
             )
 
     def event(

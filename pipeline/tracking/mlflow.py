@@ -15,12 +15,14 @@ from typing import Any
 
 from crossnet.components.errors import NotBlessedError, SettingsError
 from crossnet.pipeline.recording import RunResult
+from crossnet.pipeline.tracking.lineage import without_password
 from crossnet.serving.protocol.printable import shown
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 MAX_VALUE = 6000  # characters of a parameter, and the most of them in one call; MLflow's limits
 MAX_BATCH = 100
 FILES = ("report.html", "config.toml", "run.json", "model_card.md", "log.txt")
+_PLACES = ("tracking_uri", "lineage")  # may hold a password
 # MLflow tries again for minutes; a run does not wait for it. What a user has set comes first.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
@@ -38,6 +40,7 @@ class MlflowRun:
 
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri or os.environ.get(URI_VARIABLE, "")
+        self._place = without_password(self.uri)
         if not self.uri:
             raise SettingsError(
                 "`tracking` is mlflow, and there is no store: set `tracking_uri`, such as sqlite:///mlflow.db or the "
@@ -58,8 +61,8 @@ class MlflowRun:
             self._experiment = found.experiment_id if found else self._client.create_experiment(experiment)
         except Exception as error:  # MLflow's, SQLAlchemy's and requests' own
             raise SettingsError(
-                f"`tracking_uri` names a store that cannot be used: `{shown(self.uri)}`: {_first_line(error)}. Name "
-                "another, or set `tracking` to none."
+                f"`tracking_uri` names a store that cannot be used: `{shown(self._place)}`: {self._first_line(error)}. "
+                "Name another, or set `tracking` to none."
             ) from error
         self.problem = ""
         self._id: str | None = None
@@ -75,7 +78,11 @@ class MlflowRun:
 
         with self._noticed():
             self._id = self._client.create_run(self._experiment, run_name=run).info.run_id
-            params = [Param(name, str(value)[:MAX_VALUE]) for name, value in _flat(settings) if str(value)]
+            params = [
+                Param(name, str(value)[:MAX_VALUE])
+                for name, value in _flat(settings)
+                if str(value) and name not in _PLACES
+            ]
             for first in range(0, len(params), MAX_BATCH):
                 self._client.log_batch(self._id, params=params[first : first + MAX_BATCH])
 
@@ -116,6 +123,10 @@ class MlflowRun:
             with self._noticed():
                 self._client.set_terminated(self._id, "KILLED")
 
+    def _first_line(self, error: Exception) -> str:
+        line = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:300]
+        return line.replace(self.uri, self._place)
+
     @contextlib.contextmanager
     def _noticed(self) -> Iterator[None]:
         """Inside, what goes wrong becomes `problem`."""
@@ -123,8 +134,8 @@ class MlflowRun:
             yield
         except Exception as error:
             self.problem = (
-                f"The run is not, or not wholly, in MLflow: `{shown(self.uri)}` did not take it: {_first_line(error)}. "
-                "The run itself is not touched by it."
+                f"The run is not, or not wholly, in MLflow: `{shown(self._place)}` did not take it: "
+                f"{self._first_line(error)}. The run itself is not touched by it."
             )
 
 
@@ -134,7 +145,3 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _flat(value, f"{name}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:300]

@@ -31,6 +31,7 @@ def test_a_run_is_logged_with_settings_metrics_report_and_model(tmp_path, monkey
     client, (run,) = runs(uri)
     assert (run.info.run_name, run.info.status) == (result.run, "FINISHED")
     assert run.data.params["trainer.epochs"] == "1"
+    assert "tracking_uri" not in run.data.params  # it may hold a password
     assert run.data.metrics["dense.eval_rmse"] == pytest.approx(result.models["dense"]["eval_rmse"])
     assert run.data.tags["crossnet.verdict"] == "BLESSED"
     names = {file.path for file in client.list_artifacts(run.info.run_id)}
