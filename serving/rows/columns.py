@@ -14,7 +14,7 @@ from crossnet.serving.protocol.cell_values import read_time
 from crossnet.serving.protocol.column_rules import DEFAULT_RULES, ColumnRules
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.header_names import feature_name, new_names, shared_names
-from crossnet.serving.protocol.printable import shown
+from crossnet.serving.protocol.printable import MAX_NAME_SHOWN, shown
 from crossnet.serving.protocol.signature import Signature
 from crossnet.serving.protocol.train_values import NOTHING, TrainValues
 from crossnet.serving.rows.base import Row
@@ -98,7 +98,8 @@ class InputBuilder:
         try:
             arrays = fit_inputs(rows, self._signature, self._title, lambda i: batch[i].place)
         except InvalidRequestError as error:
-            raise InvalidRequestError(_with_advice(str(error)) + self._advice_on_values(str(error))) from None
+            advice = self._advice_on_values(str(error))
+            raise InvalidRequestError(_with_advice(self._in_words_of_the_file(str(error), batch[0])) + advice) from None
         values = arrays
         if isinstance(self._table, TfRecordReader):
             values = columns_of_examples([next(iter(row.values())) for row in rows], self._features)
@@ -125,6 +126,18 @@ class InputBuilder:
     def _unit_shown(self, feature: str, column: str) -> str:
         """Returns the unit of a feature that is a time; "" for any other."""
         return self._rules.unit_of(feature, column) or ("s" if feature in self.unstated else "")
+
+    def _in_words_of_the_file(self, problem: str, row: Row) -> str:
+        """Returns a problem of values with the names of the file's columns, and with a date where one is expected."""
+        for feature in self._signature.inputs:
+            start = f"`{feature}` holds "
+            if start in problem:
+                column = self._column_of(feature, row)
+                if self._rules.unit_of(feature, column):
+                    text = rf"({re.escape(start)}['\"].*?; expected )\w+\."
+                    problem = re.sub(text, r"\g<1>a date such as 2024-02-01.", problem, count=1)
+                problem = problem.replace(start, f"`{shown(column, MAX_NAME_SHOWN)}` holds ", 1)
+        return problem
 
     def _advice_on_values(self, problem: str) -> str:
         """Returns what to do about text that is not a number; "" where none is the problem."""

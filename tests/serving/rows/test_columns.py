@@ -233,3 +233,16 @@ def test_text_for_a_number_is_refused_with_what_to_do(kind, csv_format, advice):
 def test_a_number_that_does_not_fit_is_refused_without_advice_on_text():
     with pytest.raises(InvalidRequestError, match=r"expected int64, whole numbers in its range\.$"):
         built("day\n1.5\n", "csv", {"day": INT64})
+
+
+def test_a_problem_of_values_names_the_columns_of_the_file_and_a_date_where_one_is_expected():
+    types = {"trip_miles": FLOAT, "pickup_day": INT64, "age": INT64}
+    content = "trip miles,Pickup Day,age\nfar,March 1st,old\n"
+    with pytest.raises(InvalidRequestError) as refused:
+        built(content, "csv", types, rename={"Pickup Day": "pickup_day"}, time_units={"pickup_day": "s"})
+    for problem in (
+        "`trip miles` holds 'far' at rows:2; expected float32.",
+        "`Pickup Day` holds 'March 1st' at rows:2; expected a date such as 2024-02-01.",
+        "`age` holds 'old' at rows:2; expected int64. Fix the cell",
+    ):
+        assert problem in str(refused.value)
