@@ -2,7 +2,7 @@
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow torture coverage lint bench tables scale docs lock audit clean help same-python
+.PHONY: run test test-slow torture coverage lint bench tables scale docs lock audit client-wheel clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -72,6 +72,9 @@ lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot
 	@$(V)/python -m crossnet.pipeline.audit $(ARGS)
 
+client-wheel: .venv/.run ## pack the client alone, for machines without TensorFlow, into dist/
+	@$(V)/python -m crossnet.pipeline.client_wheel $(ARGS)
+
 # What an engine or an orchestrator needs beside the pipeline, each in an environment of its own.
 scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv-mlflow/.ok .venv/.dev ## run the tests of Kubeflow, Spark (Java 17), Beam, S3 and MLflow, each where it is installed
 	@.venv-kfp/bin/python -m pytest -m "slow or not torture" tests/pipeline/kubeflow $(ARGS)
@@ -115,7 +118,7 @@ clean: ## remove the environments
 	rm -rf .venv .venv-beam .venv-docs .venv-kfp .venv-mlflow .venv-s3 .venv-spark .venv-tables .tools
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' Makefile
 
 # A Python that is named, as in `make PYTHON=python3.13 test`, must be the one of .venv.
 same-python:

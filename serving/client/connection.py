@@ -7,14 +7,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 
 from crossnet.serving.client.exchange import Exchange
 from crossnet.serving.protocol.dtypes import MAX_INT64
 from crossnet.serving.protocol.pem import CLIENT_NAMES, pem_problems
-from crossnet.serving.protocol.request_log import RequestLog
 from crossnet.serving.status import UsageError
+
+if TYPE_CHECKING:
+    from crossnet.serving.protocol.request_log import RequestLog
 
 # One channel serves all calls of a client, from all threads.
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (

@@ -9,7 +9,7 @@ are written and tested once.
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from crossnet.serving.client.requests import RequestTemplates, predict_request, 
 from crossnet.serving.client.unchecked import inferred_signature
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.dtypes import Array
-from crossnet.serving.protocol.request_log import RequestLog
 from crossnet.serving.protocol.signature import ModelMetadata, Signature, read_metadata
 from crossnet.serving.status import (
     FailedPreconditionError,
@@ -40,6 +39,9 @@ from crossnet.serving.status import (
     UnimplementedError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from crossnet.serving.protocol.request_log import RequestLog
 
 _REFRESH_TIMEOUT_SECONDS = 1.0  # of fetching the metadata again before inputs are rejected
 _MAX_ROUNDS = 3  # of sending parts of a batch again because the version changed
