@@ -23,7 +23,7 @@ _MEMORY_ADVICE = (
 # What other programs' code says in text only. Permission is not among them: TensorFlow has no other word for it.
 _IN_TEXT = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO),
-    *(errno.EACCES, errno.EPERM),
+    *(errno.EACCES, errno.EPERM, errno.EAGAIN),
 )
 _MEMORY_WORDS = (
     *("bad_alloc", "out of memory", "OOM when allocating", "Unable to allocate", "malloc of size", "realloc of size"),

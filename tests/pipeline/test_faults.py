@@ -116,6 +116,7 @@ class ArrowError(Exception):
         (ResourceExhaustedError("/x/a.data; No space left on device [Op:SaveV2]"), "no space is left in "),
         (ResourceExhaustedError("OOM when allocating tensor with shape[1000000,1000000]"), "the system refused it mem"),
         (ArrowError("[Errno 27] Error writing bytes to file. Detail: File too large"), "a file became larger than "),
+        (ArrowError("Failed to launch worker thread: Resource temporarily unavailable"), "the system refu"),
         (OSError("[Errno 28] Error writing bytes to file: No space left on device"), "no space is left in "),
         (MemoryError("std::bad_alloc"), "the system refused it memory"),
         (RuntimeError("can't start new thread"), "the system refused it memory"),
