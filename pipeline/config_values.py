@@ -13,6 +13,7 @@ from crossnet.pipeline.config_build import NONE
 from crossnet.pipeline.setting_rules import MAX_WHOLE
 from crossnet.pipeline.toml_text import parse_toml, received
 from crossnet.serving.protocol.printable import shown
+from crossnet.serving.storage.uris import is_uri
 
 
 def sections_of(config: type[Any]) -> dict[str, type[Any]]:
@@ -62,7 +63,7 @@ def _make_absolute(values: dict[str, Any], folder: Path, problems: list[str], co
             path, holds = table.get(item.name), item.metadata.get("path")
             if isinstance(path, int) and not isinstance(path, bool) and abs(path) < MAX_WHOLE:
                 path = str(path)  # a file that is called 7
-            if holds in (None, PathKind.QUERY) or not isinstance(path, str) or not path:
+            if holds in (None, PathKind.QUERY) or not isinstance(path, str) or not path or is_uri(path):
                 continue
             if holds is PathKind.MODEL and (path == NONE or path.isdecimal()):
                 continue

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
+
+from crossnet.components.errors import PipelineError
 
 LOG_FILE = "log.txt"
 
@@ -38,3 +42,23 @@ def is_at_work(folder: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def take_lock(file: TextIO, root: Path, what: str, kind: int) -> None:
+    """Locks a file of a root and writes this process's number into it.
+
+    Raises:
+      PipelineError: Another process holds the lock; `what` says what it runs.
+    """
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise PipelineError(
+            f"Another {what} (process {file.read().strip() or 'unknown'}) is at work in `{root}`. "
+            "Wait for it, or name another folder with --root."
+        ) from None
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's number
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()

@@ -14,14 +14,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from crossnet.components.artifacts.base import ARTIFACT_FILE, Artifact, read_facts
 from crossnet.components.artifacts.integrity import Checks, Damage, checksums, sealed
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import MissingArtifactError, PipelineError, SettingsError, UnreadableFileError
 from crossnet.components.files import clear_unfinished, write_json
 from crossnet.pipeline import notices
+from crossnet.pipeline.remote.places import remote_of
 from crossnet.pipeline.run_record import RUN_FILE, RunRecord
+from crossnet.pipeline.run_state import take_lock
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 TEMPORARY = ".tmp-"
@@ -53,12 +56,26 @@ class Store:
         self.checkpoints = self.root / "checkpoints"
         self.serving_models = self.root / "serving_models"
         self.snapshots = self.root / "snapshots"
-        self.checks = Checks()
+        self.remote = remote_of(self.root)
+        self.checks = Checks(self._away)
         self.damaged: dict[Path, tuple[Damage, ...]] = {}
+        if self.remote:
+            self.remote.pull_once()
+
+    def fetch_rows(self, folder: Path) -> bool:
+        """Fetches the rows of an artifact that are in a store only; returns whether there were any."""
+        return self.remote is not None and self.remote.fetch_rows(folder)
+
+    def _away(self, folder: Path, fetch: bool) -> Mapping[str, int]:
+        if fetch:
+            self.fetch_rows(folder)
+        return self.remote.away(folder) if self.remote else {}
 
     @contextlib.contextmanager
     def locked(self, step: str = "") -> Iterator[None]:
         """Keeps other runs out of this root, and clears what a crash left behind.
+
+        Of a root in a store, what was made inside is in the store at the end.
 
         Args:
           step: Keeps out runs, and other processes that make the same step, but not those that make other steps.
@@ -66,14 +83,19 @@ class Store:
         Raises:
           PipelineError: Another run is at work here, or the root cannot be written.
         """
+        with self.remote.claimed(step) if self.remote else contextlib.nullcontext(), self._locked_here(step):
+            yield
+
+    @contextlib.contextmanager
+    def _locked_here(self, step: str) -> Iterator[None]:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with contextlib.ExitStack() as stack:
                 root = stack.enter_context((self.root / ".lock").open("a+"))
-                self._take(root, "run", fcntl.LOCK_SH if step else fcntl.LOCK_EX)
+                take_lock(root, self.root, "run", fcntl.LOCK_SH if step else fcntl.LOCK_EX)
                 if step:
                     own = stack.enter_context((self.root / f".lock-{step}").open("a+"))
-                    self._take(own, f"`{step}`", fcntl.LOCK_EX)
+                    take_lock(own, self.root, f"`{step}`", fcntl.LOCK_EX)
                 self._clear_leftovers(step)
                 taken = stack.pop_all()
         except OSError as error:
@@ -82,21 +104,6 @@ class Store:
             ) from error
         with taken:
             yield
-
-    def _take(self, file: TextIO, what: str, kind: int) -> None:
-        """Locks a file and writes this process's number into it."""
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise PipelineError(
-                f"Another {what} (process {file.read().strip() or 'unknown'}) is at work in `{self.root}`. "
-                "Wait for it, or name another folder with --root."
-            ) from None
-        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's number
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
 
     def _clear_leftovers(self, step: str) -> None:
         """Removes what killed commands left, of one step alone where others may be at work.
@@ -156,6 +163,8 @@ class Store:
         if os.path.lexists(final):  # a push that is no longer in service is recorded anew
             final.rename(artifact.path.parent / f"{TEMPORARY}old-{artifact.path.name}")
         artifact.path.rename(final)
+        if self.remote:
+            self.remote.publish_artifact(final, pushed=isinstance(artifact, PushedModel))
         return final
 
     def newest_facts(self, step: str) -> dict[str, Any] | None:
@@ -248,7 +257,11 @@ class Store:
         raise MissingArtifactError(f"No run{f' `{name}`' if name else ''} in `{self.root}`.{near} {known}")
 
     def _read(self, name: str) -> RunRecord:
-        return dataclasses.replace(RunRecord.read(self.runs / name), run=name)  # a folder may have been renamed
+        """Returns a run's record; its folder, and the root, may have been renamed since it was written."""
+        record = RunRecord.read(self.runs / name)
+        if record.root and record.serving_dir == str(Path(record.root) / self.serving_models.name):
+            record = dataclasses.replace(record, serving_dir=str(self.serving_models))
+        return dataclasses.replace(record, run=name)
 
 
 def _with_file(parent: Path, name: str) -> list[Path]:

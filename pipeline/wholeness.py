@@ -179,7 +179,7 @@ class Repairs:
         repaired = False
         for name in planned.step.input_steps:
             source = self._plan[name]
-            if not find_damage(source.path, self._store, shards=shards):
+            if not find_damage(source.path, self._store, shards=self._store.fetch_rows(source.path) or shards):
                 continue
             repaired, before = True, _content(source.path)
             self._make(source)

@@ -35,8 +35,10 @@ class PushedModel(Artifact):
 
     @property
     def destination(self) -> Path:
-        """The version's folder."""
-        return Path(self.properties["destination"])
+        """The version's folder; in a root that was moved or copied since, the one there."""
+        recorded = Path(self.properties["destination"])
+        moved = Path(*self.path.parts[:-3], "serving_models", recorded.parent.name, recorded.name)
+        return moved if moved.is_dir() and not recorded.exists() else recorded
 
     @property
     def is_current(self) -> bool:

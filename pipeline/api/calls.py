@@ -13,6 +13,7 @@ from crossnet.components.errors import NotBlessedError, PipelineError, SettingsE
 from crossnet.pipeline.api.loaded_run import LoadedRun
 from crossnet.pipeline.config import Config, as_values, load_config, make_config
 from crossnet.pipeline.console import Reporter
+from crossnet.pipeline.remote.places import folder_of
 from crossnet.pipeline.report.run import load_run as read_run
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.store import Store
@@ -152,4 +153,4 @@ def _plain(value: Any) -> Any:
 
 
 def _root(root: str | os.PathLike[str] | None, of_config: str = "") -> Path:
-    return Path(root if root is not None else os.environ.get(ROOT_VARIABLE) or of_config or DEFAULT_ROOT)
+    return folder_of(root if root is not None else os.environ.get(ROOT_VARIABLE) or of_config or DEFAULT_ROOT)

@@ -17,16 +17,19 @@ import click
 from click.core import ParameterSource
 
 from crossnet.components import interrupts
+from crossnet.components.errors import PipelineError, SettingsError
 from crossnet.pipeline import notices
 from crossnet.pipeline.called import as_typed
 from crossnet.pipeline.cli.completion import complete_configs, complete_settings
 from crossnet.pipeline.cli.output import discard_output, output_problem
 from crossnet.serving.protocol.printable import printable
+from crossnet.serving.storage.uris import is_uri, shown_uri
 
 if TYPE_CHECKING:
     from crossnet.pipeline.config import Config
 
 DEFAULT_ROOT = "crossnet_root"
+_OF_STORES = ("run", "step", "plan", "why", "runs", "show", "diff", "report", "evaluate", "verify", "gc")
 
 
 def say(text: object, *, err: bool = False) -> None:
@@ -113,20 +116,46 @@ def root_option(command: Callable[..., None]) -> Callable[..., None]:
     """Adds --root."""
     return click.option(
         "--root",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=_Root(path_type=Path, file_okay=False),
         default=DEFAULT_ROOT,
         envvar="CROSSNET_ROOT",
         callback=in_utf8,
         show_default=True,
         show_envvar=True,
-        help="Folder for artifacts, runs and pushed models.",
+        help="Folder for artifacts, runs and pushed models, or its URI in a store.",
     )(command)
+
+
+class _Root(click.Path):
+    """A folder; of a URI the folder of its copy, for commands that fetch it and put it back."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if not is_uri(str(value)):
+            return super().convert(value, parameter, context)
+        try:
+            return _of_uri(str(value), context)
+        except PipelineError as error:
+            self.fail(str(error), parameter, context)
+
+
+def _of_uri(uri: str, context: click.Context | None) -> Path:
+    from crossnet.pipeline.remote.places import folder_of
+
+    command = (context.command.name if context else None) or ""
+    if command not in _OF_STORES and not uri.startswith("file:///"):
+        raise SettingsError(
+            f"`crossnet {command}` takes a folder as its root, and `{shown_uri(uri)}` is in a store. These take one: "
+            f"{', '.join(_OF_STORES)}. A server reads a store by --model_base_path."
+        )
+    return folder_of(uri)
 
 
 def chosen_root(root: Path, config: Config) -> Path:
     """Returns --root or CROSSNET_ROOT where one of them is given, else the config's `root`, else the default."""
-    source = click.get_current_context().get_parameter_source("root")
-    return Path(config.root) if config.root and source is ParameterSource.DEFAULT else root
+    context = click.get_current_context()
+    if not config.root or context.get_parameter_source("root") is not ParameterSource.DEFAULT:
+        return root
+    return _of_uri(config.root, context) if is_uri(config.root) else Path(config.root)
 
 
 def config_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -110,6 +110,7 @@ def load_run(store: Store, name: str) -> Run:
         try:
             facts = read_facts(path)
             if kind := types.get(facts["type"]):
+                store.fetch_rows(path)
                 found[step] = kind.load(path)
             elif step in own:  # its class is in a user's project
                 found[step] = Artifact(path, facts["counts"], facts["properties"], facts["fingerprint"])

@@ -9,6 +9,7 @@ Credentials come from pyarrow's usual places: for S3 `AWS_ACCESS_KEY_ID` and the
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
 import threading
@@ -145,6 +146,51 @@ class StoreFolder:
                 file.write(piece)
         self._ask("read", lambda *_: stream.close(), below)
 
+    def write(self, below: str, content: bytes) -> None:
+        """Puts a small file, in place of one of that name.
+
+        Raises:
+          StoreError: The store does not answer or refuses.
+        """
+
+        def put(system: Any, path: str) -> None:
+            _make_parent(system, path)
+            with system.open_output_stream(path) as stream:
+                stream.write(content)
+
+        self._ask("written", put, below)
+
+    def upload(self, source: Path, below: str) -> None:
+        """Puts a file, in place of one of that name; each piece of it has to be taken within the time.
+
+        Raises:
+          StoreError: As `write`; what is there then may be half of the file.
+          OSError: It cannot be read here.
+        """
+
+        def begin(system: Any, path: str) -> Any:
+            _make_parent(system, path)
+            return system.open_output_stream(path)
+
+        with source.open("rb") as file:
+            stream = self._ask("written", begin, below)
+            while piece := file.read(_PIECE_BYTES):
+                self._ask("written", lambda *_, piece=piece: stream.write(piece), below)
+        self._ask("written", lambda *_: stream.close(), below)
+
+    def remove(self, below: str) -> None:
+        """Removes a file, where it is there.
+
+        Raises:
+          StoreError: As `write`.
+        """
+
+        def delete(system: Any, path: str) -> None:
+            with contextlib.suppress(FileNotFoundError):
+                system.delete_file(path)
+
+        self._ask("removed", delete, below)
+
     def _ask(self, what: str, call: Callable[[Any, str], Answer], below: str) -> Answer:
         """Returns `call(file system, path)`, of which a thread waits for the store."""
 
@@ -225,12 +271,18 @@ def _limited(system: Any, path: str, *, uri: str) -> tuple[Any, str]:
     query = uri.partition("?")[2]
     if system.type_name == "s3" and "tls_verify_certificates" not in query:  # which the options do not have
         make, (options,) = system.__reduce__()
-        limits = {"connect_timeout": _CONNECT_SECONDS, "request_timeout": _SILENT_SECONDS}
+        limits = {"connect_timeout": _CONNECT_SECONDS, "request_timeout": _SILENT_SECONDS, "background_writes": False}
         system = make({**options, **limits, "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS)})
     elif system.type_name == "gcs" and "retry_limit_seconds" not in query:
         limited = f"{uri}{'&' if query else '?'}retry_limit_seconds={_RETRY_SECONDS}"
         system, path = fs.FileSystem.from_uri(limited)
     return system, path
+
+
+def _make_parent(system: Any, path: str) -> None:
+    """Makes the folder of a file where folders are more than a part of a name."""
+    if system.type_name in ("local", "hdfs"):
+        system.create_dir(path.rpartition("/")[0], recursive=True)
 
 
 def _checked(name: str, folder: str) -> str:

@@ -43,7 +43,7 @@ EVERYONES = {"ground", "serving.status", "serving.protocol"}
 # Room -> the rooms that it may import, beside itself. A module at a folder's door is a room of its own, but for the
 # ground of `components`, which every room there may import, and the steps.
 MAY_IMPORT = {
-    "ground": {"serving.protocol"},
+    "ground": {"serving.protocol", "serving.storage"},
     "components.records": EVERYONES,
     "components.sources": EVERYONES | {"components.records"},
     "components.networks": EVERYONES | {"components.statistics"},

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from crossnet.components import interrupts
 from crossnet.components.errors import DataError, NotBlessedError, SettingsError
+from crossnet.pipeline.cli import cli
 from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option
 from crossnet.serving.status import UsageError
 from support.toy_steps import Interrupted
@@ -149,3 +150,39 @@ def test_what_the_system_refuses_is_one_sentence_also_as_json(tmp_path):
     assert done.stderr.startswith(
         f"`crossnet command` failed: `{tmp_path}/runs` is on a file system that is read-only. Make it writable, or "
     )
+
+
+def test_a_root_may_be_the_uri_of_a_folder(tmp_path):
+    for arguments in (["runs"], ["rollback"]):
+        here, there = (
+            CliRunner().invoke(cli, [*arguments, "--root", root]) for root in (str(tmp_path), tmp_path.as_uri())
+        )
+        assert (here.exit_code, here.output) == (there.exit_code, there.output)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["rollback", "--root", "s3://key:secret@bucket/root"], "`crossnet rollback` takes a folder as its root, and"),
+        (
+            ["compare", "--set", "root=s3://bucket/root"],
+            "`crossnet compare` takes a folder as its root, and `s3://bucket",
+        ),
+        (
+            ["runs", "--root", "ftp://host/root"],
+            "--root: `ftp://host/root` cannot be read: Unrecognized file",
+        ),
+        (
+            ["run", "--set", "pusher.serving_dir=s3://key:secret@b"],
+            "`serving_dir` is a folder, not a URI. Received",
+        ),
+    ],
+)
+def test_a_root_in_a_store_is_refused_where_it_cannot_be_used(tmp_path, monkeypatch, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    words = " ".join(result.output.split())
+    assert sentence in words
+    assert "secret" not in words
+    assert not list(tmp_path.iterdir())

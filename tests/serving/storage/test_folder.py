@@ -103,6 +103,21 @@ def test_within_gives_back_answers_and_errors_and_does_not_wait_longer():
     go_on.set()
 
 
+def test_files_are_put_replaced_and_removed(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_PIECE_BYTES", 3)
+    store.write("8/a.json", b"{}")
+    store.write("8/a.json", b"[]")
+    assert store.read("8/a.json") == b"[]"
+    (tmp_path / "large").write_bytes(b"weights" * 3)
+    store.upload(tmp_path / "large", "8/deep/large")
+    assert store.read("8/deep/large") == b"weights" * 3
+    store.remove("8/a.json")
+    store.remove("8/a.json")
+    assert store.entry("8/a.json") is None
+    with pytest.raises(StoreError, match=r"store/7.json/a` cannot be written: "):
+        store.write("7.json/a", b"")
+
+
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "a//b", "", "a/./b", "a\0b"])
 def test_a_name_that_leads_out_of_the_folder_is_not_read(name):
     with pytest.raises(StoreError, match=r"`s3://b/m` holds `.*`, which is not a path below it. It is not read\."):

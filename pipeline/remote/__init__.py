@@ -1,0 +1,1 @@
+"""Keeps a root in an object store, beside a copy here."""
