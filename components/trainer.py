@@ -6,13 +6,16 @@ import dataclasses
 import logging
 import math
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+import tf_keras
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import HISTORY_FILE, OUT_OF_FOLD_FILE, SERVING_FOLDER, Model
@@ -39,6 +42,7 @@ from crossnet.components.training.order import Order
 from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
 from crossnet.components.training.recipe import Recipe, chosen
+from crossnet.components.training.replicas import Replicas, find_replicas
 from crossnet.components.training.rows import Rows, read_rows
 from crossnet.components.training.untrained import Untrained, make_untrained
 from crossnet.components.training.unused_embeddings import fill_unused_embeddings
@@ -76,8 +80,7 @@ def train_model(
       schema: Names and types of features and label, domains of text.
       statistics: Of train: means, scales, vocabularies.
       output_dir: An empty folder; gets Format-Serving, history.json and, if asked for, logs.
-      params: How to train.
-      model: What to train.
+      params, model: How to train, and what.
       checkpoint_dir: Where checkpoints go; a training that was killed is resumed from there. None: no checkpoints.
       warm_start: A Model or SavedModel exported here, to start from its weights. None: from random ones.
 
@@ -91,11 +94,12 @@ def train_model(
         the loss is not finite.
     """
     start = time.perf_counter()
-    learned = learned_rows(examples, statistics)
+    replicas, learned = find_replicas(params), learned_rows(examples, statistics)
     recipe = checked_recipe(examples.label, learned, params, model)
     untrained = make_untrained(learned, schema, recipe, model, warm_start)
     checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, recipe)) if checkpoint_dir else None
-    history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir)
+    spread = _spread(replicas, partial(make_untrained, learned, schema, recipe, model, warm_start))
+    history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir, spread)
     _export(untrained, learned, examples, recipe, result, output_dir)
     write_json(output_dir / HISTORY_FILE, history)
     return Model(
@@ -116,6 +120,25 @@ def train_model(
     )
 
 
+class _Spread(NamedTuple):
+    """A network on several devices.
+
+    Attributes:
+      replicas: The devices.
+      network: The network, with a copy of its weights on each.
+    """
+
+    replicas: Replicas
+    network: tf_keras.Model
+
+
+def _spread(replicas: Replicas | None, make: Callable[[], Untrained]) -> _Spread | None:
+    if replicas is None:
+        return None
+    with replicas.scope():
+        return _Spread(replicas, make().network)
+
+
 class _Blend(NamedTuple):
     """How a prediction is made of a network's outputs.
 
@@ -134,12 +157,9 @@ def _train(
     params: Recipe,
     checkpoints: Checkpoints | None,
     output_dir: Path,
+    spread: _Spread | None,
 ) -> tuple[History, _Blend, list[str]]:
-    """Trains the network in place.
-
-    Returns:
-      The history; how the members' outputs make a prediction; in words, what looks wrong with the result.
-    """
+    """Trains the network in place; returns history, how outputs make a prediction, and in words what looks wrong."""
     network, preprocessing, exported = untrained.network, untrained.preprocessing, untrained.exported
     with ExitStack() as stack:
 
@@ -156,7 +176,7 @@ def _train(
             units = units_of(examples, (*train.inputs, train.label), params.folds, train.place)
             fold = train.fold = assign_folds(units, params.folds)
         history = fit(
-            network,
+            spread.network if spread else network,
             train,
             evaluation if evaluation is not None and len(evaluation) else None,
             params=params,
@@ -165,7 +185,10 @@ def _train(
             not_finite=_explain(examples, train, preprocessing, params),
             checkpoints=checkpoints,
             on_epoch=stack.enter_context(Progress(params, output_dir)),
+            replicas=spread.replicas if spread else None,
         )
+        if spread:
+            network.set_weights(spread.network.get_weights())
         fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
         diagnosis = diagnose(network, train)
         blend = _Blend()

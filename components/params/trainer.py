@@ -106,6 +106,14 @@ class TrainerParams:
     warm_start: str = setting(
         "none", "none, a version in service, or the path of an exported model", path=PathKind.MODEL
     )
+    strategy: str = setting(
+        "one_device",
+        "one_device, or mirrored: each batch is shared by several GPUs of this machine",
+        choices=("one_device", "mirrored"),
+    )
+    replicas: int = setting(
+        2, "GPUs that share a batch; weights depend on their number", least=2, only_with=("strategy", ("mirrored",))
+    )
     cache_mib: int = setting(
         64,
         "parsed rows of a split are held in memory up to this many MiB, else in files beside the artifact",

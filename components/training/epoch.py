@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,7 +87,7 @@ class EpochLoop:
         """
         losses = [before]
         done = len(before)
-        with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+        with self._executor():
             for part in self._tensors(rows, order, first=done * self.batch_size):
                 if len(losses) > 1:
                     on_updates(losses)
@@ -104,7 +105,7 @@ class EpochLoop:
     def mean_squared_error(self, rows: Rows) -> float:
         """Returns the mean squared error over `rows`, by their weights, in the normalised label's unit."""
         squares = self._squares[rows.weight is not None]
-        with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+        with self._executor():
             parts = self._tensors(rows, None, EVALUATION_ROWS)
             return sum(float(squares(part.inputs, part.label, *part.weights)) for part in parts) / rows.total_weight
 
@@ -116,10 +117,13 @@ class EpochLoop:
         assert self.held_out is not None
         assert rows.fold is not None
         total, squares = np.zeros(len(self.held_out)), self._held_squares[rows.weight is not None]
-        with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+        with self._executor():
             for part in self._tensors(rows, rows.places_in(self.held_out), EVALUATION_ROWS):
                 total += squares(part.inputs, part.label, part.fold, *part.weights).numpy()
         return total / np.bincount(rows.fold, rows.weight, minlength=max(self.held_out) + 1)[self.held_out]
+
+    def _executor(self) -> AbstractContextManager[Any]:
+        return context.function_executor_type("SINGLE_THREADED_EXECUTOR")
 
     def _tensors(self, rows: Rows, order: Order | None, batch: int = 0, first: int = 0) -> Any:
         """Yields rows as tensors, from a place in the order on; caches those of few rows that are in order.
@@ -167,13 +171,7 @@ class EpochLoop:
         losses = tf.TensorArray(label.dtype, steps)
 
         def update(i: tf.Tensor, _: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
-            loss, gradients = self._gradients(
-                [tf.gather(part, i) for part in inputs],
-                tf.gather(label, i),
-                None if fold is None else tf.gather(fold, i),
-                None if weight is None else tf.gather(weight, i),
-            )
-            self.optimizer.apply(gradients, tf.gather(step_sizes, i))
+            loss = self._update(i, (inputs, label, fold, weight), step_sizes)
             return i + 1, loss, losses.write(i, loss)
 
         done, _, losses = tf.while_loop(
@@ -183,6 +181,18 @@ class EpochLoop:
             parallel_iterations=1,
         )
         return done, losses.stack()
+
+    def _update(self, i: tf.Tensor, parts: Sequence[Any], step_sizes: tf.Tensor) -> tf.Tensor:
+        """Makes one update and returns the loss before it."""
+        inputs, label, fold, weight = parts
+        loss, gradients = self._gradients(
+            [tf.gather(part, i) for part in inputs],
+            tf.gather(label, i),
+            None if fold is None else tf.gather(fold, i),
+            None if weight is None else tf.gather(weight, i),
+        )
+        self.optimizer.apply(gradients, tf.gather(step_sizes, i))
+        return loss
 
     def _gradients(
         self, inputs: list[tf.Tensor], label: tf.Tensor, fold: tf.Tensor | None, weight: tf.Tensor | None
@@ -194,10 +204,8 @@ class EpochLoop:
             if fold is None and weight is None:
                 loss = total = tf.reduce_mean(tf.math.squared_difference(tf.squeeze(output, axis=1), label))
             else:
-                squares = tf.math.squared_difference(output, label[:, None])
-                learned = 1 if fold is None else tf.cast(fold[:, None] != self.held_out, label.dtype)
+                squares, learned = self._squares_of(output, label, fold, weight)
                 # By the number of rows, not by their weight: else a row would count for more beside light ones.
-                learned = learned if weight is None else learned * weight[:, None]
                 # Each member's gradient is that of its own mean: members do not know of each other.
                 total = tf.reduce_sum(learned * squares) / tf.cast(tf.size(label), label.dtype)
                 loss = tf.math.divide_no_nan(tf.reduce_sum(learned * squares), tf.reduce_sum(learned))
@@ -205,6 +213,14 @@ class EpochLoop:
             penalties = self.network.losses
             total = tf.add_n([total, *penalties]) if penalties else total
         return loss, tape.gradient(total, variables)
+
+    def _squares_of(
+        self, output: tf.Tensor, label: tf.Tensor, fold: tf.Tensor | None, weight: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor | int]:
+        """Returns the squared errors (rows, members), and what each counts for in what is learned."""
+        learned = 1 if fold is None else tf.cast(fold[:, None] != self.held_out, label.dtype)
+        learned = learned if weight is None else learned * weight[:, None]
+        return tf.math.squared_difference(output, label[:, None]), learned
 
     def _sum_of_squares(
         self, inputs: Sequence[tf.Tensor], label: tf.Tensor, weight: tf.Tensor | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ from crossnet.components.training.epoch import NO_LOSSES, EpochLoop, Losses
 from crossnet.components.training.optimizers import Optimizer
 from crossnet.components.training.order import Order, epoch_order
 from crossnet.components.training.recipe import Recipe
+from crossnet.components.training.replicas import Replicas
+from crossnet.components.training.replicated import ReplicatedLoop
 from crossnet.components.training.rows import Rows
 from crossnet.components.training.schedules import learning_rates
 
@@ -40,6 +43,7 @@ def fit(
     held_out: Sequence[int] | None = None,
     checkpoints: Checkpoints | None = None,
     on_epoch: Callable[[int, History], None] = lambda epoch, history: None,
+    replicas: Replicas | None = None,
 ) -> History:
     """Trains a network in place, with the updates that Keras' `fit` makes for the same order of rows.
 
@@ -59,13 +63,15 @@ def fit(
         whose weights a member keeps, and ends the training. None: all rows are learned from, to the last epoch.
       checkpoints: Where checkpoints go, and come from when there is one. None: no checkpoints.
       on_epoch: Called after each epoch.
+      replicas: Who shares the batches; the network was made in their scope. Equal bytes are promised for as many
+        replicas alone. None: this process, on one device.
 
     Returns:
       By epoch: `loss` (mean squared error of each batch before its update, weighted by rows), `validation_loss` (the
       mean of the members', each over the rows that it holds out) and `eval_loss`, in label units squared,
       `learning_rate` of its last update, `seconds`. Where rows have weights, all three losses are weighted by them.
     """
-    training = _Training(network, train, evaluation, params, label_scale, not_finite, held_out)
+    training = _Training(network, train, evaluation, params, label_scale, not_finite, held_out, replicas)
     if checkpoints:
         training.save = checkpoints.write
         if checkpoint := checkpoints.read():
@@ -112,20 +118,26 @@ class _Training:
         label_scale: float,
         not_finite: NotFinite,
         held_out: Sequence[int] | None,
+        replicas: Replicas | None,
     ) -> None:
         self.train, self.evaluation = train, evaluation
         self.params = params
         self.label_scale = label_scale
         self.not_finite = not_finite
-        self.optimizer = Optimizer(
-            params.optimizer,
-            network.trainable_variables,
-            beta_1=params.beta_1,
-            beta_2=params.beta_2,
-            epsilon=params.epsilon,
-            weight_decay=params.decays,
+        with replicas.scope() if replicas else contextlib.nullcontext():
+            self.optimizer = Optimizer(
+                params.optimizer,
+                network.trainable_variables,
+                beta_1=params.beta_1,
+                beta_2=params.beta_2,
+                epsilon=params.epsilon,
+                weight_decay=params.decays,
+            )
+        self.loop = (
+            ReplicatedLoop(network, self.optimizer, params.batch_size, held_out, replicas)
+            if replicas
+            else EpochLoop(network, self.optimizer, params.batch_size, held_out)
         )
-        self.loop = EpochLoop(network, self.optimizer, params.batch_size, held_out)
         self.best = None if held_out is None else BestEpochs(self.optimizer.variables, len(held_out))
         names = ["loss", *(["validation_loss"] if self.best else []), "eval_loss", "learning_rate", "seconds"]
         self.history: History = {name: [] for name in names}

@@ -29,6 +29,8 @@ _FIXED = (
     "interval_coverage",
     "checkpoint_every",
     "checkpoint_updates",
+    "strategy",
+    "replicas",
     "warm_start",
     "cache_mib",
     "warmup_records",

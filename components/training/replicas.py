@@ -1,0 +1,93 @@
+"""Trains one network on several devices of this machine.
+
+Every replica computes the gradient of its part of a batch; all of them add up their gradients, so that each makes the
+same update. TensorFlow copies and adds up (`tf.distribute`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import tensorflow as tf
+
+from crossnet.components.errors import TrainingError
+from crossnet.components.formats import counted
+from crossnet.components.params.trainer import TrainerParams
+
+
+class Replicas:
+    """Devices of this process that train together.
+
+    Args:
+      devices: Their names.
+
+    Attributes:
+      count: How many there are.
+    """
+
+    def __init__(self, devices: Sequence[str]) -> None:
+        self._strategy = _strategy(tuple(devices))
+        self.count = len(devices)
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Returns a context in which variables are made, so that each device gets its own copy of them."""
+        context: AbstractContextManager[Any] = self._strategy.scope()
+        return context
+
+    def share(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns where the part of a batch of so many rows begins and ends that the asking replica takes."""
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return number * rows // self.count, (number + 1) * rows // self.count
+
+    def run(self, function: Callable[..., tf.Tensor], arguments: Sequence[Any]) -> tf.Tensor:
+        """Calls a function in every replica and returns what the first one returns."""
+        return self._strategy.experimental_local_results(self._strategy.run(function, args=tuple(arguments)))[0]
+
+    @staticmethod
+    def add_up(value: tf.Tensor) -> tf.Tensor:
+        """Returns the sum over all replicas; inside `run`."""
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+@functools.cache
+def _strategy(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """Returns the strategy of some devices, one per process: those of two would number their sums alike."""
+    return tf.distribute.MirroredStrategy(list(devices))
+
+
+def find_replicas(params: TrainerParams) -> Replicas | None:
+    """Returns the devices that train together as the settings say; None where one device trains.
+
+    Raises:
+      TrainingError: This machine has fewer devices.
+    """
+    return Replicas(choose_devices(_devices(), params.replicas)) if params.strategy == "mirrored" else None
+
+
+def choose_devices(devices: Sequence[str], replicas: int) -> list[str]:
+    """Returns the devices to train on.
+
+    Args:
+      devices: Names of all that this process has: GPUs or, without any, CPU devices.
+      replicas: How many should train.
+
+    Raises:
+      TrainingError: There are fewer.
+    """
+    if len(devices) < replicas:
+        gpus = sum("GPU" in name for name in devices)
+        found = counted(gpus, "GPU") if gpus else f"{counted(len(devices) - gpus, 'CPU device')} and not one GPU"
+        raise TrainingError(
+            f"`trainer.strategy` is mirrored and `trainer.replicas` is {replicas}, but this machine has {found}; each "
+            "replica needs a device of its own. Set `trainer.replicas` to the number of its GPUs, at least 2, or "
+            "`trainer.strategy` to one_device."
+        )
+    return list(devices[:replicas])
+
+
+def _devices() -> list[str]:
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name for device in found]
