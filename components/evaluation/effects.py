@@ -16,7 +16,7 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from crossnet.serving.protocol.dtypes import Array
 MAX_FEATURES = 200
 ROWS_ASKED = 20_000  # of all features together, for the importance
 MAX_ROWS, MIN_ROWS, MAX_SHUFFLES = 1000, 60, 5
+ROWS_PER_CALL = 2000
 MAX_CURVES, MAX_POINTS, CURVE_ROWS = 12, 10, 100
 
 
@@ -82,11 +83,8 @@ def _importance(
         return None
     rmse = math.sqrt(np.average(square, weights=weights))
     found: list[dict[str, Any]] = []
-    repeated = {name: np.tile(values, shuffles) for name, values in columns.items()}
-    for feature in looked_at:
-        orders = [random.permutation(len(places)) for _ in range(shuffles)]
-        batch = repeated | {feature.name: np.concatenate([columns[feature.name][order] for order in orders])}
-        shuffled = np.square(model.predict(batch).astype(np.float64).reshape(shuffles, -1) - labels).mean(axis=0)
+    for feature, answers in _shuffled(model, columns, looked_at, shuffles, random):
+        shuffled = np.square(answers - labels).mean(axis=0)
         if not np.isfinite(shuffled).all():
             return None
         whole = math.sqrt(np.average(shuffled, weights=weights))
@@ -97,6 +95,26 @@ def _importance(
         found.append({"name": feature.name, "increase": increase, "interval": [increase - half, increase + half]})
     found.sort(key=lambda column: -column["increase"])
     return {"rows": len(places), "shuffles": shuffles, "rmse": rmse, "columns": found}
+
+
+def _shuffled(
+    model: Predictor, columns: Mapping[str, Array], features: Sequence[Feature], shuffles: int, random: Any
+) -> Iterator[tuple[Feature, Array]]:
+    """Yields each feature and the predictions where it alone is shuffled, float64 (shuffles, rows).
+
+    Several features are asked in one call: of a wide table, a call costs more than its rows.
+    """
+    rows = len(next(iter(columns.values())))
+    at_once = max(1, ROWS_PER_CALL // (rows * shuffles))
+    for first in range(0, len(features), at_once):
+        asked = features[first : first + at_once]
+        batch = {name: np.tile(values, shuffles * len(asked)) for name, values in columns.items()}
+        for place, feature in enumerate(asked):
+            orders = [random.permutation(rows) for _ in range(shuffles)]
+            start = place * shuffles * rows
+            batch[feature.name][start : start + shuffles * rows] = columns[feature.name][np.concatenate(orders)]
+        answers = model.predict(batch).astype(np.float64).reshape(len(asked), shuffles, rows)
+        yield from zip(asked, answers, strict=True)
 
 
 def _dependence(
