@@ -48,15 +48,15 @@ def rebuilt(exported: ExportedModel) -> tf_keras.Model:
     """Returns the network of an exported model, with its weights.
 
     Raises:
-      ExportError: This version does not know the network's kind.
+      ExportError: The network is not of a kind of this project.
       TrainingError: The library of that kind is not installed.
     """
     facts, preprocessing = exported.network, exported.preprocessing
     architecture = ARCHITECTURES.get(facts["kind"])
     if architecture is None:
         raise ExportError(
-            f"`{exported.path}` is a `{facts['kind']}` network, which this version does not know. Expected one of: "
-            f"{', '.join(ARCHITECTURES)}. Convert it with the version that trained it."
+            f"`{exported.path}` is a `{facts['kind']}` network, which cannot be converted. Expected one of: "
+            f"{', '.join(ARCHITECTURES)}. Push a model of one of these kinds, or serve this one: `crossnet serve`."
         )
     settings: dict[str, Any] = {
         item.name: tuple(facts[item.name]) if isinstance(facts[item.name], list) else facts[item.name]

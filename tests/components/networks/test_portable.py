@@ -40,8 +40,8 @@ def test_ids_of_a_vocabulary_come_after_the_others() -> None:
     assert [*category_ids(other)] == [2]
 
 
-def test_a_network_of_another_version_is_refused() -> None:
+def test_a_network_of_a_kind_of_ones_own_is_refused() -> None:
     exported, _ = in_memory("numbers")
     newer = dataclasses.replace(exported, network={**exported.network, "kind": "attention"})
-    with pytest.raises(ExportError, match="`nowhere` is a `attention` network, which this version does not know"):
+    with pytest.raises(ExportError, match="`nowhere` is a `attention` network, which cannot be converted"):
         rebuilt(newer)
