@@ -214,10 +214,11 @@ def _installed() -> Any:
 @contextlib.contextmanager
 def _watched(ended: queue.SimpleQueue[Any]) -> Iterator[None]:
     """Inside, `ended` is told of the error with which the thread ends that waits for a worker's process."""
-    others = threading.excepthook
+    others, died = threading.excepthook, threading.Event()
 
     def tell(args: threading.ExceptHookArgs) -> None:
         if getattr(args.thread, "name", "") == "run_worker":
+            died.set()
             ended.put(args.exc_value)
         elif not args.exc_type.__module__.startswith("grpc"):  # of threads whose worker is no longer there
             others(args)
@@ -226,7 +227,8 @@ def _watched(ended: queue.SimpleQueue[Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        threading.excepthook = others
+        if not died.is_set():  # else the threads of the other workers end after this
+            threading.excepthook = others
 
 
 @contextlib.contextmanager
