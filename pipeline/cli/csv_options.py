@@ -57,9 +57,9 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapper(*args: Any, config: Path | None, root: Path, **options: Any) -> Any:
-        settings = _loaded(config)
+        settings = loaded(config)
         options["model_name"] = options.get("model_name") or (settings.pusher.model_name if settings else "crossnet")
-        options["pushed"] = _served(settings, root) / options["model_name"]
+        options["pushed"] = served_folder(settings, root) / options["model_name"]
         options["file_format"] = options.get("file_format") or _format_of(settings, options.get("rows", ""))
         given = {name: value for name in _FIELDS if (value := options.pop(name)) not in (None, ())}
         _check_are_csv(given, options.get("rows", ""), options.get("file_format"))
@@ -74,7 +74,7 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _loaded(config: Path | None) -> Any:
+def loaded(config: Path | None) -> Any:
     """Returns the settings of a config, or None."""
     if config is None:
         return None
@@ -83,7 +83,7 @@ def _loaded(config: Path | None) -> Any:
     return load_config(config)
 
 
-def _served(settings: Any, root: Path) -> Path:
+def served_folder(settings: Any, root: Path) -> Path:
     """Returns the folder that servers watch, as a config states it."""
     if settings and settings.pusher.serving_dir:
         return Path(settings.pusher.serving_dir)

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crossnet.components.errors import PipelineError
-from crossnet.pipeline.cli.csv_options import csv_options
-from crossnet.pipeline.cli.options import in_utf8, prints_errors, root_option, say
+from crossnet.pipeline.cli.completion import complete_configs
+from crossnet.pipeline.cli.csv_options import csv_options, loaded, served_folder
+from crossnet.pipeline.cli.options import chosen_root, in_utf8, prints_errors, root_option, say
 
 if TYPE_CHECKING:
     from crossnet.serving.protocol.column_rules import ColumnRules
     from crossnet.serving.protocol.csv_format import CsvFormat
 
 _MODELS_NAMED = 10
+_MODEL_FLAGS = ("--model_name", "--model_base_path", "--model_config_file")
 
 
 class _PassesOn(click.Command):
@@ -40,19 +42,37 @@ class _PassesOn(click.Command):
     show_default=True,
     help="auto: tensorflow_model_server where it is installed, else embedded.",
 )
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    shell_complete=complete_configs,
+    help="Serve the model that this config pushes, where it pushes it.",
+)
 @click.pass_context
 @prints_errors
-def serve(context: click.Context, root: Path, server: str) -> int:
+def serve(context: click.Context, root: Path, server: str, config: Path | None) -> int:
     """Serve pushed models over gRPC and REST.
 
     Accepts all flags of tensorflow_model_server, written as --name=value. Without model flags it serves every pushed
-    model; with --model_name alone, only that one. What stands behind -- goes to tensorflow_model_server as it is.
+    model; with --model_name alone or --config, only that one. What stands behind -- goes to tensorflow_model_server
+    as it is.
 
     Example: crossnet serve --port=8500 --rest_api_port=8501
     """
     from crossnet.serving.launcher import serve as launch
 
-    return launch(context.args, root=root, server=server)
+    flags = list(context.args)
+    if config is not None:
+        given = [name for name in _MODEL_FLAGS if any(flag.partition("=")[0] == name for flag in flags)]
+        if given:
+            raise click.UsageError(f"`--config` names the model, and so does `{given[0]}`. Give one of them.", context)
+        settings = loaded(config)
+        name = settings.pusher.model_name
+        model_flags = [f"--model_name={name}"]
+        if settings.pusher.serving_dir:
+            model_flags.append(f"--model_base_path={served_folder(settings, root) / name}")
+        root, flags = chosen_root(root, settings), [*model_flags, *flags]
+    return launch(flags, root=root, server=server)
 
 
 @click.command()

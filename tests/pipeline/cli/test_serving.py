@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from crossnet.components.files import read_json
+from crossnet.serving import launcher
 from support import REPOSITORY, serving_models
 from support.fake_server import XS, FakeServer
 from support.serving_fixtures import wait_until
@@ -44,6 +45,31 @@ def test_serve_says_when_the_port_is_taken(crossnet, tmp_path):
         done = crossnet("serve", "--server", "embedded", f"--port={port}", f"--model_base_path={tmp_path / 'model'}")
     assert done.exit_code == 1
     assert str(port) in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("pusher", "flags"),
+    [
+        ('serving_dir = "pushed"', ["--model_name=rides", "--model_base_path=pushed/rides", "--port=1"]),
+        ("", ["--model_name=rides", "--port=1"]),
+    ],
+    ids=["folder", "root"],
+)
+def test_serve_takes_root_model_and_folder_from_a_config(crossnet, tmp_path, monkeypatch, pusher, flags):
+    (tmp_path / "mine.toml").write_text(f'root = "kept"\n[pusher]\nmodel_name = "rides"\n{pusher}\n')
+    served = []
+    monkeypatch.setattr(launcher, "serve", lambda flags, root, server: served.append((flags, root, server)) or 0)
+    assert crossnet("serve", "--server", "embedded", "--port=1", "--config", "mine.toml").exit_code == 0
+    ((found, root, server),) = served
+    assert [flag.replace(f"{tmp_path}/", "") for flag in found] == flags
+    assert (root.resolve(), server) == (tmp_path / "kept", "embedded")
+
+
+def test_serve_takes_one_of_config_and_model_flags(crossnet, tmp_path):
+    (tmp_path / "mine.toml").write_text("")
+    done = crossnet("serve", "--config", "mine.toml", "--model_name=rides")
+    assert done.exit_code == 2
+    assert "`--config` names the model, and so does `--model_name`. Give one of them." in done.stderr
 
 
 def test_serve_refuses_a_server_that_does_not_exist(crossnet):
