@@ -1,6 +1,7 @@
 """Tests steps that run at the same time; what runs one after the other is in test_runner.py."""
 
 import dataclasses
+import multiprocessing
 import os
 import signal
 
@@ -35,16 +36,22 @@ def toy(monkeypatch, tmp_path):
 
         def __init__(self):
             self.work = {A: {}, B: {}}
+            self.functions = {}
             self.meeting.mkdir()
 
         def step(self, name, function, output, **facts):
-            return Step(name=name, function=f"support.toy_steps:{function}", output=output, **facts)
+            return Step(
+                name=name,
+                function=function if ":" in function else f"support.toy_steps:{function}",
+                output=output,
+                **facts,
+            )
 
         def graph(self, config, *, serving_dir, force):
             models = [
                 self.step(
                     name,
-                    "work_beside",
+                    self.functions.get(name, "work_beside"),
                     Model,
                     after=("example_gen",),
                     settings={"meeting": str(self.meeting), **work},
@@ -154,15 +161,17 @@ def test_a_process_that_the_system_ends_is_told_and_the_other_is_kept(toy):
 
 
 def test_a_bug_is_shown_with_the_traceback_of_its_process_and_ends_the_others(toy):
-    toy.work = {A: {"waits_for": B, "then": "bug"}, B: {"then": "hang"}}
-    with pytest.raises(ZeroDivisionError, match="a bug in trainer_a") as caught:
+    toy.work = {A: {}, B: {"then": "hang"}}
+    toy.functions[A] = "crossnet.components.formats:counted"  # of ours, and called wrongly
+    with pytest.raises(TypeError, match="unexpected keyword argument 'output_dir'") as caught:
         toy.run()
-    assert "work_beside" in caught.value.__notes__[0]
+    assert "call_component" in caught.value.__notes__[0]
+    assert not multiprocessing.active_children()
     wait_until(lambda: not toy.at_work())  # a killed process closes its files a moment before it has ended
     assert toy.left() == []
     record = Store(toy.root).read_run()
     assert (record.exit_code, record.steps[A].status) == (1, "failed")
-    assert "work_beside" in (toy.root / "runs" / record.run / "log.txt").read_text()
+    assert "call_component" in (toy.root / "runs" / record.run / "log.txt").read_text()
 
 
 @pytest.mark.usefixtures("interruptible")

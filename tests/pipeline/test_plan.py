@@ -95,7 +95,8 @@ def lists():
 
 
 def test_every_list_of_settings_is_known_here():
-    assert sorted(lists()) == sorted(LISTS)
+    of_modules = {"plugins"}  # whose code counts for the steps that use it: test_plugins
+    assert set(lists()) - of_modules == set(LISTS)
 
 
 def with_setting(name, value):
