@@ -2,7 +2,7 @@
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow torture coverage lint bench tables scale docs lock audit client-wheel clean help same-python
+.PHONY: run test test-slow torture coverage lint bench tables scale clients docs lock audit client-wheel clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -67,6 +67,8 @@ lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 \
 	    tests/support/s3_server.in -o requirements-s3.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 docs/requirements.in -o requirements-docs.lock
+	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 \
+	    tests/clients/requirements.in -o requirements-clients.lock
 
 # 0: no known vulnerability. Else make prints "Error 1" (there is one) or "Error 4" (not audited, which is not a pass).
 audit: .venv/.dev ## ask an advisory database about the pinned versions; says so where it cannot
@@ -85,6 +87,17 @@ scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv-mlflow/.o
 	    tests/walks/test_environments.py $(ARGS)
 	@S3_SERVER=.venv-s3/bin/moto_server $(V)/python -m pytest -m "slow or not torture" $(S3_TESTS) $(ARGS)
 	@.venv-mlflow/bin/python -m pytest -m "slow or not torture" tests/pipeline/tracking/test_mlflow.py $(ARGS)
+
+clients: .venv-clients/.ok .venv/.dev ## ask the embedded server by other people's clients: ovmsclient and, where npm is, @grpc/grpc-js
+	@if command -v npm >/dev/null; then cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent \
+	    || echo "npm could not install tests/clients: its test is skipped" >&2; fi
+	@CLIENTS_PYTHON=.venv-clients/bin/python $(V)/python -m pytest -m slow tests/walks/test_other_clients.py $(ARGS)
+
+.venv-clients/.ok: requirements-clients.lock | $(UV)
+	$(CHECK_PYTHON)
+	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv-clients
+	@$(UV) pip sync -q -p .venv-clients/bin/python --require-hashes requirements-clients.lock
+	@touch $@
 
 .venv-s3/.ok: requirements-s3.lock | $(UV)
 	$(CHECK_PYTHON)
@@ -115,7 +128,7 @@ docs: .venv-docs/.ok ## build the site of the pages and the Python API into site
 	@touch $@
 
 clean: ## remove the environments
-	rm -rf .venv .venv-beam .venv-docs .venv-kfp .venv-mlflow .venv-s3 .venv-spark .venv-tables .tools
+	rm -rf tests/clients/node_modules .venv .venv-beam .venv-clients .venv-docs .venv-kfp .venv-mlflow .venv-s3 .venv-spark .venv-tables .tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' Makefile
