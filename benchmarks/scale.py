@@ -176,7 +176,7 @@ def task_cost(name: str) -> dict[str, float] | None:
     environment, engine, arguments = ENGINES[name]
     python = HERE / environment / "bin" / "python"
     if not python.exists():
-        print(f"{name}: there is no {environment}", file=sys.stderr)
+        print(f"{name}: {environment} is not there", file=sys.stderr)
         return None
     few, many = (_task_cpu(python, engine, arguments, number) for number in TASKS)
     return {"start": few, "task": max(0.0, (many - few) / (TASKS[1] - TASKS[0]))}

@@ -23,11 +23,11 @@ def take_picture(report: Path, picture: Path) -> None:
       picture: The PNG to write.
 
     Raises:
-      SystemExit: There is no browser, or it failed.
+      SystemExit: A browser is not there, or it failed.
     """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        sys.exit(f"There is no browser on PATH, expected one of {', '.join(BROWSERS)}. On Debian: apt install chromium")
+        sys.exit(f"A browser is not on PATH, expected one of {', '.join(BROWSERS)}. On Debian: apt install chromium")
     if not report.is_file():
         sys.exit(f"{report} is not a file; expected a run's report.html.")
     with tempfile.TemporaryDirectory() as profile:

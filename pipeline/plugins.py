@@ -122,9 +122,9 @@ def _import(name: str, folder: str) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             there = f"neither in `{folder}` nor" if folder else "nowhere"
             raise SettingsError(
-                f"`plugins` names `{shown(name)}`, and there is no module `{shown(error.name)}`: {there} where Python "
-                "looks. Write the module's name with dots, such as my_project.kinds, and set `plugins_folder` to the "
-                "folder that holds my_project."
+                f"`plugins` names `{shown(name)}`, and the module `{shown(error.name)}` is not there: {there} where "
+                "Python looks. Write the module's name with dots, such as my_project.kinds, and set `plugins_folder` "
+                "to the folder that holds my_project."
             ) from None
         problem = in_words(error, name, _project(name))
         raise SettingsError(

@@ -220,7 +220,7 @@ def _watched(ended: queue.SimpleQueue[Any]) -> Iterator[None]:
         if getattr(args.thread, "name", "") == "run_worker":
             died.set()
             ended.put(args.exc_value)
-        elif not args.exc_type.__module__.startswith("grpc"):  # of threads whose worker is no longer there
+        elif not args.exc_type.__module__.startswith("grpc"):  # of threads whose worker has ended
             others(args)
 
     threading.excepthook = tell

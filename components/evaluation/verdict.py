@@ -61,7 +61,7 @@ def skips(verdict: Mapping[str, Any]) -> list[str]:
 def render_verdict(evaluation: Evaluation, told: Collection[str] = (), width: int | None = None) -> str:
     """Returns the verdict as one screen of text: the models, the champion's rules, and what other candidates failed.
 
-    Where there is no champion, the first candidate has all of its rules; verdict.json has those of all. Of the slices
+    Without a champion, the first candidate has all of its rules; verdict.json has those of all. Of the slices
     it shows the failed ones, the worst first, and counts the others; of the intervals, the champion's.
 
     Args:

@@ -31,7 +31,7 @@ from crossnet.components.params.networks import (
 )
 from crossnet.serving.protocol.suggestions import did_you_mean
 
-_NO_FEATURES = "There are no features to train on. Exclude fewer columns in `example_gen.exclude`."
+_NO_FEATURES = "No feature is left to train on. Exclude fewer columns in `example_gen.exclude`."
 
 
 def build_network(

@@ -137,7 +137,7 @@ def answers(store: Store, chosen: Chosen, exported: ExportedModel) -> Answers:
     found = _recorded(store, chosen, exported) or _warmup(exported)
     if found is None:
         raise ExportError(
-            f"There are no rows to compare answers on: no run in `{store.root}` made {chosen.words}, or its eval rows "
+            f"Rows to compare answers on are missing: no run in `{store.root}` made {chosen.words}, or its eval rows "
             "are gone, and the model has no warm-up requests. Name the root of its run with --root."
         )
     return found

@@ -35,7 +35,7 @@ class MlflowRun:
       experiment: The experiment's name; it is made where there is none.
 
     Raises:
-      SettingsError: MLflow is not installed, or there is no such store.
+      SettingsError: MLflow is not installed, or the store is not there.
     """
 
     def __init__(self, uri: str, experiment: str) -> None:
@@ -43,8 +43,8 @@ class MlflowRun:
         self._place = without_password(self.uri)
         if not self.uri:
             raise SettingsError(
-                "`tracking` is mlflow, and there is no store: set `tracking_uri`, such as sqlite:///mlflow.db or the "
-                f"address of a tracking server, or the variable {URI_VARIABLE}."
+                "`tracking` is mlflow, and a store is not named: set `tracking_uri`, such as sqlite:///mlflow.db or "
+                f"the address of a tracking server, or the variable {URI_VARIABLE}."
             )
         if importlib.util.find_spec("mlflow") is None:
             raise SettingsError(

@@ -123,7 +123,7 @@ class StoreFolder:
         """Returns the content of a small file.
 
         Raises:
-          StoreError: As `entries`; or there is no such file.
+          StoreError: As `entries`; or the file is not there.
         """
 
         def content(system: Any, path: str) -> bytes:

@@ -149,7 +149,7 @@ def test_a_recorded_config_is_read_without_its_plugins_code(mine, tmp_path):
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        (None, r"names `shop\.kinds`, and there is no module `shop\.kinds`: neither in `.*` nor where Python looks"),
+        (None, r"names `shop\.kinds`, and the module `shop\.kinds` is not there: neither in `.*` nor where Python"),
         ("x = (\n", r"does not import: SyntaxError: .* \(.*kinds\.py, line 1\)\. Mend it"),
         ("x = 1\nimport nothing_like_it\n", r"ModuleNotFoundError: No module named 'nothing_like_it' \(.*py, line 2\)"),
         ("x = 1\n\n1 / 0\n", r"does not import: ZeroDivisionError: division by zero \(.*kinds\.py, line 3\)"),

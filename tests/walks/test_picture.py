@@ -51,4 +51,4 @@ def test_the_script_without_a_browser_says_which_it_looked_for(tmp_path):
         [sys.executable, SCRIPT, "a", "b"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert "There is no browser on PATH, expected one of chromium, chromium-browser, google-chrome." in done.stderr
+    assert "A browser is not on PATH, expected one of chromium, chromium-browser, google-chrome." in done.stderr

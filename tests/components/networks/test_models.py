@@ -139,7 +139,7 @@ def test_architecture_that_does_not_fit_is_refused(kind: str, architecture: Any,
 
 
 def test_network_without_features_is_refused() -> None:
-    with pytest.raises(TrainingError, match="There are no features to train on"):
+    with pytest.raises(TrainingError, match="No feature is left to train on"):
         build_network("dense", DenseParams(), num_numbers=0)
 
 

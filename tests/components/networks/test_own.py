@@ -61,5 +61,5 @@ def test_what_a_network_of_ones_own_cannot_be_is_one_sentence(what, error, sente
 
 
 def test_a_kind_of_ones_own_needs_features_too():
-    with pytest.raises(TrainingError, match="There are no features to train on"):
+    with pytest.raises(TrainingError, match="No feature is left to train on"):
         build_network("mine", Own(), num_numbers=0)

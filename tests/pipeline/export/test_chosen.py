@@ -65,5 +65,5 @@ def test_what_is_not_there_or_not_clear_is_refused(tmp_path: Path) -> None:
 
 def test_without_rows_nothing_can_be_compared(tmp_path: Path) -> None:
     exported, _ = in_memory("numbers")
-    with pytest.raises(ExportError, match="no rows to compare answers on: no run in .* made version 3 of `m`"):
+    with pytest.raises(ExportError, match="Rows to compare answers on are missing: no run in .* made version 3 of `m`"):
         answers(Store(tmp_path), Chosen(tmp_path, "version 3 of `m`", "abc"), exported)

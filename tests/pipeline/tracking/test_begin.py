@@ -10,7 +10,7 @@ from crossnet.pipeline.tracking.lineage import Lineage, check_lineage, without_p
 
 def test_a_run_that_is_to_be_tracked_and_has_no_store_ends_before_its_first_step(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(SettingsError, match=r"`tracking` is mlflow, and there is no store: set `tracking_uri`"):
+    with pytest.raises(SettingsError, match=r"`tracking` is mlflow, and a store is not named: set `tracking_uri`"):
         run_pipeline(make_config({"tracking": "mlflow"}), tmp_path / "root")
     assert not [*(tmp_path / "root").glob("*/*")]
 
