@@ -267,7 +267,7 @@ def thinned(chunks: Iterator[Array], limit: int = SAMPLE_SIZE) -> Array:
     kept: list[Array] = []
     stride, position, size = 1, 0, 0
     for chunk in chunks:
-        values = chunk[-position % stride :: stride]
+        values = chunk[-position % stride :: stride].copy()  # a view would keep the whole chunk
         position += len(chunk)
         kept.append(values)
         size += len(values)

@@ -41,10 +41,11 @@ class RowSample:
         part |= {"labels": labels, **{f"model {i}": values for i, values in enumerate(predictions)}}
         part |= {name: values for name, values in (("weights", weights), ("groups", groups)) if values is not None}
         first, self._position = -self._position % self.stride, self._position + len(labels)
-        self._parts.append({name: values[first :: self.stride] for name, values in part.items()})
+        # Copies: a view would keep the whole batch.
+        self._parts.append({name: values[first :: self.stride].copy() for name, values in part.items()})
         self._kept = {}
         while sum(len(part["labels"]) for part in self._parts) > self._limit:
-            self._parts = [{name: values[::2] for name, values in self._joined().items()}]
+            self._parts = [{name: values[::2].copy() for name, values in self._joined().items()}]
             self.stride *= 2
             self._kept = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -115,6 +116,21 @@ def test_worst_rows_put_nan_first():
     worst = WorstRows(size=1)
     worst.add(0, np.zeros(2), np.array([1e30, np.nan]), {})
     assert worst.rows() == [{"record": 1, "label": 0.0, "prediction": None, "features": {}}]
+
+
+def test_thinned_does_not_keep_what_it_was_given():
+    given, alive = [], []
+
+    def chunks():
+        for _ in range(20):
+            chunk = np.arange(50.0)
+            given.append(weakref.ref(chunk))
+            yield chunk
+        del chunk
+        alive.extend(array for array in given[:-1] if array() is not None)
+
+    assert len(thinned(chunks(), limit=20)) == 16
+    assert alive == []
 
 
 def test_thinned_keeps_every_kth_value_of_a_stream():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,16 @@ def test_of_a_large_split_every_kth_row_is_kept_whatever_the_batches(batch):
     assert sample.stride == 8
     assert sample.column("x").tolist() == [*range(0, 100, 8)]
     assert sample.labels.tolist() == [10 * row for row in range(0, 100, 8)]
+
+
+def test_batches_are_not_kept():
+    sample, batches = RowSample(["x"], limit=20), []
+    for first in range(0, 1000, 50):
+        rows = np.arange(first, first + 50, dtype=float)
+        batches.append(weakref.ref(rows))
+        sample.add({"x": rows}, rows, rows[None])
+    del rows
+    assert [batch() for batch in batches] == [None] * 20
 
 
 def test_without_rows_there_is_nothing():
