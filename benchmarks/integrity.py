@@ -16,7 +16,7 @@ import functools, sys, time
 from pathlib import Path
 from crossnet.components import damaged_versions, model_folder, pusher
 from crossnet.components.artifacts import integrity, pushed_model
-from crossnet.pipeline import store, wholeness, runner, plan, references
+from crossnet.pipeline import execution, plan, references, store, wholeness
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.runner import run_pipeline
 spent, depth = 0.0, 0
@@ -35,7 +35,7 @@ def timed(function):
 store.checksums, store.sealed = timed(store.checksums), timed(store.sealed)
 integrity.Checks.damage = timed(integrity.Checks.damage)
 wholeness.changed_inputs = timed(wholeness.changed_inputs)
-runner.made_from, runner.checkpoint_folder = timed(runner.made_from), timed(runner.checkpoint_folder)
+execution.made_from, execution.checkpoint_folder = timed(execution.made_from), timed(execution.checkpoint_folder)
 for module in (damaged_versions, pusher, pushed_model, references):
     module.folder_checksum = timed(module.folder_checksum)
 start = time.process_time()
