@@ -251,7 +251,7 @@ def test_client_works_on_a_machine_with_nothing_but_grpc_protobuf_and_numpy(tmp_
         return done.stdout
 
     wheel = build_wheel(tmp_path)
-    assert wheel.stat().st_size < 1_000_000
+    assert wheel.stat().st_size < 2_000_000  # of the client alone, `make client-wheel`: a twentieth
     run(UV, "venv", "-q", "-p", sys.executable, str(tmp_path / "venv"))
     python = str(tmp_path / "venv/bin/python")
     run(UV, "pip", "install", "-q", "-p", python, *versions)
