@@ -89,7 +89,7 @@ scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv-mlflow/.o
 	@.venv-mlflow/bin/python -m pytest -m "slow or not torture" tests/pipeline/tracking/test_mlflow.py $(ARGS)
 
 clients: .venv-clients/.ok .venv/.dev ## ask the embedded server by other people's clients: ovmsclient and, where npm is, @grpc/grpc-js
-	@if command -v npm >/dev/null; then cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent \
+	@if command -v npm >/dev/null; then cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent --fetch-retries=1 --fetch-timeout=30000 \
 	    || echo "npm could not install tests/clients: its test is skipped" >&2; fi
 	@CLIENTS_PYTHON=.venv-clients/bin/python $(V)/python -m pytest -m slow tests/walks/test_other_clients.py $(ARGS)
 
