@@ -7,6 +7,15 @@ from crossnet.pipeline.cli import cli
 from crossnet.pipeline.console import Reporter
 
 
+def install(folder, monkeypatch, name, on_path):
+    """Makes `.venv/bin/NAME` in the working directory, on PATH or not."""
+    monkeypatch.chdir(folder)
+    command = folder / ".venv" / "bin" / name
+    command.parent.mkdir(parents=True)
+    command.touch(0o755)
+    monkeypatch.setenv("PATH", str(command.parent) if on_path else "/nowhere")
+
+
 @pytest.mark.parametrize(
     ("called", "on_path", "expected"),
     [
@@ -18,11 +27,7 @@ from crossnet.pipeline.console import Reporter
     ],
 )
 def test_the_next_command_can_be_typed(tmp_path, monkeypatch, called, on_path, expected):
-    monkeypatch.chdir(tmp_path)
-    command = tmp_path / ".venv" / "bin" / "crossnet"
-    command.parent.mkdir(parents=True)
-    command.touch(0o755)
-    monkeypatch.setenv("PATH", str(command.parent) if on_path else "/nowhere")
+    install(tmp_path, monkeypatch, "crossnet", on_path)
     monkeypatch.setattr(sys, "argv", [called.format(here=tmp_path)])
     assert program() == expected
 
@@ -37,11 +42,7 @@ def test_the_next_command_can_be_typed(tmp_path, monkeypatch, called, on_path, e
     ],
 )
 def test_a_module_is_called_by_its_python_as_it_was_typed(tmp_path, monkeypatch, typed, on_path, expected):
-    monkeypatch.chdir(tmp_path)
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.touch(0o755)
-    monkeypatch.setenv("PATH", str(python.parent) if on_path else "/nowhere")
+    install(tmp_path, monkeypatch, "python", on_path)
     monkeypatch.setattr(sys, "orig_argv", [typed.format(here=tmp_path), "-m", "crossnet"])
     monkeypatch.setattr(sys, "argv", ["/somewhere/crossnet/__main__.py"])
     assert program() == expected

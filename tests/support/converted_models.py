@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
+from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.networks.columns import KeyColumn, LeftOut, NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import ExportedModel
@@ -140,3 +141,13 @@ def rows_of(case: str, count: int = 64) -> dict[str, Array]:
                 columns[name][random.random(count) < 0.3] = np.nan
     columns["a"][-3:] = [np.nan, np.inf, -np.inf]
     return columns
+
+
+def assert_same_answers(model: Any, folder: Path, rows: dict[str, Any]) -> None:
+    """Asserts that a converted model answers as the SavedModel in a folder, for many rows and for one."""
+    with ServingSession(folder) as session:
+        expected = session.predict(rows)
+    np.testing.assert_allclose(model.predict(rows), expected, rtol=1e-5)
+    assert np.unique(expected).size > 30
+    one = {name: values[:1] for name, values in rows.items()}
+    np.testing.assert_allclose(model.predict(one), expected[:1], rtol=1e-5)

@@ -115,9 +115,9 @@ def server():
 
 
 def tell(target, *statuses):
-    lineage = Lineage(target, "/root", "one", "rides", {"trainer": [Path("/there/rows.csv")]})
+    lineage = Lineage(target, "/kept", "one", "rides", {"trainer": [Path("/there/rows.csv")]})
     for status in statuses:
-        lineage.tell("trainer", status, output=Path("/root/artifacts/trainer/ab"), fingerprint="ab")
+        lineage.tell("trainer", status, output=Path("/kept/artifacts/trainer/ab"), fingerprint="ab")
     return lineage
 
 
@@ -159,7 +159,7 @@ def test_what_is_skipped_is_not_told_and_what_is_interrupted_aborts(tmp_path):
         ("ftp://there", r"`lineage` must be a file, or an address that begins with http://.* Received `ftp://there`"),
         ("http://", r"`lineage` must be a file, or an address"),
         ("/nothing/here/events.jsonl", r"must be a file in a folder that is there.* Make the folder, or name another"),
-        ("/tmp", r"`lineage` must be a file in a folder that is there"),
+        ("/", r"`lineage` must be a file in a folder that is there"),
     ],
 )
 def test_a_target_that_cannot_be_is_refused_before_the_run(tmp_path, target, sentence):
