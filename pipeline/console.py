@@ -138,7 +138,8 @@ class Reporter:
         step = step or next(iter(self._at_work), "")
         if share and step in self._at_work:
             left = (time.monotonic() - self._at_work[step][0]) * (1 - share) / share
-            text = f"{text}, about {left:.0f} s left"
+            what, colon, rest = text.partition(":")  # the end of a long line is cut
+            text = f"{what}, about {_rough(left)} left{colon}{rest}"
         if self.verbose:
             self.line(f"  {of}{text}")
         if step in self._at_work:
@@ -177,6 +178,14 @@ class Reporter:
                 LOGGER.removeHandler(details)
                 LOGGER.setLevel(level)
                 LOGGER.propagate = propagate
+
+
+def _rough(seconds: float) -> str:
+    """Returns a time as people say it: "45 s", "3 min", "2 h 10 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class _Log(io.FileIO):

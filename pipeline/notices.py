@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 
+from crossnet.pipeline.wrapping import fitted
 from crossnet.serving.protocol.printable import printable
 
 _said: set[str] = set()
@@ -20,7 +21,7 @@ def say(sentence: str) -> None:
     _said.add(sentence)
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):  # closed
-            sys.stderr.write(f"{printable(sentence)}\n")
+            sys.stderr.write(f"{fitted(printable(sentence), sys.stderr)}\n")
             sys.stderr.flush()
 
 

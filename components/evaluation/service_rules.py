@@ -16,7 +16,7 @@ def non_inferiority(case: Case, margin: float) -> RuleResult:
     """Judges whether it is shown to be at most a margin worse than the model in service."""
     rule = "non_inferiority"
     if case.served is None:
-        message = f"No other model is in service, so `{case.name}` was not asked for {rule}."
+        message = f"No other model is in service, so {rule} was not asked."
         return case.result(rule, message, None, margin=margin)
     out = "Push with `--force`, or set `evaluator.non_inferiority_margin` to none."
     if case.served.problem:

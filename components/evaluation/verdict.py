@@ -14,6 +14,7 @@ File structure of verdict.json:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -89,7 +90,7 @@ def render_verdict(evaluation: Evaluation, told: Collection[str] = (), width: in
         if name != (verdict["champion"] or next(iter(verdict["candidates"]))):
             rules = [rule for rule in rules if rule["passed"] is False]
         shown = [rule for rule in rules if rule["message"] not in told and _is_shown(rule)]
-        found = [f"  {_outcome(rule)}  {rule['message']}" for rule in shown] + _slice_lines(rules, told)
+        found = [f"  {_outcome(rule)}  {_brief(name, rule)}" for rule in shown] + _slice_lines(rules, told)
         if found:
             lines += [f"{name}: {'blessed' if candidate['blessed'] else 'NOT blessed'}", *found]
     return "\n".join(lines)
@@ -142,6 +143,13 @@ def _role(verdict: Mapping[str, Any], name: str) -> str:
 def _is_shown(rule: Mapping[str, Any]) -> bool:
     """Whether a rule of the whole split has its own line."""
     return rule["slice"] is None and not (rule["rule"] in QUIET and rule["passed"])
+
+
+def _brief(name: str, rule: Mapping[str, Any]) -> str:
+    """Returns a rule's sentence; of one that passed, without the error and the rows that the table above has."""
+    if not rule["passed"]:
+        return str(rule["message"])
+    return re.sub(rf"^`{re.escape(name)}` has eval rmse \S+ on {rule['rows']:,} rows, ", "", rule["message"])
 
 
 def _outcome(rule: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from crossnet.components import interrupts
 from crossnet.pipeline.cli import config_files, exporting, orchestration, past, runs, serving, setup, tuning, upkeep
 from crossnet.pipeline.cli.options import print_error, print_interruption, process_start
 from crossnet.pipeline.cli.output import name_output
+from crossnet.pipeline.wrapping import fitted
 from crossnet.serving.protocol.printable import printable
 
 
@@ -46,6 +47,7 @@ _SECTIONS = {
     "Serve": ("serve", "predict", "export", "rollback"),
     "Tidy": ("verify", "gc", "doctor", "sbom"),
 }
+_ERROR = "Error: "  # click prints it in front of a sentence
 _MAX_SENTENCE = 200  # characters of a command's first sentence
 
 
@@ -67,6 +69,8 @@ class _Commands(click.Group):
             return super().invoke(context)
         except click.ClickException as error:
             error.message = printable(error.message)  # type: ignore[misc]  # final, for those who read it
+            text = fitted(f"{_ERROR}{error.format_message()}", sys.stderr).removeprefix(_ERROR)
+            error.format_message = lambda: text  # type: ignore[method-assign]
             raise
 
 

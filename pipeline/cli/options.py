@@ -22,6 +22,7 @@ from crossnet.pipeline import notices
 from crossnet.pipeline.called import as_typed
 from crossnet.pipeline.cli.completion import complete_configs, complete_settings
 from crossnet.pipeline.cli.output import discard_output, output_problem
+from crossnet.pipeline.wrapping import fitted
 from crossnet.serving.protocol.printable import printable
 from crossnet.serving.storage.uris import is_uri, shown_uri
 
@@ -35,10 +36,12 @@ _OF_STORES = ("run", "step", "plan", "why", "runs", "show", "diff", "report", "e
 def say(text: object, *, err: bool = False) -> None:
     """Prints a line for people: a name in it may hold what would move a terminal's cursor.
 
-    A command in it is printed as it can be typed here.
+    A command in it is printed as it can be typed here. On standard error a terminal gets it wrapped at words; what
+    standard output gets may be kept in a file.
     """
+    line = as_typed(printable(str(text)))
     with contextlib.suppress(OSError) if err else contextlib.nullcontext():  # then the exit code says it
-        click.echo(as_typed(printable(str(text))), err=err)
+        click.echo(fitted(line, sys.stderr) if err else line, err=err)
 
 
 def prints_errors(command: Callable[..., int | None]) -> Callable[..., None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,11 @@ from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.errors import NotBlessedError
 from crossnet.components.formats import aligned, counted, number
+from crossnet.pipeline.called import program
+from crossnet.pipeline.cli.options import DEFAULT_ROOT
 from crossnet.pipeline.cli.prose import print_text
 from crossnet.pipeline.console import LiveLine, PlainConsole
+from crossnet.pipeline.remote.places import remote_of
 from crossnet.pipeline.run_record import RunRecord, in_steps
 from crossnet.pipeline.run_state import FINISHED
 from crossnet.pipeline.store import Store
@@ -65,18 +70,36 @@ def print_result(result: RunResult) -> None:
     pushed = result.artifacts.get("pusher")
     if isinstance(pushed, PushedModel):
         folder = Path(result.serving_dir) / pushed.model_name
-        console.print(f"In service: `{pushed.model_name}` version {pushed.version}, {folder}")
+        console.print(f"In service: `{pushed.model_name}` version {pushed.version}, {from_here(folder)}")
     if result.up_to_date:
         console.print(f"Up to date: nothing has changed since run {result.run}.")
     elif (report := run / "report.html").is_file():
-        console.print(f"Report: {report}")
+        console.print(f"Report: {from_here(report)}")
     if result.exit_code == NotBlessedError.exit_code:
         status = "NOT_BLESSED" if result.verdict != "BLESSED" else "NOT_PUSHED"
         for reason in result.reasons[:REASONS_SHOWN]:
             print_text(console, f"{status}: {reason}")
         if (hidden := len(result.reasons) - REASONS_SHOWN) > 0:
             console.print(f"{status}: {counted(hidden, 'more rule')} failed.")
-        console.print(f"Nothing was pushed. Table: {run / 'evaluator' / 'verdict.json'}")
+        console.print(f"Nothing was pushed. Table: {from_here(run / 'evaluator' / 'verdict.json')}")
+    elif isinstance(pushed, PushedModel) and not result.up_to_date and remote_of(Path(result.root)) is None:
+        console.print(f"Next: {_serve_command(Path(result.root), folder)}")
+
+
+def from_here(path: Path) -> str:
+    """Returns a path as it can be typed in this folder: relative where it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _serve_command(root: Path, folder: Path) -> str:
+    """Returns the command that serves the model in `folder`."""
+    where = ""
+    if folder.parent != root / "serving_models":
+        where = f" --model_name={shlex.quote(folder.name)} --model_base_path={shlex.quote(from_here(folder))}"
+    elif root != Path(os.environ.get("CROSSNET_ROOT") or DEFAULT_ROOT).absolute():
+        where = f" --root {shlex.quote(from_here(root))}"
+    return f"{program()} serve{where} --port=8500"
 
 
 def _model_table(models: Mapping[str, Mapping[str, Any]], champion: str | None) -> Table:

@@ -35,12 +35,20 @@ def test_reporter_is_silent_when_quiet(capsys):
 
 
 def test_reporter_tells_the_time_left_from_the_share_that_is_done(capsys, monkeypatch):
-    clock = iter([100.0, 130.0])
+    clock = iter([100.0, 130.0, 100.0, 400.0, 100.0, 3100.0])
     monkeypatch.setattr("crossnet.pipeline.console.time.monotonic", lambda: next(clock))
     reporter = Reporter(verbose=True)
     with reporter.working("trainer"):
         reporter.detail("epoch 3 of 4", 0.75)
     assert capsys.readouterr().err == "  epoch 3 of 4, about 10 s left\n"
+    with reporter.working("trainer"):
+        reporter.detail("epoch 1 of 2: loss 0.25", 0.5)  # what stands last is cut on a narrow terminal
+    with reporter.working("trainer"):
+        reporter.detail("epoch 1 of 4: loss 0.25", 0.25)
+    assert capsys.readouterr().err.splitlines() == [
+        "  epoch 1 of 2, about 5 min left: loss 0.25",
+        "  epoch 1 of 4, about 2 h 30 min left: loss 0.25",
+    ]
 
 
 def test_live_line_leaves_pythons_streams_alone(tmp_path):

@@ -79,7 +79,7 @@ TABLE = {
     "no model is in service": (
         flat(0.1), {"non_inferiority_margin": 0.05, "max_rmse": 1.0},
         {"finite_predictions": True, "max_rmse": True, "non_inferiority": None},
-        "No other model is in service, so `cross_layer` was not asked for non_inferiority.",
+        "No other model is in service, so non_inferiority was not asked.",
     ),
     "served model does not load": (
         flat(0.1), {"non_inferiority_margin": 0.05, "in_service": Served("17", "does not load (gone)")},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR, METRICS_FILE, VERDICT_FILE, Evaluation
@@ -185,3 +187,15 @@ def test_what_is_said_elsewhere_is_left_out_and_notes_stand_under_the_table(tmp_
     text = render_verdict(Evaluation(tmp_path), ["Too high."]).splitlines()
     assert text[-4:] == ["Dead.", "Note.", "b: blessed", "  passed   Low enough."]
     assert render_verdict(Evaluation(tmp_path)).splitlines()[-4:-2] == ["a: NOT blessed", "  FAILED   Too high."]
+
+
+def test_a_rule_that_passed_does_not_repeat_the_error_that_the_table_has(tmp_path):
+    said = "`a` has eval rmse 0.5 on 100 rows, {}above max_rmse 1."
+    passed = dataclasses.replace(PASSED, message=said.format("not "))
+    failed = dataclasses.replace(FAILED, message=said.format(""))
+    assert "  passed   not above max_rmse 1." in lines(tmp_path, a=[passed])
+    found = lines(tmp_path, a=[passed, failed], b=[FAILED])
+    assert "  passed   not above max_rmse 1." in found
+    assert "  FAILED   `a` has eval rmse 0.5 on 100 rows, above max_rmse 1." in found
+    groups = dataclasses.replace(PASSED, message="`a` has eval rmse 0.5 on 100 rows in 7 groups of `b`, not above 1.")
+    assert f"  passed   {groups.message}" in lines(tmp_path, a=[groups])  # the table lacks the groups

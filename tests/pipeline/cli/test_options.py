@@ -186,3 +186,20 @@ def test_a_root_in_a_store_is_refused_where_it_cannot_be_used(tmp_path, monkeypa
     assert sentence in words
     assert "secret" not in words
     assert not list(tmp_path.iterdir())
+
+
+def test_a_terminal_gets_long_errors_wrapped_at_words(tmp_path, monkeypatch, capsys):
+    def err(*arguments):
+        with pytest.raises(SystemExit):
+            cli([*arguments, "--root", str(tmp_path)])
+        return capsys.readouterr().err.splitlines()
+
+    calls = [("rollback", "--model", "none"), ("rollback", "--model", "a/b"), ("runs", "--limit", "x" * 40)]
+    plain = [err(*call) for call in calls]
+    monkeypatch.setattr("crossnet.pipeline.wrapping.columns", lambda stream: 70)
+    for call, whole in zip(calls, plain, strict=True):
+        lines = err(*call)
+        words = [word for line in lines for word in line.split()]
+        assert words == [word for line in whole for word in line.split()]
+        assert len(lines) > len(whole)
+        assert all(len(line) <= 70 or len(line.split()) == 1 for line in lines)

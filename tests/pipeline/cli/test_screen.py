@@ -54,7 +54,26 @@ def test_result_of_a_push_tells_the_verdict_and_where_the_model_is(store, shown)
         f"Up to date: nothing has changed since run {PUSHED}.",
     ]
     again = dataclasses.replace(result, up_to_date=False)
-    assert shown(screen.print_result, again)[-1] == f"Report: {store.runs / PUSHED / 'report.html'}"
+    assert shown(screen.print_result, again)[-2:] == [
+        f"Report: {store.runs / PUSHED / 'report.html'}",
+        f"Next: crossnet serve --root {store.root} --port=8500",
+    ]
+
+
+def test_paths_and_the_next_command_are_those_that_can_be_typed_here(store, shown, monkeypatch, tmp_path):
+    again = dataclasses.replace(repeat(store, PUSHED), up_to_date=False)
+    monkeypatch.chdir(store.root.parent)
+    name = store.root.name
+    monkeypatch.setenv("CROSSNET_ROOT", name)
+    assert shown(screen.print_result, again)[-3:] == [
+        f"In service: `crossnet` version {again.pushed_version}, {name}/serving_models/crossnet",
+        f"Report: {name}/runs/{PUSHED}/report.html",
+        "Next: crossnet serve --port=8500",
+    ]
+    elsewhere = dataclasses.replace(again, serving_dir=str(tmp_path / "my models"))
+    assert shown(screen.print_result, elsewhere)[-1] == (
+        f"Next: crossnet serve --model_name=crossnet --model_base_path='{tmp_path}/my models/crossnet' --port=8500"
+    )
 
 
 def test_result_of_a_closed_gate_gives_the_reasons_and_the_table(store, shown):
