@@ -18,6 +18,7 @@ NEAR = 0.01
 def min_improvement(case: Case, share: float) -> RuleResult:
     """Judges whether it is better than the baseline by a share."""
     beside = case.reference
+    share = beside.share(share)
     reference = case.whole.rmse(case.scores.names.index(beside.name))
     limit = (1 - share) * reference
     facts: dict[str, Any] = {"reference": reference, "threshold": limit, "margin": share}
@@ -34,20 +35,30 @@ def min_improvement(case: Case, share: float) -> RuleResult:
     tie = case.rmse == reference or max(case.rmse, reference) <= case.whole.floor
     sure = case.params.min_improvement_confidence
     bound = None if sure is None else _improvement(case, beside.name, one_sided=1 - sure)
-    passed = not tie and case.rmse <= limit
+    passed = case.rmse <= limit and not (tie and share >= 0)
     if sure is not None:
-        passed = passed and bound is not None and bound[0] >= share and (bound[0] > 0 or share > 0)
+        passed = passed and bound is not None and bound[0] >= share and (bound[0] > 0 or share != 0)
     gain = 1 - case.rmse / reference if reference else 0.0
     how = "level with" if tie else f"{percent(abs(gain))} {'below' if gain > 0 else 'above'}"
-    wanted = f", where at least {percent(share)} below is asked for" if share else ", where it has to be better"
-    if sure is not None:
-        wanted += f" with {percent(sure)} confidence" if share else f", with {percent(sure)} confidence"
+    wanted = _wanted(share, sure)
     interval = _improvement(case, beside.name)
+    asked = "" if passed and (gain >= 0 or tie) else wanted
     message = (
-        f"{case.has_rmse(reference)}, {how} the {number(reference, unlike=case.rmse)} of {beside.words}"
-        f"{'' if passed else wanted} ({case.in_words(interval, ' of the improvement', percent)})."
+        f"{case.has_rmse(reference)}, {how} the {number(reference, unlike=case.rmse)} of {beside.words}{asked}"
+        f" ({case.in_words(interval, ' of the improvement', percent)})."
     )
     return case.result("min_improvement", message, passed, interval=interval, **facts)
+
+
+def _wanted(share: float, sure: float | None) -> str:
+    """Returns what the rule asks for, as the end of a sentence."""
+    if share < 0:
+        words = f", where at most {percent(-share)} above is allowed"
+    else:
+        words = f", where at least {percent(share)} below is asked for" if share else ", where it has to be better"
+    if sure is not None:
+        words += f" with {percent(sure)} confidence" if share else f", with {percent(sure)} confidence"
+    return words
 
 
 def max_mean_ratio(case: Case, limit: float) -> RuleResult:

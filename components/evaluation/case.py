@@ -29,6 +29,10 @@ class Reference(NamedTuple):
     words: str
     collapsed: str = ""
 
+    def share(self, min_improvement: float) -> float:
+        """Returns what is asked for: to be above it by a share is allowed beside a baseline that was trained alone."""
+        return max(min_improvement, 0.0) if self.name in REFERENCES else min_improvement
+
 
 def improvement_reference(scores: Scores, baseline: str) -> Reference:
     """Returns the baseline or, where it is not better than the mean predictor, the better of mean and linear model."""

@@ -26,7 +26,9 @@ is not asked: `non_inferiority` says as much |
 | metric missing (no rows, NaN labels, a baseline that predicts NaN) | the rule fails |
 | rmse = max_rmse, ratio = max_rmse_ratio, bound = 1 + margin, size = max_model_bytes | passes |
 | rmse = baseline's rmse | `min_improvement` fails: a tie is not better |
-| improvement = min_improvement, above zero | passes |
+| improvement = min_improvement, not zero | passes |
+| min_improvement below zero, a tie or at most so much above the baseline | passes; beside mean and linear model it \
+counts as zero |
 | both below the float32 floor (`metrics.FLOOR_ULPS`) | a tie: `non_inferiority` passes, `min_improvement` fails |
 | baseline above COLLAPSED_RATIO times the mean predictor | it has collapsed, which is said; `min_improvement` is \
 measured against the better of mean and linear model |

@@ -95,6 +95,7 @@ def _rules(scores: Scores, params: EvaluatorParams, baseline: str, served: Serve
         rules.append(_Rule("max_rmse_ratio", share * std, words))
     if (share := params.min_improvement) is not None:
         reference = improvement_reference(scores, baseline)
+        share = reference.share(share)
         rules.append(_Rule("min_improvement", 1 - share, reference.words, reference.name, share))
     if (margin := params.non_inferiority_margin) is not None and served is not None and not served.problem:
         rules.append(_Rule("non_inferiority", 1 + margin, served.words, served.name, margin))

@@ -15,7 +15,9 @@ class EvaluatorParams:
 
     max_rmse: float | None = setting(None, "highest eval RMSE", above=0)
     max_rmse_ratio: float | None = setting(None, "highest eval RMSE over the label's standard deviation", above=0)
-    min_improvement: float | None = setting(0.0, "share by which RMSE must be below the baseline's", least=0, below=1)
+    min_improvement: float | None = setting(
+        0.0, "share by which RMSE must be below the baseline's; below 0: by which it may be above", above=-1, below=1
+    )
     min_improvement_confidence: float | None = setting(
         None, "min_improvement has to be shown with this confidence; none: by the value", above=0, below=1
     )

@@ -214,6 +214,36 @@ TABLE = {
         "`cross_layer` has eval rmse 0.75 on 1,000 rows, 50 % above the 0.5 of baseline `dense`, where it has to be "
         "better (95 % interval of the improvement -50 % to -50 %).",
     ),
+    "rmse above the baseline's by a share that is allowed": (
+        flat(0.5625), {"min_improvement": -0.125}, {"finite_predictions": True, "min_improvement": True},
+        "12.5 % above the 0.5 of baseline `dense`, where at most 12.5 % above is allowed (95 % interval",
+    ),
+    "rmse above the baseline's by more than is allowed": (
+        flat(0.5625), {"min_improvement": -0.1}, {"finite_predictions": True, "min_improvement": False},
+        "12.5 % above the 0.5 of baseline `dense`, where at most 10 % above is allowed (95 % interval",
+    ),
+    "rmse equals the baseline's, and may be above it": (
+        flat(0.5), {"min_improvement": -0.1}, {"finite_predictions": True, "min_improvement": True},
+        "level with the 0.5 of baseline `dense` (95 % interval",
+    ),
+    "rmse below the baseline's, and may be above it": (
+        flat(0.25), {"min_improvement": -0.1}, {"finite_predictions": True, "min_improvement": True},
+        "50 % below the 0.5 of baseline `dense` (95 % interval",
+    ),
+    "rmse may be above the baseline's, which has collapsed": (
+        flat(0.9375), {"min_improvement": -0.25, "baseline": flat(1.0), "mean": flat(1.0), "linear": flat(0.875)},
+        {"finite_predictions": True, "min_improvement": False},
+        "7.14 % above the 0.875 of the linear model, as baseline `dense` has collapsed, where it has to be better",
+    ),
+    "not sure to be above the baseline's by no more than is allowed": (
+        NOISE, {"min_improvement": -0.01, "min_improvement_confidence": 0.95, "baseline": np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": False},
+        "where at most 1 % above is allowed with 95 % confidence",
+    ),
+    "sure to be above the baseline's by no more than is allowed": (
+        NOISE, {"min_improvement": -0.2, "min_improvement_confidence": 0.95, "baseline": np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": True}, "baseline `dense`",
+    ),
     "improvement equals min_improvement": (
         flat(0.25), {"min_improvement": 0.5}, {"finite_predictions": True, "min_improvement": True},
         "50 % below the 0.5 of baseline `dense` (95 % interval",
