@@ -232,7 +232,7 @@ class NormalEquations:
         shrunk = values[:, None] + penalties
         rest = np.maximum(total - (target[:, None] ** 2 * (values[:, None] + 2 * penalties) / shrunk**2).sum(0), 0.0)
         freedom = 1 + GAMMA * (values[:, None] / shrunk).sum(0)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):  # where inputs outnumber rows, also nothing by nothing
             loss = np.where(freedom < rows, rest / np.square(1 - np.minimum(freedom / rows, 1.0)), np.inf)
         # Of equal losses the largest penalty.
         best = len(loss) - 1 - int(np.argmin(loss[::-1]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import warnings
 
 import numpy as np
 import pytest
@@ -74,6 +76,16 @@ def test_linear_model_stays_near_the_mean_where_inputs_outnumber_rows_and_say_no
     labels, truth = RANDOM.normal(0, 1, 50), RANDOM.normal(0, 1, 2000)
     model = fitted(inputs, {f"x{i}": train[:, i] for i in range(60)}, labels)
     assert rmse(model, {f"x{i}": fresh[:, i] for i in range(60)}, truth) < 1.1 * truth.std()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_linear_model_does_not_warn_where_inputs_outnumber_rows_and_fit_them_exactly(seed):
+    train = np.random.default_rng(seed).integers(0, 2, (5, 12)).astype(np.float32)
+    inputs = LinearInputs(tuple(NumberInput(f"x{i}", 0.0, 1.0, False) for i in range(12)), ())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = fitted(inputs, {f"x{i}": train[:, i] for i in range(12)}, train[:, 0].astype(float))
+    assert math.isfinite(model.penalty)
 
 
 def test_linear_model_takes_a_missing_number_as_the_mean_and_an_indicator():
