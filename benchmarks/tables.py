@@ -10,6 +10,9 @@ product's source change: a run that was broken off goes on.
 `--folds` is for who chooses settings: it takes a split's eval rows away and splits its train rows again, so that no
 choice ever sees the eval rows of the page. `--set` tries a setting.
 
+Results of unedited runs are also kept in --results, which is committed: what one day was too short for, another goes on
+with, at the same commit.
+
 The packages are those of the extra `tables`: `make tables` installs them into an environment of their own.
 """
 
@@ -21,13 +24,14 @@ import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks import history
 from benchmarks.harness import Row, machine
+from benchmarks.real_tables.kept import Kept, commit
 from benchmarks.real_tables.measure import AS_WRITTEN, Workplace
 from benchmarks.real_tables.page import render
 from benchmarks.real_tables.rivals import RIVALS
@@ -36,13 +40,14 @@ from benchmarks.real_tables.summary import collect, goals
 
 SPLITS = 5
 WORK = Path(__file__).parents[1] / ".tables"
+RESULTS = Path(__file__).with_suffix(".jsonl")
 PACKAGES = ("tensorflow", "tf-keras", "numpy", "scikit-learn", "lightgbm", "catboost")
 
 
 def rows() -> Iterator[Row]:
     """Yields the goals, measured on all tables; takes hours where nothing is kept."""
     workplace = Workplace(WORK)
-    yield from goals(collect(dict(_measure(workplace, list(TABLES), range(SPLITS + 1)))))
+    yield from goals(collect(dict(_measure(workplace, Kept(RESULTS), list(TABLES), range(SPLITS + 1)))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     workplace = Workplace(options.work.resolve(), tuple(options.set), options.folds, tuple(options.rivals))
     first = AS_WRITTEN + 1 if options.folds or options.no_written else AS_WRITTEN
     begin = _describe(options)
-    found = dict(_measure(workplace, options.tables, range(first, options.splits + 1)))
+    kept = Kept(None if options.folds or options.set else options.results)
+    found = dict(_measure(workplace, kept, options.tables, range(first, options.splits + 1)))
+    begin |= _measured(kept)
     tables = collect(found)
     reached = list(goals(tables))
     text = render(begin, tables, reached)
@@ -63,15 +70,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(row.met is False for row in reached))
 
 
-def _measure(workplace: Workplace, names: Sequence[str], splits: range) -> Iterator[tuple[tuple[str, int], Any]]:
+def _measure(
+    workplace: Workplace, kept: Kept, names: Sequence[str], splits: range
+) -> Iterator[tuple[tuple[str, int], Any]]:
     for name in names:
         for split in splits:
-            found = workplace.measure(name, split)
+            key = workplace.key(name, split)
+            if (found := kept.get(key)) is None:
+                found = workplace.measure(name, split)
+                kept.add(key, found, table=name, split=split, date=_now(), commit=commit(), load=_load())
             print(f"{name} {split}: {_line(found)}", file=sys.stderr, flush=True)
             yield (name, split), found
 
 
-def _line(found: dict[str, Any]) -> str:
+def _measured(kept: Kept) -> dict[str, Any]:
+    """Returns when, on what load and from which source the results come."""
+    dates = sorted(line["date"] for line in kept.used)
+    loads = [line["load"] for line in kept.used]
+    return {
+        "dates": (dates[0], dates[-1]) if dates else (),
+        "commits": sorted({line["commit"] for line in kept.used}),
+        "loads": (min(loads), max(loads)) if loads else (),
+    }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
+
+
+def _load() -> float:
+    return round(os.getloadavg()[0], 1)
+
+
+def _line(found: Mapping[str, Any]) -> str:
     ours = found["ours"]
     if ours["rmse"] is None:
         return f"nothing trained, exit {ours['exit_code']}: {ours['problem'].splitlines()[-1:]}"
@@ -98,6 +129,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--folds", action="store_true", help="split the train rows again: never look at eval")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for `run`")
     parser.add_argument("--work", type=Path, default=WORK, metavar="FOLDER", help="tables and results")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="FILE", help="of unedited runs; default: beside this file"
+    )
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page, Markdown")
     parser.add_argument("--history", type=Path, metavar="FILE", help="add the goals to FILE as one JSON line")
     options = parser.parse_args(arguments)
@@ -109,9 +143,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _describe(options: argparse.Namespace) -> dict[str, Any]:
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": _now(),
         "machine": machine(),
-        "load": round(os.getloadavg()[0], 1),  # at the start
+        "load": _load(),  # at the start
         "versions": {"python": platform.python_version()} | versions,
         "folds": options.folds,
         "settings": options.set,

@@ -81,6 +81,12 @@ class Workplace:
     folds: bool = False
     rivals: tuple[str, ...] = tuple(RIVALS)
 
+    def key(self, name: str, split: int) -> str:
+        """Returns a digest of all that the result of a split depends on."""
+        seed = split + FOLD_SEED if self.folds else split
+        csv = self._csv(name, split)
+        return _digest(_content(csv), TABLES[name].label, seed, self.settings, self.rivals, RECIPE, _product())
+
     def measure(self, name: str, split: int) -> dict[str, Any]:
         """Returns `{"ours": Ours as a dict, rival: {"rmse", "cpu"}}` of one split of a table."""
         csv = self._csv(name, split)

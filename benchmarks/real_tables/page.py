@@ -13,8 +13,8 @@ from benchmarks.real_tables.summary import TableResult
 HEAD = """\
 # Real tables
 
-Written by `python -m benchmarks.tables --page docs/tables.md` on {date}: {machine}, load {load:.1f} at the start.
-{versions}.
+Written by `python -m benchmarks.tables --page docs/tables.md` on {date}: {machine}.
+{versions}. {measured}
 
 Ten tables that packages ship, as they ship them, holes in the label included. Ours is `crossnet init TABLE.csv --label
 LABEL` and `crossnet run --config TABLE.toml`, nothing edited; random splits are the only settings given besides
@@ -29,11 +29,20 @@ def render(report: Mapping[str, Any], tables: Sequence[TableResult], goals: Sequ
     """Returns the page, Markdown."""
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     text = HEAD.format(
-        versions=versions, patience=PATIENCE, **{key: report[key] for key in ("date", "machine", "load")}
+        versions=versions, patience=PATIENCE, measured=_measured(report), date=report["date"], machine=report["machine"]
     )
     if report["folds"] or report["settings"]:
         text = f"Folds of train: {report['folds']}; settings: {report['settings']}\n"
     return text + _goals(goals) + _errors(tables) + _costs(tables)
+
+
+def _measured(report: Mapping[str, Any]) -> str:
+    """Returns when and from which source the results come, as a sentence."""
+    if not report["dates"]:
+        return "Nothing was measured."
+    (begin, end), (low, high) = report["dates"], report["loads"]
+    commits = " and ".join(commit or "a folder without a commit" for commit in report["commits"])
+    return f"Measured from {begin} to {end} at {commits}, beside other work: load {low:.1f} to {high:.1f}."
 
 
 def _goals(goals: Sequence[Row]) -> str:

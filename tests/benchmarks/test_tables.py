@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.real_tables import measure
+from benchmarks.real_tables.kept import Kept
 from benchmarks.real_tables.measure import AS_WRITTEN, Workplace, with_validation
 from benchmarks.real_tables.page import render
 from benchmarks.real_tables.rivals import EARLY, EVAL, TRAIN, VALIDATION, mean, read_task
@@ -49,9 +50,13 @@ def test_a_table_on_which_nothing_was_trained_misses_the_goals():
     rows = {row.case: row for row in goals(found)}
     assert rows["tables on which every run exits with 0, of 2"].ours == 1
     assert rows["tables on which a run trained nothing"].met is False
-    report = dict.fromkeys(("date", "machine"), "x") | {"load": 1.0, "versions": {}, "folds": False, "settings": []}
+    report = dict.fromkeys(("date", "machine"), "x") | {"versions": {}, "folds": False, "settings": [], "dates": ()}
     assert "| cars |" in (page := render(report, found, list(rows.values())))
     assert "nothing trained" in page
+    assert "Nothing was measured." in page
+    report |= {"dates": ("2026-11-28", "2026-11-29"), "loads": (0.5, 3.0), "commits": ["1234567"]}
+    measured = "Measured from 2026-11-28 to 2026-11-29 at 1234567, beside other work: load 0.5 to 3.0."
+    assert measured in render(report, found, [])
 
 
 def test_validation_rows_are_an_eighth_of_train_and_nothing_else():
@@ -70,6 +75,27 @@ def test_rivals_read_dates_as_seconds_and_text_with_the_values_of_train(tmp_path
     assert list(task.train.x["place"].cat.categories) == ["a", "b"]
     assert (len(task.train.y), task.fit.y.tolist(), task.validation.y.tolist()) == (2, [10.0], [20.0])
     assert mean(task).tolist() == [15.0]
+
+
+def test_results_go_on_from_the_file_that_an_earlier_day_left(tmp_path):
+    first = Kept(tmp_path / "results.jsonl")
+    assert first.get("a") is None
+    first.add("a", {"ours": {"rmse": 0.5}}, table="cars", split=1)
+    later = Kept(tmp_path / "results.jsonl")
+    assert later.get("a") == {"ours": {"rmse": 0.5}}
+    later.add("b", {"ours": {"rmse": 0.25}}, table="cars", split=2)
+    assert [line["split"] for line in later.used] == [1, 2]
+    assert [line["key"] for line in first.used] == ["a"]
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_key_of_a_result_follows_the_rows_the_split_and_the_source(unreadable, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "_product", lambda: "product")
+    keys = {Workplace(tmp_path, settings).key("cars", split) for settings in ((), ("a=1",)) for split in (1, 2)}
+    assert len(keys) == 4
+    assert Workplace(tmp_path).key("cars", 1) in keys
+    monkeypatch.setattr(measure, "_product", lambda: "another")
+    assert Workplace(tmp_path).key("cars", 1) not in keys
 
 
 @pytest.fixture
