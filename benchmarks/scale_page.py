@@ -122,7 +122,7 @@ def _extrapolation(sizes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"| a task of such a shard | {data * 3600 / shards:,.0f} CPU s; at least {TASK_SECONDS} pay an engine |"
     for step in trainers:
         yield f"| {step}, {EPOCHS} epochs, one process | {cpu[step]:,.0f} core-hours |"
-    yield f"| evaluator, one process | {cpu['evaluator']:,.0f} core-hours |"
+    yield f"| evaluator | {cpu['evaluator']:,.0f} core-hours |"
     yield f"| SHA-256 of what is read, in the planner, once | {digest * read / 3600:,.1f} h |"
     yield f"| hashes for the search of repeats, one local file | {8 * ROWS / 1e9:,.0f} GB, read {RANGES} times |"
     yield f"| memory of that search | {RESIDENT * ROWS / RANGES / 2**30:,.1f} GiB |"

@@ -33,6 +33,7 @@ from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.reference_model import ReferenceModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.evaluation.calibration import calibration
 from crossnet.components.evaluation.case import improvement_reference
 from crossnet.components.evaluation.coverage import interval_facts
@@ -43,19 +44,15 @@ from crossnet.components.evaluation.grouping import eval_weights
 from crossnet.components.evaluation.linear import LinearModel, NormalEquations, linear_inputs
 from crossnet.components.evaluation.metrics import ErrorSums
 from crossnet.components.evaluation.notes import alike_errors, best_epochs, likely_groups, notes_on
+from crossnet.components.evaluation.predictors import MeanPredictor, Predictor
 from crossnet.components.evaluation.recorded import RecordedPredictions
 from crossnet.components.evaluation.row_sample import RowSample
 from crossnet.components.evaluation.rule_results import Scores
 from crossnet.components.evaluation.rules import judge
-from crossnet.components.evaluation.scoring import (
-    Columns,
-    MeanPredictor,
-    Predictor,
-    score_eval,
-    score_train,
-)
+from crossnet.components.evaluation.scoring import Columns, score_eval, score_train
 from crossnet.components.evaluation.segments import find_segments
 from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.evaluation.shard_jobs import engine_for
 from crossnet.components.evaluation.slice_rules import judge_slices
 from crossnet.components.evaluation.slices import parse_slices
 from crossnet.components.evaluation.verdict import failures, make_verdict, skips
@@ -76,6 +73,7 @@ def evaluate_models(
     served: Path | None = None,
     anchor: Path | None = None,
     reference: ReferenceModel | None = None,
+    engine: Engine = IN_PROCESS,
 ) -> Evaluation:
     """Measures the models over the same rows and applies the rules to every candidate.
 
@@ -91,13 +89,16 @@ def evaluate_models(
       served: Folder of the version in service, its name the version; None before the first push.
       anchor: Folder of the best model ever blessed, a version or `Format-Serving` of a Model; None: there is none.
       reference: What boosted trees predict for eval: a line of the table that no rule reads; None: there is none.
+      engine: Asks the models, one job per shard, where that is worth it. With several shards the last digits of sums
+        depend on their number.
 
     Raises:
       ExportError: A model does not load as a server loads it, or does not answer.
       SettingsError: `evaluator.slices` names what is not there.
     """
     before = served, anchor
-    measured = _measure(examples, _columns(examples, schema), statistics, models, before, reference, output_dir, params)
+    columns = Columns.of(examples, *read_schema(schema.proto()))
+    measured = _measure(examples, columns, statistics, models, before, reference, output_dir, params, engine)
     whole = measured.scores.whole
     verdict = _judge(models, measured, params)
     write_json(output_dir / VERDICT_FILE, verdict)
@@ -158,13 +159,16 @@ def _measure(
     reference: ReferenceModel | None,
     output_dir: Path,
     params: EvaluatorParams,
+    engine: Engine,
 ) -> _Measured:
+    rows = examples.counts["train"] + examples.counts["eval"]
+    engine = engine_for(engine, rows, len(columns.features), models.values())
     keys = parse_slices(params.slices, columns.recorded)
     with contextlib.ExitStack() as stack:
         exported = {name: stack.enter_context(ServingSession(model.serving_path)) for name, model in models.items()}
         scored: dict[str, Predictor] = dict(exported)
-        equations = _equations(columns, statistics)
-        train = score_train(examples, columns, scored, equations, batch_size=params.batch_size)
+        make, batch_size = _equations(columns, statistics), params.batch_size
+        train, equations = score_train(examples, columns, scored, make, batch_size=batch_size, engine=engine)
         linear = scored[LINEAR] = equations.solve()
         scored[MEAN_PREDICTOR] = MeanPredictor(train.label_mean)
         if reference is not None:
@@ -172,7 +176,7 @@ def _measure(
         earlier = open_earlier(*before, columns.features, params, scored, stack)
         sample = RowSample([feature.name for feature in columns.features])
         scores, worst = score_eval(
-            examples, columns, scored, keys=keys, output_dir=output_dir, params=params, sample=sample
+            examples, columns, scored, keys=keys, output_dir=output_dir, params=params, sample=sample, engine=engine
         )
         candidates = list(models)[: max(1, len(models) - 1)]
         effects = {name: measure_effects(exported[name], sample, columns.features, params) for name in candidates}
@@ -180,8 +184,8 @@ def _measure(
     notes = notes or list(alike_errors(examples, sample, columns.features, 0, next(iter(models))))
     files = {name: [path for path in model.serving_path.rglob("*") if path.is_file()] for name, model in models.items()}
     sizes = {name: sum(path.stat().st_size for path in paths) for name, paths in files.items()}
-    rows = sample, columns.features
-    return _Measured(train, linear, scores, worst, earlier, sizes, reference, notes, rows, effects)
+    seen = sample, columns.features
+    return _Measured(train, linear, scores, worst, earlier, sizes, reference, notes, seen, effects)
 
 
 def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorParams) -> dict[str, Any]:
@@ -229,18 +233,11 @@ def _worst_segments(name: str, measured: _Measured, params: EvaluatorParams) -> 
     return found
 
 
-def _columns(examples: Examples, schema: Schema) -> Columns:
-    """Returns the columns; those that the schema leaves out are read as if they had holes."""
-    features, label = read_schema(schema.proto())
-    recorded = {name: Feature(name, kind, required=False) for name, kind in examples.column_types.items()}
-    return Columns(features, label, recorded | {feature.name: feature for feature in (*features, label)})
-
-
-def _equations(columns: Columns, statistics: Statistics) -> NormalEquations:
-    """Returns the equations of a linear model, still without rows."""
+def _equations(columns: Columns, statistics: Statistics) -> partial[NormalEquations]:
+    """Returns what makes the equations of a linear model, still without rows."""
     by_name = _by_column(statistics, "train")
     label = by_name[columns.label.name].num_stats
-    return NormalEquations(linear_inputs(columns.features, by_name), label.mean, label.std_dev)
+    return partial(NormalEquations, linear_inputs(columns.features, by_name), label.mean, label.std_dev)
 
 
 def _by_column(statistics: Statistics, split: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from crossnet.components.errors import MissingArtifactError, SettingsError
 from crossnet.components.formats import aligned, number, percent
 from crossnet.components.model_folder import read_record, versions_in_service
 from crossnet.components.params.evaluator import EvaluatorParams
+from crossnet.pipeline.component_call import make_engine
+from crossnet.pipeline.config import Config
 from crossnet.pipeline.report.run import Run, load_run
 from crossnet.pipeline.store import Store
 from crossnet.serving.protocol.suggestions import did_you_mean
@@ -50,7 +52,8 @@ def evaluate_split(store: Store, name: str, split: str) -> dict[str, Any]:
     linear = run.evaluation.linear if run.evaluation else None
     trees = run.get(ReferenceModel, f"reference_{LIGHTGBM}") if split == "eval" else None
     recorded = {} if trees is None else {trees.kind: trees.predictions_path}
-    scores = score_split(examples, split, schema, trained, params, linear, recorded)
+    with make_engine(run.config or Config()) as engine:
+        scores = score_split(examples, split, schema, trained, params, linear, recorded, engine)
     models = {model: {"role": roles.get(model, "reference"), **facts} for model, facts in scores.pop("models").items()}
     return {"run": name, "split": split, "confidence": params.confidence, **scores, "models": models}
 

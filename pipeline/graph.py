@@ -225,6 +225,7 @@ def _gate_steps(
                 "served": ServedModel(served),
                 **({} if config.evaluator.total_margin is None else {"anchor": BestBlessed(served, anchor)}),
             },
+            engine=True,
         ),
         Step(
             name="infra_validator",

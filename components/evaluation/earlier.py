@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from crossnet.components.artifacts.model import SERVING_FOLDER
 from crossnet.components.errors import ExportError
+from crossnet.components.evaluation.predictors import Predictor, ServedModel
 from crossnet.components.evaluation.rule_results import Best, Scores, Served
-from crossnet.components.evaluation.scoring import Predictor, ServedModel
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.features import Feature
 from crossnet.components.params.evaluator import BEST, EvaluatorParams

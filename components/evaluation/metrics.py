@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from crossnet.components.evaluation.compensated import CompensatedSum
 from crossnet.components.evaluation.units import MAX_UNITS, Moments, UnitSums
 from crossnet.serving.protocol.dtypes import Array
 
@@ -23,27 +24,6 @@ FLOOR_ULPS = 4
 # So many of the largest squared errors tell how heavy the tail of the errors is.
 TAIL_ROWS = 64
 SAMPLE_SIZE = 1 << 18
-
-
-class CompensatedSum:
-    """A float64 sum that keeps the small numbers that are added to it (Kahan 1965, as Neumaier 1974)."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._total = np.zeros(shape)
-        self._lost = np.zeros(shape)
-
-    def add(self, values: Array) -> None:
-        """Adds float64 `values` of the sum's shape."""
-        total = self._total + values
-        swapped = np.abs(self._total) < np.abs(values)
-        big, small = np.where(swapped, values, self._total), np.where(swapped, self._total, values)
-        self._lost += (big - total) + small
-        self._total = total
-
-    @property
-    def value(self) -> Array:
-        """The sum; where it is infinite or NaN, as it is."""
-        return np.where(np.isfinite(self._total), self._total + self._lost, self._total)
 
 
 class ErrorSums:
@@ -112,13 +92,35 @@ class ErrorSums:
             self.groups.add(squares, weights, groups)
         return squares
 
+    def merge(self, other: ErrorSums) -> None:
+        """Adds the sums of the rows that follow, of the same models."""
+        self._nonzero_labels += other._nonzero_labels
+        self._nonzero_weight += other._nonzero_weight
+        self._errors.merge(other._errors)
+        self._products.merge(other._products)
+        self.nonfinite = self.nonfinite + other.nonfinite
+        if self.weight:
+            self._merge_labels(other.weight, other._label_mean, other._label_deviation)
+        else:  # as it is, to the last digit
+            self.weight, self._label_mean = other.weight, other._label_mean
+            self._label_deviation = other._label_deviation
+        self.largest = _largest(np.concatenate([self.largest, other.largest], axis=1))
+        self.rows += other.rows
+        self._weight_squares += other._weight_squares
+        if other.groups is not None:
+            self.groups = self.groups or UnitSums(len(self.nonfinite), grouped=True, most=MAX_UNITS)
+            self.groups.merge(other.groups)
+
     def _add_labels(self, labels: Array, weights: Array) -> None:
-        """Merges the batch's mean and deviation (Chan, Golub, LeVeque 1979)."""
         weight = float(weights.sum())
+        if weight:
+            mean = float(weights @ labels) / weight
+            self._merge_labels(weight, mean, float(weights @ np.square(labels - mean)))
+
+    def _merge_labels(self, weight: float, mean: float, deviation: float) -> None:
+        """Merges other rows' mean and deviation (Chan, Golub, LeVeque 1979)."""
         if not weight:
             return
-        mean = float(weights @ labels) / weight
-        deviation = float(weights @ np.square(labels - mean))
         total = self.weight + weight
         shift = mean - self._label_mean
         self._label_deviation += deviation + shift * shift * self.weight * weight / total
@@ -247,6 +249,11 @@ class WorstRows:
             heapq.heappush(self._heap, (*item, facts))
             if len(self._heap) > self._size:
                 heapq.heappop(self._heap)
+
+    def merge(self, other: WorstRows) -> None:
+        """Adds the worst rows of other records of the split."""
+        self._heap = heapq.nlargest(self._size, [*self._heap, *other._heap], key=lambda item: item[:2])
+        heapq.heapify(self._heap)
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns the rows, worst first: record (0-based place in the split), label, prediction, features."""

@@ -49,6 +49,25 @@ class RowSample:
             self.stride *= 2
             self._kept = {}
 
+    def part(self, first: int, rows: int) -> RowSample:
+        """Returns a sample for the rows of a part of the split, which `merge` then takes.
+
+        Args:
+          first: Place of its first row in the split.
+          rows: How many rows the split has.
+        """
+        part = RowSample(self._names, self._limit)
+        part._position = first
+        while -(-rows // part.stride) > self._limit:
+            part.stride *= 2
+        return part
+
+    def merge(self, part: RowSample) -> None:
+        """Adds what a part has kept; parts come in the order of their rows."""
+        self.stride, self._position = part.stride, part._position
+        self._parts += part._parts
+        self._kept = {}
+
     def _joined(self) -> dict[str, Array]:
         if not self._kept and self._parts:
             self._kept = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}

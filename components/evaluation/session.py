@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -87,6 +89,10 @@ class ServingSession:
             )
         return values
 
+    def __reduce__(self) -> tuple[type[SharedSession], tuple[Path]]:
+        """Another process opens the model itself."""
+        return SharedSession, (self.path,)
+
     def close(self) -> None:
         """Frees the session."""
         self._model.close()
@@ -98,3 +104,22 @@ class ServingSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class SharedSession:
+    """An exported model in a process that did not open it: a `ServingSession` there when it was pickled.
+
+    All that ask for the same folder share one session, and a process keeps it for the next job.
+    """
+
+    path: Path
+
+    def predict(self, features: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """Returns the predictions, float32 (rows,); raises what `ServingSession` raises."""
+        return _shared(self.path).predict(features)
+
+
+@functools.lru_cache(maxsize=16)
+def _shared(path: Path) -> ServingSession:
+    return ServingSession(path)

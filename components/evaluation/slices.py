@@ -7,8 +7,9 @@ missing value is a value, `(missing)`. A combination without rows does not count
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,16 +105,34 @@ class Slicer:
                     f"{p}{', ' if p else ''}{cut}={labels[i % len(labels)]}"
                     for p, i in zip(prefixes, used, strict=True)
                 ]
-            self._seen[key].update(names)
-            if len(self._seen[key]) > MAX_SLICES:
-                by = ", ".join(map(str, key))
-                raise SettingsError(
-                    f"`evaluator.slices` makes more than {MAX_SLICES:,} slices by `{by}`. "
-                    "Cut a number at its quantiles, such as `x:quartile`, or name another column."
-                )
+            self._see(key, names)
             order = np.argsort(code, kind="stable")
             ends = np.cumsum(np.bincount(code, minlength=len(names)))
             yield from zip(names, np.split(order, ends[:-1]), strict=True)
+
+    def part(self) -> Slicer:
+        """Returns one for other rows, with the same cuts."""
+        part = copy.copy(self)
+        part._seen = {key: set() for key in self._keys}
+        return part
+
+    def merge(self, other: Slicer) -> None:
+        """Takes note of the slices of other rows.
+
+        Raises:
+          SettingsError: One key makes more than `MAX_SLICES` slices of all rows.
+        """
+        for key, names in other._seen.items():
+            self._see(key, names)
+
+    def _see(self, key: tuple[Cut, ...], names: Iterable[str]) -> None:
+        self._seen[key].update(names)
+        if len(self._seen[key]) > MAX_SLICES:
+            by = ", ".join(map(str, key))
+            raise SettingsError(
+                f"`evaluator.slices` makes more than {MAX_SLICES:,} slices by `{by}`. "
+                "Cut a number at its quantiles, such as `x:quartile`, or name another column."
+            )
 
     def _codes(self, cut: Cut, values: Array) -> tuple[Array, list[str]]:
         """Returns each row's code, int64 (rows,), and the codes' names."""

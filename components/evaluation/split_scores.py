@@ -13,13 +13,15 @@ from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.artifacts.schema import Schema
+from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.evaluation.grouping import grouping_of
 from crossnet.components.evaluation.linear import LinearModel
 from crossnet.components.evaluation.metrics import ErrorSums
+from crossnet.components.evaluation.predictors import MeanPredictor, Predictor
 from crossnet.components.evaluation.recorded import RecordedPredictions
 from crossnet.components.evaluation.rule_results import Scores
-from crossnet.components.evaluation.scoring import MeanPredictor, Predictor, predict_batches
 from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.evaluation.shard_jobs import SplitJob, engine_for, map_shards, together
 from crossnet.components.evaluation.units import UnitSums
 from crossnet.components.features import read_schema
 from crossnet.components.params.evaluator import EvaluatorParams
@@ -34,6 +36,7 @@ def score_split(
     params: EvaluatorParams,
     linear: Mapping[str, Any] | None = None,
     recorded: Mapping[str, Path] | None = None,
+    engine: Engine = IN_PROCESS,
 ) -> dict[str, Any]:
     """Returns `rows`, `label`, `label_std` and, in `models`, the metrics of each model, of what was `recorded`, of the
     linear model, where its JSON values are given, and of the mean of train.
@@ -52,6 +55,7 @@ def score_split(
       params: Confidence, resamples and batch size.
       linear: The linear model's JSON values.
       recorded: Files of predictions for these rows, float32 (rows,), by name.
+      engine: Runs one job per shard, where that is worth it.
 
     Raises:
       DataError: The rows cannot be read, or are not what the schema says.
@@ -67,13 +71,13 @@ def score_split(
             scored[LINEAR] = LinearModel.from_json(linear)
         scored[MEAN_PREDICTOR] = MeanPredictor(_train_mean(examples, label.name, params.batch_size))
         grouping = grouping_of(examples, split)
-        sums, units = ErrorSums(len(scored)), UnitSums(len(scored), grouped=grouping.unit != "row")
-        read = [*features, *grouping.columns(examples.column_types)]
-        read = list({feature.name: feature for feature in reversed(read)}.values())
-        batches = predict_batches(examples, split, read, label, scored, batch_size=params.batch_size)
-        for inputs, labels, predictions in batches:
-            weights, groups = grouping.of(inputs, sums.rows, len(labels))
-            units.add(sums.add(labels, predictions, weights), weights, groups)
+        read = together(features, grouping.columns(examples.column_types))
+        job = SplitJob(examples, split, read, label, scored, grouping, params.batch_size)
+        sums, units = _empty(job)
+        engine = engine_for(engine, examples.counts[split], len(features), models.values())
+        for part, part_units in map_shards(engine, _measure_shard, job):
+            sums.merge(part)
+            units.merge(part_units)
     resampled = units.resampled(params.num_bootstrap, params.seed)
     grouped = units.count if grouping.unit != "row" else None
     scores = Scores(tuple(scored), sums, {}, resampled, grouping.unit, grouped)
@@ -83,6 +87,17 @@ def score_split(
         measured[name] = {**sums.metrics(i), "interval": interval}
     facts = {"rows": sums.rows, "extent": scores.extent, "few": scores.few}
     return {**facts, "label": label.name, "label_std": sums.label_std, "models": measured}
+
+
+def _empty(job: SplitJob) -> tuple[ErrorSums, UnitSums]:
+    return ErrorSums(len(job.models)), UnitSums(len(job.models), grouped=job.grouping.unit != "row")
+
+
+def _measure_shard(job: SplitJob, shard: Path | None, first: int) -> tuple[ErrorSums, UnitSums]:
+    sums, units = _empty(job)
+    for batch in job.batches(shard, first):
+        units.add(sums.add(batch.labels, batch.predictions, batch.weights), batch.weights, batch.groups)
+    return sums, units
 
 
 def _train_mean(examples: Examples, label: str, batch_size: int) -> float:

@@ -130,7 +130,7 @@ class UnitSums:
         else:
             if other._folded and not self._folded:
                 self._fold()
-            places = self._placed(list(other._places))
+            places = self._placed(list(other._places), are_hashes=other._folded)
             np.add.at(self._sums, places, other._sums[: len(places)])
         self._rows += other._rows
 
@@ -182,10 +182,10 @@ class UnitSums:
                 pivots.append((np.log(means) - np.log(mean)) / spreads)
         return Resampled(np.concatenate(rmse), np.concatenate(pivots), mean[0], spread[0])
 
-    def _placed(self, values: list[bytes]) -> Array:
-        """Returns the places of groups, new ones included."""
+    def _placed(self, values: list[bytes], *, are_hashes: bool = False) -> Array:
+        """Returns the places of groups, or of the hashes of some, new ones included."""
         known = len(self._places)
-        places = self._places_of(values)
+        places = self._places_of(values, are_hashes=are_hashes)
         if len(self._places) > self._most and not self._folded:
             for value in list(self._places)[known:]:
                 del self._places[value]
@@ -196,8 +196,8 @@ class UnitSums:
             self._sums = np.concatenate([self._sums, np.zeros((more, self._sums.shape[1]))])
         return places
 
-    def _places_of(self, values: list[bytes]) -> Array:
-        names = [_hashed(value) for value in values] if self._folded else values
+    def _places_of(self, values: list[bytes], *, are_hashes: bool = False) -> Array:
+        names = [_hashed(value) for value in values] if self._folded and not are_hashes else values
         places = (self._places.setdefault(name, len(self._places)) for name in names)
         return np.fromiter(places, np.int64, len(names))
 

@@ -75,8 +75,9 @@ def read_dataset(
     label: Feature | None,
     *,
     batch_size: int,
+    shard: Path | None = None,
 ) -> Iterator[Batch]:
-    """Yields batches in the form of a model's input.
+    """Yields batches in the form of a model's input; `shard` as for `read_columns`.
 
     Numbers are float32 or int64, as `Feature.dtype` says. A missing value is NaN (float32) or b"" (text, dtype object).
     The label is float32 (rows,).
@@ -85,7 +86,8 @@ def read_dataset(
       DataError: As `read_columns`; or a feature has several values in a row, or is missing where it is required.
     """
     wanted = [*features, *([label] if label else [])]
-    for batch in read_columns(examples, split, batch_size=batch_size, columns=[feature.name for feature in wanted]):
+    names = [feature.name for feature in wanted]
+    for batch in read_columns(examples, split, batch_size=batch_size, columns=names, shard=shard):
         inputs = {feature.name: _model_input(feature.name, feature.dtype, batch[feature.name]) for feature in features}
         yield inputs, None if label is None else _model_input(label.name, "float32", batch[label.name])
 

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from crossnet.components.evaluation.metrics import CompensatedSum, ErrorSums, WorstRows, thinned
+from crossnet.components.evaluation.metrics import ErrorSums, WorstRows, thinned
 
 
 def sums(labels, *predictions, batch=None):
@@ -47,6 +47,38 @@ def test_error_sums_do_not_depend_on_batches():
     np.testing.assert_allclose(parts.moments().products, whole.moments().products, rtol=1e-13)
 
 
+@pytest.mark.parametrize("groups", [None, np.repeat(np.arange(40), 25)])
+def test_error_sums_of_parts_are_those_of_the_whole(groups):
+    random = np.random.default_rng(3)
+    labels, predictions, weights = random.normal(3, 1, 1000), random.normal(3, 1, (2, 1000)), random.random(1000)
+    labels[5], predictions[0, 7] = 0.0, math.nan
+
+    def of(*bounds):
+        total = ErrorSums(2)
+        for part in map(slice, bounds, bounds[1:]):
+            sums = ErrorSums(2)
+            sums.add(labels[part], predictions[:, part], weights[part], None if groups is None else groups[part])
+            total.merge(sums)
+        return total
+
+    direct = ErrorSums(2)
+    direct.add(labels, predictions, weights, groups)
+    whole, parts = of(0, 1000), of(0, 400, 400, 1000)
+    for found, exactly in ((whole, True), (parts, False)):  # of one part not even the last digit differs
+        near = (lambda value: value) if exactly else lambda value: pytest.approx(value, rel=1e-12)
+        assert found.metrics(1) == near(direct.metrics(1))
+        assert (found.rows, found.weight, found.label_mean) == (1000, near(direct.weight), near(direct.label_mean))
+        assert found.label_std == near(direct.label_std)
+        assert found.effective_rows == near(direct.effective_rows)
+        assert found.tail_index(1) == near(direct.tail_index(1))
+        assert found.largest_share(1) == near(direct.largest_share(1))
+        assert found.nonfinite.tolist() == [1, 0]
+        assert math.isnan(found.rmse(0))
+        moments, expected = found.moments(), direct.moments()
+        assert moments.units == expected.units
+        np.testing.assert_allclose(moments.products[1:, 1:], expected.products[1:, 1:], rtol=0 if exactly else 1e-12)
+
+
 def test_error_sums_measure_an_rmse_of_1e_7_beside_labels_near_one():
     random = np.random.default_rng(2)
     labels = random.uniform(1, 2, 100_000).astype(np.float32)
@@ -54,16 +86,6 @@ def test_error_sums_measure_an_rmse_of_1e_7_beside_labels_near_one():
     predictions = labels + steps * np.float32(2**-23)  # exact in float32
     expected = 2**-23 * math.sqrt(np.mean(steps != 0))
     assert sums(labels, predictions, batch=1000).rmse(0) == pytest.approx(expected, rel=1e-12)
-
-
-def test_compensated_sum_keeps_what_a_plain_sum_loses():
-    total = CompensatedSum((1,))
-    plain = 0.0  # added by hand: Python's own `sum` compensates too, from 3.12 on
-    for value in [1.0, *[1e-17] * 1000]:
-        total.add(np.array([value]))
-        plain += value
-    assert total.value[0] == pytest.approx(1 + 1e-14, abs=1e-16)
-    assert plain == 1.0
 
 
 def test_mape_is_over_the_rows_whose_label_is_not_zero():
@@ -110,6 +132,19 @@ def test_worst_rows_are_sorted_and_carry_their_features():
         {"record": 11, "label": 2.0, "prediction": 5.0, "features": {"zone": "b", "miles": None}},
         {"record": 13, "label": 1.0, "prediction": 2.0, "features": {"zone": "", "miles": 0.0}},
     ]
+
+
+def test_worst_rows_of_parts_are_those_of_the_whole():
+    labels, predictions = np.zeros(100), np.random.default_rng(0).normal(0, 1, 100)
+    whole, total = WorstRows(size=5), WorstRows(size=5)
+    whole.add(0, labels, predictions, {"x": predictions})
+    for first in (0, 3, 50):
+        part = WorstRows(size=5)
+        stop = {0: 3, 3: 50, 50: 100}[first]
+        part.add(first, labels[first:stop], predictions[first:stop], {"x": predictions[first:stop]})
+        total.merge(part)
+    assert total.rows() == whole.rows()
+    assert len(total.rows()) == 5
 
 
 def test_worst_rows_put_nan_first():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import weakref
 
 import numpy as np
@@ -31,6 +32,20 @@ def test_of_a_large_split_every_kth_row_is_kept_whatever_the_batches(batch):
     assert sample.stride == 8
     assert sample.column("x").tolist() == [*range(0, 100, 8)]
     assert sample.labels.tolist() == [10 * row for row in range(0, 100, 8)]
+
+
+@pytest.mark.parametrize("bounds", [(0, 100), (0, 3, 50, 100), (0, 1, 2, 99, 100)])
+def test_samples_of_parts_are_that_of_the_whole(bounds):
+    whole, total = RowSample(["x"], limit=20), RowSample(["x"], limit=20)
+    add(whole, 0, 100)
+    for first, stop in itertools.pairwise(bounds):
+        part = total.part(first, 100)
+        for start in range(first, stop, 7):
+            add(part, start, min(7, stop - start))
+        total.merge(part)
+    assert (total.rows, total.stride) == (whole.rows, whole.stride) == (13, 8)
+    assert total.column("x").tolist() == whole.column("x").tolist()
+    assert total.predictions(1).tolist() == whole.predictions(1).tolist()
 
 
 def test_batches_are_not_kept():

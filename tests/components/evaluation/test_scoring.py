@@ -6,20 +6,15 @@ import contextlib
 import dataclasses
 import logging
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
 from crossnet.components.evaluation.linear import LinearInputs, NormalEquations, NumberInput
 from crossnet.components.evaluation.metrics import ErrorSums
-from crossnet.components.evaluation.scoring import (
-    Columns,
-    MeanPredictor,
-    ServedModel,
-    predict_batches,
-    score_eval,
-    score_train,
-)
+from crossnet.components.evaluation.predictors import MeanPredictor, ServedModel
+from crossnet.components.evaluation.scoring import Columns, score_eval, score_train
 from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.evaluation.slices import parse_slices
 from crossnet.components.features import Feature, read_schema
@@ -57,40 +52,9 @@ def models(tmp_path_factory):
         yield {"exact": stack.enter_context(exact), "far": stack.enter_context(far)}
 
 
-def test_mean_predictor_answers_every_row_with_its_number():
-    answer = MeanPredictor(0.25).predict({"x0": np.zeros(3), "x1": np.zeros(3)})
-    assert answer.tolist() == [0.25, 0.25, 0.25]
-
-
-def test_served_model_that_does_not_answer_is_nan_and_logged(tmp_path, caplog):
-    import tensorflow as tf
-
-    caplog.set_level(logging.WARNING)
-    path = export(tmp_path / "m", X[:1], lambda c: tf.debugging.check_numerics(1 / c["x0"], "bad"))
-    with ServingSession(path) as session:
-        served = ServedModel(session)
-        assert served.predict({"x0": np.array([2.0, 4.0], np.float32)}).tolist() == [0.5, 0.25]
-        answer = served.predict({"x0": np.array([2.0, 0.0], np.float32)})
-    assert answer.dtype == np.float32
-    assert np.isnan(answer).all()
-    assert "the model in service does not answer: " in caplog.text
-
-
-@pytest.mark.parametrize("batch_size", [1000, 50])
-def test_batches_come_in_the_order_of_the_records_and_of_the_models(batch_size, examples, columns, models):
-    scored = {"mean": MeanPredictor(1.0), **models}
-    batches = list(predict_batches(examples, "eval", X, columns.label, scored, batch_size=batch_size))
-    assert [len(labels) for _, labels, _ in batches] == ([120] if batch_size > 120 else [50, 50, 20])
-    labels, exact = stored(EVAL)
-    assert all(part.dtype == np.float64 for _, *parts in batches for part in parts)
-    np.testing.assert_array_equal(np.concatenate([labels for _, labels, _ in batches]), labels)
-    predictions = np.concatenate([predictions for *_, predictions in batches], axis=1)
-    np.testing.assert_allclose(predictions, [np.ones(120), exact, exact + 0.5], rtol=1e-6)
-
-
 def test_train_is_summed_over_all_batches_in_the_order_of_the_models(examples, columns, models):
-    equations = NormalEquations(LinearInputs((NumberInput("x0", 0.5, 0.3, False),), ()))
-    sums = score_train(examples, columns, models, equations, batch_size=100)
+    make = partial(NormalEquations, LinearInputs((NumberInput("x0", 0.5, 0.3, False),), ()))
+    sums, equations = score_train(examples, columns, models, make, batch_size=100)
     labels, exact = stored(TRAIN)
     assert (sums.rows, sums.label_mean) == (250, pytest.approx(labels.mean()))
     assert sums.rmse(0) == pytest.approx(math.sqrt(np.mean((exact - labels) ** 2)), abs=1e-7)
@@ -178,9 +142,8 @@ def test_columns_may_come_from_a_schema(tmp_path):
     examples, schema, _ = make_artifacts(tmp_path, TRAIN, EVAL)
     features, label = read_schema(schema.proto())
     constant = {"mean": MeanPredictor(0.0)}
-    sums = score_train(
-        examples, Columns(features, label, {}), constant, NormalEquations(LinearInputs((), ())), batch_size=10_000
-    )
+    make = partial(NormalEquations, LinearInputs((), ()))
+    sums, _ = score_train(examples, Columns(features, label, {}), constant, make, batch_size=10_000)
     assert sums.rmse(0) == pytest.approx(math.sqrt(np.mean(stored(TRAIN)[0] ** 2)))
 
 
@@ -200,8 +163,23 @@ def test_eval_is_scored_by_the_groups_and_weights_that_examples_name(examples, c
 
 def test_train_is_weighted_where_rows_have_weights(examples, columns, models):
     named = dataclasses.replace(examples, properties={**examples.properties, "weight": "x1"})
-    equations = NormalEquations(LinearInputs((), ()))
-    sums = score_train(named, columns, models, equations, batch_size=100)
+    make = partial(NormalEquations, LinearInputs((), ()))
+    sums, equations = score_train(named, columns, models, make, batch_size=100)
     labels, weights = stored(TRAIN)[0], np.array(TRAIN["x1"], np.float32).astype(float)
     assert sums.label_mean == pytest.approx(np.average(labels, weights=weights))
     assert equations.solve().intercept == pytest.approx(np.average(labels, weights=weights))
+
+
+def test_why_a_model_in_service_does_not_answer_is_logged_once(examples, columns, tmp_path, caplog):
+    import tensorflow as tf
+
+    caplog.set_level(logging.WARNING)
+    path = export(tmp_path / "m", X[:1], lambda c: tf.debugging.check_numerics(1 / (c["x0"] * 0), "bad"))
+    with ServingSession(path) as session:
+        served = {"(served)": ServedModel(session)}
+        scored, _ = score_eval(
+            examples, columns, served, keys=[], output_dir=tmp_path, params=EvaluatorParams(batch_size=50)
+        )
+    assert scored.whole.nonfinite.tolist() == [120]
+    assert len(caplog.records) == 1
+    assert caplog.text.count("the model in service does not answer: ") == 1

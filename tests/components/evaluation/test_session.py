@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
+
 import numpy as np
 import pytest
 
 from crossnet.components.errors import ExportError
-from crossnet.components.evaluation.session import ServingSession
+from crossnet.components.evaluation.session import ServingSession, SharedSession
 from crossnet.components.features import Feature
 from support.gate_fixtures import export, truth
 
@@ -20,6 +23,18 @@ def test_session_answers_as_the_exported_function(tmp_path):
         answer = session.predict(columns | {"unused": np.zeros(3)})
     assert answer.dtype == np.float32
     np.testing.assert_array_equal(answer, truth(columns))
+
+
+def test_another_process_opens_the_model_once_for_all_its_jobs(tmp_path):
+    columns = {f"x{i}": np.full(2, i, np.float32) for i in range(3)}
+    with ServingSession(export(tmp_path / "m", FEATURES, truth)) as session:
+        data = pickle.dumps(session)
+    first, second = pickle.loads(data), pickle.loads(data)
+    np.testing.assert_array_equal(first.predict(columns), truth(columns))
+    shutil.rmtree(tmp_path / "m")
+    np.testing.assert_array_equal(second.predict(columns), truth(columns))
+    with pytest.raises(ExportError, match="does not load as tensorflow_model_server loads it"):
+        SharedSession(tmp_path / "m2").predict(columns)
 
 
 def test_session_takes_whole_numbers_and_text(tmp_path):

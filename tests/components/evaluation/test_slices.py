@@ -103,6 +103,16 @@ def test_slicer_refuses_a_key_that_makes_too_many_slices():
         groups([["year"]], columns)
 
 
+def test_slices_of_parts_count_together():
+    slicer = Slicer([(Cut("year", ""),)], {})
+    parts = [slicer.part() for _ in range(2)]
+    for part, first in zip(parts, (0, 500), strict=True):
+        assert len(list(part.groups({"year": np.arange(first, first + 501)}))) == 501
+    slicer.merge(parts[0])
+    with pytest.raises(SettingsError, match=r"makes more than 1,000 slices by `year`\."):
+        slicer.merge(parts[1])
+
+
 def test_a_slice_that_is_named_twice_counts_its_rows_once():
     assert groups([["species"], ["species"]], {"species": text("a", "a")}) == {"species=a": [0, 1]}
     assert parse_slices([["x0"], ["year"], ["x0"]], COLUMNS) == [(Cut("x0", ""),), (Cut("year", ""),)]

@@ -143,6 +143,9 @@ def test_very_many_groups_are_joined_by_their_hash_in_any_order(monkeypatch):
     part.add(squares[:, :100], None, groups[:100])
     part.merge(first)
     assert (part.count, part.table()[:, 0].sum()) == (64, 3100)
+    for _ in range(2):  # the same groups are the same units
+        first.merge(second)
+    np.testing.assert_array_equal(first.table(), 3 * second.table())
 
 
 def test_weights_weigh_rows_in_resamples():
