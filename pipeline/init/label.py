@@ -15,6 +15,8 @@ from crossnet.pipeline.init.tables import Table
 from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.printable import listed, shown
 
+_MIN_SORTED = 10  # rows, fewer of which are in order by chance
+
 
 def check_label(profile: TableProfile, names: Mapping[str, str], table: Table, source: Source) -> None:
     """Refuses a label that cannot be predicted.
@@ -58,7 +60,7 @@ def note_label(profile: TableProfile, finding: ColumnFinding, proposal: Proposal
     if without:
         text = f"rows without a label are left out: {without:,} of {profile.rows:,}"
         proposal.note(text, toml_line("unlabelled", "error"))
-    if column.order:
+    if column.order and profile.numbers.count >= _MIN_SORTED:
         rises = "rise" if column.order == "up" else "fall"
         proposal.note(f"the rows are sorted by the label (its values only {rises}): never split by their order")
 

@@ -16,6 +16,11 @@ def test_rows_in_the_order_of_the_label_are_said(tmp_path):
     )
 
 
+def test_the_order_of_a_few_rows_is_not_said(tmp_path):
+    proposal = proposed(tmp_path, table_of("x,y", [(0.5, 1), (0.25, 2), (0.75, 3)]))
+    assert not [note for note in proposal.notes if "sorted" in note.text]
+
+
 def doubts(proposal, text):
     return {doubt.column: doubt.setting for column in proposal.columns for doubt in column.doubts if text in doubt.text}
 
