@@ -36,8 +36,9 @@ from crossnet.serving.embedded import predictor
 from crossnet.serving.embedded.current_call import CALL
 from crossnet.serving.embedded.json_document import memory_needed
 from crossnet.serving.embedded.json_examples import fill_examples, write_classifications, write_regressions
-from crossnet.serving.embedded.json_input import read_body, read_inputs
+from crossnet.serving.embedded.json_input import read_body
 from crossnet.serving.embedded.json_output import write_outputs
+from crossnet.serving.embedded.json_quick import PredictBody
 from crossnet.serving.embedded.listen import calls_at_once, listen_for_rest
 from crossnet.serving.embedded.logged_calls import log_arrays
 from crossnet.serving.embedded.manager import ModelManager
@@ -220,17 +221,17 @@ class RestServer:
 
     def _predict(self, match: re.Match[str], body: bytes | bytearray) -> str:
         version = _version(match)
-        document = read_body(body)
         if (method := match["method"].lower()) != "predict":
-            return self._answer_examples(method, match, document)
+            return self._answer_examples(method, match, read_body(body))
+        document = PredictBody(body)
         with self._manager.use(unquote(match["name"]), version, unquote(match["label"] or "")) as (number, model):
-            name = document.get("signature_name") or DEFAULT_SIGNATURE
+            name = document.signature_name or DEFAULT_SIGNATURE
             signature = model.signatures.get(name)
             if signature is None:
                 raise invalid(f'Serving signature name: "{cut(name)}" not found in signature def')
             if not signature.inputs:
                 raise invalid(f"Failed to get input map for signature: {cut(name)}")
-            inputs, rows = read_inputs(document, signature)
+            inputs, rows = document.inputs(signature)
             with self._servicer.running:
                 CALL.runs(number, model, name)
                 outputs = predictor.run(model, signature, inputs, tuple(signature.outputs))

@@ -1,0 +1,110 @@
+"""Reads and writes JSON of REST with orjson, where it is exact.
+
+Its reader takes a tenth of the CPU of Python's (2026-11-29, 3,000 numbers), and takes only documents that the exact
+reader takes too: what goes beyond JSON (NaN, text behind the document, lone surrogates, deep nesting) it refuses. Where
+it reads a number differently, an integer beyond 64 bits as a float, an input of integers refuses the value. So what it
+cannot read, or what then does not fit the signature, is read again by the exact reader, which also finds the words of
+the error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from crossnet.serving.embedded.json_input import read_body, read_inputs
+from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.session import GraphSignature
+from crossnet.serving.status import ServingError
+
+try:
+    import orjson
+except ImportError:  # where it is not built: answers are the same, for more CPU
+    orjson = None  # type: ignore[assignment, unused-ignore]
+
+_LEAST, _LIMIT = 1e-4, 1e6  # outside, six digits are written with an exponent
+_STEPS = np.array([float(f"1e{power}") for power in range(-4, 6)])
+# By the number of `_STEPS` that a value has reached: what makes it a number of six digits before the point.
+_SCALES = np.array([1.0, *(float(f"1e{power}") for power in range(9, -1, -1))])
+
+
+class PredictBody:
+    """The JSON object of a predict request.
+
+    Args:
+      body: What came.
+
+    Attributes:
+      signature_name: As it stands there; "" where it does not.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, the body is not a JSON object.
+    """
+
+    def __init__(self, body: bytes | bytearray) -> None:
+        self._body = body
+        self._quick = _read(body)
+        self._exact = read_body(body) if self._quick is None else {}
+        self.signature_name: str = (self._quick or self._exact).get("signature_name", "")
+
+    def inputs(self, signature: GraphSignature) -> tuple[list[Array], bool]:
+        """Returns the arrays in the order of `signature.inputs`, and whether they came row by row; once.
+
+        Raises:
+          ServingError: INVALID_ARGUMENT, they do not fit the signature.
+        """
+        if self._quick is not None:
+            if (found := _fitting(self._quick, signature)) is not None:
+                return found
+            self._quick = None  # its memory is free before the other's is taken
+            self._exact = read_body(self._body)
+        return read_inputs(self._exact, signature)
+
+
+def _read(body: bytes | bytearray) -> dict[str, Any] | None:
+    """Returns the object of a request; None where orjson is missing or refuses the body, or where it is not one."""
+    if orjson is None:
+        return None
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    is_request = isinstance(document, dict) and isinstance(document.get("signature_name", ""), str)
+    return document if is_request else None
+
+
+def _fitting(document: dict[str, Any], signature: GraphSignature) -> tuple[list[Array], bool] | None:
+    try:
+        return read_inputs(document, signature)
+    except ServingError:
+        return None
+
+
+def write_quickly(values: Array) -> tuple[list[str], Array] | None:
+    """Returns each value as text, in six digits if they round-trip, else in nine; None where orjson is missing.
+
+    A value is rounded to so many digits first, because orjson writes the fewest that tell two float64 apart: those are
+    the digits of the rounded value. Both roundings are exact: a float32 has 24 bits and 5^12 has 28, so their product
+    fits into the 53 bits of a float64, and the quotient of a whole number and a power of ten that both fit is the
+    float64 next to the decimal number.
+
+    Args:
+      values: float32, shape `[n]`.
+
+    Returns:
+      The texts, and which of them hold: those of zero and of values from 1e-4 up to 1e6, where none has an exponent.
+    """
+    if orjson is None or not values.size:
+        return None
+    with np.errstate(invalid="ignore"):  # a NaN may be of the kind that signals
+        sizes = np.abs(values).astype(np.float64)
+        holds = ((sizes >= _LEAST) & (sizes < _LIMIT)) | (sizes == 0)
+        sizes[~holds] = 0
+        places = np.searchsorted(_STEPS, sizes, side="right")
+        six = _SCALES[places]
+        nine = six * 1000
+        short = np.rint(sizes * six) / six
+        rounded = np.where(short.astype(np.float32) == sizes, short, np.rint(sizes * nine) / nine)
+        np.copysign(rounded, values, out=rounded)
+    return orjson.dumps(rounded, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(","), holds
