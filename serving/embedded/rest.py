@@ -12,18 +12,15 @@ import math
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent import futures
 from typing import Any
 from urllib.parse import unquote
 
-import anyio
-import anyio.to_thread
 import grpc
 import uvicorn
 from google.protobuf.json_format import MessageToDict
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -43,8 +40,17 @@ from crossnet.serving.embedded.listen import calls_at_once, listen_for_rest
 from crossnet.serving.embedded.logged_calls import log_arrays
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
-from crossnet.serving.embedded.rest_answers import error_text, plain_error, send_and_discard
 from crossnet.serving.embedded.rest_encoding import decoded, encoded
+from crossnet.serving.embedded.rest_exchange import (
+    JSON_TYPE,
+    Answer,
+    Gone,
+    error_text,
+    plain_error,
+    receive_body,
+    send_and_discard,
+    send_answer,
+)
 from crossnet.serving.embedded.servicer import Servicer, model_spec
 from crossnet.serving.protocol.bounded_text import cut
 from crossnet.serving.protocol.codes import http_status, invalid, status_of
@@ -87,8 +93,9 @@ class RestServer:
         self._servicer = servicer
         self._manager = manager
         self._seconds = flags.rest_api_timeout_in_ms / 1000
-        self._threads = calls_at_once(flags.rest_api_num_threads, flags)
-        self._limiters: tuple[anyio.CapacityLimiter, anyio.CapacityLimiter] | None = None  # of small and large bodies
+        threads = calls_at_once(flags.rest_api_num_threads, flags)
+        self._call_threads = futures.ThreadPoolExecutor(threads, "rest-call")
+        self._large_thread = futures.ThreadPoolExecutor(1, "rest-large-call")
         self._max_body_mib = flags.rest_api_max_body_mib
         self._large = threading.Lock()  # held while a large body is answered, also after its time is over
         app: Any = self._answer
@@ -96,9 +103,18 @@ class RestServer:
             app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
         self._socket = listen_for_rest(host, flags.rest_api_port)
         self.port: int = self._socket.getsockname()[1]
-        # Without `interface`, uvicorn takes a bound method for an application of the old two-step kind.
+        # Without `interface`, uvicorn takes a bound method for an application of the old two-step kind. h11 is named,
+        # because the other parser, which uvicorn takes where it is installed, takes headers of any size.
         config = uvicorn.Config(
-            app, interface="asgi3", lifespan="off", ws="none", log_config=None, log_level="warning", access_log=False
+            app,
+            interface="asgi3",
+            http="h11",
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
@@ -119,46 +135,35 @@ class RestServer:
         self._server.should_exit = True
         if self._thread.ident:
             self._thread.join()
+        for threads in (self._call_threads, self._large_thread):
+            threads.shutdown(wait=False, cancel_futures=True)
         self._socket.close()
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace").partition("?")[0]
-        if self._limiters is None:
-            self._limiters = anyio.CapacityLimiter(self._threads), anyio.CapacityLimiter(1)
-        request = Request(scope, receive)
-        answer = plain_error(504, "The request took longer than --rest_api_timeout_in_ms.")
+        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # of two, the first counts
         try:
-            with anyio.move_on_after(self._seconds or None):
-                body = await self._read_body(request)
+            async with asyncio.timeout(self._seconds or None):
+                body = await receive_body(headers, receive, self._max_body_mib * 2**20)
                 if body is None:
-                    await send_and_discard(413, error_text(_TOO_LARGE.format(mib=self._max_body_mib)), receive, send)
+                    await send_and_discard(plain_error(413, _TOO_LARGE.format(mib=self._max_body_mib)), receive, send)
                     return
-                limiter = self._limiters[len(body) > _LARGE_BYTES]
-                answer = await anyio.to_thread.run_sync(
-                    self._process_encoded, request, path, body, abandon_on_cancel=True, limiter=limiter
+                threads = self._large_thread if len(body) > _LARGE_BYTES else self._call_threads
+                answer = await asyncio.get_running_loop().run_in_executor(
+                    threads, self._process_encoded, scope["method"], path, headers, body
                 )
-        except ClientDisconnect:
+        except Gone:
             return
+        except TimeoutError:
+            answer = plain_error(504, "The request took longer than --rest_api_timeout_in_ms.")
         except asyncio.CancelledError:  # by uvicorn, when the time to finish is over
             answer = plain_error(503, "The server is shutting down.")
-        await answer(scope, receive, send)
+        await send_answer(answer, send)
 
-    async def _read_body(self, request: Request) -> bytearray | None:
-        """Returns the body; None where it is larger than the limit, which ends the reading."""
-        limit = self._max_body_mib * 2**20
-        if (length := request.headers.get("content-length", "")).isdigit() and int(length) > limit:
-            return None
-        body = bytearray()
-        async for part in request.stream():
-            if len(body) + len(part) > limit:
-                return None
-            body += part
-        return body
-
-    def _process_encoded(self, request: Request, path: str, body: bytearray) -> Response:
+    def _process_encoded(self, method: str, path: str, headers: Mapping[bytes, bytes], body: bytearray) -> Answer:
         """Answers one request, whose body may be compressed, and whose answer then is too."""
         try:
-            plain = decoded(body, request.headers.get("content-encoding", ""), self._max_body_mib * 2**20)
+            plain = decoded(body, headers.get(b"content-encoding", b"").decode("latin-1"), self._max_body_mib * 2**20)
         except ServingError as error:
             return plain_error(400, str(error))
         if plain is None:
@@ -168,9 +173,9 @@ class RestServer:
         if (metrics := self._servicer.metrics) and path == metrics.path:
             status, text, kind = 200, metrics.page(), _METRICS_TYPE
         else:
-            status, text, kind = *self._process(request.method, path, plain), "application/json"
-        data, headers = encoded(text, request.headers.get("accept-encoding", ""))
-        return Response(data, status, headers, media_type=kind)
+            status, text, kind = *self._process(method, path, plain), JSON_TYPE
+        data, more = encoded(text, headers.get(b"accept-encoding", b"").decode("latin-1"))
+        return Answer(status, kind, data, more)
 
     def _process(self, method: str, path: str, body: bytes | bytearray) -> tuple[int, str]:
         """Returns the HTTP status and the JSON for one request."""

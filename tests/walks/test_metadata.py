@@ -40,8 +40,8 @@ LOCKS = {
     "requirements-mlflow.lock": ["mlflow", "test"],
     "requirements-tables.lock": ["tables"],
 }
-BOUNDED = ("grpcio", "numpy", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
-COMES_WITH = {"anyio": "starlette", "py4j": "pyspark"}  # these are built on them and require them
+BOUNDED = ("grpcio", "numpy", "orjson", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
+COMES_WITH = {"py4j": "pyspark"}  # it is built on it and requires it
 
 
 def pins(lock):

@@ -54,8 +54,13 @@ def ask(server):
 
     def request(method, path, body=None, headers=None):
         data = body if body is None or isinstance(body, bytes | str) else json.dumps(body)
-        connection.request(method, path, data, headers or {})
-        response = connection.getresponse()
+        try:
+            connection.request(method, path, data, headers or {})
+            response = connection.getresponse()
+        except http.client.RemoteDisconnected:  # it was idle for longer than the server keeps it
+            connection.close()
+            connection.request(method, path, data, headers or {})
+            response = connection.getresponse()
         return response.status, response.read().decode(), response.headers
 
     request.port = server.rest_port

@@ -67,7 +67,7 @@ def test_a_body_that_takes_many_times_its_size_in_memory_is_refused(port, monkey
     from crossnet.serving.embedded import rest
 
     monkeypatch.setattr(rest, "_LARGE_BYTES", 1000)
-    monkeypatch.setattr(rest, "read_body", lambda body: pytest.fail("was read"))
+    monkeypatch.setattr(rest, "PredictBody", lambda body: pytest.fail("was read"))
     status, answer = ask(port, b'{"inputs": [' + b"[],".join([b""] * 300_000) + b"1]}")
     assert status == 413
     assert answer["error"] == (
@@ -96,7 +96,7 @@ def test_small_requests_do_not_wait_for_a_large_one(tmp_path, monkeypatch):
     from crossnet.serving.embedded import rest
 
     monkeypatch.setattr(rest, "_LARGE_BYTES", 1000)
-    entered, go_on, read = threading.Event(), threading.Event(), rest.read_body
+    entered, go_on, read = threading.Event(), threading.Event(), rest.PredictBody
     seen = []
 
     def slow(body):
@@ -106,7 +106,7 @@ def test_small_requests_do_not_wait_for_a_large_one(tmp_path, monkeypatch):
             assert go_on.wait(20)
         return read(body)
 
-    monkeypatch.setattr(rest, "read_body", slow)
+    monkeypatch.setattr(rest, "PredictBody", slow)
     save_graph(tmp_path / "one" / "1", lambda x: {"y": x * 2.0}, x=(tf.float32, None))
     flags = ServerFlags(port=0, model_name="one", model_base_path=str(tmp_path / "one"))
     with Server(flags, rest=True) as server:
@@ -126,14 +126,14 @@ def test_a_large_request_gives_up_when_another_takes_all_the_time(tmp_path, monk
     from crossnet.serving.embedded import rest
 
     monkeypatch.setattr(rest, "_LARGE_BYTES", 1000)
-    go_on, read, num_read = threading.Event(), rest.read_body, []
+    go_on, read, num_read = threading.Event(), rest.PredictBody, []
 
     def slow(body):
         num_read.append(1)
         assert go_on.wait(20)
         return read(body)
 
-    monkeypatch.setattr(rest, "read_body", slow)
+    monkeypatch.setattr(rest, "PredictBody", slow)
     save_graph(tmp_path / "one" / "1", lambda x: {"y": x * 2.0}, x=(tf.float32, None))
     flags = ServerFlags(
         port=0, model_name="one", model_base_path=str(tmp_path / "one"), rest_api_timeout_in_ms=300
