@@ -68,7 +68,7 @@ class Server:
         self._server: Any = None
         self._servicer: Servicer | None = None
         self._rest: RestServer | None = None
-        self._health: Any = None
+        self._streaming: list[Any] = []  # services whose streams clients may keep open
         self._manager = ModelManager(
             self._load,
             poll_seconds=flags.file_system_poll_wait_seconds,
@@ -171,8 +171,8 @@ class Server:
         if not self._stopping.is_set():
             self._stopping.set()
         with self._stop_lock:
-            if self._health:
-                self._health.stop()
+            for service in self._streaming:
+                service.stop()
             if self._server and self._servicer:
                 self._servicer.reject_calls()
             # Returns at once, so that REST stops at the same time.
@@ -260,7 +260,7 @@ class Server:
 
     def _listen(self, credentials: Any) -> None:
         from crossnet.serving.embedded.health import Health
-        from crossnet.serving.embedded.reflection import reflection_handlers
+        from crossnet.serving.embedded.reflection import Reflection
         from crossnet.serving.embedded.servicer import Servicer
 
         flags = self.flags
@@ -275,10 +275,9 @@ class Server:
             metrics=self._metrics,
         )
         handlers = servicer.handlers()
-        if flags.enable_grpc_healthcheck_service:
-            self._health = Health()
-            handlers.append(self._health.handler())
-        handlers += reflection_handlers(health=flags.enable_grpc_healthcheck_service)
+        self._streaming = [Reflection(health=flags.enable_grpc_healthcheck_service)]
+        self._streaming += [Health()] if flags.enable_grpc_healthcheck_service else []
+        handlers += [handler for service in self._streaming for handler in service.handlers()]
         # A call that waits for its batch computes nothing, so there are as many threads as calls that may wait.
         num_threads = calls_at_once(flags.grpc_max_threads, flags) if flags.enable_batching else os.cpu_count() or 1
         self._threads = CallThreads(num_threads)

@@ -46,19 +46,17 @@ class Health:
         """Answers NOT_SERVING from now on, so that load balancers send no new calls while the server drains."""
         self._stopped.set()
 
-    def handler(self) -> Any:
-        """Returns the grpc handler of the service."""
+    def handlers(self) -> list[Any]:
+        """Returns the grpc handlers of the service."""
         codec = {
             "request_deserializer": HealthCheckRequest.FromString,
             "response_serializer": HealthCheckResponse.SerializeToString,
         }
-        return grpc.method_handlers_generic_handler(
-            "grpc.health.v1.Health",
-            {
-                "Check": grpc.unary_unary_rpc_method_handler(self._check, **codec),
-                "Watch": grpc.unary_stream_rpc_method_handler(self._watch, **codec),
-            },
-        )
+        methods = {
+            "Check": grpc.unary_unary_rpc_method_handler(self._check, **codec),
+            "Watch": grpc.unary_stream_rpc_method_handler(self._watch, **codec),
+        }
+        return [grpc.method_handlers_generic_handler("grpc.health.v1.Health", methods)]
 
     def _status(self) -> int:
         return _NOT_SERVING if self._stopped.is_set() else _SERVING

@@ -7,7 +7,8 @@ another package, so both are offered, as gRPC's C++ library does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -22,25 +23,53 @@ _HEALTH = "grpc.health.v1.Health"
 _HEALTH_METHODS = {"Check": False, "Watch": True}  # whether the answers are a stream
 
 
-def reflection_handlers(*, health: bool) -> list[Any]:
-    """Returns the grpc handlers of the reflection service, in both versions.
+class Reflection:
+    """Describes the services, in both versions, until `stop`.
 
     Args:
       health: Whether the server offers `grpc.health.v1.Health`.
     """
-    services = [
-        prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
-        model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
-        *([_HEALTH] if health else []),
-        *NAMES,
-    ]
-    servicer = reflection.ReflectionServicer(services, pool=_Pools([descriptor_pool.Default(), _own_pool()]))
-    method = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method}) for name in NAMES]
+
+    def __init__(self, *, health: bool) -> None:
+        services = [
+            prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+            model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+            *([_HEALTH] if health else []),
+            *NAMES,
+        ]
+        self._servicer = reflection.ReflectionServicer(services, pool=_Pools([descriptor_pool.Default(), _own_pool()]))
+        self._lock = threading.Lock()
+        self._streams: set[Any] = set()  # of calls that are open
+        self._is_stopped = False
+
+    def handlers(self) -> list[Any]:
+        """Returns the grpc handlers of the service."""
+        method = grpc.stream_stream_rpc_method_handler(
+            self._answer,
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method}) for name in NAMES]
+
+    def stop(self) -> None:
+        """Ends the open streams, which else last until their clients end them, and refuses new ones."""
+        with self._lock:
+            self._is_stopped = True
+            streams = list(self._streams)
+        for context in streams:
+            context.cancel()
+
+    def _answer(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
+        with self._lock:
+            is_refused = self._is_stopped
+            self._streams.add(context)
+        try:
+            if is_refused:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "The server is shutting down.")
+            yield from self._servicer.ServerReflectionInfo(requests, context)
+        finally:
+            with self._lock:
+                self._streams.discard(context)
 
 
 class _Pools:

@@ -30,7 +30,7 @@ def health():
 @pytest.fixture
 def channel(health):
     with futures.ThreadPoolExecutor(4) as threads:
-        server, port = open_server(ServerFlags(port=0), "127.0.0.1", [health.handler()], None, threads)
+        server, port = open_server(ServerFlags(port=0), "127.0.0.1", health.handlers(), None, threads)
         server.start()
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield channel

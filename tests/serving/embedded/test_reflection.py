@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import threading
+
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
@@ -11,7 +15,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded.call_threads import CallThreads
 from crossnet.serving.embedded.listen import open_server
-from crossnet.serving.embedded.reflection import reflection_handlers
+from crossnet.serving.embedded.reflection import Reflection
+from crossnet.serving.server import Server
+from support.serving_models import save_model
 
 SERVICES = ["tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"]
 HEALTH = "grpc.health.v1.Health"
@@ -22,7 +28,7 @@ OWN = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerRef
 def asked(request):
     """A channel to a server that offers reflection, and whether it offers health checks."""
     threads = CallThreads(2)
-    handlers = reflection_handlers(health=request.param)
+    handlers = Reflection(health=request.param).handlers()
     server, port = open_server(ServerFlags(port=0), "127.0.0.1", handlers, None, threads)
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -69,3 +75,30 @@ def test_reflection_answers_in_version_v1_and_says_what_it_does_not_know(asked):
     file = descriptor_pb2.FileDescriptorProto.FromString(first.file_descriptor_response.file_descriptor_proto[0])
     assert file.name == "tensorflow_serving/apis/model.proto"
     assert second.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+
+
+def test_open_streams_end_with_the_server_and_not_after_its_grace(tmp_path):
+    """A client that keeps its stream open, as grpcurl's shell does, does not hold up SIGTERM."""
+    save_model(tmp_path / "demo" / "1")
+    server = Server(ServerFlags(port=0, model_name="demo", model_base_path=str(tmp_path / "demo")))
+    server.start()
+    stopped = threading.Thread(target=server.stop, args=(300.0,))
+    requests: queue.SimpleQueue = queue.SimpleQueue()
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        ask = channel.stream_stream(
+            f"/{OWN[1]}/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        answers = ask(iter(requests.get, None))
+        requests.put(reflection_pb2.ServerReflectionRequest(list_services="*"))
+        assert len(next(answers).list_services_response.service) == len([*SERVICES, *OWN])
+        stopped.start()
+        with pytest.raises(grpc.RpcError) as error:
+            next(answers)
+        assert error.value.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+        stopped.join(60)
+        assert not stopped.is_alive()
+        requests.put(None)
+        with contextlib.suppress(grpc.RpcError):
+            assert list(answers) == []
