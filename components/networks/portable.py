@@ -48,15 +48,17 @@ def rebuilt(exported: ExportedModel) -> tf_keras.Model:
     """Returns the network of an exported model, with its weights.
 
     Raises:
-      ExportError: The network is not of a kind of this project.
+      ExportError: The network is of a kind of a user's project.
       TrainingError: The library of that kind is not installed.
     """
     facts, preprocessing = exported.network, exported.preprocessing
     architecture = ARCHITECTURES.get(facts["kind"])
     if architecture is None:
         raise ExportError(
-            f"`{exported.path}` is a `{facts['kind']}` network, which cannot be converted. Expected one of: "
-            f"{', '.join(ARCHITECTURES)}. Push a model of one of these kinds, or serve this one: `crossnet serve`."
+            f"`{exported.path}` is a `{facts['kind']}` network, which cannot be converted: this kind comes from "
+            "somebody's own code, of which a model records the settings and weights alone, so that its layers cannot "
+            f"be made again for another runtime. Expected one of: {', '.join(ARCHITECTURES)}. Name a model of one of "
+            "these kinds with --model, or serve this one as it is: `crossnet serve`."
         )
     settings: dict[str, Any] = {
         item.name: tuple(facts[item.name]) if isinstance(facts[item.name], list) else facts[item.name]

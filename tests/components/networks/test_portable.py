@@ -11,6 +11,7 @@ from crossnet.components.networks.columns import TextColumn
 from crossnet.components.networks.export import prediction_function
 from crossnet.components.networks.portable import Category, category_ids, portable_function, rebuilt
 from crossnet.components.networks.preprocessing import Transform
+from crossnet.components.params.networks import ARCHITECTURES
 from support.converted_models import in_memory, rows_of
 
 
@@ -43,5 +44,11 @@ def test_ids_of_a_vocabulary_come_after_the_others() -> None:
 def test_a_network_of_a_kind_of_ones_own_is_refused() -> None:
     exported, _ = in_memory("numbers")
     newer = dataclasses.replace(exported, network={**exported.network, "kind": "attention"})
-    with pytest.raises(ExportError, match="`nowhere` is a `attention` network, which cannot be converted"):
+    with pytest.raises(ExportError) as error:
         rebuilt(newer)
+    assert str(error.value) == (
+        "`nowhere` is a `attention` network, which cannot be converted: this kind comes from somebody's own code, of "
+        "which a model records the settings and weights alone, so that its layers cannot be made again for another "
+        f"runtime. Expected one of: {', '.join(ARCHITECTURES)}. Name a model of one of these kinds with --model, or "
+        "serve this one as it is: `crossnet serve`."
+    )
