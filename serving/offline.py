@@ -75,6 +75,20 @@ def recorded_rules(folder: Path) -> ColumnRules:
     return _recorded(folder, COLUMNS_FILE, ColumnRules.from_json) or ColumnRules()
 
 
+def known_rules(offline: Path | None, pushed: Path | None, version: int) -> ColumnRules:
+    """Returns the rules of a model as `recorded_rules` does, also of a server's; its arguments are `known_values`'.
+
+    Raises:
+      ServerError: The record in `offline` is damaged.
+    """
+    if offline is not None:
+        return recorded_rules(offline)
+    try:
+        return recorded_rules(pushed / str(version)) if pushed and version else ColumnRules()
+    except ServingError:  # the server has its own folder
+        return ColumnRules()
+
+
 def recorded_values(folder: Path) -> TrainValues | None:
     """Returns what a model was trained on, as its folder records; None where it does not.
 

@@ -43,7 +43,8 @@ class RowFiles:
         None: standard output. In the format of `rows`; of Parquet and Arrow in the one that the output's name tells.
       format: One of `formats.FORMATS`; None: by the name of `rows`, and "jsonl" for standard input.
       csv_format: Of both files, where they are CSV; None: as `ModelAddress.offline` records, else commas and UTF-8.
-      rules: Which columns are which features; None: as `ModelAddress.offline` records, else by their headers alone.
+      rules: Which columns are which features; what they leave open is as the model's folder records, where
+        `ModelAddress` names it, else by the headers alone.
     """
 
     rows: Path | str
@@ -153,7 +154,7 @@ def predict_rows(
         model = stack.enter_context(_open(address, batch_size))
         metadata = model.metadata()
         signature = metadata.signature(signature_name or SIGNATURES[kind])
-        rules = rules_of(files, address)
+        rules = rules_of(files, address, metadata.version)
         known, recorded_in = known_of(address, metadata.version)
         inputs = InputBuilder(table, signature, metadata.title, ignore_extra, rules, features_of(metadata), known)
         writer = formats.make_writer(table, sink, output_kind(files, kind))
@@ -240,13 +241,15 @@ def csv_format_of(files: RowFiles, kind: str, address: ModelAddress) -> CsvForma
     return recorded_format(address.offline)
 
 
-def rules_of(files: RowFiles, address: ModelAddress) -> ColumnRules:
-    """Returns which columns are which features."""
-    if files.rules or address.offline is None:
-        return files.rules or DEFAULT_RULES
-    from crossnet.serving.offline import recorded_rules
+def rules_of(files: RowFiles, address: ModelAddress, version: int = 0) -> ColumnRules:
+    """Returns which columns are which features: as the model's folder records, changed by what the caller states."""
+    given = files.rules or DEFAULT_RULES
+    if address.offline is None and address.pushed is None:
+        return given
+    from crossnet.serving.offline import known_rules
 
-    return recorded_rules(address.offline)
+    recorded = known_rules(address.offline, address.pushed, version)
+    return ColumnRules({**recorded.rename, **given.rename}, {**recorded.time_units, **given.time_units})
 
 
 def known_of(address: ModelAddress, version: int = 0) -> tuple[TrainValues, Path | None]:

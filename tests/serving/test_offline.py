@@ -13,7 +13,14 @@ import pytest
 from crossnet.serving.client import PredictionClient
 from crossnet.serving.client.aio import AsyncPredictionClient
 from crossnet.serving.launcher import running_server
-from crossnet.serving.offline import OfflineModel, find_saved_model, known_values, recorded_format, recorded_rules
+from crossnet.serving.offline import (
+    OfflineModel,
+    find_saved_model,
+    known_rules,
+    known_values,
+    recorded_format,
+    recorded_rules,
+)
 from crossnet.serving.protocol import messages
 from crossnet.serving.protocol.column_rules import COLUMNS_FILE, ColumnRules
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
@@ -190,6 +197,8 @@ def test_renamed_columns_are_predicted_as_the_model_s_folder_records_them(model_
     record.parent.mkdir(exist_ok=True)
     record.write_text(ColumnRules({"Trip Miles": "x0"}).to_json())
     assert recorded_rules(tmp_path) == ColumnRules({"Trip Miles": "x0"})
+    assert known_rules(tmp_path, None, 0) == recorded_rules(tmp_path)
+    assert known_rules(None, tmp_path.parent, 0) == known_rules(None, tmp_path / "none", 7) == ColumnRules()
     (tmp_path / "in.csv").write_text("Trip Miles,x1\n1,2\n")
     (tmp_path / "in.tfrecord").write_bytes(tfrecords(example(**{"Trip Miles": 1, "x1": 2})))
     predict_file(tmp_path / "in.csv", tmp_path / "out.csv", offline=tmp_path / "1")

@@ -14,7 +14,7 @@ import pytest
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.serving.predict import ModelAddress, RowFiles, predict_rows
-from crossnet.serving.protocol.column_rules import ColumnRules
+from crossnet.serving.protocol.column_rules import COLUMNS_FILE, ColumnRules
 from support.example_gen_fixtures import make, rows_of
 from support.fake_server import INT64, FakeServer
 
@@ -47,7 +47,9 @@ def stored(examples: Examples) -> list[int]:
     return [row["at"] for split in ("train", "eval") for row in rows_of(examples, split)]
 
 
-def sent(folder: Path, form: str, texts: list[str], rules: ColumnRules | None) -> tuple[list[int], Any]:
+def sent(
+    folder: Path, form: str, texts: list[str], rules: ColumnRules | None, pushed: Path | None = None
+) -> tuple[list[int], Any]:
     """Returns the numbers that `predict` sends for a file of the times as text, and its summary."""
     rows, numbers = written(folder, form, texts, "ns"), []
 
@@ -57,7 +59,7 @@ def sent(folder: Path, form: str, texts: list[str], rules: ColumnRules | None) -
 
     with FakeServer({"at": (INT64, [-1])}, model).running() as target:
         files = RowFiles(rows, folder / f"out.{form}", rules=rules)
-        summary = predict_rows(files, ModelAddress(target=target), ignore_extra=True)
+        summary = predict_rows(files, ModelAddress(target=target, pushed=pushed), ignore_extra=True)
     return numbers, summary
 
 
@@ -85,6 +87,19 @@ def test_a_unit_that_is_not_stated_is_taken_for_seconds_and_said(tmp_path: Path)
     assert (numbers[:2], summary.unstated) == ([1795423500, -1], ("at",))
     numbers, summary = sent(tmp_path, "jsonl", TEXTS["ms"], ColumnRules(rename.rename, {"Picked Up": "ms"}))
     assert (numbers[:2], summary.unstated) == ([1795423500500, -1], ())
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_unit_that_the_served_version_records_is_sent_without_a_doubt(form: str, tmp_path: Path) -> None:
+    version = tmp_path / "crossnet" / "7"  # as the server's
+    (version / "assets.extra").mkdir(parents=True)
+    (version / "saved_model.pb").touch()
+    recorded = ColumnRules({"Picked Up": "at"}, {"at": "ms"})
+    (version / COLUMNS_FILE).write_text(recorded.to_json())
+    numbers, summary = sent(tmp_path, form, TEXTS["ms"], None, version.parent)
+    assert (numbers[:2], summary.unstated) == ([1795423500500, -1], ())
+    numbers, _ = sent(tmp_path, form, TEXTS["ms"], ColumnRules(time_units={"at": "s"}), version.parent)
+    assert numbers[:2] == [1795423500, -1]  # what the caller states counts for more
 
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet", "arrow"])
