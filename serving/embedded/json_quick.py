@@ -18,10 +18,11 @@ from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.session import GraphSignature
 from crossnet.serving.status import ServingError
 
+orjson: Any
 try:
     import orjson
 except ImportError:  # where it is not built: answers are the same, for more CPU
-    orjson = None  # type: ignore[assignment, unused-ignore]
+    orjson = None
 
 _LEAST, _LIMIT = 1e-4, 1e6  # outside, six digits are written with an exponent
 _STEPS = np.array([float(f"1e{power}") for power in range(-4, 6)])
