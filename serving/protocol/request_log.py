@@ -16,12 +16,12 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from crossnet.serving.protocol.log_files import LogFile, check_is_writable, name_left_files
-from crossnet.serving.protocol.tfrecord import write_frame
+from crossnet.serving.protocol.tfrecord import frame_pieces
 from crossnet.serving.protocol.varint import varint
 from crossnet.serving.status import UsageError
 
@@ -185,7 +185,7 @@ class RequestLog:
             count = len(frames)
             if self._file is None:
                 self._file = LogFile(self._folder, next(self._names))
-            self._file.write(b"".join(frames))
+            self._file.write([piece for frame in frames for piece in frame])
             self.written += count
         except OSError as error:
             self._resume = time.monotonic() + _RETRY_SECONDS
@@ -194,12 +194,12 @@ class RequestLog:
                 LOGGER.warning("The request log in %s cannot be written: %s.", self._folder, error.strerror or error)
             self._close_file()
 
-    def _frames(self, entries: list[_Entry]) -> list[bytes]:
-        """Returns a record for each call that can be written."""
+    def _frames(self, entries: list[_Entry]) -> list[list[bytes]]:
+        """Returns the pieces of a record for each call that can be written."""
         frames = []
         for entry in entries:
             try:
-                frames.append(write_frame(_prediction_log(entry, self._rate_bytes)))
+                frames.append(frame_pieces(_prediction_log(entry, self._rate_bytes)))
             except Exception as error:  # of a function that builds a message; other calls are written
                 self._drop(1)
                 LOGGER.warning("A call of %s cannot be logged: %s", entry.method, error)
@@ -229,25 +229,22 @@ class RequestLog:
             self._reported = self.dropped
 
 
-def _prediction_log(entry: _Entry, sampling: bytes) -> bytes:
-    """Returns a serialized PredictionLog."""
+def _prediction_log(entry: _Entry, sampling: bytes) -> tuple[bytes, ...]:
+    """Returns a serialized PredictionLog, in pieces: large messages are not copied."""
     request, response = (part if isinstance(part, bytes) else part() for part in (entry.request, entry.response))
     metadata = b"".join((sampling, b"\x20", varint(entry.seconds)))  # field 4: timestamp_secs
-    call = _joined((1, request), (2, response))
-    return _joined((1, metadata), (_LOG_FIELDS[entry.method], call))
+    before_request, before_response = _tag(1, len(request)), _tag(2, len(response))
+    size = len(before_request) + len(request) + len(before_response) + len(response)
+    head = b"".join((_tag(1, len(metadata)), metadata, _tag(_LOG_FIELDS[entry.method], size), before_request))
+    return head, request, before_response, response
 
 
-def _joined(*fields: tuple[int, bytes]) -> bytes:
-    return b"".join(_pieces(fields))
-
-
-def _pieces(fields: tuple[tuple[int, bytes], ...]) -> Iterator[bytes]:
-    for number, content in fields:
-        yield varint(number << 3 | 2) + varint(len(content))
-        yield content
+def _tag(number: int, size: int) -> bytes:
+    """Returns what stands before a length-delimited field's bytes."""
+    return varint(number << 3 | 2) + varint(size)
 
 
 def _sampling_config(rate: float) -> bytes:
     """Returns the field `sampling_config` of a LogMetadata."""
     config = b"\x09" + struct.pack("<d", rate)  # field 1: sampling_rate, a double
-    return _joined((2, config))
+    return _tag(2, len(config)) + config

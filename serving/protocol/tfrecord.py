@@ -8,6 +8,7 @@ Source: tensorflow/core/lib/io/record_writer.h, tensorflow/core/lib/hash/crc32c.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -30,8 +31,18 @@ def mask_crc(crc: Any) -> Any:
 
 def write_frame(record: bytes) -> bytes:
     """Returns a record with its header and footer."""
-    length = struct.pack("<Q", len(record))
-    return b"".join((length, _checksum(length), record, _checksum(record)))
+    return b"".join(frame_pieces((record,)))
+
+
+def frame_pieces(pieces: Sequence[bytes]) -> list[bytes]:
+    """Returns a record that is given in pieces, in pieces too, with its header and footer; nothing is copied."""
+    import google_crc32c
+
+    length = struct.pack("<Q", sum(map(len, pieces)))
+    crc = 0
+    for piece in pieces:
+        crc = google_crc32c.extend(crc, piece)
+    return [length + _checksum(length), *pieces, struct.pack("<I", mask_crc(crc))]
 
 
 def read_header(header: bytes) -> int:

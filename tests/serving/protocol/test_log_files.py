@@ -17,7 +17,7 @@ ONE, TWO = write_frame(b"one"), write_frame(b"two" * 100)
 
 def test_file_has_a_temporary_name_until_it_is_closed(tmp_path):
     file = LogFile(tmp_path, "a-1")
-    file.write(ONE + TWO)
+    file.write([ONE, TWO])
     (unfinished,) = tmp_path.iterdir()
     assert unfinished.name.startswith(".tmp-requests-20")
     file.close()
@@ -33,9 +33,9 @@ def test_file_without_a_record_is_removed(tmp_path):
 
 def test_what_was_written_in_part_is_taken_back(tmp_path):
     file = LogFile(tmp_path, "a-1")
-    file.write(ONE)
+    file.write([ONE])
     with files_of_at_most(len(ONE) + 7), pytest.raises(OSError, match="too large"):
-        file.write(TWO)
+        file.write([TWO])
     file.close()
     (path,) = tmp_path.iterdir()
     assert path.read_bytes() == ONE
@@ -43,7 +43,7 @@ def test_what_was_written_in_part_is_taken_back(tmp_path):
 
 def test_file_is_due_by_its_size_and_by_its_age(tmp_path, monkeypatch):
     file = LogFile(tmp_path, "a-1")
-    file.write(ONE)
+    file.write([ONE])
     assert (file.is_due(len(ONE), 60), file.is_due(len(ONE) + 1, 60)) == (True, False)
     now = time.monotonic()
     monkeypatch.setattr("crossnet.serving.protocol.log_files.time.monotonic", lambda: now + 100)
@@ -71,7 +71,7 @@ def test_left_file_without_a_whole_record_is_removed_once_nobody_can_be_at_work_
 
 def test_file_that_is_open_is_left_alone(tmp_path):
     file = LogFile(tmp_path, "a-1")
-    file.write(ONE)
+    file.write([ONE])
     name_left_files(tmp_path)
     (path,) = tmp_path.iterdir()
     assert path.name.startswith(".tmp-")
@@ -91,3 +91,16 @@ def test_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"The request log cannot be written to `.*/file/b`: Not a directory. Name a"):
         check_is_writable(tmp_path / "file" / "b")
+
+
+def test_many_pieces_are_written_whole_and_in_order_also_where_the_system_takes_fewer_bytes(tmp_path, monkeypatch):
+    real = os.writev
+    monkeypatch.setattr(
+        "crossnet.serving.protocol.log_files.os.writev", lambda to, some: real(to, [some[0], some[1][:2]])
+    )
+    pieces = [b"%05d" % number for number in range(2500)]
+    file = LogFile(tmp_path, "a")
+    file.write(pieces)
+    file.close()
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes() == b"".join(pieces)

@@ -91,8 +91,10 @@ def test_file_is_closed_when_it_is_old_although_no_call_comes(tmp_path):
 
 
 def test_calls_are_dropped_and_counted_while_the_disk_is_slow(tmp_path, monkeypatch, caplog):
-    free, real = threading.Event(), os.write
-    monkeypatch.setattr("crossnet.serving.protocol.log_files.os.write", lambda *given: (free.wait(20), real(*given))[1])
+    free, real = threading.Event(), os.writev
+    monkeypatch.setattr(
+        "crossnet.serving.protocol.log_files.os.writev", lambda *given: (free.wait(20), real(*given))[1]
+    )
     with RequestLog(tmp_path, max_waiting_bytes=10 * len(REQUEST + RESPONSE)) as log:
         start = time.monotonic()
         for _ in range(100):
