@@ -71,11 +71,13 @@ def data_part(run: Run, examples: Examples, texts: ColumnTexts) -> Part:
         if column:
             lines.append(f"The {role} of a row is its `{texts.name(column)}`.")
     views.sort(key=lambda view: view.name != examples.label)
-    rows = [_column(view, examples, texts) for view in views[:MAX_COLUMNS]]
+    renamed = any(_asked(view, texts) for view in views if view.name != examples.label)
+    rows = [_column(view, examples, texts, renamed) for view in views[:MAX_COLUMNS]]
     if len(views) > MAX_COLUMNS:
         lines.append(f"The table has the first {MAX_COLUMNS} of {len(views):,} columns.")
-    heads = ("column", "name in requests", "type", "in train", "missing")
-    return Part("Data", lines, Table("Every column as train has it.", heads, rows, frozenset({4})) if rows else None)
+    heads = ("column", *(["name in requests"] if renamed else []), "type", "in train", "missing")
+    right = frozenset({len(heads) - 1})
+    return Part("Data", lines, Table("Every column as train has it.", heads, rows, right) if rows else None)
 
 
 def _files(examples: Examples) -> str:
@@ -93,7 +95,12 @@ def _files(examples: Examples) -> str:
     return f"The rows are those of {', '.join(shown)}{more}."
 
 
-def _column(view: ColumnView, examples: Examples, texts: ColumnTexts) -> tuple[str, ...]:
+def _asked(view: ColumnView, texts: ColumnTexts) -> bool:
+    """Whether requests name a column otherwise than the source."""
+    return view.name != texts.name(view.name)
+
+
+def _column(view: ColumnView, examples: Examples, texts: ColumnTexts, renamed: bool) -> tuple[str, ...]:
     facts = view.splits.get("train") or next(iter(view.splits.values()))
     kind = _TYPES.get(examples.column_types.get(view.name, ""), view.type)
     if view.name in texts.units:
@@ -108,8 +115,8 @@ def _column(view: ColumnView, examples: Examples, texts: ColumnTexts) -> tuple[s
         extent = f"{texts.value(view.name, facts['min'])} to {texts.value(view.name, facts['max'])}"
     else:
         extent = "–"
-    asked = f"`{view.name}`" if view.name not in (texts.name(view.name), examples.label) else ""
-    return texts.name(view.name), asked, kind, extent, percent(facts["missing"]) if facts["missing"] else "0"
+    asked = ["–" if view.name == examples.label else f"`{view.name}`"] if renamed else []
+    return texts.name(view.name), *asked, kind, extent, percent(facts["missing"]) if facts["missing"] else "0"
 
 
 def origin_part(run: Run, name: str) -> Part:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crossnet.components.formats import number
+from crossnet.pipeline.report import hover
 from crossnet.pipeline.report.svg import Axis, Drawing, coordinate, linear_axis, log_axis, polyline, spread
 from crossnet.serving.protocol.dtypes import Array
 
@@ -27,6 +29,7 @@ class Series:
       css: CSS class of its colour and dashes.
       x, y: float64 (points,); NaN is a gap.
       hollow: bool (points,), whether a point is marked by a ring or a dot; None for a curve without marks.
+      said: Its name under the pointer, where that is not `name`.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Series:
     x: Array
     y: Array
     hollow: Array | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def line_chart(
     width: float,
     height: float,
     x_ticks: Sequence[tuple[float, str]] | None = None,
+    x_text: hover.Text | None = None,
 ) -> str:
     """Returns curves on a logarithmic axis, each with its name at its end.
 
@@ -95,6 +100,7 @@ def line_chart(
       series: The curves; values without a logarithm are gaps.
       title: What the chart shows, read by screen readers.
       x_ticks: Value and label of each tick in x; None for round numbers.
+      x_text: A value of x in words, for the pointer; None: behind `x_label`.
     """
     drawing = Drawing(width, height, title)
     room = max((len(one.name) for one in series), default=0) * CHARACTER + 14
@@ -106,6 +112,8 @@ def line_chart(
     if x_ticks is not None:
         x = Axis(x.low, x.high, x.start, x.end, False, tuple(x_ticks))
     drawing.axes(x, y, x_label, y_label)
+    said = x_text or (lambda value: f"{x_label} {number(value)}")
+    drawing.hover(point for one in series for point in hover.curve_points(one, x, y, said))
     ends = []
     for one in series:
         places_x, places_y = x.place(one.x), y.place(one.y)
@@ -156,6 +164,7 @@ def density_chart(
     x = linear_axis(density.x_edges, 52, 332, count=5, tight=True)
     y = linear_axis(density.y_edges, 280, 24, count=5, tight=True)
     drawing.axes(x, y, x_label, y_label)
+    drawing.hover(hover.cell_points(density, x, y, x_label, y_label))
     low, high = max(x.low, y.low), min(x.high, y.high)
     drawing.line(x.at(low), y.at(low), x.at(high), y.at(high), "equal")
     highest = float(density.counts.max(initial=0))
@@ -177,7 +186,13 @@ def density_chart(
 
 
 def band_chart(
-    bands: Bands, limits: tuple[float, float], title: str, *, css: str, axis: Callable[..., Axis] = linear_axis
+    bands: Bands,
+    limits: tuple[float, float],
+    title: str,
+    *,
+    css: str,
+    axis: Callable[..., Axis] = linear_axis,
+    text: hover.Text = number,
 ) -> str:
     """Returns the median and the 5–95 % band of a residual by groups.
 
@@ -187,6 +202,7 @@ def band_chart(
       title: What the chart shows, read by screen readers.
       css: CSS class of the colour.
       axis: Makes the axis of the other quantity.
+      text: A value of that axis in words, for the pointer.
     """
     if bands.names:
         return _named_bands(bands, limits, title, css)
@@ -196,6 +212,7 @@ def band_chart(
     drawing.axes(x, y, bands.name, "")
     drawing.line(x.start, y.at(0.0), x.end, y.at(0.0), "zero")
     places = x.place(bands.at)
+    drawing.hover(hover.band_points(bands, places.tolist(), y.place(bands.middle).tolist(), text), "x")
     seen = np.isfinite(bands.middle)
     outline_x = np.concatenate([places[seen], places[seen][::-1]])
     outline_y = np.concatenate([y.place(bands.low)[seen], y.place(bands.high)[seen][::-1]])
@@ -210,12 +227,14 @@ def _named_bands(bands: Bands, limits: tuple[float, float], title: str, css: str
     bottom = 30 + 20 * count
     drawing = Drawing(320, bottom + 40, title)
     left = max(map(text_width, labels)) + 12
-    x = linear_axis(np.array([*limits, 0.0]), left, 312, count=3)
+    x = roomy_axis(np.array([*limits, 0.0]), left, drawing.width)
     rows = Axis(0, count, bottom, 24, False, ())
     drawing.axes(x, rows, "", bands.name)
     drawing.line(x.at(0.0), bottom, x.at(0.0), 24, "zero")
+    rows_at = [38.0 + 20 * i for i in range(count)]
+    drawing.hover(hover.band_points(bands, x.place(bands.middle).tolist(), rows_at, number), "y")
     for i, label in enumerate(labels):
-        place = 38.0 + 20 * i
+        place = rows_at[i]
         drawing.text(left - 8, place + 4, label, "tick", anchor="end")
         if np.isfinite(bands.middle[i]):
             drawing.line(x.at(bands.low[i]), place, x.at(bands.high[i]), place, f"range {css}")
@@ -223,51 +242,16 @@ def _named_bands(bands: Bands, limits: tuple[float, float], title: str, css: str
     return str(drawing)
 
 
-def histogram(train: Steps | None, eval_: Steps | None, title: str, *, axis: Callable[..., Axis] = linear_axis) -> str:
-    """Returns two histograms of one number, train filled and eval as a line, each of area one, on an axis by `axis`."""
-    drawing = Drawing(300, 116, title)
-    given = [steps for steps in (train, eval_) if steps is not None and len(steps.heights)]
-    edges = np.concatenate([steps.edges for steps in given]) if given else np.empty(0)
-    x = axis(edges, 6, 294, count=6, tight=True)
-    tallest = max((float(steps.heights.max()) for steps in given), default=0.0) or 1.0
-    y = Axis(0.0, tallest, 82, 6, False, ())
-    for steps, css in ((train, "train"), (eval_, "eval")):
-        if steps is not None and len(steps.heights):
-            drawing.path(_outline(steps, x, y), f"steps {css}")
-    drawing.horizontal(x, y.start)
-    if x.factor:
-        drawing.text(x.end, y.start + 32, x.factor, "label", anchor="end")
-    return str(drawing)
-
-
-def _outline(steps: Steps, x: Axis, y: Axis) -> str:
-    places = np.repeat(x.place(steps.edges), 2)
-    heights = np.concatenate([[0.0], np.repeat(steps.heights, 2), [0.0]])
-    return polyline(places, y.place(heights))
-
-
-def value_bars(values: Sequence[tuple[str, float, float]], title: str) -> str:
-    """Returns shares of a text column's most frequent values: train as bars, eval as strokes.
-
-    Args:
-      values: Value, share in train and share in eval, each 0 to 1.
-      title: What the chart shows, read by screen readers.
-    """
-    labels = [shorten(value, 16) or "(empty)" for value, _, _ in values]
-    bottom = 4 + 18 * len(values)
-    drawing = Drawing(300, bottom + 26, title)
-    left = max(map(text_width, labels), default=0.0) + 10
-    largest = max((share for _, *shares in values for share in shares), default=0.0) or 1.0
-    x = linear_axis(np.array([0.0, 100 * largest]), left, 288, count=3)
-    for i, (_, train, eval_) in enumerate(values):
-        place = 4.0 + 18 * i
-        drawing.text(left - 6, place + 13, labels[i], "tick", anchor="end")
-        drawing.rect(left, place + 3, x.at(100 * train) - left, 12, "bar train")
-        drawing.line(x.at(100 * eval_), place + 1, x.at(100 * eval_), place + 17, "steps eval")
-    for value, label in x.ticks:
-        drawing.text(x.at(value), bottom + 16, f"{label} %", "tick", anchor="middle")
-    drawing.line(left, 2, left, bottom, "axis")
-    return str(drawing)
+def roomy_axis(values: Array, start: float, width: float) -> Axis:
+    """Returns an axis that ends before `width`, with as many ticks as have room for their labels side by side."""
+    end = width - 8
+    for count in (4, 3, 2, 1):
+        axis = linear_axis(values, start, end, count=count)
+        last = text_width(axis.ticks[-1][1]) / 2
+        axis = linear_axis(values, start, min(end, width - last), count=count)
+        if sum(text_width(label) + 8 for _, label in axis.ticks) <= width - start:
+            break
+    return axis
 
 
 def shorten(text: str, length: int) -> str:

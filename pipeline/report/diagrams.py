@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossnet.pipeline.report.charts import CHARACTER, shorten
+from crossnet.pipeline.report.hover import matrix_points
 from crossnet.pipeline.report.svg import Drawing, coordinate
 from crossnet.serving.protocol.dtypes import Array
 
@@ -41,6 +42,7 @@ def heat_map(matrix: Array, rows: Sequence[str], columns: Sequence[str], title: 
     overhang = longest * 0.75 if slanted else 0.0
     drawing = Drawing(left + size * len(columns) + 4 + overhang, top + size * len(rows) + 4, title, "matrix")
     largest = float(np.max(np.abs(matrix), initial=0.0, where=np.isfinite(matrix))) or 1.0
+    drawing.hover(matrix_points(matrix, rows, columns, lambda i, j: (left + size * (j + 0.5), top + size * (i + 0.5))))
     for j, name in enumerate(columns):
         middle = left + size * (j + 0.5)
         if slanted:

@@ -9,9 +9,10 @@ import numpy as np
 
 from crossnet.components.evaluation.slices import MISSING
 from crossnet.components.formats import number
-from crossnet.pipeline.report.charts import shorten, text_width
+from crossnet.pipeline.report.charts import roomy_axis, shorten, text_width
 from crossnet.pipeline.report.column_axis import axis_of
 from crossnet.pipeline.report.column_texts import ColumnTexts
+from crossnet.pipeline.report.hover import dependence_points
 from crossnet.pipeline.report.svg import Axis, Drawing, linear_axis, polyline
 
 MAX_BARS = 30
@@ -52,6 +53,18 @@ def importance_bars(columns: Sequence[Mapping[str, Any]], css: str, texts: Colum
     x = linear_axis(np.array(ends), left, right, count=3, tight=True)
     rows = Axis(0, len(columns), bottom, 6, False, ())
     drawing.axes(x, rows, "growth of the RMSE", "")
+    drawing.hover(
+        (
+            (
+                x.at(column["increase"]),
+                16.0 + 20 * i,
+                f"{texts.name(column['name'])}: {numbers[i]}, "
+                f"interval {' to '.join(number(end, 3) for end in column['interval'])}",
+            )
+            for i, column in enumerate(columns)
+        ),
+        "y",
+    )
     for i, column in enumerate(columns):
         place, zero = 16.0 + 20 * i, x.at(0.0)
         end = x.at(column["increase"])
@@ -76,6 +89,8 @@ def dependence_chart(curve: Mapping[str, Any], means: Sequence[float], css: str,
     x = axis_of(texts, name)(np.array(curve["at"], np.float64), 52, 312, count=6, tight=True)
     drawing.axes(x, y, shorten(shown, 40), "")
     places = x.place(np.array(curve["at"], np.float64)), y.place(values)
+    said = dependence_points(curve, *(at.tolist() for at in places), shown, lambda value: texts.value(name, value))
+    drawing.hover(said, "x")
     drawing.path(polyline(*places), f"curve {css} solid")
     for place_x, place_y in zip(*places, strict=True):
         drawing.circle(place_x, place_y, 2.5, f"mark {css}")
@@ -87,11 +102,13 @@ def _named_values(curve: Mapping[str, Any], means: Sequence[float], title: str, 
     bottom = 30 + 20 * len(labels)
     drawing = Drawing(320, bottom + 40, title)
     left = max(map(text_width, labels)) + 12
-    x = linear_axis(np.array(means), left, 312, count=4)
+    x = roomy_axis(np.array(means), left, drawing.width)
     rows = Axis(0, len(labels), bottom, 24, False, ())
     drawing.axes(x, rows, "", shorten(texts.name(curve["name"]), 40))
-    for i, (label, value) in enumerate(zip(labels, curve["prediction"], strict=True)):
-        place = 38.0 + 20 * i
+    name, rows_at = texts.name(curve["name"]), [38.0 + 20 * i for i in range(len(labels))]
+    means_at = [x.at(value) for value in curve["prediction"]]
+    drawing.hover(dependence_points(curve, means_at, rows_at, name, lambda value: value or MISSING), "y")
+    for place, label, value in zip(rows_at, labels, curve["prediction"], strict=True):
         drawing.text(left - 8, place + 4, label, "tick", anchor="end")
         drawing.circle(x.at(value), place, 3.5, f"mark {css}")
     return str(drawing)

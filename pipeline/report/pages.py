@@ -1,7 +1,8 @@
 """Writes a run's report and the index of all runs as HTML.
 
-A page is one file that loads nothing and runs one script, which sorts tables; without it the page is whole. It works in
-light and dark, on a phone and on paper. Where a run lacks something, because it failed or was stopped, it says so.
+A page is one file that loads nothing and runs one script, which sorts tables and shows values under the pointer;
+without it the page is whole. It works in light and dark, on a phone and on paper. A run that failed, was stopped or was
+asked to end early has the sections that it came to.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPT_FILE = "tables.js"  # the page's policy allows this script alone
+SCRIPT_FILES = ("tables.js", "hover.js")  # the page's policy allows these alone, as one script
 REPORT_FILE = "report.html"
 INDEX_FILE = "index.html"
 MAX_REASONS = 12
@@ -69,6 +70,8 @@ def write_report(store: Store, run: str) -> Path:
         "data": sections.data(loaded),
         "anomalies": sections.anomalies(loaded),
         "lineage": lineage(loaded, store),
+        "reasons": _reasons(loaded),
+        "pushed": sections.pushed(loaded),
     }
     page = (
         environment()
@@ -78,10 +81,8 @@ def write_report(store: Store, run: str) -> Path:
             record=loaded.record,
             headline=headline(loaded.record),
             left_out=_left_out(loaded, shown),
-            reasons=_reasons(loaded),
             card=card,
             texts=column_texts(loaded),
-            pushed=sections.pushed(loaded),
             steps=sections.steps(loaded),
             changed=changed_settings(loaded.settings),
             config_text=loaded.config_text[:MAX_CONFIG_CHARACTERS],
@@ -92,20 +93,25 @@ def write_report(store: Store, run: str) -> Path:
 
 
 def _left_out(run: Run, shown: Mapping[str, Any]) -> list[str]:
-    """Returns the sections without content of a run that failed or did not end by itself."""
-    if run.record.state == FINISHED and run.record.exit_code not in (1, 2):
-        return []
+    """Returns the sections without content of a run that failed, did not end by itself, or was not asked for more."""
+    broken = run.record.state != FINISHED or run.record.exit_code in (1, 2)
+    gate, trainers = shown["gate"], [name for name in run.record.graph if name.startswith("trainer_")]
     has_content = {
-        "models": shown["comparison"]["rows"],
-        "gate": any(shown["gate"][part] for part in ("candidates", "slices", "infra")),
-        "training": shown["training"]["models"],
-        "predictions": shown["predictions"]["charts"],
-        "learned": shown["learned"]["models"] or shown["learned"]["effects"],
-        "data": shown["data"]["columns"],
-        "anomalies": shown["anomalies"]["checked"],
-        "lineage": shown["lineage"],
+        "verdict": ("evaluator", broken or shown["reasons"] or shown["pushed"]),
+        "models": ("evaluator", shown["comparison"]["rows"]),
+        "gate": ("evaluator", gate["candidates"] or gate["slices"] or gate["infra"]),
+        "training": (next(iter(trainers), "trainer"), shown["training"]["models"]),
+        "predictions": ("evaluator", shown["predictions"]["charts"]),
+        "learned": ("evaluator", shown["learned"]["models"] or shown["learned"]["effects"]),
+        "data": ("statistics_gen", shown["data"]["columns"]),
+        "anomalies": ("example_validator", shown["anomalies"]["checked"]),
+        "lineage": ("pusher", shown["lineage"]),
     }
-    return [name for name, content in has_content.items() if not content]
+    return [
+        section
+        for section, (step, content) in has_content.items()
+        if not content and (broken or step not in run.record.graph)
+    ]
 
 
 def write_index(store: Store) -> Path:
@@ -140,7 +146,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = (TEMPLATES / SCRIPT_FILE).read_text(encoding="utf-8")
+    script = "".join((TEMPLATES / file).read_text(encoding="utf-8") for file in SCRIPT_FILES)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment.globals |= {"script": Markup(script), "script_hash": f"sha256-{digest}"}
     environment.filters |= {
@@ -233,6 +239,7 @@ def _rmse_over_time(group: str, entries: Sequence[Mapping[str, Any]]) -> list[st
                 width=width,
                 height=height,
                 x_ticks=ticks,
+                x_text=lambda place: str(entries[round(place) - 1]["name"]),
             )
         )
     return pictures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -33,7 +34,9 @@ from crossnet.pipeline.report.arrays import (
 from crossnet.pipeline.report.column_axis import axis_of
 from crossnet.pipeline.report.column_texts import ColumnTexts, column_texts
 from crossnet.pipeline.report.diagrams import Node, step_graph
+from crossnet.pipeline.report.distributions import histogram, value_bars
 from crossnet.pipeline.report.run import Run, needs, ordered_steps
+from crossnet.pipeline.report.slice_rows import slice_rows
 from crossnet.pipeline.report.worst_rows import worst_rows
 from crossnet.pipeline.run_record import StepRecord
 
@@ -110,7 +113,8 @@ def gate(run: Run) -> dict[str, Any]:
 def _slices(run: Run) -> dict[str, Any]:
     """Returns rows and errors by slice, for the model whose residuals are shown, and beside them those of others.
 
-    `judged` has, by slice, CSS class and sentence of each rule that was asked of it; `rmse` is of all rows.
+    `judged` has, by slice, CSS class and sentence of each rule that was asked of it, `opened` its worst rows; `rmse` is
+    of all rows.
     """
     details, name = _details(run), subject(run) or ""
     others = [other for other in ordered_models(run) if other != name and details.get(other, {}).get("slices")]
@@ -123,7 +127,9 @@ def _slices(run: Run) -> dict[str, Any]:
         if rule["slice"] is not None and rule["passed"] is not None:
             judged.setdefault(rule["slice"], []).append(("good" if rule["passed"] else "bad", rule["message"]))
     rmse = run.record.models.get(name, {}).get("eval_rmse")
-    return {"slices": slices, "others": others, "judged": judged, "rmse": rmse}
+    scored = scored_rows(run.evaluation) if run.evaluation and slices else None
+    opened = slice_rows(run, scored, name, [item["slice"] for item in slices])
+    return {"slices": slices, "others": others, "judged": judged, "rmse": rmse, "opened": opened}
 
 
 def _details(run: Run) -> dict[str, Any]:
@@ -150,7 +156,12 @@ def predictions(run: Run) -> dict[str, Any]:
     texts = column_texts(run)
     drawn = [
         charts.band_chart(
-            _named(band, texts), limits, _band_title(name, band, texts), css=css(name), axis=axis_of(texts, band.name)
+            _named(band, texts),
+            limits,
+            _band_title(name, band, texts),
+            css=css(name),
+            axis=axis_of(texts, band.name),
+            text=functools.partial(texts.value, band.name),
         )
         for band in bands
     ]
@@ -215,9 +226,10 @@ def _distribution(view: ColumnView, texts: ColumnTexts) -> str:
     if view.values:
         bars = [(value, shares.get("train", 0.0), shares.get("eval", 0.0)) for value, shares in view.values]
         words = ", ".join(f"{charts.shorten(value, 20)} {percent(share)}" for value, share, _ in bars[:3])
-        return charts.value_bars(bars, f"Most frequent values of {name} in train: {words}")
+        return value_bars(bars, f"Most frequent values of {name} in train: {words}")
     title, axis = f"Distribution of {name}, train and eval", axis_of(texts, view.name)
-    return charts.histogram(view.numbers.get("train"), view.numbers.get("eval"), title, axis=axis)
+    text = functools.partial(texts.value, view.name)
+    return histogram(view.numbers.get("train"), view.numbers.get("eval"), title, axis=axis, text=text)
 
 
 def anomalies(run: Run) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,13 +156,26 @@ class Drawing:
     def __init__(self, width: float, height: float, title: str, css: str = ""):
         self.width, self.height, self.title, self.css = width, height, title, css
         self._parts: list[str] = []
+        self._hover = ""
 
     def __str__(self) -> str:
         return (
             f'<svg viewBox="0 0 {coordinate(self.width)} {coordinate(self.height)}" width="{coordinate(self.width)}" '
             f'height="{coordinate(self.height)}" class="figure {self.css}" role="img" '
-            f'aria-label="{html.escape(self.title)}">{"".join(self._parts)}</svg>'
+            f'aria-label="{html.escape(self.title)}"{self._hover}>{"".join(self._parts)}</svg>'
         )
+
+    def hover(self, points: Iterable[tuple[float, float, str]], along: str = "") -> None:
+        """Adds what the page's script shows under the pointer: x, y and words of each point.
+
+        Args:
+          points: Of which the nearest is shown.
+          along: "x" or "y" where the nearest in that direction is meant, whatever the other.
+        """
+        lines = [f"{coordinate(x)} {coordinate(y)} {' '.join(text.split())}" for x, y, text in points]
+        if lines:
+            # XML would read a line break in an attribute as a blank.
+            self._hover = f' data-along="{along}" data-hover="{"&#10;".join(map(html.escape, lines))}"'
 
     def line(self, x1: float, y1: float, x2: float, y2: float, css: str) -> None:
         """Adds a straight line."""

@@ -29,7 +29,7 @@ def training(run: Run) -> dict[str, Any]:
         for split, values in curves.items():
             epochs = np.arange(1, len(values) + 1, dtype=float)
             style = {"train": "", "validation": " held-out", "eval": " faint"}[split]
-            series.append(Series("" if style else kind, css(kind) + style, epochs, values))
+            series.append(Series("" if style else kind, css(kind) + style, epochs, values, said=f"{kind}, {split}"))
         train = curves.get("train", np.array([math.nan]))
         sentences.append(f"{kind} ends at {number(float(train[-1]), 3)} after {len(train)} epochs")
         facts.append(

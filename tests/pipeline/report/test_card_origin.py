@@ -33,10 +33,18 @@ def test_data_names_the_file_its_content_and_the_rows(run):
 
 def test_columns_have_type_extent_and_holes(run):
     rows = {row[0]: row for row in data(run).table.rows}
-    assert rows["y"][2] == "number, the label"
-    assert rows["x0"][1:] == ("", "number", "0 to 0.995", "0")
+    assert rows["y"][1:3] == ("–", "number, the label")  # requests do not have it
+    assert rows["x0"][1:] == ("`x0`", "number", "0 to 0.995", "0")
     assert rows["zone"][2:4] == ("text", rows["zone"][3])
     assert rows["zone"][3].startswith("3 values: ")
+
+
+def test_names_in_requests_are_a_column_where_one_differs(run):
+    assert data(run).table.heads[:2] == ("column", "name in requests")
+    names = dataclasses.replace(column_texts(run), names={})
+    found = data_part(run, run.get(Examples, "example_gen"), names).table
+    assert (found.heads, found.right) == (("column", "type", "in train", "missing"), {3})
+    assert {len(row) for row in found.rows} == {4}
 
 
 def test_times_excluded_columns_and_left_out_rows_are_told(run):

@@ -26,12 +26,12 @@ def store(tmp_path_factory):
     ("run", "sections"),
     [
         *((run, SECTIONS) for run in (PUSHED, CLOSED)),
-        (PARTIAL, [name for name in SECTIONS if name != "card"]),
+        (PARTIAL, ["data", "steps", "settings", "versions"]),
         (ANOMALOUS, ["verdict", "data", "anomalies", "steps", "settings", "versions"]),
         (FAILED, ["verdict", "steps", "settings", "versions"]),
     ],
 )
-def test_report_has_the_sections_that_have_content_and_all_where_the_run_did_not_fail(store, run, sections):
+def test_report_has_the_sections_that_have_content_and_all_where_the_run_came_to_its_end(store, run, sections):
     found = read_page(store.runs / run / "report.html")
     assert [a["id"] for a in found.all("section")] == sections
     assert [a["id"] for a in found.all("h2")] == [f"h-{name}" for name in sections]
@@ -78,9 +78,16 @@ def test_report_gives_the_error_of_a_run_that_failed(store):
 
 
 def test_report_says_why_a_section_is_empty(store):
-    text = read_page(store.runs / PARTIAL / "report.html").text
-    assert "evaluator was not part of this run." in text
+    text = read_page(store.runs / CLOSED / "report.html").text
+    assert "infra_validator did not run, because a step before it did not pass." in text
     assert "Nothing was pushed, so there is no lineage of a pushed model." in text
+
+
+def test_report_of_a_run_that_was_asked_to_end_early_leaves_out_what_it_did_not_come_to(store):
+    text = read_page(store.runs / PARTIAL / "report.html").text
+    assert "Left out, because the run did not come so far: verdict, models, gate, training, " in text
+    assert "Nothing to show" not in text
+    assert "Nothing was pushed" not in text
 
 
 def test_report_shows_every_rule_of_every_candidate_and_slice(store):

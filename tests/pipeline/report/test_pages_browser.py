@@ -245,6 +245,38 @@ def test_tables_are_sorted_by_the_column_that_is_chosen(browse, store, tmp_path)
     assert found["gate"]  # its rows belong to a candidate
 
 
+def test_the_value_under_the_pointer_is_shown_and_goes_away(browse, store, tmp_path):
+    script = """
+      const tip = page.querySelector(".tip");
+      const at = (chart, type, x, y) => {
+        const box = chart.getBoundingClientRect(), scale = box.width / chart.viewBox.baseVal.width;
+        const place = {clientX: box.left + x * scale, clientY: box.top + y * scale, bubbles: true};
+        chart.dispatchEvent(new view.PointerEvent(type, place));
+        const inside = tip.getBoundingClientRect().right <= view.innerWidth;
+        return {hidden: tip.hidden, text: tip.textContent, inside};
+      };
+      const charts = [...page.querySelectorAll("svg[data-hover]")].filter(e => e.getClientRects().length);
+      const first = chart => chart.dataset.hover.split("\\n")[0].split(" ");
+      const shown = charts.map(chart => {
+        const [x, y, ...words] = first(chart);
+        return {...at(chart, "pointermove", Number(x), Number(y)), words: words.join(" ")};
+      });
+      return {shown, left: at(charts[0], "pointerleave", 0, 0).hidden, before: shown.length,
+              none: [...page.querySelectorAll("svg:not([data-hover])")].map(e => e.ariaLabel.slice(0, 40))};
+    """
+    page = (store.runs / PUSHED / "report.html").read_text(encoding="utf-8")
+    for found in probe(browse, tmp_path, [(page, PHONE), (page, DESK)], script):
+        assert found["before"] > 8  # training, predictions, residuals, importance, dependence, distributions
+        assert found["none"] == [  # no row of dense lies in its picture; the graph has its words in it
+            *("Predicted against actual of dense, 57 ev", "The steps from top to bottom: example_ge")
+        ]
+        assert found["left"]
+        for chart in found["shown"]:
+            assert not chart["hidden"]
+            assert chart["inside"]
+            assert chart["text"] == chart["words"]
+
+
 def test_nothing_is_cut_on_paper(browse, store, tmp_path):
     pages = [page.read_text(encoding="utf-8").replace("@media print", "@media all") for page in pages_of(store)]
     script = """
