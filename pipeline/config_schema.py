@@ -16,19 +16,40 @@ from typing import Any
 from crossnet.components.params.setting import AUTO
 from crossnet.pipeline.config import Config, as_values
 from crossnet.pipeline.config_build import NONE
+from crossnet.pipeline.plugins import NO_PLUGINS
 
 SCHEMA_FILE = "crossnet.schema.json"
 FIRST_LINE = f"#:schema ./{SCHEMA_FILE}"
+_HEAD = {"$schema": "http://json-schema.org/draft-04/schema#", "title": "CrossNet pipeline config"}
 _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}
 
 
-def config_schema() -> dict[str, Any]:
-    """Returns the schema of a config, JSON values; each setting has its meaning, type, range and default."""
-    return {
-        "$schema": "http://json-schema.org/draft-04/schema#",
-        "title": "CrossNet pipeline config",
-        **_object(Config, as_values(Config())),
+def config_schema(config: Config | None = None) -> dict[str, Any]:
+    """Returns the schema of a config, JSON values; each setting has its meaning, type, range and default.
+
+    A config that names `plugins` may have kinds of models and sections that are not ours: it is not refused for these.
+
+    Args:
+      config: One whose plugins are loaded, so that their settings are described too; None: ours alone.
+    """
+    own = config.plugins_loaded if config is not None else NO_PLUGINS
+    found = _object(Config, as_values(Config()))
+    for name, section in own.sections.items():
+        about = (section.__doc__ or "").partition("\n")[0]
+        found["properties"][name] = {"description": about, **_object(section, as_values(section()))}
+    kinds = found["properties"]["models"]["items"].pop("enum")
+    found["properties"]["models"]["items"]["enum"] = [*kinds, *own.kinds]
+    if own:
+        return {**_HEAD, **found}
+    # Draft 4 cannot say "unless": either there are plugins, or every name is one of ours.
+    del found["additionalProperties"]
+    ours: dict[str, Any] = {name: {} for name in found["properties"]}
+    found["properties"]["models"]["items"] = {"type": "string"}
+    strict = {
+        "properties": {**ours, "plugins": {"maxItems": 0}, "models": {"items": {"enum": kinds}}},
+        "additionalProperties": False,
     }
+    return {**_HEAD, **found, "anyOf": [{"required": ["plugins"]}, strict]}
 
 
 def _object(kind: type[Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

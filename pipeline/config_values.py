@@ -94,6 +94,24 @@ def _place(values: dict[str, Any], folder: Path) -> None:
         table["query_folder"] = str(folder.absolute())
 
 
+def make_relative(values: dict[str, Any], folder: Path, config: type[Any]) -> None:
+    """Makes absolute paths in `values` relative where they lie below `folder`, for a file there.
+
+    What a file says anyhow by where it is, the folder of plugins and of a query, is left out.
+    """
+    for section, kind in {"": config, **sections_of(config)}.items():
+        table = values.get(section) if section else values
+        if not isinstance(table, dict):
+            continue
+        for name in (item.name for item in dataclasses.fields(kind) if item.metadata.get("path") is not None):
+            path = table.get(name)
+            if isinstance(path, str) and Path(path).is_absolute() and Path(path).is_relative_to(folder):
+                table[name] = str(Path(path).relative_to(folder))
+        for name in ("plugins_folder", "query_folder"):
+            if table.get(name) in (".", str(folder)):
+                del table[name]
+
+
 def _apply(override: str, values: dict[str, Any], problems: list[str], config: type[Any]) -> None:
     """Writes one `section.key=value` into `values`."""
     name, equals, text = override.partition("=")

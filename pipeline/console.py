@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +24,7 @@ from rich.text import Text
 from crossnet.pipeline.called import as_typed
 from crossnet.serving.protocol.printable import PrintableFormatter, printable
 
+LONG_SECONDS = 3  # a step that takes longer shows how long it has taken
 LOGGER = logging.getLogger("crossnet")  # the parent of the loggers of all our modules
 
 
@@ -48,10 +49,19 @@ class PlainConsole(Console):
 
 
 class _CutSpinner(Spinner):
-    """A spinner whose lines a narrow terminal cuts: wrapped, they would jump with each update."""
+    """A spinner whose lines a narrow terminal cuts: wrapped, they would jump with each update.
+
+    Args:
+      text: What it shows: words, or what gives them anew for each frame.
+    """
+
+    def __init__(self, text: str | Callable[[], str]):
+        super().__init__("dots")
+        self.words = text
 
     def render(self, time: float) -> RenderableType:
         """Returns the frame and the text; rich's own joins them to a text that wraps."""
+        self.text = Text(printable(self.words if isinstance(self.words, str) else self.words()))
         shown = super().render(time)
         if isinstance(shown, Text):
             shown.no_wrap, shown.overflow = True, "ellipsis"
@@ -64,13 +74,13 @@ class LiveLine:
     It does not redirect sys.stdout and sys.stderr, as rich does by default: libraries print there, into the log.
     """
 
-    def __init__(self, console: Console, text: str):
-        self._spinner = _CutSpinner("dots", Text(printable(text)))
+    def __init__(self, console: Console, text: str | Callable[[], str]):
+        self._spinner = _CutSpinner(text)
         self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def update(self, text: str) -> None:
         """Replaces the text."""
-        self._spinner.update(text=Text(printable(text)))
+        self._spinner.words = text
 
     def __enter__(self) -> LiveLine:
         self._live.start()
@@ -112,11 +122,10 @@ class Reporter:
 
     def begin(self, step: str) -> None:
         """Shows, on a terminal, from here on that `step` runs, beside others that do."""
-        self._at_work[step] = time.monotonic(), step
+        self._at_work[step] = time.monotonic(), ""
         if self._live is None and not self.quiet and self._console.is_terminal:
-            self._live = LiveLine(self._console, "")
+            self._live = LiveLine(self._console, self._shown)
             self._live.__enter__()
-        self._show()
 
     def end(self, step: str) -> None:
         """Ends what `begin` began."""
@@ -124,7 +133,6 @@ class Reporter:
         if self._live is not None and not self._at_work:
             self._live.__exit__()
             self._live = None
-        self._show()
 
     def detail(self, text: str, share: float | None = None, step: str | None = None) -> None:
         """Shows what a running step does and, where `share` of it is done, how long the rest will take.
@@ -143,12 +151,15 @@ class Reporter:
         if self.verbose:
             self.line(f"  {of}{text}")
         if step in self._at_work:
-            self._at_work[step] = self._at_work[step][0], f"{step}  {text}"
-            self._show()
+            self._at_work[step] = self._at_work[step][0], text
 
-    def _show(self) -> None:
-        if self._live is not None:
-            self._live.update("\n  ".join(shown for _, shown in self._at_work.values()))
+    def _shown(self) -> str:
+        """Returns the steps at work, each with its time where that is long, and what it logged last."""
+        now, lines = time.monotonic(), []
+        for step, (since, text) in tuple(self._at_work.items()):  # rich asks in a thread of its own
+            took = f" {_rough(now - since)}" if now - since >= LONG_SECONDS else ""
+            lines.append(f"{step}{took}{'  ' if text else ''}{text}")
+        return "\n  ".join(lines)
 
     @contextlib.contextmanager
     def logging_to(self, file: Path) -> Iterator[None]:

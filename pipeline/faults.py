@@ -71,7 +71,7 @@ def explain(error: BaseException, where: str, folder: Path) -> str | None:
     """
     seen = error
     for _ in range(_MAX_CHAIN):
-        if (found := _explain(seen, folder)) is not None:
+        if (found := _explain(seen, where, folder)) is not None:
             return f"{where} failed: {found}"
         following = seen.__cause__ or seen.__context__
         if following is None:
@@ -80,17 +80,21 @@ def explain(error: BaseException, where: str, folder: Path) -> str | None:
     return None
 
 
-def _explain(error: BaseException, folder: Path) -> str | None:
+# They write one file, not shards, and not below a root.
+_OF_ONE_FILE = ("`crossnet predict`", "`crossnet export`", "`crossnet compile`", "`crossnet sbom`")
+
+
+def _explain(error: BaseException, where: str, folder: Path) -> str | None:
     text = str(error)
     if isinstance(error, MemoryError):
         return _memory()
     if isinstance(error, OSError) and error.errno is not None:
-        return _system_error(error.errno, error, folder)
+        return _system_error(error.errno, error, where, folder)
     in_text = type(error).__module__.startswith(_SPEAK_IN_TEXT) or isinstance(error, OSError)
     if in_text:
         for number in _IN_TEXT:
             if os.strerror(number) in text:
-                return _system_error(number, error, folder)
+                return _system_error(number, error, where, folder)
     if type(error).__name__ in ("BrokenProcessPool", "BrokenExecutor"):
         return (
             "the system ended one of its processes, as it does when memory runs out. Set `num_workers` lower, or allow "
@@ -105,7 +109,7 @@ def _explain(error: BaseException, folder: Path) -> str | None:
     return None
 
 
-def _system_error(number: int, error: BaseException, folder: Path) -> str:
+def _system_error(number: int, error: BaseException, where: str, folder: Path) -> str:
     """Returns reason and advice for an errno."""
     name = getattr(error, "filename", None)
     path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) else None
@@ -115,10 +119,10 @@ def _system_error(number: int, error: BaseException, folder: Path) -> str:
         return f"{_space(path or folder)}{quota}. {_SPACE_ADVICE}"
     if number == errno.EFBIG:
         limit = _limit(resource.RLIMIT_FSIZE, 2**20, " MiB")
-        return (
-            f"a file became larger than {limit or 'its file system takes'}{' (`ulimit -f`)' if limit else ''}. Raise "
-            f"the limit, set `example_gen.num_shards` higher, {_ROOT_ADVICE}."
-        )
+        larger = f"a file became larger than {limit or 'its file system takes'}{' (`ulimit -f`)' if limit else ''}."
+        if where in _OF_ONE_FILE:
+            return f"{larger} Raise the limit, or write to another file system."
+        return f"{larger} Raise the limit, set `example_gen.num_shards` higher, {_ROOT_ADVICE}."
     if number in (errno.EMFILE, errno.ENFILE):
         limit = _limit(resource.RLIMIT_NOFILE, 1, "")
         return f"too many files are open{f' (at most {limit}, `ulimit -n`)' if limit else ''}. Allow more."

@@ -84,6 +84,18 @@ def refuse_push(plan: Plan, record: RunRecord) -> None:
     )
 
 
+def is_refused(plan: Plan, store: Store) -> bool:
+    """Whether a plan, made up to its push, would not be pushed: its eval rows have judged too many Models."""
+    evaluation = plan["evaluator"].load()
+    if not isinstance(evaluation, Evaluation):
+        return False
+    try:
+        refuse_push(plan, RunRecord(judged=count_reuse(plan, store, evaluation).judged))
+    except NotBlessedError:
+        return True
+    return False
+
+
 def luck(models: int, verdict: Mapping[str, Any], confidence: float) -> float | None:
     """Returns the share by which the RMSE of the best of several equal models is expected to be below the truth.
 

@@ -45,7 +45,7 @@ def two_runs(store: Store, names: Sequence[str]) -> tuple[str, str]:
     """
     if len(names) == 2:
         return names[0], names[1]
-    known = store.run_names()
+    known = [name for name, run in store.run_records().items() if name in names or not run.made_for]
     if names:  # with the newest or, of the newest, with the one before
         newest = next((name for name in known if name != names[0]), None)
         if newest and names[0] in known[:1]:

@@ -77,6 +77,7 @@ class RunRecord:
       versions: Versions of Python and of the libraries that change results.
       graph: By step, the steps whose artifacts it reads.
       config: The config file that it was started with, as it was named; "" where none was.
+      made_for: The command whose rows it made, "tune"; "" for a run of its own.
       format: Which version of this file it is.
     """
 
@@ -102,6 +103,7 @@ class RunRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config: str = ""
+    made_for: str = ""
     format: int = FORMAT
 
     @classmethod
@@ -210,6 +212,8 @@ class RunRecord:
     @property
     def why(self) -> str:
         """Why the run did not push: the failure, or the first reason; empty where it did, or was not to."""
+        if self.made_for and not self.error:
+            return f"It made the rows for `crossnet {self.made_for}`."
         return self.error or next(iter(self.reasons), "")
 
     @property

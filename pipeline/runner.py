@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from crossnet.components import interrupts
+from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.damaged_versions import damaged_in_service
 from crossnet.components.errors import MissingArtifactError
 from crossnet.components.files import write_file
@@ -24,6 +25,7 @@ from crossnet.pipeline.faults import explain, explained
 from crossnet.pipeline.plan import Plan, blocked_steps, differences, make_plan, serving_dir
 from crossnet.pipeline.plugin_trial import try_networks
 from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
+from crossnet.pipeline.reuse import is_refused
 from crossnet.pipeline.run_state import FINISHED, KILLED, LOG_FILE, RUNNING, at_work
 from crossnet.pipeline.store import Store, utc_now
 from crossnet.pipeline.tracking.begin import begin_tracking, tracking
@@ -40,6 +42,7 @@ def run_pipeline(
     jobs: int = 1,
     reporter: Reporter | None = None,
     config_name: str = "",
+    made_for: str = "",
 ) -> RunResult:
     """Runs every step whose artifact is not there yet.
 
@@ -54,6 +57,7 @@ def run_pipeline(
       jobs: How many steps may run at the same time, each in a process of its own. No result depends on it.
       reporter: Where progress is shown.
       config_name: The config file as it was named, for the record.
+      made_for: The command whose rows are made, "tune"; empty: the run is one of its own.
 
     Returns:
       The result; its `error` and `exit_code` tell of failures that have a name.
@@ -61,7 +65,7 @@ def run_pipeline(
     Raises:
       PipelineError: The run cannot start.
     """
-    return _run(config, Store(root), name, until, force, jobs, reporter, config_name)
+    return _run(config, Store(root), name, until, force, jobs, reporter, config_name, made_for)
 
 
 def run_step(
@@ -105,6 +109,7 @@ def _run(
     jobs: int,
     reporter: Reporter | None,
     config_name: str,
+    made_for: str = "",
     *,
     alone: bool = False,
 ) -> RunResult:
@@ -126,7 +131,7 @@ def _run(
             engine = make_engine(config)
             lineage = Lineage(config.lineage, str(store.root), folder.name, config.pusher.model_name, _inputs(plan))
             recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder, lineage)
-            recording.change(config=config_name)
+            recording.change(config=config_name, made_for=made_for)
             execution = Execution(plan, store, reporter, recording, engine, force=bool(force), jobs=jobs)
             if repeated:
                 execution.run()
@@ -213,13 +218,21 @@ def _not_begun(number: signal.Signals) -> interrupts.Words:
 
 
 def _repeated_run(plan: Plan, store: Store, force: str) -> str | None:
-    """Returns the newest complete run of exactly this plan, if nothing in it has to run again."""
+    """Returns the newest complete run of exactly this plan, if nothing in it has to run again.
+
+    Or the one whose push `evaluator.max_reuse` has refused, if it refuses it still.
+    """
     blocked = blocked_steps(plan, force=bool(force))
-    if any(not planned.done and name not in blocked for name, planned in plan.items()):
+    waiting = [planned.step for name, planned in plan.items() if not planned.done and name not in blocked]
+    if waiting and (force or [step.output for step in waiting] != [PushedModel]):
         return None
     wanted = {name: planned.fingerprint for name, planned in plan.items()}
     for name, run in store.run_records().items():
-        if run.complete and {step: record.fingerprint for step, record in run.steps.items()} == wanted:
+        if {step: record.fingerprint for step, record in run.steps.items()} != wanted:
+            continue
+        if run.complete and not waiting:
+            return name
+        if waiting and run.steps[waiting[0].name].status == "failed" and is_refused(plan, store):
             return name
     return None
 

@@ -240,7 +240,7 @@ class Store:
         return _with_file(self.artifacts / step, ARTIFACT_FILE)
 
     def read_run(self, name: str | None = None) -> RunRecord:
-        """Returns the record of a run; None: the newest that can be read.
+        """Returns the record of a run; None: the newest that can be read, and made its rows for itself where one did.
 
         Raises:
           MissingArtifactError: There is no such run.
@@ -251,7 +251,7 @@ class Store:
                 return self._read(name)
         records = self.run_records()
         if name is None and records:
-            return next(iter(records.values()))
+            return next((run for run in records.values() if not run.made_for), next(iter(records.values())))
         known = f"There are: {', '.join([*records][:5])}." if records else "There is none yet: call `crossnet run`."
         near = did_you_mean(name, records) if name else ""
         raise MissingArtifactError(f"No run{f' `{name}`' if name else ''} in `{self.root}`.{near} {known}")

@@ -22,15 +22,24 @@ def config() -> None:
 
 
 @config.command()
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    shell_complete=complete_configs,
+    help="Describe the settings of this config's `plugins` too.",
+)
 @prints_errors
-def schema() -> None:
+def schema(file: Path | None) -> None:
     """Print the JSON Schema of a config: every setting with its meaning, type, range and default.
 
     `init` writes it beside the config that it proposes, whose first line names it.
     """
+    from crossnet.pipeline.config import load_config
     from crossnet.pipeline.config_schema import config_schema
 
-    click.echo(json.dumps(config_schema(), indent=2, ensure_ascii=False))
+    config = load_config(file) if file else None
+    click.echo(json.dumps(config_schema(config), indent=2, ensure_ascii=False))
 
 
 @config.command()

@@ -122,10 +122,12 @@ def compile_(
     """
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.kubeflow.deployment import Deployment
+    from crossnet.pipeline.kubeflow.tasks import refuse_plugins
 
     config = load_config(config_file, overrides)
     deployment = Deployment(image=image, root=str(root), volume=volume, cpu=cpu, memory=memory, retries=retries)
     deployment.check()
+    refuse_plugins(config)
     from crossnet.pipeline.kubeflow.compiler import compile_pipeline
 
     compile_pipeline(config, deployment, output)

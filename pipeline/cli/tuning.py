@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from crossnet.components.params.networks import MODEL_KINDS
+from crossnet.pipeline.called import program
 from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option, say
 from crossnet.serving.protocol.suggestions import did_you_mean
 
@@ -81,10 +82,10 @@ def tune(
         reporter=Reporter(quiet=quiet),
         config_name=str(config_file or ""),
     )
-    write_config(result, config_values(config_file, overrides), path)
+    write_config(result, config_values(config_file, overrides), path, type(config))
     if as_json:
         click.echo(json.dumps(json_value({**result.to_json(), "config": str(path), "page": str(result.page)})))
         return
     say(result.text())
-    say(f"Wrote {path}. Run it with: crossnet run --config {path}")
+    say(f"Wrote {path}. Run it with: {program()} run --config {path}")
     say(f"All trials: {result.page}")

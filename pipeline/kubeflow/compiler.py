@@ -11,7 +11,7 @@ from crossnet.components.errors import SettingsError
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.graph import Step, build_graph
 from crossnet.pipeline.kubeflow.deployment import Deployment
-from crossnet.pipeline.kubeflow.tasks import to_parameter
+from crossnet.pipeline.kubeflow.tasks import refuse_plugins, to_parameter
 
 try:
     from kfp import compiler, dsl
@@ -36,10 +36,11 @@ def compile_pipeline(config: Config, deployment: Deployment, output: Path) -> No
       output: A .yaml file.
 
     Raises:
-      SettingsError: `deployment.check()` does.
+      SettingsError: `deployment.check()` does, or the config has steps of a user's project.
       OSError: The file cannot be written.
     """
     deployment.check()
+    refuse_plugins(config)
     compiler.Compiler().compile(make_pipeline(config, deployment), str(output))
 
 

@@ -28,6 +28,22 @@ T = TypeVar("T")
 BLESSED = "BLESSED"
 
 
+def refuse_plugins(config: Config) -> None:
+    """Refuses kinds of models and components of a user's project, which a compiled pipeline does not know.
+
+    Raises:
+      SettingsError: The config has some that would run.
+    """
+    own = config.plugins_loaded
+    names = [f"trainer_{kind}" for kind in own.kinds if kind in config.models] + list(own.steps)
+    if names:
+        raise SettingsError(
+            f"A compiled pipeline has the steps of this package alone, and {', '.join(f'`{name}`' for name in names)} "
+            f"{'comes' if len(names) == 1 else 'come'} from `plugins`. Run such steps with `crossnet step` in an "
+            "orchestrator that takes commands, such as Argo or Airflow, or leave them out of `models` and `plugins`."
+        )
+
+
 def plan_steps(config: str, root: str) -> dict[str, str]:
     """Returns what each step's result depends on, for Kubeflow's cache: step -> its fingerprint.
 

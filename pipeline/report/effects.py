@@ -89,7 +89,8 @@ def dependence_chart(curve: Mapping[str, Any], means: Sequence[float], css: str,
     x = axis_of(texts, name)(np.array(curve["at"], np.float64), 52, 312, count=6, tight=True)
     drawing.axes(x, y, shorten(shown, 40), "")
     places = x.place(np.array(curve["at"], np.float64)), y.place(values)
-    said = dependence_points(curve, *(at.tolist() for at in places), shown, lambda value: texts.value(name, value))
+    along, up = (at.tolist() for at in places)
+    said = dependence_points(curve, along, up, shown, lambda value: texts.value(name, value))
     drawing.hover(said, "x")
     drawing.path(polyline(*places), f"curve {css} solid")
     for place_x, place_y in zip(*places, strict=True):

@@ -22,6 +22,7 @@ from crossnet.components.files import write_file, write_json
 from crossnet.components.formats import counted, number
 from crossnet.components.params.networks import ModelParams
 from crossnet.pipeline.config import Config, as_values
+from crossnet.pipeline.config_values import make_relative
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.run_state import LOG_FILE
 from crossnet.pipeline.runner import run_pipeline
@@ -105,7 +106,9 @@ def _check(config: Config, kind: str) -> None:
 
 def _data(config: Config, root: Path, reporter: Reporter, config_name: str) -> Mapping[str, Artifact]:
     """Returns the artifacts that a run of this config trains on."""
-    made = run_pipeline(config, root, until="example_validator", reporter=reporter, config_name=config_name)
+    made = run_pipeline(
+        config, root, until="example_validator", reporter=reporter, config_name=config_name, made_for="tune"
+    )
     if made.error or made.exit_code:
         raise PipelineError(made.error or "The data breaks its schema, so that nothing was trained.")
     return made.artifacts
@@ -195,13 +198,14 @@ class _Search:
         return True
 
 
-def write_config(result: Result, values: dict[str, Any], path: Path) -> None:
+def write_config(result: Result, values: dict[str, Any], path: Path, kind: type[Any] = Config) -> None:
     """Writes the config with the settings of the best trial, for `crossnet run --config`.
 
     Args:
       result: The search.
-      values: The config's own values, by section; paths absolute.
+      values: The config's own values, by section; paths absolute. Those below the file's folder are written relative.
       path: The file.
+      kind: The dataclass of the config.
     """
     import tomli_w
 
@@ -209,5 +213,6 @@ def write_config(result: Result, values: dict[str, Any], path: Path) -> None:
     for name, value in best.items():
         section, _, key = name.partition(".")
         values.setdefault(section, {})[key] = value
+    make_relative(values, path.absolute().parent, kind)
     head = "".join(f"# {line}\n" for line in result.summary())
     write_file(path, f"{head}# Made by `crossnet tune`; all trials: {result.page}\n\n{tomli_w.dumps(values)}")

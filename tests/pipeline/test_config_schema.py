@@ -67,3 +67,44 @@ def test_words_and_lists_fit(text):
 def test_descriptions_hold_no_layout():
     texts = re.findall(r'"description": "(.*?)"', str(SCHEMA))
     assert all("\n" not in text for text in texts)
+
+
+OWN = """
+from dataclasses import dataclass
+from crossnet import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    \'\'\'One layer.\'\'\'
+
+    width: int = setting(2, "units", least=1)
+
+    def network(self, x, dtype):
+        return x
+
+
+MODEL_KINDS = {"schema_plain": Plain}
+"""
+WITH_PLUGINS = 'plugins = ["schema_own"]\nmodels = ["schema_plain", "dense"]\n[schema_plain]\nwidth = 3\n'
+
+
+def test_a_config_with_plugins_may_have_kinds_and_sections_of_its_own():
+    VALIDATOR.validate(tomllib.loads(WITH_PLUGINS))
+    for text in ('plugins = ["a"]\n[trainer]\nepochs = 0', WITH_PLUGINS.partition("\n")[2]):
+        assert not VALIDATOR.is_valid(tomllib.loads(text))
+
+
+def test_settings_of_plugins_are_described_where_a_config_names_them(tmp_path):
+    (tmp_path / "schema_own.py").write_text(OWN)
+    (tmp_path / "mine.toml").write_text(WITH_PLUGINS)
+    schema = config_schema(load_config(tmp_path / "mine.toml"))
+    section = schema["properties"]["schema_plain"]
+    assert section["description"] == "One layer."
+    assert section["properties"]["width"] == {"description": "units", "default": 2, "type": "integer", "minimum": 1}
+    own = jsonschema.Draft4Validator(schema)
+    own.check_schema(schema)
+    own.validate(tomllib.loads(WITH_PLUGINS))
+    for wrong in ("width = 0", "widths = 3"):
+        assert not own.is_valid(tomllib.loads(WITH_PLUGINS.replace("width = 3", wrong)))
+    assert not own.is_valid(tomllib.loads('plugins = ["schema_own"]\nmodels = ["schema_plian"]'))

@@ -90,3 +90,18 @@ def test_a_narrow_terminal_cuts_the_live_line(tmp_path):
     assert "…" in shown
     assert "10 s left" not in shown
     assert "other  at work" in shown
+
+
+def test_a_step_that_takes_long_shows_its_time_and_what_it_logged_last(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("crossnet.pipeline.console.time.monotonic", lambda: now[0])
+    reporter = Reporter()
+    reporter.begin("example_gen")
+    assert reporter._shown() == "example_gen"
+    reporter.begin("trainer")
+    reporter.detail("epoch 1 of 4: loss 0.25", step="trainer")
+    now[0] += 75
+    assert reporter._shown() == "example_gen 75 s\n  trainer 75 s  epoch 1 of 4: loss 0.25"
+    reporter.end("example_gen")
+    now[0] += 75
+    assert reporter._shown() == "trainer 2 min  epoch 1 of 4: loss 0.25"

@@ -166,3 +166,11 @@ def test_an_op_without_a_name_is_a_lack_of_memory(tmp_path):
     error = tf.errors.NotFoundError(None, None, "Op type not registered '' in binary running on vm. Make sure the Op")
     assert explain(error, "It", tmp_path).startswith("It failed: the system refused it memory")
     assert explain(tf.errors.NotFoundError(None, None, "Op type not registered 'Odd'"), "It", tmp_path) is None
+
+
+def test_a_command_that_writes_one_file_is_not_told_of_shards(tmp_path):
+    error = OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(tmp_path / "out.csv"))
+    assert explain(error, "`crossnet predict`", tmp_path) == (
+        "`crossnet predict` failed: a file became larger than its file system takes. Raise the limit, or write to "
+        "another file system."
+    )

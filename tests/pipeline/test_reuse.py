@@ -18,6 +18,7 @@ from crossnet.pipeline.graph import Step
 from crossnet.pipeline.report import pages
 from crossnet.pipeline.reuse import highest, luck
 from crossnet.pipeline.runner import run_pipeline
+from crossnet.pipeline.store import Store
 
 
 @pytest.fixture
@@ -86,8 +87,19 @@ def test_a_push_after_too_many_models_is_refused_unless_forced(run):
         "These eval rows have judged 2 different Models, more than `evaluator.max_reuse` 1: the one that passed may "
         "owe it to luck. Give eval new rows, raise `evaluator.max_reuse`, or push with `--force`.",
     )
-    assert run(2, max_reuse=1).exit_code == 3
     assert run(2, max_reuse=1, force="it was planned").exit_code == 0
+
+
+def test_a_refused_push_is_recorded_once_however_often_it_is_asked_for(run, tmp_path):
+    run(1, max_reuse=1)
+    refused = run(2, max_reuse=1)
+    again = run(2, max_reuse=1)
+    assert (again.up_to_date, again.run, again.exit_code) == (True, refused.run, 3)
+    assert (again.reasons, again.steps["pusher"].status) == (refused.reasons, "failed")
+    assert len(Store(tmp_path / "root").run_names()) == 2
+    allowed = run(2, max_reuse=2)  # the same plan, another limit: a run of its own
+    assert (allowed.exit_code, allowed.up_to_date) == (0, False)
+    assert len(Store(tmp_path / "root").run_names()) == 3
 
 
 def test_luck_is_what_the_best_of_equal_models_gains_on_the_same_rows():

@@ -70,7 +70,7 @@ def run(folder, *command, path=None):
 @pytest.mark.parametrize(
     ("page", "tests", "printed"),
     [
-        ("how-to-add-a-component.md", "tests/components/test_model_card.py", "Owner: Ada"),
+        ("how-to-add-a-component.md", "tests/components/test_release_note.py", "Owner: Ada"),
         ("how-to-add-a-model.md", "tests/components/networks/test_models_residual.py", "residual"),
     ],
 )

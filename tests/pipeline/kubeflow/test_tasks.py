@@ -3,8 +3,9 @@ import shutil
 
 import pytest
 
+from crossnet.components.errors import SettingsError
 from crossnet.pipeline.config import load_config
-from crossnet.pipeline.kubeflow.tasks import close_gate, plan_steps, run_task, to_parameter
+from crossnet.pipeline.kubeflow.tasks import close_gate, plan_steps, refuse_plugins, run_task, to_parameter
 from crossnet.pipeline.plan import make_plan
 from crossnet.pipeline.store import Store
 
@@ -84,3 +85,47 @@ def test_a_closed_gate_never_ends_well(capsys, tmp_path):
         close_gate(to_parameter(CONFIG), str(tmp_path / "root"))
     assert raised.value.code == 1  # without a verdict the gate is not closed
     assert "`evaluator` cannot run before" in capsys.readouterr().err
+
+
+def test_steps_of_a_users_project_are_refused_in_words(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "mine.toml").write_text('plugins = ["mine"]\nmodels = ["plain", "dense"]\n')
+    with pytest.raises(SettingsError) as found:
+        refuse_plugins(load_config(tmp_path / "mine.toml"))
+    assert str(found.value) == (
+        "A compiled pipeline has the steps of this package alone, and `trainer_plain`, `count_rows` come from "
+        "`plugins`. Run such steps with `crossnet step` in an orchestrator that takes commands, such as Argo or "
+        "Airflow, or leave them out of `models` and `plugins`."
+    )
+    refuse_plugins(load_config())
+
+
+OWN = '''
+from dataclasses import dataclass
+from pathlib import Path
+from crossnet import Artifact, setting
+from crossnet.components.artifacts.examples import Examples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """One layer."""
+
+    width: int = setting(2, "units", least=1)
+
+    def network(self, x, dtype):
+        import tf_keras
+
+        return tf_keras.layers.Dense(self.width, dtype=dtype)(x)
+
+
+class Count(Artifact):
+    """How many rows."""
+
+
+def count_rows(examples: Examples, *, output_dir: Path) -> Count:
+    return Count(output_dir)
+
+
+MODEL_KINDS, COMPONENTS = {"plain": Plain}, {"count_rows": count_rows}
+'''

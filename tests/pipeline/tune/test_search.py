@@ -10,6 +10,8 @@ import pytest
 from crossnet.components.errors import PipelineError, SettingsError
 from crossnet.components.files import read_json
 from crossnet.pipeline.config import Config, config_values, load_config
+from crossnet.pipeline.runner import run_pipeline
+from crossnet.pipeline.store import Store
 from crossnet.pipeline.tune.result import JSON_FILE, Result
 from crossnet.pipeline.tune.search import tune, write_config
 
@@ -77,6 +79,20 @@ def test_the_best_is_written_as_a_config_that_a_run_takes(found: Result, file: P
     assert best.trainer.learning_rate == result.best["values"]["trainer.learning_rate"]
     assert (best.trainer.epochs, best.example_gen.input) == (7, str(file.parent / "rows.csv"))
     assert (tmp_path / "best.toml").read_text().startswith("# Tried 4 configurations of `cross_layer`")
+    write_config(result, config_values(file), file.parent / "best.toml")
+    assert 'input = "rows.csv"' in (file.parent / "best.toml").read_text()
+
+
+@pytest.mark.slow
+def test_the_run_that_makes_the_rows_is_not_taken_for_the_newest(found: Result, file: Path) -> None:
+    store = Store(file.parent / "root")
+    (name,) = store.run_names()
+    record = store.read_run(name)
+    assert (record.made_for, record.why) == ("tune", "It made the rows for `crossnet tune`.")
+    assert store.read_run().run == name  # there is none beside it
+    run_pipeline(load_config(file), store.root, name="mine", until="example_gen")
+    tune(load_config(file, ["trainer.seed=7"]), store.root, kind="cross_layer", trials=1)
+    assert store.read_run().run == "mine"
 
 
 def test_a_config_that_holds_out_no_rows_is_refused_in_words(file: Path) -> None:
