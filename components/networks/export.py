@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import keyword
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,15 +19,10 @@ from crossnet.components.features import Feature
 from crossnet.components.files import write_json
 from crossnet.components.networks.by_feature import by_feature
 from crossnet.components.networks.preprocessing import Preprocessing, Transform, side_by_side
+from crossnet.components.networks.stable_names import renumber
 
 TRAINING_FILE = "assets.extra/training.json"
 REGRESS_METHOD = "tensorflow/serving/regress"
-
-# Names in saved_model.pb, as text, that TensorFlow numbers by all that the process has made before.
-TRACED = re.compile(r"(__inference_\w*?_)(\d+)\b")
-CAPTURE = re.compile(r'(key: "_user_specified_name"\s+value {\s+s: ")(\d+)(?=")')
-INITIALIZER = re.compile(r"\b(key_value_init)(\d+)")
-TABLE = re.compile(r'(key: "shared_name"\s+value {\s+s: ")(\d+)(?=")')
 
 
 class Inputs(Protocol):
@@ -76,32 +70,30 @@ def export_model(
       interval: `Interval.to_json` of how far labels lie from predictions. None: without the signature `interval`.
     """
     module = ServingModule(network, transform)
-    predict = prediction_function(network, transform, shares=description.get("shares"))
-    names = argument_names(feature.name for feature in transform.preprocessing.features)
-    columns = column_specs(names, transform.preprocessing.features)
+    features = transform.preprocessing.features
+    answer = _traced_once(prediction_function(network, transform, shares=description.get("shares")), features)
+    names = argument_names(feature.name for feature in features)
+    columns = column_specs(names, features)
 
     def serve_columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return predict({names[argument]: value for argument, value in columns.items()})
+        return {"prediction": answer({names[argument]: value for argument, value in columns.items()})["prediction"]}
 
     def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return predict(parse_examples(examples, transform.preprocessing))
+        return {"prediction": answer(parse_examples(examples, transform.preprocessing))["prediction"]}
 
     def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"outputs": predict(parse_examples(inputs, transform.preprocessing))["prediction"]}
+        return {"outputs": answer(parse_examples(inputs, transform.preprocessing))["prediction"]}
 
     def serve_interval(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         assert interval is not None
-        found = predict({names[argument]: value for argument, value in columns.items()}, with_spread=True)
+        found = answer({names[argument]: value for argument, value in columns.items()})
         prediction, half_width = found["prediction"], tf.constant(interval["half_width"], tf.float32)
         return {**found, "lower": prediction - half_width, "upper": prediction + half_width}
 
-    def text(name: str) -> tf.TensorSpec:
-        return tf.TensorSpec([None], tf.string, name=name)
-
     signatures = {
         "serving_default": tf.function(serve_columns, autograph=False).get_concrete_function(columns),
-        "serving_examples": tf.function(serve_examples, autograph=False).get_concrete_function(text("examples")),
-        "regress": tf.function(regress, autograph=False).get_concrete_function(text("inputs")),
+        "serving_examples": tf.function(serve_examples, autograph=False).get_concrete_function(_text("examples")),
+        "regress": tf.function(regress, autograph=False).get_concrete_function(_text("inputs")),
     }
     if interval is not None:
         signatures["interval"] = tf.function(serve_interval, autograph=False).get_concrete_function(columns)
@@ -111,6 +103,26 @@ def export_model(
     facts = {"network": description, "preprocessing": transform.preprocessing.to_json(), "interval": interval}
     write_json(extra, {name: value for name, value in facts.items() if value is not None})
     _finish(folder, names, hashlib.sha256(extra.read_bytes()).hexdigest()[:16])
+
+
+def _traced_once(predict: Callable[..., dict[str, tf.Tensor]], features: Sequence[Feature]) -> Callable[..., Any]:
+    """Returns `predict`, with the spread where there is one, as one function of the graph that signatures share.
+
+    To trace a network costs more than to train it on a few rows. Who serves a signature alone does not compute what
+    it leaves out: TensorFlow puts the function's ops into the graph and drops those that are not asked for.
+    """
+    order = [feature.name for feature in features]
+
+    def by_place(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        return predict(dict(zip(order, values, strict=True)), with_spread=True)
+
+    specs = [tf.TensorSpec([None], feature.dtype) for feature in features]
+    traced = tf.function(by_place, autograph=False).get_concrete_function(*specs)
+    return lambda columns: traced(*(columns[name] for name in order))
+
+
+def _text(name: str) -> tf.TensorSpec:
+    return tf.TensorSpec([None], tf.string, name=name)
 
 
 def column_specs(names: Mapping[str, str], features: Iterable[Feature]) -> dict[str, tf.TensorSpec]:
@@ -217,7 +229,6 @@ def _finish(folder: Path, names: Mapping[str, str], content: str) -> None:
     tables from 0. Tables are shared by name within a process, so `content` (a digest) tells those of two models apart.
     The random identifier that a save writes beside saved_model.pb goes.
     """
-    from google.protobuf import text_format
     from tensorflow.core.protobuf import saved_model_pb2
 
     file = folder / "saved_model.pb"
@@ -225,12 +236,7 @@ def _finish(folder: Path, names: Mapping[str, str], content: str) -> None:
     signatures = saved.meta_graphs[0].signature_def
     signatures["regress"].method_name = REGRESS_METHOD
     rename_inputs(saved, names, {"serving_default", "interval"})
-    text = text_format.MessageToString(saved)
-    text = _renumber(text, TRACED)
-    text = _renumber(text, CAPTURE)
-    text = _renumber(text, INITIALIZER)
-    text = _renumber(text, TABLE, f"{content}-")
-    saved = text_format.Parse(text, saved_model_pb2.SavedModel())
+    renumber(saved, content)
     saved.meta_graphs[0].graph_def.library.function.sort(key=lambda function: function.signature.name)
     file.write_bytes(saved.SerializeToString(deterministic=True))
     (folder / "fingerprint.pb").unlink(missing_ok=True)
@@ -251,9 +257,3 @@ def rename_inputs(saved: Any, names: Mapping[str, str], signatures: Iterable[str
             if argument != name:
                 inputs[name].CopyFrom(inputs[argument])
                 del inputs[argument]
-
-
-def _renumber(text: str, pattern: re.Pattern[str], prefix: str = "") -> str:
-    """Replaces the numbers that `pattern` finds (its group 2) by 0, 1, ... in their order."""
-    numbers = sorted({int(found[2]) for found in pattern.finditer(text)})
-    return pattern.sub(lambda found: f"{found[1]}{prefix}{numbers.index(int(found[2]))}", text)

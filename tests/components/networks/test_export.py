@@ -197,3 +197,13 @@ def test_export_loads_in_a_process_without_keras(exported: Path) -> None:
     # Importing `components` chose Keras 2 for this process; whoever serves the export has chosen nothing.
     environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     subprocess.run([sys.executable, "-c", program, str(exported)], check=True, capture_output=True, env=environment)
+
+
+def test_the_network_is_in_the_graph_once_whatever_the_signatures(exported: Path) -> None:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    functions = saved.meta_graphs[0].graph_def.library.function
+    products = [function.signature.name for function in functions for node in function.node_def if node.op == "MatMul"]
+    assert products
+    assert len(set(products)) == 1
