@@ -60,10 +60,9 @@ def heat_map(matrix: Array, rows: Sequence[str], columns: Sequence[str], title: 
             depth = abs(value) / largest
             drawing.rect(x, y, size - 1, size - 1, "cell-base")
             hue = "cell-above" if value >= 0 else "cell-below"
-            drawing.rect(x, y, size - 1, size - 1, hue, style=f"opacity:{depth:.3f}")
+            drawing.rect(x, y, size - 1, size - 1, hue, style=f"--depth:{depth:.3f}")
             if len(columns) <= MAX_NUMBERED_ROWS:
-                css = "cell-number strong" if depth > 0.55 else "cell-number"
-                drawing.text(x + size / 2 - 0.5, y + size / 2 + 4, _cell(value, size), css, anchor="middle")
+                drawing.text(x + size / 2 - 0.5, y + size / 2 + 4, _cell(value, size), "cell-number", anchor="middle")
     return str(drawing)
 
 

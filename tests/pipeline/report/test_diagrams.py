@@ -1,10 +1,12 @@
 import math
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
 from crossnet.pipeline.report.diagrams import Node, heat_map, step_graph
+from crossnet.pipeline.report.pages import TEMPLATES
 
 
 def of_class(tree, css):
@@ -18,10 +20,33 @@ def texts(tree):
 def test_heat_map_colours_by_sign_and_size_and_writes_values():
     tree = ET.fromstring(heat_map(np.array([[1.0, -0.5], [0, math.nan]]), ["a", "b"], ["a", "b"], "t"))
     above, below = of_class(tree, "cell-above"), of_class(tree, "cell-below")
-    assert [node.attrib["style"] for node in above] == ["opacity:1.000", "opacity:0.000"]
-    assert [node.attrib["style"] for node in below] == ["opacity:0.500"]
+    assert [node.attrib["style"] for node in above] == ["--depth:1.000", "--depth:0.000"]
+    assert [node.attrib["style"] for node in below] == ["--depth:0.500"]
     assert {"1.000", "−0.500", "0"} <= set(texts(tree))
-    assert len(of_class(tree, "strong")) == len(of_class(tree, "cell-empty")) == 1
+    assert len(of_class(tree, "cell-empty")) == 1
+
+
+@pytest.mark.parametrize("theme", [0, 1, 2], ids=["light", "dark", "print"])
+@pytest.mark.parametrize("hue", ["above", "below"])
+def test_a_number_on_a_cell_has_the_contrast_that_wcag_asks_for_at_every_depth(theme, hue):
+    css = (TEMPLATES / "style.css").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", css, re.S)
+    colours = dict(re.findall(r"--([\w-]+): ([^;]+);", blocks[theme]))
+
+    def light(colour):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def parts(name):
+        digits = colours[name][1:]
+        digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+        return np.array([int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)])
+
+    for depth in np.linspace(0, 1, 21):
+        share = depth * float(colours["deepest"])
+        ground = light(share * parts(hue) + (1 - share) * parts("raised"))
+        dark, bright = sorted([ground, light(parts("ink"))])
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5, (depth, share)
 
 
 @pytest.mark.parametrize("matrix", [np.zeros((2, 2)), np.full((2, 2), math.nan), np.zeros((0, 0))])
