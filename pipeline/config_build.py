@@ -114,7 +114,10 @@ def _describe(hint: Any) -> str:
         words = " or ".join(f'"{NONE if kind is types.NoneType else AUTO}"' for kind in hint.__args__[1:])
         return f"{_describe(hint.__args__[0])}, or {words}"
     if typing.get_origin(hint) is tuple:
-        return f"a list ({_describe(hint.__args__[0])} each)"
+        item = hint.__args__[0]
+        if typing.get_origin(item) is tuple:
+            return f"a list of lists ({_describe(item.__args__[0])} each)"
+        return f"a list ({_describe(item)} each)"
     if typing.get_origin(hint) is Mapping:
         return f"a table ({_describe(hint.__args__[1])} by name; names with dots in quotes)"
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text", Any: "any value"}[hint]

@@ -82,6 +82,10 @@ def test_config_refuses_a_model_name_that_is_no_plain_folder_name(name):
             '`dense.units` must be a list (a whole number each), or "auto". Received 3. Write it as [3].',
         ),
         ("trainer.weight_decay=-1", "`trainer.weight_decay` must be a finite number at least 0. Received -1.0."),
+        (
+            'evaluator.slices=["zone"]',
+            "`evaluator.slices` must be a list of lists (text each). Received ['zone']. Write it as [['zone']].",
+        ),
         ("models=dense", "`models` must be a list (text each). Received 'dense'. Write it as ['dense']."),
         ("dense.units=[3, 0]", "`dense.units` must be a finite number at least 1. Received 0."),
         ("dense=3", "`dense` is a section; its settings are written `dense.key`. Received 3."),
