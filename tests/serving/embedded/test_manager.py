@@ -7,13 +7,16 @@ import time
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 
 from crossnet.serving.config.versions import ModelConfig, VersionPolicy
 from crossnet.serving.embedded.manager import ModelManager
+from crossnet.serving.embedded.model import LoadedModel
 from crossnet.serving.embedded.states import State
 from crossnet.serving.status import ServingError
 from support.serving_fixtures import wait_until
+from support.serving_models import save_model
 
 CODE = grpc.StatusCode
 
@@ -325,3 +328,31 @@ def test_manager_refuses_other_platforms(manage, base):
         manager.configure([ModelConfig("rides", base, platform="other")])
     with pytest.raises(ServingError, match="model_platform other is not supported"):
         manager.configure([ModelConfig("new", base, platform="other")])
+
+
+def test_a_folder_that_moves_away_is_told_in_a_line_whether_it_loads_serves_or_is_unloaded(tmp_path, caplog):
+    base = save_model(tmp_path / "demo" / "1").parent
+    save_model(tmp_path / "next")
+
+    def load(path):
+        if path.name == "2":
+            path.rename(tmp_path / "gone-2")  # after the manager saw it, and before TensorFlow reads it
+        return LoadedModel(path)
+
+    manager = ModelManager(load, poll_seconds=0.05, load_retries=0)
+    manager.configure([ModelConfig("demo", base)])
+    manager.start()
+    assert manager.wait_available(["demo"], lambda: False)
+    with manager.use("demo") as (_, model):
+        (base / "1").rename(tmp_path / "gone-1")
+        wait_until(lambda: manager.versions("demo")[0].state is State.UNLOADING)
+        signature = model.signatures["serving_default"]
+        inputs = [np.float32([1]), np.float32([2.5])]
+        assert [array.tolist() for array in model.run(signature, inputs, tuple(signature.outputs)).values()] == [[3.5]]
+    wait_until(lambda: manager.versions("demo")[0].state is State.END)
+    (tmp_path / "next").rename(base / "2")
+    wait_until(lambda: "Model `demo` version 2 does not load: " in caplog.text)
+    base.rename(tmp_path / "gone")
+    wait_until(lambda: f"`{base}` does not exist" in caplog.text)
+    manager.stop()
+    assert [record.message for record in caplog.records if record.exc_info] == []
