@@ -1,17 +1,22 @@
-"""Measures REST, metrics and batches of the embedded server, and FastAPI.
+"""Measures REST, metrics, the request log and batches, beside FastAPI and MLflow.
 
 All servers are processes of their own, on the same SavedModel; what is compared is a server's own CPU time per call
 (`benchmarks.serving` says how), and for batches also the calls a second of client and server together. The FastAPI
 server is what its documentation and most tutorials show: a pydantic model for the body, `tf.saved_model.load`, the
 signature called with tensors, uvicorn with one worker. `python -m benchmarks.serving_ports fastapi FOLDER` is it.
+`mlflow` in place of `fastapi` is MLflow's scoring server with a pyfunc model that does the same. It takes an
+environment of its own, of requirements-mlflow.lock: `.venv-mlflow`, which `make scale` makes, or that of the Python
+that `MLFLOW_PYTHON` names; where there is neither, its rows are left out.
 The wide model of the batches multiplies each row with a matrix of 4096 x 4096: to read the matrix costs milliseconds,
 for one row or many.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
 import sys
 import tempfile
 import time
@@ -24,26 +29,30 @@ import numpy as np
 
 from benchmarks.harness import Row, medians
 from benchmarks.serving import Running, request, save_network, start_server
+from crossnet.components.formats import counted
 
 TURNS = 5
 IN_FLIGHT = (1, 4, 16)
 CALLS = {1: 320, 1000: 96}  # of a turn, by rows
 WIDE_IN_FLIGHT, WIDE_CALLS = 64, 640
 METRICS_CALLS, METRICS_TURNS = 1200, 15
-REST_GOAL, BATCH_GOAL, METRICS_GOAL = 3.0, 1.3, 1.03
+REST_GOAL, BATCH_GOAL, METRICS_GOAL, LOG_GOAL = 3.0, 1.3, 1.03, 1.15
 _SERVER = (sys.executable, "-m", "crossnet.serving.server_command", "--port=0")
 Call = Callable[[], Callable[[], Any]]
 
 
 def rows() -> Iterator[Row]:
-    """Yields REST beside FastAPI and gRPC, what metrics cost, and what batches gain."""
+    """Yields REST beside its peers and gRPC, what metrics and the log cost, and what batches gain."""
     with tempfile.TemporaryDirectory() as folder:
         save_network(Path(folder, "cross", "1"), "cross")
         save_wide(Path(folder, "wide", "1"))
         monitoring = Path(folder, "monitoring.config")
         monitoring.write_text("prometheus_config { enable: true }")
         yield from _rest(Path(folder))
-        yield from _metrics(Path(folder), monitoring)
+        metrics = f"--rest_api_port={_free_port()}", f"--monitoring_config_file={monitoring}"
+        yield from _with_flags(Path(folder), "metrics", METRICS_GOAL, (1,), *metrics)
+        log = f"--request_log_dir={Path(folder, 'log')}", "--request_log_sampling_rate=1"
+        yield from _with_flags(Path(folder), "the request log at rate 1", LOG_GOAL, (1, 1000), *log)
         yield from _batches(Path(folder))
 
 
@@ -104,69 +113,87 @@ def _cpu(server: Running, call: Call, in_flight: int, calls: int) -> float:
 
 
 def _rest(folder: Path) -> Iterator[Row]:
-    ours = _serve(folder, "cross", f"--rest_api_port={_free_port()}")
-    fast = start_server([sys.executable, "-m", "benchmarks.serving_ports", "fastapi", str(folder / "cross" / "1")])
-    with ours, fast:
-        rest, peer = ours.rest_address, fast.target
+    model = str(folder / "cross" / "1")
+    peer = (sys.executable, "-m", "benchmarks.serving_ports", "fastapi", model)
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(_serve(folder, "cross", f"--rest_api_port={_free_port()}"))
+        peers = {"FastAPI": (stack.enter_context(start_server(list(peer))), "/predict", "instances")}
+        if python := mlflow_python():
+            scoring = start_server([python, *peer[1:3], "mlflow", model])
+            peers["MLflow"] = stack.enter_context(scoring), "/invocations", "dataframe_records"
+        else:
+            print("  MLflow is not measured: there is neither .venv-mlflow nor MLFLOW_PYTHON", file=sys.stderr)
         for count in (1, 1000):
             by_row, by_column = _bodies(count)
             path = "/v1/models/cross:predict"
-            grpc, row, column = (
-                over_grpc(ours, request("cross", count)),
-                over_rest(rest, path, by_row),
-                over_rest(rest, path, by_column),
-            )
-            tutorial = over_rest(peer, "/predict", by_row)
+            calls = {
+                "gRPC": (ours, over_grpc(ours, request("cross", count))),
+                "REST, by row": (ours, over_rest(ours.rest_address, path, by_row)),
+                "REST, by column": (ours, over_rest(ours.rest_address, path, by_column)),
+            }
+            for name, (server, path, key) in peers.items():
+                body = by_row.replace(b"instances", key.encode())
+                calls[f"{name}, by row"] = server, over_rest(server.target, path, body)
             for in_flight in IN_FLIGHT:
                 taken = []
                 for turn in range(TURNS + 1):
-                    calls = CALLS[count]
-                    turned = [_cpu(ours, call, in_flight, calls) for call in (grpc, row, column)]
+                    costs = {
+                        name: _cpu(server, call, in_flight, CALLS[count]) for name, (server, call) in calls.items()
+                    }
                     if turn:  # the first one warms up
-                        taken.append((*turned, _cpu(fast, tutorial, in_flight, calls)))
-                    else:
-                        _cpu(fast, tutorial, in_flight, calls)
+                        taken.append(costs)
                 yield from _compared(count, in_flight, taken)
 
 
-def _compared(count: int, in_flight: int, taken: list[tuple[float, ...]]) -> Iterator[Row]:
+def mlflow_python() -> str:
+    """Returns the Python of an environment that has MLflow; "" where there is none."""
+    named = os.environ.get("MLFLOW_PYTHON", ".venv-mlflow/bin/python")
+    return named if Path(named).exists() else ""
+
+
+def _compared(count: int, in_flight: int, taken: list[dict[str, float]]) -> Iterator[Row]:
     where = f"{count} rows, {in_flight} in flight"
     cases = (
-        ("REST, by row", 1, 3, "FastAPI, by row", 1.0 if in_flight != 4 else None),
-        ("gRPC", 0, 3, "FastAPI, by row", None),
-        ("REST, by column", 2, 0, "gRPC", REST_GOAL if count == 1000 else None),
+        ("REST, by row", "FastAPI, by row", 1.0 if in_flight != 4 else None),
+        ("REST, by row", "MLflow, by row", None),
+        ("gRPC", "FastAPI, by row", None),
+        ("REST, by column", "gRPC", REST_GOAL if count == 1000 else None),
     )
-    for words, mine, other, alternative, goal in cases:
+    for mine, other, goal in cases:
+        if other not in taken[0]:
+            continue
         found = medians([(turn[mine], turn[other]) for turn in taken])
         yield Row(
             "serving_ports",
-            f"server CPU per call, {words}, {where}",
+            f"server CPU per call, {mine}, {where}",
             found.ours,
             found.other,
             "us",
             found.ratio,
             f"<= {goal:g}" if goal else "",
             found.ratio <= goal if goal else None,
-            alternative,
+            other,
             scatter=found.scatter,
         )
 
 
-def _metrics(folder: Path, monitoring: Path) -> Iterator[Row]:
-    plain = _serve(folder, "cross")
-    counting = _serve(folder, "cross", f"--rest_api_port={_free_port()}", f"--monitoring_config_file={monitoring}")
-    with plain, counting:
-        message = request("cross", 1)
-        pairs = []
-        for turn in range(METRICS_TURNS + 1):
-            pair = [_cpu(server, over_grpc(server, message), 4, METRICS_CALLS) for server in (counting, plain)]
-            if turn:
-                pairs.append((pair[0], pair[1]))
-        found = medians(pairs)
-    yield Row(
-        "serving_ports", "server CPU per Predict with metrics, 1 row, 4 in flight", found.ours, found.other, "us",
-        found.ratio, f"<= {METRICS_GOAL}", found.ratio <= METRICS_GOAL, "without metrics", scatter=found.scatter,
-    )  # fmt: skip
+def _with_flags(folder: Path, words: str, goal: float, counts: tuple[int, ...], *flags: str) -> Iterator[Row]:
+    """Yields what Predict costs a server with some flags, beside one without them."""
+    plain, other = _serve(folder, "cross"), _serve(folder, "cross", *flags)
+    with plain, other:
+        for count in counts:
+            message = request("cross", count)
+            pairs = []
+            for turn in range(METRICS_TURNS + 1):
+                pair = [_cpu(server, over_grpc(server, message), 4, METRICS_CALLS) for server in (other, plain)]
+                if turn:
+                    pairs.append((pair[0], pair[1]))
+            found = medians(pairs)
+            yield Row(
+                "serving_ports", f"server CPU per Predict with {words}, {counted(count, 'row')}, 4 in flight",
+                found.ours, found.other, "us", found.ratio, f"<= {goal}", found.ratio <= goal, f"without {words}",
+                scatter=found.scatter,
+            )  # fmt: skip
 
 
 def _batches(folder: Path) -> Iterator[Row]:
@@ -266,5 +293,42 @@ def fastapi_server(folder: str) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
 
 
+def mlflow_server(folder: str) -> None:
+    """Serves a model with MLflow's scoring server, by the pyfunc model that its documentation shows."""
+    import mlflow.pyfunc
+    import uvicorn
+    from mlflow.pyfunc.scoring_server import init
+
+    class Network(mlflow.pyfunc.PythonModel):  # type: ignore[misc, unused-ignore]
+        """The signature of a SavedModel, for a table of pandas."""
+
+        def load_context(self, context: Any) -> None:
+            """Loads the SavedModel."""
+            import tensorflow as tf
+
+            self.model = tf.saved_model.load(context.artifacts["model"])
+            self.signature = self.model.signatures["serving_default"]
+
+        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+            """Returns an array of predictions, shape `[rows]`."""
+            import tensorflow as tf
+
+            columns = {name: tf.constant(model_input[name].to_numpy("float32")) for name in ("x0", "x1", "x2")}
+            (answer,) = self.signature(**columns).values()
+            return answer.numpy()
+
+    with tempfile.TemporaryDirectory() as kept:
+        model = Path(kept, "model")
+        mlflow.pyfunc.save_model(
+            str(model), python_model=Network(), artifacts={"model": folder}, pip_requirements=["mlflow", "tensorflow"]
+        )
+        app = init(mlflow.pyfunc.load_model(str(model)))
+        port = _free_port()
+        print(f"serving cross at 127.0.0.1:{port} (mlflow)", file=sys.stderr, flush=True)
+        uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
+
+
 if __name__ == "__main__" and sys.argv[1:2] == ["fastapi"]:
     fastapi_server(sys.argv[2])
+elif __name__ == "__main__" and sys.argv[1:2] == ["mlflow"]:
+    mlflow_server(sys.argv[2])
