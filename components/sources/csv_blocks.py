@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from crossnet.serving.protocol.csv_bytes import Decoded, NotDecodableError, Read
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 
-_BLOCK_BYTES = 2 << 20
-_BLOCK_BYTES_PER_COLUMN = 1 << 14  # some 2,000 rows a block also in wide files: each column of a block costs some time
+# Arrow goes through a block once for each column: it should fit into the processor's cache, but have some 500 rows also
+# in wide files, because each column of a block costs some time. What follows takes several blocks at once.
+_BLOCK_BYTES = 1 << 19
+_BLOCK_BYTES_PER_COLUMN = 1 << 12
+_BATCH_BLOCKS = 4
 _BLOCKS_AHEAD = 3
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
 _NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")  # or the header does not end in a block
@@ -79,14 +82,16 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             content = _content(open_bytes(path), layout)
             ahead = _FewAhead(content)
             source = pa.PythonFile(ahead, mode="r")
-            with arrow_csv.open_csv(source, read, parse, convert) as reader:
-                for batch in reader:
-                    ahead.used()
-                    dropped = min(skip, batch.num_rows)
-                    skip -= dropped
-                    if dropped < batch.num_rows:
-                        rows += batch.num_rows - dropped
-                        yield batch.slice(dropped)
+            try:
+                with arrow_csv.open_csv(source, read, parse, convert) as reader:
+                    for batch in _joined(reader, ahead):
+                        dropped = min(skip, batch.num_rows)
+                        skip -= dropped
+                        if dropped < batch.num_rows:
+                            rows += batch.num_rows - dropped
+                            yield batch.slice(dropped)
+            finally:
+                ahead.stop()
             return
         except NotDecodableError as error:
             raise DataError(
@@ -146,6 +151,20 @@ def _fits(path: Path, layout: CsvLayout, size: int) -> bool:
         return left >= 0
 
 
+def _joined(blocks: Iterable[pa.RecordBatch], ahead: _FewAhead) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of `_BATCH_BLOCKS` blocks at a time."""
+    held: list[pa.RecordBatch] = []
+    for block in blocks:
+        ahead.used()
+        held.append(block)
+        if len(held) == _BATCH_BLOCKS:
+            joined, held = pa.Table.from_batches(held).combine_chunks().to_batches(), []
+            del block  # its memory need not stay while the batch is used
+            yield from joined
+    if held:
+        yield from pa.Table.from_batches(held).combine_chunks().to_batches()
+
+
 class _FewAhead(io.RawIOBase):
     """A file that is read a few blocks ahead of those used: Arrow would read up to 32, which may be large.
 
@@ -157,6 +176,7 @@ class _FewAhead(io.RawIOBase):
     def __init__(self, content: Readable, wait: float = 0.2) -> None:
         self._content, self._wait = content, wait
         self._free = threading.Semaphore(_BLOCKS_AHEAD)
+        self._stopped = False
 
     def readable(self) -> bool:
         return True
@@ -165,9 +185,17 @@ class _FewAhead(io.RawIOBase):
         """Says that a block was used."""
         self._free.release()
 
+    def stop(self) -> None:
+        """Ends the file here, so that a thread that waits to read ahead ends as well.
+
+        Where a process ended first, as after a look at a file's first rows, that thread would abort it.
+        """
+        self._stopped = True
+        self._free.release()
+
     def read(self, size: int = -1) -> bytes:
         self._free.acquire(timeout=self._wait)
-        return self._content.read(size)
+        return b"" if self._stopped else self._content.read(size)
 
 
 class _WholeLineEnds(io.RawIOBase):

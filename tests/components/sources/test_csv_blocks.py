@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.csv_blocks import CsvLayout, _FewAhead, read_blocks
+from crossnet.components.sources.csv_blocks import _BATCH_BLOCKS, _BLOCK_BYTES, CsvLayout, _FewAhead, read_blocks
 from crossnet.serving.protocol.csv_format import CsvFormat
 
-BLOCK = 1 << 20
+BLOCK = _BLOCK_BYTES
 
 
 def cells(path: Path, *, quoted: bool = True, num_columns: int = 2) -> list[str]:
@@ -36,10 +36,10 @@ def test_a_line_break_in_a_quoted_cell_survives_the_end_of_a_block(
 
 def test_line_breaks_between_rows_are_found_wherever_blocks_end(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    expected = [str(row) for row in range(300_000)]
+    expected = [str(row) for row in range(600_000)]
     for end in ("\n", "\r\n", "\r"):
         path.write_text("id,t" + end + "".join(f"7,{cell}{end}" for cell in expected), newline="")
-        assert path.stat().st_size > 2 * BLOCK
+        assert path.stat().st_size > _BATCH_BLOCKS * BLOCK  # there is a second batch
         assert cells(path) == cells(path, quoted=False) == expected
 
 
@@ -125,3 +125,14 @@ def test_a_wide_file_is_read_a_few_blocks_ahead_of_what_is_used() -> None:
 def test_a_wide_file_is_read_on_where_blocks_hold_no_row() -> None:
     ahead = _FewAhead(io.BytesIO(bytes(100)), wait=0.001)
     assert [len(ahead.read(10)) for _ in range(11)] == [10] * 10 + [0]
+
+
+def test_a_thread_that_waits_to_read_ahead_ends_when_reading_ends() -> None:
+    ahead = _FewAhead(io.BytesIO(bytes(100)), wait=60)
+    pieces: list[bytes] = []
+    reader = threading.Thread(target=lambda: pieces.extend(ahead.read(10) for _ in range(4)), daemon=True)
+    reader.start()
+    ahead.stop()
+    reader.join(30)
+    assert not reader.is_alive()
+    assert ahead.read(10) == b""
