@@ -17,7 +17,7 @@ from crossnet.components.sources.csv_doubts import (
 )
 from crossnet.components.sources.csv_hints import setting_for
 from crossnet.components.sources.csv_kinds import classify_cells
-from crossnet.components.sources.csv_plain import plain_cells
+from crossnet.components.sources.csv_plain import decimals, plain_cells
 from crossnet.components.sources.csv_sample import ReadCells, Sample, first_cells
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.naming import NamedColumns
@@ -64,7 +64,8 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
     for name, sample in samples.items():
         is_number = name == named.label or name in named.numeric
         plain = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
-        kind = classify_cells(plain, numeric=is_number)
+        numbers = decimals(plain)
+        kind = classify_cells(plain, numeric=is_number, numbers=numbers)
         if kind == "BYTES" and not csv_format.has_plain_cells:  # its marks of numbers are none of a time's
             other = classify_cells(plain_cells(sample.array(), csv_format, numbers=False).drop_null())
             kind = other if other in ("BOOL", "TIME", "TIME_UTC") else kind
@@ -81,7 +82,7 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
         if kind in ("TIME", "TIME_UTC"):
             reading.doubts += finer_doubts(name, sample)
         if STORED[reading.kinds[name]] == "FLOAT" and kind != "MIXED":
-            reading.doubts += beyond_int64(name, plain) or rounded(name, plain)
+            reading.doubts += beyond_int64(name, plain) or rounded(name, plain, numbers)
     return reading
 
 

@@ -25,6 +25,7 @@ _HINTED_SHARE = 0.9
 _MAX_WORDS = 10
 _DIGITS = 19  # of the largest int64
 _LARGE = r"^\s*[+-]?0*[1-9]\d{7}|[eE]"  # what may be beyond EXACT
+_LEAST_LARGE = 1e7
 
 Place = Callable[[int, int], str]
 
@@ -142,8 +143,16 @@ def beyond_int64(name: str, plain: pa.Array) -> list[Doubt]:
     return [Doubt(name, said, f"text = [{toml_text(name)}]")]
 
 
-def rounded(name: str, plain: pa.Array) -> list[Doubt]:
-    """Returns the doubt about numbers that float32 rounds to fewer digits than they are written with."""
+def rounded(name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = None) -> list[Doubt]:
+    """Returns the doubt about numbers that float32 rounds to fewer digits than they are written with.
+
+    Args:
+      name: The column.
+      plain: Its first cells.
+      numbers: `decimals(plain)`, where it is known that this is not None.
+    """
+    if numbers is not None and np.abs(numbers).max() < _LEAST_LARGE:  # said of most without reading them as text
+        return []
     large = pc.match_substring_regex(plain, _LARGE) if len(plain) else pa.array([], pa.bool_())
     for cell in plain.filter(large).to_pylist():
         text = cell.decode(errors="replace")

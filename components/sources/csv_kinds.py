@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from crossnet.components.sources.csv_cells import BadCellError, convert_cells, is_code, read_whole
-from crossnet.components.sources.csv_plain import NUMBER_BYTES, cells_where
+from crossnet.components.sources.csv_plain import NUMBER_BYTES, cells_where, num_points
 from crossnet.serving.protocol.cell_values import TIME_REGEX, ZONED_REGEX, read_number, read_truth
 
 _SAFE_INTEGER = r"^\s*[+-]?([1-9]\d{0,17}|0)\s*$"  # within int64, and without leading zeros
@@ -17,18 +19,18 @@ _FEW = 50
 NUMERIC_SHARE = 0.99
 
 
-def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
+def classify_cells(array: pa.Array, *, numeric: bool = False, numbers: NDArray[np.float64] | None = None) -> str:
     """Returns the kind of a column: FLOAT, MIXED, INT, BOOL, TIME, TIME_UTC or BYTES.
 
     Args:
       array: Its first non-empty cells (binary), in the default format.
       numeric: Whether the column is forced to be a number. A column without cells is text unless it is forced.
+      numbers: `decimals(array)`, where it is known that this is not None.
     """
     if len(array) and _all_match(array, _SAFE_INTEGER):  # most are decided by Arrow
         return "INT"
-    if len(array) and _all_match(array, _PLAIN_NUMBER):
-        digits = pc.match_substring_regex(array, _DIGITS)
-        share = pc.mean(digits).as_py()
+    share = _whole_share(array, is_decimal=numbers is not None) if len(array) else None
+    if share is not None:
         if share <= _MANY_WHOLE:
             return "FLOAT"
         if share < 1:
@@ -36,11 +38,21 @@ def classify_cells(array: pa.Array, *, numeric: bool = False) -> str:
     is_number = cells_where(array, lambda cell: read_number(cell) is not None, NUMBER_BYTES)
     are_truths = bool(len(array)) and bool(cells_where(array, lambda cell: read_truth(cell) is not None, b"tTfF").all())
     if numeric or (len(array) and is_number.sum() >= NUMERIC_SHARE * len(array)):
-        numbers = [cell.decode() for cell in array.filter(pa.array(is_number)).to_pylist()]
-        return "BOOL" if are_truths else _kind_of_numbers(numbers, numeric=numeric)
+        texts = [cell.decode() for cell in array.filter(pa.array(is_number)).to_pylist()]
+        return "BOOL" if are_truths else _kind_of_numbers(texts, numeric=numeric)
     if are_truths:
         return "BOOL"
     return time_kind(array) or "BYTES"
+
+
+def _whole_share(cells: pa.Array, *, is_decimal: bool) -> float | None:
+    """Returns the share of the cells that have digits alone; None where some are not plain numbers."""
+    if is_decimal:
+        return 1 - num_points(cells) / len(cells)
+    if not _all_match(cells, _PLAIN_NUMBER):
+        return None
+    share: float = pc.mean(pc.match_substring_regex(cells, _DIGITS)).as_py()
+    return share
 
 
 def _all_match(cells: pa.Array, regex: str) -> bool:

@@ -14,6 +14,7 @@ from crossnet.serving.protocol.csv_format import CsvFormat
 
 NUMBER_BYTES = b"0123456789+-.iInN"  # with which a number may begin, and infinity and NaN
 _NOT_ASCII = 0x80
+_IN_DECIMALS = np.isin(np.arange(256), np.frombuffer(b"0123456789.-", np.uint8))
 _BLANK = (
     r"^[\s\x0b\x1c-\x1f\x85\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$"  # as str.strip
 )
@@ -83,7 +84,39 @@ def first_bytes(cells: pa.Array) -> NDArray[np.uint8]:
     return np.where(offsets[1:] > offsets[:-1], first, np.uint8(0))
 
 
+def decimals(cells: pa.Array) -> NDArray[np.float64] | None:
+    """Returns the numbers in cells (binary), float64 (cells,); None where they hold more than digits, points and minus.
+
+    So it says for most columns of numbers, without a regular expression, that all cells are numbers.
+    """
+    data = _all_bytes(cells)
+    if cells.null_count or not len(data) or not _IN_DECIMALS[data].all():
+        return None
+    try:
+        numbers: NDArray[np.float64] = cells.view(pa.string()).cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+    return numbers
+
+
+def num_points(cells: pa.Array) -> int:
+    """Returns how many points there are in all cells (binary)."""
+    return int(np.count_nonzero(_all_bytes(cells) == ord(".")))
+
+
+def _all_bytes(cells: pa.Array) -> NDArray[np.uint8]:
+    """Returns the bytes of all cells (binary), one after the other."""
+    data = np.frombuffer((cells.buffers()[2] if len(cells) else None) or b"", np.uint8)
+    if not len(data):
+        return data
+    offsets = np.frombuffer(cells.buffers()[1], np.int32)
+    return data[offsets[cells.offset] : offsets[cells.offset + len(cells)]]
+
+
 def _may_be_blank(cells: pa.Array) -> bool:
     """Returns whether any cell begins with a blank."""
+    data = _all_bytes(cells)
+    if not len(data) or (data.min() > ord(" ") and data.max() < _NOT_ASCII):
+        return False
     first = first_bytes(cells)
     return bool((((first <= ord(" ")) & (first > 0)) | (first >= _NOT_ASCII)).any())

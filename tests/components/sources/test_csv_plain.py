@@ -6,7 +6,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from crossnet.components.sources.csv_plain import NUMBER_BYTES, cells_where, first_bytes, plain_cells
+from crossnet.components.sources.csv_plain import (
+    NUMBER_BYTES,
+    cells_where,
+    decimals,
+    first_bytes,
+    num_points,
+    plain_cells,
+)
 from crossnet.serving.protocol.cell_values import is_hole, plain_number, read_number, read_time, read_truth
 from crossnet.serving.protocol.csv_format import CsvFormat
 
@@ -76,3 +83,15 @@ def test_first_bytes_are_those_of_a_slice() -> None:
     assert first_bytes(array[1:]).tolist() == [0, ord("b"), 0, ord("d")]
     assert first_bytes(array[:0]).tolist() == []
     assert first_bytes(pa.array([b"", None], pa.binary())).tolist() == [0, 0]
+
+
+def test_cells_of_digits_points_and_minus_are_numbers_and_others_are_left_to_the_rules_of_single_cells() -> None:
+    array = pa.array([b"no", b"-1.5", b"007", b".5", b"2.", b"no"], pa.binary())[1:5]
+    found = decimals(array)
+    assert found is not None
+    assert found.tolist() == [-1.5, 7, 0.5, 2]
+    assert num_points(array) == 3
+    for other in (b"1e5", b"+1", b" 1", b"nan", b"1-2", b"1.2.3", b".", b"-", b"", None, "٣".encode()):
+        assert decimals(pa.array([b"1", other], pa.binary())) is None
+    assert decimals(array[:0]) is None
+    assert num_points(array[:0]) == 0
