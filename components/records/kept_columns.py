@@ -155,8 +155,10 @@ def read_kept(shard: Path, names: Sequence[str]) -> Iterator[Columns]:
     """
     path = columns_path(shard)
     with _opened(path, None) as reader:
-        places = sorted(reader.schema.get_field_index(name) for name in names)
-        stored = [reader.schema.names[place] for place in places]
+        all_names = reader.schema.names  # made anew each time it is asked for
+    wanted = frozenset(names)
+    places = [place for place, name in enumerate(all_names) if name in wanted]
+    stored = [all_names[place] for place in places]
     with _opened(path, places) as reader:
         for number in range(reader.num_record_batches):
             batch, metadata = reader.get_batch_with_custom_metadata(number)
