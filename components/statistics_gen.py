@@ -14,7 +14,7 @@ from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import check_count, read_shard
 from crossnet.components.records.kept_columns import has_columns
 from crossnet.components.records.wire_format import record_order
-from crossnet.components.statistics.columns import ColumnStatistics, dataset_proto
+from crossnet.components.statistics.columns import ColumnStatistics, dataset_bytes
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
@@ -64,7 +64,7 @@ def generate_statistics(
 
         file = statistics_file(output_dir, split)
         file.parent.mkdir()
-        file.write_bytes(dataset_proto(split, examples.counts[split], protos()).SerializeToString(deterministic=True))
+        file.write_bytes(dataset_bytes(split, examples.counts[split], protos()))
     return Statistics(output_dir, counts={"columns": len(types)})
 
 

@@ -13,6 +13,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import chosen
+from crossnet.components.records.wire_format import tagged
 from crossnet.components.statistics.values import Numbers, Texts
 
 TYPES = {
@@ -21,6 +22,7 @@ TYPES = {
     "BYTES": statistics_pb2.FeatureNameStatistics.STRING,
 }
 _MORE_THAN_ANY = 2**62  # values in a row
+_DATASETS, _FEATURES = 0x0A, 0x1A  # tags of a DatasetFeatureStatisticsList and of a DatasetFeatureStatistics
 
 
 class ColumnStatistics:
@@ -78,13 +80,14 @@ class ColumnStatistics:
         return statistics
 
 
-def dataset_proto(
-    split: str, num_rows: int, columns: Iterable[statistics_pb2.FeatureNameStatistics]
-) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Returns the statistics of one split, whose columns have these."""
-    dataset = statistics_pb2.DatasetFeatureStatistics(name=split, num_examples=num_rows)
-    dataset.features.extend(columns)
-    return statistics_pb2.DatasetFeatureStatisticsList(datasets=[dataset])
+def dataset_bytes(split: str, num_rows: int, columns: Iterable[statistics_pb2.FeatureNameStatistics]) -> bytes:
+    """Returns the statistics of one split, whose columns have these, as a DatasetFeatureStatisticsList, serialized.
+
+    A column is serialized when it comes: messages that hold all columns would copy each of them twice.
+    """
+    parts = [statistics_pb2.DatasetFeatureStatistics(name=split, num_examples=num_rows).SerializeToString()]
+    parts += (tagged(_FEATURES, column.SerializeToString(deterministic=True)) for column in columns)
+    return tagged(_DATASETS, b"".join(parts))
 
 
 def by_column(

@@ -99,11 +99,10 @@ class QuantileSketch:
         self.size = size
         self._levels: list[Points | None] = []
 
-    def update(self, ordered: NDArray[Any]) -> None:
-        """Adds a batch of finite numbers, sorted (rows,)."""
+    def update(self, ordered: NDArray[Any], first: NDArray[np.bool_]) -> None:
+        """Adds a batch of finite numbers, sorted (rows,), with what `first_of_each` returns for them."""
         if not len(ordered):
             return
-        first = first_of_each(ordered)
         if np.count_nonzero(first) <= self.size:
             starts = np.flatnonzero(first)
             counts = np.diff(starts, append=len(ordered)).astype(np.float64)
@@ -153,7 +152,7 @@ def _places(rows: int, size: int) -> NDArray[np.int64]:
 def hash_numbers(values: NDArray[Any]) -> Hashes:
     """Returns 64-bit hashes of float32 or int64 numbers, uint64 (rows,). 0.0 and -0.0 are one number."""
     if values.dtype.kind == "f":
-        return mix((values.astype(np.float32) + np.float32(0)).view(np.uint32).astype(np.uint64))
+        return mix((values.astype(np.float32, copy=False) + np.float32(0)).view(np.uint32).astype(np.uint64))
     return mix(values.astype(np.int64).view(np.uint64))
 
 

@@ -70,10 +70,11 @@ class Numbers:
         self.min = min(self.min, ordered[0].item())
         self.max = max(self.max, ordered[-1].item())
         self.zeros += len(values) - int(np.count_nonzero(values))
-        self.quantiles.update(ordered)
-        self.distinct.update(hash_numbers(ordered[first_of_each(ordered)]))
+        first = first_of_each(ordered)
+        self.quantiles.update(ordered, first)
+        self.distinct.update(hash_numbers(ordered if first.all() else ordered[first]))
         if ordered.dtype.kind == "i":
-            self.whole.update(ordered)
+            self.whole.update(ordered, first)
 
     def merge(self, other: Numbers) -> None:
         """Adds the values of `other`."""
@@ -112,9 +113,10 @@ class Numbers:
         numbers.std_dev = math.sqrt(self.squares / self.count)
         numbers.num_zeros = self.zeros
         numbers.min, numbers.max = outward(self.min, down=True), outward(self.max, down=False)
-        numbers.median = float(points.quantiles(np.array([0.5]))[0])
+        median, *edges = points.quantiles(np.concatenate([[0.5], np.arange(num_buckets + 1) / num_buckets]))
+        numbers.median = float(median)
         self._add_standard_histogram(numbers, points, num_buckets)
-        self._add_quantiles_histogram(numbers, points, num_buckets)
+        self._add_quantiles_histogram(numbers, np.array(edges))
         thin = points.thin(MAX_DISTRIBUTION_POINTS)
         add_number(statistics, RANK_ERROR, thin.rank_error)
         distribution = statistics.custom_stats.add(name=DISTRIBUTION).histogram
@@ -137,11 +139,9 @@ class Numbers:
         ranks = np.concatenate([[0.0], inner, [points.total]])
         self._add_buckets(numbers, statistics_pb2.Histogram.STANDARD, edges, np.diff(ranks))
 
-    def _add_quantiles_histogram(
-        self, numbers: statistics_pb2.NumericStatistics, points: Points, num_buckets: int
-    ) -> None:
+    def _add_quantiles_histogram(self, numbers: statistics_pb2.NumericStatistics, edges: NDArray[np.float64]) -> None:
         """Adds buckets that hold equally many values each."""
-        edges = points.quantiles(np.arange(num_buckets + 1) / num_buckets)
+        num_buckets = len(edges) - 1
         edges[0], edges[-1] = numbers.min, numbers.max
         counts = np.full(num_buckets, self.count / num_buckets)
         self._add_buckets(numbers, statistics_pb2.Histogram.QUANTILES, edges, counts)

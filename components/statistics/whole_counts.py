@@ -23,10 +23,10 @@ class WholeCounts:
         self._values: Whole | None = np.empty(0, np.int64)  # ascending; None: there are too many
         self._counts: Whole = np.empty(0, np.int64)
 
-    def update(self, ordered: NDArray[Any]) -> None:
-        """Adds whole numbers, sorted (rows,)."""
+    def update(self, ordered: NDArray[Any], first: NDArray[np.bool_]) -> None:
+        """Adds whole numbers, sorted (rows,), with what `first_of_each` returns for them."""
         if self._values is not None and len(ordered):
-            starts = np.flatnonzero(first_of_each(ordered))
+            starts = np.flatnonzero(first)
             self._add(ordered[starts].astype(np.int64), np.diff(starts, append=len(ordered)))
 
     def merge(self, other: WholeCounts) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.statistics.columns import common_of, custom_number
-from crossnet.components.statistics.sketches import Floats, Points
+from crossnet.components.statistics.sketches import Floats, Points, first_of_each
 from crossnet.components.statistics.values import DISTRIBUTION, RANK_ERROR, bucket_values
 
 MAX_BINS = 10
@@ -98,7 +98,8 @@ def _between_numbers(
     both = Points(a.values, a.weights / rows_a).merge(
         Points(b.values, b.weights / rows_b), len(a.values) + len(b.values)
     )
-    edges = np.unique(both.quantiles(np.arange(1, num_bins) / num_bins)) if len(both.values) else np.empty(0)
+    edges = both.quantiles(np.arange(1, num_bins) / num_bins) if len(both.values) else np.empty(0)
+    edges = edges[first_of_each(edges)]
     shares_a, shares_b = _shares(a, edges, one) / rows_a, _shares(b, edges, other) / rows_b
     used = (shares_a + shares_b) > 0
     value = jensen_shannon(shares_a[used], shares_b[used])

@@ -19,7 +19,7 @@ from crossnet.components.features import read_schema, time_format
 from crossnet.components.networks.input_choice import make_preprocessing
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.params.trainer import TrainerParams
-from crossnet.components.statistics.columns import dataset_proto
+from crossnet.components.statistics.columns import dataset_bytes
 from support.column_fixtures import numbers, statistics_of, texts
 
 Table = Mapping[str, list[Any]]
@@ -103,11 +103,11 @@ def _statistics(folder: Path, types: dict[str, str], train: Table) -> Statistics
         dtype = {} if kind == "BYTES" else {"dtype": np.int64 if kind == "INT" else np.float32}
         values = [value.encode() if isinstance(value, str) else value for value in train[name]]
         columns.append(statistics_of(kind, make(values, **dtype), name=name).proto())
-    proto = dataset_proto("train", len(next(iter(train.values()))), columns)
+    data = dataset_bytes("train", len(next(iter(train.values()))), columns)
     for split in ("train", "eval"):  # of train alone: eval's are only read for their values
         path = folder / "statistics" / f"Split-{split}"
         path.mkdir(parents=True)
-        (path / "FeatureStats.pb").write_bytes(proto.SerializeToString())
+        (path / "FeatureStats.pb").write_bytes(data)
     return Statistics(folder / "statistics")
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from crossnet.components.statistics.sketches import (
     QuantileSketch,
     UniqueSketch,
+    first_of_each,
     hash_numbers,
 )
 
@@ -15,7 +16,8 @@ from crossnet.components.statistics.sketches import (
 def quantile_sketch(values, batch_rows=65_536, size=4096):
     sketch = QuantileSketch(size)
     for start in range(0, len(values), batch_rows):
-        sketch.update(np.sort(values[start : start + batch_rows]))
+        ordered = np.sort(values[start : start + batch_rows])
+        sketch.update(ordered, first_of_each(ordered))
     return sketch
 
 

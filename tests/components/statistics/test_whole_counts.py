@@ -2,13 +2,15 @@ import itertools
 
 import numpy as np
 
+from crossnet.components.statistics.sketches import first_of_each
 from crossnet.components.statistics.whole_counts import WholeCounts
 
 
 def counted(*batches, capacity=100_000):
     counts = WholeCounts(capacity)
     for batch in batches:
-        counts.update(np.sort(np.array(batch, np.int64)))
+        ordered = np.sort(np.array(batch, np.int64))
+        counts.update(ordered, first_of_each(ordered))
     return counts
 
 
