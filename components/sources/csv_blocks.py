@@ -176,7 +176,7 @@ class _FewAhead(io.RawIOBase):
     def __init__(self, content: Readable, wait: float = 0.2) -> None:
         self._content, self._wait = content, wait
         self._free = threading.Semaphore(_BLOCKS_AHEAD)
-        self._stopped = False
+        self._stopped, self._reading = False, threading.RLock()
 
     def readable(self) -> bool:
         return True
@@ -186,16 +186,19 @@ class _FewAhead(io.RawIOBase):
         self._free.release()
 
     def stop(self) -> None:
-        """Ends the file here, so that a thread that waits to read ahead ends as well.
+        """Ends the file here, and waits until a thread that reads ahead has left `read`.
 
-        Where a process ended first, as after a look at a file's first rows, that thread would abort it.
+        Where the process ended first, as after a look at a file's first rows, that thread would abort it.
         """
         self._stopped = True
         self._free.release()
+        with self._reading:
+            pass
 
     def read(self, size: int = -1) -> bytes:
-        self._free.acquire(timeout=self._wait)
-        return b"" if self._stopped else self._content.read(size)
+        with self._reading:
+            self._free.acquire(timeout=self._wait)
+            return b"" if self._stopped else self._content.read(size)
 
 
 class _WholeLineEnds(io.RawIOBase):

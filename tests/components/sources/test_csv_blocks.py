@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 
 from crossnet.components.errors import DataError
+from crossnet.components.sources import csv_blocks
 from crossnet.components.sources.csv_blocks import _BATCH_BLOCKS, _BLOCK_BYTES, CsvLayout, _FewAhead, read_blocks
+from crossnet.serving.protocol.csv_bytes import Readable
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 BLOCK = _BLOCK_BYTES
@@ -136,3 +138,27 @@ def test_a_thread_that_waits_to_read_ahead_ends_when_reading_ends() -> None:
     reader.join(30)
     assert not reader.is_alive()
     assert ahead.read(10) == b""
+
+
+def test_a_look_at_the_first_rows_leaves_no_thread_that_could_abort_a_process_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    class Watched(_FewAhead):
+        def __init__(self, content: Readable) -> None:
+            super().__init__(content, wait=60)
+
+        def read(self, size: int = -1) -> bytes:
+            data = super().read(size)
+            if not data:
+                ended.set()
+            return data
+
+    monkeypatch.setattr(csv_blocks, "_FewAhead", Watched)
+    path = tmp_path / "rows.csv"
+    path.write_text("id,t\n" + "1,abcdefghijklmnop\n" * (4 * _BATCH_BLOCKS * BLOCK // 19))
+    batches = read_blocks(path, {"t": pa.string()}, CsvLayout(2))
+    assert next(batches).num_rows
+    batches.close()
+    assert ended.wait(30)
