@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-import tf_keras
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import HISTORY_FILE, OUT_OF_FOLD_FILE, SERVING_FOLDER, Model
@@ -28,32 +25,30 @@ from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.networks.train_values import train_values
 from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import ModelParams
-from crossnet.components.params.setting import with_effect
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
 from crossnet.components.training.calibration import doubt, measure_interval
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
-from crossnet.components.training.fit import History, fit
-from crossnet.components.training.folds import assign_folds, group_column, units_of
+from crossnet.components.training.fit import History
+from crossnet.components.training.fitted import Spread, fit_network, spread_over
+from crossnet.components.training.folds import group_column
+from crossnet.components.training.identity import identity, told
 from crossnet.components.training.learned_rows import LearnedRows, learned_rows
 from crossnet.components.training.order import Order
 from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
 from crossnet.components.training.recipe import Recipe, chosen
-from crossnet.components.training.replicas import Replicas, find_replicas
-from crossnet.components.training.rows import Rows, read_rows
+from crossnet.components.training.rows import Rows
 from crossnet.components.training.untrained import Untrained, make_untrained
 from crossnet.components.training.unused_embeddings import fill_unused_embeddings
+from crossnet.components.training.workers import training_devices
 from crossnet.serving.protocol.column_rules import COLUMNS_FILE
 from crossnet.serving.protocol.csv_format import FORMAT_FILE, CsvFormat
 from crossnet.serving.protocol.train_values import TRAIN_VALUES_FILE
 
 LOGGER = logging.getLogger(__name__)
-
-# Settings that change what is made, but no weight; of a warm start its content counts.
-NOT_OF_WEIGHTS = ("warm_start", "warmup_records", "tensorboard")
 
 
 # Nothing here branches on a tensor, and to look for it takes seconds.
@@ -71,9 +66,8 @@ def train_model(
 ) -> Model:
     """Trains a network on the train split and exports it with its preprocessing.
 
-    `crossnet.components.training.fit.fit` says when two trainings give equal results. Where rows have weights, they
-    weigh losses, the choice of epochs, the blend of members and the interval; only ratios matter. A row of weight 0
-    changes nothing, but for statistics (see `learned_rows`) and rounding.
+    `fit` says when two trainings give equal results. Where rows have weights, they weigh losses, the choice of epochs,
+    the blend of members and the interval; only ratios matter. A row of weight 0 changes nothing but statistics.
 
     Args:
       examples: Rows in splits `train` and, unless empty, `eval`, which only the history looks at.
@@ -94,14 +88,15 @@ def train_model(
         the loss is not finite.
     """
     start = time.perf_counter()
-    replicas, learned = find_replicas(params), learned_rows(examples, statistics)
-    recipe = checked_recipe(examples.label, learned, params, model)
-    untrained = make_untrained(learned, schema, recipe, model, warm_start)
-    checkpoints = Checkpoints(checkpoint_dir, _identity(untrained, examples, recipe)) if checkpoint_dir else None
-    spread = _spread(replicas, partial(make_untrained, learned, schema, recipe, model, warm_start))
-    history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir, spread)
-    _export(untrained, learned, examples, recipe, result, output_dir)
-    write_json(output_dir / HISTORY_FILE, history)
+    with training_devices(params, told(examples, [schema, statistics], params, model)) as replicas:
+        learned = learned_rows(examples, statistics)
+        recipe = checked_recipe(examples.label, learned, params, model)
+        untrained = make_untrained(learned, schema, recipe, model, warm_start)
+        checkpoints = Checkpoints(checkpoint_dir, identity(untrained, examples, recipe)) if checkpoint_dir else None
+        spread = spread_over(replicas, partial(make_untrained, learned, schema, recipe, model, warm_start))
+        history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir, spread)
+        _export(untrained, learned, examples, recipe, result, output_dir)
+        write_json(output_dir / HISTORY_FILE, history)
     return Model(
         path=output_dir,
         counts={"parameters": sum(math.prod(variable.shape) for variable in untrained.network.trainable_variables)},
@@ -120,23 +115,34 @@ def train_model(
     )
 
 
-class _Spread(NamedTuple):
-    """A network on several devices.
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+def join_training(
+    examples: Examples,
+    schema: Schema,
+    statistics: Statistics,
+    *,
+    output_dir: Path,
+    params: TrainerParams,
+    model: ModelParams,
+    warm_start: Path | None = None,
+) -> None:
+    """Trains with others as a worker that writes nothing, and waits until worker 0 has written the model.
 
-    Attributes:
-      replicas: The devices.
-      network: The network, with a copy of its weights on each.
+    Args:
+      examples, schema, statistics, params, model, warm_start: Those of `train_model` on worker 0.
+      output_dir: A folder for rows that do not fit in memory.
+
+    Raises:
+      TrainingError: As of `train_model`; or worker 0 has failed.
     """
-
-    replicas: Replicas
-    network: tf_keras.Model
-
-
-def _spread(replicas: Replicas | None, make: Callable[[], Untrained]) -> _Spread | None:
-    if replicas is None:
-        return None
-    with replicas.scope():
-        return _Spread(replicas, make().network)
+    alike = told(examples, [schema, statistics], params, model)
+    with training_devices(params, alike, writes=False) as replicas, ExitStack() as stack:
+        learned = learned_rows(examples, statistics)
+        recipe = checked_recipe(examples.label, learned, params, model)
+        make = partial(make_untrained, learned, schema, recipe, model, warm_start)
+        untrained, spread = make(), spread_over(replicas, make)
+        explain = partial(_explain, examples, untrained.preprocessing, recipe)
+        fit_network(stack, untrained, examples, recipe, explain, scratch=output_dir, spread=spread)
 
 
 class _Blend(NamedTuple):
@@ -157,42 +163,28 @@ def _train(
     params: Recipe,
     checkpoints: Checkpoints | None,
     output_dir: Path,
-    spread: _Spread | None,
+    spread: Spread | None,
 ) -> tuple[History, _Blend, list[str]]:
     """Trains the network in place; returns history, how outputs make a prediction, and in words what looks wrong."""
     network, preprocessing, exported = untrained.network, untrained.preprocessing, untrained.exported
     with ExitStack() as stack:
-
-        def read(split: str) -> Rows:
-            rows = read_rows(
-                examples, split, untrained.transform, untrained.label, scratch=output_dir, cache_mib=params.cache_mib
-            )
-            return stack.enter_context(rows)
-
-        train = read("train")
-        evaluation = read("eval") if examples.counts.get("eval") else None
-        held_out = None if params.early_stopping_patience is None else params.held_out
-        if held_out is not None:
-            units = units_of(examples, (*train.inputs, train.label), params.folds, train.place)
-            fold = train.fold = assign_folds(units, params.folds)
-        history = fit(
-            spread.network if spread else network,
-            train,
-            evaluation if evaluation is not None and len(evaluation) else None,
-            params=params,
-            label_scale=preprocessing.label_scale,
-            held_out=held_out,
-            not_finite=_explain(examples, train, preprocessing, params),
+        history, train, units, held_out, doubts = fit_network(
+            stack,
+            untrained,
+            examples,
+            params,
+            partial(_explain, examples, preprocessing, params),
+            scratch=output_dir,
+            spread=spread,
             checkpoints=checkpoints,
             on_epoch=stack.enter_context(Progress(params, output_dir)),
-            replicas=spread.replicas if spread else None,
         )
-        if spread:
-            network.set_weights(spread.network.get_weights())
         fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
-        diagnosis = diagnose(network, train)
+        diagnosis = [*doubts, *diagnose(network, train)]
         blend = _Blend()
         if held_out is not None:
+            assert units is not None
+            assert train.fold is not None
             found = predict_held_out(network, train, held_out, params.groups)
             weight = None if train.weight is None else train.weight[found.row]
             of_groups = best_shares(found.predictions, train.label[found.row].astype(np.float64), weight)
@@ -203,7 +195,7 @@ def _train(
                 coverage = params.interval_coverage
                 interval = measure_interval(network, train, preprocessing, held_out, coverage, shares=shares)
                 column = group_column(examples)
-                groups = len(np.unique(units[np.isin(fold, held_out)])) if column else None
+                groups = len(np.unique(units[np.isin(train.fold, held_out)])) if column else None
                 diagnosis += filter(None, [doubt(interval, groups, column)] if interval else [])
             blend = _Blend(shares, interval)
     for sentence in diagnosis:
@@ -231,21 +223,7 @@ def _export(
         write_warmup_requests(folder, features, columns, model_name=trained.model.model_name)
 
 
-def _identity(untrained: Untrained, examples: Examples, params: Recipe) -> dict[str, Any]:
-    """Returns all that the result depends on, for a checkpoint to be compared with."""
-    settings = {name: value for name, value in with_effect(params).items() if name not in NOT_OF_WEIGHTS}
-    return {
-        "kind": untrained.model.kind,
-        **dataclasses.asdict(untrained.model.architecture),
-        **settings,
-        "train rows": examples.counts["train"],
-        "examples": examples.fingerprint or folder_checksum(examples.path),
-        "preprocessing": untrained.preprocessing.to_json(),
-        "warm start": folder_checksum(untrained.exported.path) if untrained.exported else None,
-    }
-
-
-def _explain(examples: Examples, train: Rows, preprocessing: Preprocessing, params: Recipe) -> Any:
+def _explain(examples: Examples, preprocessing: Preprocessing, params: Recipe, train: Rows) -> Any:
     """Returns what `fit` calls when a loss is not finite."""
 
     def locate(row: int) -> str:

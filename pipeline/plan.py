@@ -14,8 +14,9 @@ from typing import Any
 
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.artifacts.integrity import Damage
-from crossnet.components.errors import SettingsError
+from crossnet.components.errors import MissingArtifactError, SettingsError
 from crossnet.components.files import json_value
+from crossnet.components.formats import counted
 from crossnet.components.networks.tfrs_cross import tfrs_problem
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline.changes import Seen, look
@@ -128,6 +129,24 @@ def blocked_steps(plan: Plan, *, force: bool = False) -> dict[str, str]:
         elif planned.done and not planned.load().passes(force=force):
             failed.add(name)
     return blocked
+
+
+def check_others_done(plan: Plan, store: Store, *, force: bool) -> None:
+    """Checks that no step but the last of the plan has to run; those behind a closed gate never do.
+
+    Raises:
+      MissingArtifactError: One has.
+    """
+    *before, (last, _) = plan.items()
+    blocked = blocked_steps(plan, force=force)
+    waiting = {name: planned for name, planned in before if not planned.done and name not in blocked}
+    if waiting:
+        reasons = "; ".join(f"`{name}`: {differences(planned, store)[0]}" for name, planned in waiting.items())
+        raise MissingArtifactError(
+            f"`{last}` cannot run before {counted(len(waiting), 'other step')} - {reasons}. Run each with the same "
+            f"config and root first, such as `crossnet step {next(iter(waiting))}`, or all with "
+            f"`crossnet run --until {last}`."
+        )
 
 
 def differences(planned: PlannedStep, store: Store) -> list[str]:

@@ -162,6 +162,7 @@ the full log to `runs/<run>/log.txt`.
 | environment variable | means |
 | --- | --- |
 | `CROSSNET_ROOT` | the default of `--root` |
+| `TF_CONFIG`, `CROSSNET_WORKER_HOSTS`, `JOB_COMPLETION_INDEX` | who trains together: [scale.md](scale.md) |
 | `NO_COLOR` | no colours |
 
 `eval "$(_CROSSNET_COMPLETE=bash_source crossnet)"` in `~/.bashrc` lets Tab complete commands, steps, runs, settings and

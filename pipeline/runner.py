@@ -10,10 +10,9 @@ from pathlib import Path
 from crossnet.components import interrupts
 from crossnet.components.artifacts.pushed_model import PushedModel
 from crossnet.components.damaged_versions import damaged_in_service
-from crossnet.components.errors import MissingArtifactError
 from crossnet.components.files import write_file
-from crossnet.components.formats import counted
 from crossnet.components.model_folder import clear_leftovers, record_problems
+from crossnet.components.params.trainer import MULTI_WORKER
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline import notices, snapshots
 from crossnet.pipeline.component_call import make_engine
@@ -22,7 +21,8 @@ from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.digests import keep_digests
 from crossnet.pipeline.execution import Execution
 from crossnet.pipeline.faults import explain, explained
-from crossnet.pipeline.plan import Plan, blocked_steps, differences, make_plan, serving_dir
+from crossnet.pipeline.helping_worker import cluster_of, help_with, refuse_run
+from crossnet.pipeline.plan import Plan, blocked_steps, check_others_done, make_plan, serving_dir
 from crossnet.pipeline.plugin_trial import try_networks
 from crossnet.pipeline.recording import Recording, RunResult, removed_on_error
 from crossnet.pipeline.reuse import is_refused
@@ -80,7 +80,8 @@ def run_step(
 ) -> RunResult:
     """Runs one step from the finished artifacts of those before it; other processes may run other steps meanwhile.
 
-    For orchestrators, which call the steps in their order and repeat one that has failed.
+    For orchestrators, which call the steps in their order and repeat one that has failed. A trainer whose strategy is
+    multi_worker runs on every worker at the same time; worker 0 alone records it and writes in the root.
 
     Args:
       config: All settings.
@@ -97,6 +98,9 @@ def run_step(
     Raises:
       PipelineError: The step cannot start: one before it has to run first, or it runs in another process.
     """
+    cluster = cluster_of(config, step)
+    if cluster is not None and not cluster.is_chief:
+        return help_with(config, Store(root), step, cluster, reporter or Reporter(quiet=True))
     return _run(config, Store(root), name, step, force, 1, reporter, config_name, alone=True)
 
 
@@ -121,8 +125,11 @@ def _run(
             _prepare(config, store, reporter, snapshot=not alone or until == "example_gen")
             plan = make_plan(config, store, until=until, force=force)
             if alone:
-                _check_that_others_are_done(plan, store, force=bool(force))
-            try_networks(plan, reporter)
+                check_others_done(plan, store, force=bool(force))
+            else:
+                refuse_run(config, plan)
+            if not alone or config.trainer.strategy != MULTI_WORKER:  # workers come together before TensorFlow begins
+                try_networks(plan, reporter)
             keep_digests(store.root, {path: seen for step in plan.values() for path, seen in step.files.items()})
             repeated = _repeated_run(plan, store, force) if name is None else None
             tracked = None if repeated else begin_tracking(config, reporter)
@@ -153,20 +160,6 @@ def _inputs(plan: Plan) -> dict[str, list[Path]]:
         ]
         for name, planned in plan.items()
     }
-
-
-def _check_that_others_are_done(plan: Plan, store: Store, *, force: bool) -> None:
-    """Raises where any step but the last of the plan has to run; those behind a closed gate never do."""
-    *before, (last, _) = plan.items()
-    blocked = blocked_steps(plan, force=force)
-    waiting = {name: planned for name, planned in before if not planned.done and name not in blocked}
-    if waiting:
-        reasons = "; ".join(f"`{name}`: {differences(planned, store)[0]}" for name, planned in waiting.items())
-        raise MissingArtifactError(
-            f"`{last}` cannot run before {counted(len(waiting), 'other step')} - {reasons}. Run each with the same "
-            f"config and root first, such as `crossnet step {next(iter(waiting))}`, or all with "
-            f"`crossnet run --until {last}`."
-        )
 
 
 def _prepare(config: Config, store: Store, reporter: Reporter, *, snapshot: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from crossnet.components.params.presets import PRESETS
 from crossnet.components.params.setting import AUTO, PathKind, setting
 
+MIRRORED, MULTI_WORKER = "mirrored", "multi_worker"
 OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd", "rmsprop")
 
 
@@ -108,11 +109,18 @@ class TrainerParams:
     )
     strategy: str = setting(
         "one_device",
-        "one_device, or mirrored: each batch is shared by several GPUs of this machine",
-        choices=("one_device", "mirrored"),
+        "one_device; mirrored: each batch is shared by several GPUs of this machine; multi_worker: by several workers, "
+        "on each of which `crossnet step` runs",
+        choices=("one_device", MIRRORED, MULTI_WORKER),
     )
     replicas: int = setting(
-        2, "GPUs that share a batch; weights depend on their number", least=2, only_with=("strategy", ("mirrored",))
+        2,
+        "GPUs, or workers, that share a batch; weights depend on their number",
+        least=2,
+        only_with=("strategy", (MIRRORED, MULTI_WORKER)),
+    )
+    start_timeout_seconds: float = setting(
+        300.0, "multi_worker: how long workers wait until all of them are there", above=0, without_effect=True
     )
     cache_mib: int = setting(
         64,

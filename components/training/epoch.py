@@ -107,7 +107,8 @@ class EpochLoop:
         squares = self._squares[rows.weight is not None]
         with self._executor():
             parts = self._tensors(rows, None, EVALUATION_ROWS)
-            return sum(float(squares(part.inputs, part.label, *part.weights)) for part in parts) / rows.total_weight
+            total = sum(float(squares(part.inputs, part.label, *part.weights)) for part in parts)
+            return float(self._total(np.array([total], np.float64))[0]) / rows.total_weight
 
     def validation_errors(self, rows: Rows) -> npt.NDArray[np.float64]:
         """Returns each member's mean squared error, float64 (members,), over the rows that it holds out.
@@ -120,10 +121,19 @@ class EpochLoop:
         with self._executor():
             for part in self._tensors(rows, rows.places_in(self.held_out), EVALUATION_ROWS):
                 total += squares(part.inputs, part.label, part.fold, *part.weights).numpy()
+            total = self._total(total)
         return total / np.bincount(rows.fold, rows.weight, minlength=max(self.held_out) + 1)[self.held_out]
 
     def _executor(self) -> AbstractContextManager[Any]:
         return context.function_executor_type("SINGLE_THREADED_EXECUTOR")
+
+    def _dealt(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Returns those parts of the rows that are looked at here when a sum over all of them is taken."""
+        return chunks
+
+    def _total(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Returns the sums over all rows of those over the parts that were dealt."""
+        return sums
 
     def _tensors(self, rows: Rows, order: Order | None, batch: int = 0, first: int = 0) -> Any:
         """Yields rows as tensors, from a place in the order on; caches those of few rows that are in order.
@@ -131,7 +141,9 @@ class EpochLoop:
         With `batch` it yields so many rows at once, so that a sum does not depend on what fits in memory.
         """
         chunks = rows.chunks(batch or self.batch_size, order, single=batch > 0, first=first)
-        if order is not None or batch or first or len(rows) > rows.chunk:
+        if batch:
+            return map(_constants, self._dealt(chunks))
+        if order is not None or first or len(rows) > rows.chunk:
             return map(_constants, chunks)
         if self._cached is None or self._cached[0] is not rows:
             self._cached = (rows, [_constants(chunk) for chunk in chunks])

@@ -24,6 +24,7 @@ from crossnet.components.training.replicas import Replicas
 from crossnet.components.training.replicated import ReplicatedLoop
 from crossnet.components.training.rows import Rows
 from crossnet.components.training.schedules import learning_rates
+from crossnet.components.training.shared_checkpoints import SharedCheckpoints
 
 LOGGER = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def fit(
     not_finite: NotFinite,
     label_scale: float = 1.0,
     held_out: Sequence[int] | None = None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Checkpoints | SharedCheckpoints | None = None,
     on_epoch: Callable[[int, History], None] = lambda epoch, history: None,
     replicas: Replicas | None = None,
 ) -> History:
@@ -77,15 +78,16 @@ def fit(
         if checkpoint := checkpoints.read():
             training.restore(checkpoint)
             LOGGER.info("Resumed after %s.", training.position)
-    for epoch in range(training.epochs_done, params.epochs):
-        interrupts.check()
-        training.run_epoch(epoch)
-        on_epoch(epoch, training.history)
-        if training.stops_early():
-            break
-        done = epoch + 1
-        if checkpoints and done % params.checkpoint_every == 0 and done < params.epochs:
-            checkpoints.write(training.checkpoint())
+    with replicas.watched() if replicas else contextlib.nullcontext():
+        for epoch in range(training.epochs_done, params.epochs):
+            interrupts.check()
+            training.run_epoch(epoch)
+            on_epoch(epoch, training.history)
+            if training.stops_early():
+                break
+            done = epoch + 1
+            if checkpoints and done % params.checkpoint_every == 0 and done < params.epochs:
+                checkpoints.write(training.checkpoint())
     training.finish()
     return training.history
 

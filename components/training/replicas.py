@@ -1,4 +1,4 @@
-"""Trains one network on several devices of this machine.
+"""Trains one network on several devices.
 
 Every replica computes the gradient of its part of a batch; all of them add up their gradients, so that each makes the
 same update. TensorFlow copies and adds up (`tf.distribute`).
@@ -6,31 +6,41 @@ same update. TensorFlow copies and adds up (`tf.distribute`).
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from crossnet.components.errors import TrainingError
 from crossnet.components.formats import counted
-from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.params.trainer import MIRRORED, TrainerParams
+from crossnet.components.training.checkpoints import Checkpoints
+from crossnet.components.training.rows import Chunk
+from crossnet.components.training.shared_checkpoints import SharedCheckpoints
 
 
 class Replicas:
-    """Devices of this process that train together.
+    """Devices that train together, all of them of this process; `Workers` are of several.
 
     Args:
-      devices: Their names.
+      strategy: TensorFlow's name for them.
+      count: How many there are.
 
     Attributes:
       count: How many there are.
+      is_chief: Whether this process writes what comes of the training.
     """
 
-    def __init__(self, devices: Sequence[str]) -> None:
-        self._strategy = _strategy(tuple(devices))
-        self.count = len(devices)
+    is_chief = True
+
+    def __init__(self, strategy: tf.distribute.Strategy, count: int) -> None:
+        self._strategy = strategy
+        self.count = count
 
     def scope(self) -> AbstractContextManager[Any]:
         """Returns a context in which variables are made, so that each device gets its own copy of them."""
@@ -51,6 +61,30 @@ class Replicas:
         """Returns the sum over all replicas; inside `run`."""
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
+    def deal(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Returns those parts of rows that this process looks at when a sum over all of them is taken."""
+        return chunks
+
+    def total(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Returns the sums over all rows, float64 (sums,), of those over the parts that were dealt."""
+        return sums
+
+    def checkpoints(self, own: Checkpoints | None) -> Checkpoints | SharedCheckpoints | None:
+        """Returns the checkpoints of a training on these devices.
+
+        Args:
+          own: Those of this process, if it keeps any.
+        """
+        return own
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Returns a context in which the training does not wait for a device that is lost."""
+        return contextlib.nullcontext()
+
+    def compare(self, weights: Sequence[npt.NDArray[Any]]) -> list[str]:
+        """Ends the training; returns in sentences which devices have other weights."""
+        return []
+
 
 @functools.cache
 def _strategy(devices: tuple[str, ...]) -> tf.distribute.Strategy:
@@ -59,12 +93,15 @@ def _strategy(devices: tuple[str, ...]) -> tf.distribute.Strategy:
 
 
 def find_replicas(params: TrainerParams) -> Replicas | None:
-    """Returns the devices that train together as the settings say; None where one device trains.
+    """Returns the devices of this machine that train together as the settings say; None where one device trains.
 
     Raises:
       TrainingError: This machine has fewer devices.
     """
-    return Replicas(choose_devices(_devices(), params.replicas)) if params.strategy == "mirrored" else None
+    if params.strategy != MIRRORED:
+        return None
+    devices = choose_devices(_devices(), params.replicas)
+    return Replicas(_strategy(tuple(devices)), len(devices))
 
 
 def choose_devices(devices: Sequence[str], replicas: int) -> list[str]:

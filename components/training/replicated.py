@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
 from crossnet.components.training.epoch import EpochLoop
 from crossnet.components.training.optimizers import Optimizer
 from crossnet.components.training.replicas import Replicas
+from crossnet.components.training.rows import Chunk
 
 
 class ReplicatedLoop(EpochLoop):
@@ -38,6 +41,12 @@ class ReplicatedLoop(EpochLoop):
 
     def _executor(self) -> AbstractContextManager[Any]:
         return contextlib.nullcontext()  # each device needs a thread of its own
+
+    def _dealt(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        return self.replicas.deal(chunks)
+
+    def _total(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return self.replicas.total(sums)
 
     def _update(self, i: tf.Tensor, parts: Sequence[Any], step_sizes: tf.Tensor) -> tf.Tensor:
         return self.replicas.run(self._update_here, [i, tuple(parts), step_sizes])

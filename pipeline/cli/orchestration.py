@@ -52,7 +52,8 @@ def step(
     """Run STEP alone, from what the steps before it have made.
 
     For orchestrators, which call the steps in their order. Steps that do not need each other, such as the trainers, may
-    run at the same time, each in a process of its own. Exits with 3 at the gate, as `run` does.
+    run at the same time, each in a process of its own. Exits with 3 at the gate, as `run` does. A trainer whose
+    trainer.strategy is multi_worker runs on every worker at the same time.
     """
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.console import Reporter

@@ -31,6 +31,7 @@ _FIXED = (
     "checkpoint_updates",
     "strategy",
     "replicas",
+    "start_timeout_seconds",
     "warm_start",
     "cache_mib",
     "warmup_records",
