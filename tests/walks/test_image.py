@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from crossnet.components.errors import NotBlessedError, SettingsError
+from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.training.cluster import HOSTS, INDEX, find_cluster
 from crossnet.pipeline.cli import cli
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.graph import build_graph
@@ -17,7 +19,10 @@ DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 MANIFESTS = {
     path.stem: yaml.safe_load(path.read_text()) for path in (REPOSITORY / "pipeline/deploy/kubernetes").glob("*.yaml")
 }
-JOBS = {"run": MANIFESTS["run"]["spec"]["jobTemplate"]["spec"], "step": MANIFESTS["step"]["spec"]}
+JOBS = {
+    "run": MANIFESTS["run"]["spec"]["jobTemplate"]["spec"],
+    **{name: MANIFESTS[name]["spec"] for name in ("step", "workers")},
+}
 
 
 def test_the_image_gets_what_the_wheel_is_built_of_and_the_locks():
@@ -67,3 +72,25 @@ def test_jobs_do_not_try_again_where_that_does_not_help(job):
     assert rule["action"] == "FailJob"
     assert rule["onExitCodes"]["values"] == [SettingsError.exit_code, NotBlessedError.exit_code]
     assert job["template"]["spec"]["restartPolicy"] == "Never"  # the policy needs it
+
+
+def test_the_workers_find_each_other_by_the_names_that_the_service_gives_them():
+    job, service = MANIFESTS["workers"], MANIFESTS["workers-service"]
+    spec, pod = job["spec"], job["spec"]["template"]
+    assert spec["completionMode"] == "Indexed"  # which sets JOB_COMPLETION_INDEX and the pods' names
+    (container,) = pod["spec"]["containers"]
+    (port,) = (port["containerPort"] for port in container["ports"])
+    environment = {item["name"]: item["value"] for item in container["env"]}
+    assert environment.keys() == {HOSTS}
+    count = TrainerParams().replicas
+    assert spec["completions"] == spec["parallelism"] == count
+    settings = TrainerParams(strategy="multi_worker")
+    clusters = [find_cluster(settings, environment | {INDEX: str(index)}) for index in range(count)]
+    name, domain = job["metadata"]["name"], service["metadata"]["name"]
+    assert clusters[1].addresses == tuple(f"{name}-{index}.{domain}:{port}" for index in range(count))
+    assert [cluster.index for cluster in clusters] == [0, 1]
+    assert pod["spec"]["subdomain"] == domain
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["publishNotReadyAddresses"]  # they meet before they are ready
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert service["spec"]["ports"][0]["port"] == port
