@@ -25,6 +25,7 @@ from crossnet.components.errors import DataAnomalyError, DivergedError
 from crossnet.components.files import write_file, write_json
 from crossnet.components.formats import aligned, counted, number
 from crossnet.components.params.evaluator import EvaluatorParams
+from crossnet.components.params.trainer import MULTI_WORKER, ONE_DEVICE
 from crossnet.pipeline.component_call import call_component
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.config_build import NONE
@@ -93,7 +94,7 @@ class _Graph:
         alone = dataclasses.replace(
             config,
             schema_gen=dataclasses.replace(config.schema_gen, reference=NONE),
-            trainer=dataclasses.replace(config.trainer, warm_start=NONE),
+            trainer=dataclasses.replace(config.trainer, warm_start=NONE, strategy=_in_one_process(config)),
             evaluator=EvaluatorParams(min_improvement=None, non_inferiority_margin=None, num_bootstrap=100),
         )
         self._steps = build_graph(alone)
@@ -144,6 +145,11 @@ class _Graph:
         references = dict.fromkeys(step.references)
         self._made[step.name] = call_component(step, self._made, output_dir=output_dir, references=references)
         return self._made[step.name]
+
+
+def _in_one_process(config: Config) -> str:
+    """Returns how this process trains alone: on the same batches as workers would share."""
+    return ONE_DEVICE if config.trainer.strategy == MULTI_WORKER else config.trainer.strategy
 
 
 def _dense_trainer(config: Config) -> Step:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crossnet.components import interrupts
 from crossnet.components.artifacts.model import Model
-from crossnet.components.errors import PipelineError, TrainingError
+from crossnet.components.errors import PipelineError, SettingsError, TrainingError
 from crossnet.components.params.trainer import MULTI_WORKER
 from crossnet.components.training.cluster import Cluster, find_cluster
 from crossnet.pipeline.component_call import call_component, load_component
@@ -51,6 +51,20 @@ def refuse_run(config: Config, plan: Plan) -> None:
             f"`trainer.strategy` is {MULTI_WORKER}, so `crossnet run` does not train: a trainer is run by "
             f"`crossnet step` on every worker. Call `crossnet run --until example_validator`, then {steps} on each "
             "worker, then `crossnet run` again."
+        )
+
+
+def refuse_compiling(config: Config) -> None:
+    """Checks that a pipeline of one container for each step can run all of them.
+
+    Raises:
+      SettingsError: A trainer needs several.
+    """
+    if config.trainer.strategy == MULTI_WORKER:
+        raise SettingsError(
+            f"`trainer.strategy` is {MULTI_WORKER}, and a compiled pipeline runs each step in one container. Set it to "
+            "one_device or mirrored, or train by `crossnet step` in an Indexed Job "
+            "(pipeline/deploy/kubernetes/workers.yaml)."
         )
 
 

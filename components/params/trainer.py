@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from crossnet.components.params.presets import PRESETS
 from crossnet.components.params.setting import AUTO, PathKind, setting
 
-MIRRORED, MULTI_WORKER = "mirrored", "multi_worker"
+ONE_DEVICE, MIRRORED, MULTI_WORKER = STRATEGIES = ("one_device", "mirrored", "multi_worker")
 OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd", "rmsprop")
 
 
@@ -108,10 +108,10 @@ class TrainerParams:
         "none", "none, a version in service, or the path of an exported model", path=PathKind.MODEL
     )
     strategy: str = setting(
-        "one_device",
+        ONE_DEVICE,
         "one_device; mirrored: each batch is shared by several GPUs of this machine; multi_worker: by several workers, "
         "on each of which `crossnet step` runs",
-        choices=("one_device", MIRRORED, MULTI_WORKER),
+        choices=STRATEGIES,
     )
     replicas: int = setting(
         2,

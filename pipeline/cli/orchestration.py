@@ -122,6 +122,7 @@ def compile_(
     Paths in the config, too, are those that containers see.
     """
     from crossnet.pipeline.config import load_config
+    from crossnet.pipeline.helping_worker import refuse_compiling
     from crossnet.pipeline.kubeflow.deployment import Deployment
     from crossnet.pipeline.kubeflow.tasks import refuse_plugins
 
@@ -129,6 +130,7 @@ def compile_(
     deployment = Deployment(image=image, root=str(root), volume=volume, cpu=cpu, memory=memory, retries=retries)
     deployment.check()
     refuse_plugins(config)
+    refuse_compiling(config)
     from crossnet.pipeline.kubeflow.compiler import compile_pipeline
 
     compile_pipeline(config, deployment, output)

@@ -13,7 +13,17 @@ from crossnet.components.files import read_json
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
 from crossnet.components.params.trainer import TrainerParams
-from crossnet.pipeline.compare import ARTICLE_LOSSES, Comparison, _number, _Runs, _summary, compare, is_article, render
+from crossnet.pipeline.compare import (
+    ARTICLE_LOSSES,
+    Comparison,
+    _Graph,
+    _number,
+    _Runs,
+    _summary,
+    compare,
+    is_article,
+    render,
+)
 from crossnet.pipeline.config import Config
 
 CONFIG = Config(
@@ -75,6 +85,12 @@ def test_compare_shows_the_articles_figures_beside_the_articles_rows_only(compar
     assert is_article(dataclasses.asdict(ExampleGenParams()))
     for other in ({"num_examples": 1000}, {"num_features": 4}, {"source": "csv"}, {"generator": "sharded"}):
         assert not is_article(dataclasses.asdict(ExampleGenParams()) | other)
+
+
+def test_compare_trains_in_one_process_what_workers_would_share(tmp_path):
+    config = dataclasses.replace(CONFIG, trainer=TrainerParams(strategy="multi_worker"))
+    (step,) = _Graph(config, tmp_path, []).trainers.values()
+    assert step.settings["params"].strategy == "one_device"
 
 
 def test_compare_sorts_a_run_that_diverged_behind_all_others():

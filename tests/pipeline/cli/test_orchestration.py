@@ -50,6 +50,10 @@ def test_compile_says_what_is_wrong_and_what_is_not_installed(crossnet, tmp_path
     wrong = crossnet("compile", "-o", "pipeline.yaml", "--image", "crossnet:1", "--root", "here", "--cpu", "two")
     assert (wrong.exit_code, len(wrong.stderr.splitlines())) == (2, 2)
     assert "--root expects a path from `/`, as containers see it. Received `here`." in wrong.stderr
+    workers = ("--set", "trainer.strategy=multi_worker")
+    wrong = crossnet("compile", "-o", "pipeline.yaml", "--image", "crossnet:1", "--root", "/srv", *workers)
+    assert wrong.exit_code == 2
+    assert "`trainer.strategy` is multi_worker, and a compiled pipeline runs each step in one container" in wrong.stderr
     if importlib.util.find_spec("kfp") is None:
         done = crossnet("compile", "-o", "pipeline.yaml", "--image", "crossnet:1", "--root", "/srv")
         assert done.exit_code == 2
