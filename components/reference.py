@@ -115,8 +115,7 @@ def _learned(
         held_out = None
         if params.early_stopping_patience is not None:
             folds = make_recipe(params, learned.count).folds
-            units = units_of(examples, (*rows.inputs, rows.label), folds, rows.place)
-            held_out = assign_folds(units, folds) == 0
+            held_out = assign_folds(units_of(examples, rows, folds), folds)[:] == 0
         return _Learned(rows.place, rows.weight, held_out)
 
 

@@ -33,11 +33,11 @@ from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History
 from crossnet.components.training.fitted import Spread, fit_network, spread_over
-from crossnet.components.training.folds import group_column
+from crossnet.components.training.folds import MANY_UNITS, distinct_units, group_column
 from crossnet.components.training.identity import identity, told
 from crossnet.components.training.learned_rows import LearnedRows, learned_rows
 from crossnet.components.training.order import Order
-from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
+from crossnet.components.training.out_of_fold import predict_held_out, write_out_of_fold
 from crossnet.components.training.progress import Progress
 from crossnet.components.training.recipe import Recipe, chosen
 from crossnet.components.training.rows import Rows
@@ -186,16 +186,16 @@ def _train(
             assert units is not None
             assert train.fold is not None
             found = predict_held_out(network, train, held_out, params.groups)
-            weight = None if train.weight is None else train.weight[found.row]
-            of_groups = best_shares(found.predictions, train.label[found.row].astype(np.float64), weight)
-            write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, found.blended(of_groups), train, found.row, preprocessing)
+            of_groups = found.best_shares(train)
+            write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, found, of_groups, train, preprocessing)
             shares = params.shares(of_groups) if params.members > 1 else None
             interval = None
             if params.interval_coverage is not None:
                 coverage = params.interval_coverage
                 interval = measure_interval(network, train, preprocessing, held_out, coverage, shares=shares)
                 column = group_column(examples)
-                groups = len(np.unique(units[np.isin(train.fold, held_out)])) if column else None
+                seen = distinct_units(units, MANY_UNITS, train.places_in(held_out)) if column else None
+                groups = (MANY_UNITS if seen is None else len(seen)) if column else None
                 diagnosis += filter(None, [doubt(interval, groups, column)] if interval else [])
             blend = _Blend(shares, interval)
     for sentence in diagnosis:

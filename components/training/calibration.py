@@ -45,8 +45,9 @@ def measure_interval(
     """
     errors = held_out_errors(network, train, preprocessing, held_out, shares)
     weight = None
-    if train.weight is not None and train.fold is not None:
-        weight = train.weight[np.isin(train.fold, held_out)]
+    if train.weight is not None:
+        places = train.places_in(held_out)
+        weight = train.weight if places is None else train.weight[places[:]]
     interval = calibrate(errors, coverage, weight)
     if interval is None:
         equal = "" if weight is None else f", which say as much as {number(effective_rows(weight))} of equal weight"

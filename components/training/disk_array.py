@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Places = slice | npt.NDArray[Any]
+# So many rows at once, of what each row has a few bytes of, are in memory; with fewer rows nothing goes to a file.
+MANY_ROWS = 1 << 20
 
 
 class DiskArray:
@@ -55,3 +58,16 @@ class DiskArray:
             return np.empty((0, *self._row), self.dtype)
         mapped = np.memmap(self._path, self.dtype, "r", shape=self.shape)  # until this call ends
         return np.asarray(mapped[places])
+
+
+def joined(parts: Iterable[npt.NDArray[Any]], path: Path | None) -> npt.NDArray[Any] | DiskArray:
+    """Returns arrays, of which there is at least one, as one: in a new file, or in memory where no path is given."""
+    if path is None:
+        return np.concatenate(list(parts))
+    array: DiskArray | None = None
+    for part in parts:
+        if array is None:
+            array = DiskArray(path, part.shape[1:], part.dtype)
+        array.append(part)
+    assert array is not None
+    return array

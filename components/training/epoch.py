@@ -15,6 +15,7 @@ import tf_keras
 # costs more than they do (about a third of the CPU time on two cores). Kernels still use all cores.
 from tensorflow.python.eager import context
 
+from crossnet.components.training.disk_array import DiskArray
 from crossnet.components.training.optimizers import Optimizer
 from crossnet.components.training.order import Order
 from crossnet.components.training.rows import Chunk, Rows
@@ -122,7 +123,8 @@ class EpochLoop:
             for part in self._tensors(rows, rows.places_in(self.held_out), EVALUATION_ROWS):
                 total += squares(part.inputs, part.label, part.fold, *part.weights).numpy()
             total = self._total(total)
-        return total / np.bincount(rows.fold, rows.weight, minlength=max(self.held_out) + 1)[self.held_out]
+        weights = rows.fold_weights()
+        return total / np.pad(weights, (0, max(0, max(self.held_out) + 1 - len(weights))))[self.held_out]
 
     def _executor(self) -> AbstractContextManager[Any]:
         return context.function_executor_type("SINGLE_THREADED_EXECUTOR")
@@ -135,7 +137,7 @@ class EpochLoop:
         """Returns the sums over all rows of those over the parts that were dealt."""
         return sums
 
-    def _tensors(self, rows: Rows, order: Order | None, batch: int = 0, first: int = 0) -> Any:
+    def _tensors(self, rows: Rows, order: Order | DiskArray | None, batch: int = 0, first: int = 0) -> Any:
         """Yields rows as tensors, from a place in the order on; caches those of few rows that are in order.
 
         With `batch` it yields so many rows at once, so that a sum does not depend on what fits in memory.

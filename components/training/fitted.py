@@ -10,13 +10,12 @@ from typing import NamedTuple
 import tf_keras
 
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.hashing import Hashes
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.fit import History, NotFinite, fit
 from crossnet.components.training.folds import assign_folds, units_of
 from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.replicas import Replicas
-from crossnet.components.training.rows import Rows, read_rows
+from crossnet.components.training.rows import Rows, Values, read_rows
 from crossnet.components.training.untrained import Untrained
 
 
@@ -53,7 +52,7 @@ class Fitted(NamedTuple):
 
     history: History
     train: Rows
-    units: Hashes | None
+    units: Values | None
     held_out: Sequence[int] | None
     doubts: list[str]
 
@@ -96,8 +95,8 @@ def fit_network(
     evaluation = read("eval") if examples.counts.get("eval") else None
     held_out = None if params.early_stopping_patience is None else params.held_out
     if held_out is not None:
-        units = units_of(examples, (*train.inputs, train.label), params.folds, train.place)
-        train.fold = assign_folds(units, params.folds)
+        units = units_of(examples, train, params.folds)
+        train.fold = assign_folds(units, params.folds, train.file_for("folds"))
     replicas = spread.replicas if spread else None
     history = fit(
         spread.network if spread else untrained.network,

@@ -5,6 +5,8 @@ Rows that belong together are held out together: equal rows, rows of one group o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,26 +16,54 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import TrainingError
 from crossnet.components.hashing import Hashes, hash_texts, mix
 from crossnet.components.records.dataset import read_columns
-from crossnet.components.records.texts import chosen, is_text, joined, text_buffers
-from crossnet.components.training.rows import Values
+from crossnet.components.records.texts import chosen, is_text, text_buffers
+from crossnet.components.training.disk_array import MANY_ROWS, joined
+from crossnet.components.training.rows import Rows, Values, slices_of
 
 # Rows that are split by time are cut into this many blocks per fold. Few blocks leave few neighbours in two folds, and
 # several let each fold see all times.
 BLOCKS = 4
 ROWS_AT_ONCE = 100_000
+# So many different units are told apart among more than `MANY_ROWS` rows; where there are more, chance makes folds of
+# nearly equal size.
+MANY_UNITS = 1 << 16
+SAMPLE_ROWS = 1 << 18
 
-Folds = npt.NDArray[np.int32]
 
+def assign_folds(units: Values, count: int, path: Path | None = None) -> Values:
+    """Returns the fold of each row, int32 (rows,): 0 to `count - 1`.
 
-def assign_folds(units: Hashes, count: int) -> Folds:
-    """Returns the fold of each row, int32 (rows,): 0 to `count - 1`, each of as many units, or one more.
+    Each is of as many units, or one more; of very many units each is drawn, for which memory does not grow with rows.
 
     Args:
       units: What each row belongs to, uint64 (rows,): rows with equal numbers are in one fold.
       count: Folds, at most as many as there are different units.
+      path: A file for the folds; None: they are kept in memory.
     """
-    _, places = np.unique(mix(mix(units)), return_inverse=True)
-    return (places % count).astype(np.int32)
+    known = distinct_units(units, MANY_UNITS if len(units) > MANY_ROWS else len(units))
+
+    def fold(part: Hashes) -> npt.NDArray[np.int32]:
+        mixed = mix(mix(part))
+        places = mixed if known is None else np.searchsorted(known, mixed).astype(np.uint64)
+        return (places % np.uint64(count)).astype(np.int32)
+
+    return joined((fold(part) for _, part in slices_of(units)), path)
+
+
+def distinct_units(units: Values, most: int, rows: Values | None = None) -> Hashes | None:
+    """Returns the different units, mixed and ascending; None where there are more than `most`.
+
+    Args:
+      units: uint64 (rows,).
+      most: How many are told apart.
+      rows: Places of the rows that are looked at; None: all are.
+    """
+    known = np.zeros(0, np.uint64)
+    for _, part in slices_of(units if rows is None else rows):
+        known = np.union1d(known, mix(mix(part if rows is None else units[part])))
+        if len(known) > most:
+            return None
+    return known
 
 
 def row_units(parts: tuple[Values, ...]) -> Hashes:
@@ -42,22 +72,28 @@ def row_units(parts: tuple[Values, ...]) -> Hashes:
     Args:
       parts: Arrays (rows,) or (rows, columns) of numbers.
     """
-    units = np.zeros(len(parts[0]), np.uint64)
-    for first in range(0, len(units), ROWS_AT_ONCE):
-        total = units[first : first + ROWS_AT_ONCE]
-        for part in parts:
-            columns = part[first : first + ROWS_AT_ONCE].reshape(len(total), -1)
+    return np.concatenate([np.zeros(0, np.uint64), *_row_units(parts)])
+
+
+def _row_units(parts: tuple[Values, ...]) -> Iterator[Hashes]:
+    """Yields the same, `ROWS_AT_ONCE` rows at a time."""
+    for first in range(0, len(parts[0]), ROWS_AT_ONCE):
+        pieces = [part[first : first + ROWS_AT_ONCE] for part in parts]
+        total = np.zeros(len(pieces[0]), np.uint64)
+        for piece in pieces:
+            columns = piece.reshape(len(total), -1)
             for i in range(columns.shape[1]):
                 values = np.ascontiguousarray(columns[:, i])
                 is_float = values.dtype == np.float32
                 bits = (values + np.float32(0)).view(np.uint32) if is_float else values.view(np.uint64)
-                total[:] = mix(total ^ bits.astype(np.uint64))
-    return units
+                total = mix(total ^ bits.astype(np.uint64))
+        yield total
 
 
-def block_units(rows: int, folds: int) -> Hashes:
-    """Returns the block of each row, uint64 (rows,): consecutive rows are in one block."""
-    return (np.arange(rows, dtype=np.uint64) * np.uint64(min(rows, BLOCKS * folds))) // np.uint64(rows)
+def block_units(rows: int, folds: int, first: int = 0, last: int | None = None) -> Hashes:
+    """Returns the block of each row from `first` on, uint64 (rows,): consecutive rows are in one block."""
+    places = np.arange(first, rows if last is None else last, dtype=np.uint64)
+    return (places * np.uint64(min(rows, BLOCKS * folds))) // np.uint64(rows)
 
 
 def key_column(examples: Examples) -> str:
@@ -74,50 +110,80 @@ def group_column(examples: Examples) -> str:
     return "" if by_time else key_column(examples)
 
 
-def units_of(
-    examples: Examples,
-    inputs: tuple[Values, ...],
-    folds: int,
-    places: npt.NDArray[np.int64] | None = None,
-) -> Hashes:
+def units_of(examples: Examples, rows: Rows, folds: int) -> Values:
     """Returns what each row of train belongs to, uint64 (rows,), as the split of the source says.
+
+    Of many rows they are in a file.
 
     Args:
       examples: The rows.
-      inputs: The rows as the network sees them, label last, in their order.
+      rows: The same as the network sees them, those of weight 0 left out.
       folds: How many folds there will be.
-      places: The rows' places in train, ascending. None: they are all rows of train.
 
     Raises:
       TrainingError: The rows belong to fewer groups than there are folds.
     """
     split, column = examples.properties.get("settings", {}).get("split"), key_column(examples)
-    values = _read(examples, column) if column else None
-    if values is not None and places is not None:
-        mask = np.zeros(len(values), bool)
-        mask[places] = True
-        values = chosen(values, mask)
-    if split in ("time", "order") and not examples.group:
-        blocks = block_units(len(inputs[-1]), folds)
-        if values is None or is_text(values):
-            return blocks
-        ranked = np.empty_like(blocks)
-        ranked[np.argsort(values, kind="stable")] = blocks
-        return ranked
-    if values is None:
-        units = row_units(inputs)
-    else:
-        units = hash_texts(*text_buffers(values)) if is_text(values) else row_units((values,))
-    distinct = len(np.unique(units))
-    if distinct < folds:
+    path, is_time = rows.file_for("units"), split in ("time", "order") and not examples.group
+    if is_time:
+        return joined(_time_units(examples, rows, folds, column), path)
+    parts = _row_units((*rows.inputs, rows.label)) if not column else _key_units(examples, rows, column)
+    units = joined(parts, path)
+    found = distinct_units(units, max(folds, 1) if len(rows) > MANY_ROWS else len(rows))
+    if found is not None and len(found) < folds:
         what = f"different values of `{column}`" if column else "different rows"
         raise TrainingError(
-            f"Train has {distinct:,} {what}, and each of {folds} parts that are held out in turn needs one. "
+            f"Train has {len(found):,} {what}, and each of {folds} parts that are held out in turn needs one. "
             "Give more rows, raise `trainer.validation_fraction`, or set `trainer.early_stopping_patience` to none."
         )
     return units
 
 
-def _read(examples: Examples, name: str) -> Any:
-    """Returns a column of train: numbers, or texts; a missing value is 0 or empty."""
-    return joined([batch[name].values for batch in read_columns(examples, "train", columns=[name])])
+def _key_units(examples: Examples, rows: Rows, column: str) -> Iterator[Hashes]:
+    for values in _read(examples, rows, column):
+        yield hash_texts(*text_buffers(values)) if is_text(values) else row_units((values,))
+
+
+def _time_units(examples: Examples, rows: Rows, folds: int, column: str) -> Iterator[Hashes]:
+    """Yields the blocks of rows: of consecutive ones or, where a column has numbers to order them, by these.
+
+    Of many rows the order is known from a sample, and equal numbers are in one block.
+    """
+    count = len(rows)
+    if column and not is_text(first := next(_read(examples, rows, column), np.zeros(0))):
+        if count <= MANY_ROWS:
+            values = np.concatenate([first[:0], *_read(examples, rows, column)])
+            ranked = np.empty(count, np.uint64)
+            ranked[np.argsort(values, kind="stable")] = block_units(count, folds)
+            yield ranked
+            return
+        step, kept, place = -(-count // SAMPLE_ROWS), [], 0
+        for values in _read(examples, rows, column):
+            kept.append(values[-place % step :: step].copy())
+            place += len(values)
+        sample = np.sort(np.concatenate(kept))
+        edges = sample[np.arange(1, BLOCKS * folds) * len(sample) // (BLOCKS * folds)]
+        for values in _read(examples, rows, column):
+            yield np.searchsorted(edges, values, side="right").astype(np.uint64)
+        return
+    for first_row in range(0, count, MANY_ROWS):
+        yield block_units(count, folds, first_row, min(count, first_row + MANY_ROWS))
+
+
+def _read(examples: Examples, rows: Rows, name: str) -> Iterator[Any]:
+    """Yields a column of the rows, batch by batch: numbers, or texts; a missing value is 0 or empty."""
+    counts: npt.NDArray[np.bool_] | None = None
+    if rows.place is not None:
+        counts = np.zeros(int(rows.place[-1]) + 1 if len(rows.place) else 0, bool)
+        counts[rows.place] = True
+    first = 0
+    for batch in read_columns(examples, "train", columns=[name]):
+        values = batch[name].values
+        size = len(values)
+        if counts is not None:
+            mask = np.zeros(size, bool)
+            own = counts[first : first + size]
+            mask[: len(own)] = own
+            values = chosen(values, mask)
+        first += size
+        yield values

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,8 @@ import numpy.typing as npt
 import tf_keras
 
 from crossnet.components.networks.preprocessing import Preprocessing
-from crossnet.components.training.rows import Rows
+from crossnet.components.training.disk_array import joined
+from crossnet.components.training.rows import Rows, Values, slices_of
 
 ROWS_AT_ONCE = 10_000
 STEPS = 1000  # of Frank-Wolfe; each has a closed form
@@ -22,17 +24,32 @@ Floats = npt.NDArray[np.float64]
 class OutOfFold(NamedTuple):
     """Rows of train that were held out, and what was predicted for them by members that never learned from them.
 
+    Both are arrays; of many rows, in files.
+
     Attributes:
       row: int64 (rows,): their places in train.
       predictions: float64 (rows, groups): in the normalised label's unit, of each group of members.
     """
 
-    row: npt.NDArray[np.int64]
-    predictions: Floats
+    row: Values
+    predictions: Values
+
+    def parts(self) -> Iterator[tuple[npt.NDArray[np.int64], Floats]]:
+        """Yields some rows at a time, and their predictions, as arrays."""
+        for first, row in slices_of(self.row):
+            yield row, self.predictions[first : first + len(row)]
 
     def blended(self, shares: Sequence[float]) -> Floats:
         """Returns the prediction of all groups, float64 (rows,), each with its share."""
-        return np.asarray(self.predictions @ np.asarray(shares))
+        return np.asarray(self.predictions[:] @ np.asarray(shares))
+
+    def best_shares(self, train: Rows) -> list[float]:
+        """Returns each group's share for which the blend has the least squared error on these rows of `train`."""
+        total: Any = 0.0
+        for row, predictions in self.parts():
+            weight = None if train.weight is None else train.weight[row]
+            total = total + _products(predictions, train.label[row].astype(np.float64), weight)
+        return _least(total / max(1, len(self.row)))
 
 
 def predict_held_out(
@@ -49,21 +66,23 @@ def predict_held_out(
     groups = [0] * len(held_out) if groups is None else groups
     assert rows.fold is not None
     count = max(groups) + 1
-    member = np.full((max(int(rows.fold.max()), *held_out) + 1, count), -1)
+    member = np.full((max(len(rows.fold_weights()), *(fold + 1 for fold in held_out)), count), -1)
     for number, place in enumerate(zip(held_out, groups, strict=True)):
         member[place] = number
     used = np.all(member >= 0, axis=1)
     order = rows.places_in(np.flatnonzero(used).tolist())
-    found = []
-    for chunk in rows.chunks(ROWS_AT_ONCE, order):
-        assert chunk.fold is not None
-        for first in range(0, len(chunk.label), ROWS_AT_ONCE):
-            folds = chunk.fold[first : first + ROWS_AT_ONCE]
-            inputs: list[Any] = [part[first : first + ROWS_AT_ONCE] for part in chunk.inputs]
-            outputs = network(inputs if len(inputs) > 1 else inputs[0], training=False).numpy()
-            found.append(np.take_along_axis(outputs, member[folds], axis=1))
+
+    def predicted() -> Iterator[Floats]:
+        for chunk in rows.chunks(ROWS_AT_ONCE, order):
+            assert chunk.fold is not None
+            for first in range(0, len(chunk.label), ROWS_AT_ONCE):
+                folds = chunk.fold[first : first + ROWS_AT_ONCE]
+                inputs: list[Any] = [part[first : first + ROWS_AT_ONCE] for part in chunk.inputs]
+                outputs = network(inputs if len(inputs) > 1 else inputs[0], training=False).numpy()
+                yield np.take_along_axis(outputs, member[folds], axis=1).astype(np.float64)
+
     places = np.arange(len(rows)) if order is None else order
-    return OutOfFold(places, np.concatenate(found).astype(np.float64))
+    return OutOfFold(places, joined(predicted(), rows.file_for("predicted")))
 
 
 def best_shares(predictions: Floats, label: Floats, weight: npt.NDArray[Any] | None = None) -> list[float]:
@@ -77,12 +96,20 @@ def best_shares(predictions: Floats, label: Floats, weight: npt.NDArray[Any] | N
     References:
       Frank & Wolfe, 1956, An algorithm for quadratic programming, https://doi.org/10.1002/nav.3800030109.
     """
-    groups = predictions.shape[1]
-    shares = np.full(groups, 1 / groups)
+    return _least(_products(predictions, label, weight) / max(1, len(label)))
+
+
+def _products(predictions: Floats, label: Floats, weight: npt.NDArray[Any] | None) -> Floats:
+    """Returns the sums of the products of any two groups' errors, (groups, groups)."""
     errors = predictions - label[:, None]  # of a blend whose shares make 1: the blend of these
     if weight is not None:
         errors = errors * np.sqrt(weight.astype(np.float64))[:, None]
-    products = errors.T @ errors / max(1, len(label))
+    return np.asarray(errors.T @ errors)
+
+
+def _least(products: Floats) -> list[float]:
+    groups = len(products)
+    shares = np.full(groups, 1 / groups)
     if groups == 1 or not np.isfinite(products).all():
         return shares.tolist()
     for _ in range(STEPS):
@@ -97,24 +124,36 @@ def best_shares(predictions: Floats, label: Floats, weight: npt.NDArray[Any] | N
 
 
 def write_out_of_fold(
-    path: Path, predictions: Floats, train: Rows, row: npt.NDArray[np.int64], preprocessing: Preprocessing
+    path: Path, found: OutOfFold, shares: Sequence[float], train: Rows, preprocessing: Preprocessing
 ) -> None:
     """Writes what was predicted for rows of train by members that never learned from them.
 
     Args:
       path: The file, as `numpy.savez` writes it: `row` int64 (rows,), places in train; `prediction` and `label` float64
         (rows,), in the label's unit; `weight` float32 (rows,), 1 in the mean of train, where rows have weights.
-      predictions: float64 (rows,), in the normalised label's unit.
+      found: The rows, and the predictions in the normalised label's unit.
+      shares: Each group's share of a prediction.
       train: All rows of train.
-      row: Places of the rows in `train`, int64 (rows,).
       preprocessing: Says what the label's unit is.
     """
-    label = in_label_unit(train.label[row].astype(np.float64), preprocessing)
-    found = in_label_unit(predictions, preprocessing, clip=True)
-    with path.open("wb") as stream:
-        extra: dict[str, Any] = {} if train.weight is None else {"weight": train.weight[row]}
-        places = row if train.place is None else train.place[row]
-        np.savez(stream, row=places, prediction=found, label=label, **extra)
+    place, weight = train.place, train.weight
+    columns: dict[str, tuple[type[np.generic], Callable[[npt.NDArray[np.int64], Floats], npt.NDArray[Any]]]] = {
+        "row": (np.int64, lambda row, _: row if place is None else place[row]),
+        "prediction": (
+            np.float64,
+            lambda _, predictions: in_label_unit(predictions @ np.asarray(shares), preprocessing, clip=True),
+        ),
+        "label": (np.float64, lambda row, _: in_label_unit(train.label[row].astype(np.float64), preprocessing)),
+    }
+    if weight is not None:
+        columns["weight"] = np.float32, lambda row, _: weight[row]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, (dtype, values) in columns.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (len(found.row),)}
+                np.lib.format.write_array_header_1_0(stream, header)
+                for part in found.parts():
+                    stream.write(values(*part).astype(dtype).tobytes())
 
 
 def in_label_unit(values: Floats, preprocessing: Preprocessing, *, clip: bool = False) -> Floats:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,14 +22,13 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.features import Feature
 from crossnet.components.networks.preprocessing import Transform
 from crossnet.components.records.dataset import read_dataset
-from crossnet.components.training.disk_array import DiskArray
+from crossnet.components.training.disk_array import MANY_ROWS, DiskArray, joined
 from crossnet.components.training.order import Order, Piece, WindowedOrder
 
 READ_ROWS = 10_000
 # Of the rows that are handed over at once: they are copied by the shuffle and again for TensorFlow, while the next ones
 # are fetched. At 40 bytes a row that is 100 batches of 1,000.
 HANDED_BYTES = 4 << 20
-
 
 Values = npt.NDArray[Any] | DiskArray
 
@@ -53,17 +52,21 @@ class Rows:
         Arrays, or where rows do not fit in memory, what gives arrays of the rows that it is asked for.
       label: float32 `(rows,)`, normalised as the network learns it; likewise.
       chunk: Rows that are handed over at once, some `HANDED_BYTES`; fewer where `cache_mib` is lower.
-      fold: int32 `(rows,)`: each row is held out by the member of this number, if there is one. None: by no member.
+      fold: int32 `(rows,)`: each row is held out by the member of this number, if there is one; of many rows in a file.
+        None: by no member.
       weight: float32 `(rows,)`, above 0 and 1 in the mean: rows of weight 0 are not among the rows. None: all are 1.
       place: int64 `(rows,)`: the rows' places in the split, where some of its rows weigh 0. None: 0, 1, 2, ...
+      folder: Where files go of what many rows have beside these. None: it is kept in memory.
     """
 
     inputs: tuple[Values, ...]
     label: Values
     chunk: int
-    fold: npt.NDArray[np.int32] | None = None
+    fold: Values | None = None
     weight: npt.NDArray[np.float32] | None = None
     place: npt.NDArray[np.int64] | None = None
+    folder: Path | None = None
+    _held: list[tuple[Values, list[int], Values | None]] = field(default_factory=list, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -93,14 +96,35 @@ class Rows:
         weight = self.weight.astype(np.float64)
         return np.add.reduceat(weight if order is None else weight[order], starts)
 
-    def places_in(self, folds: npt.ArrayLike) -> npt.NDArray[np.int64] | None:
-        """Returns the rows of some folds, ascending, as an order for `chunks`; None where these are all rows."""
+    def file_for(self, name: str) -> Path | None:
+        """Returns the path of a file for what each row has; None where it is kept in memory."""
+        return None if self.folder is None or len(self) <= MANY_ROWS else self.folder / f"{name}.bin"
+
+    def places_in(self, folds: npt.ArrayLike) -> Values | None:
+        """Returns the rows of some folds, ascending, int64, as an order for `chunks`; None where these are all rows."""
         assert self.fold is not None
-        places = np.flatnonzero(np.isin(self.fold, folds))
-        return places if len(places) < len(self) else None
+        wanted = np.unique(folds).tolist()
+        for fold, known, places in self._held:
+            if fold is self.fold and known == wanted:
+                return places
+        found = (np.flatnonzero(np.isin(part, wanted)) + first for first, part in slices_of(self.fold))
+        places = joined(found, self.file_for(f"held_out_{len(self._held)}"))
+        self._held.append((self.fold, wanted, places if len(places) < len(self) else None))
+        return self._held[-1][2]
+
+    def fold_weights(self) -> npt.NDArray[np.float64]:
+        """Returns the weight of the rows of each fold, (folds,), up to the last that has rows."""
+        assert self.fold is not None
+        total = np.zeros(0)
+        for first, part in slices_of(self.fold):
+            weight = None if self.weight is None else self.weight[first : first + len(part)]
+            found = np.bincount(part, weight).astype(np.float64)
+            size = max(len(total), len(found))
+            total = np.pad(total, (0, size - len(total))) + np.pad(found, (0, size - len(found)))
+        return total
 
     def chunks(
-        self, batch_size: int, order: Order | None = None, *, single: bool = False, first: int = 0
+        self, batch_size: int, order: Order | DiskArray | None = None, *, single: bool = False, first: int = 0
     ) -> Iterator[Chunk]:
         """Yields the rows chunk by chunk, each a whole number of batches (but the last).
 
@@ -108,7 +132,7 @@ class Rows:
 
         Args:
           batch_size: Rows per batch.
-          order: Rows, each once, as numbers or window by window; None: all of them, as recorded.
+          order: Rows, each once, as numbers, also in a file, or window by window; None: all of them, as recorded.
           single: Whether each chunk is one batch.
           first: The place in the order to begin at.
         """
@@ -118,7 +142,6 @@ class Rows:
         streams = first + step < count
         # A slice of a mapped file is read when it is used; a copy reads it here, in this thread.
         fetch = np.array if streams and order is None else np.asarray
-
         windows = _Windows((*self.inputs, self.label, self.fold, self.weight))
 
         def read(first: int) -> Chunk:
@@ -138,6 +161,12 @@ class Rows:
                 ready, ahead = ahead.result(), reader.submit(read, following)
                 yield ready
             yield ahead.result()
+
+
+def slices_of(values: Values) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yields `MANY_ROWS` rows of an array at a time, each part with the place where it begins; at least one."""
+    for first in range(0, max(1, len(values)), MANY_ROWS):
+        yield first, values[first : first + MANY_ROWS]
 
 
 class _Windows:
@@ -210,7 +239,8 @@ def read_rows(
         arrays = [array.rows if isinstance(array, _Array) else array for array in kept]
         handed = HANDED_BYTES if fits else min(HANDED_BYTES, cache_mib * 2**20 // 2)  # the next one is in memory too
         chunk = max(1, handed // row_bytes)
-        yield Rows(tuple(arrays[:-1]), arrays[-1], chunk, weight=weighing.weight, place=weighing.place)
+        made = Path(folder)
+        yield Rows(tuple(arrays[:-1]), arrays[-1], chunk, weight=weighing.weight, place=weighing.place, folder=made)
 
 
 class _Array:

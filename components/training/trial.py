@@ -21,7 +21,7 @@ from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.folds import assign_folds, units_of
 from crossnet.components.training.learned_rows import learned_rows
-from crossnet.components.training.out_of_fold import best_shares, in_label_unit, predict_held_out
+from crossnet.components.training.out_of_fold import in_label_unit, predict_held_out
 from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.rows import Rows, read_rows
 from crossnet.components.training.untrained import make_untrained
@@ -86,8 +86,8 @@ def try_settings(
     with read_rows(
         examples, "train", untrained.transform, untrained.label, scratch=scratch, cache_mib=params.cache_mib
     ) as train:
-        units = units_of(examples, (*train.inputs, train.label), recipe.folds, train.place)
-        train.fold = assign_folds(units, recipe.folds)
+        units = units_of(examples, train, recipe.folds)
+        train.fold = assign_folds(units, recipe.folds, train.file_for("folds"))
         history = fit(
             network,
             train,
@@ -111,9 +111,9 @@ def _held_out_rmse(
     """Returns the RMSE of the blend on the rows that members held out, and how many these are."""
     assert recipe.early_stopping_patience is not None
     found = predict_held_out(network, train, recipe.held_out, recipe.groups)
-    weight = None if train.weight is None else train.weight[found.row]
-    label = train.label[found.row].astype(np.float64)
-    predictions = found.blended(best_shares(found.predictions, label, weight))
+    weight = None if train.weight is None else train.weight[found.row[:]]
+    label = train.label[found.row[:]].astype(np.float64)
+    predictions = found.blended(found.best_shares(train))
     errors = in_label_unit(predictions, preprocessing, clip=True) - in_label_unit(label, preprocessing)
     return float(np.sqrt(np.average(np.square(errors), weights=weight))), len(errors)
 

@@ -15,6 +15,7 @@ from crossnet.components.params.networks import ARCHITECTURES, ModelParams
 from crossnet.components.params.presets import preset_defaults
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
+from crossnet.components.training import folds, rows
 from support.training_fixtures import make_artifacts, mixed_table
 
 
@@ -82,6 +83,19 @@ def test_members_give_the_same_bytes_again(of_members: Model, mixed: Any, tmp_pa
     again = train(mixed, tmp_path)
     assert again.checksum == of_members.checksum
     assert (again.path / OUT_OF_FOLD_FILE).read_bytes() == (of_members.path / OUT_OF_FOLD_FILE).read_bytes()
+
+
+def test_nothing_depends_on_whether_what_each_row_has_lies_in_files(
+    of_members: Model, mixed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (folds, rows):
+        monkeypatch.setattr(module, "MANY_ROWS", 64)
+    again = train(mixed, tmp_path)
+    assert again.checksum == of_members.checksum
+    with np.load(again.path / OUT_OF_FOLD_FILE) as found, np.load(of_members.path / OUT_OF_FOLD_FILE) as expected:
+        assert found.files == expected.files
+        for name in found.files:
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["dense", "tfrs_cross", "cross_mix"])

@@ -9,7 +9,18 @@ import pytest
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import TrainingError
-from crossnet.components.training.folds import assign_folds, block_units, group_column, row_units, units_of
+from crossnet.components.training import folds as module
+from crossnet.components.training import rows as rows_module
+from crossnet.components.training.disk_array import DiskArray
+from crossnet.components.training.folds import (
+    assign_folds,
+    block_units,
+    distinct_units,
+    group_column,
+    row_units,
+    units_of,
+)
+from crossnet.components.training.rows import Rows
 from support.training_fixtures import make_artifacts
 
 
@@ -31,8 +42,18 @@ def with_properties(examples: Examples, **properties: Any) -> Examples:
     return dataclasses.replace(examples, properties={**examples.properties, **properties})
 
 
-def inputs() -> tuple[Any, ...]:
-    return np.array(table()["x"], np.float32)[:, None], np.array(table()["y"], np.float32)
+def rows(columns: dict[str, list[Any]] | None = None, **more: Any) -> Rows:
+    columns = columns or table()
+    x, y = np.array(columns["x"], np.float32)[:, None], np.array(columns["y"], np.float32)
+    return Rows((x,), y, len(y), **more)
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven rows are many, and so are five units."""
+    monkeypatch.setattr(module, "MANY_ROWS", 7)
+    monkeypatch.setattr(rows_module, "MANY_ROWS", 7)
+    monkeypatch.setattr(module, "MANY_UNITS", 5)
 
 
 def test_folds_are_of_nearly_equal_size_and_do_not_follow_the_order() -> None:
@@ -51,7 +72,7 @@ def test_equal_rows_are_in_one_fold() -> None:
 
 
 def test_a_group_is_in_one_fold(examples: Examples) -> None:
-    units = units_of(with_properties(examples, group="user"), inputs(), 5)
+    units = units_of(with_properties(examples, group="user"), rows(), 5)
     folds = assign_folds(units, 5).reshape(10, 4)
     assert (folds == folds[:, :1]).all()
     assert np.bincount(folds[:, 0]).tolist() == [2] * 5
@@ -59,12 +80,12 @@ def test_a_group_is_in_one_fold(examples: Examples) -> None:
 
 def test_a_key_of_the_split_is_in_one_fold(examples: Examples) -> None:
     split = with_properties(examples, settings={"split": "key", "split_column": "user"})
-    assert len(np.unique(units_of(split, inputs(), 5))) == 10
+    assert len(np.unique(units_of(split, rows(), 5))) == 10
 
 
 def test_rows_that_are_near_in_time_are_in_one_fold(examples: Examples) -> None:
     split = with_properties(examples, settings={"split": "time", "split_column": "when"})
-    units = units_of(split, inputs(), 2)
+    units = units_of(split, rows(), 2)
     by_time = units[np.argsort(table()["when"])]
     assert by_time.tolist() == np.repeat(np.arange(8), 5).tolist()
 
@@ -77,18 +98,71 @@ def test_blocks_are_of_consecutive_rows() -> None:
 def test_fewer_groups_than_folds_are_refused(examples: Examples) -> None:
     sentence = "Train has 10 different values of `user`, and each of 11 parts that are held out in turn needs one"
     with pytest.raises(TrainingError, match=sentence):
-        units_of(with_properties(examples, group="user"), inputs(), 11)
+        units_of(with_properties(examples, group="user"), rows(), 11)
 
 
 def test_rows_that_are_all_equal_are_refused(examples: Examples) -> None:
-    same = (np.ones((40, 1), np.float32), np.ones(40, np.float32))
+    same = Rows((np.ones((40, 1), np.float32),), np.ones(40, np.float32), 40)
     with pytest.raises(TrainingError, match="Train has 1 different rows"):
         units_of(examples, same, 2)
 
 
+def test_few_units_of_many_rows_are_in_the_folds_of_few_rows(many: None, tmp_path: Path) -> None:
+    units = np.arange(100, dtype=np.uint64) % 5
+    stored = assign_folds(units, 3, tmp_path / "folds.bin")
+    assert isinstance(stored, DiskArray)
+    assert stored.dtype == np.int32
+    found = stored[:].reshape(-1, 5)
+    assert (found == found[0]).all()
+    assert sorted(np.bincount(found[0]).tolist()) == [1, 2, 2]
+    assert found.ravel().tolist() == assign_folds(units, 3)[:].tolist()
+
+
+def test_very_many_units_are_drawn_into_folds(many: None) -> None:
+    units = np.tile(np.arange(3000, dtype=np.uint64), 2)
+    found = assign_folds(units, 6)[:].reshape(2, -1)
+    assert (found[0] == found[1]).all()
+    assert np.bincount(found[0]) == pytest.approx(np.full(6, 500), abs=90)  # more than four standard deviations
+    assert distinct_units(units, 5) is None
+    assert distinct_units(units, 5, np.array([0, 3000, 1])).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [{"group": "user"}, {"settings": {"split": "key", "split_column": "user"}}, {"settings": {"split": "order"}}, {}],
+)
+def test_units_of_many_rows_are_those_of_few(
+    examples: Examples, properties: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, places = with_properties(examples, **properties), np.flatnonzero(np.arange(40) % 3)
+    fewer = rows({name: [values[i] for i in places] for name, values in table().items()}, place=places)
+    expected = units_of(named, fewer, 2)[:].tolist()
+    monkeypatch.setattr(module, "MANY_ROWS", 7)
+    monkeypatch.setattr(rows_module, "MANY_ROWS", 7)
+    fewer.folder = tmp_path
+    found = units_of(named, fewer, 2)
+    assert isinstance(found, DiskArray)
+    assert found[:].tolist() == expected
+
+
+def test_many_rows_that_are_near_in_time_are_in_one_block_or_the_next(
+    examples: Examples, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAMPLE_ROWS", 20)
+    split = with_properties(examples, settings={"split": "time", "split_column": "when"})
+    by_time = units_of(split, rows(), 2)[:][np.argsort(table()["when"])]
+    assert (np.diff(by_time.astype(int)) >= 0).all()
+    assert np.bincount(by_time.astype(int)) == pytest.approx(np.full(8, 5), abs=2)
+
+
+def test_many_rows_of_fewer_groups_than_folds_are_refused(examples: Examples, many: None) -> None:
+    with pytest.raises(TrainingError, match="Train has 10 different values of `user`, and each of 11 parts"):
+        units_of(with_properties(examples, group="user"), rows(), 11)
+
+
 def test_folds_need_no_files_where_rows_are_split_by_hash(examples: Examples) -> None:
     elsewhere = dataclasses.replace(examples, path=Path("nowhere"))
-    assert len(np.unique(units_of(elsewhere, inputs(), 2))) == 40
+    assert len(np.unique(units_of(elsewhere, rows(), 2))) == 40
 
 
 @pytest.mark.parametrize(
@@ -104,9 +178,8 @@ def test_rows_that_are_not_learned_from_change_no_units(examples: Examples, prop
     places = np.flatnonzero(np.arange(40) % 3)
     fewer = {name: [values[i] for i in places] for name, values in table().items()}
     alone = make_artifacts(tmp_path, fewer, table(4))[0]
-    kept = tuple(part[places] for part in inputs())
-    found = units_of(with_properties(examples, **properties), kept, 2, places)
-    assert found.tolist() == units_of(with_properties(alone, **properties), kept, 2).tolist()
+    found = units_of(with_properties(examples, **properties), rows(fewer, place=places), 2)
+    assert found[:].tolist() == units_of(with_properties(alone, **properties), rows(fewer), 2)[:].tolist()
 
 
 def test_rows_that_are_near_in_time_are_not_a_group(examples: Examples) -> None:

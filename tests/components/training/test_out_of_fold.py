@@ -8,7 +8,9 @@ import pytest
 import tf_keras
 
 from crossnet.components.networks.preprocessing import Preprocessing
-from crossnet.components.training.out_of_fold import best_shares, predict_held_out, write_out_of_fold
+from crossnet.components.training import rows as rows_module
+from crossnet.components.training.disk_array import DiskArray
+from crossnet.components.training.out_of_fold import OutOfFold, best_shares, predict_held_out, write_out_of_fold
 from crossnet.components.training.rows import Rows
 
 
@@ -63,7 +65,8 @@ def test_one_group_has_all() -> None:
 
 def test_what_is_written_is_in_the_labels_unit_and_range(tmp_path: Path) -> None:
     unit = Preprocessing((), (), label_mean=100.0, label_scale=10.0, label_range=(90.0, 125.0))
-    write_out_of_fold(tmp_path / "a.npz", np.array([1.0, 9.0]), rows(), np.array([2, 5]), unit)
+    found = OutOfFold(np.array([2, 5]), np.array([[1.0, 3.0], [9.0, 9.0]]))
+    write_out_of_fold(tmp_path / "a.npz", found, [1.0, 0.0], rows(), unit)
     with np.load(tmp_path / "a.npz") as stored:
         assert {name: stored[name].tolist() for name in stored.files} == {
             "row": [2, 5],
@@ -86,6 +89,26 @@ def test_weights_and_places_in_train_are_written(tmp_path: Path) -> None:
     weighed = rows()
     weighed.weight = np.array([1, 1, 2, 0.5, 1, 0.5], np.float32)
     weighed.place = np.array([0, 2, 4, 6, 8, 10])
-    write_out_of_fold(tmp_path / "a.npz", np.zeros(2), weighed, np.array([2, 5]), Preprocessing((), ()))
+    found = OutOfFold(np.array([2, 5]), np.zeros((2, 1)))
+    write_out_of_fold(tmp_path / "a.npz", found, [1.0], weighed, Preprocessing((), ()))
     with np.load(tmp_path / "a.npz") as stored:
         assert (stored["row"].tolist(), stored["weight"].tolist()) == ([4, 10], [2.0, 0.5])
+
+
+def test_many_rows_are_predicted_and_written_as_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit, found = Preprocessing((), (), label_mean=1.0, label_scale=2.0), []
+    for name in ("few", "many"):
+        held = rows(4)
+        held.weight = np.array([1, 1, 2, 0.5, 1, 0.5], np.float32)
+        if name == "many":
+            held.folder = tmp_path
+            monkeypatch.setattr(rows_module, "MANY_ROWS", 3)
+        predicted = predict_held_out(network(4), held, held_out=[0, 0, 1, 1], groups=[0, 1, 0, 1])
+        shares = predicted.best_shares(held)
+        write_out_of_fold(tmp_path / f"{name}.npz", predicted, shares, held, unit)
+        found.append((shares, (tmp_path / f"{name}.npz").read_bytes()))
+    assert isinstance(predicted.row, DiskArray)
+    assert isinstance(predicted.predictions, DiskArray)
+    assert found[0] == found[1]
+    with np.load(tmp_path / "many.npz") as stored:
+        assert stored["row"].tolist() == [0, 1, 3, 4]

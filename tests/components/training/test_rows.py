@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from crossnet.components.training import rows as module
 from crossnet.components.training.disk_array import DiskArray
 from crossnet.components.training.order import epoch_order
 from crossnet.components.training.rows import Rows
@@ -132,3 +133,22 @@ def test_rows_of_some_folds_come_alone_and_in_their_order(chunk: int) -> None:
     assert np.concatenate([part.inputs[0] for part in parts])[:, 0].tolist() == [1, 3, 6, 8]
     assert np.concatenate([part.fold for part in parts]).tolist() == [1, 3, 1, 3]
     assert rows.places_in(range(5)) is None
+
+
+def test_of_many_rows_those_of_some_folds_are_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MANY_ROWS", 4)
+    x, fold = np.arange(10, dtype=np.float32)[:, None], np.arange(10, dtype=np.int32) % 5
+    rows = Rows((x,), label(10), 3, fold=fold, weight=label(10), folder=tmp_path)
+    order, others = rows.places_in([3, 1]), rows.places_in([0])
+    assert isinstance(order, DiskArray)
+    assert (order[:].tolist(), others[:].tolist()) == ([1, 3, 6, 8], [0, 5])
+    assert rows.places_in((1, 3)) is order
+    parts = list(rows.chunks(2, order))
+    assert np.concatenate([part.inputs[0] for part in parts])[:, 0].tolist() == [1, 3, 6, 8]
+    assert rows.fold_weights().tolist() == [5.0, 7.0, 9.0, 11.0, 13.0]
+    rows.weight, rows.fold = None, np.repeat([2, 0], 5)
+    assert rows.fold_weights().tolist() == [5.0, 0.0, 5.0]
+    assert rows.places_in([0])[:].tolist() == [5, 6, 7, 8, 9]
+    assert rows.file_for("a") == tmp_path / "a.bin"
+    monkeypatch.undo()
+    assert rows.file_for("a") is None
