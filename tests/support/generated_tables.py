@@ -56,6 +56,7 @@ class Dialect:
 
     delimiter: str = ","
     quote: str = '"'
+    escape: str = ""
     encoding: str = "utf-8"
     decimal: str = "."
     thousands: str = ""
@@ -176,6 +177,7 @@ def draw_dialect(draw: random.Random, columns: list[GeneratedColumn]) -> Dialect
     dialect = Dialect(
         delimiter=draw.choice([",", ",", ";", "\t", "|"]),
         quote=draw.choice(['"', '"', '"', "'"]),
+        escape=draw.choice(["", "", "", "\\"]),
         encoding=draw.choice(["utf-8", "utf-8", "utf-8-sig", "cp1252", "utf-16"]),
         line_end=draw.choice(["\n", "\n", "\r\n"]),
         last_line_end=draw.random() < 0.8,
@@ -191,13 +193,14 @@ def draw_dialect(draw: random.Random, columns: list[GeneratedColumn]) -> Dialect
         dialect.thousands = draw.choice(["", "", *marks])
     if not any("#" in cell for column in columns for cell in column.cells):
         dialect.comment = draw.choice(["", "", "#"])
-    dialect.settings = _settings(dialect, columns)
+    dialect.settings = settings_of(dialect, columns)
     return dialect
 
 
-def _settings(dialect: Dialect, columns: list[GeneratedColumn]) -> dict[str, Any]:
+def settings_of(dialect: Dialect, columns: list[GeneratedColumn]) -> dict[str, Any]:
+    """Returns the settings of `example_gen` that read a dialect."""
     defaults = Dialect()
-    names = ("delimiter", "quote", "decimal", "thousands", "comment", "skip_rows")
+    names = ("delimiter", "quote", "escape", "decimal", "thousands", "comment", "skip_rows")
     settings = {name: getattr(dialect, name) for name in names if getattr(dialect, name) != getattr(defaults, name)}
     if dialect.encoding not in ("utf-8", "utf-8-sig"):
         settings["encoding"] = dialect.encoding
@@ -231,7 +234,14 @@ def csv_cells(column: GeneratedColumn, dialect: Dialect) -> list[str]:
 def csv_bytes(columns: list[GeneratedColumn], dialect: Dialect) -> bytes:
     """Returns the table as a CSV file."""
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=dialect.delimiter, quotechar=dialect.quote, lineterminator=dialect.line_end)
+    writer = csv.writer(
+        text,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        escapechar=dialect.escape or None,
+        doublequote=not dialect.escape,
+        lineterminator=dialect.line_end,
+    )
     if dialect.header:
         writer.writerow([column.name for column in columns])
     rows = list(zip(*(csv_cells(column, dialect) for column in columns), strict=True))

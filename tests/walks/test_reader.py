@@ -1,4 +1,4 @@
-"""Compares 200 generated files with what pandas reads in them, cell by cell, in both directions.
+"""Compares 260 generated files with what pandas reads in them, cell by cell, in both directions.
 
 The records are parsed by TensorFlow; the files are split into cells by pandas, and into values by Python.
 """
@@ -14,6 +14,7 @@ from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
 from support import generated_tables
 from support.generated_tables import KINDS, GeneratedColumn, csv_cells
+from support.named_columns import generate_named
 
 TF_TYPES = {"FLOAT": tf.float32, "INT": tf.int64, "BYTES": tf.string}
 WRITERS = {
@@ -47,6 +48,8 @@ def pandas_cells(file, columns, dialect):
         file,
         sep=dialect.delimiter,
         quotechar=dialect.quote,
+        escapechar=dialect.escape or None,
+        doublequote=not dialect.escape,
         encoding=dialect.encoding,
         comment=dialect.comment or None,
         skiprows=dialect.skip_rows,
@@ -84,6 +87,25 @@ def test_csv_files_of_every_kind_are_read_as_pandas_reads_them(tmp_path, part):
         assert by_pandas == {column.name: csv_cells(column, dialect) for column in columns}, dialect
         examples = read(file, "csv", tmp_path / f"examples-{seed}", **dialect.settings)
         check(examples, columns), dialect
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_csv_columns_that_a_setting_reads_hold_what_the_setting_says(tmp_path, part):
+    for seed in range(1000 + part, 1060, 2):
+        draw = random.Random(seed)
+        rows = draw.randint(5, 60)
+        columns = generated_tables.generate_columns(draw, kinds=list(KINDS), rows=rows)
+        dialect = generated_tables.draw_dialect(draw, columns)
+        dialect.thousands = ""
+        named, settings = generate_named(draw, dialect, rows)
+        columns += named
+        draw.shuffle(columns)
+        settings |= generated_tables.settings_of(dialect, columns)
+        file = tmp_path / f"{seed}.csv"
+        file.write_bytes(generated_tables.csv_bytes(columns, dialect))
+        by_pandas = pandas_cells(file, columns, dialect)
+        assert by_pandas == {column.name: csv_cells(column, dialect) for column in columns}, dialect
+        check(read(file, "csv", tmp_path / f"examples-{seed}", **settings), columns), dialect
 
 
 @pytest.mark.parametrize("source", ["parquet", "jsonl", "arrow"])
