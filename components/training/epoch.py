@@ -23,6 +23,7 @@ from crossnet.components.training.rows import Chunk, Rows
 EVALUATION_ROWS = 10_000
 Losses = npt.NDArray[np.float64]
 NO_LOSSES: Losses = np.zeros(0)
+NO_FOLD = -1  # of rows that only fill a batch up
 
 
 class _Tensors(NamedTuple):
@@ -48,6 +49,8 @@ class EpochLoop:
       batch_size: Rows per update; the last batch of an epoch may be smaller.
       held_out: For each member, the fold whose rows it does not learn from. None: there is one, of all rows.
     """
+
+    fills_up = True  # whether the last batch may be filled up
 
     def __init__(
         self, network: tf_keras.Model, optimizer: Optimizer, batch_size: int, held_out: Sequence[int] | None = None
@@ -155,8 +158,12 @@ class EpochLoop:
         """Yields the full batches as tensors `[batches, batch, ...]`, then the smaller last one, if there is one.
 
         So the batch is a static dimension, and the gradient needs none of the ops that find a broadcast at run time.
+        Where folds are held out, rows that come again fill the last batch up, in a fold that nobody learns from: to
+        trace the update for another size of batch takes longer than all updates on a few hundred rows.
         """
         count = rows.label.shape[0]
+        if self.fills_up and rows.fold is not None and (missing := -count % self.batch_size):
+            rows, count = _filled_up(rows, missing), count + missing
         full = count // self.batch_size
         for first, batches, size in (
             (0, full, self.batch_size),
@@ -221,7 +228,8 @@ class EpochLoop:
                 squares, learned = self._squares_of(output, label, fold, weight)
                 # By the number of rows, not by their weight: else a row would count for more beside light ones.
                 # Each member's gradient is that of its own mean: members do not know of each other.
-                total = tf.reduce_sum(learned * squares) / tf.cast(tf.size(label), label.dtype)
+                size = tf.size(label) if fold is None else tf.math.count_nonzero(fold != NO_FOLD, dtype=tf.int32)
+                total = tf.reduce_sum(learned * squares) / tf.cast(size, label.dtype)
                 loss = tf.math.divide_no_nan(tf.reduce_sum(learned * squares), tf.reduce_sum(learned))
                 loss = tf.where(tf.math.is_finite(total), loss, total)
             penalties = self.network.losses
@@ -232,7 +240,10 @@ class EpochLoop:
         self, output: tf.Tensor, label: tf.Tensor, fold: tf.Tensor | None, weight: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor | int]:
         """Returns the squared errors (rows, members), and what each counts for in what is learned."""
-        learned = 1 if fold is None else tf.cast(fold[:, None] != self.held_out, label.dtype)
+        learned = 1
+        if fold is not None:
+            fold = fold[:, None]
+            learned = tf.cast((fold != self.held_out) & (fold != NO_FOLD), label.dtype)
         learned = learned if weight is None else learned * weight[:, None]
         return tf.math.squared_difference(output, label[:, None]), learned
 
@@ -268,4 +279,17 @@ def _constants(chunk: Chunk) -> _Tensors:
         label,
         None if chunk.fold is None else tf.constant(chunk.fold),
         None if chunk.weight is None else tf.constant(chunk.weight, label.dtype),
+    )
+
+
+def _filled_up(rows: _Tensors, missing: int) -> _Tensors:
+    """Returns rows with as many more as are missing, which nobody learns from: the first ones, once more or oftener."""
+    count = rows.label.shape[0]
+    places = tf.concat([tf.range(count), tf.range(missing) % count], axis=0)
+    assert rows.fold is not None
+    return _Tensors(
+        [tf.gather(part, places) for part in rows.inputs],
+        tf.gather(rows.label, places),
+        tf.concat([rows.fold, tf.fill([missing], NO_FOLD)], axis=0),
+        None if rows.weight is None else tf.gather(rows.weight, places),
     )

@@ -28,6 +28,8 @@ class ReplicatedLoop(EpochLoop):
       replicas: Who shares the batches.
     """
 
+    fills_up = False  # replicas share what there is
+
     def __init__(
         self,
         network: tf_keras.Model,

@@ -179,3 +179,26 @@ def test_validation_looks_at_no_row_that_no_member_holds_out() -> None:
     data.inputs[0][[0, 2, 3, 5]] = np.nan  # nothing times zero would be NaN
     made = EpochLoop(network, Optimizer("sgd", network.trainable_variables), 4, held_out=[1])
     np.testing.assert_allclose(made.validation_errors(data), [expected])
+
+
+@pytest.mark.parametrize("count", [8, 9, 11, 3, 1])  # of batches of 4: the last holds 4, 1, 3, 3 and 1
+@pytest.mark.parametrize("heavy", [False, True])
+def test_rows_that_fill_the_last_batch_up_change_no_update(count: int, heavy: bool) -> None:
+    network, data = linear(), rows(count, chunk=100)
+    data.weight = np.linspace(0.5, 1.5, count).astype(np.float32) if heavy else None
+    data.fold = (np.arange(count) % 3).astype(np.int32)
+    made = EpochLoop(network, Optimizer("sgd", network.trainable_variables), 4, held_out=[1])
+    found = made.run(data, np.full(-(-count // 4), RATE))
+    kernel, bias, losses = np.ones(2), 0.0, []
+    counts = np.ones(count) if data.weight is None else data.weight.astype(np.float64)
+    for first in range(0, count, 4):
+        batch = np.arange(first, min(first + 4, count))
+        learned = batch[data.fold[batch] != 1]
+        x, factor = data.inputs[0][learned], counts[learned]
+        errors = x @ kernel + bias - data.label[learned]
+        losses.append(np.average(errors**2, weights=factor))
+        kernel = kernel - RATE * 2 * x.T @ (factor * errors) / len(batch)
+        bias -= RATE * 2 * np.sum(factor * errors) / len(batch)
+    np.testing.assert_allclose(found, losses, rtol=1e-12)
+    np.testing.assert_allclose(weights(network), [*kernel, bias], rtol=1e-12)
+    assert made._updates.experimental_get_tracing_count() == 1
