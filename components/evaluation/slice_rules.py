@@ -45,7 +45,7 @@ def judge_slices(
 
     asked = _rules(scores, params, baseline, served)
     tests = len(judged) * len(asked)
-    confidence = f"{percent(params.confidence)} over {tests:,} tests"
+    confidence = f"{percent(params.confidence)} over {counted(tests, 'test')}"
     found: dict[tuple[str, str], RuleResult] = {}
     failed = -1
     # Holm's step-down: what has failed no longer counts among those that may fail by chance.

@@ -93,7 +93,7 @@ def test_small_slice_is_reported_and_not_judged():
     small = next(result for result in parts if result.slice == "zone=8")
     assert small.skipped
     assert small.message == "Slice `zone=8` has 99 rows, fewer than 100: reported, not judged."
-    assert parts[1].message.endswith("95 % over 1 tests).")  # only what is judged counts
+    assert parts[1].message.endswith("95 % over 1 test).")  # only what is judged counts
 
 
 def test_slice_needs_twenty_rows_whatever_the_setting_says():
