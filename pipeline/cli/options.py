@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from crossnet.pipeline.config import Config
 
 DEFAULT_ROOT = "crossnet_root"
-_OF_STORES = ("run", "step", "plan", "why", "runs", "show", "diff", "report", "evaluate", "verify", "gc")
+_OF_STORES = (
+    "run", "step", "plan", "why", "runs", "show", "diff", "report", "evaluate", "verify", "gc", "serve", "rollback",
+)  # fmt: skip
 
 
 def say(text: object, *, err: bool = False) -> None:

@@ -14,6 +14,7 @@ from crossnet.components.errors import PipelineError
 from crossnet.pipeline.cli.completion import complete_configs
 from crossnet.pipeline.cli.csv_options import csv_options, loaded, served_folder
 from crossnet.pipeline.cli.options import chosen_root, in_utf8, prints_errors, root_option, say
+from crossnet.pipeline.remote.places import remote_of
 
 if TYPE_CHECKING:
     from crossnet.serving.protocol.column_rules import ColumnRules
@@ -72,6 +73,10 @@ def serve(context: click.Context, root: Path, server: str, config: Path | None) 
         if settings.pusher.serving_dir:
             model_flags.append(f"--model_base_path={served_folder(settings, root) / name}")
         root, flags = chosen_root(root, settings), [*model_flags, *flags]
+    if (remote := remote_of(root)) is not None:
+        from crossnet.pipeline.remote.service import flags_for
+
+        flags = flags_for(remote, flags)
     return launch(flags, root=root, server=server)
 
 
@@ -214,10 +219,21 @@ def rollback(
 
     if not is_folder_name(model_name):
         raise click.BadParameter(f"a model's name has {FOLDER_NAME}; received '{model_name}'.", param_hint="--model")
+    store = None
+    if serving_dir is None and remote_of(root) is not None:
+        from crossnet.pipeline.store import Store
+
+        store = Store(root)  # fetches what the store has
     folder = (serving_dir or root / "serving_models") / model_name
     if not folder.is_dir():
         raise PipelineError(_no_such_model(folder))
-    done = roll_back(folder, reason, confirmed=yes, started=started() if started else None)
+    since = started() if started else None
+    if store is not None:
+        from crossnet.pipeline.remote.service import roll_back_there
+
+        done = roll_back_there(store, folder, reason, confirmed=yes, started=since)
+    else:
+        done = roll_back(folder, reason, confirmed=yes, started=since)
     for note in done.notes:
         say(note, err=True)
     say(f"Version {done.removed} of `{model_name}` is out of service.")

@@ -40,7 +40,7 @@ class RemoteRoot:
     """
 
     def __init__(self, uri: str, folder: Path) -> None:
-        self.store = StoreFolder(uri)
+        self.uri, self.store = uri, StoreFolder(uri)
         self.folder = folder
         self._known: dict[str, list[int]] = {}
         self._listing: dict[str, Entry] = {}
@@ -143,10 +143,10 @@ class RemoteRoot:
             gone = {unit for unit in self._units if not (self.folder / unit).exists()} if removes else set()
             if (changed or gone) and self._claim:
                 self._claim.check()
+            for unit in sorted(gone):  # first: a version that is taken out of service is so before anything else
+                self._remove_there(unit, keep=())
             for unit, files in changed.items():
                 self._put(unit, files)
-            for unit in sorted(gone):
-                self._remove_there(unit, keep=())
             if changed or gone:
                 self._listing = self._list()
                 self._note(path for files in changed.values() for path in files)

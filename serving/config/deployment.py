@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -126,7 +126,7 @@ class Deployment:
             if not folder.name.startswith(".") and list_versions(folder)
         )
         if found and found != self.models:
-            self._write("models.config", model_config(self._serving_dir, found))
+            self._write("models.config", model_config({name: str(self._serving_dir / name) for name in found}))
             self.models = found  # after the write: if the write fails, the next call tries again
         return bool(found)
 
@@ -272,12 +272,12 @@ def _as_arguments(flags: dict[str, str]) -> list[str]:
     return [f"--{name}={value}" for name, value in flags.items()]
 
 
-def model_config(serving_dir: Path, models: Sequence[str]) -> str:
-    """Returns the text-format ModelServerConfig that serves each folder of `serving_dir` under its name."""
+def model_config(base_paths: Mapping[str, str]) -> str:
+    """Returns the text-format ModelServerConfig that serves each base path under its model's name."""
     entries = [
-        f'  config {{\n    name: "{_quoted(name)}"\n    base_path: "{_quoted(str(serving_dir / name))}"\n'
+        f'  config {{\n    name: "{_quoted(name)}"\n    base_path: "{_quoted(path)}"\n'
         '    model_platform: "tensorflow"\n  }\n'
-        for name in models
+        for name, path in base_paths.items()
     ]
     return "model_config_list {\n" + "".join(entries) + "}\n"
 

@@ -27,6 +27,12 @@ def identity(uri: str) -> str:
     return f"{scheme}{separator}{_without_user(place).rstrip('/')}{question}{query}"
 
 
+def below(uri: str, path: str) -> str:
+    """Returns the URI of what is at a relative path in the folder of a URI."""
+    place, question, query = uri.partition("?")
+    return f"{place.rstrip('/')}/{path}{question}{query}"
+
+
 def without_secrets(reason: str, uri: str) -> str:
     """Returns a library's message about a URI without what `shown_uri` leaves out."""
     for text in (with_region(uri), uri):

@@ -163,7 +163,7 @@ def test_a_root_may_be_the_uri_of_a_folder(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["rollback", "--root", "s3://key:secret@bucket/root"], "`crossnet rollback` takes a folder as its root, and"),
+        (["tune", "--root", "s3://key:secret@bucket/root"], "`crossnet tune` takes a folder as its root, and"),
         (
             ["compare", "--set", "root=s3://bucket/root"],
             "`crossnet compare` takes a folder as its root, and `s3://bucket",

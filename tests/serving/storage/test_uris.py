@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crossnet.serving.storage.uris import identity, is_uri, shown_uri, with_region, without_secrets
+from crossnet.serving.storage.uris import below, identity, is_uri, shown_uri, with_region, without_secrets
 
 WITH_SECRETS = "s3://key:pa%2Fss@bucket/a/b?endpoint_override=host:1&scheme=http"
 
@@ -41,3 +41,8 @@ def test_a_region_is_added_only_where_pyarrow_would_ask_for_one():
     assert with_region("s3://b/m?scheme=http") == "s3://b/m?scheme=http&region=us-east-1"
     for uri in ("s3://b?region=x", "s3://b?endpoint_override=h", "gs://b", "file:///b"):
         assert with_region(uri) == uri
+
+
+def test_what_is_in_a_folder_has_a_uri_with_the_folders_query():
+    assert below("s3://bucket/a/?region=eu", "b/c") == "s3://bucket/a/b/c?region=eu"
+    assert below("gs://bucket", "a") == "gs://bucket/a"
