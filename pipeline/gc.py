@@ -65,11 +65,12 @@ def _needed(store: Store, keep: int) -> set[Path]:
       MissingArtifactError, UnreadableFileError: A file that tells cannot be read.
     """
     needed: set[Path] = set()
-    blessed = False
+    blessed = set[str]()
     records = store.run_records()
     for number, run in enumerate(records.values()):
-        last_blessed = run.blessed and not blessed
-        blessed |= last_blessed
+        last_blessed = run.blessed and run.model_name not in blessed
+        if last_blessed:
+            blessed.add(run.model_name)
         if number < keep or last_blessed:
             needed |= {store.artifact_path(step, record.fingerprint) for step, record in run.steps.items()}
     for folder in store.run_folders():

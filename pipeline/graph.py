@@ -96,7 +96,8 @@ def build_graph(config: Config, *, serving_dir: str = "", force: str = "") -> tu
 def _data_steps(config: Config) -> tuple[Step, ...]:
     """Returns the steps from rows to a checked schema."""
     schema_file = config.schema_gen.schema_file
-    pinned = {"reference": LastBlessed("schema_gen", Schema)} if config.schema_gen.reference == "last_blessed" else {}
+    model_name = config.pusher.model_name
+    pinned = {"reference": LastBlessed("schema_gen", Schema, model_name)}
     return (
         Step(
             name="example_gen",
@@ -122,7 +123,7 @@ def _data_steps(config: Config) -> tuple[Step, ...]:
             inputs={"examples": "example_gen", "statistics": "statistics_gen"},
             settings={"params": config.schema_gen},
             data=(lambda: [Path(schema_file)]) if schema_file else None,
-            references=pinned,
+            references=pinned if config.schema_gen.reference == "last_blessed" else {},
         ),
         Step(
             name="example_validator",
@@ -130,7 +131,7 @@ def _data_steps(config: Config) -> tuple[Step, ...]:
             output=Anomalies,
             inputs={"examples": "example_gen", "statistics": "statistics_gen", "schema": "schema_gen"},
             settings={"params": config.example_validator},
-            references={"previous": LastBlessed("statistics_gen", Statistics)},
+            references={"previous": LastBlessed("statistics_gen", Statistics, model_name)},
             engine=True,
         ),
     )

@@ -12,8 +12,8 @@ _NOT_SETTINGS = {"force": "--force", "serving_dir": "the serving folder", "model
 _REFERENCES = {
     "served": "the model in service to compare with",
     "anchor": "the best blessed model to compare with",
-    "previous": "the last blessed run to measure drift from",
-    "reference": "the last blessed run whose schema is taken",
+    "previous": "the last blessed run of this model to measure drift from",
+    "reference": "the last blessed run of this model whose schema is taken",
     "warm_start": "the model that the training starts from",
 }
 

@@ -46,21 +46,24 @@ class Reference(Protocol):
 
 @dataclass(frozen=True)
 class LastBlessed:
-    """A step's artifact in the newest blessed run whose Examples differ from this plan's.
+    """A step's artifact in the newest blessed run of the same model whose Examples differ from this plan's.
 
     Attributes:
       step: The step that made the artifact.
       kind: The artifact's type.
+      model_name: `pusher.model_name`: a root may hold several tables, each with a model of its own.
     """
 
     step: str
     kind: type[Artifact]
+    model_name: str
 
     def find(self, store: Store, plan: Mapping[str, PlannedStep]) -> Path | None:
         """Returns the artifact's folder."""
         examples = plan["example_gen"].fingerprint
         for run in store.run_records().values():
-            if not run.blessed or not {"example_gen", self.step} <= run.steps.keys():
+            of_this_model = run.model_name in (self.model_name, "")
+            if not (run.blessed and of_this_model and {"example_gen", self.step} <= run.steps.keys()):
                 continue
             fingerprint = run.steps[self.step].fingerprint
             if run.steps["example_gen"].fingerprint != examples and is_usable(self.step, fingerprint, store):

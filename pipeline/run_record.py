@@ -77,6 +77,7 @@ class RunRecord:
       versions: Versions of Python and of the libraries that change results.
       graph: By step, the steps whose artifacts it reads.
       config: The config file that it was started with, as it was named; "" where none was.
+      model_name: `pusher.model_name`; "" where an older version wrote the record.
       made_for: The command whose rows it made, "tune"; "" for a run of its own.
       format: Which version of this file it is.
     """
@@ -103,6 +104,7 @@ class RunRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config: str = ""
+    model_name: str = ""
     made_for: str = ""
     format: int = FORMAT
 

@@ -138,7 +138,7 @@ def _run(
             engine = make_engine(config)
             lineage = Lineage(config.lineage, str(store.root), folder.name, config.pusher.model_name, _inputs(plan))
             recording = Recording(_new_result(config, plan, store, folder.name, bool(repeated)), folder, lineage)
-            recording.change(config=config_name, made_for=made_for)
+            recording.change(config=config_name, model_name=config.pusher.model_name, made_for=made_for)
             execution = Execution(plan, store, reporter, recording, engine, force=bool(force), jobs=jobs)
             if repeated:
                 execution.run()

@@ -99,6 +99,13 @@ def test_gc_keeps_the_last_blessed_run(store):
     assert collect_garbage(store, keep=1)[0] == []
 
 
+@pytest.mark.parametrize(("newest", "removed"), [("trips", 0), ("rides", 3)])
+def test_gc_keeps_the_last_blessed_run_of_each_model(store, newest, removed):
+    for run, model in (("1", "rides"), ("2", newest)):
+        dataclasses.replace(store.read_run(run), verdict="BLESSED", model_name=model).write(store.runs / run)
+    assert len(collect_garbage(store, keep=1)[0]) == removed
+
+
 def test_gc_keeps_checkpoints_of_models_that_are_not_finished(store):
     for name in ("trainer_dense-2", "unfinished"):
         (store.checkpoints / name).mkdir(parents=True)

@@ -93,6 +93,21 @@ def test_plan_measures_drift_from_the_newest_blessed_run_on_other_rows(store):
     assert plan["schema_gen"].references["reference"].name == "schema_gen-1"
 
 
+def test_plan_measures_drift_from_a_run_of_the_same_model(store):
+    blessed_run(store, "1", "other rows", number=1, model_name="rides")
+    blessed_run(store, "2", "still other rows", number=2, model_name="trips")
+
+    def previous(name):
+        config = load_config(None, [f"pusher.model_name={name}", "schema_gen.reference=last_blessed"])
+        plan = make_plan(config, store)
+        found = plan["example_validator"].references["previous"], plan["schema_gen"].references["reference"]
+        return tuple(path and path.name for path in found)
+
+    assert previous("rides") == ("statistics_gen-1", "schema_gen-1")
+    assert previous("trips") == ("statistics_gen-2", "schema_gen-2")
+    assert previous("crossnet") == (None, None)
+
+
 def test_plan_measures_drift_from_the_later_run_also_where_the_clock_was_set_back(store):
     blessed_run(store, "1", "other rows", number=1, started="2031-01-01")
     blessed_run(store, "2", "still other rows", number=2, started="2020-01-01")
@@ -128,7 +143,7 @@ def test_plan_refuses_a_warm_start_that_is_not_there(store, start, sentence):
 
 def test_references_are_loaded_as_the_component_takes_them(store, tmp_path):
     folder = finish(store, Schema, "schema_gen", "ab")
-    assert LastBlessed("schema_gen", Schema).load(folder) == Schema.load(folder)
+    assert LastBlessed("schema_gen", Schema, "crossnet").load(folder) == Schema.load(folder)
     assert ServedModel(tmp_path).load(tmp_path / "7") == tmp_path / "7"
     assert WarmStart("7", tmp_path).load(tmp_path / "7") == tmp_path / "7"
 
