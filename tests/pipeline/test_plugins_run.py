@@ -1,8 +1,13 @@
+import subprocess
+import sys
+
 import pytest
 
 import crossnet
+from crossnet.pipeline.compare import compare
 from crossnet.pipeline.config import make_config
 from crossnet.pipeline.runner import run_step
+from crossnet.pipeline.tune.search import tune
 from support.own_project import own_project
 
 SETTINGS = {
@@ -53,3 +58,25 @@ def test_a_network_of_ones_own_is_the_same_when_it_is_trained_again(tmp_path):
             run = crossnet.run(config, root=tmp_path / name, until="trainer_residual", quiet=True)
             found.append(run.models["residual"].history)
         assert found[0]["train"].tolist() == found[1]["train"].tolist()
+
+
+@pytest.mark.slow
+def test_a_kind_of_ones_own_is_compared_tuned_and_not_exported(tmp_path):
+    with own_project(tmp_path):
+        config = make_config(SETTINGS, folder=tmp_path)
+        table = compare(config, seeds=2, output_dir=tmp_path / "table", strong_units=())
+        assert (len(table.rows["residual"]["eval_rmse"]), table.rows["residual"]["num_parameters"]) == (2, 28)
+
+        trainer = SETTINGS["trainer"] | {"early_stopping_patience": 1}
+        config = make_config({**SETTINGS, "trainer": trainer}, folder=tmp_path)
+        found = tune(config, tmp_path / "root", kind="residual", trials=2)
+        assert {*found.best["values"]} >= {"trainer.learning_rate"}
+
+        pushed = crossnet.run(config, root=tmp_path / "root", quiet=True)
+        assert pushed.verdict == "BLESSED"
+        command = [sys.executable, "-m", "crossnet", "export", "--format", "onnx", "--output", "model.onnx"]
+        done = subprocess.run([*command, "--root", "root"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "`residual`" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "model.onnx").exists()
