@@ -50,7 +50,7 @@ def test_component_gets_the_engine_where_it_has_jobs(tmp_path):
     call_component(step(), {}, output_dir=tmp_path, references={}, engine=engine)
     assert "engine" not in GIVEN
     with_jobs = {planned.name for planned in build_graph(Config()) if planned.engine}
-    assert with_jobs == {"example_gen", "statistics_gen", "example_validator"}
+    assert with_jobs == {"example_gen", "statistics_gen", "example_validator", "evaluator"}
 
 
 def test_options_reach_spark(monkeypatch):

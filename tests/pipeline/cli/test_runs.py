@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -20,7 +21,7 @@ def store(tmp_path_factory):
 
 
 def test_run_prints_results_on_stdout_and_progress_on_stderr(ran, tmp_path):
-    assert ran.stdout == f"Report: {tmp_path / 'crossnet_root/runs/first/report.html'}\n"
+    assert ran.stdout == "Report: crossnet_root/runs/first/report.html\n"  # relative to where it was called
     assert [line.split()[:2] for line in ran.stderr.splitlines()] == [["example_gen", "ran"], ["statistics_gen", "ran"]]
     assert (tmp_path / "crossnet_root/runs/first/report.html").is_file()
 
@@ -28,7 +29,7 @@ def test_run_prints_results_on_stdout_and_progress_on_stderr(ran, tmp_path):
 def test_run_quiet_prints_no_progress_and_verbose_prints_what_steps_log(crossnet):
     assert crossnet("run", "-q", *DATA_ONLY).stderr == ""
     train = ("--until", "trainer_dense", "--set", "trainer.epochs=20", "--set", "trainer.batch_size=90", *ROWS)
-    assert "  epoch 1 of 20: loss " in crossnet("run", "-v", *train).stderr
+    assert re.search(r"^  epoch 1 of 20, about .* left: loss ", crossnet("run", "-v", *train).stderr, re.MULTILINE)
 
 
 def test_run_json_is_one_object(crossnet):
