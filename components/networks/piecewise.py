@@ -99,9 +99,12 @@ class PiecewiseLinear(tf_keras.layers.Layer):
         if self.members is not None and shares.shape.rank == 3:  # the members share their rows
             shares = tf.expand_dims(shares, 0)
         outputs = tf.matmul(self.kernel, shares, transpose_a=True)  # ([K,] embedded, dim, batch)
-        shape = tf.shape(outputs)
         width = len(self.embedded) * self.dim
-        outputs = tf.reshape(outputs, tf.concat([shape[:-3], [width, shape[-1]]], 0))
+        if outputs.shape.is_fully_defined():  # as in training: what follows needs no ops that find its shape
+            outputs = tf.reshape(outputs, [*outputs.shape[:-3], width, outputs.shape[-1]])
+        else:
+            shape = tf.shape(outputs)
+            outputs = tf.reshape(outputs, tf.concat([shape[:-3], [width, shape[-1]]], 0))
         outputs = tf.linalg.matrix_transpose(outputs)
         outputs.set_shape([*outputs.shape[:-1], width])
         return outputs + (self.bias if self.members is None else tf.expand_dims(self.bias, 1))
