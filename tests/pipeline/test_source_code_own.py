@@ -20,7 +20,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "mine" / "words.py").write_text("WORDS = 1\n")
     (tmp_path / "mine" / "other.py").write_text("")
     (tmp_path / "beside.py").write_text("")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])  # before what another test has left there
     forget(ours=False)
     yield tmp_path
     monkeypatch.undo()
