@@ -5,7 +5,6 @@ The store is a folder behind a `file://` URI and, in `make scale`, a bucket of a
 
 from __future__ import annotations
 
-import itertools
 import shutil
 
 import pytest
@@ -19,36 +18,8 @@ from crossnet.pipeline.remote.root import RemoteRoot
 from crossnet.pipeline.run_record import RunRecord, StepRecord
 from crossnet.pipeline.store import Store
 from crossnet.serving.storage.folder import StoreError, StoreFolder
-from support.s3_server import needs_s3, s3_server
 
 ROWS = "Split-train/data_tfrecord-00000-of-00001"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["file", pytest.param("s3", marks=needs_s3)])
-def uri(request, tmp_path):
-    if request.param == "s3":
-        return request.getfixturevalue("server").bucket().uri("root")
-    (tmp_path / "there").mkdir()
-    return (tmp_path / "there").as_uri()
-
-
-@pytest.fixture
-def machine(uri, tmp_path, monkeypatch):
-    """Each call is another machine's view of the root."""
-    numbers = itertools.count()
-
-    def new(folder=None):
-        folder = folder or tmp_path / f"machine{next(numbers)}"
-        monkeypatch.setitem(places._roots, folder, RemoteRoot(uri, folder))
-        return Store(folder)
-
-    return new
 
 
 def make_examples(store, fingerprint="f1", rows="rows"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 
 import pytest
@@ -11,39 +10,11 @@ from click.testing import CliRunner
 from crossnet.components.errors import PipelineError
 from crossnet.pipeline.cli import cli
 from crossnet.pipeline.remote import places
-from crossnet.pipeline.remote.root import RemoteRoot
 from crossnet.pipeline.remote.service import flags_for, roll_back_there
 from crossnet.pipeline.store import Store
 from crossnet.serving.config.flags import ServerFlags, split_flags
 from crossnet.serving.storage.folder import StoreError, StoreFolder
-from support.s3_server import needs_s3, s3_server
-
-
-@pytest.fixture(scope="module")
-def server():
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["file", pytest.param("s3", marks=needs_s3)])
-def uri(request, tmp_path):
-    if request.param == "s3":
-        return request.getfixturevalue("server").bucket().uri("root")
-    (tmp_path / "there").mkdir()
-    return (tmp_path / "there").as_uri()
-
-
-@pytest.fixture
-def machine(uri, tmp_path, monkeypatch):
-    """Each call is another machine's view of the root."""
-    numbers = itertools.count()
-
-    def new():
-        folder = tmp_path / f"machine{next(numbers)}"
-        monkeypatch.setitem(places._roots, folder, RemoteRoot(uri, folder))
-        return Store(folder)
-
-    return new
+from support.s3_server import needs_s3
 
 
 def push(store, number, model="rides"):
