@@ -197,7 +197,8 @@ class _FewAhead(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         with self._reading:
-            self._free.acquire(timeout=self._wait)
+            if not self._stopped:  # `stop` frees one read, and more may follow it
+                self._free.acquire(timeout=self._wait)
             return b"" if self._stopped else self._content.read(size)
 
 

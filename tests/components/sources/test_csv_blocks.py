@@ -137,7 +137,16 @@ def test_a_thread_that_waits_to_read_ahead_ends_when_reading_ends() -> None:
     ahead.stop()
     reader.join(30)
     assert not reader.is_alive()
-    assert ahead.read(10) == b""
+
+
+def test_a_file_that_was_stopped_is_read_to_its_end_without_waiting() -> None:
+    ahead = _FewAhead(io.BytesIO(bytes(100)), wait=60)
+    ahead.stop()
+    pieces: list[bytes] = []
+    reader = threading.Thread(target=lambda: pieces.extend(ahead.read(10) for _ in range(9)), daemon=True)
+    reader.start()
+    reader.join(30)
+    assert pieces == [b""] * 9
 
 
 def test_a_look_at_the_first_rows_leaves_no_thread_that_could_abort_a_process_at_its_end(
