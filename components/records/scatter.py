@@ -89,6 +89,8 @@ def put(target: NDArray[np.uint8], at: Ints, pieces: Sequence[Piece]) -> None:
             behind += _least(piece)
     for piece, spare in zip(pieces, reversed(room), strict=True):
         places = at if piece.rows is None else at[piece.rows]
+        if not len(places):  # the piece may be wider than the target
+            continue
         if isinstance(piece, Fixed):
             _items(target, piece.data.shape[1])[places] = _items(piece.data.reshape(-1), piece.data.shape[1], step=True)
         else:

@@ -68,6 +68,11 @@ def test_records_are_those_of_protobuf(columns: dict[str, pa.Array], start: int)
         assert encode(**rest) == protobuf(**rest)
 
 
+def test_a_column_whose_name_is_longer_than_all_rows_may_be_missing_in_each() -> None:
+    columns = {"a name longer than what is written": pa.array([None], pa.float32())}
+    assert encode(**columns) == protobuf(**columns)
+
+
 COLUMNS = {
     "text of every length of a length": pa.array(
         [bytes(n) for n in (0, 1, 100, 110, 115, 120, 126, 127, 128, 129, 16_370, 16_383, 16_384, 70_000)]
