@@ -207,6 +207,7 @@ def test_trainer_refuses_a_checkpoint_of_as_many_other_rows(article: Any, tmp_pa
         train(others, tmp_path / "2", checkpoint_dir=tmp_path / "checkpoints")
 
 
+@pytest.mark.slow
 def test_warm_start_predicts_as_the_model_before_until_it_learns(mixed: Any, tmp_path: Path) -> None:
     before = train(mixed, tmp_path / "1", epochs=5)
     started = train(mixed, tmp_path / "2", learning_rate=1e-12, epochs=1, warm_start=before.serving_path)

@@ -78,6 +78,7 @@ def test_formula_writes_signs_powers_and_small_numbers():
     assert _formula([]) == "0"
 
 
+@pytest.mark.slow
 def test_explain_finds_the_truth_in_a_trained_cross_network(tmp_path):
     table = {name: values for name, values in article(1000).items() if name != "zone"}
     examples, schema, statistics = make_artifacts(tmp_path, table, table)

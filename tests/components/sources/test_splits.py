@@ -18,12 +18,12 @@ def csv_rows(first: int, last: int) -> str:
     return "id,x,zone,y\n" + "".join(f"k{n % 97},{n}.5,z{n % 7},{n % 13}\n" for n in range(first, last))
 
 
-RULES: list[dict[str, Any]] = [
+RULES: list[Any] = [
     {"split": "random"},
-    {"split": "random", "seed": 7},
+    pytest.param({"split": "random", "seed": 7}, marks=pytest.mark.slow),
     {"split": "hash"},
     {"split": "key", "split_column": "id"},
-    {"split": "key", "split_column": "id", "exclude": ("id",)},
+    pytest.param({"split": "key", "split_column": "id", "exclude": ("id",)}, marks=pytest.mark.slow),
     {"split": "time", "split_column": "x", "split_time": "4000"},
 ]
 

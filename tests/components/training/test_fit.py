@@ -135,7 +135,7 @@ def test_fit_goes_on_after_a_kill_as_if_it_had_not_happened(settings: Any, tmp_p
 
 
 @pytest.mark.parametrize("settings", [{}, {"shuffle": True}, {"optimizer": "adamw", "early_stopping_patience": 3}])
-@pytest.mark.parametrize("epoch", [0, 2])
+@pytest.mark.parametrize("epoch", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_fit_goes_on_in_the_middle_of_an_epoch(epoch: int, settings: Any, tmp_path: Path) -> None:
     params = dataclasses.replace(PARAMS, batch_size=20, checkpoint_every=2, checkpoint_updates=2, **settings)
     expected, expected_history = train(params, chunk=40)  # 13 updates, of which 2 are made at once
@@ -249,6 +249,7 @@ def members_network(members: int | None) -> Any:
     return made
 
 
+@pytest.mark.slow
 def test_each_member_is_trained_as_if_it_were_alone() -> None:
     recipe = Recipe(
         epochs=5,

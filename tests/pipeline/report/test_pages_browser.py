@@ -103,6 +103,7 @@ def test_report_opens_without_console_errors(browse, store, pictures, theme, opt
     assert is_picture(picture)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run", "sections"), [(FAILED, ["verdict", "steps", "settings", "versions"]), (CLOSED, SECTIONS)]
 )
@@ -130,6 +131,7 @@ def test_report_fits_a_phone(browse, store, pictures, tmp_path):
     assert is_picture(picture)
 
 
+@pytest.mark.slow
 def test_pages_are_never_wider_than_the_window(browse, store, tmp_path):
     pages = [store.runs / run / "report.html" for run in (PUSHED, CLOSED, FAILED, PARTIAL)] + [
         store.runs / "index.html"
@@ -205,6 +207,7 @@ CONTRAST = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("theme", "options"), THEMES)
 def test_all_text_has_the_contrast_that_wcag_asks_for(browse, store, tmp_path, theme, options):
     pages = [(page.read_text(encoding="utf-8"), width) for page in pages_of(store) for width in (PHONE, DESK)]
@@ -218,6 +221,7 @@ def pages_of(store):
     return [store.runs / run / "report.html" for run in (PUSHED, CLOSED, FAILED)] + [store.runs / "index.html"]
 
 
+@pytest.mark.slow
 def test_tables_are_sorted_by_the_column_that_is_chosen(browse, store, tmp_path):
     script = """
       const column = (id, at, place) => {
@@ -245,6 +249,7 @@ def test_tables_are_sorted_by_the_column_that_is_chosen(browse, store, tmp_path)
     assert found["gate"]  # its rows belong to a candidate
 
 
+@pytest.mark.slow
 def test_the_value_under_the_pointer_is_shown_and_goes_away(browse, store, tmp_path):
     script = """
       const tip = page.querySelector(".tip");
@@ -277,6 +282,7 @@ def test_the_value_under_the_pointer_is_shown_and_goes_away(browse, store, tmp_p
             assert chart["text"] == chart["words"]
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_on_paper(browse, store, tmp_path):
     pages = [page.read_text(encoding="utf-8").replace("@media print", "@media all") for page in pages_of(store)]
     script = """
