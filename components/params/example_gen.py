@@ -60,7 +60,9 @@ class ExampleGenParams:
         "of `exclude`; needs the extra `sql`",
     )
     integer: tuple[str, ...] = setting(
-        (), "csv: columns forced to be whole numbers: a cell 5.0 is 5, and 5.5 is an error", any_order=True
+        (),
+        "csv, parquet, arrow, sql: columns forced to be whole numbers: 5.0 is 5, and 5.5 is an error",
+        any_order=True,
     )
     boolean: tuple[str, ...] = setting(
         (), "csv: columns of truth values in words such as yes and no, Y and N, t and f, 1 and 0", any_order=True
@@ -162,8 +164,12 @@ class ExampleGenParams:
         csv_format = CsvFormat.of(self)
         problems += csv_format.problems() + self._problems_of_units()
         if self.source != "csv":
-            given = [name for name in csv_format.changed() if name != "nan"] + (["integer"] if self.integer else [])
+            given = [name for name in csv_format.changed() if name != "nan"]
             problems += [f"`{name}` is for `source` 'csv'. Received `source` '{self.source}'." for name in given]
+        if self.integer and self.source not in ("csv", "parquet", "arrow", "sql"):
+            problems.append(
+                f"`integer` is for `source` 'csv', 'parquet', 'arrow' and 'sql'. Received `source` '{self.source}'."
+            )
         if self.split == "folders" and (self.source in ("synthetic", "sql") or not self.input):
             problems.append("`split` 'folders' needs `input`, a folder that holds train/ and eval/.")
         if self.split in ("key", "time") and not self.split_column:

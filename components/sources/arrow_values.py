@@ -109,7 +109,8 @@ def without_nan(array: pa.Array) -> pa.Array:
 def rounding(array: pa.Array) -> str:
     """Returns the first number of a column that float32 does not hold: a whole one, or one of a decimal; "" for none.
 
-    A decimal is held where rounding to its own number of places gives it back. Of float64 columns nothing is said.
+    A decimal is held where rounding to its own number of places gives it back. Of float64 only numbers are said beyond
+    those up to which float32 holds each whole one: below, what is lost is less than measurements are exact to.
     """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -125,9 +126,22 @@ def rounding(array: pa.Array) -> str:
     elif pa.types.is_decimal(array.type):
         numbers = array.cast(pa.float64()).fill_null(0).to_numpy(zero_copy_only=False)
         wrong = np.abs(numbers.astype(np.float32) - numbers) >= 0.5 * 10.0**-array.type.scale
+    elif pa.types.is_float64(array.type):
+        size = np.abs(array.fill_null(0).to_numpy(zero_copy_only=False))
+        wrong = (size > _EXACT) & (size < 2.0**63)
+        if wrong.any():
+            wrong[wrong] = size[wrong].astype(np.float32) != size[wrong]
     else:
         return ""
     return str(array[int(wrong.argmax())].as_py()) if wrong.any() else ""
+
+
+def are_whole(array: pa.Array) -> bool:
+    """Returns whether all numbers of a float64 column are whole, and within int64."""
+    if not pa.types.is_float64(array.type):
+        return False
+    values = array.drop_null().to_numpy(zero_copy_only=False)
+    return bool(len(values) and ((values == np.floor(values)) & (np.abs(values) < 2.0**63)).all())
 
 
 def key_cells(array: pa.Array) -> pa.Array:

@@ -41,7 +41,7 @@ def joined_kind(source: str, kinds: set[str], named: NamedColumns) -> str:
         return "BYTES"
     if not kinds or "BYTES" in kinds:
         return "FLOAT" if source in named.numeric else "BYTES"
-    return "FLOAT" if "FLOAT" in kinds else "INT"
+    return "FLOAT" if "FLOAT" in kinds and source not in named.integer else "INT"
 
 
 def is_null(arrow_type: Any) -> bool:

@@ -19,6 +19,7 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.wire_format import is_list
 from crossnet.components.sources.arrow_values import (
+    are_whole,
     converts,
     feature_kind,
     key_cells,
@@ -135,6 +136,7 @@ class TableSource:
                 self.schema[source]
             ):  # of JSON, which writes times as text
                 array = convert_cells(array.cast(pa.binary()), "TIME")
+            array = without_nan(array) if self.nan_is_missing else array  # int64 has no NaN
             stored = stored_array(array, kind, self.units.get(source, "s"), exact=source not in dict(self.named.units))
             return without_nan(stored) if self.nan_is_missing else stored
         except FinerUnitError as error:
@@ -161,12 +163,19 @@ class TableSource:
     def _roundings(self, batch: pa.RecordBatch) -> tuple[Doubt, ...]:
         """Returns a doubt for each column of float32 whose numbers have more digits than that."""
         found = []
+        said = {doubt.column for doubt in self.doubts} if self.form == "jsonl" else set()
         for source in self.named.names:
-            if self.types[source] == "FLOAT" and (value := rounding(batch.column(source))):
-                setting = "" if source == self.named.label else f"text = [{toml_text(source)}]"
+            if self.types[source] == "FLOAT" and source not in said and (value := rounding(batch.column(source))):
                 text = f"has numbers of more digits than float32 keeps, which is about 7 (such as {value})"
-                found.append(Doubt(source, text, setting))
+                found.append(Doubt(source, text, self._exact_setting(source, batch.column(source))))
         return tuple(found)
+
+    def _exact_setting(self, source: str, array: pa.Array) -> str:
+        """Returns the setting that keeps all digits of a column of numbers; "" where none does."""
+        is_float = pa.types.is_float64(array.type)
+        if source == self.named.label or (is_float and (self.form == "jsonl" or not are_whole(array))):
+            return ""
+        return f"{'integer' if is_float else 'text'} = [{toml_text(source)}]"
 
 
 def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:

@@ -46,7 +46,9 @@ def test_a_decimal_beyond_int64_is_not_converted() -> None:
         (pa.array([], pa.int64()), ""),
         (pa.array([Decimal("1234.56"), None], pa.decimal128(12, 2)), ""),
         (pa.array([Decimal("1.10"), Decimal("123456789.12")], pa.decimal128(12, 2)), "123456789.12"),
-        (pa.array([0.1]), ""),
+        (pa.array([0.1, 2.0**24, float("nan"), float("inf"), 1e300, None]), ""),
+        (pa.array([0.1, 16_777_217.0]), "16777217.0"),  # as pandas writes whole numbers with holes
+        (pa.array([float("nan"), -1e9 - 0.25]), "-1000000000.25"),
     ],
 )
 def test_rounding_names_the_first_number_that_float32_does_not_hold(array: pa.Array, example: str) -> None:

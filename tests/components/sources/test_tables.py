@@ -125,6 +125,23 @@ def test_parquet_says_which_numbers_float32_does_not_keep(tmp_path: Path) -> Non
     }
 
 
+def test_parquet_keeps_whole_numbers_in_float64_where_the_settings_name_them(tmp_path: Path) -> None:
+    columns = {"id": [1e9, 1e9 + 1, None], "at": [1e9 + 0.25, 1.0, 2.0], "y": [1.5, 2.0, 3.0]}
+    examples = make_parquet(tmp_path, columns)
+    assert [row["id"] for row in all_rows(examples)] == [1e9, 1e9, None]
+    assert {(doubt["column"], doubt["setting"]) for doubt in examples.properties["doubts"]} == {
+        ("id", 'integer = ["id"]'),
+        ("at", ""),
+    }
+    kept = make_parquet(tmp_path, columns, integer=("id",))
+    assert [row["id"] for row in all_rows(kept)] == [10**9, 10**9 + 1, None]
+    assert [doubt["column"] for doubt in kept.properties["doubts"]] == ["at"]
+    with pytest.raises(DataError, match=r"row 0: `at` is '1000000000.25', which does not convert to INT"):
+        make_parquet(tmp_path, columns, integer=("at",))
+    nan = make_parquet(tmp_path, {"id": pa.array([1e9 + 1, float("nan")]), "y": [1, 2]}, integer=("id",), nan="missing")
+    assert [row["id"] for row in all_rows(nan)] == [10**9 + 1, None]
+
+
 def test_parquet_says_how_files_of_differing_types_are_read(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1, 2], "b": [1, 2], "c": pa.nulls(2), "y": [1, 2]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"y": [3, 4], "c": [5, 6], "b": ["x", "7"], "a": [0.5, 1.5]}), tmp_path / "2.parquet")
