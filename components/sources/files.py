@@ -62,7 +62,7 @@ def _found(params: ExampleGenParams) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        if files := _table_files(path, params.source):
+        if files := table_files(path, params.source):
             return files
         raise DataError(
             f"`{path}` is a folder. Name its files, such as `{path / '*'}`, in `example_gen.input`, "
@@ -75,24 +75,25 @@ def _found(params: ExampleGenParams) -> list[Path]:
     return files
 
 
-def _table_files(folder: Path, source: str) -> list[Path]:
+def table_files(folder: Path, source: str) -> list[Path]:
     """Returns the files of a folder that is a table: with `NAME=VALUE` folders, or files of one ending; else none.
 
     One with train/ and eval/ is not: whether they are splits, `split` says.
     """
-    files = [] if all((folder / split).is_dir() for split in FOLDERS[:2]) else _visible_files(folder)
-    ours = [file for file in files if _ending(file) in ENDINGS[source]]
+    files = [] if all((folder / split).is_dir() for split in FOLDERS[:2]) else visible_files(folder)
+    ours = [file for file in files if ending_of(file) in ENDINGS[source]]
     if any(PARTITION.fullmatch(part) for file in files for part in file.relative_to(folder).parts[:-1]):
         return ours or files
     return files if len(ours) == len(files) else []
 
 
-def _ending(file: Path) -> str:
+def ending_of(file: Path) -> str:
+    """Returns the ending of a file's name, such as "csv", also before `.gz` and the like."""
     name = file.with_suffix("") if file.suffix in _COMPRESSED else file
     return name.suffix.lstrip(".").lower()
 
 
-def _visible_files(folder: Path) -> list[Path]:
+def visible_files(folder: Path) -> list[Path]:
     """Returns the files below a folder, sorted, without those in or with a name that begins with `.` or `_`."""
     return sorted(
         file
@@ -114,7 +115,7 @@ def _near(path: Path) -> str:
 
 def _folder_files(root: str, folder: str) -> list[Path]:
     path = Path(root) / folder
-    files = _visible_files(path)
+    files = visible_files(path)
     if not files:
         raise DataError(
             f'`{path}` holds no files. With `example_gen.split = "folders"`, `example_gen.input` names a folder that '

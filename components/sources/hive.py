@@ -21,7 +21,7 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import RetypedError, Source, SourceBatch, narrowed
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.files import PARTITION
-from crossnet.components.sources.hive_columns import FolderColumn, file_value, folder_column
+from crossnet.components.sources.hive_columns import FolderColumn, file_value, first_other, folder_column
 from crossnet.components.sources.naming import NamedColumns, NoLabelError, name_columns
 from crossnet.components.sources.widening import widened
 from crossnet.serving.protocol.header_names import spellings
@@ -113,8 +113,15 @@ class HiveSource:
     def _read_cells(self, unit: int) -> Iterator[dict[str, pa.Array]]:
         inner: Any = self.inner
         own = [c for c in self.folders if not c.is_in_files and c.source_name in self.named.names]
+        row = 0
         for cells in inner.read_cells(unit):
             size = len(next(iter(cells.values())))
+            for column in self.folders:
+                if column.is_in_files and column.source_name in cells:
+                    at = first_other(cells[column.source_name], column.texts[unit])
+                    if at is not None:
+                        raise self._contradiction(column, unit, row + at, cells[column.source_name][at].as_py())
+            row += size
             yield {**cells, **{column.source_name: column.cells(unit, size) for column in own}}
 
     def _key_column(self) -> FolderColumn | None:
@@ -147,13 +154,16 @@ class HiveSource:
         wrong = pc.invert(pc.fill_null(equal, False))
         if pc.any(wrong).as_py():
             row = pc.index(wrong, True).as_py()
-            value = found[row].as_py()
-            value = value.decode(errors="replace") if isinstance(value, bytes) else value
-            raise DataError(
-                f"{self.place(batch.unit, batch.first_row + row)}: `{column.source_name}` is '{shown(str(value))}', "
-                f"and the file's folder says '{shown(str(text))}'. Write the column in one of them, or the same in "
-                "both, or name it in `example_gen.exclude`."
-            )
+            raise self._contradiction(column, batch.unit, batch.first_row + row, found[row].as_py())
+
+    def _contradiction(self, column: FolderColumn, unit: int, row: int, value: Any) -> DataError:
+        """Returns the error for a value of a file that is not what the file's folder says."""
+        value = value.decode(errors="replace") if isinstance(value, bytes) else value
+        return DataError(
+            f"{self.place(unit, row)}: `{column.source_name}` is '{shown(str(value))}', and the file's folder says "
+            f"'{shown(str(column.texts[unit]))}'. Write the column in one of them, or the same in both, or name it in "
+            "`example_gen.exclude`."
+        )
 
 
 def plan_hive(files: Sequence[Path], params: ExampleGenParams, plan: Plan) -> Source:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from crossnet.components.errors import SettingsError
@@ -173,6 +174,21 @@ def _inferred(cells: Sequence[str | None], unit: str) -> tuple[str, str, tuple[N
     if all(read_time(cell) is not None for cell in given):
         return "INT", "time", tuple(None if cell is None else read_time(cell, unit) for cell in cells)
     return None
+
+
+def first_other(cells: pa.Array, text: str | None) -> int | None:
+    """Returns the first cell (binary) that is neither what a folder says nor the same number or time; None for none."""
+    encoded = cells.dictionary_encode()
+    same = [text is not None and _says(cell.decode(errors="replace"), text) for cell in encoded.dictionary.to_pylist()]
+    fits = np.array([*same, text is None])[encoded.indices.fill_null(len(same)).to_numpy()]
+    return None if fits.all() else int(np.argmin(fits))
+
+
+def _says(cell: str, text: str) -> bool:
+    if cell == text:
+        return True
+    one, other = ((read_number(each), read_time(each), read_truth(each)) for each in (cell, text))
+    return any(mine is not None and mine == its for mine, its in zip(one, other, strict=True))
 
 
 def file_value(text: str | None, column: FolderColumn, unit: int) -> Number:

@@ -94,9 +94,11 @@ class ColumnProfile:
             first = _first_rows(indices, len(unique))
             values = self.cells.update(as_text(unique), counts, rows_of[first], place)
         else:
-            values = unique.to_numpy(zero_copy_only=False).astype(np.float64)
+            exact = unique.to_numpy(zero_copy_only=False)
+            values = exact.astype(np.float64)
             self.nan += int(counts[np.isnan(values)].sum())
-            hashes = mix(unique.to_numpy(zero_copy_only=False).astype(np.float64).view(np.uint64))
+            # float64 does not hold each whole number: those beyond 2^53 would seem to be equal.
+            hashes = mix((exact.astype(np.int64) if exact.dtype.kind == "i" else values).view(np.uint64))
         self.sample.update(hashes, facts_of(indices, len(unique), labels, values))
         self.row_hashes[rows_of] = mix(hashes + np.uint64(1))[indices]
         numbers = np.full(len(array), np.nan)

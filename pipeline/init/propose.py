@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from crossnet.components.errors import DataError
 from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
+from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.pipeline.init.columns import KIND_WORDS, may_weigh, read_cells, use_column
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.label import check_label, doubt_given_away, note_label
@@ -15,6 +16,7 @@ from crossnet.pipeline.init.number_marks import propose_marks
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile, profile_table
 from crossnet.pipeline.init.row_split import propose_split
 from crossnet.pipeline.init.tables import Table, column_names, look, plan_table, read_table
+from crossnet.serving.protocol.printable import listed
 
 _MAX_TRIED = 20  # columns
 _NO_MARKS: Mapping[str, str] = {}
@@ -36,9 +38,10 @@ def propose(table: Table, label: str) -> Proposal:
     Raises:
       DataError: The table cannot be read, or the label cannot be predicted.
     """
+    lost: list[Doubt] = []
     source, profile = look(
         _plan_to_read(table, label),
-        lambda source: profile_table(read_table(source), [c.source_name for c in source.columns], label),
+        lambda source: profile_table(read_table(source, lost), [c.source_name for c in source.columns], label),
     )
     names = {column.source_name: column.name for column in source.columns}
     if not profile.rows:
@@ -57,6 +60,8 @@ def propose(table: Table, label: str) -> Proposal:
         if column.nan:
             proposal.put("nan", "missing", f"{names[name]} has {counted(column.nan, 'NaN', 'NaN')}")
             findings[name].holes += column.nan
+    if table.others:
+        proposal.note(f"files of the folder that are left out: {listed([file.name for file in table.others])}")
     if table.source == "csv":
         propose_marks(profile, names, proposal)
     check_label(profile, names, table, source)
@@ -69,12 +74,8 @@ def propose(table: Table, label: str) -> Proposal:
             use_column(findings[name], column, kinds[name], variance, proposal)
             if may_weigh(findings[name], column, kinds[name]):
                 proposal.weights.append(findings[name].name)
-    for doubt in getattr(final, "doubts", ()):
-        finding = findings.get(doubt.column)
-        is_unsaid = finding and not (finding.doubts or finding.decided)
-        is_left_out = finding and finding.name in proposal.excluded and doubt.text.startswith("is read as text")
-        if finding and (is_unsaid or is_left_out):
-            finding.doubts.append(doubt)
+    for doubt in merged((*getattr(final, "doubts", ()), *lost)):
+        _add_doubt(findings.get(doubt.column), doubt, proposal)
     proposal.columns = list(findings.values())
     proposal.label_std = math.sqrt(variance)
     note_label(profile, findings[label], proposal)
@@ -85,6 +86,16 @@ def propose(table: Table, label: str) -> Proposal:
     else:
         propose_split(final, profile, kinds, findings, proposal)
     return proposal
+
+
+def _add_doubt(finding: ColumnFinding | None, doubt: Doubt, proposal: Proposal) -> None:
+    """Adds what a source doubts of a column, unless what is said of it already says so."""
+    if not finding:
+        return
+    is_unsaid = not (finding.doubts or finding.decided)
+    is_left_out = finding.name in proposal.excluded and doubt.text.startswith("is read as text")
+    if is_unsaid or is_left_out or "float32" in doubt.text:
+        finding.doubts.append(doubt)
 
 
 def list_columns(table: Table) -> dict[str, str]:

@@ -16,7 +16,8 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import RetypedError, Source
 from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
-from crossnet.components.sources.files import ENDINGS, check_name, input_files
+from crossnet.components.sources.doubts import Doubt, merged
+from crossnet.components.sources.files import ENDINGS, check_name, ending_of, input_files, table_files, visible_files
 from crossnet.components.sources.naming import NoLabelError
 from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
@@ -44,6 +45,7 @@ class Table:
       files: In the order in which they are read.
       split: "folders" where the input holds train/ and eval/; else "".
       dialect: How CSV files are written; as usual for other formats.
+      others: Files of the folder that are not of the table.
       query: The settings of a query, whose rows are in the files; empty without one.
     """
 
@@ -52,6 +54,7 @@ class Table:
     files: tuple[Path, ...]
     split: str = ""
     dialect: Dialect = field(default_factory=Dialect)
+    others: tuple[Path, ...] = ()
     query: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -117,19 +120,34 @@ def _folder(path: Path, source: str) -> Table:
     if all((path / name).is_dir() for name in ("train", "eval")):
         files = input_files(ExampleGenParams(source="csv", input=str(path), split="folders"))
         return _table(source or _common_format(files, path), str(path), files, "folders")
-    files = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
-    )
+    files = visible_files(path)
     if not files:
         raise SettingsError(f"`{path}` holds no files. Name a table: a file, a folder or a glob in quotes.")
-    source = source or _common_format(files, path)
-    ending = Counter("".join(file.suffixes[-2:] if file.suffix in COMPRESSED else file.suffix) for file in files)
+    known = [file for file in files if any(ending_of(file) in endings for endings in ENDINGS.values())] or files
+    source = source or _common_format(known, path)
+    ours = [file for file in known if ending_of(file) in ENDINGS.get(source, ())] or known
+    given, found = _pattern(path, source, ours)
+    others = [file for file in files if file not in found]
+    return dataclasses.replace(_table(source, given, found), others=tuple(others))
+
+
+def _pattern(path: Path, source: str, files: list[Path]) -> tuple[str, list[Path]]:
+    """Returns what `input` names for the files of a table in a folder, and the files that it then is.
+
+    Raises:
+      SettingsError: One glob does not name them, and the folder holds others.
+    """
+    endings = {"".join(file.suffixes[-2:] if file.suffix in COMPRESSED else file.suffix) for file in files}
+    if len(endings) > 1 and source in ENDINGS and table_files(path, source) == files:
+        return str(path), files
+    if len(endings) > 1:
+        raise SettingsError(
+            f"`{path}` has files with several endings: {', '.join(sorted(endings)) or 'none'}, and others that are not "
+            "of the table. Name those of the table with a glob in quotes, or move the others."
+        )
     pattern = path / ("*" if all(file.parent == path for file in files) else "**/*")
-    pattern = pattern.with_name(f"*{ending.most_common(1)[0][0]}")
-    files = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True) if Path(name).is_file())
-    return _table(source, str(pattern), files)
+    pattern = pattern.with_name(f"*{endings.pop()}")
+    return str(pattern), sorted(Path(name) for name in glob.glob(str(pattern), recursive=True) if Path(name).is_file())
 
 
 def _table(source: str, given: str, files: list[Path], split: str = "") -> Table:
@@ -196,8 +214,12 @@ def resolve_label(table: Table, label: str, names: list[str]) -> str:
     return spelling[label]
 
 
-def read_table(source: Source) -> Iterator[tuple[int, int, dict[str, pa.Array]]]:
+def read_table(source: Source, doubts: list[Doubt] | None = None) -> Iterator[tuple[int, int, dict[str, pa.Array]]]:
     """Yields the unit, the number of the first row in it and the columns by source name: cells of text where they are.
+
+    Args:
+      source: The table.
+      doubts: Gets what its values show that a record cannot hold, of a source without cells of text.
 
     Raises:
       DataError: A row cannot be read; the message names it.
@@ -212,6 +234,8 @@ def read_table(source: Source) -> Iterator[tuple[int, int, dict[str, pa.Array]]]
                 row += len(next(iter(cells.values())))
             continue
         for batch in source.read(unit, unit + 1):
+            if doubts is not None and batch.doubts:
+                doubts[:] = merged((*doubts, *batch.doubts))
             yield unit, batch.first_row, {by_name[name]: batch.rows.column(name) for name in batch.rows.schema.names}
 
 

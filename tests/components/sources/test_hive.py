@@ -11,6 +11,8 @@ import pytest
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.params.example_gen import ExampleGenParams
+from crossnet.components.sources.plan import plan_source
 from support.example_gen_fixtures import all_rows, make
 
 PARTS = [(2024, "Harlem%2FEast", 1.0), (2025, "SoHo", 2.0), (2025, "__HIVE_DEFAULT_PARTITION__", 3.0)]
@@ -107,6 +109,19 @@ def test_a_column_of_both_the_file_and_the_folder_must_be_equal(tmp_path: Path) 
     with pytest.raises(DataError, match=sentence):
         make(tmp_path, source="parquet", input=str(tmp_path / "t"))
     assert set(all_rows(make(tmp_path, source="parquet", input=str(tmp_path / "t"), exclude=("year",)))[0]) == {"y"}
+
+
+def test_cells_that_contradict_their_folder_are_refused_where_cells_are_looked_at(tmp_path: Path) -> None:
+    for said, held in (("2024", "02024"), ("2025", "2025.0")):  # the same numbers, written otherwise
+        folder = tmp_path / "t" / f"year={said}"
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_text(f"year,y\n{held},1\n{held},2\n")
+    params = ExampleGenParams(source="csv", input=str(tmp_path / "t"), label="y")
+    look = plan_source(sorted((tmp_path / "t").rglob("*.csv")), params).read_cells  # type: ignore[attr-defined]
+    assert sum(len(cells["y"]) for unit in range(2) for cells in look(unit)) == 4
+    (tmp_path / "t" / "year=2025" / "a.csv").write_text("year,y\n2025,1\n2023,2\n")
+    with pytest.raises(DataError, match=r"a.csv:3`: `year` is '2023', and the file's folder says '2025'"):
+        list(look(1))
 
 
 def test_folders_of_other_names_are_refused(tmp_path: Path) -> None:

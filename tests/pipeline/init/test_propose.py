@@ -65,6 +65,17 @@ def test_columns_are_listed_with_their_types_without_a_label(tmp_path):
     }  # fmt: skip
 
 
+def test_large_whole_numbers_are_distinct_and_what_records_lose_is_said(tmp_path):
+    draw = noise()
+    ids = {"id": [2**62 + n for n in range(60)], "code": [None, *(1e9 + n for n in range(59))]}
+    pq.write_table(pa.table({**ids, "y": [draw() for _ in range(60)]}), tmp_path / "a.parquet")
+    found = propose(find_table(tmp_path / "a.parquet"), "y").columns[:2]
+    assert (found[0].distinct, found[0].decided) == (60, "left out: no value occurs twice")
+    assert [(doubt.text, doubt.setting) for doubt in found[1].doubts] == [
+        ("has numbers of more digits than float32 keeps, which is about 7 (such as 1000000001.0)", 'integer = ["code"]')
+    ]
+
+
 def test_times_below_a_second_are_looked_at_in_the_unit_that_holds_them(tmp_path):
     table = pa.table({"wait": pa.array([n * 250 for n in range(300)], pa.duration("ms")), "y": range(300)})
     pq.write_table(table, tmp_path / "rides.parquet")

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pyarrow as pa
@@ -57,6 +58,21 @@ def test_a_folder_and_a_glob_are_tables(tmp_path):
     assert find_table(tmp_path / "a").input == str(tmp_path / "a/*.csv")
     assert find_table(tmp_path / "a" / "*.csv").files == (tmp_path / "a/1.csv", tmp_path / "a/2.csv")
     assert [file.parent.name for file in find_table(tmp_path / "b").files] == ["x=1", "x=2"]
+
+
+def test_each_file_of_a_folder_is_of_the_table_or_is_said(tmp_path):
+    for name in ("a/1.csv", "a/2.txt", "b/1.csv", "b/2.csv"):
+        write(tmp_path / name)
+    (tmp_path / "b/README.md").write_text("About these rides")
+    (tmp_path / "a/3.csv.gz").write_bytes(gzip.compress(write(tmp_path / "c.csv").read_bytes()))
+    both = find_table(tmp_path / "a")
+    assert (both.input, len(both.files), both.others) == (str(tmp_path / "a"), 3, ())
+    table = find_table(tmp_path / "b")
+    assert (table.input, len(table.files)) == (str(tmp_path / "b/*.csv"), 2)
+    assert table.others == (tmp_path / "b/README.md",)
+    (tmp_path / "a/README.md").write_text("About these rides")
+    with pytest.raises(SettingsError, match=r"has files with several endings: \.csv, \.csv\.gz, \.txt, and others"):
+        find_table(tmp_path / "a")
 
 
 def test_a_folder_of_splits_keeps_them(tmp_path):
