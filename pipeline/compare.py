@@ -30,6 +30,7 @@ from crossnet.pipeline.component_call import call_component
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.config_build import NONE
 from crossnet.pipeline.graph import Step, build_graph, model_kind
+from crossnet.pipeline.remote.units import COMPARISON_FILE
 
 WORK_FOLDER = ".tmp-work"  # of a comparison that is not done
 STRONG_DENSE = "strong_dense"
@@ -199,7 +200,7 @@ def compare(
             where: {kind: math.sqrt(loss) for kind, loss in losses.items()} for where, losses in ARTICLE_LOSSES.items()
         }
     write_json(output_dir / "compare.json", facts)
-    write_file(output_dir / "compare.txt", text + "\n")
+    write_file(output_dir / COMPARISON_FILE, text + "\n")
     return Comparison(output_dir, rows, numbers, text)
 
 

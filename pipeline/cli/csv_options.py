@@ -12,6 +12,7 @@ import click
 
 from crossnet.components.errors import SettingsError
 from crossnet.pipeline.cli.options import chosen_root
+from crossnet.pipeline.remote.places import remote_of
 
 _OPTIONS = (
     click.option(
@@ -59,7 +60,7 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, config: Path | None, root: Path, **options: Any) -> Any:
         settings = loaded(config)
         options["model_name"] = options.get("model_name") or (settings.pusher.model_name if settings else "crossnet")
-        options["pushed"] = served_folder(settings, root) / options["model_name"]
+        options["pushed"] = _fetched(served_folder(settings, root) / options["model_name"])
         options["file_format"] = options.get("file_format") or _format_of(settings, options.get("rows", ""))
         given = {name: value for name in _FIELDS if (value := options.pop(name)) not in (None, ())}
         _check_are_csv(given, options.get("rows", ""), options.get("file_format"))
@@ -88,6 +89,13 @@ def served_folder(settings: Any, root: Path) -> Path:
     if settings and settings.pusher.serving_dir:
         return Path(settings.pusher.serving_dir)
     return (chosen_root(root, settings) if settings else root) / "serving_models"
+
+
+def _fetched(pushed: Path) -> Path:
+    """Returns the folder of a model's versions, which of a root in a store is fetched before."""
+    if (remote := remote_of(pushed.parent.parent)) is not None:
+        remote.pull(f"{pushed.relative_to(remote.folder).as_posix()}/")
+    return pushed
 
 
 def _format_of(settings: Any, rows: str) -> str | None:

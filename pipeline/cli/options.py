@@ -17,22 +17,19 @@ import click
 from click.core import ParameterSource
 
 from crossnet.components import interrupts
-from crossnet.components.errors import PipelineError, SettingsError
+from crossnet.components.errors import PipelineError
 from crossnet.pipeline import notices
 from crossnet.pipeline.called import as_typed
 from crossnet.pipeline.cli.completion import complete_configs, complete_settings
 from crossnet.pipeline.cli.output import discard_output, output_problem
 from crossnet.pipeline.wrapping import fitted
 from crossnet.serving.protocol.printable import printable
-from crossnet.serving.storage.uris import is_uri, shown_uri
+from crossnet.serving.storage.uris import is_uri
 
 if TYPE_CHECKING:
     from crossnet.pipeline.config import Config
 
 DEFAULT_ROOT = "crossnet_root"
-_OF_STORES = (
-    "run", "step", "plan", "why", "runs", "show", "diff", "report", "evaluate", "verify", "gc", "serve", "rollback",
-)  # fmt: skip
 
 
 def say(text: object, *, err: bool = False) -> None:
@@ -132,26 +129,20 @@ def root_option(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class _Root(click.Path):
-    """A folder; of a URI the folder of its copy, for commands that fetch it and put it back."""
+    """A folder; of a URI the folder of its copy, which commands fetch and put back."""
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         if not is_uri(str(value)):
             return super().convert(value, parameter, context)
         try:
-            return _of_uri(str(value), context)
+            return _of_uri(str(value))
         except PipelineError as error:
             self.fail(str(error), parameter, context)
 
 
-def _of_uri(uri: str, context: click.Context | None) -> Path:
+def _of_uri(uri: str) -> Path:
     from crossnet.pipeline.remote.places import folder_of
 
-    command = (context.command.name if context else None) or ""
-    if command not in _OF_STORES and not uri.startswith("file:///"):
-        raise SettingsError(
-            f"`crossnet {command}` takes a folder as its root, and `{shown_uri(uri)}` is in a store. These take one: "
-            f"{', '.join(_OF_STORES)}. A server reads a store by --model_base_path."
-        )
     return folder_of(uri)
 
 
@@ -160,7 +151,7 @@ def chosen_root(root: Path, config: Config) -> Path:
     context = click.get_current_context()
     if not config.root or context.get_parameter_source("root") is not ParameterSource.DEFAULT:
         return root
-    return _of_uri(config.root, context) if is_uri(config.root) else Path(config.root)
+    return _of_uri(config.root) if is_uri(config.root) else Path(config.root)
 
 
 def config_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -89,10 +89,11 @@ def step(
 @click.option("--image", required=True, help="The container image, with the package and its extra kfp.")
 @click.option(
     "--root",
-    type=click.Path(path_type=Path, file_okay=False),
     required=True,
+    metavar="DIRECTORY",
     callback=in_utf8,
-    help="Folder for artifacts, runs and pushed models as containers see it, on a volume that all of them mount.",
+    help="Folder for artifacts, runs and pushed models as containers see it, on a volume that all of them mount; or "
+    "its URI in a store.",
 )
 @click.option("--volume", default="", metavar="CLAIM:PATH", help="Mount this PersistentVolumeClaim in each container.")
 @click.option("--cpu", default="", metavar="CORES", help="What each step asks for and may use, such as 2 or 500m.")
@@ -111,7 +112,7 @@ def compile_(
     target: str,
     output: Path,
     image: str,
-    root: Path,
+    root: str,
     volume: str,
     cpu: str,
     memory: str,
@@ -127,7 +128,7 @@ def compile_(
     from crossnet.pipeline.kubeflow.tasks import refuse_plugins
 
     config = load_config(config_file, overrides)
-    deployment = Deployment(image=image, root=str(root), volume=volume, cpu=cpu, memory=memory, retries=retries)
+    deployment = Deployment(image=image, root=root, volume=volume, cpu=cpu, memory=memory, retries=retries)
     deployment.check()
     refuse_plugins(config)
     refuse_compiling(config)

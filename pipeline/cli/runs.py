@@ -177,6 +177,8 @@ def compare(
     from crossnet.pipeline.compare import compare as compare_models
     from crossnet.pipeline.config import load_config
     from crossnet.pipeline.console import Reporter
+    from crossnet.pipeline.remote.shared_folder import alone_in
+    from crossnet.pipeline.remote.units import COMPARISONS
     from crossnet.pipeline.run_state import LOG_FILE, at_work, is_at_work
     from crossnet.pipeline.snapshots import taken
     from crossnet.pipeline.store import Store, utc_now
@@ -193,19 +195,23 @@ def compare(
     reporter = Reporter(quiet=quiet)
     config = load_config(config_file, overrides)
     root = chosen_root(root, config)
-    config = taken(config, Store(root), reporter.line)
-    folder = root / "compare" / utc_now()[:19].replace("-", "").replace(":", "")
+    store = Store(root)
+    config = taken(config, store, reporter.line)
+    folder = root / COMPARISONS / utc_now()[:19].replace("-", "").replace(":", "")
     folder.mkdir(parents=True, exist_ok=True)
     for left in root.glob(f"compare/*/{WORK_FOLDER}"):  # by a comparison that was killed
         if not is_at_work(left.parent):
             shutil.rmtree(left, ignore_errors=True)
     words = interrupts.Words("Interrupted. A comparison is kept when it is whole; run `crossnet compare` again.")
-    with at_work(folder), interrupts.last_words(lambda number: words), reporter.logging_to(folder / LOG_FILE):
-        comparison = compare_models(config, seeds=seeds, output_dir=folder, strong_units=units, progress=reporter.line)
+    with interrupts.last_words(lambda number: words), alone_in(store.remote, folder.absolute(), "comparison"):
+        with at_work(folder), reporter.logging_to(folder / LOG_FILE):
+            done = compare_models(config, seeds=seeds, output_dir=folder, strong_units=units, progress=reporter.line)
+        if store.remote:
+            store.remote.publish(kind=f"{COMPARISONS}/{folder.name}", removes=False)
     if as_json:
-        click.echo(json.dumps(json_value(comparison.rows)))
+        click.echo(json.dumps(json_value(done.rows)))
     else:
-        say(comparison.text)
+        say(done.text)
 
 
 @click.command()

@@ -12,7 +12,7 @@ import click
 
 from crossnet.components.params.networks import MODEL_KINDS
 from crossnet.pipeline.called import program
-from crossnet.pipeline.cli.options import config_options, json_option, prints_errors, root_option, say
+from crossnet.pipeline.cli.options import chosen_root, config_options, json_option, prints_errors, root_option, say
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 
@@ -75,7 +75,7 @@ def tune(
         raise click.BadParameter(f"the folder `{path.absolute().parent}` does not exist.", param_hint="--output")
     result = search(
         config,
-        root,
+        chosen_root(root, config),
         kind=kind or config.models[0],
         trials=config.tune.trials if trials is None else trials,
         jobs=jobs,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from crossnet.components.errors import SettingsError
+from crossnet.serving.storage.uris import is_uri, shown_uri
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 _CORES = re.compile(r"\d+(\.\d+)?|\d+m")
@@ -20,7 +21,8 @@ class Deployment:
 
     Attributes:
       image: The container image; it has the package and the extra `kfp`.
-      root: The folder for artifacts, runs and pushed models, as containers see it: on a volume that all mount.
+      root: The folder for artifacts, runs and pushed models: on a volume that all mount, as containers see it; or its
+        URI in a store.
       volume: A PersistentVolumeClaim to mount, as `NAME:PATH`; empty: none.
       cpu, memory: What each step asks for and may use at most, as Kubernetes writes it; empty: no limit.
       retries: How often a failed step is repeated.
@@ -38,9 +40,8 @@ class Deployment:
         claim, _, path = self.volume.partition(":")
         wrong = {
             f"--image expects the name of an image. Received `{self.image}`.": not self.image.strip(),
-            f"--root expects a path from `/`, as containers see it. Received `{self.root}`.": not _is_absolute(
-                self.root
-            ),
+            "--root expects a path from `/`, as containers see it, or the URI of a folder in a store. Received "
+            f"`{shown_uri(self.root)}`.": not (_is_absolute(self.root) or is_uri(self.root)),
             "--volume expects a PersistentVolumeClaim and where to mount it, such as rides:/srv. Received "
             f"`{self.volume}`.": bool(self.volume) and not (_CLAIM.fullmatch(claim) and _is_absolute(path)),
             f"--cpu expects cores, such as 2 or 500m. Received `{self.cpu}`.": bool(self.cpu)

@@ -20,8 +20,10 @@ from crossnet.pipeline.config import Config, load_config, to_toml
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.plan import make_plan
 from crossnet.pipeline.recording import RunResult
+from crossnet.pipeline.remote.places import folder_of, remote_of
 from crossnet.pipeline.runner import run_step
 from crossnet.pipeline.store import Store
+from crossnet.serving.storage.uris import below, shown_uri
 
 T = TypeVar("T")
 
@@ -52,9 +54,9 @@ def plan_steps(config: str, root: str) -> dict[str, str]:
 
     Args:
       config: All settings, as `to_parameter` writes them.
-      root: The folder for artifacts, runs and pushed models, as this container sees it.
+      root: The folder for artifacts, runs and pushed models, as this container sees it; or its URI in a store.
     """
-    plan = _or_exit(lambda: make_plan(_read(config), Store(Path(root))))
+    plan = _or_exit(lambda: make_plan(_read(config), Store(folder_of(root))))
     return {
         name: planned.fingerprint if planned.done else f"{planned.fingerprint}-{uuid.uuid4().hex}"
         for name, planned in plan.items()
@@ -67,7 +69,7 @@ def run_task(step: str, config: str, root: str, artifact_file: str) -> tuple[str
     Args:
       step: The step.
       config: All settings, as `to_parameter` writes them.
-      root: The folder for artifacts, runs and pushed models, as this container sees it.
+      root: The folder for artifacts, runs and pushed models, as this container sees it; or its URI in a store.
       artifact_file: Takes the description of the artifact, which is in the root, as JSON.
 
     Returns:
@@ -76,7 +78,7 @@ def run_task(step: str, config: str, root: str, artifact_file: str) -> tuple[str
     Raises:
       SystemExit: The step has failed, with its exit code.
     """
-    result = _or_exit(lambda: run_step(_read(config), Path(root), step, reporter=Reporter(verbose=True)))
+    result = _or_exit(lambda: run_step(_read(config), folder_of(root), step, reporter=Reporter(verbose=True)))
     made = result.artifacts.get(step)
     for sentence in (result.error, *result.reasons):
         if sentence:
@@ -95,7 +97,7 @@ def close_gate(config: str, root: str) -> None:
     Raises:
       SystemExit: Always, with exit code 3, as `crossnet run` exits at a closed gate.
     """
-    result = _or_exit(lambda: run_step(_read(config), Path(root), "evaluator"))
+    result = _or_exit(lambda: run_step(_read(config), folder_of(root), "evaluator"))
     _say("\n".join(result.reasons) or result.error or "The gate is closed.")
     raise SystemExit(NotBlessedError.exit_code)
 
@@ -104,12 +106,18 @@ def _facts(result: RunResult, step: str, made: Artifact) -> dict[str, str]:
     record = result.steps[step]
     return {
         "step": step,
-        "path": str(made.path),
+        "path": _place(made.path, Path(result.root)),
         "fingerprint": record.fingerprint,
         "status": record.status,
         "headline": made.headline,
         "run": result.run,
     }
+
+
+def _place(path: Path, root: Path) -> str:
+    """Returns where an artifact is: its folder or, in a store, its URI."""
+    remote = remote_of(root)
+    return str(path) if remote is None else below(shown_uri(remote.uri), path.relative_to(root).as_posix())
 
 
 def to_parameter(config: Config) -> str:

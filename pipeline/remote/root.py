@@ -55,8 +55,11 @@ class RemoteRoot:
         if not self._was_pulled:
             self.pull()
 
-    def pull(self) -> None:
+    def pull(self, kind: str = "") -> None:
         """Makes the copy what the store has, but for the rows of Examples.
+
+        Args:
+          kind: Only the units below this folder of the root, for who reads those alone and puts nothing there.
 
         Raises:
           PipelineError: The store cannot be read, or the copy not be written.
@@ -65,9 +68,14 @@ class RemoteRoot:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._known = self._read_known()
             self._listing = self._list()
-            units = {unit: files for unit, files in by_unit(self._listing).items() if is_whole(unit, files)}
+            units = {
+                unit: files
+                for unit, files in by_unit(self._listing).items()
+                if is_whole(unit, files) and unit.startswith(kind)
+            }
             for unit in {unit for path in self._known if (unit := unit_of(path))} - units.keys():
-                self._forget(unit)  # removed there
+                if unit.startswith(kind):
+                    self._forget(unit)  # removed there
             wanted = {
                 unit: [path for path in files if not is_shard(path) and not self._is_here(path)]
                 for unit, files in units.items()
@@ -75,7 +83,7 @@ class RemoteRoot:
             self._fetch({unit: files for unit, files in wanted.items() if files})
             self._units = set(units)
             self._write_known()
-        self._was_pulled = True
+        self._was_pulled = not kind
 
     def away(self, folder: Path) -> dict[str, int]:
         """Returns the files of an artifact that are in the store and not here: relative name -> size in bytes."""

@@ -9,13 +9,16 @@ from crossnet.components.artifacts.base import ARTIFACT_FILE
 from crossnet.components.artifacts.examples import COLUMNS_PREFIX, SHARD_PREFIX
 from crossnet.pipeline.run_record import RUN_FILE
 
+COMPARISON_FILE = "compare.txt"  # the last of a comparison
+
 # Folder of a root that is kept in the store -> how many parts of a path name a unit, and its last file. In this order
 # they are put there, so that a run's record comes after what it names.
-ARTIFACTS, SNAPSHOTS, SERVED, RUNS = "artifacts", "snapshots", "serving_models", "runs"
+ARTIFACTS, SNAPSHOTS, SERVED, COMPARISONS, RUNS = "artifacts", "snapshots", "serving_models", "compare", "runs"
 _UNITS = {
     ARTIFACTS: (3, ARTIFACT_FILE),
     SNAPSHOTS: (3, "snapshot.json"),
     SERVED: (3, "saved_model.pb"),
+    COMPARISONS: (2, COMPARISON_FILE),
     RUNS: (2, RUN_FILE),
 }
 

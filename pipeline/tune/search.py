@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -24,11 +25,13 @@ from crossnet.components.params.networks import ModelParams
 from crossnet.pipeline.config import Config, as_values
 from crossnet.pipeline.config_values import make_relative
 from crossnet.pipeline.console import Reporter
+from crossnet.pipeline.remote.places import remote_of
+from crossnet.pipeline.remote.shared_folder import SharedFolder
 from crossnet.pipeline.run_state import LOG_FILE
 from crossnet.pipeline.runner import run_pipeline
 from crossnet.pipeline.tune.result import JSON_FILE, Result, write_page
 from crossnet.pipeline.tune.space import Choices, Range, Space, Values, applied, check_space, space_of, words
-from crossnet.pipeline.tune.study import Study, open_study
+from crossnet.pipeline.tune.study import STUDY_FILE, Study, open_study
 from crossnet.pipeline.tune.workers import Failed, Passed, Rows, Stopped, Worker
 
 FOLDER = "tune"  # of the root: all searches
@@ -70,16 +73,17 @@ def tune(
     examples = artifacts["example_gen"]
     space, configured = space_of(config, kind, max(1, examples.counts.get("train", 0)))
     folder = root / FOLDER / f"{kind}-{_identity(config, kind, space, artifacts)}"
-    search = _Search(config, kind, _rows(artifacts), reporter.line)
     last = interrupts.Words("Interrupted. Trials that are done are kept: call `crossnet tune` again to go on.")
     with (
         interrupts.last_words(lambda number: last),
+        _kept(root, folder, artifacts, reporter.line) as keep,
         open_study(folder, space, configured, config.trainer.seed) as study,
         reporter.logging_to(folder / LOG_FILE),
     ):
         before = len(study.tried())
         if before:
             reporter.line(f"{counted(before, 'configuration was', 'configurations were')} tried before.")
+        search = _Search(config, kind, _rows(artifacts), reporter.line, keep)
         work = folder / _WORK
         shutil.rmtree(work, ignore_errors=True)  # of a search that was killed
         work.mkdir()
@@ -88,10 +92,36 @@ def tune(
         finally:
             shutil.rmtree(work, ignore_errors=True)
         result = Result(folder, kind, study.tried(), {name: str(tried) for name, tried in space.items()})
-    result.check()
-    write_json(folder / JSON_FILE, result.to_json())
-    write_page(result)
+        result.check()
+        write_json(folder / JSON_FILE, result.to_json())
+        write_page(result)
     return result
+
+
+@contextlib.contextmanager
+def _kept(
+    root: Path, folder: Path, artifacts: Mapping[str, Artifact], tell: Callable[[str], None]
+) -> Iterator[Callable[[], None]]:
+    """Inside, a search is this process's; of a root in a store, it goes on where the store is, and is kept there.
+
+    Yields:
+      What to call after each trial.
+    """
+    if (remote := remote_of(root.absolute())) is None:
+        yield lambda: None
+        return
+    shared = SharedFolder(remote, folder.absolute(), "search", tell)
+    with shared.held():
+        folder.mkdir(parents=True, exist_ok=True)
+        shared.fetch(STUDY_FILE)
+        remote.fetch_rows(artifacts["example_gen"].path)
+        try:
+            yield lambda: shared.put_soon(STUDY_FILE)
+        except BaseException:
+            with contextlib.suppress(PipelineError):  # the first error is the one to tell
+                shared.put(STUDY_FILE)
+            raise
+        shared.put(STUDY_FILE)
 
 
 def _check(config: Config, kind: str) -> None:
@@ -146,6 +176,7 @@ class _Search:
     kind: str
     rows: Rows
     tell: Callable[[str], None]
+    keep: Callable[[], None]
 
     def run(self, study: Study, trials: int, jobs: int, scratch: Path) -> None:
         """Tries until `trials` are tried."""
@@ -159,6 +190,7 @@ class _Search:
                 interrupts.check()
                 for worker in busy:
                     if worker.connection.poll() and self._take(study, worker):
+                        self.keep()
                         missing -= self._begin(study, worker, missing)
 
     def _begin(self, study: Study, worker: Worker, missing: int) -> int:

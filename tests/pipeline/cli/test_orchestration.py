@@ -49,7 +49,7 @@ def test_what_cannot_be_run_is_refused(crossnet, arguments, words):
 def test_compile_says_what_is_wrong_and_what_is_not_installed(crossnet, tmp_path):
     wrong = crossnet("compile", "-o", "pipeline.yaml", "--image", "crossnet:1", "--root", "here", "--cpu", "two")
     assert (wrong.exit_code, len(wrong.stderr.splitlines())) == (2, 2)
-    assert "--root expects a path from `/`, as containers see it. Received `here`." in wrong.stderr
+    assert "--root expects a path from `/`, as containers see it, or the URI of a folder in a store. R" in wrong.stderr
     workers = ("--set", "trainer.strategy=multi_worker")
     wrong = crossnet("compile", "-o", "pipeline.yaml", "--image", "crossnet:1", "--root", "/srv", *workers)
     assert wrong.exit_code == 2

@@ -21,7 +21,8 @@ def test_a_setting_that_does_not_exist_is_refused_before_anything_is_trained(cro
 def test_the_run_that_makes_the_data_is_listed_with_its_config(crossnet, tmp_path):
     (tmp_path / "rows.csv").write_text("x,y\nfar,1\n" + "2,3\n" * 50)
     (tmp_path / "a.toml").write_text(
-        '[example_gen]\nsource = "csv"\ninput = "rows.csv"\nlabel = "y"\nnumeric = ["x"]\n[trainer]\npreset = "table"\n'
+        'root = "there"\n[example_gen]\nsource = "csv"\ninput = "rows.csv"\nlabel = "y"\nnumeric = ["x"]\n'
+        '[trainer]\npreset = "table"\n'
     )
     assert crossnet("tune", "--config", "a.toml").exit_code == 1
-    assert "a.toml" in crossnet("runs").stdout
+    assert "a.toml" in crossnet("runs", "--root", "there").stdout

@@ -8,17 +8,27 @@ RIGHT = {"image": "registry.example.com/crossnet:0.1.0", "root": "/srv/rides"}
 
 @pytest.mark.parametrize(
     "more",
-    [{}, {"volume": "rides:/srv", "cpu": "2", "memory": "4Gi"}, {"cpu": "500m", "memory": "1.5G"}, {"cpu": "0.5"}],
+    [
+        {},
+        {"root": "s3://bucket/rides"},
+        {"volume": "rides:/srv", "cpu": "2", "memory": "4Gi"},
+        {"cpu": "500m", "memory": "1.5G"},
+        {"cpu": "0.5"},
+    ],
 )
 def test_a_deployment_that_can_run_is_taken(more):
-    Deployment(**RIGHT, **more).check()
+    Deployment(**{**RIGHT, **more}).check()
 
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
         ({"image": " "}, "--image expects the name of an image. Received ` `."),
-        ({"root": "crossnet_root"}, "--root expects a path from `/`, as containers see it. Received `crossnet_root`."),
+        (
+            {"root": "crossnet_root"},
+            "--root expects a path from `/`, as containers see it, or the URI of a folder in a store. Received "
+            "`crossnet_root`.",
+        ),
         ({"volume": "rides"}, "--volume expects a PersistentVolumeClaim and where to mount it, such as rides:/srv. R"),
         ({"volume": "rides:srv"}, "Received `rides:srv`."),
         ({"volume": "Rides_1:/srv"}, "Received `Rides_1:/srv`."),

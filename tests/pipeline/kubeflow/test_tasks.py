@@ -7,6 +7,8 @@ from crossnet.components.errors import SettingsError
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.kubeflow.tasks import close_gate, plan_steps, refuse_plugins, run_task, to_parameter
 from crossnet.pipeline.plan import make_plan
+from crossnet.pipeline.remote import places
+from crossnet.pipeline.remote.root import RemoteRoot
 from crossnet.pipeline.store import Store
 
 CONFIG = load_config(None, ["example_gen.num_examples=300"])
@@ -34,6 +36,14 @@ def test_a_task_runs_its_step_and_describes_what_it_made(task, tmp_path):
     (folder,) = (tmp_path / "root" / "artifacts" / "example_gen").iterdir()
     assert (shown["path"], shown["fingerprint"]) == (str(folder), folder.name)
     assert task("example_gen")[1]["status"] == "reused"
+
+
+def test_a_task_names_its_artifact_in_a_store(task, tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    remote = RemoteRoot((tmp_path / "there").as_uri(), tmp_path / "root")
+    monkeypatch.setitem(places._roots, remote.folder, remote)
+    _, shown, _ = task("example_gen")
+    assert shown["path"] == f"{remote.uri}/artifacts/example_gen/{shown['fingerprint']}"
 
 
 def test_a_task_that_cannot_run_says_why_and_exits_as_the_command_does(task, capsys, tmp_path):

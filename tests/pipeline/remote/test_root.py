@@ -103,6 +103,27 @@ def test_a_store_that_fails_before_the_record_leaves_nothing_finished_and_the_ne
     assert machine().is_finished("example_gen", "f1")
 
 
+def test_a_comparison_is_seen_by_all_when_it_is_whole_and_a_folder_alone_can_be_fetched(machine):
+    one = machine()
+    (one.root / "compare" / "now" / ".tmp-work").mkdir(parents=True)
+    (one.root / "compare" / "now" / "compare.json").write_text("{}")
+    with one.locked():
+        make_model(one)
+    assert not (machine().root / "compare").exists()
+    (one.root / "compare" / "now" / "compare.txt").write_text("table")
+    one.remote.publish(kind="compare/now", removes=False)
+    folder = machine().root / "compare" / "now"
+    assert sorted(path.name for path in folder.iterdir()) == ["compare.json", "compare.txt"]
+    two = machine(folder.parents[1])
+    shutil.rmtree(one.artifacts)
+    with machine(one.root).locked():
+        shutil.rmtree(one.artifacts)
+    (folder / "compare.json").unlink()
+    two.remote.pull("compare/")
+    assert (folder / "compare.json").exists()
+    assert two.artifact_path("trainer_dense", "f2").exists()  # removed there, and not asked for
+
+
 def test_what_is_removed_here_is_removed_there_and_on_other_machines(uri, machine):
     one = machine()
     with one.locked():

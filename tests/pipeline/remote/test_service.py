@@ -118,6 +118,13 @@ def test_rows_become_predictions_with_nothing_but_a_bucket_between_the_machines(
         monkeypatch.setattr(places, "_roots", {})
         return CliRunner().invoke(cli, [*arguments, "--root", root])
 
+    def copy_of(name):
+        (folder,) = (tmp_path / name / "crossnet" / "roots").iterdir()
+        return folder
+
+    def address(serving):
+        return "--target", f"127.0.0.1:{serving.port}", "--wait", "20"
+
     first = on_machine("one", "run", "--config", str(config))
     assert first.exit_code == 0, first.output
     made = bucket.files("rides")
@@ -143,7 +150,20 @@ def test_rows_become_predictions_with_nothing_but_a_bucket_between_the_machines(
     )
     with Server(flags) as serving, PredictionClient(f"127.0.0.1:{serving.port}", model_name="crossnet") as client:
         answer = client.predict({"x0": [0.5], "x1": [0.5], "x2": [0.5]})
-    assert answer.outputs["prediction"].shape == (1,)
+        assert answer.outputs["prediction"].shape == (1,)
+        (tmp_path / "rows.jsonl").write_text('{"x0": 0.5, "x1": 9e9, "x2": 0.5}\n')
+        asked = on_machine("three", "predict", "--rows", str(tmp_path / "rows.jsonl"), *address(serving))
+        assert asked.exit_code == 0, asked.output
+        assert "has a number beyond those of training" in " ".join(asked.output.split())
+        assert [path.name for path in copy_of("three").iterdir() if path.is_dir()] == ["serving_models"]
+
+    compared = on_machine("four", "compare", "--config", str(config), "--seeds", "1")
+    assert compared.exit_code == 0, compared.output
+    (table,) = [path for path in bucket.files("rides/compare") if path.endswith("compare.txt")]
+    exported = on_machine("five", "export", "--format", "tflite", "--output", str(tmp_path / "model.tflite"))
+    assert exported.exit_code == 0, exported.output
+    assert "Evaluator's predictions for" in exported.output
+    assert [path.parent.name for path in copy_of("five").glob("compare/*/compare.txt")] == [table.split("/")[-2]]
 
     refused = on_machine("four", "rollback")
     assert refused.exit_code == 1
@@ -152,3 +172,31 @@ def test_rows_become_predictions_with_nothing_but_a_bucket_between_the_machines(
     assert done.exit_code == 0, done.output
     left = [path for path in bucket.files("rides/serving_models") if path.endswith("saved_model.pb")]
     assert left == [pushed.replace("/saved_model.pb", ".rolled_back/saved_model.pb")]
+
+
+@needs_s3
+@pytest.mark.slow
+def test_a_search_goes_on_on_another_machine(server, tmp_path, monkeypatch):
+    root = server.bucket().uri("rides")
+    config = tmp_path / "rides.toml"
+    config.write_text(
+        'models = ["cross_layer"]\nexample_gen.num_examples = 300\ntrainer.epochs = 3\ntrainer.batch_size = 50\n'
+        "trainer.early_stopping_patience = 3\n"
+    )
+
+    def on_machine(name, trials):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / name))
+        monkeypatch.setattr(places, "_roots", {})
+        done = CliRunner().invoke(
+            cli, ["tune", "--config", str(config), "--root", root, "--trials", str(trials), "--json"]
+        )
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)["trials"], done.stderr
+
+    first, _ = on_machine("one", 1)
+    both, said = on_machine("two", 2)
+    assert "1 configuration was tried before." in said
+    assert (both[0], len(both)) == (first[0], 2)
+    again, said = on_machine("one", 2)
+    assert again == both
+    assert "2 configurations were tried before." in said
