@@ -9,8 +9,10 @@ import re
 import shutil
 import sys
 
+import click
 import pytest
 
+from crossnet.pipeline.cli import cli
 from support import REPOSITORY
 from support.pages import (
     DOCS,
@@ -33,6 +35,7 @@ PAGES = [
     REPOSITORY / "CONTRIBUTING.md",
     *sorted(DOCS.glob("*.md")),
 ]
+COMMAND = re.compile(r"\bcrossnet ([a-z]+)((?: [^\n`|&]*)?)")
 CURL = REPOSITORY / "tests" / "support" / "curl.py"
 
 
@@ -88,6 +91,22 @@ def test_a_page_uses_only_what_it_makes_or_what_a_page_that_it_links_to_makes():
             f"{page.name} uses {files_used(page) - made}, and does not say where it is made"
         )
     assert files_used(DOCS / "how-to-get-prediction-intervals.md") == {"rides.csv", "intervals.csv", "intervals.py"}
+
+
+def test_a_command_in_a_page_has_only_options_that_it_takes():
+    """In blocks that are not run, in workflows and in sentences too. `serve` passes on what it does not know."""
+    wrong, seen = [], set()
+    for page in PAGES:
+        for name, rest in COMMAND.findall(page.read_text().replace("\\\n", " ")):
+            if name in cli.commands and name != "serve":
+                command = cli.commands[name]
+                parts = command.commands.values() if isinstance(command, click.Group) else [command]
+                known = {option for part in parts for parameter in part.params for option in parameter.opts}
+                given = set(re.findall(r"(?<= )--[a-z][\w-]*", rest))
+                seen |= given
+                wrong += [f"{page.name}: crossnet {name} {option}" for option in given - known - {"--help"}]
+    assert not wrong
+    assert {"--run", "--trials", "--label", "--image"} <= seen
 
 
 def test_a_block_that_leaves_a_server_running_is_told(tmp_path):
