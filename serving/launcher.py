@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossnet.serving.config.deployment import Deployment
-from crossnet.serving.config.flags import ServerFlags
+from crossnet.serving.config.flags import ServerFlags, parse_flags
 from crossnet.serving.protocol.printable import tell
 from crossnet.serving.status import DeadlineError, ServingError, UnavailableError, UsageError
 
@@ -193,10 +193,11 @@ def serve(arguments: Sequence[str], *, root: Path, server: str = "auto") -> int:
     Returns:
       The exit code: 0 stopped by a signal, 1 failed, 2 wrong usage.
     """
-    if server == "auto":
-        server = "embedded" if find_binary() is None else "binary"
+    server = ("binary" if find_binary() else "embedded") if server == "auto" else server
     try:
         deployment = Deployment(arguments, root=root.absolute(), server=server)
+        if server == "embedded":
+            parse_flags(deployment.embedded_flags(), warn=False)  # before it waits, maybe for hours, for a model
         stopping = threading.Event()
         with _on_signals(stopping.set):
             if not deployment.wait_for_models(stopping.is_set):

@@ -140,11 +140,12 @@ def split_flags(arguments: Sequence[str]) -> dict[str, str]:
     return flags
 
 
-def parse_flags(arguments: Sequence[str]) -> ServerFlags:
+def parse_flags(arguments: Sequence[str], *, warn: bool = True) -> ServerFlags:
     """Reads the server's arguments.
 
     Args:
       arguments: The arguments after the command, such as `["--port=8500", "--model_base_path=/models/rides"]`.
+      warn: Whether to log which flags have no effect.
 
     Raises:
       UsageError: A flag is unknown, has an invalid value, conflicts with another one or is not supported here.
@@ -160,7 +161,7 @@ def parse_flags(arguments: Sequence[str]) -> ServerFlags:
                 problems.append(f"`--{name}={text}`: {error}.")
         elif name in _REJECTED and text.lower() not in _FALSE_VALUES:
             problems.append(f"`--{name}={text}` is not supported. {_REJECTED[name]}. {_USE_REAL_SERVER}")
-        elif name in _WARNINGS and text.lower() not in _FALSE_VALUES:
+        elif warn and name in _WARNINGS and text.lower() not in _FALSE_VALUES:
             LOGGER.warning("`--%s` has no effect here. %s. %s", name, _WARNINGS[name], _USE_REAL_SERVER)
     if (reload := values.get("allow_reload", "auto")).lower() in _RELOAD_CHOICES:
         values["allow_reload"] = _RELOAD_CHOICES[reload.lower()]

@@ -151,6 +151,13 @@ def _wait_ended(process):
         process.stderr.close()
 
 
+def test_serve_refuses_a_wrong_flag_before_it_waits_for_a_model(no_binary, tmp_path, capsys):
+    assert serve(["--port=99999", "--rest_api_port=abc", "--prefer_tflite_model"], root=tmp_path) == 2
+    assert capsys.readouterr().err == (
+        "`--rest_api_port=abc`: expected a whole number.\n`--port=99999`: expected a port, 0 to 65535.\n"
+    )
+
+
 def test_serve_waits_for_a_model_runs_the_binary_and_passes_the_signal_on(binary, tmp_path):
     root = tmp_path / "root"
     with tempfile.TemporaryDirectory() as folder:
