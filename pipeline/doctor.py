@@ -37,7 +37,10 @@ class Finding:
 
 
 # What pyproject.toml asks for beside the libraries whose versions enter fingerprints.
-OTHERS = ("grpcio", "click", "rich", "jinja2", "tomli-w", "google-crc32c", "starlette", "uvicorn")
+OTHERS = (
+    *("grpcio", "grpcio-reflection", "google-crc32c", "orjson", "click", "rich", "jinja2", "markupsafe", "tomli-w"),
+    *("starlette", "uvicorn", "prometheus-client"),
+)
 
 
 def examine() -> list[Finding]:

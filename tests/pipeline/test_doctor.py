@@ -1,6 +1,9 @@
 import importlib.metadata
+import re
+import tomllib
 
 from crossnet.pipeline import doctor
+from support import REPOSITORY
 
 
 def by_name():
@@ -11,6 +14,11 @@ def test_doctor_finds_what_the_pipeline_needs():
     findings = by_name()
     assert findings["tensorflow"].state == importlib.metadata.version("tensorflow")
     assert all(findings[name].ok for name in ("python", "tf-keras", "tensorflow-recommenders", "grpcio"))
+
+
+def test_doctor_looks_for_everything_that_the_package_asks_for():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert {re.match(r"[\w-]+", wanted)[0] for wanted in project["dependencies"]} <= by_name().keys()
 
 
 def test_doctor_names_the_command_that_mends_what_is_missing(monkeypatch):
