@@ -26,6 +26,7 @@ from crossnet.pipeline.run_record import RunRecord, in_steps
 from crossnet.pipeline.run_state import FINISHED
 from crossnet.pipeline.store import Store
 from crossnet.serving.protocol.printable import printable
+from crossnet.serving.storage.uris import shown_uri
 
 if TYPE_CHECKING:
     from crossnet.pipeline.config import Config
@@ -82,7 +83,7 @@ def print_result(result: RunResult) -> None:
         if (hidden := len(result.reasons) - REASONS_SHOWN) > 0:
             console.print(f"{status}: {counted(hidden, 'more rule')} failed.")
         console.print(f"Nothing was pushed. Table: {from_here(run / 'evaluator' / 'verdict.json')}")
-    elif isinstance(pushed, PushedModel) and not result.up_to_date and remote_of(Path(result.root)) is None:
+    elif isinstance(pushed, PushedModel) and not result.up_to_date:
         console.print(f"Next: {_serve_command(Path(result.root), folder)}")
 
 
@@ -93,9 +94,14 @@ def from_here(path: Path) -> str:
 
 
 def _serve_command(root: Path, folder: Path) -> str:
-    """Returns the command that serves the model in `folder`."""
-    where = ""
-    if folder.parent != root / "serving_models":
+    """Returns the command that serves the model in `folder`; of a root in a store, without what may be secret."""
+    where, remote = "", remote_of(root)
+    if remote is not None and folder.parent == root / "serving_models":
+        if shown_uri(remote.uri) != remote.uri:
+            return f"{program()} serve --port=8500, with --root or CROSSNET_ROOT as it is now"
+        if os.environ.get("CROSSNET_ROOT") != remote.uri:
+            where = f" --root {shlex.quote(remote.uri)}"
+    elif folder.parent != root / "serving_models":
         where = f" --model_name={shlex.quote(folder.name)} --model_base_path={shlex.quote(from_here(folder))}"
     elif root != Path(os.environ.get("CROSSNET_ROOT") or DEFAULT_ROOT).absolute():
         where = f" --root {shlex.quote(from_here(root))}"

@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
@@ -74,6 +75,20 @@ def test_paths_and_the_next_command_are_those_that_can_be_typed_here(store, show
     assert shown(screen.print_result, elsewhere)[-1] == (
         f"Next: crossnet serve --model_name=crossnet --model_base_path='{tmp_path}/my models/crossnet' --port=8500"
     )
+
+
+def test_the_next_command_names_a_root_in_a_store_without_its_secrets(store, monkeypatch):
+    root, models = store.root, store.serving_models / "crossnet"
+
+    def next_with(uri):
+        monkeypatch.setattr(screen, "remote_of", lambda folder: SimpleNamespace(uri=uri))
+        return screen._serve_command(root, models)
+
+    assert next_with("s3://bucket/my rides") == "crossnet serve --root 's3://bucket/my rides' --port=8500"
+    hidden = "crossnet serve --port=8500, with --root or CROSSNET_ROOT as it is now"
+    assert next_with("s3://user:secret@bucket/rides") == next_with("s3://bucket/rides?key=secret") == hidden
+    monkeypatch.setenv("CROSSNET_ROOT", "s3://bucket/rides")
+    assert next_with("s3://bucket/rides") == "crossnet serve --port=8500"
 
 
 def test_result_of_a_closed_gate_gives_the_reasons_and_the_table(store, shown):
