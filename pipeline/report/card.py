@@ -140,7 +140,7 @@ def _limits(run: Run, evaluation: Evaluation, name: str, texts: ColumnTexts) -> 
     lines += [*properties.get("notes", ()), *(properties.get("diagnosis") or ())]
     found = run.get(Anomalies, "example_validator")
     anomalies = found.anomalies if found else []
-    lines += [item["message"] for item in anomalies[:MAX_WARNINGS]]
+    lines += [f"{item['message']}." for item in anomalies[:MAX_WARNINGS]]
     if len(anomalies) > MAX_WARNINGS:
         lines.append(f"{counted(len(anomalies) - MAX_WARNINGS, 'more anomaly', 'more anomalies')} of the data.")
     if run.record.judged > 1:

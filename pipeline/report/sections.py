@@ -114,7 +114,7 @@ def _slices(run: Run) -> dict[str, Any]:
     """Returns rows and errors by slice, for the model whose residuals are shown, and beside them those of others.
 
     `judged` has, by slice, CSS class and sentence of each rule that was asked of it, `opened` its worst rows; `rmse` is
-    of all rows.
+    of all rows; `unopened` is the number of eval rows above which slices do not open, where there are more.
     """
     details, name = _details(run), subject(run) or ""
     others = [other for other in ordered_models(run) if other != name and details.get(other, {}).get("slices")]
@@ -129,7 +129,11 @@ def _slices(run: Run) -> dict[str, Any]:
     rmse = run.record.models.get(name, {}).get("eval_rmse")
     scored = scored_rows(run.evaluation) if run.evaluation and slices else None
     opened = slice_rows(run, scored, name, [item["slice"] for item in slices])
-    return {"slices": slices, "others": others, "judged": judged, "rmse": rmse, "opened": opened}
+    unopened = MAX_EVAL_ROWS if scored is not None and scored.total > MAX_EVAL_ROWS else 0
+    return {
+        **{"slices": slices, "others": others, "judged": judged, "rmse": rmse},
+        **{"opened": opened, "unopened": unopened},
+    }
 
 
 def _details(run: Run) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.pipeline.report.arrays import scored_rows
+from crossnet.pipeline.report.pages import write_report
 from crossnet.pipeline.report.run import load_run
 from crossnet.pipeline.report.sections import gate
 from crossnet.pipeline.report.slice_rows import WORST, slice_rows
@@ -13,8 +14,13 @@ from support.report_fixtures import PUSHED, make_runs
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return load_run(make_runs(tmp_path_factory), PUSHED)
+def store(tmp_path_factory):
+    return make_runs(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def run(store):
+    return load_run(store, PUSHED)
 
 
 def test_each_slice_opens_to_its_own_rows_with_the_largest_errors(run):
@@ -44,6 +50,14 @@ def test_quantile_slices_are_those_of_the_evaluator(run):
     names = [f"x0:quartile=below {edges[0]}", f"x0:quartile=from {edges[2]}", "x0:quartile=below 99"]
     found = slice_rows(other, scored, "cross_layer", names)
     assert list(found) == names[:2]  # a slice that is not there is not opened
+
+
+def test_the_page_says_that_slices_of_many_rows_do_not_open(store, monkeypatch):
+    assert "a slice does not open" not in write_report(store, PUSHED).read_text()
+    for module in ("sections", "slice_rows"):
+        monkeypatch.setattr(f"crossnet.pipeline.report.{module}.MAX_EVAL_ROWS", 50)
+    said = "Eval has more than 50 rows: above that, a slice does not open to its largest errors."
+    assert said in write_report(store, PUSHED).read_text()
 
 
 def test_without_rows_slices_stay_shut(run):
