@@ -65,6 +65,7 @@ EXPECTED = {
     "BYTES": "text in UTF-8",
 }
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_POINT_ZERO = re.compile(r"(?<=\d)\.0*$", re.ASCII)
 _ZEROS = re.compile(r"0\d+", re.ASCII)
 _INT64 = range(-(2**63), 2**63)
 
@@ -112,7 +113,7 @@ def read_whole(cell: str) -> int | None:
 
 def read_rounded(cell: str) -> int | None:
     """Returns the whole number in a cell, also where it is written as 5.0 or 5e3; None for other text."""
-    value, number = read_whole(cell), read_number(cell)
+    value, number = read_whole(_POINT_ZERO.sub("", cell.strip())), read_number(cell)
     if value is not None or number is None:
         return value
     return int(number) if number.is_integer() and abs(number) <= 2**53 else None

@@ -82,7 +82,7 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
         if kind in ("TIME", "TIME_UTC"):
             reading.doubts += finer_doubts(name, sample)
         if STORED[reading.kinds[name]] == "FLOAT" and kind != "MIXED":
-            reading.doubts += beyond_int64(name, plain) or rounded(name, plain, numbers)
+            reading.doubts += beyond_int64(name, plain) or rounded(name, plain, numbers, is_label=name == named.label)
     return reading
 
 

@@ -22,10 +22,11 @@ from crossnet.serving.protocol.printable import shown
 _DOUBTFUL_SHARE = 0.5  # of numbers in a column of text
 _HINTED_CELLS = 200
 _HINTED_SHARE = 0.9
-_MAX_WORDS = 10
+_MAX_WORDS, _FEW_WORDS = 10, 5
 _DIGITS = 19  # of the largest int64
 _LARGE = r"^\s*[+-]?0*[1-9]\d{7}|[eE]"  # what may be beyond EXACT
 _LEAST_LARGE = 1e7
+_POINT_ZERO = r"^\s*[+-]?\d+(\.0*)?\s*$"
 
 Place = Callable[[int, int], str]
 
@@ -75,7 +76,7 @@ def text_doubts(
                 return [Doubt(name, f"{text}; write them in one form to use them as such")]
             if not hint and all(map(looks_marked, found[:_HINTED_CELLS])):
                 return [Doubt(name, f"{text}, which no setting reads; write the numbers alone to use them as such")]
-            return [Doubt(name, text, hint or (numeric if what == "numbers" else ""))]
+            return [Doubt(name, text, hint or _few_words(found, csv_format) or (numeric if what == "numbers" else ""))]
     return _hinted_doubts(name, sample, csv_format, place)
 
 
@@ -131,6 +132,14 @@ def _null_words(cells: Sequence[str], csv_format: CsvFormat) -> str:
     return f"null_values = [{', '.join(map(toml_text, dict.fromkeys((*csv_format.null_values, *words))))}]"
 
 
+def _few_words(cells: Sequence[str], csv_format: CsvFormat) -> str:
+    """Returns the setting that makes holes of cells that are a few words; "" where they are more."""
+    words = list(dict.fromkeys(cell.strip() for cell in cells))
+    if len(words) > _FEW_WORDS:
+        return ""
+    return f"null_values = [{', '.join(map(toml_text, dict.fromkeys((*csv_format.null_values, *words))))}]"
+
+
 def beyond_int64(name: str, plain: pa.Array) -> list[Doubt]:
     """Returns the doubt about whole numbers that int64 does not hold, so that they lose digits."""
     if not len(plain) or pc.max(pc.binary_length(plain)).as_py() < _DIGITS:  # said of most without reading them
@@ -143,13 +152,16 @@ def beyond_int64(name: str, plain: pa.Array) -> list[Doubt]:
     return [Doubt(name, said, f"text = [{toml_text(name)}]")]
 
 
-def rounded(name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = None) -> list[Doubt]:
+def rounded(
+    name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = None, *, is_label: bool = False
+) -> list[Doubt]:
     """Returns the doubt about numbers that float32 rounds to fewer digits than they are written with.
 
     Args:
       name: The column.
       plain: Its first cells.
       numbers: `decimals(plain)`, where it is known that this is not None.
+      is_label: Whether it is the label, which is a float32 in any case.
     """
     if numbers is not None and np.abs(numbers).max() < _LEAST_LARGE:  # said of most without reading them as text
         return []
@@ -158,9 +170,11 @@ def rounded(name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = No
         text = cell.decode(errors="replace")
         digits = sum(map(str.isdigit, text.lower().partition("e")[0].lstrip("0.")))
         value = read_number(text) if digits > 8 else None
-        if value is not None and EXACT < abs(value) < 1e15:
+        if value is not None and EXACT < abs(value) < 2**63:
             said = f"holds numbers such as {shown(text)}, of which float32 keeps some 7 digits"
-            return [Doubt(name, f"{said} (tf.train.Example has no float64)")]
+            are_whole = not is_label and pc.all(pc.match_substring_regex(plain, _POINT_ZERO)).as_py()
+            setting = f"integer = [{toml_text(name)}]" if are_whole else ""
+            return [Doubt(name, f"{said} (tf.train.Example has no float64)", setting)]
     return []
 
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 
+from crossnet.components.sources.date_forms import date_forms
 from crossnet.components.sources.doubts import toml_text
-from crossnet.serving.protocol.cell_values import number_regex, read_date, read_number
+from crossnet.serving.protocol.cell_values import number_regex, read_number
 from crossnet.serving.protocol.csv_format import CsvFormat
 
 NULL_WORDS = frozenset(("na", "n/a", "#n/a", "null", "none", "nil", "nan", "-", "--", "?", ".", "missing", "unknown"))
 NULL_WORDS |= {"nat", "<na>", "\\n", "#ref!", "#value!", "#div/0!", "#name?", "#null!", "#num!", "0000-00-00"}
-_DAYS = (
-    *("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y", "%d-%b-%Y"),
-    *("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%y", "%d %B %Y", "%B %d, %Y"),
-    *("%b %d %Y", "%B %d %Y"),
-)
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-DATE_FORMS = (*(day + time for day in _DAYS for time in _TIMES), "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S%z")
-# What each of these forms begins with: to try them all takes a hundred times as long as to look for that.
-_MONTHS = "|".join(map(re.escape, filter(None, (*calendar.month_name, *calendar.month_abbr))))
-_MAY_BE_DATE = re.compile(rf"\d{{1,4}}[-./ ](\d{{1,2}}|{_MONTHS})[-./, ]|({_MONTHS})\s+\d|\d{{8}}T\d", re.IGNORECASE)
+NULL_WORDS |= {"n.a.", "(null)", "(blank)", "not available", "..", "...", "\u2013", "\u2014"}  # the dashes of print
 _MAX_CHARACTERS = 40  # of a cell that is looked at for signs and dates
 # Numbers with what no setting reads: signs of money and units, brackets for a minus, the digits of other scripts.
 _SIGNS = "[€$£¥₹<>~≈=\"'`(\\s\\u2212\\u2013+-]*"
@@ -34,7 +25,7 @@ _MARKED = re.compile(
     re.IGNORECASE,
 )
 _FOOTERS = ("total", "totals", "subtotal", "sum", "grand", "average", "mean", "summe", "gesamt", "source", "note")
-_MARKS = (",", ".", " ", "\u00a0", "\u202f", "'", "_")
+_MARKS = (",", ".", " ", "\u00a0", "\u202f", "'", "\u2019", "_")
 _TIMED = re.compile(
     r"[+-]?(\d+ ?(d|days?),? ?)?\d{1,3}:\d\d(:\d\d([.,]\d+)?)?( ?[ap]m)?|P(?=.)[\dYMWD]*(T[\dHMS.]+)?", re.I
 )
@@ -62,11 +53,8 @@ def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> 
                 return f"thousands = {toml_text(mark)}" + (' and decimal = ","' if mark == "." else "")
         if re.fullmatch(number_regex(",", ""), text, re.ASCII):
             return 'decimal = ","'
-    if re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", text):
-        return f'date_format = {{ {toml_text(column)} = "%Y-%m" }}'
-    for form in DATE_FORMS if len(text) <= _MAX_CHARACTERS and _MAY_BE_DATE.match(text) else ():
-        if read_date(text, form) is not None:
-            return f"date_format = {{ {toml_text(column)} = {toml_text(form)} }}"
+    for form in date_forms(text):
+        return f"date_format = {{ {toml_text(column)} = {toml_text(form)} }}"
     return ""
 
 

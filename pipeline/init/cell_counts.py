@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from crossnet.components.sources.date_forms import date_forms
 from crossnet.pipeline.init.cell_forms import (
     COMMA_DECIMAL,
     GROUPED,
@@ -20,7 +21,7 @@ from crossnet.pipeline.init.cell_forms import (
     WHOLE_NUMBER,
     is_null_word,
 )
-from crossnet.pipeline.init.dates import date_formats, parse_dates
+from crossnet.pipeline.init.dates import parse_dates
 from crossnet.serving.protocol.cell_values import read_time, read_truth
 
 _SURE_CELLS = 20_000  # after which a column of words is not looked at any more
@@ -234,7 +235,7 @@ class CellCounts:
                 return "comma"
             if read_time(bare) is not None:
                 return "time"
-        if formats := date_formats(bare):
+        if formats := date_forms(bare):
             for form in formats if len(self.formats) < _MAX_FORMATS else ():
                 self.formats[form] += rows
             return "date"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 
-NULL_WORDS = frozenset(
-    ("na", "n/a", "#n/a", "n.a.", "<na>", "null", "none", "nil", "-", "--", "?", ".", "missing", "(null)", "\\n")
-)
+from crossnet.components.sources.csv_hints import NULL_WORDS
+
 NAN_WORDS = frozenset(("nan", "+nan", "-nan", "1.#qnan", "#nan"))
 
 _EXPONENT = r"([eE][+-]?\d+)?"
@@ -27,6 +26,7 @@ GROUPED = {
     "\u00a0": re.compile("[+-]?[1-9]\\d{0,2}(\u00a0\\d{3})+([.,]\\d*)?", re.ASCII),
     "\u202f": re.compile("[+-]?[1-9]\\d{0,2}(\u202f\\d{3})+([.,]\\d*)?", re.ASCII),
     "'": re.compile(r"[+-]?[1-9]\d{0,2}('\d{3})+(\.\d*)?", re.ASCII),
+    "\u2019": re.compile("[+-]?[1-9]\\d{0,2}(\u2019\\d{3})+(\\.\\d*)?", re.ASCII),
     "_": re.compile(r"[+-]?[1-9]\d{0,2}(_\d{3})+(\.\d*)?", re.ASCII),
 }
 _DATE = re.compile(

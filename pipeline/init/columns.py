@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from crossnet.components.formats import counted, percent
+from crossnet.components.sources.csv_cells import EXACT
 from crossnet.components.sources.csv_hints import comment_word
 from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.profile import ColumnProfile
 from crossnet.pipeline.init.toml_lines import toml_line
+from crossnet.serving.protocol.cell_values import read_boolean
 from crossnet.serving.protocol.printable import shown
 
 KIND_WORDS = {
@@ -99,18 +102,19 @@ def read_cells(
     if numeric and not (is_first and _notes(finding, cells, proposal, example)):
         _odd_cells(finding, cells, proposal, example, is_label)
     elif 0.5 < share.numbers < _MOSTLY and forms["other"]:
-        finding.doubt(
-            f"{percent(share.numbers)} of its cells are numbers, but not all: {example('other')}",
-            toml_line("numeric", [name]),
-        )
+        few = len(cells.words["other"]) <= _MAX_ODD_WORDS
+        line = toml_line("null_values", ["", *cells.words["other"]]) if few else toml_line("numeric", [name])
+        finding.doubt(f"{percent(share.numbers)} of its cells are numbers, but not all: {example('other')}", line)
+    elif typed and not numeric:
+        _odd_words(finding, cells, proposal, example)
     if share.dates >= _MOSTLY:
         _dates(finding, cells, proposal)
     elif forms["date"] and (share.dates + share.times) >= _MOSTLY:
         finding.doubt(f"dates of several forms: {example('date')}; write them in one")
     if share.words >= _MOSTLY:
         words = list(cells.words["word of truth"])
-        if len(words) == 2:
-            proposal.put("boolean", [name], f"{name} holds {' and '.join(map(shown, words))}")
+        if {read_boolean(word) for word in words} == {True, False}:
+            proposal.put("boolean", [name], f"{name} holds {' and '.join(map(shown, words[:4]))}")
     if forms["zero"] and forms["zero"] + forms["whole"] and not is_label and share.numbers >= _MOSTLY:
         why = f"{name} has {counted(forms['zero'], 'cell')} with a leading zero, first {example('zero')}"
         proposal.put("text", [name], why)
@@ -151,6 +155,18 @@ def _odd_cells(
         return
     proposal.put("text", [finding.name], f"{finding.name}: {said}")
     finding.doubt(f"{said}; read as text", toml_line("null_values", ["", *words[:_MAX_ODD_WORDS]]))
+
+
+def _odd_words(finding: ColumnFinding, cells: CellCounts, proposal: Proposal, example: Callable[[str], str]) -> None:
+    """Proposes that a few words among dates, times or truth values are missing values."""
+    words, count = cells.words["other"], cells.forms["other"]
+    if not count or len(words) > _MAX_ODD_WORDS or count > _MAX_ODD_SHARE * cells.looked:
+        return
+    said = f"{counted(count, 'cell')} of {cells.looked:,} {'is' if count == 1 else 'are'} not like the others"
+    said = f"{said}: {example('other')}"
+    proposal.put("null_values", ["", *words], f"{finding.name}: {said}")
+    finding.holes += count
+    finding.doubt(f"{said}; read as missing", toml_line("text", [finding.name]))
 
 
 def _dates(finding: ColumnFinding, cells: CellCounts, proposal: Proposal) -> None:
@@ -204,6 +220,10 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
         finding.decided = "left out: nearly every row has a value of its own"
         proposal.excluded[name] = f"some {sample.distinct:,} values in {present:,} rows"
         return
+    forms, largest = column.cells.forms, max(abs(column.least), abs(column.most))
+    if forms["number"] > forms["whole"] > forms["number"] / 2 and EXACT < largest < math.inf and kind != "BYTES":
+        said = f"whole numbers up to {largest:.0f} stand beside others, and float32 keeps some 7 digits of each"
+        finding.doubt(said, toml_line("integer", [name]))
     if kind in ("INT", "FLOAT") and _are_days(column):
         finding.doubt(f"each may be a day, such as {column.least:.0f}", toml_line("date_format", {name: "%Y%m%d"}))
     if column.infinite:

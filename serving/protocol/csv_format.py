@@ -191,7 +191,7 @@ def _is_mark(value: str) -> bool:
 def _date_problem(form: str) -> str:
     """Returns what is wrong with a form of dates; "" for nothing."""
     try:
-        datetime.datetime.strptime(datetime.datetime(2001, 2, 3, 4, 5, 6).strftime(form), form)
+        datetime.datetime.strptime(datetime.datetime(2001, 2, 3, 4, 5, 6, tzinfo=datetime.UTC).strftime(form), form)
     except (ValueError, UnicodeError) as error:
         return f"{error}. Expected directives of Python's strptime, such as %d.%m.%Y"
     return "" if "%" in form else "it has no directive. Expected some of Python's strptime, such as %d.%m.%Y"

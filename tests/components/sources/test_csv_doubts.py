@@ -23,7 +23,8 @@ def test_numbers_that_some_cells_make_text_are_said_with_the_setting(tmp_path: P
         [("is read as text: 25 % of its cells are not numbers (first: 'NA', rides.csv:3)", 'null_values = ["", "NA"]')],
     )
     assert doubts(tmp_path, ["1", "2", "1,5"])[1][0][1] == 'decimal = ","'
-    assert doubts(tmp_path, ["1", "2", "north"])[1][0][1] == 'numeric = ["a"]'
+    assert doubts(tmp_path, ["1", "2", "north"])[1][0][1] == 'null_values = ["", "north"]'
+    assert doubts(tmp_path, [*"123456", *"uvwxyz"])[1][0][1] == 'numeric = ["a"]'
     assert doubts(tmp_path, ["north", "south", "NA", "7"]) == ("BYTES", [])
 
 
@@ -70,6 +71,15 @@ def test_digits_that_float32_does_not_keep_are_said_once(tmp_path: Path) -> None
     assert kind == "FLOAT"
     assert text.startswith("holds numbers such as 123456789.25, of which float32 keeps some 7 digits")
     assert doubts(tmp_path, ["0.123456789", "1.5"]) == ("FLOAT", [])
+
+
+def test_whole_numbers_with_a_point_are_said_with_the_setting_that_keeps_them(tmp_path: Path) -> None:
+    cells = ["1582218195625938945.0", "16777217.0", "7"]
+    ((text, setting),) = doubts(tmp_path, cells)[1]
+    assert text.startswith("holds numbers such as 1582218195625938945.0, of which float32 keeps some 7 digits")
+    assert setting == 'integer = ["a"]'
+    assert doubts(tmp_path, cells, integer=("a",)) == ("INT", [])
+    assert doubts(tmp_path, [*cells, "0.25", "1.5", "2.5"])[1][0][1] != setting
 
 
 def test_fractions_of_a_second_are_said(tmp_path: Path) -> None:
@@ -123,7 +133,7 @@ def test_doubts_name_the_file_among_several(tmp_path: Path) -> None:
         (
             ["1970-01-01", "1970-01-02", "soon"],
             "is read as text: 33.3 % of its cells are not dates or times in ISO",
-            "",
+            'null_values = ["", "soon"]',
         ),
         (["1", "2", "Total"], "is read as text: 33.3 % of its cells are not numbers", 'comment = "Total"'),
         ([f"1234567890123456789{n}" for n in range(9)], "holds whole numbers beyond 64 bits, such as", 'text = ["a"]'),

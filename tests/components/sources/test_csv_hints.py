@@ -7,7 +7,6 @@ import pytest
 
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.csv_hints import (
-    DATE_FORMS,
     comment_for,
     comment_word,
     looks_marked,
@@ -38,6 +37,11 @@ from crossnet.serving.protocol.csv_format import CsvFormat
         ("Nov  7, 2026", 'date_format = { "day" = "%b %d, %Y" }'),
         ("Nov 7 2026", 'date_format = { "day" = "%b %d %Y" }'),
         ("2026/1/2", 'date_format = { "day" = "%Y/%m/%d" }'),
+        ("2026.01.02", 'date_format = { "day" = "%Y.%m.%d" }'),
+        ("2026-07", 'date_format = { "day" = "%Y-%m" }'),
+        ("1\u2019234\u2019567", 'thousands = "\u2019"'),
+        ("\u2014", 'null_values = ["", "\u2014"]'),
+        ("n.a.", 'null_values = ["", "n.a."]'),
         ("7.11.26", 'date_format = { "day" = "%d.%m.%y" }'),
         ("11/23/2026 8:45 PM", 'date_format = { "day" = "%m/%d/%Y %I:%M %p" }'),
         ("20261123T084500Z", 'date_format = { "day" = "%Y%m%dT%H%M%SZ" }'),
@@ -126,10 +130,16 @@ def test_a_line_that_is_not_a_row_is_left_out_as_a_comment(cell: str, row: int, 
     assert comment_for(cell, row) == line
 
 
+_DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y", "%d-%b-%Y", "%d.%m.%y")
+_DAYS += ("%m/%d/%y", "%d/%m/%y", "%d-%b-%y", "%d %B %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%A, %d %B %Y")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S.%f", " %H:%M %z")
+FORMS = [*(day + time for day in _DAYS for time in _TIMES), "%Y%m%dT%H%M%S", "%a %b %d %H:%M:%S %Y"]
+
+
 def test_no_date_in_a_form_that_is_looked_for_is_passed_over() -> None:
     for month in range(1, 13):
         moment = datetime.datetime(2026, month, 28, 20, 45, 30, tzinfo=datetime.UTC)
-        for form in DATE_FORMS:
+        for form in FORMS:
             for text in (moment.strftime(form), moment.strftime(form).lower(), f" {moment.strftime(form)}"):
                 assert setting_for(text, "day").startswith("date_format"), text
 

@@ -34,7 +34,11 @@ NUMBERS = [f"{n / 7:.3f}" for n in range(60)] * 2
         (["2026-01-01", "2026-01-02", "N/A"] * 9 + ["2026-01-03"] * 99, {"null_values": ["", "N/A"]}),
         (["1/31/2026", "2/1/2026"] * 20, {"date_format": {"x": "%m/%d/%Y"}}),
         (["31.1.2026 10:00", "1.2.2026 11:00"] * 20, {"date_format": {"x": "%d.%m.%Y %H:%M"}}),
+        (["2 January 2026", "2 May 2026"] * 20, {"date_format": {"x": "%d %B %Y"}}),
+        ([*["1/31/2026", "2/1/2026"] * 20, "soon"], {"null_values": ["", "soon"], "date_format": {"x": "%m/%d/%Y"}}),
+        (["2026-01-01", "2026-01-02"] * 20 + ["0000-00-00", "soon"], {"null_values": ["", "0000-00-00", "soon"]}),
         (["yes", "no"] * 20, {"boolean": ["x"]}),
+        (["Yes", "no", "YES", "off"] * 20, {"boolean": ["x"]}),
         (["01234", "98765", "00501"] * 20, {"text": ["x"]}),
     ],
 )
@@ -81,7 +85,12 @@ def test_keys_constants_and_near_unique_text_are_left_out(values, kind, reason):
         ([*NUMBERS, "inf"], "FLOAT", ("1 cell infinite, which stops the run", 'exclude = ["x"]')),
         ([*NUMBERS, *[""] * 500], "FLOAT", ("80.6 % of its cells are empty", 'exclude = ["x"]')),
         ([*NUMBERS, *"ab" * 20], "BYTES", ("75 % of its cells are numbers, but not all: 'a' in rides.csv:122",
-                                          'numeric = ["x"]')),
+                                          'null_values = ["", "a", "b"]')),
+        ([*NUMBERS, *"klmopq" * 9], "BYTES", ("69 % of its cells are numbers, but not all: 'k' in rides.csv:122",
+                                             'numeric = ["x"]')),
+        ([*range(16777217, 16777257), "0.5"], "MIXED", (
+            "whole numbers up to 16777256 stand beside others, and float32 keeps some 7 digits of each",
+            'integer = ["x"]')),
         (["1/2/2026", "3/4/2026"] * 20, "BYTES", (
             "the day may come first or the month: both %m/%d/%Y and %d/%m/%Y read all of its dates",
             'date_format = { x = "%d/%m/%Y" }')),
