@@ -6,6 +6,7 @@ model was trained on can be sent to it.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -22,6 +23,7 @@ from crossnet.serving.protocol.cell_values import (
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.signature import TensorSpec
 
+_INT64, _MAX_FLOAT32 = range(-(2**63), 2**63), 2**128
 _DIGIT_TRUTHS = {"1": True, "0": False}
 
 
@@ -81,10 +83,14 @@ def read_json(value: Any, spec: TensorSpec, unit: str = "s") -> Any:
     """
     if value is None:
         return missing(spec)
-    if spec.is_text or spec.type_name == "bool":
+    if spec.is_text:  # texts beside other values are text in training too
+        return json.dumps(value) if isinstance(value, bool | int | float) else value
+    if spec.type_name == "bool":
         return value
     if isinstance(value, bool):
         return int(value)
+    if isinstance(value, int) and value not in _INT64 and abs(value) < _MAX_FLOAT32 and spec.dtype is not None:
+        return float(value) if spec.dtype.kind == "f" else value
     return _truth_or_time(value, unit) if isinstance(value, str) else value
 
 

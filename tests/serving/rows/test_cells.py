@@ -110,3 +110,12 @@ def test_cell_is_read_as_the_settings_of_its_file_say(cell, spec, settings, read
     value = read_cell(cell, spec, CsvFormat(**settings), "day")
     assert value == read
     assert type(value) is type(read)
+
+
+def test_json_is_read_as_the_training_of_json_lines_reads_it():
+    read = [read_json(value, TEXT) for value in (5, 1.50, True, "5", None, ["a"])]
+    assert read == ["5", "1.5", "true", "5", "", ["a"]]  # texts stood beside other values
+    large = read_json(10**25, FLOAT)
+    assert (large, type(large)) == (1e25, float)
+    assert read_json(10**25, INT) == 10**25  # refused with its value
+    assert read_json(10**39, FLOAT) == 10**39  # beyond float32
