@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from crossnet.components.params.setting import PathKind, setting
 from crossnet.serving.protocol.cell_values import TIME_UNITS
 from crossnet.serving.protocol.column_rules import problems_of_new_names
-from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.csv_format import DECIMALS, CsvFormat
 from crossnet.serving.protocol.printable import shown
 
 
@@ -80,7 +80,10 @@ class ExampleGenParams:
     )
     nan: str = setting("error", "what NaN is in a column of numbers", choices=("error", "missing"))
     decimal: str = setting(
-        ".", "csv: the mark before a number's fraction; with a comma, 0.5 is read too", choices=(".", ",")
+        ".",
+        "csv: the mark before a number's fraction; with a comma, 0.5 is read too, but not 1.250, which may be "
+        "thousands; ,. reads that as well",
+        choices=DECIMALS,
     )
     thousands: str = setting("", "csv: the mark between groups of a number's digits, such as a comma; empty: none")
     unlabelled: str = setting(

@@ -46,6 +46,8 @@ def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> 
     if text.lower() in NULL_WORDS:
         words = [*(csv_format.null_values if csv_format else ("",)), text]
         return f"null_values = [{', '.join(map(toml_text, dict.fromkeys(words)))}]"
+    if csv_format and csv_format.decimal == "," and csv_format.thousands != "." and read_number(text) is not None:
+        return 'decimal = ",."'
     if read_number(text) is None:
         for mark in _MARKS:
             decimal = "," if mark == "." else "."

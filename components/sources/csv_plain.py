@@ -48,7 +48,7 @@ def plain_cells(cells: pa.Array, csv_format: CsvFormat, *, numbers: bool) -> pa.
     regular = pc.match_substring_regex(trimmed, f"^{number_regex(csv_format.decimal, csv_format.thousands)}$")
     plain = pc.replace_substring(trimmed, csv_format.thousands, "") if csv_format.thousands else trimmed
     if csv_format.decimal != ".":
-        plain = pc.replace_substring(plain, csv_format.decimal, ".")
+        plain = pc.replace_substring(plain, csv_format.decimal[0], ".")
     word = pc.match_substring_regex(trimmed, r"(?i)^[+-]?(nan|inf|infinity)$")
     other = pc.binary_join_element_wise(pa.scalar(b"?"), cells, b"")
     return pc.if_else(regular, plain, pc.if_else(word, cells, other))

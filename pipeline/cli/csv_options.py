@@ -27,7 +27,7 @@ _OPTIONS = (
     click.option("--comment", help="CSV: how lines begin that are left out."),
     click.option("--skip-rows", type=click.IntRange(min=0), help="CSV: lines before the header that are left out."),
     click.option("--header/--no-header", default=None, help="CSV: whether the first row names the columns."),
-    click.option("--decimal", help="CSV: the mark before a number's fraction, . or ,"),
+    click.option("--decimal", help="CSV: the mark before a number's fraction: . or , or ,."),
     click.option("--thousands", help="CSV: the mark between groups of a number's digits."),
     click.option("--null-values", multiple=True, help="CSV: a cell that is missing in numbers; also several times."),
     click.option("--nan", type=click.Choice(["error", "missing"]), help="CSV: what NaN is."),

@@ -57,11 +57,13 @@ class CellCounts:
       words: Null words, words of truth and other cells, without the blanks around them, by form.
       marks: Grouped numbers by their mark.
       three: Cells with a decimal comma before three digits, which may be thousands: `1,234`.
+      points, pointed: Of the first numbers, those with a point, and of these those such as 1.250, whose point may be
+        between thousands.
       looked: Cells that were looked at: all, but for a column that is words.
     """
 
     def __init__(self) -> None:
-        self.cells = self.looked = self.three = 0
+        self.cells = self.looked = self.three = self.points = self.pointed = 0
         self.forms: Counter[str] = Counter()
         self.examples: dict[str, Example] = {}
         self.formats: Counter[str] = Counter()
@@ -120,6 +122,10 @@ class CellCounts:
         if not is_number.any() or (before > _SURE_OF_FRACTIONS and self.forms["whole"] < before / 2):
             return
         numbers = bare if is_number.all() else bare.filter(pa.array(is_number))
+        if before <= _SURE_OF_FRACTIONS:
+            for name, pattern in (("points", r"\."), ("pointed", r"^[+-]?[1-9]\d{0,2}\.\d{3}$")):
+                like = pc.match_substring_regex(numbers, pattern).to_numpy(zero_copy_only=False)
+                setattr(self, name, getattr(self, name) + int(rows[is_number][like].sum()))
         whole = np.ones(len(numbers), bool)
         try:
             numbers.cast(pa.int64())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.columns import shares
 from crossnet.pipeline.init.findings import Proposal
 from crossnet.pipeline.init.profile import TableProfile
@@ -49,8 +50,50 @@ def propose_marks(profile: TableProfile, names: Mapping[str, str], proposal: Pro
         if not sure:
             line = f"{toml_line('thousands', ',')} and no `decimal`"
             proposal.note(f"{cell} may be a thousand or a decimal comma", line)
+    points = {name: column.cells for name, column in profile.columns.items() if column.cells.points}
+    if points:
+        groups = any(cells.marks["."] for cells in grouped.values())
+        _propose_points(points, names, proposal, groups=groups, has_commas=bool(commas), delimiter=str(delimiter))
     if grouped:
         name, cells = next(iter(grouped.items()))
         mark = cells.marks.most_common(1)[0][0]
         found = cells.examples.get("grouped") or cells.examples["grouped comma"]
         proposal.put("thousands", mark, f"{names[name]} has cells such as {shown(found.cell)}")
+
+
+def _propose_points(
+    columns: Mapping[str, CellCounts],
+    names: Mapping[str, str],
+    proposal: Proposal,
+    *,
+    groups: bool,
+    has_commas: bool,
+    delimiter: str,
+) -> None:
+    """Proposes what the point in numbers such as 1.250 is, where others have commas or cells semicolons between them.
+
+    It stands before fractions where another number has a point in another place, such as 0.5.
+
+    Args:
+      columns: Those that hold numbers with a point, and without commas.
+      names: Their names in the config.
+      proposal: What is proposed so far, to be filled.
+      groups: Whether the point stands between thousands in other numbers, such as 1.234,5.
+      has_commas: Whether numbers have decimal commas.
+      delimiter: What stands between cells.
+    """
+    decimal = next((names[name] for name, cells in columns.items() if cells.points > cells.pointed), "")
+    doubtful = next((names[name] for name, cells in columns.items() if cells.pointed), "")
+    said = f"{doubtful} has numbers with a point before three digits"
+    if groups and decimal:
+        proposal.note(
+            f"{decimal} has numbers with a point before fractions, and others have it between thousands: one is misread"
+        )
+    elif groups or not doubtful:
+        return
+    elif has_commas and decimal:
+        proposal.put("decimal", ",.", f"{said}, and other numbers have it before fractions")
+    elif has_commas:
+        proposal.put("thousands", ".", said)
+    elif delimiter == ";" and not decimal:
+        proposal.note(f"{said}, as all do that have one: is it between thousands?", 'thousands = "." and decimal = ","')

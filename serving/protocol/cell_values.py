@@ -52,13 +52,14 @@ def number_regex(decimal: str, thousands: str) -> str:
     """Returns the regular expression, for `re` and for RE2, of a number with these marks.
 
     Groups between thousands have three digits, as in 1,234,567, or two before the last, as in 12,34,567. Where the
-    decimal mark is a comma, a number with a point is read too, unless it may be thousands: 0.5 and 0.125, not 1.250.
+    decimal mark is a comma, a number with a point is read too, unless it may be thousands: 0.5 and 0.125, not 1.250;
+    where it is either of both, that too.
     """
-    point, digits = re.escape(decimal), "[0-9]+"
+    point, digits = f"[{re.escape(decimal)}]" if len(decimal) > 1 else re.escape(decimal), "[0-9]+"
     if thousands:
         mark = re.escape(thousands)
         digits = f"([0-9]{{1,3}}({mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}|[0-9]+)"
-    pointed = rf"|{_POINTED}" if "." not in (decimal, thousands) else ""
+    pointed = rf"|{_POINTED}" if "." not in decimal + thousands else ""
     return rf"[+-]?({digits}({point}[0-9]*)?|{point}[0-9]+{pointed})([eE][+-]?[0-9]+)?"
 
 
@@ -71,7 +72,7 @@ def plain_number(cell: str, csv_format: CsvFormat) -> str | None:
         return text if read_number(text) is not None and not any(map(str.isdigit, text)) else None  # inf, nan
     if csv_format.thousands:
         text = text.replace(csv_format.thousands, "")
-    return text.replace(csv_format.decimal, ".")
+    return text.replace(csv_format.decimal[0], ".")
 
 
 def read_number(cell: str) -> float | None:

@@ -20,6 +20,7 @@ from crossnet.serving.protocol.suggestions import did_you_mean
 FORMAT_FILE = "assets.extra/csv_format.json"  # in a SavedModel: of the CSV that it was trained on
 _LINE_ENDS = "\r\n"
 _SPELLED = {"\\t": "\t"}  # as one writes it on a command line
+DECIMALS = (".", ",", ",.")
 DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -33,7 +34,7 @@ class CsvFormat:
         quoted.
       escape: One character, after which the next one is an ordinary one; "": none.
       encoding: A codec of Python. A byte-order mark is left out.
-      decimal: Between a number's whole part and its fraction.
+      decimal: Between a number's whole part and its fraction: ".", "," or ",." for either.
       thousands: Between groups of a number's digits; "": none.
       null_values: Cells that are missing values.
       nan: "error" or "missing": what a cell `nan` is.
@@ -147,14 +148,14 @@ class CsvFormat:
 
     def _number_problems(self) -> list[str]:
         problems = []
-        if self.decimal not in (".", ","):
-            problems.append(f"`decimal` must be '.' or ','. Received '{shown(self.decimal)}'.")
+        if self.decimal not in DECIMALS:
+            problems.append(f"`decimal` must be '.', ',' or ',.'. Received '{shown(self.decimal)}'.")
         if len(self.thousands) > 1 or self.thousands.isalnum() or self.thousands in tuple("+-"):
             problems.append(
                 "`thousands` must be one mark, such as ',' or ' ', or empty for none. Received "
                 f"'{shown(self.thousands)}'."
             )
-        if self.thousands and self.thousands == self.decimal:
+        if self.thousands and self.thousands in self.decimal:
             problems.append(f"`thousands` and `decimal` are the same. Received '{self.decimal}' for both.")
         if self.nan not in ("error", "missing"):
             problems.append(f"`nan` must be 'error' or 'missing'. Received '{shown(self.nan)}'.")

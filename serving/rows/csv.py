@@ -231,7 +231,7 @@ class _CsvWriter(Writer):
 
     def _numbers(self, values: list[Any]) -> list[Any]:
         """Returns an output's values with the decimal mark of the file."""
-        mark = self._format.decimal
+        mark = self._format.decimal[0]
         return values if mark == "." else [str(v).replace(".", mark) if isinstance(v, float) else v for v in values]
 
     def _write(self, rows: Iterable[Sequence[Any]]) -> None:

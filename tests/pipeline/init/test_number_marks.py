@@ -27,3 +27,23 @@ def test_marks_within_numbers_are_found(cells, settings, doubt):
     propose_marks(profile, {"x": "x", "y": "y"}, proposal)
     assert {name: value for name, value in proposal.settings.items() if name in ("decimal", "thousands")} == settings
     assert any("may be a thousand or a decimal comma" in note.text for note in proposal.notes) == doubt
+
+
+@pytest.mark.parametrize(
+    ("cells", "label", "settings", "noted"),
+    [
+        (["0,5", "1,25"], ["0.875", "1.250"], {"decimal": ",."}, ""),
+        (["1 234,5", "2 345,25"], ["0.875", "1.250"], {"decimal": ",.", "thousands": " "}, ""),
+        (["0,5", "1,25"], ["1.250", "12.500"], {"decimal": ",", "thousands": "."}, ""),
+        (["1.234,5", "2.345,25"], ["0.875", "1.250"], {"decimal": ",", "thousands": "."}, "one is misread"),
+        (["1.234", "2.345"], ["1", "2"], {}, "x has numbers with a point before three digits, as all do"),
+        (["1.234", "2.345"], ["0.5", "2"], {}, ""),
+    ],
+)
+def test_a_point_is_before_fractions_where_another_number_shows_it(cells, label, settings, noted):
+    columns = {"x": pa.array(cells * 30).cast(pa.binary()), "y": pa.array(label * 30).cast(pa.binary())}
+    profile = profile_table([(0, 0, columns)], list(columns), "y")
+    proposal = Proposal(settings={"delimiter": ";"})
+    propose_marks(profile, {"x": "x", "y": "y"}, proposal)
+    assert {name: value for name, value in proposal.settings.items() if name != "delimiter"} == settings
+    assert [noted in note.text for note in proposal.notes] == ([True] if noted else [])

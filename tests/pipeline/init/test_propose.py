@@ -2,9 +2,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crossnet.components.errors import DataError
 from crossnet.pipeline.init.config_text import config_text
 from crossnet.pipeline.init.propose import list_columns, propose
-from crossnet.pipeline.init.tables import find_table
+from crossnet.pipeline.init.tables import find_table, plan_table
 from support.init_tables import noise, proposed, table_of
 
 
@@ -74,6 +75,21 @@ def test_large_whole_numbers_are_distinct_and_what_records_lose_is_said(tmp_path
     assert [(doubt.text, doubt.setting) for doubt in found[1].doubts] == [
         ("has numbers of more digits than float32 keeps, which is about 7 (such as 1000000001.0)", 'integer = ["code"]')
     ]
+
+
+def test_a_table_with_points_and_commas_before_fractions_is_read_with_what_init_proposes(tmp_path):
+    rows = [(f"{n % 7},{n % 10}", f"{1 + n % 9}.{250 + n}") for n in range(60)]
+    (tmp_path / "a.csv").write_text("x;y\n" + "".join(f"{x};{y}\n" for x, y in rows))
+    table = find_table(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("x;y\n" + "".join(f"{x};{y}\n" for x, y in [*rows, ("0,5", "0.5")]))
+    proposal = propose(table, "y")
+    assert proposal.settings["decimal"] == ",."
+    batches = list(plan_table(table, "y", proposal.settings).read(0, 1))
+    assert [batch.rows["y"][0].as_py() for batch in batches] == [pytest.approx(1.25)]
+    with pytest.raises(
+        DataError, match=r"`y` is '1\.250', expected a number\. Fix the cell, or set `example_gen\.deci"
+    ):
+        list(plan_table(table, "y", {**proposal.settings, "decimal": ","}).read(0, 1))
 
 
 def test_times_below_a_second_are_looked_at_in_the_unit_that_holds_them(tmp_path):

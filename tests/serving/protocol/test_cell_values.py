@@ -160,3 +160,18 @@ def test_zone_is_found_in_times_that_name_one(cell, zoned):
 )
 def test_a_point_is_read_beside_decimal_commas_where_it_cannot_be_thousands(cell, thousands, number):
     assert plain_number(cell, CsvFormat(delimiter=";", decimal=",", thousands=thousands)) == number
+
+
+def test_either_mark_is_before_fractions_where_the_format_says_so():
+    form = CsvFormat(delimiter=";", decimal=",.", thousands=" ")
+    read = {
+        cell: plain_number(cell, form)
+        for cell in ("1,250", "1.250", "1 234,5", "1 234.5", "1.234,5", "1,2.3", ",5", "7")
+    }
+    assert read == {
+        "1,250": "1.250", "1.250": "1.250", "1 234,5": "1234.5", "1 234.5": "1234.5", "1.234,5": None, "1,2.3": None,
+        ",5": ".5", "7": "7",
+    }  # fmt: skip
+    assert CsvFormat(decimal=",.", thousands=".").problems() == [
+        "`thousands` and `decimal` are the same. Received ',.' for both."
+    ]
