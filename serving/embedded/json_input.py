@@ -9,6 +9,7 @@ Source: tensorflow/serving util/json_tensor.cc.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ _INTEGERS: dict[int, tuple[str, int, int]] = {
 _OTHER_WORDS = {DT_HALF: "half", DT_BFLOAT16: "bfloat16", 8: "complex64", 17: "uint16", 18: "complex128"}
 _DT_BOOL = 10
 _NUMBERS = frozenset({int, float})
+_FEW = 64  # values; fewer are converted by NumPy alone in less time
 
 
 def read_body(body: bytes | bytearray) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def read_body(body: bytes | bytearray) -> dict[str, Any]:
     return document
 
 
+@np.errstate(over="ignore")  # 1e39 is an infinite float32, as in the real server
 def read_inputs(document: Mapping[str, Any], signature: GraphSignature) -> tuple[list[Array], bool]:
     """Returns the arrays in the order of `signature.inputs`, and whether they came row by row.
 
@@ -144,10 +147,29 @@ def _plain_rows(instances: list[Any], signature: GraphSignature) -> list[Array] 
             values = [row[name] for row in instances]
         except KeyError:
             return None
-        if data_type not in _FLOATS or not _NUMBERS.issuperset(map(type, values)):
+        if (plain := _plain_floats(values, data_type)) is None:
             return None
-        arrays.append(_as_array(values, [len(values)], data_type))
+        arrays.append(plain)
     return arrays
+
+
+def _plain_floats(values: list[Any], data_type: int) -> Array | None:
+    """Returns the array of a list of numbers, for a float input; None for any other list or input.
+
+    `struct` takes a fifth of the time that NumPy takes to convert a list, and takes what is a number, but also true and
+    false, which become 1 and 0 (2026-11-30, 1,000 values).
+    """
+    if data_type not in _FLOATS or not values:
+        return None
+    if len(values) < _FEW:
+        return _as_array(values, [len(values)], data_type) if _NUMBERS.issuperset(map(type, values)) else None
+    try:
+        array = np.frombuffer(struct.pack(f"{len(values)}d", *values))
+    except (struct.error, OverflowError):
+        return None
+    if ((array == 0) | (array == 1)).any() and bool in set(map(type, values)):
+        return None
+    return array.astype(tensorflow_numpy_type(data_type))
 
 
 class _Rows:
@@ -186,6 +208,8 @@ class _Rows:
 
 
 def _read_array(given: Any, data_type: int) -> Array:
+    if isinstance(given, list) and (plain := _plain_floats(given, data_type)) is not None:
+        return plain
     shape, values = _read_values(given, data_type)
     return _as_array(values, shape, data_type)
 
@@ -236,9 +260,8 @@ def _as_array(values: list[Any], shape: list[int], data_type: int) -> Array:
         array[:] = values
     else:
         wide = np.int64 if dtype is not None and dtype.kind in "iu" and dtype.itemsize < 4 else dtype
-        with np.errstate(over="ignore"):  # 1e39 is an infinite float32, as in the real server
-            # int8, uint8 and int16 wrap, as the real server's int_val does.
-            array = np.array(values, wide).astype(dtype)
+        # int8, uint8 and int16 wrap, as the real server's int_val does.
+        array = np.array(values, wide).astype(dtype, copy=False)
     return array.reshape(shape)
 
 

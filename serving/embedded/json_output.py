@@ -10,12 +10,15 @@ import itertools
 import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from crossnet.serving.embedded.json_quick import write_quickly
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.dtypes import Array, as_bytes
+
+_FEW = 8  # values; fewer are written one by one in less time
 
 
 def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
@@ -97,6 +100,8 @@ def write_floats(values: Array) -> list[str]:
     Args:
       values: float32 or float64, shape `[n]`.
     """
+    if len(values) <= _FEW:
+        return [_write_one(value, values.dtype) for value in values.tolist()]
     if values.dtype == np.float32 and (quick := write_quickly(values)):
         texts, holds = quick
         if not holds.all():
@@ -105,6 +110,16 @@ def write_floats(values: Array) -> list[str]:
                 texts[place] = text
         return texts
     return _write_exactly(values)
+
+
+def _write_one(value: float, dtype: Any) -> str:
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    text = f"{value:.6g}"
+    with np.errstate(over="ignore"):
+        if dtype.type(text) != value:
+            text = f"{value:.9g}" if dtype == np.float32 else f"{value:.17g}"
+    return text if "." in text or "e" in text else text + ".0"
 
 
 def _write_exactly(values: Array) -> list[str]:

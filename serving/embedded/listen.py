@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import socket
@@ -124,3 +125,19 @@ def listen_for_rest(host: str, port: int) -> socket.socket:
             grpc.StatusCode.UNAVAILABLE,
         ) from error
     return listener
+
+
+def rest_protocol(head_seconds: float | None) -> Any:
+    """Returns what uvicorn takes as `http`: the parser of REST's port.
+
+    Without httptools it is h11's, named, because uvicorn would take another that is installed: valid requests get the
+    same answers for more CPU, and its headers have a limit too.
+
+    Args:
+      head_seconds: How long the request line and the headers of a request may take; None for any time.
+    """
+    try:
+        from crossnet.serving.embedded.http_protocol import BoundedProtocol
+    except ImportError:
+        return "h11"
+    return functools.partial(BoundedProtocol, head_seconds=head_seconds)

@@ -36,7 +36,7 @@ from crossnet.serving.embedded.json_examples import fill_examples, write_classif
 from crossnet.serving.embedded.json_input import read_body
 from crossnet.serving.embedded.json_output import write_outputs
 from crossnet.serving.embedded.json_quick import PredictBody
-from crossnet.serving.embedded.listen import calls_at_once, listen_for_rest
+from crossnet.serving.embedded.listen import calls_at_once, listen_for_rest, rest_protocol
 from crossnet.serving.embedded.logged_calls import log_arrays
 from crossnet.serving.embedded.manager import ModelManager
 from crossnet.serving.embedded.model import DEFAULT_SIGNATURE
@@ -62,6 +62,7 @@ _PREDICTION = re.compile(_MODEL + r":(?P<method>classify|regress|predict)", re.I
 _METADATA = re.compile(_MODEL + r"/metadata", re.IGNORECASE)
 _STATUS = re.compile(_MODEL, re.IGNORECASE)
 _LARGE_BYTES = 2**20
+_IDLE_SECONDS = 650  # longer than load balancers keep connections, 600 s at most; the real server never closes one
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _TOO_LARGE = (
     "The body is larger than {mib} MiB, the limit of `--rest_api_max_body_mib`. Send fewer rows at once, or use gRPC."
@@ -103,12 +104,12 @@ class RestServer:
             app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
         self._socket = listen_for_rest(host, flags.rest_api_port)
         self.port: int = self._socket.getsockname()[1]
-        # Without `interface`, uvicorn takes a bound method for an application of the old two-step kind. h11 is named,
-        # because the other parser, which uvicorn takes where it is installed, takes headers of any size.
+        # Without `interface`, uvicorn takes a bound method for an application of the old two-step kind.
         config = uvicorn.Config(
             app,
             interface="asgi3",
-            http="h11",
+            http=rest_protocol(self._seconds or None),
+            timeout_keep_alive=_IDLE_SECONDS,
             lifespan="off",
             ws="none",
             proxy_headers=False,

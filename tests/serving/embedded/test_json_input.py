@@ -80,6 +80,20 @@ def test_values_of_each_type(kind, given, values):
     assert array.tolist() == values
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_long_columns_mean_what_short_ones_do(kind):
+    values = [0.1, 2**53 + 1, -(2**70), 1e39, 1e-46, 0, 1, -0.0, 16777217] * 20
+    for body in ({"inputs": values}, {"instances": [{"x": value} for value in values]}):
+        ((array,), _) = read(body, signature(x=kind))
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(array, np.array(values, kind))
+        assert array.dtype == kind
+    for wrong, word in ((True, "True"), (False, "False"), (None, "Null"), ("1", "String"), ({}, "Object")):
+        code, words = failure({"inputs": [0.5] * 200 + [wrong]}, signature(x=kind))
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert f"Type: {word} is not of expected type" in words
+
+
 def test_bare_nan_and_infinity_are_read():
     ((array,), _) = read('{"inputs": [NaN, Infinity, -Infinity]}', ONE)
     np.testing.assert_array_equal(array, np.float32([np.nan, np.inf, -np.inf]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import tempfile
 import threading
 from concurrent import futures
@@ -13,7 +14,7 @@ import pytest
 
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded import listen
-from crossnet.serving.embedded.listen import is_loopback, open_server
+from crossnet.serving.embedded.listen import is_loopback, open_server, rest_protocol
 from crossnet.serving.status import ServingError
 from support.serving_fixtures import failure
 
@@ -137,3 +138,9 @@ def test_a_socket_that_cannot_be_opened_is_told(tmp_path):
     sentence = f"Cannot listen on unix:{path}: .* Give a `--grpc_socket_path` of at most 107 bytes, in a folder"
     with pytest.raises(ServingError, match=sentence), listening(ServerFlags(port=0, grpc_socket_path=str(path))):
         pass
+
+
+def test_rest_is_read_by_h11_where_httptools_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    monkeypatch.delitem(sys.modules, "crossnet.serving.embedded.http_protocol", raising=False)
+    assert rest_protocol(1.0) == "h11"

@@ -54,13 +54,8 @@ def ask(server):
 
     def request(method, path, body=None, headers=None):
         data = body if body is None or isinstance(body, bytes | str) else json.dumps(body)
-        try:
-            connection.request(method, path, data, headers or {})
-            response = connection.getresponse()
-        except http.client.RemoteDisconnected:  # it was idle for longer than the server keeps it
-            connection.close()
-            connection.request(method, path, data, headers or {})
-            response = connection.getresponse()
+        connection.request(method, path, data, headers or {})
+        response = connection.getresponse()
         return response.status, response.read().decode(), response.headers
 
     request.port = server.rest_port
