@@ -27,6 +27,8 @@ def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
     Raises:
       ServingError: INVALID_ARGUMENT, the outputs are not rows of one batch, or have a type that JSON cannot carry.
     """
+    if not outputs:
+        raise invalid("Cannot convert empty tensor map to JSON")
     if not rows:
         columns = [(name, _nested(_texts(name, array), array.shape)) for name, array in outputs.items()]
         if len(columns) == 1:
@@ -36,6 +38,8 @@ def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
     for name, array in outputs.items():
         if not array.ndim:
             raise invalid(f"Tensor name: {name} has no shape information ")
+        if not len(array):
+            raise invalid(f"Tensor name: {name} has invalid batch size: 0")
         if size not in (-1, len(array)):
             raise invalid(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {size}")
         size = len(array)

@@ -236,7 +236,7 @@ class RestServer:
             if signature is None:
                 raise invalid(f'Serving signature name: "{cut(name)}" not found in signature def')
             if not signature.inputs:
-                raise invalid(f"Failed to get input map for signature: {cut(name)}")
+                raise invalid(f"Failed to get input map for signature: {cut(document.signature_name) or 'DEFAULT'}")
             inputs, rows = document.inputs(signature)
             with self._servicer.running:
                 CALL.runs(number, model, name)
