@@ -52,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         history.append(options.history, report)
     if options.page and not options.names:
         options.page.write_text(page.render(report, "python -m benchmarks"), encoding="utf-8")
+    if options.section:
+        told = options.section.read_text(encoding="utf-8")
+        command = f"python -m benchmarks {' '.join(options.names)}".rstrip()
+        options.section.write_text(page.with_section(told, report, command), encoding="utf-8")
     return int(any(row["met"] is False for row in report["rows"]))
 
 
@@ -60,6 +64,7 @@ def _parse(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.Na
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(names)}")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows and the machine to FILE")
     parser.add_argument("--page", metavar="FILE", type=Path, help="write the same as Markdown, if no NAME is given")
+    parser.add_argument("--section", metavar="FILE", type=Path, help="put the rows into FILE, a page, under a heading")
     parser.add_argument("--history", metavar="FILE", type=Path, help="add the run to FILE as one JSON line")
     parser.add_argument("--compare", action="store_true", help="compare with the runs of this machine in the history")
     options = parser.parse_args(arguments)

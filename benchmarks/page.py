@@ -16,22 +16,29 @@ TFX = (
     ("`from tfx import v1`", "12.0 CPU s (median of 3)", "command_line", "crossnet --help"),
 )
 
+WHEN = """\
+Written by `{command}` on {date}: {machine}, load {load:.1f} at the start.
+{versions}.
+"""
+
 HEAD = """\
 # Benchmarks
 
-Written by `{command}` on {date}: {machine}, load {load:.1f} at the start.
-{versions}.
-
+{when}
 Each row measures ours and the named alternative in turn, in one run; CPU seconds count user and system time of all
 processes. The machine is shared and noisy: read the ratios. `NO` is a goal that was missed in this run.
 `fidelity` has a page of its own: [fidelity.md](fidelity.md).
 
+"""
+
+COLUMNS = """\
 | benchmark | case | ours | other | unit | ratio | goal | met | other is |
 | --- | --- | ---: | ---: | --- | ---: | --- | --- | --- |
 """
 
-PEERS = """
-## Beside TFX
+TFX_HEADING = "## Beside TFX"
+PEERS = f"""
+{TFX_HEADING}
 
 TFX 1.21.0 on the article's job, measured on 2026-11-23 on 2 shared cores (another machine than ours, so no ratio is
 given; its CPU seconds were inflated by up to 1.6 times when the machine was busy). Our pipeline trains two models where
@@ -44,9 +51,38 @@ TFX trained one.
 
 def render(report: Mapping[str, Any], command: str) -> str:
     """Returns the page, Markdown, for a report as `--json` writes it."""
+    text = HEAD.format(when=_when(report, command)) + _table(report["rows"]) + PEERS
+    for job, theirs, benchmark, case in TFX:
+        if ours := _find(report["rows"], benchmark, case):
+            text += f"| {job} | {theirs} | {ours} |\n"
+    return text
+
+
+def with_section(text: str, report: Mapping[str, Any], command: str) -> str:
+    """Returns a page with the report of a later run of some benchmarks, in place of an earlier one of the same.
+
+    Args:
+      text: The page, as `render` writes it; its rows of these benchmarks stay, and are of the run that it names.
+      report: The later run's.
+      command: What ran it.
+    """
+    names = ", ".join(dict.fromkeys(row["benchmark"] for row in report["rows"]))
+    heading = f"## Run later: {names}\n"
+    if heading in text:
+        start = text.index(heading)
+        text = text[:start] + text[text.index("\n## ", start) + 1 :]
+    before, _, after = text.partition(TFX_HEADING)
+    return f"{before}{heading}\n{_when(report, command)}\n{_table(report['rows'])}\n{TFX_HEADING}{after}"
+
+
+def _when(report: Mapping[str, Any], command: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    text = HEAD.format(command=command, versions=versions, **{key: report[key] for key in ("date", "machine", "load")})
-    for row in report["rows"]:
+    return WHEN.format(command=command, versions=versions, **{key: report[key] for key in ("date", "machine", "load")})
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = COLUMNS
+    for row in rows:
         cells = (
             row["benchmark"],
             row["case"],
@@ -59,10 +95,6 @@ def render(report: Mapping[str, Any], command: str) -> str:
             row["alternative"],
         )
         text += "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
-    text += PEERS
-    for job, theirs, benchmark, case in TFX:
-        if ours := _find(report["rows"], benchmark, case):
-            text += f"| {job} | {theirs} | {ours} |\n"
     return text
 
 

@@ -36,6 +36,7 @@ IN_FLIGHT = (1, 4, 16)
 CALLS = {1: 320, 1000: 96}  # of a turn, by rows
 WIDE_IN_FLIGHT, WIDE_CALLS = 64, 640
 METRICS_CALLS, METRICS_TURNS = 1200, 15
+LATENCY_CALLS, LATENCY_GOAL = 500, 2.0
 REST_GOAL, BATCH_GOAL, METRICS_GOAL, LOG_GOAL = 3.0, 1.3, 1.03, 1.15
 _SERVER = (sys.executable, "-m", "crossnet.serving.server_command", "--port=0")
 Call = Callable[[], Callable[[], Any]]
@@ -124,6 +125,7 @@ def _rest(folder: Path) -> Iterator[Row]:
         else:
             print("  MLflow is not measured: there is neither .venv-mlflow nor MLFLOW_PYTHON", file=sys.stderr)
         for count in (1, 1000):
+            yield from _latencies(ours, count)
             by_row, by_column = _bodies(count)
             path = "/v1/models/cross:predict"
             calls = {
@@ -143,6 +145,27 @@ def _rest(folder: Path) -> Iterator[Row]:
                     if turn:  # the first one warms up
                         taken.append(costs)
                 yield from _compared(count, in_flight, taken)
+
+
+def _latencies(ours: Running, count: int) -> Iterator[Row]:
+    """Yields how long a call takes on a connection that is kept, one after the other."""
+    over = {
+        "REST, by column": over_rest(ours.rest_address, "/v1/models/cross:predict", _bodies(count)[1]),
+        "gRPC": over_grpc(ours, request("cross", count)),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in over}
+    calls = {name: connect() for name, connect in over.items()}
+    for _ in range(LATENCY_CALLS):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            taken[name].append((time.perf_counter() - start) * 1e3)
+    mine, other = (float(np.median(times[LATENCY_CALLS // 10 :])) for times in taken.values())  # the first ones warm up
+    goal = LATENCY_GOAL if count == 1 else None
+    yield Row(
+        "serving_ports", f"p50, REST, by column, {counted(count, 'row')}, 1 in flight", mine, other, "ms", mine / other,
+        f"<= {goal:g} ms" if goal else "", mine <= goal if goal else None, "gRPC",
+    )  # fmt: skip
 
 
 def mlflow_python() -> str:

@@ -1,4 +1,4 @@
-from benchmarks.page import render
+from benchmarks.page import render, with_section
 from support import REPOSITORY
 
 ROW = {
@@ -28,3 +28,18 @@ def test_the_kept_page_has_the_head_and_the_columns_that_are_written_today():
     head = render(REPORT, "python -m benchmarks")
     assert kept.startswith(head[: head.index(" on 2026")])
     assert head[head.index("| benchmark |") : head.index("| whole_run |")] in kept
+
+
+def test_a_later_run_stands_under_its_own_date_and_takes_the_place_of_the_one_before_it():
+    page = render(REPORT, "python -m benchmarks")
+    runs = (("2026-11-30", 1.25, "serving_ports"), ("2026-11-30", 7.5, "serving"), ("2026-12-01", 1.5, "serving_ports"))
+    for date, ours, name in runs:
+        row = {**ROW, "benchmark": name, "case": "p50", "ours": ours}
+        page = with_section(page, {**REPORT, "date": date, "rows": [row]}, f"python -m benchmarks {name}")
+    assert page.count("| serving_ports | p50 | ") == page.count("## Run later: serving_ports") == 1
+    later, _, peers = page.partition("## Run later: serving_ports")[2].partition("## Beside TFX")
+    assert "Written by `python -m benchmarks serving_ports` on 2026-12-01: 2 cores, load 0.9 at the start." in later
+    assert "| serving_ports | p50 | 1.5 |" in later
+    assert "| first run: 6.114 CPU s |" in peers
+    assert page.count("| serving | p50 | 7.5 |") == 1
+    assert page.partition("## Run later")[0] == render(REPORT, "python -m benchmarks").partition("## Beside TFX")[0]
