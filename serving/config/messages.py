@@ -67,12 +67,12 @@ def read_config(path: str | Path, message: Any) -> Any:
     """
     kind = message.DESCRIPTOR.full_name
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = Path(path).read_bytes()
+    except OSError as error:
         raise ServingError(f"Cannot read the {kind} in {path}: {error}", grpc.StatusCode.NOT_FOUND) from error
     try:
-        return text_format.Parse(text, message)
-    except text_format.ParseError as error:
+        return text_format.Parse(content.decode(), message)
+    except (text_format.ParseError, UnicodeDecodeError) as error:
         raise invalid(f"Error parsing text-format {kind}: {error} Invalid protobuf file: '{path}'") from error
 
 

@@ -186,8 +186,9 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True  # who answers it learns that the rest does not come
             cycle.message_event.set()
+        scope: Any = {"type": "http", "method": "POST", "http_version": "1.1"}  # all that is read of it
         refusing = RequestResponseCycle(
-            scope={"type": "http", "method": "POST", "http_version": "1.1"},
+            scope=scope,
             transport=self.transport,
             flow=self.flow,
             logger=self.logger,

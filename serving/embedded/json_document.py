@@ -1,7 +1,8 @@
 """Parses the JSON of a REST request as the real server does.
 
-Beyond Python's reader: `Inf` is a number, text behind the document is passed by, nesting may be as deep as it likes, a
-number beyond float64 is an error. Source: tensorflow/serving util/json_tensor.cc, which reads with RapidJSON.
+Beyond Python's reader: `Inf` and `-NaN` are numbers, text behind the document is passed by, nesting may be as deep as
+it likes, a number beyond float64 is an error. Source: tensorflow/serving util/json_tensor.cc, which reads with
+RapidJSON.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from crossnet.serving.protocol.codes import invalid
 _KEPT_LEVELS = 260
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _BRACKET = re.compile(_STRING + r"|[\[\]{}]", re.DOTALL)
-_INF = re.compile(f"({_STRING})|\\bInf\\b", re.DOTALL)
+_SPELLINGS = re.compile(f"({_STRING})|\\bInf\\b|-NaN\\b", re.DOTALL)
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # half of a surrogate pair, or of two of them
 # Two patterns, because one that begins with a plain character is found several times as fast.
 _LARGE_EXPONENTS = re.compile(r"e\+?0*[1-9]\d\d"), re.compile(r"E\+?0*[1-9]\d\d")
@@ -45,6 +46,8 @@ def parse_json(body: bytes | bytearray) -> Any:
         raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
     except UnicodeEncodeError:  # half of a surrogate pair: Python reads it, but it cannot be encoded
         raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
+    except UnicodeDecodeError as error:
+        raise invalid(f"JSON Parse error: The body is not UTF-8 at offset: {error.start}") from None
     except ValueError as error:
         raise invalid(f"JSON Parse error: {type(error).__name__}") from None
     return document
@@ -71,7 +74,9 @@ def _parse(text: str) -> Any:
     except RecursionError:
         return _parse(_without_depths(text))
     except json.JSONDecodeError:
-        spelled_out = _INF.sub(lambda found: found[1] or "Infinity", text) if "Inf" in text else text
+        spelled_out = text
+        if "Inf" in text or "-NaN" in text:
+            spelled_out = _SPELLINGS.sub(lambda found: found[1] or ("NaN" if "N" in found[0] else "Infinity"), text)
         if spelled_out == text:
             raise
         return _parse(spelled_out)

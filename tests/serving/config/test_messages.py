@@ -11,13 +11,16 @@ CODE = grpc.StatusCode
 
 def _write(tmp_path, text):
     path = tmp_path / "some.config"
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
 def test_read_config_says_what_is_wrong_with_the_file(tmp_path):
     with pytest.raises(ServingError, match="Error parsing text-format tensorflow.serving.BatchingParameters: 1:18 : "):
         read_config(_write(tmp_path, "max_batch_size { valu: 3 }"), BatchingParameters())
+    with pytest.raises(ServingError, match="Error parsing text-format .*: 'utf-8' codec .* position 1: .*") as error:
+        read_config(_write(tmp_path, b"#\xff"), BatchingParameters())
+    assert error.value.code == CODE.INVALID_ARGUMENT
     with pytest.raises(
         ServingError, match="Cannot read the tensorflow.serving.ModelServerConfig in .*nope: .*No such file"
     ):

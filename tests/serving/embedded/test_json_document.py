@@ -72,8 +72,9 @@ def test_what_lies_beside_a_deep_part_keeps_its_place():
         (b" ", "Expecting value at offset: 1"),
         (b'{"a": Info}', "Expecting value at offset: 6"),
         (b"[" * 20_000, "Expecting ',' delimiter at offset: 264"),
-        (b"\xff\xfe\x01", "UnicodeDecodeError"),
-        (b'"\xed\xa0\x80"', "UnicodeDecodeError"),  # half of a surrogate pair, encoded
+        (b"\xff\xfe\x01", "The body is not UTF-8 at offset: 0"),
+        (b'"\xed\xa0\x80"', "The body is not UTF-8 at offset: 1"),  # half of a surrogate pair, encoded
+        (b"[-NaNs]", "Expecting value at offset: 1"),
         (b'"\\ud800"', "The surrogate pair in string is invalid."),
     ],
 )
@@ -81,6 +82,12 @@ def test_what_is_not_json_is_refused(body, words):
     with pytest.raises(ServingError) as raised:
         parse_json(body)
     assert (raised.value.code, str(raised.value)) == (grpc.StatusCode.INVALID_ARGUMENT, f"JSON Parse error: {words}")
+
+
+def test_each_spelling_of_what_is_not_finite_is_a_number_outside_text():
+    found = parse_json(b'[-NaN, NaN, Inf, -Inf, "-NaN", "Inf", {"Inf": -Infinity}]')
+    assert [math.isnan(value) for value in found[:2]] == [True, True]
+    assert found[2:] == [math.inf, -math.inf, "-NaN", "Inf", {"Inf": -math.inf}]
 
 
 def test_plain_documents_are_what_python_reads():

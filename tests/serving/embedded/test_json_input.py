@@ -122,7 +122,7 @@ def test_signature_name_is_kept():
         ("{", "JSON Parse error: Expecting property name enclosed in double quotes at offset: 1"),
         ("", "JSON Parse error: The document is empty"),
         ("[" * 100_000, "JSON Parse error: Expecting ',' delimiter at offset: 264"),
-        (b"\xff\xfe\x01", "JSON Parse error: UnicodeDecodeError"),
+        (b"\xff\xfe\x01", "JSON Parse error: The body is not UTF-8 at offset: 0"),
         (r'{"signature_name": "\ud800"}', "JSON Parse error: The surrogate pair in string is invalid."),
         (r'{"instances": [{"\udc00": 1}]}', "JSON Parse error: The surrogate pair in string is invalid."),
         ("[]", "JSON Value: [] Is not object"),
