@@ -80,8 +80,6 @@ def multi_inference(model: LoadedModel, version: int, request: Any, *, check_met
             raise ServingError(
                 f"Unsupported signature method_name: {cut(task.method_name)}", grpc.StatusCode.UNIMPLEMENTED
             )
-        if works and works[0][1].inputs[_INPUTS][0] != signature.inputs[_INPUTS][0]:
-            raise invalid("Input tensor must be the same for all Signatures.")
         works.append((task, signature))
     examples = _serialized_examples(request.input)
     response = inference_pb2.MultiInferenceResponse()

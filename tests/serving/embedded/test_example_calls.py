@@ -272,13 +272,13 @@ def test_multi_inference_refuses_with_the_contracts_words(both, load, methods, c
     assert (error.value.code, str(error.value)) == (code, sentence)
 
 
-def test_multi_inference_refuses_signatures_with_other_inputs(tmp_path, load):
+def test_multi_inference_feeds_each_signature_of_tensorflow_2_its_own_input(tmp_path, load):
     module = tf.Module()
     spec = [tf.TensorSpec([None], tf.string, "inputs")]
-    for name in ("a", "b"):
-        function = tf.function(lambda inputs: {"outputs": tf.zeros(tf.shape(inputs))}, input_signature=spec)
-        setattr(module, name, function)
+    module.a = tf.function(lambda inputs: {"outputs": tf.zeros(tf.shape(inputs))}, input_signature=spec)
+    module.b = tf.function(lambda inputs: {"outputs": tf.ones(tf.shape(inputs))}, input_signature=spec)
     signatures = {name: getattr(module, name).get_concrete_function() for name in ("a", "b")}
     tf.saved_model.save(module, str(tmp_path / "1"), signatures=signatures)
-    with pytest.raises(ServingError, match=r"^Input tensor must be the same for all Signatures\.$"):
-        example_calls.multi_inference(load(tmp_path / "1"), 1, tasks((REGRESS_METHOD, "a"), (REGRESS_METHOD, "b")))
+    asked = tasks((REGRESS_METHOD, "a"), (REGRESS_METHOD, "b"))
+    response = example_calls.multi_inference(load(tmp_path / "1"), 1, asked)
+    assert [{each.value for each in result.regression_result.regressions} for result in response.results] == [{0}, {1}]
