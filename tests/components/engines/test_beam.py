@@ -16,6 +16,7 @@ from crossnet.components.engines.base import IN_PROCESS
 from crossnet.components.engines.beam import LEAST_BYTES, BeamEngine
 from crossnet.components.errors import DataError, PipelineError, SettingsError
 from support import REPOSITORY
+from support.evaluation_walk import FILES, evaluated, make_judged
 from support.serving_fixtures import wait_until
 from support.validation_walk import digests, walk, write_rows
 
@@ -123,6 +124,17 @@ def test_the_data_steps_make_the_same_bytes_as_in_one_process(tmp_path, options,
         artifacts = (done.examples, done.statistics, done.schema, done.anomalies)
         made[name] = digests(tmp_path / name), [(dict(a.counts), dict(a.properties)) for a in artifacts]
     assert made["local"] == made["beam"]
+
+
+@needs_beam
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, TWO_PROCESSES], ids=["memory", "processes"])
+def test_the_evaluator_makes_the_same_bytes_as_in_one_process(tmp_path, options, for_workers, monkeypatch):
+    judged = make_judged(tmp_path)
+    one = evaluated(tmp_path / "local", judged, IN_PROCESS, monkeypatch)
+    with beam(options) as engine:
+        assert evaluated(tmp_path / "beam", judged, engine, monkeypatch) == one
+    assert len(one[0]) == FILES
 
 
 @needs_beam

@@ -12,6 +12,7 @@ from crossnet.components.engines.base import IN_PROCESS
 from crossnet.components.engines.spark import LEAST_BYTES, SparkEngine
 from crossnet.components.errors import DataError, PipelineError, SettingsError
 from support import REPOSITORY
+from support.evaluation_walk import FILES, evaluated, make_judged
 from support.validation_walk import digests, walk, write_rows
 
 HAS_SPARK = importlib.util.find_spec("pyspark") is not None
@@ -111,6 +112,15 @@ def test_the_data_steps_make_the_same_bytes_as_in_one_process(spark, tmp_path):
         artifacts = (done.examples, done.statistics, done.schema, done.anomalies)
         made[name] = digests(tmp_path / name), [(dict(a.counts), dict(a.properties)) for a in artifacts]
     assert made["local"] == made["spark"]
+
+
+@needs_spark
+@pytest.mark.slow
+def test_the_evaluator_makes_the_same_bytes_as_in_one_process(spark, tmp_path, monkeypatch):
+    judged = make_judged(tmp_path)
+    one = evaluated(tmp_path / "local", judged, IN_PROCESS, monkeypatch)
+    assert evaluated(tmp_path / "spark", judged, spark, monkeypatch) == one
+    assert len(one[0]) == FILES
 
 
 @needs_spark
