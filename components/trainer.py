@@ -32,7 +32,7 @@ from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History
-from crossnet.components.training.fitted import Spread, fit_network, spread_over
+from crossnet.components.training.fitted import Trained, fit_network, trained_instead
 from crossnet.components.training.folds import MANY_UNITS, distinct_units, group_column
 from crossnet.components.training.identity import identity, told
 from crossnet.components.training.learned_rows import LearnedRows, learned_rows
@@ -91,10 +91,10 @@ def train_model(
     with training_devices(params, told(examples, [schema, statistics], params, model)) as replicas:
         learned = learned_rows(examples, statistics)
         recipe = checked_recipe(examples.label, learned, params, model)
-        untrained = make_untrained(learned, schema, recipe, model, warm_start)
+        make = partial(make_untrained, learned, schema, recipe, model, warm_start)
+        untrained, instead = make(), trained_instead(replicas, recipe, make)
         checkpoints = Checkpoints(checkpoint_dir, identity(untrained, examples, recipe)) if checkpoint_dir else None
-        spread = spread_over(replicas, partial(make_untrained, learned, schema, recipe, model, warm_start))
-        history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir, spread)
+        history, result, diagnosis = _train(untrained, examples, recipe, checkpoints, output_dir, instead)
         _export(untrained, learned, examples, recipe, result, output_dir)
         write_json(output_dir / HISTORY_FILE, history)
     return Model(
@@ -136,13 +136,16 @@ def join_training(
       TrainingError: As of `train_model`; or worker 0 has failed.
     """
     alike = told(examples, [schema, statistics], params, model)
-    with training_devices(params, alike, writes=False) as replicas, ExitStack() as stack:
+    with training_devices(params, alike, writes=False) as replicas:
         learned = learned_rows(examples, statistics)
         recipe = checked_recipe(examples.label, learned, params, model)
         make = partial(make_untrained, learned, schema, recipe, model, warm_start)
-        untrained, spread = make(), spread_over(replicas, make)
+        untrained, instead = make(), trained_instead(replicas, recipe, make)
         explain = partial(_explain, examples, untrained.preprocessing, recipe)
-        fit_network(stack, untrained, examples, recipe, explain, scratch=output_dir, spread=spread)
+        with ExitStack() as stack:
+            fit_network(stack, untrained, examples, recipe, explain, scratch=output_dir, instead=instead)
+        if instead:
+            instead.doubts()
 
 
 class _Blend(NamedTuple):
@@ -163,22 +166,23 @@ def _train(
     params: Recipe,
     checkpoints: Checkpoints | None,
     output_dir: Path,
-    spread: Spread | None,
+    instead: Trained | None,
 ) -> tuple[History, _Blend, list[str]]:
     """Trains the network in place; returns history, how outputs make a prediction, and in words what looks wrong."""
     network, preprocessing, exported = untrained.network, untrained.preprocessing, untrained.exported
     with ExitStack() as stack:
-        history, train, units, held_out, doubts = fit_network(
+        history, train, units, held_out = fit_network(
             stack,
             untrained,
             examples,
             params,
             partial(_explain, examples, preprocessing, params),
             scratch=output_dir,
-            spread=spread,
+            instead=instead,
             checkpoints=checkpoints,
             on_epoch=stack.enter_context(Progress(params, output_dir)),
         )
+        doubts = instead.doubts() if instead else []
         fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
         diagnosis = [*doubts, *diagnose(network, train)]
         blend = _Blend()

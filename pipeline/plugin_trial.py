@@ -28,9 +28,9 @@ def try_networks(plan: Plan, reporter: Reporter) -> None:
         from crossnet.components.networks.models import build_network
 
         for step in steps:
-            model = step.settings["model"]
+            model, compute = step.settings["model"], step.settings["params"].precision
             try:
-                build_network(model.kind, model.architecture, num_numbers=WIDTH)
+                build_network(model.kind, model.architecture, num_numbers=WIDTH, compute=compute)
             except OwnCodeError as error:
                 if not isinstance(error.__cause__, ValueError):
                     raise SettingsError(str(error)) from error

@@ -44,6 +44,7 @@ def build_network(
     number_dim: int = 0,
     members: int | None = None,
     dtype: str = "float32",
+    compute: str | None = None,
 ) -> tf_keras.Model:
     """Returns the network, built, with weights as Keras draws them; `initialize` draws them from a seed.
 
@@ -58,6 +59,7 @@ def build_network(
       number_dim: Outputs of that embedding; 0: no number has one.
       members: K, for K networks side by side. None: one.
       dtype: Of weights and numbers.
+      compute: Keras' policy of the layers between inputs and output, such as "mixed_bfloat16". None: `dtype`.
 
     Returns:
       A model of `numbers` `[batch, num_numbers]` and `ids` int64 `[batch, len(tables)]`, where there are any, to
@@ -68,11 +70,10 @@ def build_network(
         does not fit them. OwnCodeError: The code of a user's kind has raised an exception.
     """
     check_architecture(kind, architecture, input_width(num_numbers, tables, edges, number_dim))
-    inputs, parts = [], []
+    compute, inputs, parts = compute or dtype, [], []
     if num_numbers:
         numbers = tf_keras.Input((num_numbers,), name="numbers", dtype=dtype)
-        inputs.append(numbers)
-        parts.append(numbers)
+        inputs, parts = [numbers], [numbers]
         if number_dim:
             parts.append(PiecewiseLinear(edges, number_dim, members, name="bins", dtype=dtype)(numbers))
     if tables:
@@ -84,12 +85,11 @@ def build_network(
     else:
         x0 = parts[0] if len(parts) == 1 else tf_keras.layers.Concatenate(name="features")(parts)
     if isinstance(architecture, DenseParams):
-        style = (architecture.activation, architecture.kernel_initializer)
-        x = _tower(x0, _units(architecture.units), style, members, dtype, "dense")
+        x = _tower(x0, _units(architecture.units), _style(architecture), members, compute, "dense")
     elif isinstance(architecture, CrossLayerParams | CrossMixParams):
-        x = _cross(kind, architecture, x0, members, dtype)
+        x = _cross(kind, architecture, x0, members, compute)
     else:
-        x = own_layers(kind, architecture, x0, dtype)
+        x = own_layers(kind, architecture, x0, compute)
     output = _dense(1, (None, "glorot_uniform"), members, dtype, "output")(x)
     if members is not None:
         output = MembersLast(name="members", dtype=dtype)(output)
@@ -117,6 +117,10 @@ def _cross(kind: str, architecture: CrossLayerParams | CrossMixParams, x0: Any, 
         deep = _tower(x0, _units(architecture.deep_units), style, members, dtype, "deep")
         return tf_keras.layers.Concatenate(name="cross_and_deep")([x, deep])
     return x
+
+
+def _style(architecture: DenseParams) -> tuple[str, str]:
+    return architecture.activation, architecture.kernel_initializer
 
 
 def _units(units: tuple[int, ...] | str) -> tuple[int, ...]:

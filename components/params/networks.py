@@ -78,7 +78,8 @@ class OwnParams(Protocol):
 
         Args:
           x: Numbers, indicators of missing ones, and embeddings of text, side by side, `[batch, width]`.
-          dtype: Of weights and numbers.
+          dtype: What each layer is given: the type of weights and numbers or, where `trainer.precision` says so,
+            "mixed_bfloat16".
         """
 
 

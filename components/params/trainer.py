@@ -8,6 +8,7 @@ from crossnet.components.params.presets import PRESETS
 from crossnet.components.params.setting import AUTO, PathKind, setting
 
 ONE_DEVICE, MIRRORED, MULTI_WORKER = STRATEGIES = ("one_device", "mirrored", "multi_worker")
+FLOAT32, MIXED_BFLOAT16 = PRECISIONS = ("float32", "mixed_bfloat16")
 OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd", "rmsprop")
 
 
@@ -121,6 +122,13 @@ class TrainerParams:
     )
     start_timeout_seconds: float = setting(
         300.0, "multi_worker: how long workers wait until all of them are there", above=0, without_effect=True
+    )
+    precision: str = setting(
+        FLOAT32,
+        "in training; mixed_bfloat16: cross layers and towers compute in bfloat16, for GPUs that are faster in it; "
+        "weights, inputs, output and the exported model stay float32",
+        choices=PRECISIONS,
+        only_with=("precision", (MIXED_BFLOAT16,)),  # the default enters no fingerprint
     )
     cache_mib: int = setting(
         64,

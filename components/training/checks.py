@@ -9,7 +9,7 @@ from crossnet.components.errors import TrainingError
 from crossnet.components.formats import counted, number
 from crossnet.components.networks import tfrs_cross
 from crossnet.components.params.networks import DENSE, DenseParams, ModelParams, is_own
-from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
+from crossnet.components.params.trainer import FLOAT32, OPTIMIZERS, TrainerParams
 from crossnet.components.training.learned_rows import LearnedRows, numbers_of
 from crossnet.components.training.recipe import Recipe, make_recipe
 from crossnet.serving.protocol.suggestions import did_you_mean
@@ -36,6 +36,7 @@ def checked_recipe(label: str, learned: LearnedRows, params: TrainerParams, mode
     own = is_own(model.architecture)
     recipe = make_recipe(params, learned.count, several=model.kind not in SINGLE and not own)
     check_recipe(recipe, learned.count, model.kind, own=own)
+    check_precision(recipe, model.kind)
     return recipe
 
 
@@ -116,6 +117,19 @@ def check_recipe(recipe: Recipe, rows: int, kind: str, *, own: bool = False) -> 
         problem = f"but train has {counted(rows, 'row')}. Set at most {rows}"
     if problem:
         raise TrainingError(f"`trainer.members` is {recipe.members:,}, {problem}, or set `trainer.members` to 1.")
+
+
+def check_precision(params: TrainerParams, kind: str) -> None:
+    """Checks that a kind of network can be trained in the precision that the settings ask for.
+
+    Raises:
+      TrainingError: It cannot.
+    """
+    if params.precision != FLOAT32 and kind == tfrs_cross.KIND:
+        raise TrainingError(
+            f"`trainer.precision` is {params.precision}, but `{kind}` trains the layer of another library, which "
+            f"computes in one precision alone. Train `cross_layer`, or set `trainer.precision` to {FLOAT32}."
+        )
 
 
 def _label_problems(label: str, learned: LearnedRows) -> list[str]:

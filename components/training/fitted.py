@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import tf_keras
 
 from crossnet.components.artifacts.examples import Examples
+from crossnet.components.params.trainer import FLOAT32
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.fit import History, NotFinite, fit
 from crossnet.components.training.folds import assign_folds, units_of
@@ -19,24 +21,40 @@ from crossnet.components.training.rows import Rows, Values, read_rows
 from crossnet.components.training.untrained import Untrained
 
 
-class Spread(NamedTuple):
-    """A network on several devices.
+class Trained(NamedTuple):
+    """A network that is trained in place of another, of equal weights.
 
     Attributes:
-      replicas: The devices.
-      network: The network, with a copy of its weights on each.
+      replicas: The devices that train together, each with a copy of its weights; None: one does.
+      network: The network.
     """
 
-    replicas: Replicas
+    replicas: Replicas | None
     network: tf_keras.Model
 
+    def doubts(self) -> list[str]:
+        """Ends the training; returns in sentences which devices have come to other weights.
 
-def spread_over(replicas: Replicas | None, make: Callable[[], Untrained]) -> Spread | None:
-    """Makes a network on several devices; None where there are none."""
-    if replicas is None:
+        Call it once the rows are not needed: a worker that writes nothing waits here until worker 0 is done.
+
+        Raises:
+          TrainingError: A worker ended too early.
+        """
+        return self.replicas.compare(self.network.get_weights()) if self.replicas else []
+
+
+def trained_instead(replicas: Replicas | None, params: Recipe, make: Callable[..., Untrained]) -> Trained | None:
+    """Makes a network for several devices, or for another precision; None where neither is asked for.
+
+    Args:
+      replicas: The devices; None: one trains.
+      params: How to train.
+      make: `make_untrained`, but for `compute`.
+    """
+    if replicas is None and params.precision == FLOAT32:
         return None
-    with replicas.scope():
-        return Spread(replicas, make().network)
+    with replicas.scope() if replicas else contextlib.nullcontext():
+        return Trained(replicas, make(compute=params.precision).network)
 
 
 class Fitted(NamedTuple):
@@ -47,14 +65,12 @@ class Fitted(NamedTuple):
       train: The rows that were learned from.
       units: What each row belongs to, where some were held out.
       held_out: The fold that each member did not learn from; None: all learned from all.
-      doubts: Sentences on devices that have come to other weights.
     """
 
     history: History
     train: Rows
     units: Values | None
     held_out: Sequence[int] | None
-    doubts: list[str]
 
 
 def fit_network(
@@ -65,7 +81,7 @@ def fit_network(
     explain: Callable[[Rows], NotFinite],
     *,
     scratch: Path,
-    spread: Spread | None = None,
+    instead: Trained | None = None,
     checkpoints: Checkpoints | None = None,
     on_epoch: Callable[[int, History], None] = lambda epoch, history: None,
 ) -> Fitted:
@@ -78,7 +94,7 @@ def fit_network(
       params: How to train.
       explain: Makes of the rows of train what `fit` calls when a loss is not finite.
       scratch: A folder for rows that do not fit in memory.
-      spread: The same network on the devices that train together; None: one does.
+      instead: What is trained in its place; None: nothing.
       checkpoints, on_epoch: As of `fit`.
 
     Raises:
@@ -97,9 +113,9 @@ def fit_network(
     if held_out is not None:
         units = units_of(examples, train, params.folds)
         train.fold = assign_folds(units, params.folds, train.file_for("folds"))
-    replicas = spread.replicas if spread else None
+    replicas = instead.replicas if instead else None
     history = fit(
-        spread.network if spread else untrained.network,
+        instead.network if instead else untrained.network,
         train,
         evaluation if evaluation is not None and len(evaluation) else None,
         params=params,
@@ -110,8 +126,6 @@ def fit_network(
         on_epoch=on_epoch,
         replicas=replicas,
     )
-    doubts = []
-    if spread:
-        untrained.network.set_weights(spread.network.get_weights())
-        doubts = spread.replicas.compare(untrained.network.get_weights())
-    return Fitted(history, train, units, held_out, doubts)
+    if instead:
+        untrained.network.set_weights(instead.network.get_weights())
+    return Fitted(history, train, units, held_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from crossnet.components.params.networks import ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.fit import History, fit
+from crossnet.components.training.fitted import trained_instead
 from crossnet.components.training.folds import assign_folds, units_of
 from crossnet.components.training.learned_rows import learned_rows
 from crossnet.components.training.out_of_fold import in_label_unit, predict_held_out
@@ -77,7 +79,8 @@ def try_settings(
             "Trials are judged on rows of train that are held out, and none are. Set `trainer.preset` to table, or "
             "`trainer.early_stopping_patience` to auto or a number of epochs."
         )
-    untrained = make_untrained(learned, schema, recipe, model)
+    make = partial(make_untrained, learned, schema, recipe, model)
+    untrained, instead = make(), trained_instead(None, recipe, make)
     network, preprocessing = untrained.network, untrained.preprocessing
 
     def report(epoch: int, history: History) -> None:
@@ -89,7 +92,7 @@ def try_settings(
         units = units_of(examples, train, recipe.folds)
         train.fold = assign_folds(units, recipe.folds, train.file_for("folds"))
         history = fit(
-            network,
+            instead.network if instead else network,
             train,
             None,
             params=recipe,
@@ -98,11 +101,12 @@ def try_settings(
             not_finite=_diverged,
             on_epoch=report,
         )
+        if instead:
+            network.set_weights(instead.network.get_weights())
         rmse, rows = _held_out_rmse(network, train, preprocessing, recipe)
     if not np.isfinite(rmse):
         raise DivergedError("The predictions of held-out rows are not finite.")
-    parameters = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
-    return Trial(rmse, rows, len(history["loss"]), parameters)
+    return Trial(rmse, rows, len(history["loss"]), network.count_params())
 
 
 def _held_out_rmse(

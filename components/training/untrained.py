@@ -54,6 +54,7 @@ def make_untrained(
     params: Recipe,
     model: ModelParams,
     warm_start: Path | None = None,
+    compute: str | None = None,
 ) -> Untrained:
     """Makes a network and draws its first weights.
 
@@ -63,6 +64,7 @@ def make_untrained(
       params: How it will be trained.
       model: What to make.
       warm_start: A Model or SavedModel to take weights from. None: they are random.
+      compute: As of `build_network`.
 
     Raises:
       TrainingError: Settings, data and warm start do not fit together.
@@ -88,7 +90,7 @@ def make_untrained(
     members = params.members if params.members > 1 else None
     if is_own(model.architecture):
         tf_keras.utils.set_random_seed(params.seed)  # which draws weights, and what its layers draw in training
-    network = build_network(model.kind, model.architecture, members=members, **inputs)
+    network = build_network(model.kind, model.architecture, members=members, compute=compute, **inputs)
     if not is_own(model.architecture):
         initialize(network, params.seed)
     description = describe(model.kind, model.architecture, network)

@@ -32,6 +32,7 @@ _FIXED = (
     "strategy",
     "replicas",
     "start_timeout_seconds",
+    "precision",
     "warm_start",
     "cache_mib",
     "warmup_records",

@@ -27,6 +27,31 @@ def test_network_of_the_article_has_its_number_of_parameters(kind: str, paramete
     assert build_network(kind, ARCHITECTURES[kind](), num_numbers=3).count_params() == parameters
 
 
+def test_layers_between_inputs_and_output_compute_in_another_precision_and_keep_their_weights() -> None:
+    tower = CrossLayerParams(structure="stacked", deep_units=(4,))
+    x = [np.array([[0.5, -1.0, 2.0]], np.float32), np.array([[1]])]
+    for kind, architecture in {
+        "cross_layer": tower,
+        "cross_gated": tower,
+        "cross_mix": CrossMixParams(),
+        "dense": DenseParams(),
+    }.items():
+        for members in (None, 2):
+            settings: Any = {"num_numbers": 3, "tables": [(4, 2)], "edges": [(0, 1), (), (0, 1, 2)], "number_dim": 2}
+            whole, mixed = (
+                build_network(kind, architecture, **settings, members=members, compute=compute)
+                for compute in (None, "mixed_bfloat16")
+            )
+            initialize(whole, 1)
+            mixed.set_weights(whole.get_weights())
+            found = {layer.name for layer in mixed.layers if layer.compute_dtype == "bfloat16"}
+            hidden = {layer.name for layer in mixed.layers if layer.name.startswith(("cross_", "deep_", "dense_"))}
+            assert found == hidden, kind
+            assert {weight.dtype for weight in mixed.get_weights()} == {np.dtype(np.float32)}
+            assert mixed.output.dtype == tf.float32
+            np.testing.assert_allclose(mixed(x), whole(x), rtol=0.05, atol=0.02)
+
+
 @pytest.mark.parametrize(
     ("kind", "architecture"),
     [

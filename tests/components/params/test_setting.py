@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from crossnet.components.params.setting import PathKind, setting, with_effect
-from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.params.trainer import MIXED_BFLOAT16, TrainerParams
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.setting_rules import BOUNDS
 
@@ -60,6 +60,8 @@ def test_a_setting_has_an_effect_only_where_the_one_that_it_needs_is_set():
     assert "shuffle_mib" not in with_effect(TrainerParams())
     assert with_effect(TrainerParams(shuffle=True))["shuffle_mib"] == 32
     assert "cache_mib" not in with_effect(TrainerParams(shuffle=True))
+    assert "precision" not in with_effect(TrainerParams())  # as in roots that are older than the setting
+    assert with_effect(TrainerParams(precision=MIXED_BFLOAT16))["precision"] == MIXED_BFLOAT16
 
 
 def test_every_setting_that_needs_another_names_one_of_its_section():

@@ -10,9 +10,9 @@ import pytest
 
 from crossnet.components.params.networks import CrossLayerParams, ModelParams
 from crossnet.components.params.trainer import TrainerParams
-from crossnet.components.training.fitted import fit_network, spread_over
+from crossnet.components.training.fitted import fit_network, trained_instead
 from crossnet.components.training.learned_rows import learned_rows
-from crossnet.components.training.recipe import make_recipe
+from crossnet.components.training.recipe import Recipe, make_recipe
 from crossnet.components.training.untrained import make_untrained
 from support.training_fixtures import article_table, make_artifacts
 
@@ -37,7 +37,6 @@ def test_a_network_is_trained_in_place_and_its_rows_can_be_read_until_the_end(
     assert len(fitted.history["loss"]) == 3
     assert len(fitted.history["eval_loss"]) == 3
     assert any(not np.array_equal(a, b) for a, b in zip(before, untrained.network.get_weights(), strict=True))
-    assert fitted.doubts == []
     if patience is None:
         assert (fitted.units, fitted.held_out, fitted.train.fold) == (None, None, None)
     else:
@@ -48,4 +47,4 @@ def test_a_network_is_trained_in_place_and_its_rows_can_be_read_until_the_end(
 
 
 def test_one_device_has_no_other_copy_of_the_network() -> None:
-    assert spread_over(None, pytest.fail) is None
+    assert trained_instead(None, Recipe(), pytest.fail) is None
