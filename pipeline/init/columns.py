@@ -130,6 +130,11 @@ def _notes(finding: ColumnFinding, cells: CellCounts, proposal: Proposal, exampl
     begins = {"#" if word.startswith("#") else comment_word(word, 1) for word in words}
     if len(begins) > 1 or not (begin := begins.pop()):
         return False
+    cell = cells.examples["other"].cell
+    if blanks := cell[: len(cell) - len(cell.lstrip())]:  # a line begins with them too
+        if count > 1:
+            return False
+        begin = blanks + begin
     said = f"{counted(count, 'line')} of {cells.looked:,} {'begins' if count == 1 else 'begin'} with it"
     proposal.put("comment", begin, f"{said}: {example('other')}")
     finding.doubt(f"{said}: {example('other')}; left out", "no `comment`")

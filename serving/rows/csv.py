@@ -54,7 +54,9 @@ class CsvReader:
             True,
             1,
         )  # the last line read, whether a row begins after it, and where
-        self._reader = csv.reader(self._text_lines(self._decoded_stream(stream)), strict=True, **csv_format.dialect)
+        self._ended = False  # whether the last line was read
+        # Not strict: as in training, text after a closing quote is part of the cell.
+        self._reader = csv.reader(self._text_lines(self._decoded_stream(stream)), **csv_format.dialect)
         first = self._next()
         if first is None:
             raise RowsError(f"{name} is empty. Expected a header with the names of the features, and rows below it.")
@@ -137,13 +139,11 @@ class CsvReader:
             while True:
                 self._row_bytes, self._begins = 0, True
                 cells = next(self._reader, None)
+                if cells and self._ended:  # it asked for one more line
+                    raise RowsError(f"{self._name}:{self._begun} begins a row that does not end. Is a quote left open?")
                 if cells or cells is None:
                     return cells
         except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise RowsError(
-                    f"{self._name}:{self._begun} begins a row that does not end. Is a quote left open?"
-                ) from error
             raise RowsError(f"{self._place()} cannot be read as CSV: {error}. Fix the line.") from error
         except NotDecodableError as error:
             raise RowsError(
@@ -172,6 +172,7 @@ class CsvReader:
                 raise too_long_row(f"{self._name}:{number + 1}")
         if rest and self._is_wanted(rest, number + 1):
             yield self._decoded(rest, number + 1)
+        self._ended = True
 
     def _is_wanted(self, line: bytes, number: int) -> bool:
         """Returns whether a line is not one of those that are left out; remembers on which a row begins."""

@@ -155,7 +155,8 @@ def test_groups_of_two_digits_are_thousands(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "comment"), [("Total,99", "Total"), ("# a note, with a comma", "#"), ("Source: a bureau,", "Source")]
+    ("line", "comment"),
+    [("Total,99", "Total"), ("# a note, with a comma", "#"), ("Source: a bureau,", "Source"), (" Sum,9", " Sum")],
 )
 def test_a_line_of_a_note_or_a_sum_among_the_rows_is_left_out(tmp_path, line, comment):
     found = proposed(tmp_path, "x,y\n" + "".join(f"{n % 7},{n % 5}\n" for n in range(60)) + f"{line}\n")

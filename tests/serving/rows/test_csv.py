@@ -30,6 +30,11 @@ def test_lines_end_in_any_way_and_empty_lines_may_precede_the_header(end):
     assert [tuple(row)[:2] for row in table.rows()] == [("rows:4", ["1", "2"]), ("rows:5", ["3", "4"])]
 
 
+def test_text_after_a_closing_quote_is_part_of_the_cell_as_in_training():
+    table = table_of(b'a,b\n"ab"cd,"1" \n"a"b"c",""')
+    assert [row.values for row in table.rows()] == [["abcd", "1 "], ['ab"c"', ""]]
+
+
 def test_return_before_the_last_character_ends_a_line():
     table = table_of(b"x0\r1")
     assert (table.header, [row.values for row in table.rows()]) == (["x0"], [["1"]])
@@ -52,7 +57,9 @@ def test_blanks_belong_to_headers_and_cells():
             "rows:3 has 1 cells, and the header has 2. Fix the row; a cell that holds a comma must be q",
         ),
         (b"a,b\n1,2,3\n", "rows:2 has 3 cells, and the header has 2"),
-        (b'a,b\n"1"x,2\n', "rows:2 cannot be read as CSV: .* Fix the line"),
+        (b'a,b\n1,2\n3,"4\n', "rows:3 begins a row that does not end. Is a quote left open?"),
+        (b'a,b\n1,2\n3,"4', "rows:3 begins a row that does not end. Is a quote left open?"),
+        (b'a,"b\n', "rows:1 begins a row that does not end. Is a quote left open?"),
         (b'a,b\n1,2\n"' + b"x\n" * 70_000, "rows:3 begins a row that does not end. Is a quote left open?"),
         (
             b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n",
