@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.csv_lines import open_bytes
+from crossnet.components.sources.csv_lines import open_bytes, open_row
 from crossnet.components.sources.csv_rewrite import LinesLeftOut
 from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
 from crossnet.serving.protocol.csv_bytes import Decoded, NotDecodableError, Readable
@@ -79,7 +79,8 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             )
             # Not closed here: a thread of Arrow's may still read ahead, and would read from the next file opened
             # under the same number. The last owner closes it.
-            content = _content(open_bytes(path), layout)
+            quotes = _Quotes(layout)
+            content = _content(open_bytes(path), layout, quotes)
             ahead = _FewAhead(content)
             source = pa.PythonFile(ahead, mode="r")
             try:
@@ -92,6 +93,8 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
                             yield batch.slice(dropped)
             finally:
                 ahead.stop()
+            if quotes.are_odd and (problem := open_row(path, csv_format)):
+                raise problem
             return
         except NotDecodableError as error:
             raise DataError(
@@ -128,8 +131,8 @@ def _options(types: Mapping[str, Any], layout: CsvLayout) -> tuple[Any, Any]:
     return parse, convert
 
 
-def _content(stream: pa.NativeFile, layout: CsvLayout) -> Any:
-    """Returns the file as Arrow reads it: as it is where nothing is to be changed."""
+def _content(stream: pa.NativeFile, layout: CsvLayout, quotes: _Quotes | None = None) -> Any:
+    """Returns the file as Arrow reads it, as it is where nothing is to be changed; `quotes` counts in it."""
     csv_format, content = layout.csv_format, stream
     if layout.stop is not None:
         content = _Piece(content, layout.start, layout.stop)
@@ -138,7 +141,7 @@ def _content(stream: pa.NativeFile, layout: CsvLayout) -> Any:
     if csv_format.comment or layout.skip_lines:
         content = LinesLeftOut(content, csv_format, layout.skip_lines)
     if layout.quoted:
-        content = _WholeLineEnds(content)
+        content = _WholeLineEnds(content, quotes)
     return stream if content is stream else pa.PythonFile(content, mode="r")
 
 
@@ -202,21 +205,44 @@ class _FewAhead(io.RawIOBase):
             return b"" if self._stopped else self._content.read(size)
 
 
+class _Quotes:
+    """Counts the quotes of a file: where one is open at its end, their number is odd, but for quotes within cells.
+
+    Arrow takes such a cell as it is, with all rows below it.
+    """
+
+    def __init__(self, layout: CsvLayout) -> None:
+        self._quote = layout.csv_format.quote.encode() if layout.quoted and not layout.csv_format.escape else b""
+        self._count = 0
+
+    @property
+    def are_odd(self) -> bool:
+        return self._count % 2 == 1
+
+    def add(self, data: bytes) -> None:
+        """Counts those of a piece."""
+        if self._quote:
+            self._count += data.count(self._quote)
+
+
 class _WholeLineEnds(io.RawIOBase):
     """A file whose pieces never end between CR and LF.
 
     Where a block ends there, Arrow loses the LF of a quoted cell: https://github.com/apache/arrow/issues/51368
     """
 
-    def __init__(self, stream: Readable) -> None:
-        self._stream = stream
+    def __init__(self, stream: Readable, quotes: _Quotes | None) -> None:
+        self._stream, self._quotes = stream, quotes
         self._held = b""
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        data = self._held + self._stream.read(size - len(self._held))
+        new = self._stream.read(size - len(self._held))
+        if self._quotes:
+            self._quotes.add(new)
+        data = self._held + new
         self._held = b"\r" if len(data) > 1 and data.endswith(b"\r") else b""
         return data[: len(data) - len(self._held)]
 

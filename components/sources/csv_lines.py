@@ -75,6 +75,7 @@ class _Lines:
       begins: Whether the next line begins a row, and is left out where it is a comment; set by who reads the rows.
       characters: Of the lines since `begins` was set.
       first, last: The physical lines of the row, from 1.
+      ended: Whether a line was asked for after the last one.
     """
 
     def __init__(self, stream: pa.NativeFile, csv_format: CsvFormat) -> None:
@@ -83,6 +84,7 @@ class _Lines:
         self._text = io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")
         self._format = csv_format
         self.begins, self.characters, self.first, self.last = True, 0, 1, 0
+        self.ended = False
 
     def __iter__(self) -> Iterator[str]:
         while self.characters <= MAX_ROW_BYTES and (line := self._text.readline(MAX_ROW_BYTES + 1)):
@@ -97,14 +99,16 @@ class _Lines:
                 self.first, self.begins = self.last, False
             self.characters += len(line)
             yield line
+        self.ended = True
 
 
 class CsvRow(NamedTuple):
-    """A row, and the physical lines on which it begins and ends."""
+    """A row, the physical lines on which it begins and ends, and whether the file ends within a quote that it opens."""
 
     line: int
     last_line: int
     cells: list[str]
+    is_open: bool = False
 
 
 def read_csv_rows(path: Path, csv_format: CsvFormat) -> Iterator[CsvRow]:
@@ -129,7 +133,7 @@ def read_csv_rows(path: Path, csv_format: CsvFormat) -> Iterator[CsvRow]:
             if cells is None:
                 return
             if cells:
-                yield CsvRow(lines.first, lines.last, cells)
+                yield CsvRow(lines.first, lines.last, cells, lines.ended)
 
 
 def read_rows(path: Path, csv_format: CsvFormat = DEFAULT) -> Iterator[tuple[int, list[str]]]:
@@ -152,6 +156,21 @@ def row_line(path: Path, row: int, csv_format: CsvFormat = DEFAULT) -> int | Non
         return next((line for number, (line, _) in enumerate(read_rows(path, csv_format)) if number == wanted), None)
     except DataError:  # it is in use for a message about something else
         return None
+
+
+def open_row(path: Path, csv_format: CsvFormat) -> DataError | None:
+    """Returns the error for a quote that is open at the end of a file, or None.
+
+    Raises:
+      DataError: A row is longer than `MAX_ROW_BYTES`.
+    """
+    for row in read_csv_rows(path, csv_format):
+        if row.is_open:
+            return DataError(
+                f"`{path.name}:{row.line}` begins a row that does not end. Is a quote left open? Fix the row, or set "
+                '`example_gen.quote = ""` if quotes are parts of cells.'
+            )
+    return None
 
 
 def misshapen_row(path: Path, num_columns: int, csv_format: CsvFormat = DEFAULT) -> DataError | None:

@@ -36,6 +36,26 @@ def test_a_line_break_in_a_quoted_cell_survives_the_end_of_a_block(
     assert cells(path) == [filling.decode() + "\r\nb", "\r", "\n", "c"]
 
 
+def test_a_quote_that_is_open_at_the_end_is_refused_with_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    start = 'id,t\n1,"a ""b"""\n2,"c"\n'
+    path.write_text(f'{start}3,5" pipe\n')
+    assert cells(path) == ['a "b"', "c", '5" pipe']  # an odd number of quotes, none of which is open
+    for content in (f'{start}3,"c\n4,d\n5,e\n', f'{start}3,"c'):
+        path.write_text(content)
+        with pytest.raises(DataError, match=r"`rows\.csv:4` begins a row that does not end\. Is a quote left open\?"):
+            cells(path)
+    path.write_bytes(f'{start}3,"c\n'.encode("utf-16"))
+    layout = CsvLayout(2, csv_format=CsvFormat(encoding="utf-16"))
+    with pytest.raises(DataError, match=r"`rows\.csv:4` begins a row"):
+        list(read_blocks(path, {"t": pa.string()}, layout))
+    path.write_text(f'{start}3,"c\n')
+    layout = CsvLayout(2, csv_format=CsvFormat(quote=""))
+    assert [cell for batch in read_blocks(path, {"t": pa.string()}, layout) for cell in batch["t"].to_pylist()][1:] == [
+        '"c"', '"c'
+    ]  # fmt: skip
+
+
 def test_line_breaks_between_rows_are_found_wherever_blocks_end(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     expected = [str(row) for row in range(600_000)]
