@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
+import sys
 
 import pytest
 from tensorflow_serving.apis import (
@@ -265,3 +267,29 @@ def test_tf_saved_model_save_with_one_signature_and_several(tmp_path):
         verify_predict(stubs, 12.0, model="one", output=False)
         verify_predict(stubs, 2.0, model="several", signature="custom_signature_key")
         verify_predict(stubs, 1.0, model="several")
+
+
+KERAS = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+layers = tf.keras.layers
+def sequential(*more):
+    model = tf.keras.Sequential([layers.Input((1,), dtype="float32", name="x"), *more])
+    model.add(layers.Lambda(lambda x: x, name="y"))
+    return model
+tf.saved_model.save(sequential(), sys.argv[1] + "/keras/00000123")
+with tf.distribute.MirroredStrategy(devices=("/cpu:0", "/cpu:1")).scope():
+    model = sequential(layers.Dense(1, kernel_initializer="ones", bias_initializer="zeros"))
+tf.saved_model.save(model, sys.argv[1] + "/mirrored/00000123")
+"""
+
+
+@pytest.mark.slow
+def test_sequential_keras_models_plain_and_mirrored(tmp_path):
+    subprocess.run([sys.executable, "-c", KERAS, str(tmp_path)], check=True, capture_output=True, timeout=300)
+    for name in ("keras", "mirrored"):
+        flags = ServerFlags(port=0, model_name=name, model_base_path=str(tmp_path / name))
+        with Server(flags) as server, stubs_on(f"127.0.0.1:{server.port}") as stubs:
+            verify_predict(stubs, 2.0, model=name, shape=(1, 1), output=False)
