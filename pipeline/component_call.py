@@ -27,6 +27,7 @@ from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.graph import Step, model_kind
 from crossnet.pipeline.plugin_contract import place
 from crossnet.pipeline.source_code import is_ours
+from crossnet.pipeline.threads import limit_threads
 
 
 def call_component(
@@ -50,6 +51,7 @@ def call_component(
     """
     module, _, function = step.function.partition(":")
     component = getattr(importlib.import_module(module), function)
+    limit_threads(made.values())
     arguments: dict[str, Any] = {**step.settings, **references}
     for argument, source in step.inputs.items():
         arguments[argument] = (

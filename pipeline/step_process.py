@@ -23,6 +23,7 @@ from crossnet.components.engines.spawn import without_main
 from crossnet.components.signal_watch import work_for_parent
 from crossnet.pipeline.console import LOGGER
 from crossnet.pipeline.faults import FaultError
+from crossnet.pipeline.threads import claim_process, may_limit
 
 _PATIENCE_SECONDS = 2.0  # a process that is killed ends at once, unless a disk holds it
 
@@ -39,7 +40,9 @@ class StepProcess:
         self.step = step
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_work, args=(step, function, theirs), name=step, daemon=True)
+        self._process = context.Process(
+            target=_work, args=(step, function, theirs, may_limit()), name=step, daemon=True
+        )
         try:
             with without_main():
                 self._process.start()
@@ -99,8 +102,10 @@ class _Sender(QueueHandler):
             self.queue.send(record)  # type: ignore[attr-defined]
 
 
-def _work(step: str, function: Callable[[], Artifact], channel: Connection) -> None:
+def _work(step: str, function: Callable[[], Artifact], channel: Connection, ours: bool) -> None:
     work_for_parent()
+    if ours:
+        claim_process()
     LOGGER.addHandler(_Sender(step, channel))
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False  # TensorFlow adds a handler to the root logger

@@ -15,6 +15,7 @@ from crossnet.components import interrupts
 from crossnet.pipeline.cli import config_files, exporting, orchestration, past, runs, serving, setup, tuning, upkeep
 from crossnet.pipeline.cli.options import print_error, print_interruption, process_start
 from crossnet.pipeline.cli.output import name_output
+from crossnet.pipeline.threads import claim_process
 from crossnet.pipeline.wrapping import fitted
 from crossnet.serving.protocol.printable import printable
 
@@ -25,6 +26,7 @@ def main() -> None:
     if {"serve", "predict", "evaluate", "export"} & set(sys.argv[1:2]):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name_output()
+    claim_process()
     as_json = "--json" in sys.argv
     # `serve` ends by a signal as it should.
     with interrupts.noticed(exit_code=0 if sys.argv[1:2] == ["serve"] else None, as_json=as_json):
