@@ -34,6 +34,7 @@ from crossnet.components.artifacts.reference_model import ReferenceModel
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.engines.base import IN_PROCESS, Engine
+from crossnet.components.evaluation.baseline_alone import baseline_alone
 from crossnet.components.evaluation.calibration import calibration
 from crossnet.components.evaluation.case import improvement_reference
 from crossnet.components.evaluation.coverage import interval_facts
@@ -212,7 +213,8 @@ def _judge(models: Mapping[str, Model], measured: _Measured, params: EvaluatorPa
     blessed = {name: facts["blessed"] for name, facts in verdict["candidates"].items()}
     mean = best_epochs({name: models[name] for name in blessed}, scores)
     found = {name: _worst_segments(name, measured, params) for name in blessed}
-    return {**verdict, "notes": [*measured.notes, *mean, *notes_on(blessed, scores)], "segments": found}
+    alone = baseline_alone(verdict, scores, params, served=served, best=best, sizes=measured.sizes)
+    return {**verdict, "notes": [*measured.notes, *mean, *notes_on(blessed, scores), *alone], "segments": found}
 
 
 def _worst_segments(name: str, measured: _Measured, params: EvaluatorParams) -> list[dict[str, Any]]:

@@ -74,6 +74,15 @@ def failed(evaluation, name):
     return [(rule["rule"], rule["slice"]) for rule in rules if rule["passed"] is False]
 
 
+def test_a_refused_run_says_where_its_baseline_alone_would_pass(evaluate):
+    settings = {"max_rmse": None, "slices": (("zone",),), "min_improvement": -0.02}
+    refused = evaluate(["far", "close"], **settings)
+    assert 'Baseline `close` alone would pass the gate. To serve it, set `models = ["close"]`' in render_verdict(
+        refused
+    )
+    assert evaluate(["close"], **settings).blessed  # as it says
+
+
 def test_evaluator_blesses_the_first_candidate_that_passes_not_the_best(evaluate):
     evaluation = evaluate(["close", "exact", "far"])
     assert evaluation.blessed
