@@ -11,7 +11,8 @@ product's source change: a run that was broken off goes on.
 choice ever sees the eval rows of the page. `--set` tries a setting.
 
 Results of unedited runs are also kept in --results, which is committed: what one day was too short for, another goes on
-with, at the same commit.
+with, at the same commit. `--kept` measures nothing: it takes from there the newest result of each table and split.
+`--served` adds what a call to a server of a table's model costs.
 
 The packages are those of the extra `tables`: `make tables` installs them into an environment of their own.
 """
@@ -19,6 +20,7 @@ The packages are those of the extra `tables`: `make tables` installs them into a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib.metadata
 import os
@@ -35,8 +37,9 @@ from benchmarks.real_tables.kept import Kept, commit
 from benchmarks.real_tables.measure import AS_WRITTEN, Workplace
 from benchmarks.real_tables.page import render
 from benchmarks.real_tables.rivals import RIVALS
+from benchmarks.real_tables.served import measure_served
 from benchmarks.real_tables.sources import TABLES
-from benchmarks.real_tables.summary import collect, goals
+from benchmarks.real_tables.summary import collect, goals, served_goals
 
 SPLITS = 5
 WORK = Path(__file__).parents[1] / ".tables"
@@ -57,10 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first = AS_WRITTEN + 1 if options.folds or options.no_written else AS_WRITTEN
     begin = _describe(options)
     kept = Kept(None if options.folds or options.set else options.results)
-    found = dict(_measure(workplace, kept, options.tables, range(first, options.splits + 1)))
-    begin |= _measured(kept)
+    splits = range(first, options.splits + 1)
+    if options.kept:
+        newest = kept.newest()
+        found = {
+            (name, split): newest[name, split] for name in options.tables for split in splits if (name, split) in newest
+        }
+    else:
+        found = dict(_measure(workplace, kept, options.tables, splits))
+        for name in options.served:
+            _measure_served(workplace, kept, name)
+    begin |= {"served": kept.served()} | _measured(kept)
     tables = collect(found)
-    reached = list(goals(tables))
+    reached = [*goals(tables), *served_goals(begin["served"])]
     text = render(begin, tables, reached)
     print(text)
     if options.page:
@@ -78,19 +90,33 @@ def _measure(
             key = workplace.key(name, split)
             if (found := kept.get(key)) is None:
                 found = workplace.measure(name, split)
-                kept.add(key, found, table=name, split=split, date=_now(), commit=commit(), load=_load())
+                kept.add(key, found, table=name, split=split, **_here())
             print(f"{name} {split}: {_line(found)}", file=sys.stderr, flush=True)
             yield (name, split), found
 
 
+def _measure_served(workplace: Workplace, kept: Kept, name: str) -> None:
+    key = workplace.served_key(name)
+    if kept.get(key) is None:
+        found = measure_served(workplace.csv(name, AS_WRITTEN), TABLES[name].label)
+        kept.add(key, found, table=name, **_here())
+    print(f"{name} served: {kept.get(key)}", file=sys.stderr, flush=True)
+
+
+def _here() -> dict[str, Any]:
+    """Returns when, where and from which source something was measured."""
+    return {"date": _now(), "commit": commit(), "load": _load(), "machine": machine()}
+
+
 def _measured(kept: Kept) -> dict[str, Any]:
-    """Returns when, on what load and from which source the results come."""
+    """Returns when, where, on what load and from which source the results come."""
     dates = sorted(line["date"] for line in kept.used)
     loads = [line["load"] for line in kept.used]
     return {
         "dates": (dates[0], dates[-1]) if dates else (),
         "commits": sorted({line["commit"] for line in kept.used}),
         "loads": (min(loads), max(loads)) if loads else (),
+        "machines": sorted({line.get("machine", machine()) for line in kept.used}),
     }
 
 
@@ -132,6 +158,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--results", type=Path, default=RESULTS, metavar="FILE", help="of unedited runs; default: beside this file"
     )
+    parser.add_argument("--kept", action="store_true", help="measure nothing: take the newest results of --results")
+    parser.add_argument(
+        "--served", type=names(list(TABLES)), default=[], metavar="A,B", help="measure the server's CPU on these too"
+    )
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page, Markdown")
     parser.add_argument("--history", type=Path, metavar="FILE", help="add the goals to FILE as one JSON line")
     options = parser.parse_args(arguments)
@@ -141,9 +171,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _describe(options: argparse.Namespace) -> dict[str, Any]:
-    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # `--kept` needs none of them
+            versions[package] = importlib.metadata.version(package)
+    page = f" --page {options.page}" if options.page else ""
     return {
         "date": _now(),
+        "command": f"python -m benchmarks.tables{page}",
         "machine": machine(),
         "load": _load(),  # at the start
         "versions": {"python": platform.python_version()} | versions,

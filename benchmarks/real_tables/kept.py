@@ -37,6 +37,20 @@ class Kept:
         result: Mapping[str, Any] = line["result"]
         return result
 
+    def newest(self) -> dict[tuple[str, int], Mapping[str, Any]]:
+        """Returns the newest result of each table and split, of whichever source; these lines are used."""
+        lines = [line for line in self._lines.values() if "split" in line]
+        found = {(line["table"], line["split"]): line for line in sorted(lines, key=lambda line: line["date"])}
+        self.used += found.values()
+        return {key: line["result"] for key, line in sorted(found.items(), key=lambda pair: pair[0][1])}
+
+    def served(self) -> dict[str, Mapping[str, Any]]:
+        """Returns the newest result of each table whose model was served; these lines are used."""
+        lines = [line for line in self._lines.values() if "split" not in line]
+        found = {line["table"]: line for line in sorted(lines, key=lambda line: line["date"])}
+        self.used += found.values()
+        return {name: line["result"] for name, line in found.items()}
+
     def add(self, key: str, result: Mapping[str, Any], **facts: Any) -> None:
         """Adds a result as one line, with facts for who reads the file."""
         line = {"key": key, **facts, "result": result}

@@ -84,12 +84,16 @@ class Workplace:
     def key(self, name: str, split: int) -> str:
         """Returns a digest of all that the result of a split depends on."""
         seed = split + FOLD_SEED if self.folds else split
-        csv = self._csv(name, split)
+        csv = self.csv(name, split)
         return _digest(_content(csv), TABLES[name].label, seed, self.settings, self.rivals, RECIPE, _product())
+
+    def served_key(self, name: str) -> str:
+        """Returns a digest of all that the CPU of a table's server depends on."""
+        return _digest("served", _content(self.csv(name, AS_WRITTEN)), TABLES[name].label, _product())
 
     def measure(self, name: str, split: int) -> dict[str, Any]:
         """Returns `{"ours": Ours as a dict, rival: {"rmse", "cpu"}}` of one split of a table."""
-        csv = self._csv(name, split)
+        csv = self.csv(name, split)
         label = TABLES[name].label
         seed = split + FOLD_SEED if self.folds else split
         ours, codes = self._ours(csv, label, seed)
@@ -98,7 +102,7 @@ class Workplace:
             found |= self._rivals(csv, label, codes)
         return found
 
-    def _csv(self, name: str, split: int) -> Path:
+    def csv(self, name: str, split: int) -> Path:
         """Returns the table as a file; with `folds` only the rows of that split's train."""
         whole = self.folder / "tables" / f"{name}.csv"
         if not whole.exists():
@@ -112,7 +116,7 @@ class Workplace:
         if not fold.exists():
             with tempfile.TemporaryDirectory() as top:
                 arguments = (*_split(split), "--until", "example_gen")
-                exit_code, _, output = _run(whole, TABLES[name].label, Path(top), arguments)
+                exit_code, _, output = run_ours(whole, TABLES[name].label, Path(top), arguments)
                 if exit_code:
                     raise RuntimeError(f"{name} cannot be split, exit {exit_code}: {output.strip()[-PROBLEM_CHARS:]}")
                 codes = _codes(Path(top))
@@ -126,7 +130,7 @@ class Workplace:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory() as top:
-                ours, codes = _measure_ours(csv, label, Path(top), (*_split(split), *_set(self.settings)))
+                ours, codes = _measure_ours(csv, label, Path(top), (*_split(split), *set_words(self.settings)))
             if _product() != product:
                 raise RuntimeError("The package's source changed while it was measured. Measure a copy, or wait.")
             if codes is not None:
@@ -164,18 +168,19 @@ def _split(split: int) -> tuple[str, ...]:
     """Returns the arguments that split at random by a seed; none for what `init` wrote."""
     if split == AS_WRITTEN:
         return ()
-    return _set(("example_gen.split=random", f"example_gen.seed={split}", *_NO_KEY))
+    return set_words(("example_gen.split=random", f"example_gen.seed={split}", *_NO_KEY))
 
 
 _NO_KEY = ("example_gen.split_column=", "example_gen.group=", "example_gen.split_time=")
 
 
-def _set(settings: Sequence[str]) -> tuple[str, ...]:
+def set_words(settings: Sequence[str]) -> tuple[str, ...]:
+    """Returns the arguments that give settings to `run`."""
     return tuple(word for setting in settings for word in ("--set", setting))
 
 
 def _measure_ours(csv: Path, label: str, top: Path, arguments: Sequence[str]) -> tuple[Ours, Codes | None]:
-    exit_code, cpu, output = _run(csv, label, top, arguments)
+    exit_code, cpu, output = run_ours(csv, label, top, arguments)
     records = sorted(top.glob("crossnet_root/runs/*/run.json"))
     run = json.loads(records[-1].read_text()) if records else {}
     if not run.get("models"):
@@ -201,7 +206,7 @@ def _measure_ours(csv: Path, label: str, top: Path, arguments: Sequence[str]) ->
     return ours, codes
 
 
-def _run(csv: Path, label: str, top: Path, arguments: Sequence[str]) -> tuple[int, float, str]:
+def run_ours(csv: Path, label: str, top: Path, arguments: Sequence[str]) -> tuple[int, float, str]:
     """Runs `init` and `run` in a folder; returns the exit code, the CPU seconds and what was printed last."""
     table = top / csv.name
     shutil.copyfile(csv, table)
@@ -221,21 +226,26 @@ def _run(csv: Path, label: str, top: Path, arguments: Sequence[str]) -> tuple[in
 
 
 def _environment() -> dict[str, str]:
-    """Returns the environment in which children find this checkout's package first."""
+    """Returns the environment in which children find this checkout's package first.
+
+    They keep its byte code, as an installation does: else each command compiles the package anew.
+    """
     path = os.pathsep.join(filter(None, (str(Path(crossnet.__file__).parents[1]), os.environ.get("PYTHONPATH"))))
-    return os.environ | {"PYTHONPATH": path}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPATH": path}
 
 
 def _codes(top: Path) -> Codes:
     """Returns the split of each row of the run's table, from its Examples."""
-    examples = _examples(top)
+    examples = examples_of(top)
     packed = np.frombuffer((examples.path / CODES_FILE).read_bytes(), np.uint8)
     (rows,) = examples.properties["rows_per_unit"]
     codes: Codes = (packed[:, None] >> np.array([6, 4, 2, 0], np.uint8) & np.uint8(3)).ravel()[:rows]
     return codes
 
 
-def _examples(top: Path) -> Examples:
+def examples_of(top: Path) -> Examples:
+    """Returns the rows of the run in a folder."""
     (path,) = top.glob("crossnet_root/artifacts/example_gen/*")
     return Examples.load(path)
 
@@ -243,7 +253,7 @@ def _examples(top: Path) -> Examples:
 def _check_labels(top: Path, label: str, labels: NDArray[np.float64], codes: Codes) -> None:
     """Checks that the rows which the codes name are those of the Examples."""
     for split, code in (("train", TRAIN), ("eval", EVAL)):
-        batches = [batch[label] for batch in read_columns(_examples(top), split, columns=[label])]
+        batches = [batch[label] for batch in read_columns(examples_of(top), split, columns=[label])]
         recorded = np.concatenate([batch.values for batch in batches])
         np.testing.assert_allclose(recorded, labels[codes == code], rtol=1e-6, err_msg=split)
 

@@ -10,9 +10,11 @@ from typing import Any
 from benchmarks.harness import Row
 from benchmarks.real_tables.measure import AS_WRITTEN
 from benchmarks.real_tables.rivals import EARLY
+from crossnet.components.formats import counted
 
 LARGE = 3000  # rows
 SMALL = 1500
+MOST_SERVED = 3.0  # times what a small network costs
 FLIGHTS_BEFORE = 100.0  # CPU seconds of the whole run on flights, 2026-11-27
 
 Result = Mapping[str, Any]
@@ -138,6 +140,25 @@ def _costs(table: TableResult) -> Iterator[Row]:
         met = 0.93 <= table.coverage <= 0.97
         case, goal = f"{table.name}: share of eval rows in the 95 % interval", "0.93 to 0.97"
         yield Row("tables", case, table.coverage, None, "share", None, goal, met, better="")
+
+
+def served_goals(served: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+    """Yields one row for each table and number of rows whose model was served, of `Workplace.measure_served`."""
+    for name, by_rows in served.items():
+        for rows, found in by_rows.items():
+            ratio = found["ratio"]
+            case = f"{name}: server's CPU of a call of {counted(int(rows), 'row')}"
+            costs = found["ours"], found["other"], "us"
+            yield Row(
+                "tables",
+                case,
+                *costs,
+                ratio,
+                f"<= {MOST_SERVED:g}",
+                ratio <= MOST_SERVED,
+                "one cross layer of the same columns",
+                scatter=found["scatter"],
+            )
 
 
 def _single(case: str, value: float, goal: str, most: float, alternative: str = "", unit: str = "ratio") -> Row:

@@ -9,7 +9,7 @@ from benchmarks.real_tables.measure import AS_WRITTEN, Workplace, with_validatio
 from benchmarks.real_tables.page import render
 from benchmarks.real_tables.rivals import EARLY, EVAL, TRAIN, VALIDATION, mean, read_task
 from benchmarks.real_tables.sources import TABLES, Table
-from benchmarks.real_tables.summary import collect, goals
+from benchmarks.real_tables.summary import collect, goals, served_goals
 from benchmarks.tables import main
 
 DROPPED = 3
@@ -50,13 +50,88 @@ def test_a_table_on_which_nothing_was_trained_misses_the_goals():
     rows = {row.case: row for row in goals(found)}
     assert rows["tables on which every run exits with 0, of 2"].ours == 1
     assert rows["tables on which a run trained nothing"].met is False
-    report = dict.fromkeys(("date", "machine"), "x") | {"versions": {}, "folds": False, "settings": [], "dates": ()}
-    assert "| cars |" in (page := render(report, found, list(rows.values())))
+    page = render(REPORT, found, list(rows.values()))
+    assert "\n| cars |" in page
     assert "nothing trained" in page
     assert "Nothing was measured." in page
-    report |= {"dates": ("2026-11-28", "2026-11-29"), "loads": (0.5, 3.0), "commits": ["1234567"]}
-    measured = "Measured from 2026-11-28 to 2026-11-29 at 1234567, beside other work: load 0.5 to 3.0."
-    assert measured in render(report, found, [])
+
+
+REPORT = {"date": "2026-11-30T02:00+00:00", "command": "python -m benchmarks.tables --page docs/tables.md"}
+REPORT |= {"versions": {"tensorflow": "2.21.0"}, "folds": False, "settings": [], "dates": (), "served": {}}
+
+
+def lines_of(page, heading):
+    """The cells of a section's table, by the first one."""
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line[2:-2].split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    assert len({line.count("|") for line in section.splitlines() if line.startswith("| ")}) == 1, heading
+    return {cells[0]: cells[1:] for cells in lines}
+
+
+def test_the_page_says_when_where_and_how_and_what_each_column_means():
+    found = {("cars", split): result(error, cpu=cpu, coverage=0.95) for split, error, cpu in SPLITS}
+    found[("cars", AS_WRITTEN)] = result(0.6, exit_code=3)
+    served = {"cars": {"1": {"ours": 300.0, "other": 250.0, "ratio": 1.2, "scatter": 0.01}}}
+    served["cars"]["1000"] = {"ours": 1400.0, "other": 400.0, "ratio": 3.5, "scatter": 0.02}
+    measured = {
+        "dates": ("2026-11-28", "2026-11-29"),
+        "loads": (0.5, 3.0),
+        "commits": ["1234567"],
+        "machines": ["2 cores"],
+    }
+    tables = collect(found)
+    page = render(REPORT | measured | {"served": served}, tables, [*goals(tables), *served_goals(served)])
+    assert "Written by `python -m benchmarks.tables --page docs/tables.md` on 2026-11-30." in page
+    assert "Measured from 2026-11-28 to 2026-11-29 at 1234567 on 2 cores, beside other work (load 0.5 to 3.0)," in page
+    errors, costs = lines_of(page, "Error"), lines_of(page, "CPU seconds, exit codes and intervals")
+    assert errors["table"][:3] + errors["table"][-2:] == [
+        "package",
+        "rows: train, eval",
+        "ours",
+        "ours / best early",
+        "as written",
+    ]
+    assert errors["cars"][:3] == ["vega_datasets", "900, 100", "0.500 ± 0.141"]
+    assert errors["cars"][-2:] == ["0.833", "0.600"]
+    assert costs["table"][0] == "ours"
+    assert costs["cars"][0] == "9.0"
+    assert costs["cars"][-2:] == ["3, 0, 0", "0.950"]
+    assert lines_of(page, "CPU of a call to the server")["cars"] == ["1,000", "1400", "400", "3.50"]  # the last of two
+    reached = lines_of(page, "Goals")
+    assert reached["cars: CPU of init and run"] == ["9", "", "", "<= 10 CPU s", "yes", ""]
+    assert reached["cars: server's CPU of a call of 1 row"][2:5] == ["1.2", "<= 3", "yes"]
+    assert reached["cars: server's CPU of a call of 1,000 rows"][2:5] == ["3.5", "<= 3", "**NO**"]
+    explained = page.replace("\n", " ")
+    for column in (
+        "package",
+        "rows",
+        "ours",
+        "as written",
+        "ours / best early",
+        "exit codes",
+        "in the interval",
+        "early",
+    ):
+        assert f"*{column}*" in explained, column
+    assert max(len(line) for line in page.splitlines() if not line.startswith(("|", "Measured", "Written"))) <= 120
+
+
+SPLITS = ((1, 0.4, 8.0), (2, 0.6, 10.0))  # seed, error, CPU seconds
+
+
+def test_a_page_of_what_was_kept_takes_the_newest_and_measures_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(measure, "_product", lambda: pytest.fail("was measured"))
+    kept, facts = Kept(tmp_path / "results.jsonl"), {"commit": "1234567", "load": 1.0, "machine": "2 cores"}
+    for day, error in (("2026-11-28", 0.9), ("2026-11-29", 0.25)):
+        kept.add(day, result(error), table="cars", split=1, date=day, **facts)
+    kept.add(
+        "s", {"1": {"ours": 2.0, "other": 1.0, "ratio": 2.0, "scatter": 0.1}}, table="cars", date="2026-11-29", **facts
+    )
+    page = tmp_path / "page.md"
+    main(["--kept", "--results", str(tmp_path / "results.jsonl"), "--work", str(tmp_path), "--page", str(page)])
+    assert "| cars | vega_datasets | 900, 100 | 0.250 ± 0.000 |" in page.read_text()
+    assert "| cars | 1 | 2 | 1 | 2.00 |" in page.read_text()
+    assert "Measured from 2026-11-29 to 2026-11-29 at 1234567 on 2 cores" in page.read_text()
 
 
 def test_validation_rows_are_an_eighth_of_train_and_nothing_else():
