@@ -9,6 +9,7 @@ update costs as few ops as possible.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -75,6 +76,7 @@ class Optimizer:
     def apply(self, gradients: Sequence[tf.Tensor], step_size: tf.Tensor) -> None:
         """Updates every weight by its gradient."""
         ops = tf.raw_ops
+        constant = functools.cache(tf.constant)  # one op of the graph for all weights
         if self.name == "adamw":
             step_size, rate = tf.unstack(step_size)
             self._decay(rate)
@@ -82,7 +84,7 @@ class Optimizer:
             # An embedding's gradient arrives as rows; zero elsewhere gives Keras' update for all four optimizers.
             gradient = tf.convert_to_tensor(gradient)
             var, slot = variable.handle, [slots[i].handle for slots in self.slots]
-            one, zero, epsilon = (tf.constant(value, variable.dtype) for value in (1.0, 0.0, EPSILON))
+            one, zero, epsilon = (constant(value, variable.dtype) for value in (1.0, 0.0, EPSILON))
             if self.name in ("adam", "adamw"):
                 ops.ResourceApplyAdam(
                     var=var,
@@ -91,9 +93,9 @@ class Optimizer:
                     beta1_power=zero,  # with both powers at zero the kernel's step size is `lr` itself
                     beta2_power=zero,
                     lr=step_size,
-                    beta1=tf.constant(self.beta_1, variable.dtype),
-                    beta2=tf.constant(self.beta_2, variable.dtype),
-                    epsilon=tf.constant(self.epsilon, variable.dtype),
+                    beta1=constant(self.beta_1, variable.dtype),
+                    beta2=constant(self.beta_2, variable.dtype),
+                    epsilon=constant(self.epsilon, variable.dtype),
                     grad=gradient,
                 )
             elif self.name == "adagrad":
@@ -105,7 +107,7 @@ class Optimizer:
                     ms=slot[0],
                     mom=slot[1],
                     lr=step_size,
-                    rho=tf.constant(RHO, variable.dtype),
+                    rho=constant(RHO, variable.dtype),
                     momentum=zero,
                     epsilon=epsilon,
                     grad=gradient,
