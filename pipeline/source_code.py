@@ -51,6 +51,7 @@ class Source(NamedTuple):
 
 _FILES: dict[str, Path | None] = {}  # what this process has found and read, by module
 _SOURCES: dict[str, Source | None] = {}
+_NEXT: dict[str, list[str]] = {}  # the modules that each imports
 
 
 def code_digests(*modules: str) -> dict[str, str]:
@@ -63,10 +64,12 @@ def code_digests(*modules: str) -> dict[str, str]:
             continue
         source = _source(name)
         reached[name] = source.digest if source else ""
-        parent = name.rpartition(".")[0]
-        # The package's own file names the public API, which no module uses.
-        named = [*(source.names if source else ()), *([parent] if parent != PACKAGE else [])]
-        waiting += [other for other in _absolute(named, name) if _is_near(other, name) and source_file(other)]
+        if name not in _NEXT:
+            parent = name.rpartition(".")[0]
+            # The package's own file names the public API, which no module uses.
+            named = [*(source.names if source else ()), *([parent] if parent != PACKAGE else [])]
+            _NEXT[name] = [other for other in _absolute(named, name) if _is_near(other, name) and source_file(other)]
+        waiting += _NEXT[name]
     _CACHE.save()
     return dict(sorted(reached.items()))
 
@@ -165,6 +168,7 @@ def forget(*, ours: bool = True) -> None:
       ours: Also what it has read of this package, and not of users' projects alone.
     """
     folder_of.cache_clear()
+    _NEXT.clear()
     for known in (_FILES, _SOURCES):
         for module in [name for name in known if ours or not is_ours(name)]:
             del known[module]
