@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import json
 import os
 import sys
@@ -25,6 +24,7 @@ from crossnet.components.own_code import in_words
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.graph import Step, model_kind
+from crossnet.pipeline.imports import import_module
 from crossnet.pipeline.plugin_contract import place
 from crossnet.pipeline.source_code import is_ours
 from crossnet.pipeline.threads import limit_threads
@@ -50,7 +50,7 @@ def call_component(
       engine: What runs the jobs of a step that has some.
     """
     module, _, function = step.function.partition(":")
-    component = getattr(importlib.import_module(module), function)
+    component = getattr(import_module(module), function)
     limit_threads(made.values())
     arguments: dict[str, Any] = {**step.settings, **references}
     for argument, source in step.inputs.items():
@@ -107,7 +107,7 @@ def load_component(step: Step, reporter: Reporter) -> None:
     """
     start, before = time.perf_counter(), "tensorflow" in sys.modules
     with contextlib.suppress(ImportError):  # the call itself says what is missing
-        importlib.import_module(step.function.partition(":")[0])
+        import_module(step.function.partition(":")[0])
     if not before and "tensorflow" in sys.modules:
         reporter.line(f"{'TensorFlow':<19} {'began':<6} {time.perf_counter() - start:6.1f} s")
 

@@ -25,6 +25,11 @@ def claim_process() -> None:
     _own_process = True
 
 
+def is_own_process() -> bool:
+    """Returns whether this process is a command of ours."""
+    return _own_process
+
+
 def may_limit() -> bool:
     """Returns whether a process that this one starts for a step may limit threads, as this one may.
 
