@@ -2,7 +2,7 @@
 # They need python3 (3.11 to 3.13, with its venv module) and make.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow torture coverage lint bench tables scale clients docs lock audit client-wheel clean help same-python
+.PHONY: run test test-slow torture coverage lint bench tables scale neighbours clients docs lock audit client-wheel clean help same-python
 
 PYTHON ?= python3
 V := .venv/bin
@@ -64,6 +64,8 @@ lock: $(UV) ## resolve the locks again; LOCK_FLAGS=--upgrade takes the newest
 	    -o requirements-spark.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra beam --extra test -o requirements-beam.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra mlflow --extra test -o requirements-mlflow.lock
+	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra test tests/support/tfma.in \
+	    --override tests/support/tfma_overrides.txt -o requirements-tfma.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 \
 	    tests/support/s3_server.in -o requirements-s3.lock
 	@$(UV) pip compile $(COMPILE) $(LOCK_FLAGS) --python-version 3.11 docs/requirements.in -o requirements-docs.lock
@@ -88,6 +90,10 @@ scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv-mlflow/.o
 	@S3_SERVER=.venv-s3/bin/moto_server $(V)/python -m pytest -m "slow or not torture" $(S3_TESTS) $(ARGS)
 	@.venv-mlflow/bin/python -m pytest -m "slow or not torture" tests/pipeline/tracking/test_mlflow.py $(ARGS)
 
+# TFDV is in no lock: it needs glibc 2.38. Where it is installed into .venv-tfma, its test runs too.
+neighbours: .venv-tfma/.ok ## judge our models by TensorFlow Model Analysis, in an environment of 3 GB
+	@.venv-tfma/bin/python -m pytest -m "slow or not torture" -rs tests/walks/test_tfx_tools.py $(ARGS)
+
 clients: .venv-clients/.ok .venv/.dev ## ask the embedded server by other people's clients: ovmsclient and, where npm is, @grpc/grpc-js
 	@if command -v npm >/dev/null; then cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent --fetch-retries=1 --fetch-timeout=30000 \
 	    || echo "npm could not install tests/clients: its test is skipped" >&2; fi
@@ -105,7 +111,7 @@ clients: .venv-clients/.ok .venv/.dev ## ask the embedded server by other people
 	@$(UV) pip sync -q -p .venv-s3/bin/python --require-hashes requirements-s3.lock
 	@touch $@
 
-.venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-mlflow/.ok: .venv-%/.ok: requirements-%.lock pyproject.toml | $(UV)
+.venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-mlflow/.ok .venv-tfma/.ok: .venv-%/.ok: requirements-%.lock pyproject.toml | $(UV)
 	$(CHECK_PYTHON)
 	@$(UV) venv -q --allow-existing -p $(PYTHON) .venv-$*
 	@$(UV) pip sync -q -p .venv-$*/bin/python --compile-bytecode --require-hashes requirements-$*.lock
@@ -128,7 +134,7 @@ docs: .venv-docs/.ok ## build the site of the pages and the Python API into site
 	@touch $@
 
 clean: ## remove the environments
-	rm -rf tests/clients/node_modules .venv .venv-beam .venv-clients .venv-docs .venv-kfp .venv-mlflow .venv-s3 .venv-spark .venv-tables .tools
+	rm -rf tests/clients/node_modules .venv .venv-beam .venv-clients .venv-docs .venv-kfp .venv-mlflow .venv-s3 .venv-spark .venv-tables .venv-tfma .tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' Makefile

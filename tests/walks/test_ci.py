@@ -67,7 +67,8 @@ def test_the_newest_dependencies_are_tried_every_week():
     assert set(job["strategy"]["matrix"]["python"]) == {allowed_pythons()[0], allowed_pythons()[-1]}
     commands = [step["run"] for step in job["steps"] if "run" in step]
     assert (commands[0], commands[-1]) == ("make lock LOCK_FLAGS=--upgrade", ".ci/run")
-    assert [step["run"] for step in workflow["jobs"]["audit"]["steps"] if "run" in step] == ["make audit"]
+    for name in ("audit", "neighbours"):
+        assert [step["run"] for step in workflow["jobs"][name]["steps"] if "run" in step] == [f"make {name}"]
 
 
 @pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.yml")), ids=lambda path: path.stem)

@@ -39,6 +39,7 @@ LOCKS = {
     "requirements-beam.lock": ["beam", "test"],
     "requirements-mlflow.lock": ["mlflow", "test"],
     "requirements-tables.lock": ["tables"],
+    "requirements-tfma.lock": ["test"],
 }
 BOUNDED = ("grpcio", "numpy", "orjson", "protobuf", "pyarrow", "starlette")  # a new major of these changed what we use
 COMES_WITH = {"py4j": "pyspark"}  # it is built on it and requires it
