@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from crossnet.components import progress
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.errors import DataError
@@ -112,6 +113,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
     splitter = _splitter(source, params, kept, spool_dir)
     engine = engine.for_bytes(_num_bytes(source))
     jobs = [(reads, splitter, kept, weight, spool_dir) for reads in share_out(source, engine)]
+    progress.begin("rows", progress.by_size(source.files))
     parts = list(engine.map(_read_part, jobs))
     spools = {split: [part.spools[split] for part in parts] for split in SPLITS}
     rows = {split: sum(spool.rows for spool in spools[split]) for split in SPLITS}

@@ -17,6 +17,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from crossnet.components import progress
 from crossnet.components.artifacts.anomalies import ANOMALIES_FILE, Anomalies, schema_diff_file
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
@@ -128,7 +129,9 @@ def _check_rows(
         files, key_files = [], []
         for split, rows in counts.items():
             scan = RowScan(split, rows, list(_row_rules(examples, by_split[split], agreed)))
-            for tally, folder in itertools.islice(parts, len(shards[split])):
+            progress.begin(f"rows of {split}", progress.by_size(shards[split]))
+            for shard, (tally, folder) in zip(shards[split], parts, strict=False):
+                progress.reached(shard)
                 scan.tally.merge(tally)
                 files.append(folder / "rows")
                 key_files.append(folder / "keys")

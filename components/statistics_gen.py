@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crossnet.components import progress
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics, statistics_file
 from crossnet.components.engines.base import IN_PROCESS, Engine
@@ -54,11 +54,14 @@ def generate_statistics(
     for split, paths in shards.items():
 
         def protos(split: str = split, paths: list[Path] = paths) -> Iterator[FeatureNameStatistics]:
-            for group in groups:
+            for number, group in enumerate(groups):
+                which = f", group {number + 1:,} of {len(groups):,} of columns" if len(groups) > 1 else ""
+                progress.begin(f"rows of {split}{which}", progress.by_size(paths))
                 total = _empty({name: types[name] for name in group}, params)
-                for part in itertools.islice(parts, len(paths)):
+                for path, part in zip(paths, parts, strict=False):
                     for name, column in total.items():
                         column.merge(part[name])
+                    progress.reached(path)
                 check_count(examples, split, total[group[0]].num_rows)
                 yield from (column.proto() for column in total.values())
 

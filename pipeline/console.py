@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,6 +22,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from crossnet.components import progress
 from crossnet.pipeline.called import as_typed
 from crossnet.serving.protocol.printable import PrintableFormatter, printable
 
@@ -116,7 +118,8 @@ class Reporter:
         """Shows, on a terminal, that `step` runs and what it logged last."""
         self.begin(step)
         try:
-            yield
+            with progress.told_to(partial(self._show_share, step)) if self._live else contextlib.nullcontext():
+                yield
         finally:
             self.end(step)
 
@@ -152,6 +155,13 @@ class Reporter:
             self.line(f"  {of}{text}")
         if step in self._at_work:
             self._at_work[step] = self._at_work[step][0], text
+
+    def _show_share(self, step: str, what: str, share: float, seconds: float) -> None:
+        """Shows how much of its data a step has gone through in `seconds` and, where it takes long, what is left."""
+        if step in self._at_work:
+            takes_long = share > 0 and seconds + seconds * (1 - share) / share >= LONG_SECONDS
+            left = f", about {_rough(seconds * (1 - share) / share)} left" if takes_long else ""
+            self._at_work[step] = self._at_work[step][0], f"{what}: {share:.0%}{left}".replace("%", " %")
 
     def _shown(self) -> str:
         """Returns the steps at work, each with its time where that is long, and what it logged last."""

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from crossnet.components.artifacts.examples import columns_path
 from crossnet.components.errors import DataError
+from crossnet.components.progress import reached
 from crossnet.components.records.arrow_columns import as_array, as_column, stored_type
 from crossnet.components.records.batches import Columns, steady_batches
 from crossnet.components.records.wire_format import is_list
@@ -107,6 +108,7 @@ def write_columns(shard: Path, parts: Sequence[Part], types: Mapping[str, str]) 
       parts: Where its rows are.
       types: Type ("FLOAT", "INT", "BYTES") by name of the columns.
     """
+    rows, total = 0, sum(part.stop - part.start for part in parts)
     lists = frozenset[str]().union(*(part.piece.lists for part in parts))
     metadata = {_SHARD_BYTES: str(shard.stat().st_size)}
     fields = [pa.field(name, stored_type(kind, name in lists)) for name, kind in types.items()]
@@ -118,6 +120,8 @@ def write_columns(shard: Path, parts: Sequence[Part], types: Mapping[str, str]) 
             batch = pa.ipc.read_record_batch(message, schema)  # with the very buffers that the file will have
             checksums = "".join(f"{_checksum(array):0{_HEX_DIGITS}x}" for array in batch.columns)
             writer.write_batch(batch, custom_metadata={_CHECKSUMS: checksums})
+            rows += batch.num_rows
+            reached(shard, rows, total)
 
 
 def _columns_of(parts: Sequence[Part], names: Sequence[str]) -> Iterator[Columns]:
@@ -161,6 +165,7 @@ def read_kept(shard: Path, names: Sequence[str]) -> Iterator[Columns]:
     stored = [all_names[place] for place in places]
     with _opened(path, places) as reader:
         for number in range(reader.num_record_batches):
+            reached(shard, number, reader.num_record_batches)
             batch, metadata = reader.get_batch_with_custom_metadata(number)
             expected = (metadata or {}).get(_CHECKSUMS, b"").decode(errors="replace")
             for place, name in zip(places, stored, strict=True):

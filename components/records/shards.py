@@ -21,6 +21,7 @@ import pyarrow as pa
 from crossnet.components.artifacts.base import split_folder
 from crossnet.components.artifacts.examples import columns_path, shard_path
 from crossnet.components.engines.base import IN_PROCESS, Engine
+from crossnet.components.progress import begin, reached
 from crossnet.components.records.encoder import encode_examples, slices
 from crossnet.components.records.kept_columns import ColumnSpool, Part, Piece, parts_of, write_columns
 from crossnet.components.records.tfrecord import frame_start
@@ -144,10 +145,13 @@ def write_shards(
             job = path, _ranges(spools, first, last), parts_of(pieces, first, last), types
             is_spool = num_shards == 1 and not compression and len(job[1]) == 1 and job[1][0].start == 0
             (renames if is_spool else copies).append(job)
-    for _ in engine.map(_write, [(*job, compression, scratch) for job in copies]):
-        pass
+    begin("shards", {path: sum(part.stop - part.start for part in ranges) for path, ranges, *_ in (*copies, *renames)})
+    written = engine.map(_write, [(*job, compression, scratch) for job in copies])
+    for job, _ in zip(copies, written, strict=True):
+        reached(job[0])
     for job in renames:
         _rename(*job)
+        reached(job[0])
 
 
 def _write(

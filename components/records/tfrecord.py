@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossnet.components.errors import DataError
+from crossnet.components.progress import reached
 from crossnet.serving.protocol.limits import MAX_RECORD_BYTES, mebibytes
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, read_header
 
@@ -89,8 +90,11 @@ def read_chunks(path: Path, compression: str, chunk_bytes: int = _READ_BYTES) ->
       DataError: The file is not GZIP, or ends early.
     """
     with path.open("rb") as stream:
+        done, whole = 0, path.stat().st_size
         if compression != "GZIP":
             while chunk := stream.read(chunk_bytes):
+                done += len(chunk)
+                reached(path, done, whole)
                 yield chunk
             return
         pieces: list[bytes] = []

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from crossnet.components.progress import reached
 from crossnet.components.sources.csv_lines import open_bytes
 from crossnet.components.sources.parquet import groups_with
 
@@ -57,7 +58,7 @@ def read_batches(path: Path, columns: list[str], rows: tuple[int, int] | None = 
         places = sorted(reader.schema.get_field_index(name) for name in columns)
     groups, skip, left = (None, 0, None) if rows is None else (*groups_with(group_rows(path), *rows), rows[1] - rows[0])
     with _opened(path, places) as reader:
-        for batch in _batches(reader, groups):
+        for batch in _batches(path, reader, groups):
             batch.validate()
             piece = batch.slice(skip, left)
             skip, left = 0, None if left is None else left - piece.num_rows
@@ -81,9 +82,10 @@ def _opened(path: Path, places: list[int] | None) -> Iterator[Any]:
             yield reader
 
 
-def _batches(reader: Any, numbers: list[int] | None) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, reader: Any, numbers: list[int] | None) -> Iterator[pa.RecordBatch]:
     if isinstance(reader, pa.ipc.RecordBatchFileReader):
         for number in range(reader.num_record_batches) if numbers is None else numbers:
+            reached(path, number, reader.num_record_batches)
             yield reader.get_batch(number)
     else:
         yield from reader

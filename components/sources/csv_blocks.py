@@ -13,7 +13,8 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from crossnet.components.errors import DataError
-from crossnet.components.sources.csv_lines import open_bytes, open_row
+from crossnet.components.progress import reached
+from crossnet.components.sources.csv_lines import may_be_compressed, open_bytes, open_row
 from crossnet.components.sources.csv_rewrite import LinesLeftOut
 from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
 from crossnet.serving.protocol.csv_bytes import Decoded, NotDecodableError, Readable
@@ -79,15 +80,16 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             )
             # Not closed here: a thread of Arrow's may still read ahead, and would read from the next file opened
             # under the same number. The last owner closes it.
-            quotes = _Quotes(layout)
-            content = _content(open_bytes(path), layout, quotes)
-            ahead = _FewAhead(content)
+            quotes, stream = _Quotes(layout), open_bytes(path)
+            size = 0 if may_be_compressed(path) else path.stat().st_size
+            ahead = _FewAhead(_content(stream, layout, quotes))
             source = pa.PythonFile(ahead, mode="r")
             try:
                 with arrow_csv.open_csv(source, read, parse, convert) as reader:
                     for batch in _joined(reader, ahead):
                         dropped = min(skip, batch.num_rows)
                         skip -= dropped
+                        reached(path, stream.tell() if size else 0, size)
                         if dropped < batch.num_rows:
                             rows += batch.num_rows - dropped
                             yield batch.slice(dropped)

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from crossnet.components.errors import DataError
+from crossnet.components.progress import reached
 from crossnet.components.sources.csv_kinds import time_kind
-from crossnet.components.sources.csv_lines import open_bytes, too_long_row
+from crossnet.components.sources.csv_lines import may_be_compressed, open_bytes, too_long_row
 from crossnet.serving.protocol.cell_values import TIME_REGEX, read_time
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
@@ -107,9 +108,11 @@ def row_line(file: Path, row: int) -> int | None:
 
 def _blocks(file: Path) -> Iterator[tuple[bytes, int]]:
     """Yields whole lines, about 4 MiB at a time, and the number of the first one."""
-    line, rest = 1, b""
+    line, rest, done, size = 1, b"", 0, 0 if may_be_compressed(file) else file.stat().st_size
     with open_bytes(file) as stream:
         while data := stream.read(_BLOCK_BYTES):
+            done += len(data)
+            reached(file, done, size)
             data = rest + data
             end = data.rfind(b"\n") + 1
             block, rest = data[:end], data[end:]

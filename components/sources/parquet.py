@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crossnet.components.progress import reached
+
 _BATCH_ROWS = 1 << 16
 _BUFFER_BYTES = 1 << 18  # of each column
 
@@ -50,10 +52,12 @@ def read_batches(path: Path, columns: list[str], rows: tuple[int, int] | None = 
         else:
             groups, skip = groups_with(group_rows(path), *rows)
             left = rows[1] - rows[0]
+        total = left
         for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False):
             dropped = min(skip, batch.num_rows)
             piece = batch.slice(dropped, left)
             skip, left = skip - dropped, left - piece.num_rows
+            reached(path, total - left, total)
             if piece.num_rows:
                 yield piece.select(columns)
             if not left:

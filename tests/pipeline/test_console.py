@@ -6,6 +6,7 @@ import warnings
 import pytest
 from rich.console import Console
 
+from crossnet.components import progress
 from crossnet.pipeline.console import LiveLine, PlainConsole, Reporter
 from crossnet.serving.config import flags
 
@@ -49,6 +50,21 @@ def test_reporter_tells_the_time_left_from_the_share_that_is_done(capsys, monkey
         "  epoch 1 of 2, about 5 min left: loss 0.25",
         "  epoch 1 of 4, about 2 h 30 min left: loss 0.25",
     ]
+
+
+def test_a_terminal_alone_shows_how_much_of_its_data_a_step_has_gone_through(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("crossnet.pipeline.console.time.monotonic", lambda: now[0])
+    reporter = Reporter(verbose=True)
+    with (tmp_path / "screen").open("w") as screen:
+        for terminal, shown in ((True, "example_gen 90 s  rows: 25 %, about 3 min left"), (False, "example_gen 90 s")):
+            reporter._console = PlainConsole(file=screen, force_terminal=terminal)
+            with reporter.working("example_gen"):
+                now[0] += 30  # before it reads
+                progress.begin("rows", {tmp_path: 8.0})
+                now[0] += 60
+                progress.reached(tmp_path, 1, 4)
+                assert reporter._shown() == shown
 
 
 def test_live_line_leaves_pythons_streams_alone(tmp_path):

@@ -35,6 +35,7 @@ GROUND = (
         "interrupts",
         "model_folder",
         "own_code",
+        "progress",
     ),
     *("damaged_versions", "rollback", "signal_watch"),
 )
