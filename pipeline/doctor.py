@@ -39,7 +39,7 @@ class Finding:
 # What pyproject.toml asks for beside the libraries whose versions enter fingerprints.
 OTHERS = (
     *("grpcio", "grpcio-reflection", "google-crc32c", "orjson", "click", "rich", "jinja2", "markupsafe", "tomli-w"),
-    *("starlette", "uvicorn", "prometheus-client"),
+    *("starlette", "uvicorn", "httptools", "prometheus-client"),
 )
 
 
