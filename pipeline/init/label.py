@@ -33,17 +33,24 @@ def check_label(profile: TableProfile, names: Mapping[str, str], table: Table, s
     present = column.rows - column.holes
     if not present:
         raise DataError(f"{where}: the label `{label}` is empty in all {counted(column.rows, 'row')}. {advice}")
-    cells = column.cells
+    cells, count = column.cells, profile.numbers.count
+    odd = cells.looked - cells.forms["number"] - cells.forms["nan"] - cells.forms["null"]
+    if not count and not odd and not column.infinite:
+        words = " or ".join(f"'{shown(cells.examples[form].cell)}'" for form in ("nan", "null") if cells.forms[form])
+        raise DataError(
+            f"{where}: the label `{label}` is {words or 'NaN'} in all rows, which is a missing value. {advice}"
+        )
     if cells.cells and shares(cells).numbers < 0.9:
-        odd = cells.looked - cells.forms["number"] - cells.forms["nan"] - cells.forms["null"]
         form = next(form for form in ("other", "date", "time", "truth", "word of truth", "null") if cells.forms[form])
         found = cells.examples[form]
         amount = "all" if odd == cells.looked else f"{odd:,} of"
+        place = source.place(found.unit, found.row)
+        is_truth = form in ("truth", "word of truth")
         raise DataError(
-            f"The label `{label}` is text in {amount} {cells.looked:,} cells (first: '{shown(found.cell)}' in "
-            f"{source.place(found.unit, found.row)}): this pipeline predicts numbers. {advice}"
+            f"The label `{label}` is {'true or false' if is_truth else 'text'} in {amount} {cells.looked:,} cells "
+            f"(first: '{shown(found.cell)}' in {place}): this pipeline predicts numbers"
+            f"{', not classes' if is_truth else ''}. {advice}"
         )
-    count = profile.numbers.count
     if count and not profile.numbers.squares:
         raise DataError(
             f"The label `{label}` has one value, {profile.numbers.mean:g}, in "
@@ -56,7 +63,10 @@ def note_label(profile: TableProfile, finding: ColumnFinding, proposal: Proposal
     """Notes the rows without a label, and whether its values are sorted."""
     column = profile.columns[profile.label]
     finding.decided = "the label"
-    without = profile.rows - profile.numbers.count
+    if column.infinite:
+        said = f"{counted(column.infinite, 'label')} infinite, which stops the run: write a number there, or nothing"
+        finding.doubt(said)
+    without = profile.rows - profile.numbers.count - column.infinite
     if without:
         text = f"rows without a label are left out: {without:,} of {profile.rows:,}"
         proposal.note(text, toml_line("unlabelled", "error"))

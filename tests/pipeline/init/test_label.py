@@ -44,6 +44,12 @@ def test_a_feature_whose_mean_label_rises_is_not_doubted(tmp_path):
     assert not doubts(proposed(tmp_path, table_of("y,level,x", rows)), "is it made")
 
 
+def test_an_infinite_label_is_doubted_and_not_said_to_be_left_out(tmp_path):
+    proposal = proposed(tmp_path, table_of("y,x", [(x, x) for x in range(50)] + [("inf", 5)]))
+    assert doubts(proposal, "1 label infinite, which stops the run") == {"y": ""}
+    assert not any("without a label" in note.text for note in proposal.notes)
+
+
 def test_the_only_feature_is_not_doubted(tmp_path):
     rows = [(2 * x, x) for x in range(50)]
     assert not doubts(proposed(tmp_path, table_of("y,x", rows)), "is it made")
@@ -56,6 +62,12 @@ def test_the_only_feature_is_not_doubted(tmp_path):
             "x,y\n1,red\n2,blue\n",
             r"label `y` is text in all 2 cells \(first: 'red' in `rides\.csv:2`\).* predicts numbers",
         ),
+        (
+            "x,y\n1,true\n2,false\n",
+            r"label `y` is true or false in all 2 cells \(first: 'true' in `rides\.csv:2`\).* not classes",
+        ),
+        ("x,y\n1,NA\n2,NA\n", r"label `y` is 'NA' in all rows, which is a missing value\. Name a column"),
+        ("x,y\n1,nan\n2,NA\n", r"label `y` is 'nan' or 'NA' in all rows, which is a missing value\. Name a column"),
         ("x,y\n1,5\n2,5\n", r"label `y` has one value, 5, in all 2 rows that have one: there is nothing to predict"),
         ("x,y\n1,5\n", r"label `y` has one value, 5, in the only row that has one: there is nothing to predict"),
         ("x,y\n1,\n2,\n", r"the label `y` is empty in all 2 rows\. Name a column of numbers with --label: `x`\."),
