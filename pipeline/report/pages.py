@@ -46,6 +46,8 @@ MAX_REASONS = 12
 MAX_CONFIG_CHARACTERS = 100_000
 MAX_NAME_CHARACTERS = 80  # of a name or a value from the data
 
+_UNBROKEN = re.compile(r"[\d.]+e-\d+|[\d.]+ %(?= )")  # a line may not end within them
+
 
 def write_report(store: Store, run: str) -> Path:
     """Writes `runs/<run>/report.html`, with the model card as Markdown beside it, and returns its path.
@@ -167,7 +169,8 @@ def _prose(text: str) -> Markup:
     """Returns text as HTML, in which text between backticks is code."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(_UNBROKEN.sub(r'<span class="nowrap">\g<0></span>', marked))
 
 
 def _moment(text: str) -> str:
