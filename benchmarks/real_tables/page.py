@@ -78,6 +78,8 @@ def render(report: Mapping[str, Any], tables: Sequence[TableResult], goals: Sequ
         facts = {"command": report["command"], "date": report["date"][:10], "patience": PATIENCE}
         text = HEAD.format(versions=versions, measured=_measured(report), **facts)
     measured = [found for found in tables if found.splits]
+    if waiting := [f"`{name}`" for name in TABLES if name not in {found.name for found in measured}]:
+        text += f"\nNot measured yet at this commit: {', '.join(waiting)}.\n"
     text += GOALS + table(
         ("goal", "ours", "other", "ours / other", "wanted", "met", "beside"), _goals(goals), (0, 4, 5, 6)
     )
