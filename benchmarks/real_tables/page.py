@@ -114,7 +114,8 @@ def _measured(report: Mapping[str, Any]) -> str:
 def _goals(goals: Sequence[Row]) -> Iterator[Sequence[object]]:
     for row in goals:
         other, ratio = (None if value is None else f"{value:.4g}" for value in (row.other, row.ratio))
-        yield row.case, f"{row.ours:.4g}", other, ratio, row.goal, "yes" if row.met else "**NO**", row.alternative
+        met = {True: "yes", False: "**NO**", None: ""}[row.met]
+        yield row.case, f"{row.ours:.4g}", other, ratio, row.goal, met, row.alternative
 
 
 def _errors(found: TableResult, names: Sequence[str]) -> Sequence[object]:

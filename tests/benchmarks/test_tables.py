@@ -101,6 +101,7 @@ def test_the_page_says_when_where_and_how_and_what_each_column_means():
     assert costs["cars"][-2:] == ["3, 0, 0", "0.950"]
     assert lines_of(page, "CPU of a call to the server")["cars"] == ["1,000", "1400", "400", "3.50"]  # the last of two
     reached = lines_of(page, "Goals")
+    assert reached["runs that exit with 0, of 3"] == ["2", "", "", "", "", ""]
     assert reached["cars: CPU of init and run"] == ["9", "", "", "<= 10 CPU s", "yes", ""]
     assert reached["cars: server's CPU of a call of 1 row"][2:5] == ["1.2", "<= 3", "yes"]
     assert reached["cars: server's CPU of a call of 1,000 rows"][2:5] == ["3.5", "<= 3", "**NO**"]
