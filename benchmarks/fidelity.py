@@ -37,6 +37,7 @@ import numpy.typing as npt
 
 import crossnet.components  # noqa: F401  (chooses Keras 2)
 from benchmarks.harness import Row, machine
+from benchmarks.markdown import met_word, table
 from benchmarks.training import not_finite
 from crossnet.components.params.networks import CrossLayerParams, DenseParams
 from crossnet.components.training.recipe import Recipe
@@ -313,7 +314,15 @@ def page(report: Mapping[str, Any]) -> str:
     """Returns the page for what `main` stores."""
     results = report["results"]
     text = HEAD.format(machine=report["machine"], versions=report["versions"])
-    text += _line(COLUMNS) + _line(["---:" if name in COLUMNS[3:8] else "---" for name in COLUMNS])
+    text += table(COLUMNS, _lines(results), [i for i in range(len(COLUMNS)) if not 3 <= i < 8])
+    names = [f"{experiment.name}/{kind}" for experiment in EXPERIMENTS for kind in KINDS]
+    if missing := [name for name in names if name not in results]:
+        text += f"\nNot run: {', '.join(missing)}.\n"
+    return text + TAIL
+
+
+def _lines(results: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    """Yields the cells of each experiment and kind that was run."""
     for experiment in EXPERIMENTS:
         for kind in KINDS:
             result = results.get(f"{experiment.name}/{kind}")
@@ -321,7 +330,7 @@ def page(report: Mapping[str, Any]) -> str:
                 continue
             median = statistics.median(result["rmse"])
             goal = experiment.goal if kind == "cross_layer" else None
-            cells = (
+            yield (
                 experiment.name,
                 kind,
                 result["trial"],
@@ -329,19 +338,10 @@ def page(report: Mapping[str, Any]) -> str:
                 f"{experiment.updates:,}",
                 *(f"{value:.4g}" for value in (median, min(result["rmse"]), max(result["rmse"]))),
                 f"<= {goal:.3g}" if goal else "",
-                ("yes" if median <= goal else "**NO**") if goal else "",
+                met_word(median <= goal if goal else None),
                 experiment.paper[kind],
                 result["date"],
             )
-            text += _line(cells)
-    names = [f"{experiment.name}/{kind}" for experiment in EXPERIMENTS for kind in KINDS]
-    if missing := [name for name in names if name not in results]:
-        text += f"\nNot run: {', '.join(missing)}.\n"
-    return text + TAIL
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |\n"
 
 
 def describe(network: Network) -> str:

@@ -1,4 +1,4 @@
-"""Writes tables in Markdown."""
+"""Writes tables of results in Markdown."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], words: Sequ
     """
     marks = ["---" if i in words else "---:" for i in range(len(headings))]
     return "".join(f"| {' | '.join(map(_cell, cells))} |\n" for cells in (headings, marks, *rows))
+
+
+def met_word(met: bool | None) -> str:
+    """Returns whether a goal was met, as a cell; None: there was none."""
+    return {True: "yes", False: "**NO**", None: ""}[met]
 
 
 def _cell(value: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.markdown import met_word, table
+
 # TFX 1.21.0 (TensorFlow 2.21.0, Beam 2.77.0) on Python 3.13, Debian 13, 2 shared cores, CPU only, 2026-11-23: the
 # article's 100,000 rows from CSV, one cross network, Adagrad 0.4, batch 1000, 100 epochs, RMSE gate, push.
 TFX = (
@@ -31,10 +33,8 @@ processes. The machine is shared and noisy: read the ratios. `NO` is a goal that
 
 """
 
-COLUMNS = """\
-| benchmark | case | ours | other | unit | ratio | goal | met | other is |
-| --- | --- | ---: | ---: | --- | ---: | --- | --- | --- |
-"""
+COLUMNS = ("benchmark", "case", "ours", "other", "unit", "ratio", "goal", "met", "other is")
+NUMBERS = ("ours", "other", "ratio")
 
 TFX_HEADING = "## Beside TFX"
 PEERS = f"""
@@ -81,9 +81,8 @@ def _when(report: Mapping[str, Any], command: str) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    text = COLUMNS
-    for row in rows:
-        cells = (
+    cells = [
+        (
             row["benchmark"],
             row["case"],
             _number(row["ours"]),
@@ -91,11 +90,12 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
             row["unit"],
             _number(row["ratio"]),
             row["goal"],
-            {True: "yes", False: "**NO**", None: ""}[row["met"]],
+            met_word(row["met"]),
             row["alternative"],
         )
-        text += "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
-    return text
+        for row in rows
+    ]
+    return table(COLUMNS, cells, [i for i, name in enumerate(COLUMNS) if name not in NUMBERS])
 
 
 def _find(rows: Sequence[Mapping[str, Any]], benchmark: str, case: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.harness import Row
-from benchmarks.markdown import table
+from benchmarks.markdown import met_word, table
 from benchmarks.real_tables.rivals import PATIENCE, RIVALS
 from benchmarks.real_tables.sources import TABLES
 from benchmarks.real_tables.summary import TableResult
@@ -114,8 +114,7 @@ def _measured(report: Mapping[str, Any]) -> str:
 def _goals(goals: Sequence[Row]) -> Iterator[Sequence[object]]:
     for row in goals:
         other, ratio = (None if value is None else f"{value:.4g}" for value in (row.other, row.ratio))
-        met = {True: "yes", False: "**NO**", None: ""}[row.met]
-        yield row.case, f"{row.ours:.4g}", other, ratio, row.goal, met, row.alternative
+        yield row.case, f"{row.ours:.4g}", other, ratio, row.goal, met_word(row.met), row.alternative
 
 
 def _errors(found: TableResult, names: Sequence[str]) -> Sequence[object]:
