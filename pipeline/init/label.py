@@ -51,6 +51,8 @@ def check_label(profile: TableProfile, names: Mapping[str, str], table: Table, s
             f"(first: '{shown(found.cell)}' in {place}): this pipeline predicts numbers"
             f"{', not classes' if is_truth else ''}. {advice}"
         )
+    if not count and column.infinite:
+        raise DataError(f"{where}: the label `{label}` is infinite in all rows that have one. {advice}")
     if count and not profile.numbers.squares:
         raise DataError(
             f"The label `{label}` has one value, {profile.numbers.mean:g}, in "

@@ -68,6 +68,7 @@ def test_the_only_feature_is_not_doubted(tmp_path):
         ),
         ("x,y\n1,NA\n2,NA\n", r"label `y` is 'NA' in all rows, which is a missing value\. Name a column"),
         ("x,y\n1,nan\n2,NA\n", r"label `y` is 'nan' or 'NA' in all rows, which is a missing value\. Name a column"),
+        ("x,y\n1,inf\n2,-inf\n3,\n", r"the label `y` is infinite in all rows that have one\. Name a column of numbers"),
         ("x,y\n1,5\n2,5\n", r"label `y` has one value, 5, in all 2 rows that have one: there is nothing to predict"),
         ("x,y\n1,5\n", r"label `y` has one value, 5, in the only row that has one: there is nothing to predict"),
         ("x,y\n1,\n2,\n", r"the label `y` is empty in all 2 rows\. Name a column of numbers with --label: `x`\."),
