@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR, REFERENCES
 from crossnet.components.evaluation.case import Case
 from crossnet.components.evaluation.rule_results import RuleResult, limit_text
 from crossnet.components.formats import number, percent
@@ -16,7 +16,10 @@ NEAR = 0.01
 
 
 def min_improvement(case: Case, share: float) -> RuleResult:
-    """Judges whether it is better than the baseline by a share."""
+    """Judges whether it is better than the baseline by a share, or with a confidence below one half, not shown to miss it.
+
+    Beside mean predictor and linear model, in place of a baseline that has collapsed, the candidate has no such doubt.
+    """
     beside = case.reference
     share = beside.share(share)
     reference = case.whole.rmse(case.scores.names.index(beside.name))
@@ -34,15 +37,21 @@ def min_improvement(case: Case, share: float) -> RuleResult:
         )
     tie = case.rmse == reference or max(case.rmse, reference) <= case.whole.floor
     sure = case.params.min_improvement_confidence
+    if sure is not None and sure < 0.5 and beside.name in REFERENCES:
+        sure = None
+    reached = case.rmse <= limit and not (tie and share >= 0)
     bound = None if sure is None else _improvement(case, beside.name, one_sided=1 - sure)
-    passed = case.rmse <= limit and not (tie and share >= 0)
-    if sure is not None:
-        passed = passed and bound is not None and bound[0] >= share and (bound[0] > 0 or share != 0)
+    shown = bound is not None and bound[0] >= share and (bound[0] > 0 or share != 0)
+    passed = reached if sure is None else reached and shown if sure >= 0.5 else reached or shown
     gain = 1 - case.rmse / reference if reference else 0.0
     how = "level with" if tie else f"{percent(abs(gain))} {'below' if gain > 0 else 'above'}"
-    wanted = _wanted(share, sure)
     interval = _improvement(case, beside.name)
-    asked = "" if passed and (gain >= 0 or tie) else wanted
+    if passed and not reached:
+        asked = f"; these rows do not show with {percent(1 - (sure or 0))} confidence that it is {_missed(share)}"
+    elif passed and (gain >= 0 or tie):
+        asked = ""
+    else:
+        asked = _wanted(share, sure)
     message = (
         f"{case.has_rmse(reference)}, {how} the {number(reference, unlike=case.rmse)} of {beside.words}{asked}"
         f" ({case.in_words(interval, ' of the improvement', percent)})."
@@ -56,9 +65,18 @@ def _wanted(share: float, sure: float | None) -> str:
         words = f", where at most {percent(-share)} above is allowed"
     else:
         words = f", where at least {percent(share)} below is asked for" if share else ", where it has to be better"
-    if sure is not None:
-        words += f" with {percent(sure)} confidence" if share else f", with {percent(sure)} confidence"
-    return words
+    if sure is None:
+        return words
+    if sure < 0.5:
+        return f"{words}, and these rows show with {percent(1 - sure)} confidence that it is {_missed(share)}"
+    return words + (f" with {percent(sure)} confidence" if share else f", with {percent(sure)} confidence")
+
+
+def _missed(share: float) -> str:
+    """Returns what a candidate is that misses the share."""
+    if share < 0:
+        return f"more than {percent(-share)} above"
+    return f"less than {percent(share)} below" if share else "not better"
 
 
 def max_mean_ratio(case: Case, limit: float) -> RuleResult:

@@ -19,7 +19,11 @@ class EvaluatorParams:
         0.0, "share by which RMSE must be below the baseline's; below 0: by which it may be above", above=-1, below=1
     )
     min_improvement_confidence: float | None = setting(
-        None, "min_improvement has to be shown with this confidence; none: by the value", above=0, below=1
+        None,
+        "min_improvement has to be shown with this confidence; 0.05: fails only where 0.95 shows that it is missed; "
+        "none: by the value",
+        above=0,
+        below=1,
     )
     min_eval_rows: int = setting(20, "with fewer rows in eval nothing is blessed", least=1)
     max_mean_ratio: float | None = setting(

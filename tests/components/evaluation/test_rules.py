@@ -244,6 +244,40 @@ TABLE = {
         NOISE, {"min_improvement": -0.2, "min_improvement_confidence": 0.95, "baseline": np.roll(NOISE, 1)},
         {"finite_predictions": True, "min_improvement": True}, "baseline `dense`",
     ),
+    "not shown to be above the baseline's by more than is allowed": (
+        NOISE, {"min_improvement": -0.01, "min_improvement_confidence": 0.05, "baseline": 0.98 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": True},
+        "of baseline `dense`; these rows do not show with 95 % confidence that it is more than 1 % above (95 % interval",
+    ),
+    "shown to be above the baseline's by more than is allowed": (
+        NOISE, {"min_improvement": -0.01, "min_improvement_confidence": 0.05, "baseline": 0.8 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": False},
+        "where at most 1 % above is allowed, and these rows show with 95 % confidence that it is more than 1 % above (",
+    ),
+    "not shown to be not better than the baseline": (
+        NOISE, {"min_improvement": 0.0, "min_improvement_confidence": 0.05, "baseline": 0.98 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": True},
+        "; these rows do not show with 95 % confidence that it is not better (95 % interval",
+    ),
+    "not shown to be less below the baseline's than is asked for": (
+        NOISE, {"min_improvement": 0.1, "min_improvement_confidence": 0.05, "baseline": 1.08 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": True},
+        "; these rows do not show with 95 % confidence that it is less than 10 % below (95 % interval",
+    ),
+    "shown to be not better than the baseline": (
+        NOISE, {"min_improvement": 0.0, "min_improvement_confidence": 0.05, "baseline": 0.8 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": False},
+        "where it has to be better, and these rows show with 95 % confidence that it is not better (95 % interval",
+    ),
+    "level with the baseline, in every resample": (
+        flat(0.5), {"min_improvement": 0.0, "min_improvement_confidence": 0.05},
+        {"finite_predictions": True, "min_improvement": False}, "level with the 0.5 of baseline `dense`",
+    ),
+    "by value, where the baseline has collapsed": (
+        NOISE, {"min_improvement": -0.02, "min_improvement_confidence": 0.05, "baseline": 2 * NOISE, "mean": 2 * NOISE,
+                "linear": 0.99 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "min_improvement": False}, "as baseline `dense` has collapsed, where it has to be better (",
+    ),
     "improvement equals min_improvement": (
         flat(0.25), {"min_improvement": 0.5}, {"finite_predictions": True, "min_improvement": True},
         "50 % below the 0.5 of baseline `dense` (95 % interval",
