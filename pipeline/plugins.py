@@ -115,7 +115,11 @@ def _import(name: str, folder: str) -> ModuleType:
         _drop([other for other in source_code.code_digests(name) if not source_code.is_ours(other)])
     importlib.invalidate_caches()
     try:
+        if name not in sys.modules:
+            # Read before it is imported: an edit between the two is then seen as a change, and never as what was run.
+            source_code.remove_old_bytecode(name)
         module = importlib.import_module(name)
+        source_code.code_digests(name)
     except SettingsError:
         raise
     except Exception as error:
@@ -130,7 +134,6 @@ def _import(name: str, folder: str) -> ModuleType:
         raise SettingsError(
             f"`plugins` names `{shown(name)}`, which does not import: {problem}. Mend it, or take it out of `plugins`."
         ) from error
-    source_code.code_digests(name)  # what is read now is what has been imported
     return module
 
 

@@ -55,7 +55,11 @@ _NEXT: dict[str, list[str]] = {}  # the modules that each imports
 
 
 def code_digests(*modules: str) -> dict[str, str]:
-    """Returns the digest of each source that `modules` reach through imports inside their project, by module name."""
+    """Returns the digest of each source that `modules` reach through imports inside their project, by module name.
+
+    Raises:
+      SyntaxError: One of them does not parse; it names the file.
+    """
     reached: dict[str, str] = {}
     waiting = [*modules]
     while waiting:
@@ -140,8 +144,29 @@ def source_file(module: str) -> Path | None:
 def _source(module: str) -> Source | None:
     if module not in _SOURCES:
         file = source_file(module)
-        _SOURCES[module] = _CACHE.find(file.read_bytes()) if file else None
+        try:
+            _SOURCES[module] = _CACHE.find(file.read_bytes()) if file else None
+        except SyntaxError as error:
+            error.filename = str(file)
+            raise
     return _SOURCES[module]
+
+
+def remove_old_bytecode(*modules: str) -> None:
+    """Removes the bytecode that is older than its source, of users' modules that `modules` reach.
+
+    Python knows a source by its size and the second of its last change, so it would take the bytecode of a first
+    version for a second one of the same length that was saved within a second of it.
+
+    Raises:
+      SyntaxError: As `code_digests`.
+    """
+    for name in code_digests(*modules):
+        file = None if is_ours(name) else source_file(name)
+        with contextlib.suppress(OSError, NotImplementedError):  # there is none, or Python keeps none
+            kept = Path(importlib.util.cache_from_source(file)) if file else None
+            if file and kept and kept.stat().st_mtime_ns <= file.stat().st_mtime_ns:
+                kept.unlink()
 
 
 def changed_code(*modules: str) -> list[str]:

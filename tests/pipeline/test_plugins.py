@@ -1,5 +1,8 @@
+import os
+import py_compile
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,7 @@ from crossnet.components.params.networks import DenseParams
 from crossnet.pipeline.config import as_values, load_config, load_recorded, make_config, setting_names, to_toml
 from crossnet.pipeline.graph import build_graph
 from crossnet.pipeline.plan import make_plan
+from crossnet.pipeline.source_code import forget
 from crossnet.pipeline.store import Store
 from support.own_project import KINDS, STEPS, own_project
 
@@ -121,6 +125,28 @@ def test_an_edited_module_is_imported_again_in_the_same_process(mine):
     file = mine.parent / "shop" / "kinds.py"
     file.write_text(KINDS.replace("least=1", "least=5"))
     with pytest.raises(SettingsError, match=r"`residual\.num_blocks` must be a finite number at least 5"):
+        load_config(mine)
+
+
+def test_bytecode_of_another_source_of_the_same_length_and_second_is_not_taken(mine):
+    load_config(mine)
+    file = mine.parent / "shop" / "kinds.py"
+    kept = Path(py_compile.compile(str(file)))
+    second = file.stat().st_mtime_ns // 10**9 * 10**9  # Python looks no closer than this
+    file.write_text(KINDS.replace("least=1", "least=5"))
+    os.utime(file, ns=(second, second))
+    os.utime(kept, ns=(second, second))
+    for name in [name for name in sys.modules if name.startswith("shop")]:  # as in another process
+        del sys.modules[name]
+    forget(ours=False)
+    with pytest.raises(SettingsError, match=r"`residual\.num_blocks` must be a finite number at least 5"):
+        load_config(mine)
+    assert load_config(mine, ["residual.num_blocks=7"]).residual.num_blocks == 7
+
+
+def test_a_module_that_is_imported_late_and_does_not_parse_is_named(mine):
+    (mine.parent / "shop" / "layers.py").write_text("import tf_keras\nx = (\n")
+    with pytest.raises(SettingsError, match=r"does not import: SyntaxError: .* \(.*layers\.py, line 2\)\. Mend it"):
         load_config(mine)
 
 
