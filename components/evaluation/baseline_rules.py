@@ -16,9 +16,10 @@ NEAR = 0.01
 
 
 def min_improvement(case: Case, share: float) -> RuleResult:
-    """Judges whether it is better than the baseline by a share, or with a confidence below one half, not shown to miss it.
+    """Judges whether it is better than the baseline by a share.
 
-    Beside mean predictor and linear model, in place of a baseline that has collapsed, the candidate has no such doubt.
+    With a confidence below one half the doubt is the candidate's, except beside the mean predictor or linear model that
+    stands in for a baseline that has collapsed.
     """
     beside = case.reference
     share = beside.share(share)

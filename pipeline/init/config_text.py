@@ -65,7 +65,7 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
         "# For a limit of your own, in the label's unit, set `max_rmse`.",
         "# Two good models differ by chance: which of them is ahead by a hair says nothing about either.",
         "min_improvement = -0.02   # RMSE may be above the baseline's by this share; 0: it must be below",
-        "min_improvement_confidence = 0.05   # refused only where eval rows show with 0.95 that it is more; 0.5: by value",
+        "min_improvement_confidence = 0.05   # refused where eval rows show with 0.95 that it is more; 0.5: by value",
         "",
         "[pusher]",
         toml_line("model_name", model_name(Path(table.input or output))),

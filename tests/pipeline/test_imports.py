@@ -15,10 +15,9 @@ def modules(tmp_path, monkeypatch):
     (tmp_path / "plain_step.py").write_text(SOURCE)
     (tmp_path / "network_step.py").write_text(f"{SOURCE}sys.modules['tensorflow'] = sys\n")
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    before = gc.get_freeze_count()
+    gc.unfreeze()  # Python 3.12 begins with some objects set aside
     yield "plain_step", "network_step"
     gc.unfreeze()
-    assert before == 0
     for name in ("plain_step", "network_step", "tensorflow"):
         sys.modules.pop(name, None)
 

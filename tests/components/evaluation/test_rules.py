@@ -247,7 +247,7 @@ TABLE = {
     "not shown to be above the baseline's by more than is allowed": (
         NOISE, {"min_improvement": -0.01, "min_improvement_confidence": 0.05, "baseline": 0.98 * np.roll(NOISE, 1)},
         {"finite_predictions": True, "min_improvement": True},
-        "of baseline `dense`; these rows do not show with 95 % confidence that it is more than 1 % above (95 % interval",
+        "of baseline `dense`; these rows do not show with 95 % confidence that it is more than 1 % above (",
     ),
     "shown to be above the baseline's by more than is allowed": (
         NOISE, {"min_improvement": -0.01, "min_improvement_confidence": 0.05, "baseline": 0.8 * np.roll(NOISE, 1)},
@@ -276,7 +276,8 @@ TABLE = {
     "by value, where the baseline has collapsed": (
         NOISE, {"min_improvement": -0.02, "min_improvement_confidence": 0.05, "baseline": 2 * NOISE, "mean": 2 * NOISE,
                 "linear": 0.99 * np.roll(NOISE, 1)},
-        {"finite_predictions": True, "min_improvement": False}, "as baseline `dense` has collapsed, where it has to be better (",
+        {"finite_predictions": True, "min_improvement": False},
+        "as baseline `dense` has collapsed, where it has to be better (",
     ),
     "improvement equals min_improvement": (
         flat(0.25), {"min_improvement": 0.5}, {"finite_predictions": True, "min_improvement": True},
