@@ -6,7 +6,6 @@ form, as in van den Burg, Nazábal and Sutton, 2019, Wrangling messy CSV files b
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -15,15 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crossnet.components.sources.csv_lines import open_bytes
+from crossnet.components.sources.doubts import Doubt
 from crossnet.pipeline.init.cell_forms import is_typed
 from crossnet.pipeline.init.csv_names import distinct_names, has_header
+from crossnet.pipeline.init.encodings import find_encoding
 from crossnet.serving.protocol.header_names import feature_names
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 
 _SAMPLE_BYTES = 1 << 20
 _SAMPLE_LINES = 400
 _SAMPLE_CELLS = 20_000
-_PIECE_BYTES = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01", "\x1f")
 _LAST_RESORT = (" ", ":")  # they occur within cells
 _WORDS = {"\t": "tabs", " ": "blanks", ";": "semicolons", "|": "bars", ":": "colons"}
@@ -41,11 +41,13 @@ class Dialect:
       settings: The settings of `example_gen` that differ from their defaults, with their values.
       reasons: Why, by setting.
       header: The cells of the header; names made up where there is none.
+      doubts: What is a guess.
     """
 
     settings: dict[str, object] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     header: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 def find_dialect(file: Path) -> Dialect:
@@ -60,9 +62,12 @@ def find_dialect(file: Path) -> Dialect:
     def put(name: str, value: object, reason: str) -> None:
         settings[name], reasons[name] = value, reason
 
-    encoding, why = find_encoding(file)
-    if why:
-        put("encoding", encoding, why)
+    guess = find_encoding(file)
+    encoding, doubts = guess.name, []
+    if guess.reason:
+        put("encoding", encoding, guess.reason)
+    if guess.doubt:
+        doubts.append(Doubt("", guess.doubt, guess.setting))
     lines = _first_lines(file, encoding)
     skip = 0
     delimiters: Sequence[str] = ()
@@ -102,51 +107,7 @@ def find_dialect(file: Path) -> Dialect:
     elif min(len(set(names := feature_names(header))), len(set(header))) < len(header):
         header = tuple(distinct_names(names))
         put("names", list(header), "in the file, several columns have one name")
-    return Dialect(settings, reasons, header)
-
-
-def find_encoding(file: Path) -> tuple[str, str]:
-    """Returns the encoding of a file and, where it is not UTF-8, how it shows; reads all of the file.
-
-    Raises:
-      OSError, EOFError: The file cannot be read, or unpacked.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    read, valid, high = 0, True, Counter[int]()
-    with open_bytes(file) as stream:
-        while piece := stream.read(_PIECE_BYTES):
-            if not read:
-                if piece.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                    return "utf-16", "the file begins with the mark of UTF-16"
-                if found := _wide(piece):
-                    return found, "every other byte is 0"
-            read += len(piece)
-            if valid:
-                try:
-                    decoder.decode(piece)
-                except UnicodeDecodeError:
-                    valid = False
-            if not valid and not piece.isascii():
-                high.update(byte for byte in piece if byte > 0x7F)
-    try:
-        decoder.decode(b"", final=valid)
-    except UnicodeDecodeError:
-        valid = False
-    if valid:
-        return "utf-8", ""
-    undefined = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # of Windows-1252
-    if undefined & high.keys():
-        return "latin-1", "the file is not UTF-8; every byte is a letter of Latin-1"
-    return "cp1252", "the file is not UTF-8; check that letters with accents are right"
-
-
-def _wide(start: bytes) -> str:
-    sample = start[:1000]
-    odd, even = sample[1::2], sample[::2]
-    for encoding, zeros, letters in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-        if len(sample) > 3 and zeros.count(0) > 0.7 * len(zeros) and letters.count(0) < 0.1 * len(letters):
-            return encoding
-    return ""
+    return Dialect(settings, reasons, header, tuple(doubts))
 
 
 def _first_lines(file: Path, encoding: str) -> list[str]:

@@ -49,6 +49,7 @@ def propose(table: Table, label: str) -> Proposal:
     proposal = Proposal(label=names[label], rows=profile.rows)
     for setting, value in table.dialect.settings.items():
         proposal.put(setting, value, table.dialect.reasons[setting])
+    proposal.notes += table.dialect.doubts
     findings = {}
     for name, column in profile.columns.items():
         present = column.rows - column.holes

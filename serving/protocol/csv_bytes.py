@@ -12,6 +12,7 @@ from crossnet.serving.protocol.printable import shown
 START_BYTES = 256  # of a file, which tell what it is
 COMPRESSIONS = {b"\x1f\x8b\x08": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 _BYTE_ORDER_MARK = "\ufeff"
+_BYTES_PER_ASCII = 20  # in UTF-16, at most: commas, digits and line ends are ASCII in any script
 _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}  # before those of UTF-16, which begin likewise
 _MARKS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _OTHERS = {
@@ -84,9 +85,18 @@ def encoding_of(start: bytes) -> str:
     for mark, name in _MARKS.items():
         if start.startswith(mark):
             return name
+    if b"\0" not in start:
+        return ""
+    quads = start[: len(start) // 4 * 4]
+    zeros = [quads[offset::4].count(0) for offset in range(4)]
+    if len(quads) >= 8 and sorted(zeros)[2] == len(quads) // 4 and not min(zeros):
+        if zeros[0] == zeros[1]:
+            return "utf-32-be"
+        if zeros[2] == zeros[3]:
+            return "utf-32-le"
     pairs = start[: len(start) // 2 * 2]
     zeros = [pairs[offset::2].count(0) for offset in (0, 1)]
-    if len(pairs) >= 4 and max(zeros) > len(pairs) // 4 and not min(zeros):
+    if max(zeros) > 1 + len(pairs) // _BYTES_PER_ASCII and not min(zeros):
         return "utf-16-be" if zeros[0] else "utf-16-le"
     return ""
 

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from crossnet.pipeline.init.csv_dialect import find_dialect, find_encoding
+from crossnet.pipeline.init.csv_dialect import find_dialect
 
 ROWS = "".join(f"{n},name {n % 7},{n / 4}\n" for n in range(40))
 
@@ -58,26 +58,15 @@ def test_line_ends_of_every_system_are_known(tmp_path, ends):
     assert find_dialect(tmp_path / "a.csv").settings == {"delimiter": ";"}
 
 
-@pytest.mark.parametrize(
-    ("content", "encoding"),
-    [
-        ("größe,y\n".encode(), "utf-8"),
-        ("größe,y\n".encode("utf-8-sig"), "utf-8"),
-        (b"x,y\n" * 400_000 + "größe,1\n".encode("cp1252"), "cp1252"),
-        ("größe €,y\n".encode("cp1252"), "cp1252"),
-        (b"\x81\xe9,y\n", "latin-1"),
-        ("größe,y\n1,2\n".encode("utf-16"), "utf-16"),
-        ("größe,y\n1,2\n".encode("utf-16-le"), "utf-16-le"),
-        ("größe,y\n1,2\n".encode("utf-16-be"), "utf-16-be"),
-        ("größe,y\n1,ü".encode()[:-1], "latin-1"),  # cut within a character: not UTF-8
-        (b"", "utf-8"),
-    ],
-)
-def test_the_encoding_is_that_of_the_whole_file(tmp_path, content, encoding):
-    (tmp_path / "a.csv").write_bytes(content)
-    found, reason = find_encoding(tmp_path / "a.csv")
-    assert found == encoding or (encoding == "latin-1" and found == "cp1252")
-    assert bool(reason) == (encoding != "utf-8")
+def test_an_encoding_that_is_a_guess_is_a_doubt_with_a_cell(tmp_path):
+    (tmp_path / "a.csv").write_bytes("Город,y\nМосква,1\nКазань,2\n".encode("cp1251"))
+    found = find_dialect(tmp_path / "a.csv")
+    assert (found.settings, found.header) == ({"encoding": "cp1251"}, ("Город", "y"))
+    assert [doubt.text for doubt in found.doubts] == [
+        "the encoding is a guess: as cp1251, a cell is 'Город', and as cp1253 'Γξπξδ'"
+    ]
+    (tmp_path / "a.csv").write_bytes("Город,y\nМосква,1\nКазань,2\n".encode())
+    assert not find_dialect(tmp_path / "a.csv").doubts
 
 
 def test_a_compressed_file_is_unpacked(tmp_path):

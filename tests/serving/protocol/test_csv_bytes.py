@@ -59,11 +59,16 @@ def test_csv_is_not_taken_for_another_file() -> None:
     assert [other_file(start) for start in (b"", b"a,b\n", b"PK,b\n", b"<a>,b\n")] == [None] * 4
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be"])
-def test_an_encoding_of_two_bytes_shows_in_the_first_ones(encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_an_encoding_of_two_or_four_bytes_shows_in_the_first_ones(encoding: str) -> None:
     start = "id,näme\n1,2\n".encode(encoding)
     assert encoding_of(start) == misread_as(start, CsvFormat()) == encoding
     assert misread_as(start, CsvFormat(encoding=encoding)) == ""
+
+
+def test_utf16_shows_by_its_commas_and_digits_alone() -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert encoding_of("名前,価格\n東京都,12\n大阪府堺市,7\n".encode(encoding)) == encoding
 
 
 def test_utf8_is_not_taken_for_another_encoding() -> None:

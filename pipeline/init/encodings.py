@@ -1,0 +1,247 @@
+"""Guesses the encoding of a text file from its letters.
+
+No byte says which encoding a file has. Each one that decodes it is judged by its words: a sign of print within a word,
+two scripts in it, or a capital after a small letter show that it is the wrong one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from crossnet.components.sources.csv_lines import open_bytes
+from crossnet.serving.protocol.csv_bytes import encoding_of
+from crossnet.serving.protocol.printable import shown
+
+_PIECE_BYTES = 1 << 20
+_MAX_CELLS, _MAX_CELL_BYTES = 1000, 500  # that are judged, of different ones, and of one
+_BETWEEN = re.compile(rb"[,;\t\r\n]")  # cells; in no encoding below are these bytes part of a letter
+# In the order in which they are preferred; in brackets, what is held against each letter, as the prior says.
+_SINGLE = {"cp1252": 0.0, "cp1250": 0.05, "cp1254": 0.02, "cp1251": 0.0, "koi8-r": 0.05, "cp866": 0.04, "cp1253": 0.0}
+_SINGLE |= {"cp1255": 0.02, "cp1256": 0.02, "mac-roman": 0.02, "cp850": 0.02, "cp437": 0.03, "iso8859-2": 0.07}
+_WIDE = {"cp932": 0.02, "cp949": 0.01, "gb18030": 0.03, "big5": 0.05, "euc-jp": 0.06}
+_NEAR = 0.1  # of badness, within which a second guess is named
+_BAD = 0.3  # from which no guess is a good one
+_PUNCTUATION = frozenset("’‘“”„«»–—…¿¡·•")
+_UNITS = frozenset("°²³ºª½¼¾€£µ©®™§")
+_FINAL = {"HEBREW": frozenset("ךםןףץ"), "GREEK": frozenset("ς")}
+# Letters that are rare in the texts of an encoding, and common where it is misread.
+_RARE = {
+    **dict.fromkeys(("cp1250", "iso8859-2"), frozenset("ţŢđĐ")),
+    "cp1251": frozenset("ъщфцэёйшѓѕґ"),
+    "koi8-r": frozenset("ъщфцэёйшюяьЪЭЩФЦЮЗ"),
+    "cp1253": frozenset("ΰΐΪΫϊϋ"),
+    "cp1252": frozenset("ðþýÐÞÝšžŠŽŸƒœŒ"),
+    "cp1254": frozenset("áíæóúåøñãàèìòù"),
+    "mac-roman": frozenset("ıŸ"),
+}
+_LAST_ONLY = {"cp1252": frozenset("ìòù")}  # as in Italian and French; in Czech misread, they stand anywhere
+
+
+class Encoding(NamedTuple):
+    """How a file's bytes are text.
+
+    Attributes:
+      name: As Python names it.
+      reason: How it shows; "" for UTF-8.
+      doubt: What to check where it is a guess, in one clause; "" where it is none.
+      setting: The line of the config that reads it otherwise, or "".
+    """
+
+    name: str = "utf-8"
+    reason: str = ""
+    doubt: str = ""
+    setting: str = ""
+
+
+def find_encoding(file: Path) -> Encoding:
+    """Returns the encoding of a file; reads all of it.
+
+    Raises:
+      OSError, EOFError: The file cannot be read, or unpacked.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    begun, valid, high = False, True, Counter[int]()
+    cells: dict[bytes, None] = {}
+    with open_bytes(file) as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            if not begun and (found := encoding_of(piece)):
+                marked = not found.endswith(("-le", "-be"))
+                how = (
+                    f"the file begins with the mark of {found.upper()}" if marked else "some bytes of each letter are 0"
+                )
+                return Encoding(found, how)
+            begun = True
+            if valid:
+                try:
+                    decoder.decode(piece)
+                except UnicodeDecodeError:
+                    valid = False
+            if not piece.isascii():
+                high.update(byte for byte in piece if byte > 0x7F)
+                _add_cells(cells, piece)
+    try:
+        decoder.decode(b"", final=valid)
+    except UnicodeDecodeError:
+        valid = False
+    return Encoding() if valid else _guess(file, list(cells), high)
+
+
+def _add_cells(cells: dict[bytes, None], piece: bytes) -> None:
+    """Adds the cells of a piece that are not ASCII, but the first and the last, which may be cut."""
+    if len(cells) < _MAX_CELLS:
+        parts = _BETWEEN.split(piece)
+        for cell in parts[1:-1] if len(piece) == _PIECE_BYTES else parts:
+            if not cell.isascii() and len(cell) <= _MAX_CELL_BYTES:
+                cells[cell.strip()] = None
+                if len(cells) >= _MAX_CELLS:
+                    return
+
+
+def _guess(file: Path, cells: list[bytes], high: Counter[int]) -> Encoding:
+    """Returns the most likely encoding of a file that is not UTF-8."""
+    if (utf8 := sum(_decoded(cell, "utf-8") is not None for cell in cells)) and 2 * utf8 >= len(cells):
+        odd = next((cell for cell in cells if _decoded(cell, "utf-8") is None), b"")
+        example = f", such as '{shown(odd.decode('cp1252', 'replace'))}' (as cp1252)" if odd else ""
+        return Encoding(
+            doubt=f"most cells with letters beyond ASCII are UTF-8, and others are not{example}: a file has one "
+            "encoding; save it in UTF-8"
+        )
+    scores = {
+        name: _badness(cells, name) + prior
+        for name, prior in (_SINGLE | _WIDE).items()
+        if all(_decoded(cell, name) is not None for cell in cells)
+        and (name in _WIDE or _decoded(bytes(high), name) is not None)
+    }
+    ranked = sorted(scores, key=lambda name: scores[name])
+    while ranked and ranked[0] in _WIDE and not _decodes(file, ranked[0]):
+        del ranked[0]
+    if not ranked or scores[ranked[0]] > _BAD:
+        name = "latin-1" if not ranked or 0.0 < _badness(cells, "latin-1") < scores[ranked[0]] else ranked[0]
+        doubt = (
+            f"the file is not UTF-8, and no encoding that was tried makes words of it; as {name}, {_read(cells, name)}"
+        )
+        return Encoding(name, "the file is not UTF-8", doubt, _setting(""))
+    name = ranked[0]
+    doubt = f"the encoding is a guess: as {name}, {_read(cells, name)}"
+    second = next(
+        (other for other in ranked[1:] if scores[other] <= scores[name] + _NEAR and _differ(cells, name, other)), ""
+    )
+    if second:
+        cell = _differ(cells, name, second)
+        doubt = f"the encoding is a guess: as {name}, a cell is '{shown(cell.decode(name))}'"
+        doubt += f", and as {second} '{shown(cell.decode(second))}'"
+    return Encoding(name, f"the file is not UTF-8, and this is a guess: {_read(cells, name)}", doubt, _setting(second))
+
+
+def _setting(other: str) -> str:
+    return f'encoding = "{other or "..."}"'
+
+
+def _read(cells: list[bytes], encoding: str) -> str:
+    found = f"'{shown(cells[0].decode(encoding, 'replace'))}'" if cells else "beyond ASCII"
+    return f"a cell is {found}"
+
+
+def _differ(cells: list[bytes], first: str, second: str) -> bytes:
+    """Returns a cell that two encodings read otherwise; none where they read all alike."""
+    return next((cell for cell in cells if cell.decode(first) != cell.decode(second)), b"")
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _decodes(file: Path, encoding: str) -> bool:
+    """Returns whether an encoding reads all of a file."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with open_bytes(file) as stream:
+        try:
+            while piece := stream.read(_PIECE_BYTES):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _badness(cells: Iterable[bytes], encoding: str) -> float:
+    """Returns how unlike words the letters beyond ASCII are that an encoding reads: about 0 to 1 for each of them."""
+    bad, letters = 0.0, 0
+    for cell in cells:
+        text = f" {cell.decode(encoding, 'replace')} "
+        for before, letter, after in zip(text, text[1:], text[2:], strict=False):
+            if letter > "\x7f":
+                bad += _oddness(before, letter, after, encoding)
+                letters += 1
+    return bad / letters if letters else 0.0
+
+
+def _oddness(before: str, letter: str, after: str, encoding: str) -> float:
+    script, beside = _script(letter), [_script(before), _script(after)]
+    if not script:
+        category = unicodedata.category(letter)
+        if category in ("Cc", "Cn", "Co"):
+            return 1.0
+        if category == "Zs" or letter in _PUNCTUATION:
+            is_within = all(beside) and letter not in "’–·"
+            return 0.6 if is_within or (before > "\x7f" and after > "\x7f") else 0.0
+        if category.startswith("M"):
+            return 0.0 if unicodedata.name(letter, "NONE").split()[0] in (*beside, _mark_of(before)) else 0.8
+        if beside[1]:
+            return 0.9
+        return (0.2 if beside[0] else 0.0) if letter in _UNITS else 0.6
+    if any(other and other != script for other in beside):
+        return 1.0
+    if script == "WIDE":
+        return 0.0 if _is_frequent(letter, encoding) else 0.5
+    odd = 0.3 * (letter in _RARE.get(encoding, ()))
+    odd += 0.4 * (letter in _LAST_ONLY.get(encoding, ()) and bool(beside[1]))
+    odd += 0.8 * (letter in _FINAL.get(script, ()) and bool(beside[1]))
+    if (before.islower() and letter.isupper()) or (letter.islower() and after.isupper()):
+        odd += 0.7
+    if before.isupper() and letter.isupper() and after.islower():
+        odd += 0.5
+    if script == "LATIN" and before > "\x7f" and after > "\x7f" and all(beside):  # three letters with accents
+        odd += 0.7
+    return min(odd, 1.0)
+
+
+@cache
+def _script(letter: str) -> str:
+    """Returns the script of a letter, "WIDE" for those of East Asia; "" for a sign or a digit."""
+    if not letter.isalpha() or letter in "ªºµƒ":
+        return ""
+    word = unicodedata.name(letter, "NONE").split()[0]
+    if word in ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL"):
+        return "WIDE"
+    return "HALF" if word == "HALFWIDTH" else word
+
+
+def _mark_of(letter: str) -> str:
+    """Returns the script of a mark that stands on a letter; "" for another one."""
+    is_mark = unicodedata.category(letter).startswith("M")
+    return unicodedata.name(letter, "NONE").split()[0] if is_mark else ""
+
+
+@cache
+def _is_frequent(letter: str, encoding: str) -> bool:
+    """Returns whether a letter of East Asia is one of the frequent ones of its encoding, which come first in it."""
+    name = unicodedata.name(letter, "")
+    if encoding in ("cp932", "euc-jp"):
+        lead = letter.encode("euc-jp", "replace")
+        return "KANA" in name or 0xB0 <= lead[0] <= 0xCF
+    if encoding == "cp949":
+        return name.startswith("HANGUL SYLLABLE") and len(letter.encode("euc-kr", "replace")) == 2
+    if encoding == "big5":
+        return 0xA4 <= letter.encode("big5", "replace")[0] <= 0xC6
+    return 0xB0 <= letter.encode("gb2312", "replace")[0] <= 0xD7

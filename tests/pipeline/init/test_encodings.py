@@ -1,0 +1,91 @@
+import pytest
+
+from crossnet.pipeline.init.encodings import find_encoding
+
+TOWNS = {
+    "cp1252": "Zürich München Köln Größe Besançon Nîmes",
+    "mac-roman": "Besançon Nîmes élève forêt Zürich",
+    "cp850": "Zürich München Köln élève garçon",
+    "cp1250": "Łódź Gdańsk Poznań żółty święto Żnin",
+    "iso8859-2": "Łódź Gdańsk żółty święto gęś ćma",
+    "cp1251": "Москва Казань Тула Омск Щербинка",
+    "koi8-r": "Москва Казань Тула Омск",
+    "cp866": "Москва Казань Тула Омск",
+    "cp1253": "Αθήνα Πάτρα Βόλος Ηράκλειο",
+    "cp1254": "İstanbul Şırnak Iğdır Muğla",
+    "cp1255": "תל אביב חיפה ירושלים",
+    "cp1256": "القاهرة دبي الرياض",
+    "cp932": "東京 大阪市 名古屋 カメラ りんご",
+    "gb18030": "北京 上海 广州市 深圳 价格",
+    "big5": "臺北 高雄市 價格 數量",
+    "cp949": "서울 부산 대구광역시 인천",
+}
+
+
+def table(encoding: str) -> bytes:
+    rows = [f"{name},{number}.5,{number}" for number, name in enumerate(TOWNS[encoding].split() * 9)]
+    return "\n".join(["town,km,fare", *rows, ""]).encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", TOWNS)
+def test_an_encoding_shows_by_its_words_and_is_said_to_be_a_guess(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes(table(encoding))
+    found = find_encoding(tmp_path / "a.csv")
+    cell = TOWNS[encoding].split()[0]
+    assert found.name == encoding
+    assert found.doubt.startswith(f"the encoding is a guess: as {encoding}, a cell is '{cell}'")
+    assert found.reason == f"the file is not UTF-8, and this is a guess: a cell is '{cell}'"
+    assert found.setting.startswith('encoding = "')
+
+
+def test_a_second_guess_is_named_with_a_cell_that_it_reads_otherwise(tmp_path):
+    (tmp_path / "a.csv").write_bytes("town,y\nCzęstochowa,1\nBędzin,2\n".encode("cp1250"))
+    found = find_encoding(tmp_path / "a.csv")
+    assert found.name == "cp1252"  # no letter of these says otherwise
+    assert found.doubt == "the encoding is a guess: as cp1252, a cell is 'Czêstochowa', and as cp1250 'Częstochowa'"
+    assert found.setting == 'encoding = "cp1250"'
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("größe,y\n".encode(), "utf-8"),
+        ("größe,y\n".encode("utf-8-sig"), "utf-8"),
+        (b"", "utf-8"),
+        *(("größe,y\n1,2\n".encode(name), name) for name in ("utf-16", "utf-16-le", "utf-16-be")),
+        *(("größe,y\n1,2\n".encode(name), name) for name in ("utf-32", "utf-32-le", "utf-32-be")),
+    ],
+)
+def test_unicode_is_no_guess(tmp_path, content, encoding):
+    (tmp_path / "a.csv").write_bytes(content)
+    found = find_encoding(tmp_path / "a.csv")
+    assert (found.name, found.doubt) == (encoding, "")
+    assert bool(found.reason) == (encoding != "utf-8")
+
+
+def test_the_whole_file_is_looked_at(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"x,y\n" * 400_000 + "größe,1\n".encode("cp1252"))
+    assert find_encoding(tmp_path / "a.csv").name == "cp1252"
+
+
+def test_an_encoding_reads_all_bytes_of_the_file(tmp_path):
+    start = table("gb18030")
+    (tmp_path / "a.csv").write_bytes(start + b"x" * 600 + b"\xff,1,2\n")  # no pair of gb18030, in a long cell
+    assert find_encoding(tmp_path / "a.csv").name != "gb18030"
+
+
+def test_bytes_that_are_no_words_in_any_encoding_are_said(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"x,y\na\x81\x9d\x90b,1\na\x8d\x8f\x81b,2\n")
+    found = find_encoding(tmp_path / "a.csv")
+    assert "no encoding that was tried makes words of it" in found.doubt
+    (tmp_path / "a.csv").read_bytes().decode(found.name)
+
+
+def test_a_file_of_two_encodings_stays_utf8_and_is_said(tmp_path):
+    (tmp_path / "a.csv").write_bytes("town,y\nZürich,1\nKöln,2\nBâle,3\n".encode() + b"Z\xfcrich,4\n")
+    found = find_encoding(tmp_path / "a.csv")
+    assert (found.name, found.reason) == ("utf-8", "")
+    assert found.doubt == (
+        "most cells with letters beyond ASCII are UTF-8, and others are not, such as 'Zürich' (as cp1252): a file has "
+        "one encoding; save it in UTF-8"
+    )
