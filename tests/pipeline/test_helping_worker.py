@@ -66,9 +66,9 @@ class Pair:
         self.commands, self.config = commands, config
         self.addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
 
-    def start(self, root: Path, index: int, *more: str, watch: Watch | None = None) -> Child:
+    def start(self, root: Path, index: int, *more: str, step: str = STEP, watch: Watch | None = None) -> Child:
         task = {"cluster": {"worker": self.addresses}, "task": {"type": "worker", "index": index}}
-        arguments = ("step", STEP, "--config", self.config, "--root", root, *more)
+        arguments = ("step", step, "--config", self.config, "--root", root, *more)
         return self.commands.start(*arguments, environment={TF_CONFIG: json.dumps(task)}, watch=watch)
 
     def data(self, root: Path, *more: str) -> None:
@@ -143,6 +143,37 @@ def test_two_workers_train_what_one_device_does_and_also_when_one_is_killed(comm
     assert losses[0][-1] == pytest.approx(losses[1][-1], rel=0.02)
     for ours, theirs in zip(*(read_exported(model.serving_path).weights for model in (whole, one)), strict=True):
         assert np.asarray(ours).shape == np.asarray(theirs).shape
+
+
+@pytest.mark.slow
+def test_two_workers_train_in_mixed_precision_with_the_same_bytes_each_time(commands, config, tmp_path):
+    pair = Pair(commands, config)
+    made = []
+    for name, precision in (("mixed", "mixed_bfloat16"), ("again", "mixed_bfloat16"), ("whole", "float32")):
+        more = ("--set", f"trainer.precision={precision}")
+        pair.data(tmp_path / name, *more)
+        helper, chief = pair.start(tmp_path / name, 1, *more), pair.start(tmp_path / name, 0, *more)
+        assert (chief.wait(), helper.wait()) == (0, 0), chief.err + helper.err
+        made.append(model_of(tmp_path / name))
+    mixed, again, whole = made
+    assert mixed.checksum == again.checksum != whole.checksum
+    assert not [text for text in mixed.properties["diagnosis"] if "other weights" in text]
+    assert {weight.dtype for weight in read_exported(mixed.serving_path).weights} == {np.dtype(np.float32)}
+    losses = [json.loads((model.path / HISTORY_FILE).read_text())["eval_loss"] for model in (mixed, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)
+
+
+@pytest.mark.slow
+def test_workers_are_all_told_of_a_kind_that_does_not_train_in_mixed_precision(commands, config, tmp_path):
+    pair = Pair(commands, config)
+    more = ("--set", "models=['tfrs_cross']", "--set", "trainer.precision=mixed_bfloat16", "--set", "trainer.members=1")
+    pair.data(tmp_path, *more)
+    children = [pair.start(tmp_path, index, *more, step="trainer_tfrs_cross") for index in (1, 0)]
+    for child in children:
+        assert child.wait(60) == 1, child.err
+        assert "`trainer.precision` is mixed_bfloat16, but `tfrs_cross` trains the layer" in child.err
+        assert "Traceback" not in child.err
+    assert list((tmp_path / "artifacts" / "trainer_tfrs_cross").iterdir()) == []
 
 
 @pytest.mark.slow
