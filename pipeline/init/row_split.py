@@ -19,6 +19,8 @@ _MIN_TIMES = 10
 _MIN_EQUAL = 0.02  # share of rows
 _EVAL_ROWS, _EVAL_GROUPS = 100, 30  # that a judgement needs; of groups, an interval needs 20, and a hash draws them
 _MIN_SHARE, _MAX_SHARE = 0.1, 0.3  # of rows in eval
+_SAFE, _SAFE_SHARE = 30, 0.45  # rows or groups, of which chance leaves the 20 that the gate asks for
+_MIN_TRAIN, _MIN_EVAL = 30, 20  # rows that preset `table` and the gate ask for
 
 
 def propose_split(
@@ -38,6 +40,7 @@ def propose_split(
       proposal: What is proposed so far, to be filled.
     """
     rows = min(profile.numbers.count, profile.whole_rows.distinct)
+    _few_rows(profile.numbers.count, proposal)
     if rows < _VERY_FEW_ROWS:
         rows = profile.numbers.count
         different = "" if rows < _VERY_FEW_ROWS else f", {profile.whole_rows.distinct:,} different ones"
@@ -62,11 +65,22 @@ def _eval_share(proposal: Proposal, size: int, of_what: str, wanted: int = _EVAL
     """Proposes the share of eval that has some `wanted` of `size` rows or groups, within limits; at least one row."""
     share = min(max(_MIN_SHARE, math.ceil(100 * wanted / max(size, 1)) / 100), _MAX_SHARE)
     share = max(share, min(math.ceil(1000 / max(size, 2)) / 1000, 0.5))
+    if 2 * _SAFE <= size < _SAFE / _MAX_SHARE:
+        share = min(math.ceil(100 * _SAFE / size) / 100, _SAFE_SHARE)
     if share > _MIN_SHARE:
         some = f"some {round(share * size):,} {of_what}"
         few = "would be better to judge models by, but train needs rows too"
         why = f"about {wanted} {few}" if share * size < wanted else f"models are judged by about {wanted}"
         proposal.put("eval_fraction", share, f"{some}: {why}")
+
+
+def _few_rows(rows: int, proposal: Proposal) -> None:
+    """Notes that a run may end without a model, where chance can leave a split with too few rows."""
+    if rows < 2 * _SAFE:
+        proposal.note(
+            f"{counted(rows, 'row')} with a label {'is' if rows == 1 else 'are'} few: training asks for {_MIN_TRAIN} in "
+            f"train, and the gate for {_MIN_EVAL} in eval; give {2 * _SAFE} or more"
+        )
 
 
 def _group(

@@ -2,6 +2,9 @@ import random
 
 import pytest
 
+from crossnet.components.params.evaluator import EvaluatorParams
+from crossnet.components.training import checks
+from crossnet.pipeline.init import row_split
 from support.init_tables import noise, proposed, table_of
 
 
@@ -27,6 +30,26 @@ def test_rows_in_the_order_of_a_time_are_split_by_it(tmp_path):
 def test_few_rows_are_split_so_that_no_split_is_empty(tmp_path):
     proposal = proposed(tmp_path, "x,y\n1,2\n2,3\n3,4\n")
     assert (proposal.settings["split"], proposal.settings["eval_fraction"]) == ("order", 0.334)
+
+
+@pytest.mark.parametrize(("rows", "share"), [(60, 0.45), (70, 0.43), (99, 0.31), (100, 0.3), (334, 0.3), (400, 0.25)])
+def test_eval_has_enough_rows_for_the_gate_also_by_chance(tmp_path, rows, share):
+    draw = noise()
+    proposal = proposed(tmp_path, table_of("x,y", [(draw(), draw()) for _ in range(rows)]))
+    assert proposal.settings["eval_fraction"] == share
+    assert not proposal.notes
+
+
+def test_few_rows_are_said(tmp_path):
+    draw = noise()
+    proposal = proposed(tmp_path, table_of("x,y", [*((draw(), draw()) for _ in range(59)), (draw(), "")]))
+    text = "59 rows with a label are few: training asks for 30 in train, and the gate for 20 in eval; give 60 or more"
+    assert ("", text, "") in proposal.notes
+    assert proposal.settings["eval_fraction"] == 0.3
+
+
+def test_few_rows_are_said_in_the_numbers_of_training_and_gate():
+    assert (row_split._MIN_TRAIN, row_split._MIN_EVAL) == (checks.MIN_ROWS, EvaluatorParams().min_eval_rows)
 
 
 def test_rows_that_repeat_are_split_so_that_no_split_is_empty(tmp_path):
