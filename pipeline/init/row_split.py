@@ -78,8 +78,8 @@ def _few_rows(rows: int, proposal: Proposal) -> None:
     """Notes that a run may end without a model, where chance can leave a split with too few rows."""
     if rows < 2 * _SAFE:
         proposal.note(
-            f"{counted(rows, 'row')} with a label {'is' if rows == 1 else 'are'} few: training asks for {_MIN_TRAIN} in "
-            f"train, and the gate for {_MIN_EVAL} in eval; give {2 * _SAFE} or more"
+            f"{counted(rows, 'row')} with a label {'is' if rows == 1 else 'are'} few: training asks for {_MIN_TRAIN} "
+            f"in train, and the gate for {_MIN_EVAL} in eval; give {2 * _SAFE} or more"
         )
 
 

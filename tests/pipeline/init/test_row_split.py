@@ -49,7 +49,7 @@ def test_few_rows_are_said(tmp_path):
 
 
 def test_few_rows_are_said_in_the_numbers_of_training_and_gate():
-    assert (row_split._MIN_TRAIN, row_split._MIN_EVAL) == (checks.MIN_ROWS, EvaluatorParams().min_eval_rows)
+    assert (checks.MIN_ROWS, EvaluatorParams().min_eval_rows) == (row_split._MIN_TRAIN, row_split._MIN_EVAL)
 
 
 def test_rows_that_repeat_are_split_so_that_no_split_is_empty(tmp_path):
@@ -116,8 +116,8 @@ def test_users_and_products_that_cross_are_features_both_and_it_is_said(tmp_path
     [
         (
             60,
-            0.3,
-            "some 18 of 60 different rows: about 100 would be better to judge models by, but train needs rows too",
+            0.45,
+            "some 27 of 60 different rows: about 100 would be better to judge models by, but train needs rows too",
         ),
         (300, 0.3, "some 90 of 300 different rows: about 100 would be better"),
         (500, 0.2, "some 100 of 500 different rows: models are judged by about 100"),
