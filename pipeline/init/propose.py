@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from crossnet.components.errors import DataError
 from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
+from crossnet.components.sources.csv_lost_rows import NO_QUOTES
 from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.pipeline.init.columns import KIND_WORDS, may_weigh, read_cells, use_column
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
@@ -95,7 +96,7 @@ def _add_doubt(finding: ColumnFinding | None, doubt: Doubt, proposal: Proposal) 
         return
     is_unsaid = not (finding.doubts or finding.decided)
     is_left_out = finding.name in proposal.excluded and doubt.text.startswith("is read as text")
-    if is_unsaid or is_left_out or "float32" in doubt.text:
+    if is_unsaid or is_left_out or "float32" in doubt.text or doubt.setting == NO_QUOTES:
         finding.doubts.append(doubt)
 
 

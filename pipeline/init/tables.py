@@ -15,7 +15,9 @@ import pyarrow as pa
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.base import RetypedError, Source
+from crossnet.components.sources.csv import CsvSource
 from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
+from crossnet.components.sources.csv_lost_rows import lost_rows
 from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.components.sources.files import ENDINGS, check_name, ending_of, input_files, table_files, visible_files
 from crossnet.components.sources.naming import NoLabelError
@@ -219,7 +221,8 @@ def read_table(source: Source, doubts: list[Doubt] | None = None) -> Iterator[tu
 
     Args:
       source: The table.
-      doubts: Gets what its values show that a record cannot hold, of a source without cells of text.
+      doubts: Gets what its values show that a record cannot hold, of a source without cells of text; else rows that
+        an open quote took into a cell.
 
     Raises:
       DataError: A row cannot be read; the message names it.
@@ -230,6 +233,8 @@ def read_table(source: Source, doubts: list[Doubt] | None = None) -> Iterator[tu
         row = 0
         if read_cells is not None:
             for cells in read_cells(unit):
+                if doubts is not None and isinstance(source, CsvSource):
+                    doubts[:] = doubts or lost_rows(source, unit, row, cells)
                 yield unit, row, cells
                 row += len(next(iter(cells.values())))
             continue

@@ -89,15 +89,15 @@ def encoding_of(start: bytes) -> str:
         return ""
     quads = start[: len(start) // 4 * 4]
     zeros = [quads[offset::4].count(0) for offset in range(4)]
-    if len(quads) >= 8 and sorted(zeros)[2] == len(quads) // 4 and not min(zeros):
+    if len(quads) >= 8 and sorted(zeros)[2] == len(quads) // 4 and min(zeros) < len(quads) // 40 + 1:
         if zeros[0] == zeros[1]:
             return "utf-32-be"
         if zeros[2] == zeros[3]:
             return "utf-32-le"
     pairs = start[: len(start) // 2 * 2]
     zeros = [pairs[offset::2].count(0) for offset in (0, 1)]
-    if max(zeros) > 1 + len(pairs) // _BYTES_PER_ASCII and not min(zeros):
-        return "utf-16-be" if zeros[0] else "utf-16-le"
+    if max(zeros) > 1 + len(pairs) // _BYTES_PER_ASCII and min(zeros) < max(zeros) / 4:  # some letters end in 00 too
+        return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
     return ""
 
 

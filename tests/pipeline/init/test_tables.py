@@ -121,3 +121,14 @@ def test_a_file_that_is_not_a_table_is_refused_in_words(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"")
     with pytest.raises(DataError, match="is empty"):
         column_names(find_table(tmp_path / "a.csv"))
+
+
+def test_rows_that_an_open_quote_took_are_found_while_the_table_is_read(tmp_path):
+    rows = [*("a,1,2" for _ in range(9)), '"b,1,2', *("a,3,4" for _ in range(9)), '5" pipe,1,2']
+    (tmp_path / "a.csv").write_text("\n".join(["name,km,y", *rows, ""]))
+    table = find_table(tmp_path / "a.csv")
+    doubts = []
+    assert sum(len(cells["y"]) for _, _, cells in read_table(plan_table(table, "y", {}), doubts)) == 10
+    assert [doubt.text for doubt in doubts] == [
+        "holds a cell with 10 lines that seem to be rows (a.csv:11): is a quote left open there?"
+    ]

@@ -69,6 +69,7 @@ def test_an_encoding_of_two_or_four_bytes_shows_in_the_first_ones(encoding: str)
 def test_utf16_shows_by_its_commas_and_digits_alone() -> None:
     for encoding in ("utf-16-le", "utf-16-be"):
         assert encoding_of("名前,価格\n東京都,12\n大阪府堺市,7\n".encode(encoding)) == encoding
+        assert encoding_of(("名前,価格\n" + "三重県,12\n一宮市,7\n" * 9).encode(encoding)) == encoding  # U+4E00
 
 
 def test_utf8_is_not_taken_for_another_encoding() -> None:

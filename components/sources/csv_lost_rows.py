@@ -1,0 +1,90 @@
+"""Finds rows that an open quote has taken into a cell.
+
+A quote that is left open ends at the next one, perhaps an inch sign rows below: all lines between are one cell, and the
+row has as many cells as others. Such a cell shows by its lines, which are rows of the table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossnet.components.formats import counted
+from crossnet.components.sources.csv_header import read_header
+from crossnet.components.sources.doubts import Doubt
+from crossnet.serving.protocol.cell_values import number_regex
+from crossnet.serving.protocol.csv_format import CsvFormat
+
+if TYPE_CHECKING:
+    from crossnet.components.sources.csv import CsvSource
+
+NO_QUOTES = 'quote = ""'
+_NUMBERS = ("FLOAT", "MIXED", "INT", "WHOLE")  # kinds
+_LINE_END = re.compile(rb"[\r\n]")
+_MAX_CELLS = 1000  # of several lines, that are looked at in a batch
+
+
+def lost_rows(source: CsvSource, unit: int, first_row: int, arrays: Mapping[str, pa.Array]) -> tuple[Doubt, ...]:
+    """Returns the doubt about the first cell of a batch whose lines are rows; none where there is none.
+
+    Args:
+      source: Where the batch is from.
+      unit, first_row: The batch's file and first row.
+      arrays: Its cells and values by source name; a name may follow `cell `.
+    """
+    layout = source.layouts[unit]
+    texts = {name: array for name, array in arrays.items() if layout.quoted and _has_line_ends(array)}
+    if not texts:
+        return ()
+    columns = read_header(source.files[unit], layout.csv_format)
+    numeric = {name for name, kind in source.kinds.items() if kind in _NUMBERS} | {source.named.label}
+    for name, array in texts.items():
+        column = name.removeprefix("cell ")
+        if column not in columns:  # the key of the split, which is another array too
+            continue
+        several = pc.indices_nonzero(pc.match_substring_regex(array.cast(pa.binary()), r"[\r\n]"))
+        for row in several.slice(0, _MAX_CELLS).to_pylist():
+            text = array[row].as_py()
+            text = text.decode(errors="replace") if isinstance(text, bytes) else text
+            if count := _rows_in(text, columns.index(column), columns, numeric, layout.csv_format):
+                place = source.place(unit, first_row + row).replace("`", "")
+                said = f"holds a cell with {counted(count, 'line')} that {'seem' if count > 1 else 'seems'} to be"
+                said = f"{said} {'rows' if count > 1 else 'a row'} ({place}): is a quote left open there?"
+                return (Doubt(column, said, NO_QUOTES),)
+    return ()
+
+
+def _has_line_ends(array: pa.Array) -> bool:
+    if not (pa.types.is_string(array.type) or pa.types.is_binary(array.type)) or not len(array):
+        return False
+    _, offsets, data = array.buffers()
+    if data is None:
+        return False
+    ends = memoryview(offsets).cast("i")
+    return _LINE_END.search(memoryview(data)[ends[array.offset] : ends[array.offset + len(array)]]) is not None
+
+
+def _rows_in(text: str, index: int, columns: Sequence[str], numeric: Collection[str], csv_format: CsvFormat) -> int:
+    """Returns how many lines of a cell are rows: the first one by the columns that follow the cell's."""
+    first, *inner = text.splitlines()[:-1] or [""]
+    found = _is_row(first, ["", *columns[index + 1 :]], numeric, csv_format)
+    return found + sum(_is_row(line, columns, numeric, csv_format) for line in inner)
+
+
+def _is_row(line: str, columns: Sequence[str], numeric: Collection[str], csv_format: CsvFormat) -> bool:
+    """Returns whether a line has a cell for each column, and numbers where those are numbers."""
+    cells = line.split(csv_format.delimiter)
+    if len(cells) != len(columns):
+        return False
+    pattern = number_regex(csv_format.decimal, csv_format.thousands)
+    found = False
+    for cell, name in zip(cells, columns, strict=True):
+        if name in numeric and cell not in csv_format.null_values:
+            if not re.fullmatch(pattern, cell, re.ASCII):  # blanks around it are those of prose
+                return False
+            found = True
+    return found
