@@ -89,6 +89,7 @@ def read_cells(
         return f"'{shown(found.cell)}' in {place(found.unit, found.row)}"
 
     numeric = share.numbers >= _MOSTLY and forms["number"] + forms["comma"] + forms["grouped"] > 0
+    is_code = forms["zero"] > 0 and not is_label and share.numbers >= _MOSTLY  # "007" is not the number 7
     typed = numeric or max(share.dates, share.times, share.truths, share.words) >= _MOSTLY
     if forms["null"] and typed:
         words = list(cells.words["null"])
@@ -100,7 +101,8 @@ def read_cells(
         proposal.put("nan", "missing", f"{name} has {counted(forms['nan'], 'NaN', 'NaN')}, first {example('nan')}")
         finding.holes += forms["nan"]
     if numeric and not (is_first and _notes(finding, cells, proposal, example)):
-        _odd_cells(finding, cells, proposal, example, is_label)
+        if not is_code:
+            _odd_cells(finding, cells, proposal, example, is_label)
     elif 0.5 < share.numbers < _MOSTLY and forms["other"]:
         few = len(cells.words["other"]) <= _MAX_ODD_WORDS
         line = toml_line("null_values", ["", *cells.words["other"]]) if few else toml_line("numeric", [name])
@@ -115,7 +117,7 @@ def read_cells(
         words = list(cells.words["word of truth"])
         if {read_boolean(word) for word in words} == {True, False}:
             proposal.put("boolean", [name], f"{name} holds {' and '.join(map(shown, words[:4]))}")
-    if forms["zero"] and forms["zero"] + forms["whole"] and not is_label and share.numbers >= _MOSTLY:
+    if is_code:
         why = f"{name} has {counted(forms['zero'], 'cell')} with a leading zero, first {example('zero')}"
         proposal.put("text", [name], why)
         finding.decided = "text: a code, not a number"

@@ -29,8 +29,8 @@ _IDS = {"id", "key", "uuid", "guid"}
 _MARKS = _IDS | {"no", "nr", "number", "num", "code", "name", "hash"}
 _AMOUNTS = {"n", "no", "num", "number", "count", "total", "new", "has", "is"}
 _PEOPLE = {
-    "account", "athlete", "author", "buyer", "client", "cust", "customer", "donor", "driver", "employee", "guest",
-    "household", "member", "owner", "participant", "passenger", "patient", "person", "player", "respondent",
+    "account", "athlete", "author", "buyer", "client", "cust", "customer", "donor", "driver", "employee", "family",
+    "guest", "household", "member", "owner", "participant", "passenger", "patient", "person", "player", "respondent",
     "reviewer", "rider", "seller", "student", "subject", "subscriber", "teacher", "tenant", "user", "visitor",
     "worker",
 }  # fmt: skip

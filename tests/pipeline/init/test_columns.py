@@ -30,6 +30,7 @@ NUMBERS = [f"{n / 7:.3f}" for n in range(60)] * 2
         ([*NUMBERS, "NaN"], {"nan": "missing"}),
         ([*NUMBERS, "Total"], {"null_values": ["", "Total"]}),
         ([*NUMBERS, *"abcdefgh"], {"text": ["x"]}),
+        ([*["001", "002", "017"] * 40, "136A"], {"text": ["x"]}),  # codes, of which none is missing
         (["happy", "None", "sad"] * 9, {}),
         (["2026-01-01", "2026-01-02", "N/A"] * 9 + ["2026-01-03"] * 99, {"null_values": ["", "N/A"]}),
         (["1/31/2026", "2/1/2026"] * 20, {"date_format": {"x": "%m/%d/%Y"}}),
