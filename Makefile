@@ -81,7 +81,7 @@ client-wheel: .venv/.run ## pack the client alone, for machines without TensorFl
 
 # What an engine or an orchestrator needs beside the pipeline, each in an environment of its own.
 scale: .venv-kfp/.ok .venv-spark/.ok .venv-beam/.ok .venv-s3/.ok .venv-mlflow/.ok .venv/.dev ## run the tests of Kubeflow, Spark (Java 17), Beam, S3 and MLflow, each where it is installed
-	@.venv-kfp/bin/python -m pytest -m "slow or not torture" tests/pipeline/kubeflow $(ARGS)
+	@S3_SERVER=.venv-s3/bin/moto_server .venv-kfp/bin/python -m pytest -m "slow or not torture" tests/pipeline/kubeflow $(ARGS)
 # pyspark leaves a pipe open where Java does not start.
 	@.venv-spark/bin/python -W ignore::ResourceWarning -m pytest -W ignore::ResourceWarning -m "slow or not torture" \
 	    tests/components/engines/test_spark.py $(ARGS)
