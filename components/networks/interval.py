@@ -6,13 +6,15 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from crossnet.components.files import read_json
 from crossnet.components.networks.export import TRAINING_FILE
+
+ROWS_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,17 @@ class Interval:
         return dataclasses.asdict(self)
 
 
-def calibrate(
-    errors: npt.NDArray[np.float64], coverage: float, weight: npt.NDArray[Any] | None = None
-) -> Interval | None:
+class Sliced(Protocol):
+    """An array (rows,), or what gives arrays of the rows that it is asked for."""
+
+    def __len__(self) -> int:
+        """Rows."""
+
+    def __getitem__(self, rows: slice, /) -> npt.NDArray[Any]:
+        """Those of a slice."""
+
+
+def calibrate(errors: Sliced, coverage: float, weight: Sliced | None = None) -> Interval | None:
     """Returns the interval that holds a new row's label with probability `coverage` or a little more.
 
     It is the `ceil((rows + 1) coverage)`-th smallest absolute error. The promise is for a row from where the held-out
@@ -59,27 +69,52 @@ def calibrate(
       https://arxiv.org/abs/1904.06019, corollary 1, for weights.
     """
     rows = len(errors)
-    if weight is not None:
-        return _calibrate_by_weight(np.abs(errors), coverage, weight.astype(np.float64))
-    if rows < fewest_rows(coverage):
-        return None
-    half_width = np.partition(np.abs(errors), _place(rows, coverage) - 1)[_place(rows, coverage) - 1]
-    return Interval(coverage, float(half_width), rows)
+    if weight is None:
+        return (
+            None
+            if rows < fewest_rows(coverage)
+            else Interval(coverage, _nth_distance(errors, _place(rows, coverage)), rows)
+        )
+    total, alike = _sums(weight)[0], effective_rows(weight)
+    goal = ((alike + 1) * coverage - 1e-9) / alike * total if alike else math.inf
+    return Interval(coverage, _nth_distance(errors, goal, weight), rows) if goal <= total else None
 
 
-def _calibrate_by_weight(
-    distances: npt.NDArray[np.float64], coverage: float, weight: npt.NDArray[np.float64]
-) -> Interval | None:
-    order = np.argsort(distances, kind="stable")
-    share, rows = np.cumsum(weight[order]) / weight.sum(), effective_rows(weight)
-    place = int(np.searchsorted(share * rows, (rows + 1) * coverage - 1e-9))
-    return Interval(coverage, float(distances[order[place]]), len(order)) if place < len(order) else None
+def _nth_distance(errors: Sliced, goal: float, weight: Sliced | None = None) -> float:
+    """Returns the smallest absolute error up to which rows weigh `goal`, of what all of them weigh at most.
+
+    A float's bits are in the order of floats that have no sign. They are looked at 16 at a time, from the highest on,
+    among the rows that have the higher ones: four passes, for which memory does not grow with rows.
+    """
+    found = 0
+    for shift in (48, 32, 16, 0):
+        weighs = np.zeros(1 << 16)
+        for first in range(0, len(errors), ROWS_AT_ONCE):
+            bits = np.abs(errors[first : first + ROWS_AT_ONCE]).view(np.uint64) >> np.uint64(shift)
+            own = bits >> np.uint64(16) == found
+            part = None if weight is None else weight[first : first + ROWS_AT_ONCE][own]
+            weighs += np.bincount((bits[own] & np.uint64(0xFFFF)).astype(np.int64), part, len(weighs))
+        ends = np.cumsum(weighs)
+        # Sums in another order may end a little below what they ended at before.
+        digit = min(int(np.searchsorted(ends, goal)), int(np.flatnonzero(weighs)[-1]))
+        goal -= ends[digit] - weighs[digit]
+        found = found << 16 | digit
+    return float(np.array(found, np.uint64).view(np.float64))
 
 
-def effective_rows(weight: npt.NDArray[Any]) -> float:
+def effective_rows(weight: Sliced) -> float:
     """Returns how many rows of equal weight say as much as rows that weigh `weight` (rows,); 0 for none (Kish 1965)."""
-    squares = float(np.square(weight, dtype=np.float64).sum())
-    return float(weight.sum(dtype=np.float64)) ** 2 / squares if squares else 0.0
+    total, squares = _sums(weight)
+    return total**2 / squares if squares else 0.0
+
+
+def _sums(weight: Sliced) -> tuple[float, float]:
+    """Returns the sum of weights, and of their squares."""
+    total = squares = 0.0
+    for first in range(0, len(weight), ROWS_AT_ONCE):
+        part = weight[first : first + ROWS_AT_ONCE].astype(np.float64)
+        total, squares = total + float(part.sum()), squares + float(part @ part)
+    return total, squares
 
 
 def fewest_rows(coverage: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import tf_keras
 from crossnet.components.formats import counted, number, percent
 from crossnet.components.networks.interval import Interval, calibrate, effective_rows, fewest_rows
 from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.training.disk_array import joined
 from crossnet.components.training.out_of_fold import in_label_unit
-from crossnet.components.training.rows import Rows
+from crossnet.components.training.rows import Rows, Values, slices_of
 
 LOGGER = logging.getLogger(__name__)
 ROWS_AT_ONCE = 10_000
@@ -44,10 +45,9 @@ def measure_interval(
       shares: Each member's share of a prediction; None: all have the same.
     """
     errors = held_out_errors(network, train, preprocessing, held_out, shares)
-    weight = None
+    weight: Values | None = None
     if train.weight is not None:
-        places = train.places_in(held_out)
-        weight = train.weight if places is None else train.weight[places[:]]
+        weight = _weights_of(train, train.weight, train.places_in(held_out))
     interval = calibrate(errors, coverage, weight)
     if interval is None:
         equal = "" if weight is None else f", which say as much as {number(effective_rows(weight))} of equal weight"
@@ -93,12 +93,30 @@ def held_out_errors(
     preprocessing: Preprocessing,
     held_out: Sequence[int],
     shares: Sequence[float] | None = None,
-) -> npt.NDArray[np.float64]:
-    """Returns label minus prediction, in the label's unit, of the rows that some member held out.
+) -> Values:
+    """Returns label minus prediction, float64 in the label's unit, of the rows that some member held out.
 
-    The prediction of a row is the mean of the members that held it out, by their shares.
+    The prediction of a row is the mean of the members that held it out, by their shares. Of many rows, the errors are
+    in a file.
     """
-    found = []
+    errors = _errors(network, train, preprocessing, held_out, shares)
+    return joined(errors, train.file_for("errors"))
+
+
+def _weights_of(train: Rows, weight: Values, places: Values | None) -> Values:
+    """Returns the weights of the rows at some places; None: of all."""
+    if places is None:
+        return weight
+    return joined((weight[some] for _, some in slices_of(places)), train.file_for("held_out_weights"))
+
+
+def _errors(
+    network: tf_keras.Model,
+    train: Rows,
+    preprocessing: Preprocessing,
+    held_out: Sequence[int],
+    shares: Sequence[float] | None,
+) -> Iterator[npt.NDArray[np.float64]]:
     for chunk in train.chunks(ROWS_AT_ONCE, train.places_in(held_out)):
         assert chunk.fold is not None
         for first in range(0, len(chunk.label), ROWS_AT_ONCE):
@@ -110,5 +128,4 @@ def held_out_errors(
             weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, own)
             predictions = np.average(outputs, axis=1, weights=weights)
             labels = chunk.label[part].astype(np.float64)
-            found.append(in_label_unit(labels, preprocessing) - in_label_unit(predictions, preprocessing, clip=True))
-    return np.concatenate(found)
+            yield in_label_unit(labels, preprocessing) - in_label_unit(predictions, preprocessing, clip=True)

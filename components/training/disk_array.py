@@ -31,7 +31,7 @@ class DiskArray:
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
         self._path, self._row, self._count = path, shape, 0
-        path.touch()
+        path.write_bytes(b"")
 
     def __len__(self) -> int:
         return self._count

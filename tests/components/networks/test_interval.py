@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crossnet.components.files import write_json
+from crossnet.components.networks import interval
 from crossnet.components.networks.export import TRAINING_FILE
 from crossnet.components.networks.interval import Interval, calibrate, fewest_rows, read_interval
 
@@ -28,6 +29,37 @@ def test_fewer_rows_than_a_coverage_needs_give_no_interval(coverage: float, rows
     assert found.half_width == (0 if coverage == 0.001 else rows - 1)  # the largest error
 
 
+@pytest.mark.parametrize("coverage", [0.5, 0.9, 0.95])
+def test_half_width_of_many_rows_is_the_error_that_sorting_finds(
+    coverage: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interval, "ROWS_AT_ONCE", 1000)
+    random = np.random.default_rng(3)
+    errors = np.concatenate(
+        [random.normal(size=5000) * 10.0 ** random.integers(-300, 300, 5000), np.zeros(99), [np.inf]]
+    )
+    random.shuffle(errors)
+    found = calibrate(errors, coverage)
+    assert found is not None
+    assert found.half_width == np.sort(np.abs(errors))[int(np.ceil(5101 * coverage)) - 1]
+    weight = random.integers(1, 9, len(errors)).astype(np.float32)
+    order = np.argsort(np.abs(errors), kind="stable")
+    alike = interval.effective_rows(weight)
+    assert alike == pytest.approx(weight.sum() ** 2 / (weight**2).sum(), rel=1e-6)
+    place = np.searchsorted(np.cumsum(weight[order], dtype=float), (alike + 1) / alike * coverage * weight.sum() - 1e-3)
+    found = calibrate(errors, coverage, weight)
+    assert found is not None
+    assert found.half_width == np.abs(errors[order[place]])
+
+
+def test_errors_that_are_not_numbers_are_the_largest() -> None:
+    errors = np.array([1.0, np.nan, -2.0, np.nan])
+    assert calibrate(errors, 0.4) == Interval(0.4, 2.0, 4)
+    found = calibrate(errors, 0.6)
+    assert found is not None
+    assert np.isnan(found.half_width)
+
+
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
 def test_new_labels_lie_inside_as_often_as_promised_whatever_the_errors(coverage: float) -> None:
     random = np.random.default_rng(1)
@@ -45,9 +77,9 @@ def test_interval_is_read_back_from_an_export_and_absent_where_there_is_none(tmp
     (tmp_path / TRAINING_FILE).parent.mkdir()
     write_json(tmp_path / TRAINING_FILE, {"network": {}})
     assert read_interval(tmp_path) is None
-    interval = Interval(0.95, 1.5, 200)
-    write_json(tmp_path / TRAINING_FILE, {"network": {}, "interval": interval.to_json()})
-    assert read_interval(tmp_path) == interval
+    known = Interval(0.95, 1.5, 200)
+    write_json(tmp_path / TRAINING_FILE, {"network": {}, "interval": known.to_json()})
+    assert read_interval(tmp_path) == known
 
 
 def test_errors_are_counted_by_weight() -> None:

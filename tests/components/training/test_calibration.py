@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import tf_keras
 from crossnet.components.networks.interval import Interval
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.training import calibration
+from crossnet.components.training import rows as rows_module
 from crossnet.components.training.calibration import doubt, held_out_errors, measure_interval
+from crossnet.components.training.disk_array import DiskArray
 from crossnet.components.training.rows import Rows
 
 
@@ -77,6 +80,21 @@ def test_interval_counts_held_out_rows_by_weight(caplog: pytest.LogCaptureFixtur
         "4 rows are held out, which say as much as 3 of equal weight, and 80 % intervals are measured on at least 4"
         in (caplog.text)
     )
+
+
+@pytest.mark.parametrize("weights", [None, [9, 3, 9, 1, 9, 1, 9, 1]])
+def test_of_many_rows_the_errors_are_in_a_file_and_the_interval_is_the_same(
+    weights: list[int] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = rows(8, folds=2)
+    some.weight = None if weights is None else np.array(weights, np.float32)
+    expected = measure_interval(network(1.0), some, UNIT, held_out=[1], coverage=0.5)
+    monkeypatch.setattr(rows_module, "MANY_ROWS", 3)
+    some.folder = tmp_path
+    assert isinstance(held_out_errors(network(1.0), some, UNIT, held_out=[1]), DiskArray)
+    assert expected is not None
+    assert measure_interval(network(1.0), some, UNIT, held_out=[1], coverage=0.5) == expected
+    assert (tmp_path / "errors.bin").stat().st_size == 4 * 8
 
 
 def test_few_groups_and_few_rows_are_doubted_in_words() -> None:
