@@ -116,7 +116,8 @@ def _learned(
         if params.early_stopping_patience is not None:
             folds = make_recipe(params, learned.count).folds
             held_out = assign_folds(units_of(examples, rows, folds), folds)[:] == 0
-        return _Learned(rows.place, rows.weight, held_out)
+        place, weight = (None if part is None else part[:] for part in (rows.place, rows.weight))
+        return _Learned(place, weight, held_out)
 
 
 def _import() -> Any:

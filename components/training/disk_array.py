@@ -71,3 +71,32 @@ def joined(parts: Iterable[npt.NDArray[Any]], path: Path | None) -> npt.NDArray[
         array.append(part)
     assert array is not None
     return array
+
+
+class MemoryArray:
+    """An array in memory that grows by rows, up to the number that it was made for."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self._all, self._count = np.empty(shape, dtype), 0
+
+    def append(self, rows: npt.NDArray[Any]) -> None:
+        """Adds rows at the end."""
+        self._all[self._count : self._count + len(rows)] = rows
+        self._count += len(rows)
+
+    @property
+    def rows(self) -> npt.NDArray[Any]:
+        """What has been added."""
+        return self._all[: self._count]
+
+
+def growing(
+    count: int, shape: tuple[int, ...], dtype: npt.DTypeLike, path: Path | None = None
+) -> MemoryArray | DiskArray:
+    """Returns an array to append up to `count` rows to: in a file, or in memory where no path is given."""
+    return MemoryArray((count, *shape), dtype) if path is None else DiskArray(path, shape, dtype)
+
+
+def grown(array: MemoryArray | DiskArray) -> npt.NDArray[Any] | DiskArray:
+    """Returns what has been appended to an array that `growing` made."""
+    return array.rows if isinstance(array, MemoryArray) else array

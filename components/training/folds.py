@@ -172,18 +172,16 @@ def _time_units(examples: Examples, rows: Rows, folds: int, column: str) -> Iter
 
 def _read(examples: Examples, rows: Rows, name: str) -> Iterator[Any]:
     """Yields a column of the rows, batch by batch: numbers, or texts; a missing value is 0 or empty."""
-    counts: npt.NDArray[np.bool_] | None = None
-    if rows.place is not None:
-        counts = np.zeros(int(rows.place[-1]) + 1 if len(rows.place) else 0, bool)
-        counts[rows.place] = True
-    first = 0
+    first = begin = 0
     for batch in read_columns(examples, "train", columns=[name]):
         values = batch[name].values
         size = len(values)
-        if counts is not None:
+        if rows.place is not None:
+            own = rows.place[begin : begin + size]
+            own = own[own < first + size]
             mask = np.zeros(size, bool)
-            own = counts[first : first + size]
-            mask[: len(own)] = own
+            mask[own - first] = True
+            begin += len(own)
             values = chosen(values, mask)
         first += size
         yield values

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ import tensorflow as tf
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.features import Feature
 from crossnet.components.networks.preprocessing import Transform
-from crossnet.components.records.dataset import read_dataset
-from crossnet.components.training.disk_array import MANY_ROWS, DiskArray, joined
+from crossnet.components.training.disk_array import MANY_ROWS, DiskArray, growing, grown, joined
 from crossnet.components.training.order import Order, Piece, WindowedOrder
+from crossnet.components.training.weighing import Weighing
 
 READ_ROWS = 10_000
 # Of the rows that are handed over at once: they are copied by the shuffle and again for TensorFlow, while the next ones
@@ -54,8 +54,9 @@ class Rows:
       chunk: Rows that are handed over at once, some `HANDED_BYTES`; fewer where `cache_mib` is lower.
       fold: int32 `(rows,)`: each row is held out by the member of this number, if there is one; of many rows in a file.
         None: by no member.
-      weight: float32 `(rows,)`, above 0 and 1 in the mean: rows of weight 0 are not among the rows. None: all are 1.
-      place: int64 `(rows,)`: the rows' places in the split, where some of its rows weigh 0. None: 0, 1, 2, ...
+      weight: float32 `(rows,)`, above 0 and 1 in the mean: rows of weight 0 are not among the rows; of many rows in a
+        file. None: all are 1.
+      place: int64 `(rows,)`: their places in the split, where some of its rows weigh 0; likewise. None: 0, 1, 2, ...
       folder: Where files go of what many rows have beside these. None: it is kept in memory.
     """
 
@@ -63,8 +64,8 @@ class Rows:
     label: Values
     chunk: int
     fold: Values | None = None
-    weight: npt.NDArray[np.float32] | None = None
-    place: npt.NDArray[np.int64] | None = None
+    weight: Values | None = None
+    place: Values | None = None
     folder: Path | None = None
     _held: list[tuple[Values, list[int], Values | None]] = field(default_factory=list, init=False, repr=False)
 
@@ -73,12 +74,14 @@ class Rows:
 
     def place_of(self, row: int) -> int:
         """Returns a row's place in the split."""
-        return row if self.place is None else int(self.place[row])
+        return row if self.place is None else int(self.place[row : row + 1][0])
 
     @property
     def total_weight(self) -> float:
         """The weight of all rows; without weights their number."""
-        return len(self) if self.weight is None else float(self.weight.sum(dtype=np.float64))
+        if self.weight is None:
+            return len(self)
+        return sum(float(part.sum(dtype=np.float64)) for _, part in slices_of(self.weight))
 
     @property
     def row_bytes(self) -> int:
@@ -87,14 +90,15 @@ class Rows:
 
     def batch_weights(self, batch_size: int, order: Order | None = None) -> npt.NDArray[Any]:
         """Returns the weight of each batch of a pass in this order, (batches,); without weights its number of rows."""
-        starts = np.arange(0, len(self), batch_size)
+        count = len(self)
         if self.weight is None:
-            return np.minimum(batch_size, len(self) - starts)
-        if isinstance(order, WindowedOrder):
-            parts = (self.weight[order[first : first + batch_size]] for first in starts)
-            return np.array([part.astype(np.float64).sum() for part in parts])
-        weight = self.weight.astype(np.float64)
-        return np.add.reduceat(weight if order is None else weight[order], starts)
+            return np.minimum(batch_size, count - np.arange(0, count, batch_size))
+        step, found = max(1, MANY_ROWS // batch_size) * batch_size, [np.zeros(0)]
+        for first in range(0, count, step):
+            rows = slice(first, first + step)
+            part = self.weight[rows if order is None else order[rows]].astype(np.float64)
+            found.append(np.add.reduceat(part, np.arange(0, len(part), batch_size)))
+        return np.concatenate(found)
 
     def file_for(self, name: str) -> Path | None:
         """Returns the path of a file for what each row has; None where it is kept in memory."""
@@ -225,75 +229,19 @@ def read_rows(
     fits = count * row_bytes <= cache_mib * 2**20
     with tempfile.TemporaryDirectory(prefix=".tmp-rows-", dir=scratch) as folder:
         kept = [
-            _Array((count, *shape), dtype) if fits else DiskArray(Path(folder, f"{i}.bin"), shape, dtype)
+            growing(count, shape, dtype, None if fits else Path(folder, f"{i}.bin"))
             for i, (shape, dtype) in enumerate(shapes)
         ]
-        weighing = _Weighing(examples.weight)
-        for columns, values in weighing.read(examples, split, preprocessing.features, label):
+        weighing = Weighing(examples.weight, count, Path(folder))
+        for columns, values in weighing.read(examples, split, preprocessing.features, label, READ_ROWS):
             if preprocessing.scales_label:
                 centred = values.astype(np.float64) - preprocessing.label_mean
                 values = centred / preprocessing.label_scale
             inputs = [part.numpy() for part in transform({k: tf.constant(v) for k, v in columns.items()})]
             for array, part in zip(kept, [*inputs, values], strict=True):
                 array.append(part)
-        arrays = [array.rows if isinstance(array, _Array) else array for array in kept]
+        arrays = [grown(array) for array in kept]
         handed = HANDED_BYTES if fits else min(HANDED_BYTES, cache_mib * 2**20 // 2)  # the next one is in memory too
         chunk = max(1, handed // row_bytes)
         made = Path(folder)
         yield Rows(tuple(arrays[:-1]), arrays[-1], chunk, weight=weighing.weight, place=weighing.place, folder=made)
-
-
-class _Array:
-    """An array in memory that grows by rows, up to the number that it was made for."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        self._all, self._count = np.empty(shape, dtype), 0
-
-    def append(self, rows: npt.NDArray[Any]) -> None:
-        """Adds rows at the end."""
-        self._all[self._count : self._count + len(rows)] = rows
-        self._count += len(rows)
-
-    @property
-    def rows(self) -> npt.NDArray[Any]:
-        """What has been added."""
-        return self._all[: self._count]
-
-
-class _Weighing:
-    """Reads rows with their weights, and leaves out those of weight 0.
-
-    Args:
-      column: Of the weights; "" where rows have none.
-
-    Attributes:
-      weight, place: As in `Rows`, once all rows are read.
-    """
-
-    def __init__(self, column: str) -> None:
-        self.column = column
-        self.weight: npt.NDArray[np.float32] | None = None
-        self.place: npt.NDArray[np.int64] | None = None
-
-    def read(
-        self, examples: Examples, split: str, features: Sequence[Feature], label: Feature
-    ) -> Iterator[tuple[dict[str, npt.NDArray[Any]], npt.NDArray[Any]]]:
-        """Yields features and label, batch by batch, as `read_dataset` does."""
-        names = [feature.name for feature in features]
-        extra = [Feature(self.column, "FLOAT", required=False)] if self.column and self.column not in names else []
-        weights = []
-        for columns, values in read_dataset(examples, split, [*features, *extra], label, batch_size=READ_ROWS):
-            assert values is not None
-            if not self.column:
-                yield columns, values
-                continue
-            weights.append(columns[self.column])
-            counts = weights[-1] > 0
-            if counts.any():
-                yield {name: columns[name][counts] for name in names}, values[counts]
-        if self.column:
-            weight = np.concatenate([np.zeros(0, np.float32), *weights])
-            place = np.flatnonzero(weight > 0)
-            counted = weight[place].astype(np.float64)
-            self.weight = (counted / counted.mean() if len(counted) else counted).astype(np.float32)
-            self.place = place if len(place) < len(weight) else None

@@ -16,6 +16,7 @@ from crossnet.components.params.networks import ARCHITECTURES, ModelParams
 from crossnet.components.params.presets import preset_defaults
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.trainer import train_model
+from crossnet.components.training import folds, rows, weighing
 from crossnet.components.training.learned_rows import numbers_of
 from support.training_fixtures import make_artifacts, mixed_table
 
@@ -71,6 +72,21 @@ def test_a_row_of_weight_0_changes_nothing(settings: Any, tmp_path: Path) -> Non
         assert found["prediction"].tolist() == expected["prediction"].tolist()
         assert found["weight"].tolist() == expected["weight"].tolist()
         np.testing.assert_allclose(found["label"], np.array(with_idle(weighed())["y"])[found["row"]], rtol=1e-5)
+
+
+def test_nothing_depends_on_whether_weights_lie_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifacts = made(tmp_path / "a", with_idle(weighed()))
+    expected = train(artifacts, tmp_path / "1", TABLE)
+    for module in (folds, rows, weighing):
+        monkeypatch.setattr(module, "MANY_ROWS", 64)
+    model = train(artifacts, tmp_path / "2", TABLE)
+    assert model.checksum == expected.checksum
+    assert model.history["loss"] == pytest.approx(expected.history["loss"], rel=1e-6)
+    found, known = model.out_of_fold, expected.out_of_fold
+    assert found is not None
+    assert known is not None
+    for name in ("row", "weight"):
+        assert found[name].tolist() == known[name].tolist()
 
 
 def test_a_row_of_weight_2_is_the_row_twice(tmp_path: Path) -> None:

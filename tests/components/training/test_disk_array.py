@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossnet.components.training.disk_array import DiskArray
+from crossnet.components.training.disk_array import DiskArray, growing, grown
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((3,), np.float32), ((), np.float32), ((2,), np.int64)])
@@ -34,3 +34,15 @@ def test_a_place_outside_is_an_error(tmp_path: Path) -> None:
     array.append(np.zeros(3))
     with pytest.raises(IndexError):
         array[np.array([3])]
+
+
+def test_an_array_grows_in_memory_as_in_a_file_which_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"old")
+    for path in (None, tmp_path / "x.bin"):
+        array = growing(9, (2,), np.float32, path)
+        for part in ([[1, 2], [3, 4]], [[5, 6]]):
+            array.append(np.array(part))
+        found = grown(array)
+        assert isinstance(found, np.ndarray if path is None else DiskArray)
+        assert found[:].tolist() == [[1, 2], [3, 4], [5, 6]]
+        assert found.dtype == np.float32

@@ -178,8 +178,12 @@ def test_rows_that_are_not_learned_from_change_no_units(examples: Examples, prop
     places = np.flatnonzero(np.arange(40) % 3)
     fewer = {name: [values[i] for i in places] for name, values in table().items()}
     alone = make_artifacts(tmp_path, fewer, table(4))[0]
-    found = units_of(with_properties(examples, **properties), rows(fewer, place=places), 2)
-    assert found[:].tolist() == units_of(with_properties(alone, **properties), rows(fewer), 2)[:].tolist()
+    in_file = DiskArray(tmp_path / "places.bin", (), np.int64)
+    in_file.append(places)
+    expected = units_of(with_properties(alone, **properties), rows(fewer), 2)[:].tolist()
+    for place in (places, in_file):
+        found = units_of(with_properties(examples, **properties), rows(fewer, place=place), 2)
+        assert found[:].tolist() == expected
 
 
 def test_rows_that_are_near_in_time_are_not_a_group(examples: Examples) -> None:

@@ -66,17 +66,22 @@ def test_rows_in_memory_are_handed_over_as_they_are() -> None:
 def on_disk(rows: Rows, folder: Path) -> Rows:
     """The same rows in files."""
     parts = []
-    for i, part in enumerate((*rows.inputs, rows.label)):
+    for i, part in enumerate((*rows.inputs, rows.label, rows.weight, rows.place)):
         parts.append(DiskArray(folder / f"{i}.bin", part.shape[1:], part.dtype))
         parts[-1].append(part[:])
-    return Rows(tuple(parts[:-1]), parts[-1], rows.chunk, rows.fold, rows.weight, rows.place)
+    *inputs, labels, weight, place = parts
+    return Rows(tuple(inputs), labels, rows.chunk, rows.fold, weight, place)
 
 
 @pytest.mark.parametrize("order", [None, "all", "windows"])
 @pytest.mark.parametrize("first", [0, 60])
-def test_rows_on_disk_come_as_those_in_memory(first: int, order: Any, tmp_path: Path) -> None:
+def test_rows_on_disk_come_as_those_in_memory(
+    first: int, order: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MANY_ROWS", 130)  # weights are summed by so many
     x, ids = np.random.default_rng(0).random((1000, 2), np.float32), np.arange(2000).reshape(1000, 2)
-    rows = Rows((x, ids), label(1000), 70, fold=np.arange(1000, dtype=np.int32) % 3, weight=label(1000) + 1)
+    fold, place = np.arange(1000, dtype=np.int32) % 3, np.arange(1000) * 2
+    rows = Rows((x, ids), label(1000), 70, fold=fold, weight=label(1000) + 1, place=place)
     places = order and epoch_order(1000, 1000 if order == "all" else 128, seed=3, epoch=1)
     expected = np.arange(1000) if order is None else np.array(places[:])
     for some in (rows, on_disk(rows, tmp_path)):
@@ -89,6 +94,8 @@ def test_rows_on_disk_come_as_those_in_memory(first: int, order: Any, tmp_path: 
         assert np.concatenate([part.fold for part in parts]).tolist() == (expected[first:] % 3).tolist()
         sums = some.batch_weights(20, places)
         assert sums.tolist() == [np.sum(expected[i : i + 20] + 1) for i in range(0, 1000, 20)]
+        assert some.total_weight == sum(range(1, 1001))
+        assert (some.place_of(0), some.place_of(999)) == (0, 1998)
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 5, 7, 10])
