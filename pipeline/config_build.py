@@ -15,6 +15,7 @@ from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 NONE = "none"
+TEXT_OR_LIST = tuple[str, ...] | str  # the type of a setting that may be one text or several
 MAX_LISTED = 50  # mistakes
 MOVED = {  # settings of old configs -> what to write instead
     "example_gen.num_workers": "It is now `num_workers`, for every step: write it at the top of the file, before the "
@@ -110,6 +111,8 @@ def _convert(value: Any, hint: Any) -> Any:
 
 
 def _describe(hint: Any) -> str:
+    if hint == TEXT_OR_LIST:
+        return "text, or a list (text each)"
     if isinstance(hint, types.UnionType):
         words = " or ".join(f'"{NONE if kind is types.NoneType else AUTO}"' for kind in hint.__args__[1:])
         return f"{_describe(hint.__args__[0])}, or {words}"

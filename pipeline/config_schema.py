@@ -15,7 +15,7 @@ from typing import Any
 
 from crossnet.components.params.setting import AUTO
 from crossnet.pipeline.config import Config, as_values
-from crossnet.pipeline.config_build import NONE
+from crossnet.pipeline.config_build import NONE, TEXT_OR_LIST
 from crossnet.pipeline.plugins import NO_PLUGINS
 
 SCHEMA_FILE = "crossnet.schema.json"
@@ -69,6 +69,8 @@ def _object(kind: type[Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(hint: Any, rule: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a value of this type must be."""
+    if hint == TEXT_OR_LIST:
+        return {"anyOf": [_value(item, rule) for item in hint.__args__]}
     if isinstance(hint, types.UnionType):
         first, *words = hint.__args__
         named = [NONE if word is types.NoneType else AUTO for word in words]

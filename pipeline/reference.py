@@ -18,7 +18,7 @@ import click
 from crossnet.components.params.presets import PRESETS, preset_defaults
 from crossnet.pipeline.cli import cli
 from crossnet.pipeline.config import Config
-from crossnet.pipeline.config_build import NONE
+from crossnet.pipeline.config_build import NONE, TEXT_OR_LIST
 from crossnet.pipeline.setting_rules import BOUNDS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -109,6 +109,8 @@ def _toml(value: Any) -> str:
 
 
 def _takes(hint: Any, rule: Mapping[str, Any]) -> str:
+    if hint == TEXT_OR_LIST:
+        return "text, or list of texts"
     if isinstance(hint, types.UnionType) and str in hint.__args__:  # a number or a word
         bounds = [f"{word} {rule[key]}" for word, key, _ in BOUNDS if rule[key] is not None]
         choices = [*rule["choices"], *([NONE] if types.NoneType in hint.__args__ else [])]

@@ -36,7 +36,7 @@ from crossnet.components.sources.csv_doubts import kind_instead, losses
 from crossnet.components.sources.csv_header import find_header, not_in_utf8
 from crossnet.components.sources.csv_hints import comment_for, setting_for
 from crossnet.components.sources.csv_lines import may_have_quotes, misshapen_row, row_line
-from crossnet.components.sources.csv_lost_rows import lost_rows
+from crossnet.components.sources.csv_lost_rows import odd_rows
 from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.components.sources.exact import exact_columns
 from crossnet.components.sources.naming import NamedColumns, name_columns
@@ -99,7 +99,7 @@ class CsvSource:
             row = self.layouts[unit].first_row
             lost: tuple[Doubt, ...] = ()
             for arrays in self._converted(unit):
-                lost = lost or lost_rows(self, unit, row, arrays)
+                lost = lost or odd_rows(self, unit, row, arrays)
                 columns = [self._stored(arrays[source], source) for source in self.named.names]
                 batch = pa.RecordBatch.from_arrays(columns, names=names)
                 cells, doubts = self._row_cells(arrays), (*losses(kinds, self.odd, arrays), *lost)

@@ -24,7 +24,8 @@ _MARKED = re.compile(
     rf"{_SIGNS}{_MONEY}{_SIGNS}\d[\d.,'\s\u00a0\u202f]*(?:e[+-]?\d+)?(?:{_UNITS})?[\"'`)\s-]*|0x[0-9a-f]+",
     re.IGNORECASE,
 )
-_FOOTERS = ("total", "totals", "subtotal", "sum", "grand", "average", "mean", "summe", "gesamt", "source", "note")
+SUMS = ("total", "totals", "subtotal", "sum", "grand", "average", "mean", "summe", "gesamt")
+FOOTERS = (*SUMS, "source", "note")
 _MARKS = (",", ".", " ", "\u00a0", "\u202f", "'", "\u2019", "_")
 _TIMED = re.compile(
     r"[+-]?(\d+ ?(d|days?),? ?)?\d{1,3}:\d\d(:\d\d([.,]\d+)?)?( ?[ap]m)?|P(?=.)[\dYMWD]*(T[\dHMS.]+)?", re.I
@@ -96,4 +97,4 @@ def comment_word(cell: str, row: int) -> str:
     if cell.startswith("#"):
         return "#"
     word = re.match(r"[A-Za-z]+", cell)
-    return "" if word is None or (row and word[0].lower() not in _FOOTERS) else word[0]
+    return "" if word is None or (row and word[0].lower() not in FOOTERS) else word[0]

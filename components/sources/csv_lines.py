@@ -82,7 +82,7 @@ class _Lines:
         encoding = "utf-8" if csv_format.is_utf8 else csv_format.encoding
         errors = "surrogateescape" if csv_format.is_utf8 else "replace"
         self._text = io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")
-        self._format = csv_format
+        self._format, self._comments = csv_format, csv_format.comments
         self.begins, self.characters, self.first, self.last = True, 0, 1, 0
         self.ended = False
 
@@ -94,7 +94,7 @@ class _Lines:
             if self.last <= self._format.skip_rows:
                 continue
             if self.begins:
-                if self._format.comment and line.startswith(self._format.comment):
+                if self._comments and line.startswith(self._comments):
                     continue
                 self.first, self.begins = self.last, False
             self.characters += len(line)
@@ -194,7 +194,7 @@ def misshapen_row(path: Path, num_columns: int, csv_format: CsvFormat = DEFAULT)
 
 def _advice(row: CsvRow) -> str:
     """Returns, for a message, how to leave out a line that may be a note or a sum and not a row."""
-    word = (row.cells[0].split() or [""])[0]
+    word = (row.cells[0].split() or [row.cells[0]])[0]  # a line of blanks begins with them
     if any(row.cells[1:]) or row.line != row.last_line or not word or len(word) > _MAX_WORD:
         return ""
     return (

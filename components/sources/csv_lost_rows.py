@@ -1,7 +1,8 @@
-"""Finds rows that an open quote has taken into a cell.
+"""Finds rows within a cell, and sums among the rows.
 
 A quote that is left open ends at the next one, perhaps an inch sign rows below: all lines between are one cell, and the
-row has as many cells as others. Such a cell shows by its lines, which are rows of the table.
+row has as many cells as others. Such a cell shows by its lines, which are rows of the table. A sum at the end of a file
+whose first column is text is read as a row.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import pyarrow.compute as pc
 
 from crossnet.components.formats import counted
 from crossnet.components.sources.csv_header import read_header
-from crossnet.components.sources.doubts import Doubt
+from crossnet.components.sources.csv_hints import SUMS
+from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.cell_values import number_regex
 from crossnet.serving.protocol.csv_format import CsvFormat
+from crossnet.serving.protocol.printable import shown
 
 if TYPE_CHECKING:
     from crossnet.components.sources.csv import CsvSource
@@ -25,7 +28,31 @@ if TYPE_CHECKING:
 NO_QUOTES = 'quote = ""'
 _NUMBERS = ("FLOAT", "MIXED", "INT", "WHOLE")  # kinds
 _LINE_END = re.compile(rb"[\r\n]")
+_LAST = 3  # rows of a batch, among which a sum is looked for
 _MAX_CELLS = 1000  # of several lines, that are looked at in a batch
+
+
+def odd_rows(source: CsvSource, unit: int, first_row: int, arrays: Mapping[str, pa.Array]) -> tuple[Doubt, ...]:
+    """Returns the doubt about a batch's rows, as `lost_rows` does or about a sum as its last one; none without such."""
+    return lost_rows(source, unit, first_row, arrays) or _last_sum(source, unit, first_row, arrays)
+
+
+def _last_sum(source: CsvSource, unit: int, first_row: int, arrays: Mapping[str, pa.Array]) -> tuple[Doubt, ...]:
+    name = next(iter(source.named.names), "")
+    array = arrays.get(f"cell {name}", arrays.get(name))
+    if array is None or not len(array) or not (pa.types.is_string(array.type) or pa.types.is_binary(array.type)):
+        return ()
+    cells = array.slice(max(len(array) - _LAST, 0)).cast(pa.binary()).to_pylist()
+    for row, cell in enumerate(cells, len(array) - len(cells)):
+        text = "" if cell is None else cell.decode(errors="replace")
+        word = (text.split() or [""])[0]
+        if word.strip(":").lower() in SUMS and pc.sum(pc.equal(array, array[row])).as_py() == 1:
+            place = source.place(unit, first_row + row).replace("`", "")
+            others = source.csv_format.comments
+            begins = ", ".join(map(toml_text, (*others, word)))
+            setting = f"comment = [{begins}]" if others else f"comment = {begins}"
+            return (Doubt(name, f"holds '{shown(text)}' at the end ({place}): is that row a sum?", setting),)
+    return ()
 
 
 def lost_rows(source: CsvSource, unit: int, first_row: int, arrays: Mapping[str, pa.Array]) -> tuple[Doubt, ...]:

@@ -95,9 +95,10 @@ def _tokens(csv_format: CsvFormat) -> re.Pattern[bytes]:
         re.escape(mark.encode()) for mark in (csv_format.delimiter, csv_format.quote, csv_format.escape)
     )
     starts = rb"(?:(?m:^)|(?<=\r))"
-    tokens = [b"(" + starts + re.escape(csv_format.comment.encode()) + rb"[^\r\n]*(?:\r\n|\r|\n|\Z))"]
+    comments = [re.escape(comment.encode()) for comment in csv_format.comments]
+    tokens = [b"(" + starts + b"(?:" + b"|".join(comments) + rb")[^\r\n]*(?:\r\n|\r|\n|\Z))"]
     if escape:
-        marks = [re.escape(mark.encode()) for mark in (csv_format.comment, csv_format.quote) if mark]
+        marks = [*comments, *([quote] if quote else [])]
         tokens.append(escape + rb"[\s\S](?:" + b"|".join(marks) + b")?")  # what follows does not begin a line or a cell
     if quote:
         plain = b"[^" + quote + escape + b"]*"

@@ -24,7 +24,7 @@ _OPTIONS = (
     click.option("--quote", help="CSV: the character around cells; '' for none."),
     click.option("--escape", help="CSV: the character before one that is part of a cell."),
     click.option("--encoding", help="CSV: such as cp1252 or utf-16."),
-    click.option("--comment", help="CSV: how lines begin that are left out."),
+    click.option("--comment", multiple=True, help="CSV: how lines begin that are left out; also several times."),
     click.option("--skip-rows", type=click.IntRange(min=0), help="CSV: lines before the header that are left out."),
     click.option("--header/--no-header", default=None, help="CSV: whether the first row names the columns."),
     click.option("--decimal", help="CSV: the mark before a number's fraction: . or , or ,."),

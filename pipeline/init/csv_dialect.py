@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from crossnet.components.sources.csv_lines import open_bytes
 from crossnet.components.sources.doubts import Doubt
 from crossnet.pipeline.init.cell_forms import is_typed
 from crossnet.pipeline.init.csv_names import distinct_names, has_header
+from crossnet.pipeline.init.csv_notes import footer, last_lines, two_headers, unit_line
 from crossnet.pipeline.init.encodings import find_encoding
 from crossnet.serving.protocol.header_names import feature_names
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+from crossnet.serving.protocol.printable import shown
 
 _SAMPLE_BYTES = 1 << 20
 _SAMPLE_LINES = 400
@@ -68,14 +70,12 @@ def find_dialect(file: Path) -> Dialect:
         put("encoding", encoding, guess.reason)
     if guess.doubt:
         doubts.append(Doubt("", guess.doubt, guess.setting))
-    lines = _first_lines(file, encoding)
+    lines, last = _first_lines(file, encoding)
     skip = 0
     delimiters: Sequence[str] = ()
     if lines and (named := re.fullmatch(r"\s*sep=(.)\s*", lines[0])):  # Excel's own first line
         delimiters, skip = (named[1],), 1
     comment, count = _comment(lines[skip:])
-    if comment:
-        put("comment", comment, f"{count} of the first {len(lines)} lines begin with it")
     bare = [line for line in lines[skip:] if line.strip() and not (comment and line.startswith(comment))]
     quote, escape = _quote(bare), _escape(bare)
     delimiter = _delimiter(bare, delimiters or _DELIMITERS, quote, escape)
@@ -88,12 +88,34 @@ def find_dialect(file: Path) -> Dialect:
     if escape:
         put("escape", escape, "it stands before quotes in quoted cells")
     start = _first_row_of_table(rows, width)
+    start += (has_two := two_headers(rows[start:]))
     if skip or start:
         skip += _lines_before(lines[skip:], start, comment)
         put("skip_rows", skip, f"the table begins in line {skip + 1}")
+    if has_two:
+        said = f"two lines name the columns, and the second is used ('{shown(delimiter.join(rows[start - 1]))}' is not)"
+        doubts.append(Doubt("", said, f"skip_rows = {skip - 1}" if skip > 1 else "no `skip_rows`"))
     table = rows[start:]
+    begins, reason, found = _lines_left_out(table, bare[start:], last, delimiter, quote, comment)
+    doubts += found
+    if begins:
+        first = f"{count} of the first {len(lines)} lines begin with it" if comment else ""
+        put("comment", begins[0] if len(begins) == 1 else begins, "; ".join(filter(None, (first, reason))))
+    header = _header(table, rows[start - 1] if start else [], put)
+    return Dialect(settings, reasons, header, tuple(doubts))
+
+
+def _header(
+    table: Sequence[Sequence[str]], before: Sequence[str], put: Callable[[str, object, str], None]
+) -> tuple[str, ...]:
+    """Returns the names of the columns, after putting the settings that give them.
+
+    Args:
+      table: The first rows, from the header on.
+      before: The row before it; empty where there is none.
+      put: Takes a setting, its value and the reason.
+    """
     header = tuple(table[0]) if table else ()
-    before = rows[start - 1] if start else []
     if len(before) == len(header) - 1 > 1 and not any(map(is_typed, before)):  # as R writes the names of rows
         put("header", False, f"the line before the rows names {len(before)} of {len(header)} columns")
         if all(not row[-1].strip() for row in table if len(row) == len(header)):
@@ -107,10 +129,38 @@ def find_dialect(file: Path) -> Dialect:
     elif min(len(set(names := feature_names(header))), len(set(header))) < len(header):
         header = tuple(distinct_names(names))
         put("names", list(header), "in the file, several columns have one name")
-    return Dialect(settings, reasons, header, tuple(doubts))
+    return header
 
 
-def _first_lines(file: Path, encoding: str) -> list[str]:
+def _lines_left_out(
+    table: Sequence[Sequence[str]], bare: Sequence[str], last: Sequence[str], delimiter: str, quote: str, comment: str
+) -> tuple[list[str], str, list[Doubt]]:
+    """Returns how lines begin that are not rows, why, and what to check about each.
+
+    Args:
+      table: The first rows, from the header on.
+      bare: The first lines, from the header on, without those that `comment` leaves out.
+      last: The last lines of the file.
+      delimiter, quote, comment: As they were found.
+    """
+    begins = [comment] if comment else []
+    notes = footer(table, last, delimiter, quote, begins)
+    if len(bare) > 1 and (units := unit_line(table, bare[1], delimiter)):
+        notes.insert(0, units)
+    own = {note.line for note in notes}
+    rows = [line for line in bare if line not in own]
+    for note in list(notes):
+        begin = note.line if any(line.startswith(note.begin) for line in rows) else note.begin
+        if any(line.startswith(begin) for line in rows):
+            notes.remove(note)
+        elif begin not in begins:
+            begins.append(begin)
+    reason = "; ".join(note.said for note in notes)
+    return begins, reason, [Doubt("", f"{note.said} is left out", "no `comment`") for note in notes]
+
+
+def _first_lines(file: Path, encoding: str) -> tuple[list[str], list[str]]:
+    """Returns the first lines of a file, and its last ones where they can be found."""
     with open_bytes(file) as stream:
         data = stream.read(_SAMPLE_BYTES)
         whole = len(data) < _SAMPLE_BYTES
@@ -120,7 +170,7 @@ def _first_lines(file: Path, encoding: str) -> list[str]:
     lines = text.splitlines() if "\n" not in text else text.replace("\r\n", "\n").split("\n")
     if not whole and len(lines) > 1:
         del lines[-1]  # cut off
-    return lines[:_SAMPLE_LINES]
+    return lines[:_SAMPLE_LINES], last_lines(file, encoding, lines, is_whole=whole)
 
 
 def _comment(lines: Sequence[str]) -> tuple[str, int]:

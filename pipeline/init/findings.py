@@ -67,7 +67,11 @@ class Proposal:
     def put(self, setting: str, value: Any, reason: str) -> None:
         """Sets a setting, or adds to a list or a table, and gives the reason."""
         old = self.settings.get(setting)
-        if isinstance(old, list):
+        if setting == "comment" and isinstance(old, str) and old != value:
+            value = [old, value]
+        elif setting == "comment" and isinstance(old, list) and isinstance(value, str):
+            value = list(dict.fromkeys((*old, value)))
+        elif isinstance(old, list):
             new = [item for item in value if item not in old]
             if not new:
                 return

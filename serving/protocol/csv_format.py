@@ -38,7 +38,8 @@ class CsvFormat:
       thousands: Between groups of a number's digits; "": none.
       null_values: Cells that are missing values.
       nan: "error" or "missing": what a cell `nan` is.
-      comment: How lines begin that are left out, wherever they stand but in a quoted cell; "": none.
+      comment: How lines begin that are left out, wherever they stand but in a quoted cell, or several such beginnings;
+        "": none.
       skip_rows: Lines before the header that are left out.
       header: Whether the first row names the columns.
       names: The columns' names, in place of the file's; empty: those of the file, or `column_1`, `column_2` ...
@@ -54,7 +55,7 @@ class CsvFormat:
     thousands: str = ""
     null_values: tuple[str, ...] = ("",)
     nan: str = "error"
-    comment: str = ""
+    comment: tuple[str, ...] | str = ""
     skip_rows: int = 0
     header: bool = True
     names: tuple[str, ...] = ()
@@ -75,7 +76,7 @@ class CsvFormat:
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known
         }
         for name in ("delimiter", "quote", "escape", "comment"):
-            if name in given:
+            if isinstance(given.get(name), str):
                 given[name] = _SPELLED.get(given[name], given[name])
         return cls(**given)
 
@@ -88,6 +89,11 @@ class CsvFormat:
     def is_utf8(self) -> bool:
         """Whether the bytes are UTF-8, so that they need not be decoded before they are parsed."""
         return self.codec in ("utf-8", "utf-8-sig", "ascii")
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """How lines begin that are left out; empty where none are."""
+        return (self.comment,) if self.comment and isinstance(self.comment, str) else tuple(self.comment)
 
     @property
     def rewrites(self) -> bool:
@@ -127,13 +133,12 @@ class CsvFormat:
         ):
             if not _is_mark(value) and not (optional and not value):
                 problems.append(f"`{name}` must be one ASCII character{optional}. Received '{shown(value)}'.")
-        if any(end in self.comment for end in _LINE_ENDS):
-            problems.append(
-                f"`comment` is the start of a line and holds no line end. Received '{shown(self.comment)}'."
-            )
-        given = {name: getattr(self, name) for name in ("delimiter", "quote", "escape", "comment")}
+        for comment in self.comments:
+            if not comment or any(end in comment for end in _LINE_ENDS):
+                problems.append(f"`comment` is the start of a line and holds no line end. Received '{shown(comment)}'.")
+        given = [(name, getattr(self, name)) for name in ("delimiter", "quote", "escape")]
         taken: dict[str, str] = {}
-        for name, value in given.items():
+        for name, value in [*given, *(("comment", comment) for comment in dict.fromkeys(self.comments))]:
             if value and value in taken:
                 problems.append(f"`{name}` and `{taken[value]}` are the same. Received '{shown(value)}' for both.")
             taken.setdefault(value, name)

@@ -48,7 +48,7 @@ class CsvReader:
         self._name, self._lines_before = name, lines_before
         self.csv_format = csv_format
         self.bytes_read = self._row_bytes = 0
-        self._comment = csv_format.comment.encode()
+        self._comments = tuple(comment.encode() for comment in csv_format.comments)
         self._line, self._begins, self._begun = (
             0,
             True,
@@ -180,7 +180,7 @@ class CsvReader:
         if number <= self.csv_format.skip_rows:
             return False
         if self._begins:
-            if self._comment and line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").startswith(self._comment):
+            if line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").startswith(self._comments):
                 return False
             self._begun, self._begins = number, False
         return True
@@ -239,7 +239,7 @@ class _CsvWriter(Writer):
         rows = list(rows)
         text = self._text(rows)
         # Before Python 3.13, QUOTE_MINIMAL does not quote a cell with a CR; and it knows no comments.
-        seems_comment = self._format.comment and any(f"{row[0]}".startswith(self._format.comment) for row in rows)
+        seems_comment = any(f"\n{comment}" in f"\n{text}" for comment in self._format.comments)
         if "\r" in text or seems_comment:
             text = self._text(rows, csv.QUOTE_ALL)
         try:

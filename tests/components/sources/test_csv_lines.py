@@ -69,11 +69,18 @@ def test_lines_that_are_left_out_are_counted(tmp_path: Path, encoding: str) -> N
     assert [row_line(path, row, replace(odd, header=False)) for row in range(3)] == [4, 6, 11]
 
 
+def test_several_beginnings_of_lines_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "rides.csv").write_text('a,b\n,km\n1,2\n"Total",3\nTotal,4\nSource: x\n')
+    noted = CsvFormat(comment=(",km", "Total", "Source"))
+    assert list(read_rows(tmp_path / "rides.csv", noted)) == [(1, ["a", "b"]), (3, ["1", "2"]), (4, ["Total", "3"])]
+
+
 @pytest.mark.parametrize(
     ("row", "settings", "sentence"),
     [
         ("Total: 2 rows", {}, ' If it is a note and not a row, leave it out: `example_gen.comment = "Total:"`.'),
         ("Total,,", {}, 'it has 3 cells, the header has 2 columns. Fix the row; .* `example_gen.comment = "Total"`.'),
+        ("   ", {}, 'it has 1 cell, .* leave it out: `example_gen.comment = "   "`.'),
         ("3,4,5", {}, "Fix the row; a cell that holds a comma must be quoted.$"),
         ("3;4;5", {"delimiter": ";", "names": ("a", "b")}, "it has 3 cells, there are 2 columns. .* holds a semicolon"),
     ],

@@ -35,6 +35,18 @@ def test_the_marks_of_the_file_are_those_of_its_rows(tmp_path: Path) -> None:
     assert "seems to be a row (rides.csv:42)" in examples.properties["doubts"][0]["text"]
 
 
+@pytest.mark.parametrize("settings", [{}, {"split": "hash"}])
+def test_a_sum_as_the_last_row_is_said(tmp_path: Path, settings: dict[str, Any]) -> None:
+    text = "holds 'Total' at the end (rides.csv:42): is that row a sum?"
+    assert said(tmp_path, [*PLAIN, "Total,780,790"], **settings) == [("note", text, 'comment = "Total"')]
+    noted = {**settings, "comment": "Source:"}
+    assert said(tmp_path, [*PLAIN, "Total,780,790", "Source: x"], **noted) == [
+        ("note", text, 'comment = ["Source:", "Total"]')
+    ]
+    assert said(tmp_path, [*PLAIN, "Total,780,790"], comment="Total", **settings) == []
+    assert said(tmp_path, ["Total,1,2", *PLAIN, "Total,780,790"], **settings) == []  # a category
+
+
 @pytest.mark.parametrize(
     "cell",
     [

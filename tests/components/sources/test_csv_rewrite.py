@@ -44,6 +44,12 @@ def test_a_comment_may_be_a_word() -> None:
     assert written(b"a\nTotal: 5\nTotals\n1\n", CsvFormat(comment="Total:")) == b"a\nTotals\n1\n"
 
 
+def test_several_beginnings_of_lines_are_left_out() -> None:
+    noted = CsvFormat(comment=(",km|", "Total", "#"))
+    assert written(b'a,b\n,km|\n,km\n"#",1\n#\n"x\nTotal",1\nTotal,5', noted) == b'a,b\n,km\n"#",1\n"x\nTotal",1\n'
+    assert written(b"a\\\n#,b\n#c\n", CsvFormat(comment=("#", "Total"), escape="\\")) == b"a\\\n#,b\n"
+
+
 def test_pieces_may_end_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = ["1", "", '"#"', '"x\n#y"', '"a""\r\n#"', '"\r"', "5#", '"#""""\n"']
     chosen = random.Random(1)

@@ -159,10 +159,23 @@ def test_groups_of_two_digits_are_thousands(tmp_path):
     [("Total,99", "Total"), ("# a note, with a comma", "#"), ("Source: a bureau,", "Source"), (" Sum,9", " Sum")],
 )
 def test_a_line_of_a_note_or_a_sum_among_the_rows_is_left_out(tmp_path, line, comment):
-    found = proposed(tmp_path, "x,y\n" + "".join(f"{n % 7},{n % 5}\n" for n in range(60)) + f"{line}\n")
+    rows = "".join(f"{n % 7},{n % 5}\n" for n in range(30))
+    found = proposed(tmp_path, f"x,y\n{rows}{line}\n{rows}")
     assert found.settings["comment"] == comment
     (doubt,) = found.columns[0].doubts
     assert doubt.text.startswith("1 line of 61 begins with it")
+
+
+def test_lines_of_units_and_sums_are_left_out_together_with_a_note_among_the_rows(tmp_path):
+    rows = "".join(f"{n % 7},{n % 5}\n" for n in range(30))
+    found = proposed(tmp_path, f"x,y\nkm,EUR\n{rows}Total,9\n{rows}Mean,9\nSource: a bureau\n")
+    assert found.settings["comment"] == ["km,EUR", "Mean", "Source:", "Total"]
+    assert (found.rows, [column.type for column in found.columns]) == (61, ["whole number", "number"])
+    assert [note.text for note in found.notes][:3] == [
+        "a line of units or types below the header ('km,EUR') is left out",
+        "a sum at the end of the file ('Mean,9') is left out",
+        "a note at the end of the file ('Source: a bureau') is left out",
+    ]
 
 
 def test_a_word_for_nothing_in_the_first_column_is_still_one(tmp_path):

@@ -30,6 +30,8 @@ def test_only_utf8_without_lines_to_leave_out_is_parsed_as_it_is() -> None:
         ({"delimiter": '"'}, "`quote` and `delimiter` are the same. Received '\"' for both."),
         ({"comment": ","}, "`comment` and `delimiter` are the same. Received ',' for both."),
         ({"comment": "#\n"}, r"`comment` is the start of a line and holds no line end. Received '#\n'."),
+        ({"comment": ["#", ""]}, "`comment` is the start of a line and holds no line end. Received ''."),
+        ({"comment": ["#", '"']}, "`comment` and `quote` are the same. Received '\"' for both."),
         (
             {"encoding": "latin-l"},
             "`encoding` must be an encoding that Python knows. Received 'latin-l'. Did you mean ",
@@ -52,6 +54,10 @@ def test_all_mistakes_are_found_at_once_and_a_right_format_has_none() -> None:
 
 
 def test_a_format_is_written_as_json_and_read_back() -> None:
+    assert CsvFormat.of({"comment": ["#", "Total"]}).comments == ("#", "Total")
+    assert (CsvFormat.of({"comment": "#"}).comments, CsvFormat().comments) == (("#",), ())
+    written = CsvFormat(comment=("#", "Total"))
+    assert CsvFormat.of(json.loads(written.to_json())) == written
     written = CsvFormat(delimiter="\t", names=("é", "b"), header=False, date_format={"b": "%d.%m.%Y"})
     assert CsvFormat.of(json.loads(written.to_json())) == written
     assert json.loads(CsvFormat().to_json()) == {}

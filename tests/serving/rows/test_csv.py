@@ -155,6 +155,16 @@ def test_a_format_says_how_bytes_become_rows(encoding):
     assert [tuple(row)[:2] for row in table.rows()] == [("rows:6", ["1,5", "x\n#y"]), ("rows:9", ["2", "z"])]
 
 
+def test_lines_of_several_beginnings_are_left_out_and_a_cell_that_begins_so_is_written_in_quotes():
+    table = table_of(b'a,b\n,km\n1,2\nTotal,3\n"Total",4\n', comment=(",km", "Total"))
+    rows = list(table.rows())
+    assert [row.values for row in rows] == [["1", "2"], ["Total", "4"]]
+    sink = io.BytesIO()
+    table.writer(sink).write(rows, {"p": np.array([0.5, 1.5], np.float32)})
+    again = table_of(sink.getvalue(), comment=(",km", "Total"))
+    assert [row.values for row in again.rows()] == [["1", "2", "0.5"], ["Total", "4", "1.5"]]
+
+
 def test_names_stand_for_those_of_the_file_or_for_none():
     named = table_of(b"a,b\n1,2\n", names=("p", "q"))
     assert (named.header, [row.values for row in named.rows()]) == (["p", "q"], [["1", "2"]])

@@ -1,0 +1,150 @@
+"""Finds lines of a CSV file that are not rows.
+
+They show by their place, directly below the header or at the file's end, and by their cells: words where all other
+rows have numbers, or too few cells.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from crossnet.components.sources.csv_hints import FOOTERS
+from crossnet.components.sources.csv_lines import may_be_compressed
+from crossnet.pipeline.init.cell_forms import is_date, is_null_word, is_number, is_typed
+from crossnet.serving.protocol.printable import shown
+
+TAIL_BYTES, TAIL_LINES = 1 << 16, 30
+_SURE_ROWS = 5  # fewer rows do not say what a column holds
+_MOSTLY = 0.9
+_MAX_WORD = 40
+_MAX_FOOTER = 5  # lines; more are rows
+
+
+class Note(NamedTuple):
+    """A line that is not a row.
+
+    Attributes:
+      begin: What leaves it out as `comment`.
+      line: The line.
+      what: What it seems to be, as "a line of units".
+      is_last: Whether it stands at the end of the file, not below the header.
+    """
+
+    begin: str
+    line: str
+    what: str
+    is_last: bool = True
+
+    @property
+    def said(self) -> str:
+        """The note in a clause."""
+        where = "at the end of the file" if self.is_last else "below the header"
+        return f"{self.what} {where} ('{shown(self.line.strip())}')"
+
+
+def last_lines(file: Path, encoding: str, first: Sequence[str], *, is_whole: bool) -> list[str]:
+    """Returns the last lines of a file; none where they cannot be found without reading all of it.
+
+    Args:
+      file: The file.
+      encoding: Of its text.
+      first: Its first lines.
+      is_whole: Whether these are all lines.
+    """
+    if is_whole:
+        return list(first[-TAIL_LINES:])
+    if may_be_compressed(file) or encoding.startswith(("utf-16", "utf-32")):
+        return []
+    with file.open("rb") as stream:
+        stream.seek(-min(TAIL_BYTES, file.stat().st_size), 2)
+        text = stream.read().decode(encoding, errors="replace")
+    return text.replace("\r\n", "\n").split("\n")[1:][-TAIL_LINES:]
+
+
+def numeric_columns(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Returns which columns hold numbers or dates in nearly all rows."""
+    found = []
+    for column in range(width):
+        cells = [row[column].strip() for row in rows if len(row) == width and row[column].strip()]
+        typed = sum(is_number(cell) or is_date(cell) or is_null_word(cell) for cell in cells)
+        if cells and typed >= _MOSTLY * len(cells) and any(map(is_number, cells)):
+            found.append(column)
+    return found
+
+
+def two_headers(table: Sequence[Sequence[str]]) -> bool:
+    """Returns whether the second line names the columns: the first has empty or equal names, and numbers follow."""
+    if len(table) < 2 + _SURE_ROWS:
+        return False
+    first, second = table[:2]
+    width, names = len(first), [cell.strip() for cell in second]
+    numeric = numeric_columns(table[2:], width)
+    unnamed = len({cell.strip() for cell in first if cell.strip()}) < width
+    are_names = len(names) == width == len(set(names)) and all(names) and not any(map(is_typed, names))
+    return bool(unnamed and are_names and numeric)
+
+
+def unit_line(table: Sequence[Sequence[str]], line: str, delimiter: str) -> Note | None:
+    """Returns the line below the header where it has no number, though at least two columns, or all, hold numbers.
+
+    Args:
+      table: The rows, from the header on.
+      line: The line below the header.
+      delimiter: Between its cells.
+    """
+    if len(table) < 2 + _SURE_ROWS or len(table[1]) != len(table[0]) or len(line.split(delimiter)) != len(table[0]):
+        return None
+    numeric = numeric_columns(table[2:], len(table[0]))
+    cells = [table[1][column].strip() for column in numeric]
+    words = [cell for cell in cells if cell and not is_typed(cell)]
+    if len(words) < min(2, len(table[0])) or any(is_number(cell) or is_date(cell) for cell in cells):
+        return None
+    return Note(line, line, "a line of units or types", is_last=False)
+
+
+def footer(
+    table: Sequence[Sequence[str]], lines: Sequence[str], delimiter: str, quote: str, comments: Sequence[str]
+) -> list[Note]:
+    """Returns the lines at the end of a file that are not rows, in their order.
+
+    Args:
+      table: The first rows, from the header on.
+      lines: The last lines of the file.
+      delimiter, quote: As the file has them.
+      comments: How lines begin that are left out anyhow.
+    """
+    if len(table) < 2 + _SURE_ROWS:
+        return []
+    width, body = len(table[0]), [row for row in table[1:] if len(row) == len(table[0])][:-_MAX_FOOTER]
+    full = [column for column in range(width) if all(row[column].strip() for row in body)]
+    known = {row[0].strip() for row in body} | {word for row in body for word in row[0].split()[:1]}
+    found: list[Note] = []
+    for line in reversed(lines):
+        if not line.strip(delimiter + " \t\r") or line.startswith(tuple(comments)):
+            continue  # left out anyhow: without a value there is not a label either
+        row = next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
+        note = _note(row, line, width, full, known)
+        if note is None:
+            break
+        found.append(note)
+    return found[::-1] if len(found) <= min(len(body), _MAX_FOOTER) else []
+
+
+def _note(row: Sequence[str], line: str, width: int, full: Sequence[int], known: set[str]) -> Note | None:
+    first = row[0].strip() if row else ""
+    word = first.split()[0] if first else ""
+    if len(row) != width and '"' not in line:
+        return Note(word if 0 < len(word) <= _MAX_WORD and line.startswith(word) else line, line, "a note")
+    if len(row) != width:
+        return None
+    if first and word not in known and word.strip(":").lower() in FOOTERS and not is_number(first):
+        return Note(line[: line.index(word) + len(word)], line, "a sum")
+    is_alone = sum(bool(cell.strip()) for cell in row) == 1
+    if is_alone and width > 2 and first and not is_typed(first) and word not in known and len(full) > 1:
+        return Note(line[: line.index(word) + len(word)], line, "a note")
+    if not first and 0 in full and any(is_number(cell.strip()) for cell in row[1:]):
+        return Note(line, line, "a row without its first cell, perhaps a sum,")
+    return None
