@@ -21,6 +21,7 @@ from crossnet.components.progress import reached
 from crossnet.components.sources.csv_kinds import time_kind
 from crossnet.components.sources.csv_lines import may_be_compressed, open_bytes, too_long_row
 from crossnet.serving.protocol.cell_values import TIME_REGEX, read_time
+from crossnet.serving.protocol.json_start import START_BYTES, json_object, not_json_lines
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
 
@@ -43,8 +44,11 @@ def read_schema(file: Path) -> pa.Schema:
     """Returns the keys of all lines and the types that hold all their values.
 
     Raises:
-      DataError: A line is not a JSON object.
+      DataError: A line is not a JSON object, or the file is one array or not UTF-8.
     """
+    with open_bytes(file) as stream:
+        if what := not_json_lines(stream.read(START_BYTES), file.name):
+            raise DataError(f"`{file.name}` {what}")
     types: dict[str, pa.DataType] = {}
     doubts: dict[str, str] = {}
     large: dict[str, int] = {}
@@ -254,20 +258,13 @@ def _objects(file: Path, block: bytes, first_line: int) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line, object_pairs_hook=_object)
+            value = json.loads(line, object_pairs_hook=json_object)
         except (ValueError, RecursionError) as error:
             raise _no_object(file, number, f"is not JSON: {shown(str(error), 200)}") from None
         if not isinstance(value, dict):
             raise _no_object(file, number, f"holds {shown(line.decode(errors='replace').strip())}")
         rows.append(value)
     return rows
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("it has a key twice")
-    return values
 
 
 def _no_object(file: Path, line: int, what: str) -> DataError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,27 @@ from crossnet.components.sources.arrow_values import family, feature_kind
 from crossnet.components.sources.base import file_label
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.components.sources.naming import NamedColumns
+from crossnet.serving.protocol.printable import shown
+
+_MAX_LISTED = 20
+
+
+class NestedColumnsError(DataError):
+    """Columns have types that a record cannot hold, such as objects of JSON.
+
+    Attributes:
+      columns: Their types by name.
+    """
+
+    def __init__(self, file: str, columns: Mapping[str, str]) -> None:
+        each = [f"`{shown(name)}` ({shown(kind, 100)})" for name, kind in list(columns.items())[:_MAX_LISTED]]
+        more = f" and {len(columns) - len(each):,} more" if len(columns) > len(each) else ""
+        super().__init__(
+            f"`{file}` has columns of types that a record cannot hold: {', '.join(each)}{more}. Expected numbers, "
+            "text, booleans, times or lists of these; name the others in `example_gen.exclude`, or write their parts "
+            "as columns."
+        )
+        self.columns = columns
 
 
 def meanings_of(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str, str]:

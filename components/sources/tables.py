@@ -33,7 +33,14 @@ from crossnet.components.sources.csv_cells import convert_cells
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.components.sources.exact import exact_columns
 from crossnet.components.sources.naming import NamedColumns, name_columns
-from crossnet.components.sources.table_types import differing_types, is_null, joined_kind, meanings_of
+from crossnet.components.sources.table_types import (
+    NestedColumnsError,
+    differing_types,
+    is_null,
+    joined_kind,
+    meanings_of,
+)
+from crossnet.components.sources.text_doubts import text_doubts
 from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, is_time, with_units
 from crossnet.serving.protocol.printable import shown
 
@@ -107,7 +114,8 @@ class TableSource:
                 cells = batch.select(list(self.named.row)) if self.named.row else None
                 keys = key_cells(batch.column(key)) if key else None
                 exact = exact_columns(self.named, batch.column, self.types.__getitem__, self.units)
-                yield SourceBatch(rows, keys, unit, row, cells, self._roundings(batch), exact)
+                doubts = (*self._roundings(batch), *(() if row else text_doubts(self, batch)))
+                yield SourceBatch(rows, keys, unit, row, cells, doubts, exact)
                 row += batch.num_rows
 
     def read_keys(self, unit: int) -> Iterator[pa.Array]:
@@ -203,21 +211,18 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
                 f"{differing(first.names, schema.names)}. All files of `example_gen.input` need the same columns; "
                 "their order may differ."
             )
-    types, unknown = {}, []
+    types, unknown = {}, {}
     for source in named.names:
         each = [schema.field(source).type for schema in schemas]
         kinds = {feature_kind(kind) for kind in each}
         if None in kinds:
-            unknown.append(f"`{source}` ({next(kind for kind in each if feature_kind(kind) is None)})")
+            unknown[source] = str(next(kind for kind in each if feature_kind(kind) is None))
             continue
         types[source] = joined_kind(source, {feature_kind(kind) or "" for kind in each if not is_null(kind)}, named)
         if len(set(each)) > 1:
             doubts += differing_types(source, each, files, types[source], named)
     if unknown:
-        raise DataError(
-            f"`{files[0].name}` has columns of types that a record cannot hold: {', '.join(unknown)}. Expected "
-            "numbers, text, booleans, times or lists of these; name the others in `example_gen.exclude`."
-        )
+        raise NestedColumnsError(files[0].name, unknown)
     _check_extras(named, first)
     meant = meanings_of(schemas, [name for name in types if types[name] == "INT"])
     check_units(named, [name for name in types if all(is_time(schema.field(name).type) for schema in schemas)])

@@ -17,8 +17,9 @@ from crossnet.pipeline.init.number_marks import propose_marks
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile, profile_table
 from crossnet.pipeline.init.row_split import propose_split
 from crossnet.pipeline.init.tables import Table, column_names, look, plan_table, read_table
-from crossnet.serving.protocol.printable import listed
+from crossnet.serving.protocol.printable import listed, shown
 
+_AS_IT_IS = "it is read as it is"
 _MAX_TRIED = 20  # columns
 _NO_MARKS: Mapping[str, str] = {}
 _MARKS: tuple[Mapping[str, str], ...] = (  # tried in this order where all columns seem to be text
@@ -62,8 +63,7 @@ def propose(table: Table, label: str) -> Proposal:
         if column.nan:
             proposal.put("nan", "missing", f"{names[name]} has {counted(column.nan, 'NaN', 'NaN')}")
             findings[name].holes += column.nan
-    if table.others:
-        proposal.note(f"files of the folder that are left out: {listed([file.name for file in table.others])}")
+    _note_left_out(table, names, proposal)
     if table.source == "csv":
         propose_marks(profile, names, proposal)
     check_label(profile, names, table, source)
@@ -90,10 +90,22 @@ def propose(table: Table, label: str) -> Proposal:
     return proposal
 
 
+def _note_left_out(table: Table, names: Mapping[str, str], proposal: Proposal) -> None:
+    """Notes the columns that a record cannot hold, all but `names`, and the files that are not of the table."""
+    for name in () if table.source == "csv" else (name for name in column_names(table) if name not in names):
+        proposal.excluded[name] = "objects, which a record cannot hold"
+        said = f"{shown(name)} is left out: it holds objects, or lists of lists; write their parts as columns"
+        proposal.note(said)
+    if table.others:
+        proposal.note(f"files of the folder that are left out: {listed([file.name for file in table.others])}")
+
+
 def _add_doubt(finding: ColumnFinding | None, doubt: Doubt, proposal: Proposal) -> None:
     """Adds what a source doubts of a column, unless what is said of it already says so."""
-    if not finding:
+    if not finding or (finding.name in proposal.settings.get("numeric", ()) and "as text" in doubt.text):
         return
+    if doubt.text.startswith("is read as text"):
+        finding.doubts = [known for known in finding.doubts if not known.text.startswith(_AS_IT_IS)]
     is_unsaid = not (finding.doubts or finding.decided)
     is_left_out = finding.name in proposal.excluded and doubt.text.startswith("is read as text")
     if is_unsaid or is_left_out or "float32" in doubt.text or doubt.setting == NO_QUOTES:
@@ -159,6 +171,13 @@ def _read_cells(
 ) -> None:
     """Proposes what reads a column's cells, where its format has such settings; else says what is odd about them."""
     own = Proposal()
+    forms = column.cells.forms
+    if (
+        table.source != "csv"
+        and not is_label
+        and forms["whole"] + forms["zero"] < forms["number"] == column.cells.cells
+    ):
+        proposal.put("numeric", [finding.name], f"all texts of {finding.name} are numbers")
     read = ColumnFinding(finding.name, "", finding.rows, finding.holes, finding.distinct)
     read_cells(read, column, own, source.place, is_label, is_first)
     if all(map(table.takes, own.settings)):
@@ -168,7 +187,7 @@ def _read_cells(
         if table.takes(name):
             proposal.put(name, value, own.reasons[name])
         else:
-            finding.doubt(f"it is read as it is: {own.reasons[name]}")
+            finding.doubt(f"{_AS_IT_IS}: {own.reasons[name]}")
 
 
 def _keep_a_feature(

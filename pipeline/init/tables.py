@@ -22,6 +22,7 @@ from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.components.sources.files import ENDINGS, check_name, ending_of, input_files, table_files, visible_files
 from crossnet.components.sources.naming import NoLabelError
 from crossnet.components.sources.plan import plan_source
+from crossnet.components.sources.table_types import NestedColumnsError
 from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.header_names import listed_columns, spellings
@@ -257,6 +258,13 @@ def plan_table(table: Table, label: str, settings: Mapping[str, Any]) -> Source:
     """Returns the source of the table's rows with these settings, and with those of its dialect.
 
     Raises:
-      DataError, SettingsError: It cannot be read with them.
+      DataError, SettingsError: It cannot be read with them. Columns that a record cannot hold are left out.
     """
-    return plan_source(table.files, table.params(label, {**table.dialect.settings, **settings}))
+    given = {**table.dialect.settings, **settings}
+    try:
+        return plan_source(table.files, table.params(label, given))
+    except NestedColumnsError as error:
+        if label in error.columns:
+            raise
+        given["exclude"] = [*given.get("exclude", []), *error.columns]
+        return plan_source(table.files, table.params(label, given))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from crossnet.serving.protocol.dtypes import Array
+from crossnet.serving.protocol.json_start import START_BYTES, json_object, not_json_lines
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.rows.base import (
@@ -46,8 +46,12 @@ class JsonLinesReader:
         """Yields the rows; empty lines are skipped.
 
         Raises:
-          RowsError: A line is not a JSON object, has a key twice, or is longer than `MAX_ROW_BYTES`.
+          RowsError: The file is one array or not UTF-8, or a line is not a JSON object, has a key twice, or is longer
+            than `MAX_ROW_BYTES`.
         """
+        peek = getattr(self._stream, "peek", None)
+        if not self._lines_before and peek and (what := not_json_lines(peek(START_BYTES)[:START_BYTES], self._name)):
+            raise RowsError(f"{self._name} {what}")
         for number in itertools.count(self._lines_before + 1):
             place = f"{self._name}:{number}"
             line = self._stream.readline(MAX_ROW_BYTES + 1)
@@ -76,15 +80,6 @@ class JsonLinesReader:
         return _JsonLinesWriter(stream)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Returns a JSON object; Python alone would take the last value of a key that occurs twice."""
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"it has the key {shown(json.dumps(key))} twice")
-    return values
-
-
 class TooLargeNumber:
     """A number beyond those that a float64 holds, which Python alone would take as infinity.
 
@@ -104,7 +99,7 @@ def _float(text: str) -> float | TooLargeNumber:
     return TooLargeNumber(text) if math.isinf(number) else number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float)
+_DECODER = json.JSONDecoder(object_pairs_hook=json_object, parse_float=_float)
 
 
 class _JsonLinesWriter(Writer):

@@ -113,7 +113,7 @@ def test_json_settings_decide_the_type(tmp_path: Path) -> None:
     [
         ("{", r"`rides.jsonl:4` is not JSON: .*Expected one JSON object per line"),
         ("[1, 2]", r"`rides.jsonl:4` holds \[1, 2\]. Expected one JSON object per line"),
-        ('{"y": 1, "y": 2}', r"`rides.jsonl:4` is not JSON: it has a key twice"),
+        ('{"y": 1, "y": 2}', r"`rides.jsonl:4` is not JSON: it has the key \"y\" twice"),
         ('{"y": 1} {"y": 2}', r"`rides.jsonl:4` is not JSON: Extra data"),
         ('{"y": "x"}', r"`rides.jsonl:4`: `y` is 'x', which does not convert to FLOAT"),
         ('{"y": 1, "a": {"b": 1}}', r"types that a record cannot hold: `a` \(struct<b: int64>\)"),
@@ -145,3 +145,15 @@ def test_json_begins_with_a_byte_order_mark_or_not_and_needs_no_line_end(tmp_pat
     (tmp_path / "rides.jsonl").write_bytes(b'\xef\xbb\xbf{"y": 1}\r\n{"y": 2}')
     assert read_schema(tmp_path / "rides.jsonl") == pa.schema([("y", pa.int64())])
     assert len(all_rows(make(tmp_path, source="jsonl", input=str(tmp_path / "rides.jsonl")))) == 2
+
+
+def test_one_array_is_refused_with_the_command_that_makes_lines_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"x": 1, "y": 2}, {"x": 2, "y": 3}]')
+    with pytest.raises(DataError, match=r"`a.json` is one array. .* `jq -c '\.\[\]' a.json > a-lines.jsonl`"):
+        read_schema(tmp_path / "a.json")
+
+
+def test_a_key_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"x": 1, "y": 2}\n{"x": 1, "y": 2, "x": 3}\n')
+    with pytest.raises(DataError, match='`a.jsonl:2` is not JSON: it has the key "x" twice'):
+        read_schema(tmp_path / "a.jsonl")

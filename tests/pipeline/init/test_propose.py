@@ -1,3 +1,5 @@
+import json
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,7 +57,8 @@ def test_cells_of_other_files_have_no_setting_and_are_said(tmp_path):
     proposal = propose(find_table(tmp_path / "a.parquet"), "y")
     assert "null_values" not in proposal.settings
     assert any(
-        "it is read as it is: x has 1 such cell, first 'NA' in" in doubt.text for doubt in proposal.columns[0].doubts
+        "98.4 % of its values are numbers, and others are not (first: 'NA'); write null" in doubt.text
+        for doubt in proposal.columns[0].doubts
     )
 
 
@@ -195,3 +198,20 @@ def test_times_of_day_that_are_left_out_are_said(tmp_path):
     assert found.excluded["at"]
     (doubt,) = found.columns[0].doubts
     assert "look like durations or times of day" in doubt.text
+
+
+def test_columns_that_a_record_cannot_hold_are_left_out_and_said(tmp_path):
+    rows = [{"zone": "abc"[n % 3], "km": n % 7 / 4, "at": {"x": n}, "y": n % 5} for n in range(60)]
+    found = proposed(tmp_path, "\n".join(map(json.dumps, rows)), name="a.jsonl")
+    assert found.settings["exclude"] == ["at"]
+    assert any(note.text.startswith("at is left out: it holds objects, or lists of lists;") for note in found.notes)
+
+
+def test_texts_that_are_numbers_are_read_as_numbers_and_codes_stay_text(tmp_path):
+    rows = [{"km": f"{n % 7 / 4}", "part": f"{n % 9}", "day": f"{n % 28 + 1}/7/2026", "y": n % 5} for n in range(60)]
+    found = proposed(tmp_path, "\n".join(map(json.dumps, rows)), name="a.jsonl")
+    km, part, day, _ = found.columns
+    assert (found.settings["numeric"], km.type, km.doubts) == (["km"], "number", [])
+    assert (part.type, [doubt.setting for doubt in part.doubts]) == ("text", ['numeric = ["part"]'])
+    (doubt,) = day.doubts
+    assert doubt.text.startswith("is read as text: its values look like dates (first: '1/7/2026')")

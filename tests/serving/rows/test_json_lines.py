@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 
@@ -95,3 +96,11 @@ def test_null_is_written_for_nan_and_a_list_for_a_vector():
 def test_complex_numbers_are_refused():
     with pytest.raises(RowsError, match="Output `p` is complex128, which JSON cannot hold"):
         answered(b"{}\n", "jsonl", p=np.array([1j]))
+
+
+def test_one_array_is_refused_with_the_command_that_makes_lines_of_it():
+    stream = io.BufferedReader(io.BytesIO(b'[{"a": 1}, {"a": 2}]'))
+    with pytest.raises(
+        RowsError, match=r"rows.json is one array. Expected one JSON object per line. Convert it: `jq -c"
+    ):
+        list(JsonLinesReader(stream, "rows.json").rows())

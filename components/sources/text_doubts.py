@@ -1,0 +1,86 @@
+"""Says which columns of text hold numbers or dates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossnet.components.formats import percent
+from crossnet.components.sources.arrow_values import is_text_type
+from crossnet.components.sources.csv_cells import is_code
+from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.serving.protocol.cell_values import TIME_REGEX, number_regex, read_number, read_time
+from crossnet.serving.protocol.printable import shown
+
+if TYPE_CHECKING:
+    from crossnet.components.sources.tables import TableSource
+
+_SHARE = 0.5  # of numbers among a column's texts, from which they are said
+_MOST = 10_000  # texts that are looked at, as in a CSV
+_NUMBER = rf"^\s*{number_regex('.', '')}\s*$"
+_TIME = rf"^\s*{TIME_REGEX}\s*$"
+
+
+def text_doubts(source: TableSource, batch: pa.RecordBatch) -> tuple[Doubt, ...]:
+    """Returns a doubt for each column of text whose first values, in a batch of the source's, are numbers or dates."""
+    stated = {doubt.column for doubt in source.doubts} | source.named.text
+    names = [name for name in source.named.names if source.types[name] == "BYTES" and name not in stated]
+    return tuple(filter(None, (text_doubt(name, batch.column(name), source.form) for name in names)))
+
+
+def text_doubt(name: str, array: pa.Array, form: str) -> Doubt | None:
+    """Returns the doubt about texts of which many are numbers, or all are dates; None for other values.
+
+    Args:
+      name: The column.
+      array: Its first values.
+      form: The source's name in the settings.
+    """
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if not is_text_type(array.type):
+        return None
+    array = array.slice(0, _MOST).drop_null()
+    first = _text(array[0]) if len(array) else ""
+    if not first or len(array) < 2:
+        return None
+    if read_number(first) is None and read_time(first) is None and not setting_for(first, name):
+        return None  # said of most columns of text, without a look at the others
+    texts = array.cast(pa.binary()).cast(pa.string(), safe=False)
+    numbers = pc.match_substring_regex(texts, _NUMBER)
+    share = pc.mean(numbers).as_py()
+    if share >= _SHARE:
+        return _of_numbers(name, texts, numbers, share)
+    example = shown(first)
+    if pc.all(pc.match_substring_regex(texts, _TIME)).as_py() or setting_for(first, name).startswith("date_format"):
+        advice = "write them in ISO 8601" if form == "jsonl" else "write the column with a type of times"
+        return Doubt(
+            name, f"is read as text: its values look like dates (first: '{example}'); {advice} to use them as such"
+        )
+    return None
+
+
+def _of_numbers(name: str, texts: pa.Array, numbers: pa.Array, share: float) -> Doubt | None:
+    first = next(text for text in texts.filter(numbers).to_pylist())
+    if share == 1:
+        if any(map(is_code, pc.unique(texts).to_pylist())):
+            return None  # a code, which is why it is text
+        return Doubt(
+            name,
+            f"is read as text, and its values are numbers (first: '{shown(first)}')",
+            f"numeric = [{toml_text(name)}]",
+        )
+    other = next(text for text in texts.filter(pc.invert(numbers)).to_pylist())
+    said = f"is read as text: {percent(share)} of its values are numbers, and others are not (first: '{shown(other)}')"
+    return Doubt(name, f"{said}; write null in their place, and numbers, to use them as such")
+
+
+def _text(value: pa.Scalar) -> str:
+    try:
+        found = value.as_py()
+    except UnicodeDecodeError:
+        return ""
+    return found.decode(errors="replace") if isinstance(found, bytes) else str(found)
