@@ -8,7 +8,8 @@ PYTHON ?= python3
 V := .venv/bin
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 UV_VERSION := 0.13.9
-S3_TESTS := tests/serving/storage/test_folder.py tests/serving/embedded/test_mirror_s3.py tests/pipeline/remote
+S3_TESTS := tests/serving/storage/test_folder.py tests/serving/embedded/test_mirror_s3.py tests/pipeline/remote \
+    tests/pipeline/test_helping_worker.py::test_two_workers_train_with_a_root_in_a_store_what_they_train_with_one_that_both_mount
 MANIFESTS := $(wildcard pipeline/deploy/kubernetes/*.yaml serving/deploy/kubernetes/*.yaml)
 COMPILE := --no-emit-index-url --no-header --no-annotate --universal --generate-hashes -q
 # Compiled bytecode more than halves the time TensorFlow takes to import. Our own is checked against the source's hash:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from crossnet.pipeline.helping_worker import cluster_of
 from crossnet.pipeline.runner import run_pipeline, run_step
 from support.arena import free_port, wait_until
 from support.forked_commands import Child, Commands, Watch
+from support.s3_server import CREDENTIALS, needs_s3, s3_server
 from support.training_fixtures import mixed_table
 
 STEP = "trainer_cross_layer"
@@ -66,13 +69,22 @@ class Pair:
         self.commands, self.config = commands, config
         self.addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
 
-    def start(self, root: Path, index: int, *more: str, step: str = STEP, watch: Watch | None = None) -> Child:
+    def start(
+        self,
+        root: Path | str,
+        index: int,
+        *more: str,
+        step: str = STEP,
+        watch: Watch | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> Child:
         task = {"cluster": {"worker": self.addresses}, "task": {"type": "worker", "index": index}}
         arguments = ("step", step, "--config", self.config, "--root", root, *more)
-        return self.commands.start(*arguments, environment={TF_CONFIG: json.dumps(task)}, watch=watch)
+        return self.commands.start(*arguments, environment={TF_CONFIG: json.dumps(task), **environment}, watch=watch)
 
-    def data(self, root: Path, *more: str) -> None:
-        child = self.commands.run("run", "--until", DATA, "--config", self.config, "--root", root, *more)
+    def data(self, root: Path | str, *more: str, environment: Mapping[str, str] | None = None) -> None:
+        arguments = ("run", "--until", DATA, "--config", self.config, "--root", root, *more)
+        child = self.commands.run(*arguments, environment=environment)
         assert child.wait() == 0, child.err
 
 
@@ -161,6 +173,30 @@ def test_two_workers_train_in_mixed_precision_with_the_same_bytes_each_time(comm
     assert {weight.dtype for weight in read_exported(mixed.serving_path).weights} == {np.dtype(np.float32)}
     losses = [json.loads((model.path / HISTORY_FILE).read_text())["eval_loss"] for model in (mixed, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)
+
+
+@pytest.mark.slow
+@needs_s3
+def test_two_workers_train_with_a_root_in_a_store_what_they_train_with_one_that_both_mount(commands, config, tmp_path):
+    pair = Pair(commands, config)
+    pair.data(tmp_path / "folder")
+    helper, chief = pair.start(tmp_path / "folder", 1), pair.start(tmp_path / "folder", 0)
+    assert (chief.wait(), helper.wait()) == (0, 0), chief.err + helper.err
+    machines = [{**CREDENTIALS, "XDG_CACHE_HOME": str(tmp_path / name)} for name in ("first", "second")]
+    with s3_server() as server:
+        bucket = server.bucket()
+        uri = bucket.uri("rides")
+        pair.data(uri, environment=machines[0])
+        before = bucket.files("rides")
+        helper = pair.start(uri, 1, environment=machines[1])
+        chief = pair.start(uri, 0, environment=machines[0])
+        assert (chief.wait(), helper.wait()) == (0, 0), chief.err + helper.err
+        made = set(bucket.files("rides")) - set(before)
+    (whole,) = {name.split("/")[3] for name in made if name.startswith(f"rides/artifacts/{STEP}/")}
+    (first,) = (tmp_path / "first").glob(f"crossnet/roots/*/artifacts/{STEP}/{whole}")
+    assert Model.load(first).checksum == model_of(tmp_path / "folder").checksum
+    assert not [text for text in Model.load(first).properties["diagnosis"] if "other weights" in text]
+    assert not list((tmp_path / "second").glob("**/.tmp-*"))
 
 
 @pytest.mark.slow
