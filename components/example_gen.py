@@ -52,6 +52,7 @@ from crossnet.components.sources.filters import (
 from crossnet.components.sources.holes import nan_as_null, without_empty
 from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.provenance import DROPPED, RowLog, write_provenance
+from crossnet.components.sources.sentinels import Extremes, add_numbers, sentinel_doubts
 from crossnet.components.sources.shares import Read, share_out, whole
 from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
 from crossnet.components.sources.strata import plan_strata
@@ -74,6 +75,7 @@ class _Part:
       dropped: The rows that were left out.
       filled: The columns with a value in any row.
       doubts: What the rows have shown about columns.
+      numbers: Those that may stand for nothing, by column, of train and eval.
     """
 
     spools: dict[str, Spool]
@@ -82,6 +84,7 @@ class _Part:
     dropped: DropLog
     filled: set[str]
     doubts: tuple[Doubt, ...]
+    numbers: dict[str, Extremes]
 
 
 def generate_examples(*, output_dir: Path, params: ExampleGenParams, engine: Engine = IN_PROCESS) -> Examples:
@@ -146,6 +149,7 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
         write_provenance(output_dir, [part.codes for part in parts])
     summary = summarize_drops(dropped, source, by_order=splitter.by_order)
     doubts = merged((*source.doubts, *(doubt for part in parts for doubt in part.doubts)))
+    doubts += sentinel_doubts((part.numbers for part in parts), source, params.source)
     properties: dict[str, Any] = {
         "label": label,
         "compression": compression,
@@ -241,6 +245,7 @@ def _read_part(reads: Sequence[Read], splitter: Splitter, kept: RowFilter, weigh
     """
     folder = Path(tempfile.mkdtemp(dir=spool_dir))
     dropped, filled, doubts = DropLog(), set(kept.unwritten), tuple[Doubt, ...]()
+    numbers: dict[str, Extremes] = {}
     with ExitStack() as stack:
         writers = {split: stack.enter_context(SpoolWriter(folder / split)) for split in SPLITS}
         log = stack.enter_context(RowLog(folder / "codes"))
@@ -263,8 +268,10 @@ def _read_part(reads: Sequence[Read], splitter: Splitter, kept: RowFilter, weigh
                     rows = written if mask.all() else written.filter(pa.array(mask))
                     filled.update(n for n in rows.schema.names if n not in filled and rows[n].null_count < len(rows))
                     writers[split].write(rows)
+                    if split != "test":
+                        add_numbers(numbers, rows)
     return _Part(
-        {split: writer.spool for split, writer in writers.items()}, log.path, log.rows, dropped, filled, doubts
+        {split: writer.spool for split, writer in writers.items()}, log.path, log.rows, dropped, filled, doubts, numbers
     )
 
 

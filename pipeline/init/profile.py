@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crossnet.components.hashing import hash_texts, mix
+from crossnet.components.sources.sentinels import Extremes
 from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.value_sample import ValueSample, facts_of
 
@@ -31,6 +32,7 @@ class ColumnProfile:
       nan, infinite: NaN among numbers that are not text, and infinite numbers.
       least, most: Of its numbers, or moments in Unix seconds.
       row_hashes: Of the last batch's values, uint64 (rows,); None where they are lists.
+      extremes: Those of its numbers that may stand for nothing, and the ends of the others.
       order: "up" or "down" where the numbers or moments never fall or never rise; "" otherwise.
     """
 
@@ -41,6 +43,7 @@ class ColumnProfile:
     is_list: bool = False
     cells: CellCounts = field(default_factory=CellCounts)
     sample: ValueSample = field(default_factory=ValueSample)
+    extremes: Extremes = field(default_factory=Extremes)
     least: float = math.inf
     most: float = -math.inf
     row_hashes: NDArray[np.uint64] | None = None
@@ -104,6 +107,7 @@ class ColumnProfile:
         numbers = np.full(len(array), np.nan)
         finite = np.isfinite(values)
         if finite.any():
+            self.extremes.add_values(values, counts)
             numbers[rows_of] = values[indices]
             self._update_order(values, numbers, finite)
         self.infinite += int(counts[np.isinf(values)].sum())

@@ -10,6 +10,7 @@ from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv_lost_rows import NO_QUOTES
 from crossnet.components.sources.doubts import Doubt, merged
+from crossnet.components.sources.sentinels import sentinel_doubt
 from crossnet.pipeline.init.columns import KIND_WORDS, may_weigh, read_cells, use_column
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.label import check_label, doubt_given_away, note_label
@@ -76,6 +77,7 @@ def propose(table: Table, label: str) -> Proposal:
             use_column(findings[name], column, kinds[name], variance, proposal)
             if may_weigh(findings[name], column, kinds[name]):
                 proposal.weights.append(findings[name].name)
+    _doubt_sentinels(profile, kinds, findings, table.source, proposal)
     for doubt in merged((*getattr(final, "doubts", ()), *lost)):
         _add_doubt(findings.get(doubt.column), doubt, proposal)
     proposal.columns = list(findings.values())
@@ -98,6 +100,21 @@ def _note_left_out(table: Table, names: Mapping[str, str], proposal: Proposal) -
         proposal.note(said)
     if table.others:
         proposal.note(f"files of the folder that are left out: {listed([file.name for file in table.others])}")
+
+
+def _doubt_sentinels(
+    profile: TableProfile,
+    kinds: Mapping[str, str],
+    findings: Mapping[str, ColumnFinding],
+    form: str,
+    proposal: Proposal,
+) -> None:
+    """Doubts the columns in which a number such as -999 seems to be a missing value."""
+    words = proposal.settings.get("null_values", ())
+    for name, column in profile.columns.items():
+        is_number = kinds[name] in ("FLOAT", "INT", "MIXED", "WHOLE")
+        if is_number and (doubt := sentinel_doubt(name, column.extremes, form, words)):
+            findings[name].doubts.append(doubt)
 
 
 def _add_doubt(finding: ColumnFinding | None, doubt: Doubt, proposal: Proposal) -> None:

@@ -215,3 +215,12 @@ def test_texts_that_are_numbers_are_read_as_numbers_and_codes_stay_text(tmp_path
     assert (part.type, [doubt.setting for doubt in part.doubts]) == ("text", ['numeric = ["part"]'])
     (doubt,) = day.doubts
     assert doubt.text.startswith("is read as text: its values look like dates (first: '1/7/2026')")
+
+
+def test_a_number_that_stands_for_nothing_is_a_doubt(tmp_path):
+    rows = "".join(f"{-999 if n % 10 == 0 else n % 7},{n % 3},{n % 5}\n" for n in range(100))
+    found = proposed(tmp_path, "x,z,y\n" + rows)
+    assert [(doubt.text[:30], doubt.setting) for doubt in found.columns[0].doubts] == [
+        ("holds -999 in 10 % of the rows", 'null_values = ["", "-999", "-999.0"]')
+    ]
+    assert not found.columns[1].doubts

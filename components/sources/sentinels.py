@@ -1,0 +1,161 @@
+"""Finds numbers that stand for a missing value, such as -999.
+
+A number is one where three things hold: it is written as such numbers are (nines, eights or sevens alone, the ends of
+whole numbers of 16 and 32 bits, or at least 1e15), it is repeated, and it stands apart from all others, by at least
+half of the distance between the least and the most of those. Of 5,704 columns of numbers in some 1,500 tables of R's
+and Python's packages, four are such, and in each the number means "none"; by a tenth of the distance, 18 more would be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from crossnet.components.formats import percent
+from crossnet.components.sources.base import Source, meanings
+from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.serving.protocol.printable import shown
+
+_LEAST_HUGE = 1e15
+_GAP = 0.5  # of the distance between the least and the most of the other numbers
+_REPEATED, _OTHERS = 2, 10  # rows with the number, and with others
+_MOST = 4  # such numbers that are looked for at each end of a batch, and that are said of a column
+_TOO_MANY = 20  # are numbers as others, such as long identifiers
+_WRITTEN = (*(int(digit * size) for digit in "789" for size in range(3, 10)), 99)
+_KNOWN = np.array([*_WRITTEN, *(-value for value in _WRITTEN), 32767, -32768, 2**31 - 1, -(2**31)], np.float64)
+
+
+@dataclass
+class Extremes:
+    """The numbers of a column that may stand for nothing, and the ends of the others; can be merged.
+
+    Attributes:
+      counts: Rows with each.
+      others: Rows with another number.
+      least, most: Of the other numbers.
+    """
+
+    counts: Counter[float] = field(default_factory=Counter)
+    others: int = 0
+    least: float = math.inf
+    most: float = -math.inf
+
+    def add(self, array: pa.Array) -> None:
+        """Adds rows, float or whole numbers; a batch with infinite ones counts for nothing."""
+        if len(self.counts) > _TOO_MANY:
+            return
+        for _ in range(2 * _MOST + 1):
+            both = pc.min_max(array)
+            ends = [end for end in (both["min"], both["max"]) if end.is_valid]
+            odd = next((end for end in ends if _may_stand_for_nothing(float(end.as_py()))), None)
+            if odd is None:
+                break
+            same = pc.equal(array, odd)
+            self.counts[float(odd.as_py())] += pc.sum(same).as_py()
+            array = array.filter(pc.invert(same))
+        if ends and all(math.isfinite(end.as_py()) for end in ends):
+            self._add_others(len(array) - array.null_count, *(float(end.as_py()) for end in ends))
+
+    def add_values(self, values: NDArray[np.float64], rows: NDArray[Any]) -> None:
+        """Adds distinct values, (values,), each in so many `rows`, (values,); NaN counts for nothing."""
+        finite = np.isfinite(values)
+        odd = finite & (np.isin(values, _KNOWN) | (np.abs(values) >= _LEAST_HUGE))
+        for at in np.flatnonzero(odd)[: 2 * _TOO_MANY]:
+            self.counts[float(values[at])] += int(rows[at])
+        left = finite & ~odd
+        if left.any():
+            self._add_others(int(rows[left].sum()), float(values[left].min()), float(values[left].max()))
+
+    def merge(self, other: Extremes) -> None:
+        """Adds those of other rows."""
+        self.counts += other.counts
+        self._add_others(other.others, other.least, other.most)
+
+    def found(self) -> dict[float, float]:
+        """Returns the numbers that stand for nothing, and the share of the rows in which each does."""
+        total = self.others + self.counts.total()
+        found: dict[float, float] = {}
+        least, most = self.least, self.most
+        if self.others < _OTHERS or len(self.counts) > _TOO_MANY or not least < most:
+            return found
+        for value, count in sorted(self.counts.items(), key=lambda item: abs(item[0])):
+            if count >= _REPEATED and max(least - value, value - most) >= _GAP * (most - least):
+                found[value] = count / total
+            else:
+                least, most = min(least, value), max(most, value)
+        return found
+
+    def _add_others(self, rows: int, least: float, most: float) -> None:
+        self.others += rows
+        self.least, self.most = min(self.least, least), max(self.most, most)
+
+
+def add_numbers(extremes: dict[str, Extremes], rows: pa.RecordBatch) -> None:
+    """Adds the columns of numbers of some rows, by their names."""
+    for name, array in zip(rows.schema.names, rows.columns, strict=True):
+        if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
+            extremes.setdefault(name, Extremes()).add(array)
+
+
+def sentinel_doubts(parts: Iterable[Mapping[str, Extremes]], source: Source, form: str) -> tuple[Doubt, ...]:
+    """Returns the doubts about the columns of a source.
+
+    Args:
+      parts: The numbers of some of its rows, by `ExampleColumn.name`.
+      source: Where the rows are from.
+      form: Its name in the settings.
+    """
+    joined: dict[str, Extremes] = {}
+    for part in parts:
+        for name, extremes in part.items():
+            joined.setdefault(name, Extremes()).merge(extremes)
+    times = {name for name, meaning in meanings(source).items() if meaning != "truth"}
+    csv_format = getattr(source, "csv_format", None)
+    words = csv_format.null_values if csv_format else ()
+    columns = [column for column in source.columns if column.name in joined and column.source_name not in times]
+    found = (sentinel_doubt(column.source_name, joined[column.name], form, words) for column in columns)
+    return tuple(doubt for doubt in found if doubt)
+
+
+def sentinel_doubt(column: str, extremes: Extremes, form: str, words: Iterable[str] = ()) -> Doubt | None:
+    """Returns the doubt about a column in which numbers stand for nothing; None where none does.
+
+    Args:
+      column: Its name.
+      extremes: Its numbers.
+      form: The source's name in the settings; a CSV has one that reads them.
+      words: How the file writes the numbers, where that is known, with those that are missing anyhow.
+    """
+    found = extremes.found()
+    if not found:
+        return None
+    each = [f"{_number(value)} in {percent(share)} of the rows" for value, share in list(found.items())[:_MOST]]
+    said = f"holds {' and '.join(each)}, far from the others ({_number(extremes.least)} to {_number(extremes.most)})"
+    given = [word for word in words if word]
+    spelled = [word for value in found for word in _spellings(value)]
+    setting = f"null_values = [{', '.join(map(toml_text, dict.fromkeys(('', *given, *spelled))))}]"
+    if form != "csv":
+        return Doubt(column, f"{said}; if that is a missing value, write null")
+    return Doubt(column, f"{said}: is that a missing value?", setting)
+
+
+def _may_stand_for_nothing(value: float) -> bool:
+    return math.isfinite(value) and (abs(value) >= _LEAST_HUGE or value in _KNOWN)
+
+
+def _number(value: float) -> str:
+    return shown(f"{value:.0f}" if abs(value) < _LEAST_HUGE and value.is_integer() else f"{value:g}")
+
+
+def _spellings(value: float) -> list[str]:
+    """Returns how files may write a number: a cell is compared as text."""
+    text = _number(value)
+    return [text, f"{text}.0"] if "e" not in text and "." not in text else [text, text.replace("e+", "e")]
