@@ -2,7 +2,8 @@
 
 Both are loaded and run as the embedded server does. Weights, preprocessing and signature are the same; one computes
 feature by feature with constants, the other row by row with variables (`crossnet.components.networks.by_feature`).
-Dense layers wider than 256 are exported as Keras computes them; the last cases say what the other way would cost.
+Dense layers wider than 256 are exported as Keras computes them; three cases say what the other way would cost. The
+networks of preset `table` are exported member by member (`crossnet.components.networks.by_member`): the last case.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ CASES: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("dense 64 64, 3 features", "dense", {"units": (64, 64)}, 3),
     ("dense 256 256, 20 features", "dense", {"units": (256, 256)}, 20),
     ("dense 512 512, 20 features", "dense", {"units": (512, 512)}, 20),
+    ("16 members of a cross layer beside a tower of 64 64, 20 features", "cross_layer",
+     {"projection_dim": 5, "structure": "parallel", "deep_units": (64, 64), "members": 16}, 20),
 )  # fmt: skip
 
 
@@ -42,7 +45,11 @@ def rows() -> Iterator[Row]:
             gains = kind != "dense" or max(settings["units"]) <= by_feature.MAX_DENSE_WIDTH
             with mock.patch.object(by_feature, "MAX_DENSE_WIDTH", 10**6):
                 ours = _Served(Path(folder, "ours"), kind, settings, width)
-            with mock.patch("crossnet.components.networks.export.by_feature", return_value=None):
+            export = "crossnet.components.networks.export"
+            with (
+                mock.patch(f"{export}.by_feature", return_value=None),
+                mock.patch(f"{export}.by_member", return_value=None),
+            ):
                 other = _Served(Path(folder, "keras"), kind, settings, width)
             for count in (1, 100, 1000):
                 batch = list(np.random.default_rng(0).normal(size=(width, count)).astype(np.float32))
@@ -66,13 +73,15 @@ class _Served:
         from crossnet.components.params.networks import CrossLayerParams, DenseParams
         from crossnet.serving.embedded.model import LoadedModel
 
-        architecture = (DenseParams if kind == "dense" else CrossLayerParams)(**settings)
-        network = build_network(kind, architecture, num_numbers=width)
+        members = settings.get("members")
+        given = {name: value for name, value in settings.items() if name != "members"}
+        architecture = (DenseParams if kind == "dense" else CrossLayerParams)(**given)
+        network = build_network(kind, architecture, num_numbers=width, members=members)
         initialize(network, 0)
         for variable in network.trainable_variables:  # a graph optimizer takes an addition of zero out
             variable.assign_add(np.full(variable.shape, 0.01, np.float32))
         columns = tuple(NumberColumn(f"x{i:03}", "FLOAT", True, mean=0.1, scale=2.0) for i in range(width))
-        description = describe(kind, architecture, network)
+        description = describe(kind, architecture, network) | ({"shares": [1 / members] * members} if members else {})
         export_model(network, Transform(Preprocessing(columns, ())), path, description=description)
         model = LoadedModel(path)
         run = model.prepare(model.signatures["serving_default"], ("prediction",))

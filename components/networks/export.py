@@ -18,6 +18,7 @@ import tf_keras
 from crossnet.components.features import Feature
 from crossnet.components.files import write_json
 from crossnet.components.networks.by_feature import by_feature
+from crossnet.components.networks.by_member import by_member
 from crossnet.components.networks.preprocessing import Preprocessing, Transform, side_by_side
 from crossnet.components.networks.stable_names import renumber
 
@@ -145,7 +146,8 @@ def prediction_function(
       shares: Each member's share of the prediction. None: the network has one output.
     """
     preprocessing = transform.preprocessing
-    network_by_feature = by_feature(network)
+    network_by_feature = by_feature(network) if shares is None else None
+    outputs_by_member = by_member(network) if shares is not None else None
 
     def predict(columns: Mapping[str, tf.Tensor], with_spread: bool = False) -> dict[str, tf.Tensor]:
         inputs, spread = transform.by_feature(columns), None
@@ -154,10 +156,14 @@ def prediction_function(
         elif shares is None:
             output = tf.squeeze(_call(network, side_by_side(inputs)), axis=1)
         else:
-            outputs, weights = _call(network, side_by_side(inputs)), tf.constant(shares, tf.float32)
-            output = tf.linalg.matvec(outputs, weights)
-            apart = tf.math.squared_difference(outputs, output[:, None])
-            spread = tf.sqrt(tf.linalg.matvec(apart, weights)) * preprocessing.label_scale
+            if outputs_by_member is not None:
+                outputs = outputs_by_member(inputs)
+            else:
+                outputs = tf.linalg.matrix_transpose(_call(network, side_by_side(inputs)))
+            weights = tf.constant(shares, tf.float32)
+            output = tf.linalg.matvec(outputs, weights, transpose_a=True)
+            apart = tf.math.squared_difference(outputs, output)
+            spread = tf.sqrt(tf.linalg.matvec(apart, weights, transpose_a=True)) * preprocessing.label_scale
         if preprocessing.scales_label:
             output = output * preprocessing.label_scale + preprocessing.label_mean
         if preprocessing.label_range:
