@@ -57,7 +57,7 @@ from crossnet.components.sources.shares import Read, share_out, whole
 from crossnet.components.sources.splits import SPLITS, Splitter, check_counts, order_counts
 from crossnet.components.sources.strata import plan_strata
 from crossnet.components.sources.time_split import BadTimeError, moment, newest_cuts, time_values
-from crossnet.components.sources.weights import named_columns, stored_weights
+from crossnet.components.sources.weights import checked_extras, named_columns, stored_weights
 from crossnet.components.sources.widening import read_narrowed
 from crossnet.serving.protocol.printable import shown
 
@@ -251,6 +251,7 @@ def _read_part(reads: Sequence[Read], splitter: Splitter, kept: RowFilter, weigh
         log = stack.enter_context(RowLog(folder / "codes"))
         for source, batch in ((read.source, batch) for read in reads for batch in read.batches()):
             check_sizes(source, batch)
+            batch = checked_extras(source, batch, kept.params)
             batch = nan_as_null(batch) if kept.params.nan == "missing" else batch
             left_out = kept.left_out(source, batch)
             if weight:

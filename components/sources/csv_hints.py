@@ -28,7 +28,9 @@ SUMS = ("total", "totals", "subtotal", "sum", "grand", "average", "mean", "summe
 FOOTERS = (*SUMS, "source", "note")
 _MARKS = (",", ".", " ", "\u00a0", "\u202f", "'", "\u2019", "_")
 _TIMED = re.compile(
-    r"[+-]?(\d+ ?(d|days?),? ?)?\d{1,3}:\d\d(:\d\d([.,]\d+)?)?( ?[ap]m)?|P(?=.)[\dYMWD]*(T[\dHMS.]+)?", re.I
+    r"[+-]?(\d+ ?(d|days?),? ?)?\d{1,3}:\d\d(:\d\d([.,]\d+)?)?( ?[ap]m)?"
+    r"|P(?=\d|T\d)(\d+(\.\d+)?[YMWD])*(T(\d+(\.\d+)?[HMS])+)?",
+    re.IGNORECASE,
 )
 _NAMED_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([A-Z]{3,4}|[A-Z]\w+/\w+)")
 

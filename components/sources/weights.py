@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossnet.components.errors import DataError, SettingsError
+from crossnet.components.formats import counted
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import Source, SourceBatch
+from crossnet.components.sources.base import Source, SourceBatch, batch_names
+from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.printable import shown
 
 
@@ -33,6 +36,35 @@ def named_columns(params: ExampleGenParams, names: Mapping[str, str]) -> tuple[s
     key = names.get(params.split_column, "") if params.split == "key" else ""
     left_out = {names.get(name, name) for name in params.exclude}
     return label, weight, group or (key if key in left_out else "")
+
+
+def checked_extras(source: Source, batch: SourceBatch, params: ExampleGenParams) -> SourceBatch:
+    """Returns the batch, with a doubt where rows have no group.
+
+    Raises:
+      DataError: The label, the weight or the group has several values in a row; it names the row.
+    """
+    names = batch_names(source)
+    for setting in ("label", "weight", "group"):
+        if not (name := names.get(getattr(params, setting))) or name not in batch.rows.schema.names:
+            continue
+        column = batch.rows.column(name)
+        if pa.types.is_nested(column.type):
+            sizes = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+            row = int((sizes > 1).argmax())
+            raise DataError(
+                f"{source.place(batch.unit, batch.first_row + row)}: `{shown(name)}`, the {setting}, holds a list of "
+                f"{counted(int(sizes[row]), 'value')}. Expected one value per row. Write one, or name another column "
+                f"in `example_gen.{setting}`."
+            )
+        if setting == "group" and column.null_count:
+            row = int(column.is_null().to_numpy(zero_copy_only=False).argmax())
+            place = source.place(batch.unit, batch.first_row + row).replace("`", "")
+            text = f"has no value in some rows (first: {place}): they count as rows of one group"
+            condition = f'"{params.group}" IS NOT NULL'
+            doubt = Doubt(params.group, text, f"where = {toml_text(condition)}")
+            batch = batch._replace(doubts=(*batch.doubts, doubt))
+    return batch
 
 
 def stored_weights(

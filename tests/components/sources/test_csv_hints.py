@@ -168,3 +168,8 @@ def test_months_and_marks_have_their_settings() -> None:
     assert setting_for("2026-13", "m") == ""
     assert setting_for("1_000", "n") == 'thousands = "_"'
     assert (comment_word("# a note", 30), comment_word("Total", 30), comment_word("Paris", 30)) == ("#", "Total", "")
+
+
+def test_durations_of_iso_8601_have_units_and_identifiers_do_not() -> None:
+    assert all(map(unread_times, ("P3D", "PT1H30M", "P1Y2M", "P0.5D", "pt20s", "P1DT12H")))
+    assert not any(map(unread_times, ("P0", "p12", "P", "PM", "PT", "P7Z", "PD", "P3DT")))

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.features import read_schema
@@ -135,3 +136,35 @@ def test_a_weight_or_group_of_lists_is_refused(tmp_path: Path, setting: str) -> 
     said = f"`example_gen.{setting}` names `l`, which holds list<element: int64>. Expected one value per row"
     with pytest.raises(SettingsError, match=said):
         make(tmp_path, source="parquet", input=str(path), **{setting: "l"})
+
+
+@pytest.mark.parametrize("setting", ["label", "weight", "group"])
+def test_a_list_is_not_one_value(tmp_path: Path, setting: str) -> None:
+    rows = [{"x": n % 7, "y": n, "w": 1, "g": n % 5} for n in range(30)]
+    given = {"label": "y", "weight": "w", "group": "g"}
+    rows[20][given[setting]] = [1, 2, 3]
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
+        for row in rows:
+            values = {name: value if isinstance(value, list) else [value] for name, value in row.items()}
+            features = {
+                name: tf.train.Feature(int64_list=tf.train.Int64List(value=value)) for name, value in values.items()
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    sentence = f"`a.tfrecord` record 20: `{given[setting]}`, the {setting}, holds a list of 3 values. Expected one"
+    with pytest.raises(DataError, match=sentence):
+        make(tmp_path, source="tfrecord", input=str(tmp_path / "a.tfrecord"), **given)
+
+
+def test_a_label_of_lists_in_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"x": {n}, "y": [{n}]}}\n' for n in range(9)))
+    with pytest.raises(DataError, match="`a.jsonl:1`: `y`, the label, holds a list of 1 value. Expected one value"):
+        make(tmp_path, source="jsonl", input=str(tmp_path / "a.jsonl"), label="y")
+
+
+def test_rows_without_a_group_are_said(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{'' if n % 7 == 3 else f'p{n % 20}'},{n}\n" for n in range(80))
+    examples = make_csv(tmp_path, "x,g,y\n" + rows, label="y", group="g", split="hash")
+    (doubt,) = examples.properties["doubts"]
+    assert (doubt["column"], doubt["setting"]) == ("g", 'where = "\\"g\\" IS NOT NULL"')
+    assert doubt["text"] == "has no value in some rows (first: rides.csv:5): they count as rows of one group"
+    assert make_csv(tmp_path, "x,g,y\n" + rows.replace(",,", ",p1,"), label="y", group="g").properties["doubts"] == []
