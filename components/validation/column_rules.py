@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from crossnet.components.formats import number
+from crossnet.components.formats import counted, number
 from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.validation.distances import Distance, distance
 from crossnet.components.validation.repeats import Repeats
@@ -219,15 +219,20 @@ def _check_distances(
 def check_duplicates(repeats: Repeats, rows: int, max_share: float | None) -> Iterator[Finding]:
     """Yields a finding where rows occur more than once, in any splits."""
     if repeats.rows:
-        text = f"{repeats.rows:,} of {rows:,} rows repeat an earlier row"
+        text = _rows_do(repeats.rows, rows, "repeats", "repeat", "an earlier row")
         yield _share("", DUPLICATE_ROWS, repeats.rows, rows, text, repeats.first, "max_duplicate_fraction", max_share)
 
 
 def check_row_leakage(split: str, leaked: Repeats, rows: int, max_share: float | None) -> Iterator[Finding]:
     """Yields a finding where rows of another split also occur in train, so that they cannot judge the model."""
     if leaked.rows:
-        text = f"{leaked.rows:,} of {rows:,} rows also occur in `train`"
+        text = _rows_do(leaked.rows, rows, "also occurs", "also occur", "in `train`")
         yield _share(split, ROW_LEAKAGE, leaked.rows, rows, text, leaked.first, "max_leaked_fraction", max_share)
+
+
+def _rows_do(some: int, rows: int, one: str, many: str, what: str) -> str:
+    """Returns a sentence about some of the rows, with the verb of one of them or of many."""
+    return f"{some:,} of {counted(rows, 'row')} {one if some == 1 else many} {what}"
 
 
 def _share(
@@ -249,5 +254,5 @@ def _share(
 def check_key_leakage(split: str, column: str, leaked: Repeats, rows: int) -> Iterator[Finding]:
     """Yields a finding where, in a key split, rows of another split have a key that train has."""
     if leaked.rows:
-        text = f"{leaked.rows:,} of {rows:,} rows have a `{column}` that also occurs in `train`"
+        text = _rows_do(leaked.rows, rows, "has", "have", f"a `{column}` that also occurs in `train`")
         yield Finding(split, column, KEY_LEAKAGE, ERROR, leaked.rows, rows, text, leaked.first)

@@ -203,7 +203,7 @@ def test_repeated_and_leaked_rows_are_warnings_up_to_a_limit(tmp_path):
     assert stopped.anomalies.counts == {"errors": 2, "warnings": 0}
     assert explain(stopped.anomalies) == (
         "1 anomaly: 2 of 100 rows repeat an earlier row, more than max_duplicate_fraction 0.01 allows (first: "
-        "rides.csv:32). 1 anomaly in `eval`: 1 of 20 rows also occur in `train`, more than max_leaked_fraction 0 "
+        "rides.csv:32). 1 anomaly in `eval`: 1 of 20 rows also occurs in `train`, more than max_leaked_fraction 0 "
         "allows (first: rides.csv:98). Fix the source, or raise `example_validator.max_duplicate_fraction`, or raise "
         "`example_validator.max_leaked_fraction`."
     )

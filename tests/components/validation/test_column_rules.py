@@ -102,7 +102,23 @@ def test_shares_at_their_limit_are_not_errors():
     (at,) = column_rules.check_duplicates(Repeats(5, ("train", 3)), 100, 0.05)
     (above,) = column_rules.check_duplicates(Repeats(6, ("train", 3)), 100, 0.05)
     assert (at.severity, above.severity) == ("warning", "error")
+    assert (at.text, above.text[:38]) == (
+        "5 of 100 rows repeat an earlier row",
+        "6 of 100 rows repeat an earlier row, m",
+    )
     none = Repeats()
     assert list(column_rules.check_duplicates(none, 100, 0.0)) == []
     assert list(column_rules.check_row_leakage("eval", none, 100, 0.0)) == []
     assert list(column_rules.check_key_leakage("eval", "rider", none, 100)) == []
+
+
+def test_one_row_has_a_verb_of_its_own():
+    one = Repeats(1, ("train", 3))
+    (repeated,) = column_rules.check_duplicates(one, 546, None)
+    (leaked,) = column_rules.check_row_leakage("eval", one, 546, None)
+    (of_key,) = column_rules.check_key_leakage("eval", "rider", one, 546)
+    assert [finding.text for finding in (repeated, leaked, of_key)] == [
+        "1 of 546 rows repeats an earlier row",
+        "1 of 546 rows also occurs in `train`",
+        "1 of 546 rows has a `rider` that also occurs in `train`",
+    ]
