@@ -102,6 +102,7 @@ class ColumnProfile:
             self.nan += int(counts[np.isnan(values)].sum())
             # float64 does not hold each whole number: those beyond 2^53 would seem to be equal.
             hashes = mix((exact.astype(np.int64) if exact.dtype.kind == "i" else values).view(np.uint64))
+        values = as_float32(values)
         self.sample.update(hashes, facts_of(indices, len(unique), labels, values))
         self.row_hashes[rows_of] = mix(hashes + np.uint64(1))[indices]
         numbers = np.full(len(array), np.nan)
@@ -225,6 +226,12 @@ def _add_rows(table: TableProfile, labels: NDArray[np.float64]) -> None:
     facts[:, 0] = 1
     table.whole_rows.update(mix(whole), facts)
     table.rows_but_keys.update(mix(but_keys), facts)
+
+
+def as_float32(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns numbers with an infinite one for each that float32 cannot hold: a run reads it so."""
+    with np.errstate(over="ignore"):
+        return np.where(np.isinf(values.astype(np.float32)), np.copysign(np.inf, values), values)
 
 
 def _first_rows(indices: NDArray[Any], size: int) -> NDArray[Any]:

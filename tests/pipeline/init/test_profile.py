@@ -52,6 +52,14 @@ def test_numbers_that_are_not_text_have_nan_and_infinity_counted():
     assert (column.least, column.most) == (1.5, 1.5)
 
 
+@pytest.mark.parametrize("array", [cells([1, "-" + "9" * 250, "1e39", 3e38]), pa.array([1.0, -1e250, 1e39, 3e38])])
+def test_numbers_that_float32_cannot_hold_are_infinite_as_in_a_run(array):
+    table = profile({"x": array, "y": array})
+    assert (table.columns["x"].infinite, table.columns["x"].least, table.columns["x"].most) == (2, 1, 3e38)
+    assert (table.numbers.count, table.columns["y"].infinite) == (2, 2)
+    assert math.isfinite(table.numbers.variance)
+
+
 def test_lists_are_only_known_to_be_lists():
     columns = {"x": pa.array([[1.0, 2.0], None], pa.large_list(pa.float32())), "y": pa.array([1.0, 2.0])}
     column = profile(columns).columns["x"]
