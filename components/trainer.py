@@ -27,6 +27,7 @@ from crossnet.components.networks.warmup_requests import write_warmup_requests
 from crossnet.components.params.networks import ModelParams
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.records.dataset import read_dataset
+from crossnet.components.training.blend import Blend, blend
 from crossnet.components.training.calibration import doubt, measure_interval
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.checks import checked_recipe
@@ -37,7 +38,7 @@ from crossnet.components.training.folds import MANY_UNITS, distinct_units, group
 from crossnet.components.training.identity import identity, told
 from crossnet.components.training.learned_rows import LearnedRows, learned_rows
 from crossnet.components.training.order import Order
-from crossnet.components.training.out_of_fold import predict_held_out, write_out_of_fold
+from crossnet.components.training.out_of_fold import write_out_of_fold
 from crossnet.components.training.progress import Progress
 from crossnet.components.training.recipe import Recipe, chosen
 from crossnet.components.training.rows import Rows
@@ -80,8 +81,8 @@ def train_model(
 
     Returns:
       The Model. Properties: `kind`, `checksum`, `train_seconds`, `updates`, `chosen` (settings that were "auto"),
-      `shares` (of each member in a prediction; None: it has one network), `diagnosis` and `notes` (sentences),
-      `preprocessing`.
+      `shares` (of each member in a prediction; None: there is one network), `linear_share` (of the linear model; None:
+      it has none), `diagnosis` and `notes` (sentences), `preprocessing`.
 
     Raises:
       TrainingError: Before training, when settings, data, checkpoint or warm start do not fit together; during it, when
@@ -106,7 +107,7 @@ def train_model(
             "train_seconds": time.perf_counter() - start,
             "updates": -(-learned.count // recipe.batch_size) * len(history["loss"]),
             "chosen": chosen(params, recipe) | chosen(model.architecture, untrained.model.architecture),
-            "shares": result.shares,
+            **result.properties,
             "diagnosis": diagnosis,
             "notes": untrained.preprocessing.notes,
             "preprocessing": _facts(untrained.preprocessing),
@@ -148,16 +149,35 @@ def join_training(
             instead.doubts()
 
 
-class _Blend(NamedTuple):
-    """How a prediction is made of a network's outputs.
+class _Result(NamedTuple):
+    """What is known of predictions beside the weights.
 
     Attributes:
-      shares: Each member's share, where there are several.
-      interval: How far labels lie from it, where that was asked for.
+      blend: Of what they are made; None: no rows were held out, and there is one network.
+      interval: How far labels lie from them, where that was asked for.
     """
 
-    shares: list[float] | None = None
+    blend: Blend | None = None
     interval: Interval | None = None
+
+    @property
+    def shares(self) -> list[float] | None:
+        """Each member's share, where there are several."""
+        return self.blend.shares if self.blend else None
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """What the Model says of it."""
+        return {"shares": self.shares, "linear_share": self.blend.linear_share or None if self.blend else None}
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What the export needs to know of it."""
+        if self.blend is None or self.blend.shares is None:
+            return {}
+        if self.blend.linear is None:
+            return {"shares": self.blend.shares}
+        return {"shares": [*self.blend.shares, self.blend.linear_share], "linear": self.blend.linear.to_json()}
 
 
 def _train(
@@ -167,7 +187,7 @@ def _train(
     checkpoints: Checkpoints | None,
     output_dir: Path,
     instead: Trained | None,
-) -> tuple[History, _Blend, list[str]]:
+) -> tuple[History, _Result, list[str]]:
     """Trains the network in place; returns history, how outputs make a prediction, and in words what looks wrong."""
     network, preprocessing, exported = untrained.network, untrained.preprocessing, untrained.exported
     with ExitStack() as stack:
@@ -185,34 +205,32 @@ def _train(
         doubts = instead.doubts() if instead else []
         fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
         diagnosis = [*doubts, *diagnose(network, train)]
-        blend = _Blend()
+        result = _Result()
         if held_out is not None:
             assert units is not None
             assert train.fold is not None
-            found = predict_held_out(network, train, held_out, params.groups)
-            of_groups = found.best_shares(train)
-            write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, found, of_groups, train, preprocessing)
-            shares = params.shares(of_groups) if params.members > 1 else None
+            made = blend(network, train, preprocessing, params)
+            write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, made.found, made.of_groups, train, preprocessing)
             interval = None
             if params.interval_coverage is not None:
                 coverage = params.interval_coverage
-                interval = measure_interval(network, train, preprocessing, held_out, coverage, shares=shares)
+                interval = measure_interval(made.found, made.of_groups, train, preprocessing, coverage)
                 column = group_column(examples)
                 seen = distinct_units(units, MANY_UNITS, train.places_in(held_out)) if column else None
                 groups = (MANY_UNITS if seen is None else len(seen)) if column else None
                 diagnosis += filter(None, [doubt(interval, groups, column)] if interval else [])
-            blend = _Blend(shares, interval)
+            result = _Result(made, interval)
     for sentence in diagnosis:
         LOGGER.warning("%s: %s", untrained.model.kind, sentence)
-    return history, blend, diagnosis
+    return history, result, diagnosis
 
 
 def _export(
-    trained: Untrained, learned: LearnedRows, examples: Examples, params: Recipe, blend: _Blend, output_dir: Path
+    trained: Untrained, learned: LearnedRows, examples: Examples, params: Recipe, result: _Result, output_dir: Path
 ) -> None:
     folder = output_dir / SERVING_FOLDER
-    description = trained.description if blend.shares is None else {**trained.description, "shares": blend.shares}
-    interval = blend.interval.to_json() if blend.interval else None
+    description = {**trained.description, **result.description}
+    interval = result.interval.to_json() if result.interval else None
     export_model(trained.network, trained.transform, folder, description=description, interval=interval)
     csv_format = CsvFormat.of(examples.properties.get("settings", {}))
     if csv_format.changed():  # `predict` reads rows for this model likewise

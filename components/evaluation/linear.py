@@ -1,8 +1,7 @@
 """Fits a linear model in closed form to compare with.
 
 Ridge regression of the label on the same columns that the networks see: numbers centred and scaled, a missing one as
-the mean and an indicator, the most frequent values of a text as indicators. It needs one pass over train, in float64,
-and no training: sums of products are all that is kept, so memory is constant and the sums of shards can be merged.
+the mean and an indicator, the most frequent values of a text as indicators.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crossnet.components.features import Feature
+from crossnet.components.ridge import RidgeSums
 from crossnet.serving.protocol.dtypes import Array
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 MAX_VALUES = 100
 # Indicators of all text columns: the sums are a square of this size, and its eigenvalues take seconds.
 MAX_INDICATORS = 1000
-# Penalties that are tried, in units of the largest eigenvalue.
-PENALTIES = np.logspace(-12, 1, 53)
-# Counts each degree of freedom so often when penalties are compared: plain cross-validation takes too small ones where
-# rows are few (Kim and Gu 2004).
-GAMMA = 1.4
 
 
 class NumberInput(NamedTuple):
@@ -177,9 +172,7 @@ class NormalEquations:
         self._inputs = inputs
         self._label_mean = label_mean if math.isfinite(label_mean) else 0.0
         self._label_scale = label_scale if math.isfinite(label_scale) and label_scale > 0 else 1.0
-        self._starts = np.cumsum([0, *inputs.sizes])
-        size = int(self._starts[-1]) + 2  # then the constant 1 and the label
-        self._sums = np.zeros((size, size))
+        self._sums = RidgeSums(inputs.sizes)
 
     def add(self, columns: Mapping[str, Array], labels: Array, weights: Array | None = None) -> None:
         """Adds rows.
@@ -190,53 +183,19 @@ class NormalEquations:
           weights: float64 (rows,), at least 0; None: all 1.
         """
         label = (labels - self._label_mean) / self._label_scale
-        dense = np.concatenate([self._inputs.dense(columns), np.ones((1, len(label))), label[None]])
-        weighted = dense if weights is None else dense * weights
-        where = np.append(np.arange(self._starts[1]), [-2, -1])
-        sums, codes = self._sums, self._inputs.codes(columns)
-        sums[np.ix_(where, where)] += weighted @ dense.T
-        for i, code in enumerate(codes):
-            start, stop = self._starts[i + 1], self._starts[i + 2]
-            own = stop - start
-            with_dense = [np.bincount(code, weights=row, minlength=own + 1)[:own] for row in weighted]
-            sums[where, start:stop] += with_dense
-            sums[start:stop, where] += np.transpose(with_dense)
-            for j, other in enumerate(codes[: i + 1]):
-                first, last = self._starts[j + 1], self._starts[j + 2]
-                width = last - first + 1
-                pairs = np.bincount(code * width + other, weights, (own + 1) * width).reshape(own + 1, width)
-                sums[start:stop, first:last] += pairs[:-1, :-1]
-                if i != j:
-                    sums[first:last, start:stop] += pairs[:-1, :-1].T
+        self._sums.add(self._inputs.dense(columns), self._inputs.codes(columns), label, weights)
 
     def merge(self, other: NormalEquations) -> None:
         """Adds the sums of other rows of the same table."""
-        self._sums += other._sums
+        self._sums.merge(other._sums)
 
     def solve(self) -> LinearModel:
-        """Returns the ridge regression, its penalty chosen by generalized cross-validation.
-
-        References:
-          Golub, Heath and Wahba, 1979, Generalized Cross-Validation as a Method for Choosing a Good Ridge Parameter.
-          Kim and Gu, 2004, Smoothing spline Gaussian regression: more scalable computation via efficient approximation.
-        """
-        size = len(self._sums) - 2
-        rows = self._sums[-2, -2]
-        means = self._sums[-2] / rows
-        products = self._sums - rows * np.outer(means, means)
-        values, vectors = np.linalg.eigh(products[:size, :size])
-        values = np.maximum(values, 0.0)
-        target, total = vectors.T @ products[:size, -1], max(float(products[-1, -1]), 0.0)
-        largest = float(values.max(initial=0.0)) or 1.0
-        penalties = largest * PENALTIES
-        shrunk = values[:, None] + penalties
-        rest = np.maximum(total - (target[:, None] ** 2 * (values[:, None] + 2 * penalties) / shrunk**2).sum(0), 0.0)
-        freedom = 1 + GAMMA * (values[:, None] / shrunk).sum(0)
-        with np.errstate(divide="ignore", invalid="ignore"):  # where inputs outnumber rows, also nothing by nothing
-            loss = np.where(freedom < rows, rest / np.square(1 - np.minimum(freedom / rows, 1.0)), np.inf)
-        # Of equal losses the largest penalty.
-        best = len(loss) - 1 - int(np.argmin(loss[::-1]))
-        weights = vectors @ (target / shrunk[:, best]) * self._label_scale
-        intercept = self._label_mean + self._label_scale * float(means[-1]) - float(weights @ means[:size])
-        train_rmse = self._label_scale * math.sqrt(float(rest[best]) / rows)
-        return LinearModel(self._inputs, weights, intercept, train_rmse, float(penalties[best]))
+        """Returns the ridge regression, in the label's unit."""
+        found, scale = self._sums.solve(), self._label_scale
+        return LinearModel(
+            self._inputs,
+            found.weights * scale,
+            self._label_mean + scale * found.intercept,
+            scale * found.rmse,
+            found.penalty,
+        )

@@ -19,6 +19,7 @@ from crossnet.components.features import Feature
 from crossnet.components.files import write_json
 from crossnet.components.networks.by_feature import by_feature
 from crossnet.components.networks.by_member import by_member
+from crossnet.components.networks.linear_member import LinearMember
 from crossnet.components.networks.preprocessing import Preprocessing, Transform, side_by_side
 from crossnet.components.networks.stable_names import renumber
 
@@ -72,7 +73,7 @@ def export_model(
     """
     module = ServingModule(network, transform)
     features = transform.preprocessing.features
-    answer = _traced_once(prediction_function(network, transform, shares=description.get("shares")), features)
+    answer = _traced_once(prediction_function(network, transform, description), features)
     names = argument_names(feature.name for feature in features)
     columns = column_specs(names, features)
 
@@ -133,7 +134,7 @@ def column_specs(names: Mapping[str, str], features: Iterable[Feature]) -> dict[
 
 
 def prediction_function(
-    network: tf_keras.Model, transform: Inputs, shares: Sequence[float] | None = None
+    network: tf_keras.Model, transform: Inputs, description: Mapping[str, Any]
 ) -> Callable[..., dict[str, tf.Tensor]]:
     """Returns the function of feature tensors `[batch]` to `prediction` float32 `[batch]`, in the label's unit.
 
@@ -143,9 +144,11 @@ def prediction_function(
     Args:
       network: The trained network.
       transform: Its preprocessing.
-      shares: Each member's share of the prediction. None: the network has one output.
+      description: Of this, `shares` are each member's share of the prediction and, where there is one, that of
+        `linear` (`LinearMember.to_json`); without them the network has one output.
     """
-    preprocessing = transform.preprocessing
+    preprocessing, shares = transform.preprocessing, description.get("shares")
+    linear = LinearMember.from_json(description["linear"]) if "linear" in description else None
     network_by_feature = by_feature(network) if shares is None else None
     outputs_by_member = by_member(network) if shares is not None else None
 
@@ -160,6 +163,8 @@ def prediction_function(
                 outputs = outputs_by_member(inputs)
             else:
                 outputs = tf.linalg.matrix_transpose(_call(network, side_by_side(inputs)))
+            if linear is not None:
+                outputs = tf.concat([outputs, linear.output(inputs)], axis=0)
             weights = tf.constant(shares, tf.float32)
             output = tf.linalg.matvec(outputs, weights, transpose_a=True)
             apart = tf.math.squared_difference(outputs, output)

@@ -40,7 +40,7 @@ def portable_function(exported: ExportedModel, network: tf_keras.Model, lookup: 
         for any other; what it returns for a missing whole number does not matter.
     """
     transform = _Portable(exported.preprocessing, lookup)
-    predict = prediction_function(_with_small_ids(network), transform, shares=exported.network.get("shares"))
+    predict = prediction_function(_with_small_ids(network), transform, exported.network)
     return lambda columns: predict(columns)["prediction"]
 
 

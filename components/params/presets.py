@@ -40,6 +40,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "early_stopping_patience": AUTO,
             "interval_coverage": 0.95,
             "members": AUTO,
+            "blend_linear": True,
             "normalize": "robust",
             "number_bins": AUTO,
             "embed_whole_numbers": True,

@@ -101,6 +101,11 @@ class TrainerParams:
         choices=(AUTO,),
         least=1,
     )
+    blend_linear: bool = setting(
+        False,
+        "of several members: a linear model, ridge regression on the same inputs, is one more, with the share that "
+        "held-out rows give it",
+    )
     checkpoint_every: int = setting(10, "epochs between checkpoints", least=1, without_effect=True)
     checkpoint_updates: int = setting(
         10_000, "updates between checkpoints within a long epoch", least=1, without_effect=True

@@ -13,6 +13,7 @@ import tf_keras
 
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.training.disk_array import joined
+from crossnet.components.training.linear_folds import LinearFolds
 from crossnet.components.training.rows import Rows, Values, slices_of
 
 ROWS_AT_ONCE = 10_000
@@ -28,7 +29,8 @@ class OutOfFold(NamedTuple):
 
     Attributes:
       row: int64 (rows,): their places in train.
-      predictions: float64 (rows, groups): in the normalised label's unit, of each group of members.
+      predictions: float64 (rows, groups): in the normalised label's unit, of each group of members and, where there
+        is one, of the linear model, which is the last.
     """
 
     row: Values
@@ -43,17 +45,28 @@ class OutOfFold(NamedTuple):
         """Returns the prediction of all groups, float64 (rows,), each with its share."""
         return np.asarray(self.predictions[:] @ np.asarray(shares))
 
-    def best_shares(self, train: Rows) -> list[float]:
-        """Returns each group's share for which the blend has the least squared error on these rows of `train`."""
+    def best_shares(self, train: Rows, least_of_last: float = 0.0) -> list[float]:
+        """Returns each group's share for which the blend has the least squared error on these rows of `train`.
+
+        Args:
+          train: The rows.
+          least_of_last: A smaller share of the last group is 0, and the others make the blend.
+        """
         total: Any = 0.0
         for row, predictions in self.parts():
             weight = None if train.weight is None else train.weight[row]
             total = total + _products(predictions, train.label[row].astype(np.float64), weight)
-        return _least(total / max(1, len(self.row)))
+        products = total / max(1, len(self.row))
+        found = _least(products)
+        return found if found[-1] >= least_of_last else [*_least(products[:-1, :-1]), 0.0]
 
 
 def predict_held_out(
-    network: tf_keras.Model, rows: Rows, held_out: Sequence[int], groups: Sequence[int] | None = None
+    network: tf_keras.Model,
+    rows: Rows,
+    held_out: Sequence[int],
+    groups: Sequence[int] | None = None,
+    linear: LinearFolds | None = None,
 ) -> OutOfFold:
     """Returns the predictions of the rows of those folds that a member of every group holds out.
 
@@ -62,6 +75,7 @@ def predict_held_out(
       rows: Of train, with their folds.
       held_out: Each member's fold.
       groups: Each member's group, from 0 on; None: there is one.
+      linear: Linear models of the same rows, which are one more group.
     """
     groups = [0] * len(held_out) if groups is None else groups
     assert rows.fold is not None
@@ -79,7 +93,8 @@ def predict_held_out(
                 folds = chunk.fold[first : first + ROWS_AT_ONCE]
                 inputs: list[Any] = [part[first : first + ROWS_AT_ONCE] for part in chunk.inputs]
                 outputs = network(inputs if len(inputs) > 1 else inputs[0], training=False).numpy()
-                yield np.take_along_axis(outputs, member[folds], axis=1).astype(np.float64)
+                found = np.take_along_axis(outputs, member[folds], axis=1).astype(np.float64)
+                yield found if linear is None else np.column_stack([found, linear.predict_held_out(inputs, folds)])
 
     places = np.arange(len(rows)) if order is None else order
     return OutOfFold(places, joined(predicted(), rows.file_for("predicted")))

@@ -18,12 +18,13 @@ from crossnet.components.errors import DivergedError, TrainingError
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.params.networks import ModelParams
 from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.training.blend import blend
 from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.fit import History, fit
 from crossnet.components.training.fitted import trained_instead
 from crossnet.components.training.folds import assign_folds, units_of
 from crossnet.components.training.learned_rows import learned_rows
-from crossnet.components.training.out_of_fold import in_label_unit, predict_held_out
+from crossnet.components.training.out_of_fold import in_label_unit
 from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.rows import Rows, read_rows
 from crossnet.components.training.untrained import make_untrained
@@ -114,10 +115,10 @@ def _held_out_rmse(
 ) -> tuple[float, int]:
     """Returns the RMSE of the blend on the rows that members held out, and how many these are."""
     assert recipe.early_stopping_patience is not None
-    found = predict_held_out(network, train, recipe.held_out, recipe.groups)
+    found, of_groups, *_ = blend(network, train, preprocessing, recipe)
     weight = None if train.weight is None else train.weight[found.row[:]]
     label = train.label[found.row[:]].astype(np.float64)
-    predictions = found.blended(found.best_shares(train))
+    predictions = found.blended(of_groups)
     errors = in_label_unit(predictions, preprocessing, clip=True) - in_label_unit(label, preprocessing)
     return float(np.sqrt(np.average(np.square(errors), weights=weight))), len(errors)
 

@@ -59,7 +59,7 @@ def load_weights(exported: ExportedModel, network: tf_keras.Model, description: 
     """
 
     def architecture(facts: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in facts.items() if name not in ("shapes", "layers", "shares")}
+        return {name: value for name, value in facts.items() if name not in ("shapes", "layers", "shares", "linear")}
 
     if difference := differences(architecture(exported.network), architecture(description)):
         raise TrainingError(

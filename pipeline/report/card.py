@@ -67,6 +67,7 @@ def _purpose(run: Run, examples: Examples, name: str, texts: ColumnTexts, served
         lines.append(f"Servers answer for it under the name `{served}`, in the signature `serving_default`.")
     networks = len(model.properties.get("shares") or ()) or 1
     shape = f", made of {networks} networks" if networks > 1 else ""
+    shape += " and a linear model" if model.properties.get("linear_share") else ""
     lines.append(f"It is a `{name}` network of {counted(model.num_parameters, 'parameter')}{shape}.")
     return Part("What it is for", lines)
 

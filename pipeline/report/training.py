@@ -36,7 +36,8 @@ def training(run: Run) -> dict[str, Any]:
             {"name": kind, "epochs": len(train), "first": float(train[0]), "last": float(train[-1])}
             | {key: properties.get(key) for key in ("updates", "train_seconds", "warm_start")}
             | {"diagnosis": properties.get("diagnosis") or []}
-            | {"members": len(properties.get("shares") or ()), "shares": _shares(properties.get("shares"))}
+            | {"members": len(properties.get("shares") or ())}
+            | {"shares": _shares(properties.get("shares"), properties.get("linear_share"))}
         )
     title = f"RMSE over the train split by epoch, logarithmic. {'; '.join(sentences)}."
     pictures = [
@@ -69,11 +70,12 @@ def setting_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _shares(shares: Sequence[float] | None) -> str:
+def _shares(shares: Sequence[float] | None, of_linear: float | None = None) -> str:
     """Returns each member's share of a prediction in words, of many the extremes; empty for one network."""
     if not shares:
         return ""
-    if len(shares) <= MAX_SHARES:
-        return ", ".join(percent(share) for share in shares)
     low, high = percent(min(shares)), percent(max(shares))
-    return f"{low} each" if low == high else f"{low} to {high} each"
+    words = f"{low} each" if low == high else f"{low} to {high} each"
+    if len(shares) <= MAX_SHARES:
+        words = ", ".join(percent(share) for share in shares)
+    return f"{words}, and a linear model {percent(of_linear)}" if of_linear else words

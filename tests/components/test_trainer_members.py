@@ -11,6 +11,8 @@ import pytest
 import tensorflow as tf
 
 from crossnet.components.artifacts.model import OUT_OF_FOLD_FILE, Model
+from crossnet.components.files import read_json
+from crossnet.components.networks.export import TRAINING_FILE
 from crossnet.components.params.networks import ARCHITECTURES, ModelParams
 from crossnet.components.params.presets import preset_defaults
 from crossnet.components.params.trainer import TrainerParams
@@ -56,7 +58,7 @@ def test_table_trains_members_and_records_what_it_chose(of_members: Model) -> No
     assert properties["chosen"]["batch_size"] == 32
     assert {"learning_rate", "weight_decay", "deep_units", "projection_dim"} <= set(properties["chosen"])
     assert "members" not in properties["chosen"]  # it was set
-    assert sum(properties["shares"]) == pytest.approx(1, abs=1e-5)
+    assert sum(properties["shares"]) + properties["linear_share"] == pytest.approx(1, abs=1e-5)
     assert len(properties["shares"]) == 4
     assert {len(series) for series in of_members.history.values()} == {3}
 
@@ -77,6 +79,37 @@ def test_rows_that_were_held_out_are_written_with_their_predictions(of_members: 
     label = np.array(mixed_table(250)["y"])[found["row"]]
     np.testing.assert_allclose(found["label"], label, rtol=1e-5)
     assert np.isfinite(found["prediction"]).all()
+
+
+def test_a_label_that_is_a_sum_is_predicted_by_the_linear_model(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    x, z = random.normal(size=(2, 240)) * 3
+    zone = random.choice(["a", "b", "c"], 240)
+    y = 2 * x - z + np.select([zone == "a", zone == "b"], [5.0, -5.0], 0.0)
+    table = {"x": x.tolist(), "z": z.tolist(), "zone": zone.tolist(), "y": y.tolist()}
+    parts = {k: v[:200] for k, v in table.items()}, {k: v[200:] for k, v in table.items()}
+    rows_folder, with_folder, without_folder = (tmp_path / name for name in ("rows", "with", "without"))
+    for folder in (rows_folder, with_folder, without_folder):
+        folder.mkdir()
+    artifacts = make_artifacts(rows_folder, *parts)
+    with_linear = train(artifacts, with_folder)
+    without = train(artifacts, without_folder, blend_linear=False)
+    assert with_linear.properties["linear_share"] > 0.98
+    assert without.properties["linear_share"] is None
+    assert sum(without.properties["shares"]) == pytest.approx(1, abs=1e-5)
+    rows = {"x": x[200:].astype(np.float32), "z": z[200:].astype(np.float32), "zone": zone[200:]}
+    for model, error in ((with_linear, 0.1), (without, np.inf)):
+        answer = tf.saved_model.load(str(model.serving_path)).signatures["interval"]
+        found = answer(**{name: tf.constant(values) for name, values in rows.items()})
+        rmse = float(np.sqrt(np.mean((found["prediction"].numpy() - y[200:]) ** 2)))
+        assert (rmse < 0.1) == (error < 1)
+        assert np.isfinite(found["spread"].numpy()).all()
+    assert "linear" not in exported_description(without)
+    assert len(exported_description(with_linear)["shares"]) == 5
+
+
+def exported_description(model: Model) -> Any:
+    return read_json(model.serving_path / TRAINING_FILE)["network"]
 
 
 def test_members_give_the_same_bytes_again(of_members: Model, mixed: Any, tmp_path: Path) -> None:

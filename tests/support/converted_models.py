@@ -13,6 +13,7 @@ from crossnet.components.evaluation.session import ServingSession
 from crossnet.components.networks.columns import KeyColumn, LeftOut, NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import ExportedModel
+from crossnet.components.networks.linear_member import LinearMember
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
 from crossnet.components.params.networks import CrossLayerParams, CrossMixParams, DenseParams
@@ -100,7 +101,16 @@ def network_of(case: str) -> tuple[tf_keras.Model, dict[str, Any]]:
     for variable in network.trainable_variables:
         variable.assign_add(random.normal(0, 0.1, variable.shape).astype(np.float32))
     description = dict(describe(kind, architecture, network))
-    return network, description | ({"shares": [0.25, 0.45, 0.3]} if members > 1 else {})
+    return network, description | (_blend(preprocessing) if members > 1 else {})
+
+
+def _blend(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Returns the shares of three members and of a linear model, and that model."""
+    random = np.random.default_rng(3)
+    numbers = random.normal(0, 0.1, len(preprocessing.number_names))
+    tables = tuple(random.normal(0, 0.1, column.rows) for column in preprocessing.texts)
+    clipped = len(preprocessing.numbers) * preprocessing.clip
+    return {"shares": [0.25, 0.25, 0.3, 0.2], "linear": LinearMember(numbers, tables, 0.1, clipped).to_json()}
 
 
 def in_memory(case: str) -> tuple[ExportedModel, tf_keras.Model]:

@@ -36,6 +36,7 @@ GROUND = (
         "model_folder",
         "own_code",
         "progress",
+        "ridge",
     ),
     *("damaged_versions", "rollback", "signal_watch"),
 )

@@ -25,8 +25,8 @@ def lookup(column: Category, values: tf.Tensor) -> tf.Tensor:
 def test_answers_are_those_of_the_exported_graph_for_odd_values_too(case: str) -> None:
     exported, network = in_memory(case)
     rows = {name: tf.constant(values) for name, values in rows_of(case).items()}
-    shares = exported.network.get("shares")
-    expected = prediction_function(network, Transform(exported.preprocessing), shares)(rows)["prediction"].numpy()
+    expected = prediction_function(network, Transform(exported.preprocessing), exported.network)(rows)["prediction"]
+    expected = expected.numpy()
     found = portable_function(exported, rebuilt(exported), lookup)(rows).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert np.isnan(expected[-3:]).all()

@@ -54,6 +54,12 @@ def test_shares_of_many_members_are_one_phrase(shares, text):
     assert (found["members"], found["shares"]) == (16, text)
 
 
+def test_the_share_of_a_linear_model_is_said_behind_those_of_the_networks():
+    model = Model(Path("none"), {}, {"kind": "dense", "shares": [0.25, 0.35], "linear_share": 0.4})
+    (found,) = training(Run("one", RunRecord(run="one"), "", {}, artifacts={"trainer_dense": model}))["models"]
+    assert (found["members"], found["shares"]) == (2, "25 %, 35 %, and a linear model 40 %")
+
+
 def test_settings_have_few_digits():
     assert setting_text([0.1, 1.6896648831315122]) == "[0.1, 1.69]"
     assert [setting_text(value) for value in (None, True, "auto", 31, {"a": 1})] == [

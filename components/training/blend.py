@@ -1,0 +1,56 @@
+"""Blends a network's members, and a linear model, by held-out rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tf_keras
+
+from crossnet.components.networks.linear_member import LinearMember
+from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.training.linear_folds import fit_linear
+from crossnet.components.training.out_of_fold import OutOfFold, predict_held_out
+from crossnet.components.training.recipe import Recipe
+from crossnet.components.training.rows import Rows
+
+# A linear model with a smaller share is left out: it would change predictions by less than it costs.
+MIN_LINEAR_SHARE = 0.02
+
+
+class Blend(NamedTuple):
+    """What a prediction is made of.
+
+    Attributes:
+      found: What was predicted for rows that were held out.
+      of_groups: The share of each group of members and, last, of the linear model, where one was fitted.
+      shares: The share of each member; None: there is one.
+      linear: The linear model; None where it has no share.
+      linear_share: Its share.
+    """
+
+    found: OutOfFold
+    of_groups: list[float]
+    shares: list[float] | None
+    linear: LinearMember | None = None
+    linear_share: float = 0.0
+
+
+def blend(network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, params: Recipe) -> Blend:
+    """Returns the blend with the least squared error on the rows that members hold out.
+
+    Args:
+      network: The trained network.
+      train: The rows that it has learned from, with their folds.
+      preprocessing: Theirs.
+      params: How it was trained.
+    """
+    fitted = None
+    if params.blend_linear and params.members > 1:
+        fitted = fit_linear(train, preprocessing, params.held_out)
+    found = predict_held_out(network, train, params.held_out, params.groups, fitted)
+    if fitted is None:
+        of_groups = found.best_shares(train)
+        return Blend(found, of_groups, params.shares(of_groups) if params.members > 1 else None)
+    of_groups = found.best_shares(train, least_of_last=MIN_LINEAR_SHARE)
+    linear = fitted.whole if of_groups[-1] else None
+    return Blend(found, of_groups, params.shares(of_groups[:-1]), linear, of_groups[-1])
