@@ -72,9 +72,14 @@ class LinearMember:
 
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values that `from_json` reads; ids without a weight are left out."""
-        tables = [{"rows": len(table), "ids": np.flatnonzero(table).tolist()} for table in self.tables]
-        for facts, table in zip(tables, self.tables, strict=True):
-            facts["weights"] = table[facts["ids"]].tolist()
+        tables = [
+            {
+                "rows": len(table),
+                "ids": np.flatnonzero(table).tolist(),
+                "weights": table[np.flatnonzero(table)].tolist(),
+            }
+            for table in self.tables
+        ]
         numbers = {"numbers": self.numbers.tolist(), "clipped": self.clipped}
         return {**numbers, "tables": tables, "intercept": self.intercept}
 

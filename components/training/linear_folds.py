@@ -29,12 +29,12 @@ class _Indicators(NamedTuple):
     """Which ids of a category have an indicator.
 
     Attributes:
-      place: Of each id its indicator's, int64 (rows,); `count` for one that has none.
-      count: How many there are.
+      place: Of each id its indicator's, int64 (rows,); `size` for one that has none.
+      size: How many there are.
     """
 
     place: npt.NDArray[np.int64]
-    count: int
+    size: int
 
 
 class LinearFolds(NamedTuple):
@@ -73,7 +73,7 @@ def fit_linear(rows: Rows, preprocessing: Preprocessing, held_out: Sequence[int]
     has_numbers, clipped = bool(preprocessing.numbers), len(preprocessing.numbers) * preprocessing.clip
     counts = count_ids(rows, [size for size, _ in preprocessing.tables], has_numbers)
     indicators = _choose(counts[: len(preprocessing.texts)])
-    sizes = [len(preprocessing.number_names), *(one.count for one in indicators)]
+    sizes = [len(preprocessing.number_names), *(one.size for one in indicators)]
     if sum(sizes) > MAX_INPUTS:
         return None
     folds = sorted(set(held_out))
@@ -115,7 +115,7 @@ def _choose(counts: Sequence[Floats]) -> list[_Indicators]:
 
 def _solved(sums: RidgeSums, indicators: Sequence[_Indicators], clipped: int) -> LinearMember:
     found = sums.solve()
-    ends = np.cumsum([one.count for one in reversed(indicators)])  # counted from the last
+    ends = np.cumsum([one.size for one in reversed(indicators)])  # counted from the last
     numbers, *tables = np.split(found.weights, len(found.weights) - ends[::-1])
     spread = [np.append(table, 0.0)[one.place] for table, one in zip(tables, indicators, strict=True)]
     return LinearMember(numbers, tuple(spread), found.intercept, clipped)
