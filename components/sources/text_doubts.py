@@ -43,17 +43,17 @@ def text_doubt(name: str, array: pa.Array, form: str) -> Doubt | None:
         array = array.dictionary_decode()
     if not is_text_type(array.type):
         return None
-    array = array.slice(0, _MOST).drop_null()
+    array = _as_bytes(array.slice(0, _MOST)).drop_null()
     first = _text(array[0]) if len(array) else ""
     if not first or len(array) < 2:
         return None
     if read_number(first) is None and read_time(first) is None and not setting_for(first, name):
         return None  # said of most columns of text, without a look at the others
-    texts = array.cast(pa.binary()).cast(pa.string(), safe=False)
+    texts = array.cast(pa.string(), safe=False)
     numbers = pc.match_substring_regex(texts, _NUMBER)
     share = pc.mean(numbers).as_py()
     if share >= _SHARE:
-        return _of_numbers(name, texts, numbers, share)
+        return _of_numbers(name, array, numbers, share)
     example = shown(first)
     if pc.all(pc.match_substring_regex(texts, _TIME)).as_py() or setting_for(first, name).startswith("date_format"):
         advice = "write them in ISO 8601" if form == "jsonl" else "write the column with a type of times"
@@ -64,23 +64,26 @@ def text_doubt(name: str, array: pa.Array, form: str) -> Doubt | None:
 
 
 def _of_numbers(name: str, texts: pa.Array, numbers: pa.Array, share: float) -> Doubt | None:
-    first = next(text for text in texts.filter(numbers).to_pylist())
+    first = _text(texts.filter(numbers)[0])
     if share == 1:
-        if any(map(is_code, pc.unique(texts).to_pylist())):
+        if any(is_code(_text(value)) for value in pc.unique(texts)):
             return None  # a code, which is why it is text
         return Doubt(
             name,
             f"is read as text, and its values are numbers (first: '{shown(first)}')",
             f"numeric = [{toml_text(name)}]",
         )
-    other = next(text for text in texts.filter(pc.invert(numbers)).to_pylist())
+    other = _text(texts.filter(pc.invert(numbers))[0])
     said = f"is read as text: {percent(share)} of its values are numbers, and others are not (first: '{shown(other)}')"
     return Doubt(name, f"{said}; write null in their place, and numbers, to use them as such")
 
 
+def _as_bytes(array: pa.Array) -> pa.Array:
+    """Returns text or bytes of any of Arrow's types as binary; of views, it has few functions."""
+    if pa.types.is_string_view(array.type) or pa.types.is_large_string(array.type):
+        array = array.cast(pa.string())
+    return array.cast(pa.binary())
+
+
 def _text(value: pa.Scalar) -> str:
-    try:
-        found = value.as_py()
-    except UnicodeDecodeError:
-        return ""
-    return found.decode(errors="replace") if isinstance(found, bytes) else str(found)
+    return str(value.as_py().decode(errors="replace"))

@@ -20,12 +20,26 @@ def test_texts_that_are_numbers_are_said_with_the_setting() -> None:
     numbers = ("is read as text, and its values are numbers (first: '1.5')", 'numeric = ["a"]')
     assert said(["1.5", None, " -2", "3e5"]) == said([b"1.5", b"7"]) == numbers
     assert text_doubt("a", pa.array(["1.5", "7", "1.5"]).dictionary_encode(), "parquet") is not None
+    kinds = (
+        pa.string(),
+        pa.large_string(),
+        pa.string_view(),
+        pa.binary(),
+        pa.large_binary(),
+        pa.binary_view(),
+        pa.binary(3),
+    )
+    for kind in kinds:
+        assert text_doubt("a", pa.array(["1.5", None, "7.5"]).cast(pa.binary()).cast(kind), "arrow") is not None
     mixed = said(["1", "2", "3", "NA"])
     assert mixed is not None
     assert mixed[0].startswith(
         "is read as text: 75 % of its values are numbers, and others are not (first: 'NA'); write"
     )
     assert mixed[1] == ""
+    odd = said([b"1", b"2", b"\xff"])
+    assert odd is not None
+    assert "(first: '\ufffd')" in odd[0]
 
 
 @pytest.mark.parametrize(("form", "advice"), [("jsonl", "write them in ISO 8601"), ("parquet", "with a type of times")])
