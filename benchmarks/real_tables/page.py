@@ -59,6 +59,7 @@ SERVED = """
 Microseconds of CPU in the server's process for each Predict over gRPC, one call in flight, medians of turns: the
 model that `init` and `run` make of the table, beside one cross layer trained on the same columns
 (`trainer.preset = "polynomial"`). *rows* are those of one call.
+[What members cost a server](explanation-models.md#what-members-cost-a-server) says why it is more.
 
 """
 
