@@ -125,7 +125,10 @@ def footer(
     for line in reversed(lines):
         if not line.strip(delimiter + " \t\r") or line.startswith(tuple(comments)):
             continue  # left out anyhow: without a value there is not a label either
-        row = next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
+        try:
+            row = next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
+        except csv.Error:  # another line end within it, or a long cell
+            break
         note = _note(row, line, width, full, known)
         if note is None:
             break

@@ -81,3 +81,8 @@ def test_columns_of_numbers_and_lines_of_names_are_told_by_several_rows():
     assert numeric_columns(rows, 3) == [1]
     assert not two_headers([["a", "a", "a"], ["x", "y", "z"], *rows[:3]])
     assert unit_line([["a", "b", "c"], ["", "km", "d"]], ",km,d", ",") is None
+
+
+@pytest.mark.parametrize("line", ["Total,1\rnorth,1,2", f"Total,{'x' * 200_000},1"])
+def test_a_last_line_that_cannot_be_parsed_by_itself_is_a_row(tmp_path, line):
+    assert found(tmp_path, "zone,km,fare", *ROWS, line)[0] == ""
