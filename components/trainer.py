@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -100,7 +99,7 @@ def train_model(
         write_json(output_dir / HISTORY_FILE, history)
     return Model(
         path=output_dir,
-        counts={"parameters": sum(math.prod(variable.shape) for variable in untrained.network.trainable_variables)},
+        counts={"parameters": untrained.network_parameters + result.linear_parameters},
         properties={
             "kind": model.kind,
             "checksum": folder_checksum(output_dir / SERVING_FOLDER),
@@ -164,6 +163,11 @@ class _Result(NamedTuple):
     def shares(self) -> list[float] | None:
         """Each member's share, where there are several."""
         return self.blend.shares if self.blend else None
+
+    @property
+    def linear_parameters(self) -> int:
+        """How many numbers the linear model has learned."""
+        return self.blend.linear.num_parameters if self.blend and self.blend.linear else 0
 
     @property
     def properties(self) -> dict[str, Any]:

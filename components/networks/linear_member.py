@@ -38,6 +38,11 @@ class LinearMember:
     intercept: float
     clipped: int = 0
 
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers it has: weights, but for ids that have none, and the intercept."""
+        return len(self.numbers) + sum(int(np.count_nonzero(table)) for table in self.tables) + 1
+
     def predict(self, inputs: Sequence[npt.NDArray[Any]]) -> Floats:
         """Returns the predictions of rows, float64 (rows,).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,11 @@ class Untrained:
     def preprocessing(self) -> Preprocessing:
         """How the network sees rows."""
         return self.transform.preprocessing
+
+    @property
+    def network_parameters(self) -> int:
+        """How many numbers the network learns."""
+        return sum(math.prod(variable.shape) for variable in self.network.trainable_variables)
 
 
 def make_untrained(

@@ -96,6 +96,7 @@ def test_a_label_that_is_a_sum_is_predicted_by_the_linear_model(tmp_path: Path) 
     without = train(artifacts, without_folder, blend_linear=False)
     assert with_linear.properties["linear_share"] > 0.98
     assert without.properties["linear_share"] is None
+    assert with_linear.num_parameters == without.num_parameters + 2 + 3 + 1
     assert sum(without.properties["shares"]) == pytest.approx(1, abs=1e-5)
     rows = {"x": x[200:].astype(np.float32), "z": z[200:].astype(np.float32), "zone": zone[200:]}
     for model, error in ((with_linear, 0.1), (without, np.inf)):

@@ -47,6 +47,10 @@ def test_without_any_weight_it_answers_with_its_intercept() -> None:
     assert empty.output([tf.constant(inputs()[1].T)]).numpy().tolist() == [[0.25] * 3]
 
 
+def test_its_parameters_are_weights_and_an_intercept() -> None:
+    assert MEMBER.num_parameters == 3 + 2 + 1
+
+
 def test_it_is_read_back_from_json() -> None:
     again = LinearMember.from_json(json.loads(json.dumps(MEMBER.to_json())))
     assert again.predict(inputs()).tolist() == MEMBER.predict(inputs()).tolist()
