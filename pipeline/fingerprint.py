@@ -69,7 +69,7 @@ def _plain(value: Any) -> Any:
 
 def _in_order(settings: Any, item: dataclasses.Field[Any]) -> Any:
     value = getattr(settings, item.name)
-    return sorted(set(value)) if item.metadata.get("any_order") else value
+    return sorted(set(value)) if item.metadata.get("any_order") and not isinstance(value, str) else value
 
 
 def file_names(files: Sequence[Path]) -> list[str]:

@@ -108,7 +108,9 @@ class ExampleGenParams:
     escape: str = setting("", "csv: one character before a quote or delimiter that is part of a cell; empty: none")
     encoding: str = setting("utf-8", "csv: how its text is encoded, as Python names it, such as cp1252 or utf-16")
     comment: tuple[str, ...] | str = setting(
-        "", 'csv: how lines begin that are left out, such as #, or a list of such: ["Total", "Source:"]; empty: none'
+        "",
+        'csv: how lines begin that are left out, such as #, or a list of such: ["Total", "Source:"]; empty: none',
+        any_order=True,
     )
     skip_rows: int = setting(0, "csv: lines before the header that are left out", least=0)
     header: bool = setting(True, "csv: whether the first row names the columns; without: column_1, column_2 ...")

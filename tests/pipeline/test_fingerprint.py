@@ -34,6 +34,13 @@ def test_step_fingerprint_depends_on_every_part(part):
     assert len(fp.step_fingerprint(parts)) == 16
 
 
+def test_settings_text_keeps_the_letters_of_a_text_that_may_be_a_list():
+    one, other = (
+        fp.settings_text({"p": ExampleGenParams(comment=comment)})["p"]["comment"] for comment in ("no", "on")
+    )
+    assert (one, other) == ("no", "on")
+
+
 def test_settings_text_keeps_the_order_of_a_list_unless_it_has_no_meaning():
     assert fp.settings_text({"p": DenseParams(units=(3, 5))}) != fp.settings_text({"p": DenseParams(units=(5, 3))})
     one, other = (ExampleGenParams(exclude=names) for names in (("a", "b"), ("b", "a", "b")))
