@@ -236,7 +236,8 @@ def records() -> list[bytes]:
     from crossnet.serving.protocol import messages
 
     made = [b""]
-    for row in ({"zone": [b"n"], "miles": [1.5], "y": [3.0]}, {"zone": [b"s", b""], "miles": [], "y": [2.0, -1.0]},
+    for row in ({"zone": [b"n"], "miles": [1.5], "y": [3.0]},
+                {"zone": [b"s", b""], "miles": [], "speeds": [2.0, -1.0], "y": [2.0]},
                 {"count": [1, -1, 300, 1 << 62], "y": [0.0]}):  # fmt: skip
         example = messages.Example()
         for name, values in row.items():
