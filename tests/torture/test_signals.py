@@ -253,8 +253,12 @@ def test_a_run_ends_with_its_worker_processes(case, large, tmp_path):
         case.count(signals=1)
         assert process.returncode == 128 + number, printed[1]
         assert printed[1].splitlines()[-1].startswith("Interrupted"), printed[1]
+    # The signal may come when the step is done and its artifact is kept, before the run ends.
+    is_kept = any(not path.name.startswith(".tmp-") for path in root.glob(f"artifacts/{where}/*"))
     out, err = crossnet(large, *arguments, "--json").communicate(timeout=250)
-    assert json.loads(out)["steps"][where]["status"] == ("reused" if printed is None else "ran"), err
+    found = json.loads(out)["steps"][where]["status"]
+    assert found == ("reused" if is_kept else "ran"), f"{found}: {err}"
+    assert is_kept or printed is not None
     assert not list(root.glob("artifacts/*/.tmp-*"))
     shutil.rmtree(root)
 
