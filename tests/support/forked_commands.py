@@ -333,6 +333,8 @@ def _become(request: dict[str, Any], channel: int) -> NoReturn:
     from crossnet.pipeline.cli import main as crossnet
 
     os.setsid()
+    # Said here too: what the command says next may come before what its parent says, and process 0 is who kills it.
+    _tell(channel, number=request["number"], pid=os.getpid())
     os.environ.pop("PYTHONWARNINGS", None)
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
