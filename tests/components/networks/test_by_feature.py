@@ -14,6 +14,7 @@ from crossnet.components.networks.layers import CrossLayer
 from crossnet.components.networks.models import build_network, initialize
 from crossnet.components.networks.piecewise import PiecewiseLinear
 from crossnet.components.params.networks import CrossLayerParams, CrossMixParams, DenseParams
+from support.drawn_inputs import drawn_inputs
 
 ROWS = 50
 TABLES = [(5, 2), (9, 3)]
@@ -28,22 +29,12 @@ def network(kind: str, architecture: Any, *, num_numbers: int = 3, tables: Any =
     return made
 
 
-def inputs(num_numbers: int, tables: Any) -> list[np.ndarray[Any, Any]]:
-    random = np.random.default_rng(7)
-    parts: list[np.ndarray[Any, Any]] = []
-    if num_numbers:
-        parts.append(random.normal(size=(ROWS, num_numbers)).astype(np.float32))
-    if tables:
-        parts.append(np.stack([random.integers(0, rows, ROWS) for rows, _ in tables], axis=1))
-    return parts
-
-
 def call(model: tf_keras.Model, parts: Sequence[Any]) -> Any:
     return model(parts if len(parts) > 1 else parts[0])
 
 
 def check(made: tf_keras.Model, num_numbers: int = 3, tables: Any = ()) -> None:
-    parts = inputs(num_numbers, tables)
+    parts = drawn_inputs(ROWS, num_numbers, tables)
     expected = call(made, parts).numpy()
     assert np.std(expected) > 0.01
     model = by_feature(made)

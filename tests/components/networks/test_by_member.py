@@ -12,6 +12,7 @@ from crossnet.components.networks.by_member import MAX_ONE_HOT, by_member
 from crossnet.components.networks.layers import CrossLayer
 from crossnet.components.networks.models import build_network, initialize
 from crossnet.components.params.networks import CrossLayerParams, CrossMixParams, DenseParams
+from support.drawn_inputs import drawn_inputs
 
 ROWS, MEMBERS, NUMBERS = 50, 3, 6
 TABLES = [(5, 2), (MAX_ONE_HOT + 9, 3)]
@@ -30,18 +31,8 @@ def network(kind: str, architecture: Any, *, num_numbers: int = NUMBERS, tables:
     return made
 
 
-def inputs(num_numbers: int, tables: Any) -> list[np.ndarray[Any, Any]]:
-    random = np.random.default_rng(7)
-    parts: list[np.ndarray[Any, Any]] = []
-    if num_numbers:
-        parts.append(random.normal(size=(ROWS, num_numbers)).astype(np.float32))
-    if tables:
-        parts.append(np.stack([random.integers(0, rows, ROWS) for rows, _ in tables], axis=1))
-    return parts
-
-
 def check(made: tf_keras.Model, num_numbers: int = NUMBERS, tables: Any = ()) -> None:
-    parts = inputs(num_numbers, tables)
+    parts = drawn_inputs(ROWS, num_numbers, tables)
     expected = made(parts if len(parts) > 1 else parts[0]).numpy()
     assert np.std(expected, axis=0).min() > 0.01
     outputs = by_member(made)
