@@ -131,7 +131,8 @@ def predict_rows(
       address: The model.
       signature_name: None takes `serving_examples` for TFRecord and `serving_default` otherwise.
       batch_size: Rows per call.
-      ignore_extra: Whether columns that are not features, such as the label, are ignored.
+      ignore_extra: Whether all columns that are not features are ignored. Those that training did not learn from,
+        such as the label, are ignored where the rules of `files` or the model's folder name them.
       progress: Called after each batch with the number of rows done so far.
       judge: See `Judge`.
 
@@ -248,8 +249,7 @@ def rules_of(files: RowFiles, address: ModelAddress, version: int = 0) -> Column
         return given
     from crossnet.serving.offline import known_rules
 
-    recorded = known_rules(address.offline, address.pushed, version)
-    return ColumnRules({**recorded.rename, **given.rename}, {**recorded.time_units, **given.time_units})
+    return given.over(known_rules(address.offline, address.pushed, version))
 
 
 def known_of(address: ModelAddress, version: int = 0) -> tuple[TrainValues, Path | None]:

@@ -122,7 +122,15 @@ class Examples(Artifact):
     def column_rules(self) -> ColumnRules:
         """How the columns of the source became those of the records, for requests that name them as the source does."""
         renamed = {column.source_name: column.name for column in self.columns if column.name != column.source_name}
-        return ColumnRules(renamed, {**self.time_units, **self.properties.get("duration_units", {})})
+        units = {**self.time_units, **self.properties.get("duration_units", {})}
+        return ColumnRules(renamed, units, self._not_features())
+
+    def _not_features(self) -> dict[str, str]:
+        """Returns what the columns of the source are that are not features, see `ColumnRules`."""
+        named = {"label": self.label, "weight": self.weight, "group": self.group}
+        sources = {column.name: column.source_name for column in self.columns}
+        excluded = dict.fromkeys(self.properties.get("settings", {}).get("exclude", ()), "excluded")
+        return {**excluded, **{sources.get(name, name): role for role, name in named.items() if name}}
 
     @property
     def column_types(self) -> dict[str, str]:

@@ -155,6 +155,12 @@ class ExampleGenParams:
         return self.split_column or (self.group if self.rule == "key" else "")
 
     @property
+    def not_features(self) -> dict[str, str]:
+        """What the columns are that are not features, as `ColumnRules` has it."""
+        named = {self.weight: "weight", self.group: "group", self.label: "label"}
+        return {**dict.fromkeys(self.exclude, "excluded"), **{name: role for name, role in named.items() if name}}
+
+    @property
     def split_form(self) -> str:
         """The form of the split column's text in the directives of `strptime`; empty where `date_format` has none."""
         column = self.key_column.strip()

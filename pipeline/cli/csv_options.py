@@ -185,7 +185,8 @@ def _rules(settings: Any, rename: Mapping[str, str], units: Mapping[str, str], m
 
         recorded = recorded_rules(model)
     if settings is not None:
-        configured = ColumnRules(settings.example_gen.rename, settings.example_gen.time_unit)
+        given = settings.example_gen
+        configured = ColumnRules(given.rename, given.time_unit, given.not_features)
     renamed = {**configured.rename, **rename}
     problems = problems_of_new_names(renamed)
     if wrong := sorted({*units.values()} - {*TIME_UNITS}):
@@ -198,4 +199,4 @@ def _rules(settings: Any, rename: Mapping[str, str], units: Mapping[str, str], m
         return {**dict(pairs), **units, **{renamed[name]: unit for name, unit in units.items() if name in renamed}}
 
     times = {**spelled(configured.time_units), **recorded.time_units, **spelled(units)}
-    return ColumnRules({**recorded.rename, **renamed}, times)
+    return ColumnRules(renamed, times, configured.not_features).over(recorded)

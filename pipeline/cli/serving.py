@@ -102,7 +102,12 @@ def serve(context: click.Context, root: Path, server: str, config: Path | None) 
     help="[default: by name]",
 )
 @click.option("--signature", "signature_name", help="[default: serving_default; TFRecord: serving_examples]")
-@click.option("--ignore-extra", is_flag=True, help="Ignore columns that are not features, such as the label.")
+@click.option(
+    "--ignore-extra",
+    is_flag=True,
+    help="Ignore all columns that are not features. The label and others that training left out are ignored anyway, "
+    "where --config or the model's folder names them.",
+)
 @click.option(
     "--tls-ca", type=click.Path(path_type=Path, exists=True), help="Authority's certificate (PEM). Turns TLS on."
 )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crossnet.serving.protocol.cell_values import TIME_UNITS
-from crossnet.serving.protocol.header_names import is_feature_name
+from crossnet.serving.protocol.header_names import feature_name, is_feature_name
 from crossnet.serving.protocol.printable import shown
 
 COLUMNS_FILE = "assets.extra/columns.json"  # in a SavedModel: of the rows that it was trained on
@@ -27,14 +27,30 @@ class ColumnRules:
       rename: Features by the column's name in the file, in any spelling.
       time_units: The unit ("s", "ms", "us" or "ns") of the whole numbers since 1970 that times are, by feature, or by
         column in the file.
+      not_features: What the other columns of the training rows are, "label", "weight", "group" or "excluded", by the
+        column's name in the file or its new name, in any spelling.
     """
 
     rename: Mapping[str, str] = field(default_factory=dict, hash=False)
     time_units: Mapping[str, str] = field(default_factory=dict, hash=False)
+    not_features: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def unit_of(self, feature: str, column: str = "") -> str:
         """Returns the unit of a feature that is a time; "" where none is stated."""
         return self.time_units.get(feature) or self.time_units.get(column, "")
+
+    def over(self, other: ColumnRules) -> ColumnRules:
+        """Returns the rules of both; where both name a column, these."""
+        return ColumnRules(
+            {**other.rename, **self.rename},
+            {**other.time_units, **self.time_units},
+            {**other.not_features, **self.not_features},
+        )
+
+    def names_left_out(self) -> frozenset[str]:
+        """Returns the names of columns that are not features: as they are stated, and as features are spelled."""
+        stated = {*self.not_features, *(old for old, new in self.rename.items() if new in self.not_features)}
+        return frozenset(stated | {feature_name(name, 0) for name in stated})
 
     @classmethod
     def from_json(cls, data: bytes) -> ColumnRules:

@@ -40,8 +40,8 @@ class InputBuilder:
       table: The reader that the rows come from.
       signature: The inputs that the model takes.
       title: The model as a sentence names it.
-      ignore_extra: Whether columns that are not features are ignored.
-      rules: Which columns are which features, beside what their headers say.
+      ignore_extra: Whether all columns that are not features are ignored, not only those that `rules` names.
+      rules: Which columns are which features, beside what their headers say, and which are not features.
       features: Of TFRecords: the model's features, which the signature does not name; none: they are not known.
       known: What the model was trained on, as far as that is known.
 
@@ -69,6 +69,7 @@ class InputBuilder:
         self._title = title
         self._ignore_extra = ignore_extra
         self._rules = rules
+        self._left_out = rules.names_left_out()
         self._features = features if isinstance(table, TfRecordReader) else signature.inputs
         self._known = known
         self._unusual: list[Unusual] = []
@@ -201,8 +202,8 @@ class InputBuilder:
             names = self._names(tuple(row.values), row.place)
             yield {
                 name: read_json(value, specs[name], self._unit(name, key, value)) if name in specs else value
-                for name, (key, value) in zip(names, row.values.items(), strict=True)
-                if name in specs or not self._ignore_extra
+                for place, (name, (key, value)) in enumerate(zip(names, row.values.items(), strict=True), 1)
+                if name in specs or not self._is_ignored(key, place)
             }
 
     def _unit(self, feature: str, column: str, value: Any) -> str:
@@ -236,7 +237,12 @@ class InputBuilder:
         """Raises InvalidRequestError where the columns of a file do not fit the signature."""
         features = self._signature.inputs
         names = self._names(tuple(table.header), table.header_place)
-        given = dict.fromkeys(name for name in names if name in features or not self._ignore_extra)
+        headers = enumerate(table.header, 1)
+        given = dict.fromkeys(
+            name
+            for name, (place, header) in zip(names, headers, strict=True)
+            if name in features or not self._is_ignored(header, place)
+        )
         problems = name_problems(given, self._signature)
         if not problems:
             return
@@ -246,6 +252,10 @@ class InputBuilder:
         if any(name.startswith("column_") for name in features if name not in given):
             text += " A column without a name is named after its position; keep the positions of the training file."
         raise InvalidRequestError(text)
+
+    def _is_ignored(self, header: str, position: int) -> bool:
+        """Whether a column that is not a feature is ignored."""
+        return self._ignore_extra or header in self._left_out or feature_name(header, position) in self._left_out
 
     def _names(self, headers: tuple[str, ...], place: str) -> list[str]:
         """Returns the feature of each header; remembers it, as most rows have the same."""

@@ -58,7 +58,7 @@ COMMANDS = {
     "report": ["report", "--root", "root"],
     "gc": ["gc", "--keep", "1", "--root", "root"],
     "compare": ["compare", "--config", "config.toml", "--root", "root", "--seeds", "3"],
-    "predict": ["predict", "--rows", "rows.csv", "--ignore-extra", "--output", "out.csv", "--offline", "model"],
+    "predict": ["predict", "--rows", "rows.csv", "--output", "out.csv", "--offline", "model"],
     "serve": ["serve", "--root", "root", "--port=0", "--server", "embedded"],
 }
 SECONDS = {"compare": 8.0, "predict": 6.0, "serve": 8.0}  # how long a command takes about; others: a second

@@ -54,7 +54,7 @@ def table(tmp_path_factory):
 
 def test_predict_takes_the_file_that_was_trained_on(table, tmp_path):
     rows, model = table
-    crossnet("predict", "--rows", rows, "--offline", model, "--ignore-extra", "--output", tmp_path / "out.csv")
+    crossnet("predict", "--rows", rows, "--offline", model, "--output", tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as stream:
         header, *answered = csv.reader(stream)
     assert header == [*HEADER.split(","), "prediction"]
@@ -70,18 +70,24 @@ def test_predict_takes_the_same_headers_as_keys_of_json(table, tmp_path):
     (tmp_path / "in.jsonl").write_text(json.dumps(values) + "\n")
     for name in ("in.jsonl", "rows.csv"):
         source = rows if name == "rows.csv" else tmp_path / name
-        crossnet(
-            "predict", "--rows", source, "--offline", model, "--ignore-extra", "--output", tmp_path / f"out-{name}"
-        )
+        crossnet("predict", "--rows", source, "--offline", model, "--output", tmp_path / f"out-{name}")
     answer = json.loads((tmp_path / "out-in.jsonl").read_text())["prediction"]
     assert (tmp_path / "out-rows.csv").read_text().splitlines()[1].endswith(f",{answer}")
 
 
-def test_predict_names_the_label_and_the_columns_that_the_model_does_not_have(table):
+def test_predict_names_a_column_that_training_did_not_have(table, tmp_path):
     rows, model = table
-    done = CliRunner().invoke(cli, ["predict", "--rows", str(rows), "--offline", str(model)])
+    header, *lines = rows.read_text(encoding="utf-8-sig").splitlines()
+    (tmp_path / "rows.csv").write_text("\n".join([header + ", tip", *(line + ",1" for line in lines)]) + "\n")
+    done = CliRunner().invoke(cli, ["predict", "--rows", str(tmp_path / "rows.csv"), "--offline", str(model)])
     assert done.exit_code == 1
-    assert "rows.csv:1 does not fit model `crossnet` version 0. Extra: ` y`." in done.stderr
+    assert "rows.csv:1 does not fit model `crossnet` version 0. Extra: ` tip`." in done.stderr
+
+
+def test_model_records_what_is_not_a_feature(table):
+    _, model = table
+    record = next(model.rglob("columns.json"))
+    assert json.loads(record.read_text())["not_features"] == {" y": "label"}
 
 
 def test_model_has_the_names_of_the_rule(table):

@@ -38,3 +38,9 @@ def test_settings_that_do_not_fit_together_are_told_in_words(settings, sentence)
 
 def test_all_problems_are_listed_at_once():
     assert len(ExampleGenParams(source="csv", split="time", split_time="", split_column="").problems()) == 2
+
+
+def test_columns_that_are_not_features_are_known():
+    assert ExampleGenParams().not_features == {"y": "label"}
+    params = ExampleGenParams(**CSV, label="fare", exclude=("id", "w"), weight="w", group="rider")
+    assert params.not_features == {"id": "excluded", "w": "weight", "rider": "group", "fare": "label"}

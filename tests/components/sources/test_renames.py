@@ -66,6 +66,9 @@ def test_records_have_the_new_names_and_a_row_keeps_its_split(tmp_path: Path) ->
         assert old
         assert [(row["miles"], row["amount"]) for row in rows_of(after, split)] == old
     assert (after.label, after.column_rules.rename) == ("amount", {"Trip Miles": "miles", " fare": "amount"})
+    assert after.column_rules.not_features == {" fare": "label"}
+    less = make_csv(tmp_path, ROWS, label="fare", exclude=["zone"], weight="Trip Miles", **settings)
+    assert less.column_rules.not_features == {" fare": "label", "zone": "excluded", "Trip Miles": "weight"}
 
 
 @pytest.mark.parametrize("where", ["miles > 10", '"Trip Miles" > 10', "Trip_Miles > 10"])

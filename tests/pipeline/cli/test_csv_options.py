@@ -131,6 +131,21 @@ def test_columns_are_renamed_by_flags_or_a_config(crossnet, tmp_path):
     assert (bad.exit_code, "`rename` gives `a` the name 'b c'" in bad.stderr) == (2, True)
 
 
+def test_columns_that_a_config_leaves_out_may_be_there(crossnet, tmp_path):
+    (tmp_path / "rows.csv").write_text("x0,x1,x2,Trip $,id,w,rider\n1.5,2,3,a,b,c,d\n")
+    (tmp_path / "rides.toml").write_text(
+        '[example_gen]\nsource = "csv"\ninput = "x.csv"\nlabel = "fare"\nrename = { "Trip $" = "fare" }\n'
+        'exclude = ["id"]\nweight = "w"\ngroup = "rider"\n'
+    )
+    (tmp_path / "other.toml").write_text('[example_gen]\nsource = "csv"\ninput = "x.csv"\nlabel = "fare"\n')
+    with FakeServer(XS).running() as target:
+        asked = ("predict", "--rows", "rows.csv", "--target", target, "--config")
+        done, other = crossnet(*asked, "rides.toml"), crossnet(*asked, "other.toml")
+    assert (done.exit_code, done.stdout) == (0, "x0,x1,x2,Trip $,id,w,rider,prediction\n1.5,2,3,a,b,c,d,1.5\n")
+    assert other.exit_code == 1
+    assert "Extra: `Trip $`, `id`, `w`, `rider`. Use `--ignore-extra` to ignore columns" in other.stderr
+
+
 def test_a_config_names_the_model_and_the_format_of_rows_whose_name_does_not_tell_it(crossnet, tmp_path):
     (tmp_path / "rides.toml").write_text(
         '[example_gen]\nsource = "parquet"\ninput = "x.parquet"\n[pusher]\nmodel_name = "rides"\n'

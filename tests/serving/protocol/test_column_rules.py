@@ -16,6 +16,19 @@ def test_fields_that_a_later_version_adds_are_left_out():
     assert ColumnRules.from_json(b'{"rename": {"a": "b"}, "later": 1}') == ColumnRules({"a": "b"})
 
 
+def test_rules_go_before_those_that_they_change():
+    recorded = ColumnRules({"a": "b"}, {"at": "s"}, {"y": "label", "w": "weight"})
+    given = ColumnRules({"a": "c"}, {"at": "ms"}, {"w": "excluded"})
+    assert given.over(recorded) == ColumnRules({"a": "c"}, {"at": "ms"}, {"y": "label", "w": "excluded"})
+    assert ColumnRules().over(recorded) == recorded.over(ColumnRules()) == recorded
+
+
+def test_columns_that_are_not_features_are_named_in_every_spelling():
+    rules = ColumnRules({"Trip $": "amount", "a": "b"}, not_features={"amount": "label", " ride id": "excluded"})
+    assert rules.names_left_out() == {"amount", "Trip $", "Trip__", " ride id", "ride_id"}
+    assert ColumnRules({"a": "b"}).names_left_out() == frozenset()
+
+
 @pytest.mark.parametrize("data", [b"[]", b"3", b'{"rename": 1}', b'{"rename": {"a": 1}}', b"{"])
 def test_other_json_is_an_error(data):
     with pytest.raises(ValueError, match="expected an object|Expecting"):

@@ -132,6 +132,30 @@ def test_columns_that_are_not_features_are_ignored_on_request(kind, content):
         built(content, kind, XS)
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("header", "named", "rename"),
+    [
+        (" y", "y", {}),
+        ("y", " y", {}),
+        ("Trip Miles", "trip", {"Trip Miles": "trip"}),
+        ("Trip Miles", "Trip_Miles", {}),
+        ("", "column_2", {}),
+        ("größe", "größe", {}),
+    ],
+)
+def test_columns_that_the_rules_leave_out_are_ignored(kind, header, named, rename):
+    content = f"x0,{header},tip\n1,a,2\n" if kind == "csv" else json.dumps({"x0": 1, header: "a", "tip": 2})
+    rules = {"rename": rename, "not_features": {named: "label"}}
+    assert built(content, kind, {"x0": FLOAT, "tip": FLOAT}, **rules) == {"x0": [1], "tip": [2]}
+    with pytest.raises(InvalidRequestError, match=r"Extra: `tip`\."):
+        built(content, kind, {"x0": FLOAT}, **rules)
+
+
+def test_a_feature_is_read_also_where_the_rules_leave_its_name_out():
+    assert built("x0\n1\n", "csv", {"x0": FLOAT}, not_features={"x0": "excluded"}) == {"x0": [1]}
+
+
 def test_wrong_names_of_json_are_listed_by_line():
     with pytest.raises(InvalidRequestError) as caught:
         built('{"x0": 1, "x1": 2, "x2": 3}\n{"x0": 1, "x1": 2, "x_2": 3}\n', "jsonl", XS)
