@@ -89,7 +89,7 @@ def decimals(cells: pa.Array) -> NDArray[np.float64] | None:
 
     So it says for most columns of numbers, without a regular expression, that all cells are numbers.
     """
-    data = _all_bytes(cells)
+    data = all_bytes(cells)
     if cells.null_count or not len(data) or not _IN_DECIMALS[data].all():
         return None
     try:
@@ -101,11 +101,11 @@ def decimals(cells: pa.Array) -> NDArray[np.float64] | None:
 
 def num_points(cells: pa.Array) -> int:
     """Returns how many points there are in all cells (binary)."""
-    return int(np.count_nonzero(_all_bytes(cells) == ord(".")))
+    return int(np.count_nonzero(all_bytes(cells) == ord(".")))
 
 
-def _all_bytes(cells: pa.Array) -> NDArray[np.uint8]:
-    """Returns the bytes of all cells (binary), one after the other."""
+def all_bytes(cells: pa.Array) -> NDArray[np.uint8]:
+    """Returns the bytes of all cells (binary or string), one after the other, uint8."""
     data = np.frombuffer((cells.buffers()[2] if len(cells) else None) or b"", np.uint8)
     if not len(data):
         return data
@@ -115,7 +115,7 @@ def _all_bytes(cells: pa.Array) -> NDArray[np.uint8]:
 
 def _may_be_blank(cells: pa.Array) -> bool:
     """Returns whether any cell begins with a blank."""
-    data = _all_bytes(cells)
+    data = all_bytes(cells)
     if not len(data) or (data.min() > ord(" ") and data.max() < _NOT_ASCII):
         return False
     first = first_bytes(cells)
