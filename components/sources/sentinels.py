@@ -31,7 +31,7 @@ _REPEATED, _OTHERS = 2, 10  # rows with the number, and with others
 _MOST = 4  # such numbers that are looked for at each end of a batch, and that are said of a column
 _TOO_MANY = 20  # are numbers as others, such as long identifiers
 _WRITTEN = (*(int(digit * size) for digit in "789" for size in range(3, 10)), 99)
-_KNOWN = np.array([*_WRITTEN, *(-value for value in _WRITTEN), 32767, -32768, 2**31 - 1, -(2**31)], np.float64)
+_KNOWN = frozenset((*_WRITTEN, *(-value for value in _WRITTEN), 32767, -32768, 2**31 - 1, -(2**31)))
 
 
 @dataclass
@@ -54,21 +54,20 @@ class Extremes:
         if len(self.counts) > _TOO_MANY:
             return
         for _ in range(2 * _MOST + 1):
-            both = pc.min_max(array)
-            ends = [end for end in (both["min"], both["max"]) if end.is_valid]
-            odd = next((end for end in ends if _may_stand_for_nothing(float(end.as_py()))), None)
+            ends = [end for end in pc.min_max(array).as_py().values() if end is not None]
+            odd = next((end for end in ends if _may_stand_for_nothing(float(end))), None)
             if odd is None:
                 break
-            same = pc.equal(array, odd)
-            self.counts[float(odd.as_py())] += pc.sum(same).as_py()
+            same = pc.equal(array, pa.scalar(odd, array.type))
+            self.counts[float(odd)] += pc.sum(same).as_py()
             array = array.filter(pc.invert(same))
-        if ends and all(math.isfinite(end.as_py()) for end in ends):
-            self._add_others(len(array) - array.null_count, *(float(end.as_py()) for end in ends))
+        if ends and all(map(math.isfinite, ends)):
+            self._add_others(len(array) - array.null_count, *map(float, ends))
 
     def add_values(self, values: NDArray[np.float64], rows: NDArray[Any]) -> None:
         """Adds distinct values, (values,), each in so many `rows`, (values,); NaN counts for nothing."""
         finite = np.isfinite(values)
-        odd = finite & (np.isin(values, _KNOWN) | (np.abs(values) >= _LEAST_HUGE))
+        odd = finite & (np.isin(values, np.array([*_KNOWN], np.float64)) | (np.abs(values) >= _LEAST_HUGE))
         for at in np.flatnonzero(odd)[: 2 * _TOO_MANY]:
             self.counts[float(values[at])] += int(rows[at])
         left = finite & ~odd
