@@ -26,7 +26,9 @@ from benchmarks import harness, history, page
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "numpy", "grpcio", "protobuf", "pyarrow", "polars")
-NO_BENCHMARKS = ("gate_users", "__main__", "harness", "history", "page", "real_tables", "scale", "scale_page")
+NO_BENCHMARKS = frozenset(
+    {"gate_users", "__main__", "harness", "history", "markdown", "page", "real_tables", "scale", "scale_page"}
+)
 HOURS = ("fidelity", "tables")  # run only where they are named
 
 

@@ -1,9 +1,12 @@
+import ast
 import json
+import pkgutil
 
 import pytest
 
 import benchmarks
-from benchmarks.__main__ import main
+from benchmarks.__main__ import NO_BENCHMARKS, main
+from support import REPOSITORY
 
 TINY = """
 from benchmarks.harness import Row
@@ -29,6 +32,17 @@ def measure(tmp_path, monkeypatch):
             return main([name, *options])
 
     return measure
+
+
+def test_each_module_that_runs_as_a_benchmark_yields_rows():
+    names = {module.name for module in pkgutil.iter_modules(benchmarks.__path__)}
+    assert {"client", "markdown", "serving_ports"} < names
+    without = set()
+    for name in names - {"real_tables"}:
+        tree = ast.parse((REPOSITORY / "benchmarks" / f"{name}.py").read_text())
+        if not any(isinstance(node, ast.FunctionDef) and node.name == "rows" for node in tree.body):
+            without.add(name)
+    assert without == NO_BENCHMARKS - {"real_tables"}
 
 
 def test_a_run_is_printed_stored_and_kept(measure, tmp_path, capsys):
