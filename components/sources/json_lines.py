@@ -20,8 +20,9 @@ from crossnet.components.errors import DataError
 from crossnet.components.progress import reached
 from crossnet.components.sources.csv_kinds import time_kind
 from crossnet.components.sources.csv_lines import may_be_compressed, open_bytes, too_long_row
+from crossnet.components.sources.json_forms import check_lines
 from crossnet.serving.protocol.cell_values import TIME_REGEX, read_time
-from crossnet.serving.protocol.json_start import START_BYTES, json_object, not_json_lines
+from crossnet.serving.protocol.json_start import json_object
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
 
@@ -44,11 +45,9 @@ def read_schema(file: Path) -> pa.Schema:
     """Returns the keys of all lines and the types that hold all their values.
 
     Raises:
-      DataError: A line is not a JSON object, or the file is one array or not UTF-8.
+      DataError: A line is not a JSON object, or the file is one array, one table or not UTF-8.
     """
-    with open_bytes(file) as stream:
-        if what := not_json_lines(stream.read(START_BYTES), file.name):
-            raise DataError(f"`{file.name}` {what}")
+    check_lines(file)
     types: dict[str, pa.DataType] = {}
     doubts: dict[str, str] = {}
     large: dict[str, int] = {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from typing import Any
 
 from crossnet.serving.protocol.csv_bytes import encoding_of
+from crossnet.serving.protocol.json_tables import converted
 from crossnet.serving.protocol.printable import shown
 
 START_BYTES = 4096  # of a file, which tell what it is
@@ -37,22 +37,16 @@ def not_json_lines(start: bytes, file_name: str) -> str:
       The end of a sentence that begins with the file's name, and a command; "" where it may be JSON lines.
     """
 
-    def converted(command: str) -> str:
-        if " " in file_name and "." not in file_name:
-            return f"`{command}`"
-        new = shlex.quote(f"{file_name.rpartition('.')[0] or file_name}-lines.jsonl")
-        return f"`{command} {shlex.quote(file_name)} > {new}`"
-
     if encoding := encoding_of(start):
-        command = converted(f"iconv -f {encoding} -t utf-8")
+        command = converted(f"iconv -f {encoding} -t utf-8", file_name)
         return f"is in {encoding.upper()}, and JSON is read as UTF-8. Convert it: {command}."
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"[") and text[1:].lstrip()[:1] in (b"{", b""):
-        each = converted("jq -c '.[]'")
+        each = converted("jq -c '.[]'", file_name)
         return f"is one array. Expected one JSON object per line. Convert it: {each}."
     first, line_end, _ = text.partition(b"\n")
     if line_end and first.strip() == b"{":
-        whole, inner = converted("jq -c ."), converted("jq -c '.NAME[]'")
+        whole, inner = converted("jq -c .", file_name), converted("jq -c '.NAME[]'", file_name)
         return (
             f"has objects of several lines. Expected one JSON object per line. Convert it: {whole}; where the rows are "
             f"a list within one object: {inner}."

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from crossnet.serving.protocol.dtypes import Array
 from crossnet.serving.protocol.json_start import START_BYTES, json_object, not_json_lines
+from crossnet.serving.protocol.json_tables import is_table, not_rows
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.rows.base import (
@@ -71,6 +72,8 @@ class JsonLinesReader:
                 ) from error
             if not text:
                 continue
+            if not self._lines_before and number == 1 and peek and is_table(values) and not peek(1).strip():
+                raise RowsError(f"{self._name} {not_rows(values, self._name)}")
             if not isinstance(values, dict):
                 raise RowsError(f"{place} holds {shown(text)}. Expected an object, such as {{...}}.")
             yield Row(place, values, text)

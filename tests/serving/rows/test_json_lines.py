@@ -104,3 +104,18 @@ def test_one_array_is_refused_with_the_command_that_makes_lines_of_it():
         RowsError, match=r"rows.json is one array. Expected one JSON object per line. Convert it: `jq -c"
     ):
         list(JsonLinesReader(stream, "rows.json").rows())
+
+
+def test_a_table_in_one_object_is_refused_with_the_command() -> None:
+    text = json.dumps({"count": 2, "data": [{"x": 1.5}, {"x": 2.5}]}).encode()
+    reader = JsonLinesReader(io.BufferedReader(io.BytesIO(text + b"\n")), "a.json")
+    with pytest.raises(
+        RowsError, match=r"a.json is one object with the keys `count`, `data`. .* `jq -c '\.data\[\]' a"
+    ):
+        list(reader.rows())
+
+
+def test_a_row_with_objects_beside_its_features_is_read() -> None:
+    row = {"x": 1.5, "tags": [{"a": 1}, {"a": 2}]}
+    reader = JsonLinesReader(io.BufferedReader(io.BytesIO(json.dumps(row).encode())), "a.json")
+    assert [found.values for found in reader.rows()] == [row]
