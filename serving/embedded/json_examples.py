@@ -17,7 +17,7 @@ from crossnet.serving.embedded.json_values import decode_base64, is_base64, json
 from crossnet.serving.protocol.bounded_text import cut, json_text
 from crossnet.serving.protocol.codes import invalid
 
-_MIN_INT64, _MAX_INT64 = -(2**63), 2**63 - 1
+_MIN_INT64, _MAX_INT64, _MAX_UINT64 = -(2**63), 2**63 - 1, 2**64 - 1
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
@@ -59,27 +59,31 @@ def _fill_example(example: Any, value: Any) -> None:
 
 def _add(feature: Any, name: str, item: Any) -> None:
     """Adds a value to a tf.train.Feature, whose first value chose its kind."""
+    if isinstance(item, int) and not _MIN_INT64 <= item <= _MAX_UINT64:  # RapidJSON reads such a number as a double
+        item = float(item)
+    if isinstance(item, bool | int):
+        kind = "int64_list"
+    elif isinstance(item, float):
+        kind = "float_list"
+    elif isinstance(item, str) or is_base64(item):
+        kind = "bytes_list"
+    else:
+        raise invalid(f"Feature: {cut(name)} has element with unexpected JSON type: {json_type(item)}")
+    if (first := feature.WhichOneof("kind") or kind) != kind:
+        raise invalid(f"Unexpected element type in feature: {cut(name)} expecting type: {_KINDS[first]}")
+    getattr(feature, kind).value.append(_converted(name, item))
+
+
+def _converted(name: str, item: Any) -> int | float | bytes:
+    """Returns what the list of a feature's kind holds for a value of JSON."""
     if isinstance(item, bool | int):
         if item > _MAX_INT64:
             raise invalid(f"Feature: {cut(name)} has uint64 element. Only int64 is supported.")
-        if item < _MIN_INT64:  # RapidJSON reads such a number as a double
-            item = float(item)
-    kind: str
-    value: int | float | bytes
-    if isinstance(item, bool | int):
-        kind, value = "int64_list", int(item)
-    elif isinstance(item, float):
-        with np.errstate(over="ignore"):
-            kind, value = "float_list", float(np.float32(item))
-    elif isinstance(item, str):
-        kind, value = "bytes_list", item.encode()
-    elif is_base64(item):
-        kind, value = "bytes_list", decode_base64(item)
-    else:
-        raise invalid(f"Feature: {cut(name)} has element with unexpected JSON type: {json_type(item)}")
-    if feature.WhichOneof("kind") not in (None, kind):
-        raise invalid(f"Unexpected element type in feature: {cut(name)} expecting type: {_KINDS[kind]}")
-    getattr(feature, kind).value.append(value)
+        return int(item)
+    if isinstance(item, float):
+        with np.errstate(over="ignore"):  # 1e39 is an infinite float32
+            return float(np.float32(item))
+    return item.encode() if isinstance(item, str) else decode_base64(item)
 
 
 def write_regressions(result: Any) -> str:

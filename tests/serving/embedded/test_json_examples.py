@@ -25,7 +25,16 @@ def features(example):
 
 
 def test_each_value_chooses_the_kind_of_its_feature():
-    row = {"f": 1.5, "i": [1, -2], "b": True, "s": ["a", {"b64": "/w=="}], "none": [], "big": -(2**63) - 1, "inf": 1e39}
+    row = {
+        "f": 1.5,
+        "i": [1, -2],
+        "b": True,
+        "s": ["a", {"b64": "/w=="}],
+        "none": [],
+        "low": -(2**63) - 1,
+        "high": 2**64,
+        "inf": 1e39,
+    }
     (example,) = filled({"examples": [row]}).example_list.examples
     assert features(example) == {
         "f": ("float_list", [1.5]),
@@ -33,7 +42,8 @@ def test_each_value_chooses_the_kind_of_its_feature():
         "b": ("int64_list", [1]),
         "s": ("bytes_list", [b"a", b"\xff"]),
         "none": None,
-        "big": ("float_list", [-(2.0**63)]),
+        "low": ("float_list", [-(2.0**63)]),
+        "high": ("float_list", [2.0**64]),
         "inf": ("float_list", [float("inf")]),
     }
 
@@ -55,9 +65,11 @@ def test_the_context_is_kept_beside_the_examples():
         ({"examples": [{"x": None}]}, "Feature: x has element with unexpected JSON type: Null"),
         ({"examples": [{"x": [[1]]}]}, "Feature: x has element with unexpected JSON type: Array"),
         ({"examples": [{"x": {"b": 1}}]}, "Feature: x has element with unexpected JSON type: Object"),
-        ({"examples": [{"x": [1, 2.5]}]}, "Unexpected element type in feature: x expecting type: float"),
-        ({"examples": [{"x": ["a", 1]}]}, "Unexpected element type in feature: x expecting type: int64"),
+        ({"examples": [{"x": [1, 2.5]}]}, "Unexpected element type in feature: x expecting type: int64"),
+        ({"examples": [{"x": [2.5, 2**63]}]}, "Unexpected element type in feature: x expecting type: float"),
+        ({"examples": [{"x": ["a", 1]}]}, "Unexpected element type in feature: x expecting type: bytes"),
         ({"examples": [{"x": 2**63}]}, "Feature: x has uint64 element. Only int64 is supported."),
+        ({"examples": [{"x": 2**64 - 1}]}, "Feature: x has uint64 element. Only int64 is supported."),
         ({"examples": [{"x": {"b64": "?"}}]}, "Unable to base64 decode"),
     ],
 )
