@@ -13,6 +13,8 @@ from pathlib import Path
 from crossnet.serving.config.messages import BatchingParameters, read_config
 from crossnet.serving.protocol.codes import invalid
 
+_MAX_THREADS = 2048  # as many calls as the server runs at most; each thread is started at once
+
 
 @dataclass(frozen=True)
 class BatchSettings:
@@ -80,10 +82,12 @@ def _problems_with(settings: BatchSettings, *, pads: bool) -> list[str]:
         f"{name} is {value}; expected {least} or more."
         for name, least in (
             *(("max_batch_size", 1), ("batch_timeout_micros", 0), ("max_enqueued_batches", 1)),
-            *(("num_batch_threads", 1), ("max_execution_batch_size", 1)),
+            *(("num_batch_threads", 1), *([("max_execution_batch_size", 1)] if settings.split else [])),
         )
         if (value := getattr(settings, name)) < least
     ]
+    if settings.num_batch_threads > _MAX_THREADS:
+        problems.append(f"num_batch_threads is {settings.num_batch_threads}; expected at most {_MAX_THREADS:,}.")
     if settings.max_execution_batch_size > settings.max_batch_size:
         problems.append(
             f"max_execution_batch_size is {settings.max_execution_batch_size}; expected at most max_batch_size, "

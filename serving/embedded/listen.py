@@ -26,10 +26,10 @@ def calls_at_once(given: int, flags: ServerFlags) -> int:
     """Returns how many calls of a port may run at once.
 
     Args:
-      given: What a flag says; 0 for the default.
+      given: What a flag says; 0 for the default. More than may be open at all are not needed.
       flags: The server's. With batching more calls run, because they wait for each other instead of computing.
     """
-    return given or (_BATCHED_CALLS if flags.enable_batching else 4 * (os.cpu_count() or 1))
+    return min(given, _MAX_CALLS) or (_BATCHED_CALLS if flags.enable_batching else 4 * (os.cpu_count() or 1))
 
 
 def is_loopback(host: str) -> bool:

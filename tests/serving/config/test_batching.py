@@ -52,6 +52,7 @@ def test_allowed_sizes_are_reached(rows, padded):
         ("max_batch { value: 1 }", 'has no field named "max_batch"'),
         ("max_batch_size { value: 0 }", "max_batch_size is 0; expected 1 or more"),
         ("num_batch_threads { value: -1 }", "num_batch_threads is -1; expected 1 or more"),
+        ("num_batch_threads { value: 100000000 }", "num_batch_threads is 100000000; expected at most 2,048."),
         ("batch_timeout_micros { value: -1 }", "batch_timeout_micros is -1; expected 0 or more"),
         ("max_enqueued_batches { value: 0 }", "max_enqueued_batches is 0; expected 1 or more"),
         ("allowed_batch_sizes: [8, 4]", "must be monotonically increasing"),
@@ -68,3 +69,8 @@ def test_parameters_that_cannot_be_kept_are_refused(read, text, sentence):
     with pytest.raises(ServingError, match="batching.config") as error:
         read(text)
     assert sentence in str(error.value)
+
+
+def test_a_size_that_another_follows_is_named_once(read):
+    with pytest.raises(ServingError, match=r"batching\.config: max_batch_size is 0; expected 1 or more\.$"):
+        read("max_batch_size { value: 0 }")

@@ -14,7 +14,7 @@ import pytest
 
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded import listen
-from crossnet.serving.embedded.listen import is_loopback, open_server, rest_protocol
+from crossnet.serving.embedded.listen import calls_at_once, is_loopback, open_server, rest_protocol
 from crossnet.serving.status import ServingError
 from support.serving_fixtures import failure
 
@@ -55,6 +55,11 @@ def calling(target):
 )  # fmt: skip
 def test_only_loopback_addresses_count_as_such(host, expected):
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(("given", "batching", "expected"), [(3, False, 3), (0, True, 64), (10**8, True, 2048)])
+def test_a_port_runs_no_more_calls_at_once_than_may_be_open(given, batching, expected):
+    assert calls_at_once(given, ServerFlags(enable_batching=batching)) == expected
 
 
 def test_port_zero_takes_a_free_port():
