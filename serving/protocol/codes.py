@@ -7,7 +7,7 @@ import logging
 import grpc
 from google.protobuf.message import DecodeError
 
-from crossnet.serving.status import ServingError
+from crossnet.serving.status import ServingError, UsageError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -38,9 +38,14 @@ def invalid(message: str) -> ServingError:
 
 
 def failed_to_start(error: ServingError) -> ServingError:
-    """Returns an error of the same kind and code, with the real server's message for a failed start."""
+    """Returns an error of the same code, with the real server's message for a failed start.
+
+    It is of the same kind too, but for a UsageError: the arguments of the command were read, so it ends with 1, like
+    every start that fails.
+    """
     code, message = status_of(error)
-    return type(error)(f"Failed to start server. Error: {code.name}: {message}", error.code)
+    kind = ServingError if isinstance(error, UsageError) else type(error)
+    return kind(f"Failed to start server. Error: {code.name}: {message}", code)
 
 
 def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
@@ -50,7 +55,8 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     in gRPC's C++ server. An unexpected error is INTERNAL too, never UNKNOWN; its traceback is logged, not sent.
     """
     if isinstance(error, ServingError):
-        return error.code or grpc.StatusCode.INTERNAL, str(error)
+        usual = grpc.StatusCode.INVALID_ARGUMENT if isinstance(error, UsageError) else grpc.StatusCode.INTERNAL
+        return error.code or usual, str(error)
     number = getattr(error, "error_code", None)
     if isinstance(number, int) and number in _CODES_BY_NUMBER:
         return _CODES_BY_NUMBER[number], str(getattr(error, "message", error))

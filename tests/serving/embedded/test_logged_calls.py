@@ -73,8 +73,10 @@ def test_folder_that_cannot_be_written_is_refused_at_start(model, tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(
-            ServingError, match="Failed to start server.* request log cannot be written to .*/file/log`: Not a"
-        ),
+            ServingError,
+            match="Failed to start server.* INVALID_ARGUMENT: The request log cannot be written to .*/file/log`: Not a",
+        ) as error,
         Server(flags_of(model, tmp_path / "file" / "log")),
     ):
         pass
+    assert error.value.exit_code == 1

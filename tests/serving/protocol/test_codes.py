@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import predict_pb2
 
 from crossnet.serving.protocol.codes import failed_to_start, grpc_message, http_status, invalid, status_of
-from crossnet.serving.status import DeadlineError, ServingError
+from crossnet.serving.status import DeadlineError, ServingError, UsageError
 
 CODE = grpc.StatusCode
 
@@ -48,6 +48,7 @@ def test_grpc_message_is_cut_between_letters():
 def test_status_of_our_own_errors_is_their_code_or_internal():
     assert status_of(ServingError("no", CODE.NOT_FOUND)) == (CODE.NOT_FOUND, "no")
     assert status_of(ServingError("no")) == (CODE.INTERNAL, "no")
+    assert status_of(UsageError("no")) == (CODE.INVALID_ARGUMENT, "no")
     assert status_of(invalid("no")) == (CODE.INVALID_ARGUMENT, "no")
 
 
@@ -86,4 +87,10 @@ def test_a_failed_start_has_the_real_servers_message_and_keeps_its_kind():
     assert (str(found), found.code) == (
         "Failed to start server. Error: DEADLINE_EXCEEDED: too late",
         CODE.DEADLINE_EXCEEDED,
+    )
+    usage = failed_to_start(UsageError("no such folder"))
+    assert (type(usage), str(usage), usage.exit_code) == (
+        ServingError,
+        "Failed to start server. Error: INVALID_ARGUMENT: no such folder",
+        1,
     )
