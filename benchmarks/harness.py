@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Row:
@@ -45,6 +47,12 @@ class Row:
     alternative: str = ""
     better: Literal["less", "more", ""] = "less"
     scatter: float | None = None
+
+    def __post_init__(self) -> None:
+        """Makes NumPy's numbers and truth values Python's: JSON takes no others, and `met` is compared by `is`."""
+        for name in ("ours", "other", "ratio", "met", "scatter"):
+            if isinstance(value := getattr(self, name), np.generic):
+                object.__setattr__(self, name, value.item())
 
 
 class Medians(NamedTuple):

@@ -1,10 +1,21 @@
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 
-from benchmarks.harness import cost, interleave, machine, medians, scatter
+from benchmarks.harness import Row, cost, interleave, machine, medians, scatter
+
+
+def test_a_row_of_numpys_numbers_can_be_stored_as_json():
+    share = np.float32(0.5)
+    row = Row("b", "c", np.int64(3), share, "%", share, "<= 1", share <= 1, scatter=np.float64(0.25))
+    assert json.loads(json.dumps(asdict(row)))["met"] is True
+    assert (row.ours, row.other, row.ratio, row.scatter) == (3, 0.5, 0.5, 0.25)
+    assert Row("b", "c", 1.0, None, "%", None).met is None
 
 
 def test_medians_are_of_ours_of_the_other_and_of_the_pairwise_ratios():
