@@ -76,9 +76,7 @@ def length_crcs(lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 def number_view(records: NDArray[np.uint8], offset: int, dtype: str) -> NDArray[Any]:
     """Returns a view of one number in each of many equally long records, at any byte offset."""
-    row = np.dtype({"names": ["value"], "formats": [dtype], "offsets": [offset], "itemsize": records.shape[1]})
-    view: NDArray[Any] = records.view(row)["value"][:, 0]
-    return view
+    return np.ndarray((len(records),), dtype, records, offset, (records.shape[1],))
 
 
 def read_chunks(path: Path, compression: str, chunk_bytes: int = _READ_BYTES) -> Iterator[bytes]:
