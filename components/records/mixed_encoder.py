@@ -4,7 +4,8 @@ Each column gives two pieces of every row: the head of its map entry, which depe
 the value. `crossnet.components.records.scatter` joins the pieces of all columns row by row.
 
 Measured on 2026-11-29 on 2 cores of an AMD EPYC, busy with other work: 1 M rows of 30 columns, of which 10 are text,
-take 0.6 times what they took where Arrow joined all pieces.
+take 0.6 times what they took where Arrow joined all pieces. On 2026-11-30, with heads that are kept between batches and
+whole numbers that follow theirs in one piece, 0.85 times as much.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _DIGIT_PAIRS = [
 ]
 _WORD_BITS = 56
 _CRC_ROWS = 1 << 8
+_MAX_TABLE = 1 << 10  # sizes of which heads are kept
 _MORE = np.array([sum(0x80 << 8 * place for place in range(min(size - 1, 8))) for size in range(11)], np.uint64)
 
 
@@ -98,7 +100,10 @@ def _single_pieces(key: bytes, array: pa.Array, kind: str, rows: Ints | None) ->
         entries["head"], entries["value"] = np.void(head), values
         return [Fixed(rows, entries.view(np.uint8).reshape(-1, len(head) + 4))]
     digits, lengths = varints(values)
-    return [_heads(rows, lengths, key, kind), Fixed(rows, digits, lengths)]
+    heads = _heads(rows, lengths, key, kind)
+    if heads.lengths is not None:  # of a very long name
+        return [heads, Fixed(rows, digits, lengths)]
+    return [Fixed(rows, np.concatenate([heads.data, digits], axis=1), lengths + heads.data.shape[1])]
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -122,15 +127,29 @@ def entry_head(key: bytes, kind: str, size: int) -> bytes:
 
 def _heads(rows: Ints | None, lengths: Ints, key: bytes, kind: str) -> Fixed:
     """Returns the heads of values that have these lengths in bytes."""
-    found, which = distinct(lengths)
-    heads = [entry_head(key, kind, size) for size in found.tolist()]
+    most = int(lengths.max(initial=0))
+    if most < _MAX_TABLE:
+        table, own = _head_table(key, kind, most.bit_length())
+        which = lengths
+    else:
+        found, which = distinct(lengths)
+        table, own = _table([entry_head(key, kind, size) for size in found.tolist()])
+    data = np.take(table, which, axis=0, mode="clip")  # `which` is in bounds: no check
+    return Fixed(rows, data, None if own is None else own[which])
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _head_table(key: bytes, kind: str, bits: int) -> tuple[NDArray[np.uint8], Ints | None]:
+    """Returns the table of the heads of values of all sizes below `2 ** bits`: most batches need the same ones."""
+    return _table([entry_head(key, kind, size) for size in range(1 << bits)])
+
+
+def _table(heads: list[bytes]) -> tuple[NDArray[np.uint8], Ints | None]:
+    """Returns heads as equally long rows, uint8 (heads, width), and how long each is; None: all have `width`."""
     own = np.array([len(head) for head in heads], np.int64)
     width = int(own.max(initial=1))
     table = np.frombuffer(b"".join(head.ljust(width, b"\0") for head in heads), np.uint8).reshape(-1, width)
-    if len(heads) == 1:
-        return Fixed(rows, np.repeat(table, len(lengths), axis=0))
-    data = np.take(table, which, axis=0, mode="clip")  # `which` is in bounds: no check
-    return Fixed(rows, data, None if (own == width).all() else own[which])
+    return table, None if (own == width).all() else own
 
 
 def varints(values: NDArray[np.int64]) -> tuple[NDArray[np.uint8], Ints]:
