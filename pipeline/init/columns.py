@@ -33,6 +33,7 @@ _MAX_ODD_WORDS = 5
 _MAX_ODD_SHARE = 0.05
 MIN_KEY_ROWS = 20
 _MANY_HOLES = 0.5
+_EVEN = (0.25, 0.75)  # where the median of some 20 and more numbers lies that fill their range
 _FOLLOWS = 0.5  # roughness, below which the label follows a number
 _KEY_NAME = re.compile(r"(?i:(^|_)(id|key|no|nr|number|code|uuid|index|row)$)|[a-z]I[dD]$", re.ASCII)
 _WEIGHT_NAME = re.compile(r"(?i:(^|_)(weights?|wgt|wt|fnlwgt)$)|[a-z]W(eight|gt)$", re.ASCII)
@@ -215,13 +216,11 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
         proposal.excluded[name] = "one value in all rows"
         return
     if present > MIN_KEY_ROWS and kind in ("INT", "BYTES") and not sample.repeated:
-        is_dense = column.most - column.least < 2 * present
-        if kind == "BYTES" or is_dense or sample.roughness >= _FOLLOWS or _KEY_NAME.search(name):
+        if kind == "BYTES" or _KEY_NAME.search(name) or not (sign := _sign_of_a_measurement(column, present)):
             finding.decided = "left out: no value occurs twice"
             proposal.excluded[name] = "no value occurs twice"
         else:
-            said = "no value occurs twice, but the label follows it: is it a key?"
-            finding.doubt(said, toml_line("exclude", [name]))
+            finding.doubt(f"no value occurs twice, but {sign}: is it a key?", toml_line("exclude", [name]))
         return
     if kind == "BYTES" and present > MIN_KEY_ROWS and sample.rows_per_value < 2 and sample.distinct > 0.5 * present:
         finding.decided = "left out: nearly every row has a value of its own"
@@ -239,6 +238,18 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
     if finding.holes > _MANY_HOLES * column.rows:
         share = percent(finding.holes / column.rows)
         finding.doubt(f"{share} of its cells are empty", toml_line("exclude", [name]))
+
+
+def _sign_of_a_measurement(column: ColumnProfile, present: int) -> str:
+    """Returns what tells that whole numbers of which none occurs twice are not a key; "" where nothing does."""
+    sample = column.sample
+    if column.most - column.least < 2 * present:
+        return ""
+    if sample.roughness < _FOLLOWS:
+        return "the label follows it"
+    if not column.order and not _EVEN[0] <= sample.place_of_median <= _EVEN[1]:  # keys fill their range
+        return "most lie at one end of their range"
+    return ""
 
 
 def may_weigh(finding: ColumnFinding, column: ColumnProfile, kind: str) -> bool:

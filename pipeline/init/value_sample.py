@@ -88,6 +88,14 @@ class ValueSample:
         rest._hashes, rest._facts = self._hashes[kept], self._facts[kept]
         return rest
 
+    @property
+    def place_of_median(self) -> float:
+        """Where the median of the sample's numbers lies between the least (0) and the largest (1); 0.5 of text."""
+        numbers = self._facts[np.isfinite(self._facts[:, 4]), 4]
+        if not len(numbers) or numbers.min() == numbers.max():
+            return 0.5
+        return float((np.median(numbers) - numbers.min()) / (numbers.max() - numbers.min()))
+
     def are_days(self) -> bool:
         """Returns whether all numbers of the sample are days such as 20261123."""
         numbers = self._facts[:, 4]

@@ -78,6 +78,17 @@ def test_keys_constants_and_near_unique_text_are_left_out(values, kind, reason):
     assert proposal.excluded == ({"x": reason} if reason else {})
 
 
+def test_amounts_of_which_none_occurs_twice_are_kept_and_doubted():
+    amounts = [(n * 37 % 60) ** 4 for n in range(60)]
+    proposal, finding = found(amounts, "INT")
+    assert proposal.excluded == {}
+    (doubt,) = finding.doubts
+    assert doubt.text == "no value occurs twice, but most lie at one end of their range: is it a key?"
+    assert doubt.setting == 'exclude = ["x"]'
+    for keys in (sorted(amounts), [n * 37 % 60 * 1000 for n in range(60)]):  # in the order of the file; evenly spread
+        assert found(keys, "INT")[0].excluded == {"x": "no value occurs twice"}
+
+
 @pytest.mark.parametrize(
     ("values", "kind", "doubt"),
     [

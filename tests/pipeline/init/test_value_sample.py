@@ -56,6 +56,12 @@ def test_a_number_that_the_label_follows_is_not_rough_where_chance_hides_it():
     assert sample_of(values, draw.normal(size=3000)).roughness >= 0
 
 
+def test_amounts_have_their_median_at_one_end():
+    assert sample_of(range(101)).place_of_median == 0.5
+    assert sample_of([0, 1, 2, 3, 10]).place_of_median == 0.2
+    assert sample_of([7, 7]).place_of_median == sample_of([1, 5], as_text=True).place_of_median == 0.5
+
+
 def test_the_most_frequent_value_can_be_set_aside():
     sample = sample_of([0] * 50 + [1, 2, 2, 3], [9.0] * 50 + [1.0, 2.0, 4.0, 5.0])
     rest = sample.without_most_frequent()
