@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.evaluation.row_sample import RowSample
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LARGE_SHARE = 0.2
 # Of normal errors it is about 6 and of Laplace's 4, of Student's with three degrees 2.7 (1,000 rows, the 50 largest).
 HEAVY_TAIL = 3.5
+# Of the label's standard deviation: a linear model this near has found the sum that the label was made by.
+EXACT_SUM = 1e-4
 # A key names what rows belong to: it has many values, which come back.
 MIN_VALUES, MIN_ROWS_PER_VALUE = 20, 2
 # A column whose values explain less of the errors' variance, or no more than chance would, is not worth a sentence.
@@ -40,7 +42,7 @@ _KEY_NAMES = re.compile(
 
 
 def notes_on(candidates: Mapping[str, bool], scores: Scores) -> Iterator[str]:
-    """Yields a sentence where few rows decide, and one where a later candidate passed.
+    """Yields a sentence where few rows decide, where the label is a sum of features, where a later candidate passed.
 
     Args:
       candidates: By name in their order, whether each is blessed.
@@ -57,6 +59,14 @@ def notes_on(candidates: Mapping[str, bool], scores: Scores) -> Iterator[str]:
             yield (
                 f"The errors of `{name}` have a heavy tail: a few rows make much of its rmse, so that its interval "
                 "holds the truth less often than it says. See the worst rows in the report."
+            )
+    if LINEAR in scores.names:
+        rmse, std = scores.whole.rmse(scores.names.index(LINEAR)), scores.whole.label_std
+        if scores.whole.rows > 1 and rmse < EXACT_SUM * std:
+            yield (
+                f"The label is a sum of features: the linear model's rmse is {number(rmse)} where the label's standard "
+                f"deviation is {number(std)}. If a feature is known only after the label, name it in "
+                "`example_gen.exclude`."
             )
     tried = list(candidates.values())
     if len(tried) > 1 and True in tried and not tried[0]:
@@ -101,10 +111,11 @@ def likely_groups(examples: Examples, train: Columns, evaluation: Columns) -> It
 def alike_errors(
     examples: Examples, sample: RowSample, features: Sequence[Feature], model: int, name: str
 ) -> Iterator[str]:
-    """Yields a sentence about the column whose values explain most of the variance of a model's errors.
+    """Yields a sentence about the column whose values explain most of the variance of the ranks of a model's errors.
 
     Where rows belong to neither group nor key, and the intra-class correlation is at least `LEAST_ALIKE` and beyond
-    chance. Columns of numbers with a fraction are not asked.
+    chance. Columns of numbers with a fraction are not asked. Ranks, because one row with a large error would make its
+    value explain most of the errors themselves.
 
     Args:
       examples: The rows.
@@ -118,12 +129,13 @@ def alike_errors(
     errors = sample.predictions(model) - sample.labels
     if not np.isfinite(errors).all():
         return
-    alike = [(*intraclass_correlation(sample.column(f.name), errors), f.name) for f in features if f.type != "FLOAT"]
+    ranks = _ranks(errors)
+    alike = [(*intraclass_correlation(sample.column(f.name), ranks), f.name) for f in features if f.type != "FLOAT"]
     share, values, column = max(alike, default=(0.0, 0, ""))
     if share >= LEAST_ALIKE:
         yield (
-            f"`{column}` explains {percent(share)} of the variance of the errors of `{name}` (intra-class correlation, "
-            f"{values:,} values). If rows of one value belong together, the intervals are too narrow: set "
+            f"`{column}` explains {percent(share)} of the variance of the ranks of the errors of `{name}` (intra-class "
+            f"correlation, {values:,} values). If rows of one value belong together, the intervals are too narrow: set "
             f'`example_gen.group = "{column}"`. Else the column says more than the model has learned.'
         )
 
@@ -159,6 +171,12 @@ def intraclass_correlation(values: Array, errors: Array) -> tuple[float, int]:
         return 0.0, count
     usual = (rows - float(np.sum(np.square(sizes))) / rows) / (count - 1)
     return (between - within) / (between + (usual - 1) * within), count
+
+
+def _ranks(errors: Array) -> Array:
+    """Returns the rank of each, float64 (rows,); equal ones share the mean of theirs."""
+    _, places, counts = np.unique(errors, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places], np.float64)
 
 
 def best_epochs(models: Mapping[str, Model], scores: Scores) -> Iterator[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossnet.components.artifacts.evaluation import MEAN_PREDICTOR
+from crossnet.components.artifacts.evaluation import LINEAR, MEAN_PREDICTOR
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
 from crossnet.components.evaluation.notes import (
@@ -43,6 +43,19 @@ def test_errors_with_a_heavy_tail_are_said():
         "The errors of `m0` have a heavy tail: a few rows make much of its rmse, so that its interval"
     )
     assert notes(random.normal(0, 1, 4000)) == notes(random.laplace(0, 1, 4000)) == []
+
+
+def test_a_label_that_is_a_sum_of_features_is_said():
+    def said(distance):
+        labels = np.arange(100.0)
+        linear, model = labels + distance, np.resize([1.5, -1.5], 100) + labels
+        return list(notes_on({"m0": True}, make_scores(labels, {"m0": model, LINEAR: linear})))
+
+    assert said(1e-3) == [
+        "The label is a sum of features: the linear model's rmse is 0.001 where the label's standard deviation is "
+        "28.9. If a feature is known only after the label, name it in `example_gen.exclude`."
+    ]
+    assert said(0.01) == []
 
 
 def test_candidates_that_were_tried_before_one_passed_are_counted():
@@ -116,10 +129,24 @@ def alike(share, rows=2000, **properties):
 
 def test_the_column_whose_values_explain_the_errors_is_named_where_no_group_is_set():
     (note,) = alike(0.3)
-    assert note.startswith("`shop` explains 28.9 %")
-    assert "of the variance of the errors of `m0` (intra-class correlation, 50 values). If rows of one value" in note
+    assert note.startswith("`shop` explains 27.8 %")
+    assert (
+        "of the variance of the ranks of the errors of `m0` (intra-class correlation, 50 values). If rows of one value"
+        in note
+    )
     assert 'set `example_gen.group = "shop"`' in note
     assert alike(0.0) == alike(0.3, group="shop") == alike(0.3, split="time") == alike(0.3, rows=60) == []
+
+
+def test_a_column_is_not_named_for_the_one_error_that_is_large():
+    random = np.random.default_rng(0)
+    values, errors = np.arange(120) // 3, random.normal(0, 1, 120)
+    errors[60:62] = 40.0
+    assert intraclass_correlation(values, errors)[0] > 0.3
+    sample = RowSample(["shop"])
+    sample.add({"shop": values}, np.zeros(120), errors[None])
+    examples = Examples(Path(), {}, {"columns": []})
+    assert list(alike_errors(examples, sample, [Feature("shop", "INT")], 0, "m0")) == []
 
 
 def test_intraclass_correlation_of_groups_of_two_on_paper():
