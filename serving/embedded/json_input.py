@@ -167,7 +167,8 @@ def _plain_floats(values: list[Any], data_type: int) -> Array | None:
         array = np.frombuffer(struct.pack(f"{len(values)}d", *values))
     except (struct.error, OverflowError):
         return None
-    if ((array == 0) | (array == 1)).any() and bool in set(map(type, values)):
+    places = np.flatnonzero((array == 0) | (array == 1))
+    if bool in set(map(type, map(values.__getitem__, places.tolist()) if len(places) * 4 < len(values) else values)):
         return None
     return array.astype(tensorflow_numpy_type(data_type))
 

@@ -89,9 +89,10 @@ def test_long_columns_mean_what_short_ones_do(kind):
             np.testing.assert_array_equal(array, np.array(values, kind))
         assert array.dtype == kind
     for wrong, word in ((True, "True"), (False, "False"), (None, "Null"), ("1", "String"), ({}, "Object")):
-        code, words = failure({"inputs": [0.5] * 200 + [wrong]}, signature(x=kind))
-        assert code is grpc.StatusCode.INVALID_ARGUMENT
-        assert f"Type: {word} is not of expected type" in words
+        for numbers in (0.5, 0, 1.0):
+            code, words = failure({"inputs": [numbers] * 200 + [wrong]}, signature(x=kind))
+            assert code is grpc.StatusCode.INVALID_ARGUMENT
+            assert f"Type: {word} is not of expected type" in words
 
 
 def test_bare_nan_and_infinity_are_read():
