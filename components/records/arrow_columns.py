@@ -42,8 +42,15 @@ def as_column(array: pa.Array) -> Column:
     if not array.null_count:
         return Column(_values(array), None)
     present = array.is_valid().to_numpy(zero_copy_only=False)
-    filled = array.fill_null(0 if pa.types.is_primitive(array.type) else b"")
-    return Column(_values(filled), present)
+    if pa.types.is_primitive(array.type):
+        return Column(_values(array.fill_null(0)), present)
+    lengths = np.diff(text_buffers(array)[0])
+    if lengths[~present].any():
+        return Column(_values(array.fill_null(b"")), present)
+    _, *buffers = array.buffers()  # a missing text has no bytes, as in most files: nothing is to be copied
+    return Column(
+        _values(pa.Array.from_buffers(array.type, len(array), [None, *buffers], offset=array.offset)), present
+    )
 
 
 def _values(array: pa.Array) -> Any:
