@@ -147,7 +147,8 @@ def has_columns(shard: Path, types: Mapping[str, str]) -> bool:
         schema = reader.schema
     size = (schema.metadata or {}).get(_SHARD_BYTES, b"")
     found = {field.name: field.type for field in schema}
-    fits = all(found.get(name) in (stored_type(kind, False), stored_type(kind, True)) for name, kind in types.items())
+    stored = {kind: (stored_type(kind, False), stored_type(kind, True)) for kind in set(types.values())}
+    fits = all(found.get(name) in stored[kind] for name, kind in types.items())
     return fits and size == str(shard.stat().st_size).encode()
 
 
