@@ -249,9 +249,10 @@ def _read_part(reads: Sequence[Read], splitter: Splitter, kept: RowFilter, weigh
     with ExitStack() as stack:
         writers = {split: stack.enter_context(SpoolWriter(folder / split)) for split in SPLITS}
         log = stack.enter_context(RowLog(folder / "codes"))
-        for source, batch in ((read.source, batch) for read in reads for batch in read.batches()):
+        named = ((read, batch_names(read.source)) for read in reads)
+        for source, names, batch in ((read.source, names, batch) for read, names in named for batch in read.batches()):
             check_sizes(source, batch)
-            batch = checked_extras(source, batch, kept.params)
+            batch = checked_extras(source, batch, kept.params, names)
             batch = nan_as_null(batch) if kept.params.nan == "missing" else batch
             left_out = kept.left_out(source, batch)
             if weight:

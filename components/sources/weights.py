@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.formats import counted
 from crossnet.components.params.example_gen import ExampleGenParams
-from crossnet.components.sources.base import Source, SourceBatch, batch_names
+from crossnet.components.sources.base import Source, SourceBatch
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.printable import shown
 
@@ -38,13 +38,19 @@ def named_columns(params: ExampleGenParams, names: Mapping[str, str]) -> tuple[s
     return label, weight, group or (key if key in left_out else "")
 
 
-def checked_extras(source: Source, batch: SourceBatch, params: ExampleGenParams) -> SourceBatch:
+def checked_extras(
+    source: Source, batch: SourceBatch, params: ExampleGenParams, names: Mapping[str, str]
+) -> SourceBatch:
     """Returns the batch, with a doubt where rows have no group.
+
+    Args:
+      source: Where the batch is from.
+      params: The settings, which name the columns.
+      names: From `batch_names`.
 
     Raises:
       DataError: The label, the weight or the group has several values in a row; it names the row.
     """
-    names = batch_names(source)
     for setting in ("label", "weight", "group"):
         if not (name := names.get(getattr(params, setting))) or name not in batch.rows.schema.names:
             continue
