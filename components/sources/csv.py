@@ -21,7 +21,6 @@ from crossnet.components.sources.base import RetypedError, SourceBatch, differin
 from crossnet.components.sources.csv_blocks import CsvLayout, read_blocks
 from crossnet.components.sources.csv_cells import (
     ARROW_TYPES,
-    EXPECTED,
     FROM_TEXT,
     PLAIN,
     STORED,
@@ -33,16 +32,16 @@ from crossnet.components.sources.csv_cells import (
 )
 from crossnet.components.sources.csv_columns import read_kinds
 from crossnet.components.sources.csv_doubts import kind_instead, losses
-from crossnet.components.sources.csv_header import find_header, not_in_utf8
-from crossnet.components.sources.csv_hints import comment_for, setting_for
+from crossnet.components.sources.csv_header import find_header
 from crossnet.components.sources.csv_lines import may_have_quotes, misshapen_row, row_line
 from crossnet.components.sources.csv_lost_rows import odd_rows
+from crossnet.components.sources.csv_refused import refused_cell
+from crossnet.components.sources.csv_repeats import beside, repeat_doubts, without_headers
 from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.components.sources.exact import exact_columns
 from crossnet.components.sources.naming import NamedColumns, name_columns
 from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, with_units
 from crossnet.serving.protocol.csv_format import CsvFormat
-from crossnet.serving.protocol.printable import shown
 
 
 @dataclass(frozen=True)
@@ -98,11 +97,15 @@ class CsvSource:
         for unit in range(first_unit, last_unit):
             row = self.layouts[unit].first_row
             lost: tuple[Doubt, ...] = ()
-            for arrays in self._converted(unit):
+            repeats: list[int] = []
+            for arrays in self._converted(unit, repeats):
                 lost = lost or odd_rows(self, unit, row, arrays)
                 columns = [self._stored(arrays[source], source) for source in self.named.names]
                 batch = pa.RecordBatch.from_arrays(columns, names=names)
-                cells, doubts = self._row_cells(arrays), (*losses(kinds, self.odd, arrays), *lost)
+                cells, doubts = (
+                    self._row_cells(arrays),
+                    (*losses(kinds, self.odd, arrays), *lost, *repeat_doubts(self, unit, repeats)),
+                )
                 exact = exact_columns(self.named, arrays.__getitem__, self._type, self.units)
                 yield SourceBatch(batch, arrays.get(f"key {self.named.key}"), unit, row, cells, doubts, exact)
                 row += batch.num_rows
@@ -152,7 +155,7 @@ class CsvSource:
     def _open(self, unit: int, types: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
         return read_blocks(self.files[unit], types, self.layouts[unit])
 
-    def _converted(self, unit: int) -> Iterator[dict[str, pa.Array]]:
+    def _converted(self, unit: int, repeats: list[int]) -> Iterator[dict[str, pa.Array]]:
         """Yields arrays by source name, of the types of `kinds`, and cells as `key NAME` and, of a row, `cell NAME`."""
         kinds, key = {source: self._read_kind(source) for source in self.named.names}, self.named.key
         texts = [source for source, kind in kinds.items() if self._is_text_first(kind) or source == key]
@@ -163,7 +166,8 @@ class CsvSource:
             for batch in self._open(unit, types) if not self.named.row else ():
                 arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
                 cells = {f"key {key}": arrays[key]} if key else {}
-                yield arrays | cells | self._convert_all({source: arrays[source] for source in texts}, unit, rows)
+                held = without_headers({source: arrays[source] for source in texts}, self.named.label, rows, repeats)
+                yield arrays | cells | self._convert_all(held, unit, rows)
                 rows += batch.num_rows
             if not self.named.row:
                 return
@@ -171,7 +175,7 @@ class CsvSource:
             pass
         except OSError as error:
             raise self._unreadable(unit, error) from None
-        for cells in self.read_cells(unit):
+        for cells in self.read_cells(unit, repeats):
             size = len(next(iter(cells.values())))
             start = min(max(rows - first, 0), size)  # rows that were yielded already
             if start < size:
@@ -181,14 +185,15 @@ class CsvSource:
                 yield arrays | {f"cell {name}": cells[name][start:] for name in self.named.row}
             first += size
 
-    def read_cells(self, unit: int) -> Iterator[dict[str, pa.Array]]:
-        """Yields the cells of every column in use as bytes, null where empty.
+    def read_cells(self, unit: int, repeats: list[int] | None = None) -> Iterator[dict[str, pa.Array]]:
+        """Yields the cells of every column in use as bytes, null where empty and in the rows that `repeats` gets.
 
         Raises:
           DataError: A row is misshapen.
         """
         named = self.named
-        return self._read(unit, list(dict.fromkeys([*named.names, *([named.key] if named.key else []), *named.row])))
+        names = list(dict.fromkeys([*named.names, *([named.key] if named.key else []), *named.row]))
+        return self._read(unit, names, repeats)
 
     def _is_text_first(self, kind: str) -> bool:
         """Whether Arrow reads cells of a kind as text, and the rules of single cells convert them."""
@@ -198,11 +203,14 @@ class CsvSource:
         """Yields the cells of some columns as `read_cells` does those of all."""
         return self._read(unit, names)
 
-    def _read(self, unit: int, names: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
+    def _read(self, unit: int, names: Sequence[str], repeats: list[int] | None = None) -> Iterator[dict[str, pa.Array]]:
         path, layout = self.files[unit], self.layouts[unit]
+        row = layout.first_row
         try:
-            for batch in self._open(unit, dict.fromkeys(names, pa.binary())):
-                yield dict(zip(batch.schema.names, batch.columns, strict=True))
+            for batch in self._open(unit, dict.fromkeys(beside(self.named, names), pa.binary())):
+                cells = dict(zip(batch.schema.names, batch.columns, strict=True))
+                yield without_headers(cells, self.named.label, row, repeats)
+                row += batch.num_rows
         except pa.ArrowInvalid as error:
             raise (
                 misshapen_row(path, layout.num_columns, layout.csv_format)
@@ -249,16 +257,8 @@ class CsvSource:
         try:
             return convert_cells(cells, kind, self.csv_format, form, codes=codes)
         except BadCellError as error:
-            place = self.place(unit, first_row + error.row)
-            if problem := not_in_utf8(error.cell):
-                raise DataError(f"{place}: `{source}` is {problem}") from None
-            cell = error.cell.decode()
-            hint = setting_for(cell, source, self.csv_format)
-            hint = "" if kind in TIMES and hint.startswith("date_format") else hint  # which all cells would need
-            begins_lines = source == next(iter(self.named.names)) != self.named.weight
-            hint = hint or (comment_for(cell, first_row + error.row) if begins_lines else "")
-            remedy = self.named.remedy(source, f"Fix the cell{f', or set `example_gen.{hint}`' if hint else ''}")
-            raise DataError(f"{place}: `{source}` is '{shown(cell)}', expected {EXPECTED[kind]}. {remedy}") from None
+            place, row = self.place(unit, first_row + error.row), first_row + error.row
+            raise refused_cell(error, source, kind, self.named, self.csv_format, place, row) from None
 
 
 def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:

@@ -97,6 +97,8 @@ def unit_line(table: Sequence[Sequence[str]], line: str, delimiter: str) -> Note
     """
     if len(table) < 2 + _SURE_ROWS or len(table[1]) != len(table[0]) or len(line.split(delimiter)) != len(table[0]):
         return None
+    if list(table[1]) == list(table[0]):
+        return None  # the header again, which a run leaves out; as a comment it would leave out both
     numeric = numeric_columns(table[2:], len(table[0]))
     cells = [table[1][column].strip() for column in numeric]
     words = [cell for cell in cells if cell and not is_typed(cell)]

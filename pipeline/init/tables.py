@@ -18,6 +18,7 @@ from crossnet.components.sources.base import RetypedError, Source
 from crossnet.components.sources.csv import CsvSource
 from crossnet.components.sources.csv_lines import COMPRESSED, open_bytes
 from crossnet.components.sources.csv_lost_rows import lost_rows
+from crossnet.components.sources.csv_repeats import repeat_doubts
 from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.components.sources.files import ENDINGS, check_name, ending_of, input_files, table_files, visible_files
 from crossnet.components.sources.naming import NoLabelError
@@ -233,9 +234,11 @@ def read_table(source: Source, doubts: list[Doubt] | None = None) -> Iterator[tu
     for unit in range(len(source.sizes)):
         row = 0
         if read_cells is not None:
-            for cells in read_cells(unit):
+            repeats: list[int] = []
+            for cells in source.read_cells(unit, repeats) if isinstance(source, CsvSource) else read_cells(unit):
                 if doubts is not None and isinstance(source, CsvSource):
-                    doubts[:] = doubts or lost_rows(source, unit, row, cells)
+                    found = repeat_doubts(source, unit, repeats) or lost_rows(source, unit, row, cells)
+                    doubts[:] = doubts or found
                 yield unit, row, cells
                 row += len(next(iter(cells.values())))
             continue

@@ -90,3 +90,10 @@ def test_random_tables_are_read_as_they_were_written(tmp_path):
         lines += [mark.join(cells[kind]() for kind in kinds) for _ in range(rows)]
         (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
         assert find_dialect(tmp_path / "a.csv").settings == ({} if mark == "," else {"delimiter": mark}), lines
+
+
+def test_a_header_twice_is_not_a_line_of_units(tmp_path):
+    lines = ["a,b,y", "a,b,y", *(f"{n},{n}.5,{n}" for n in range(20))]
+    (file := tmp_path / "rides.csv").write_text("\n".join([*lines, ""]))
+    assert find_dialect(file).settings == {}
+    assert find_dialect(file).header == ("a", "b", "y")
