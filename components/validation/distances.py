@@ -104,7 +104,7 @@ def _between_numbers(
     used = (shares_a + shares_b) > 0
     value = jensen_shannon(shares_a[used], shares_b[used])
     degrees = int(used.sum()) - 1
-    if not degrees:
+    if degrees < 1:  # none used: each number is infinite
         return Distance("Jensen-Shannon", value, 0.0)
     # Of two samples from one source, 8 JS / (1/a + 1/b), in nats, is chi-square distributed over the bins.
     chance = chi_square(DEVIATIONS, degrees) * (1 / rows_a + 1 / rows_b) / 8 / math.log(2)

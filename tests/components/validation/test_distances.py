@@ -37,6 +37,12 @@ def test_chi_square_is_as_rare_as_five_deviations(degrees):
     assert 5e-8 < tail < 3.5e-7
 
 
+def test_infinite_samples_have_no_distance():
+    infinite = statistics_of([math.inf] * 50)
+    assert distance(infinite, infinite).value == 0
+    assert distance(infinite, infinite).noise == 0
+
+
 def test_equal_samples_have_no_distance():
     values = np.random.default_rng(0).normal(size=1000)
     found = distance(statistics_of(values), statistics_of(values))
