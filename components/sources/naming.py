@@ -49,7 +49,7 @@ class NamedColumns(NamedTuple):
       integer, boolean: Source names of columns that are forced to another type.
       dates: Source name and form of the columns whose form of dates is given.
       units: Source name and unit of the columns of times whose unit is given.
-      exact: Source names of the columns that a condition names: it sees them as the source has them.
+      exact: Source names of the columns that a condition names, and of weights: seen as the source has them.
       weight, group: Source names of the columns of weights and of what rows belong to, or "".
     """
 
@@ -138,9 +138,9 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     numeric |= {weight} - text - integer - boolean - {""}
     dates = tuple((spelling[name], form) for name, form in params.date_format.items())
     units = tuple((spelling[name], unit) for name, unit in params.time_unit.items() if spelling[name] in read)
-    row = tuple(header) if params.hashes_rows else ()
+    row, exact = tuple(header) if params.hashes_rows else (), needed | ({weight} - {""})
     return NamedColumns(
-        read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, needed, weight, group
+        read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, exact, weight, group
     )
 
 

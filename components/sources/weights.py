@@ -16,6 +16,9 @@ from crossnet.components.sources.base import Source, SourceBatch
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.printable import shown
 
+_LEAST, _MOST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)  # below, float32 loses digits
+_MIN_ROWS = 20  # fewer have another group each by chance
+
 
 def named_columns(params: ExampleGenParams, names: Mapping[str, str]) -> tuple[str, str, str]:
     """Returns the names of label, weight and group in the batches of a source; "" where the settings name none.
@@ -41,7 +44,7 @@ def named_columns(params: ExampleGenParams, names: Mapping[str, str]) -> tuple[s
 def checked_extras(
     source: Source, batch: SourceBatch, params: ExampleGenParams, names: Mapping[str, str]
 ) -> SourceBatch:
-    """Returns the batch, with a doubt where rows have no group.
+    """Returns the batch, with a doubt where rows have no group, or each one another.
 
     Args:
       source: Where the batch is from.
@@ -70,7 +73,19 @@ def checked_extras(
             condition = f'"{params.group}" IS NOT NULL'
             doubt = Doubt(params.group, text, f"where = {toml_text(condition)}")
             batch = batch._replace(doubts=(*batch.doubts, doubt))
+        if setting == "group" and (alone := _alone(params.group, column, batch)):
+            batch = batch._replace(doubts=(*batch.doubts, alone))
     return batch
+
+
+def _alone(group: str, column: pa.Array, batch: SourceBatch) -> Doubt | None:
+    """Returns the doubt about a group that has one row each, in a source's first batch; None elsewhere."""
+    if batch.unit or batch.first_row or len(column) < _MIN_ROWS or column.null_count:
+        return None
+    if pc.count_distinct(column).as_py() < len(column):
+        return None
+    text = f"has another value in each of the first {len(column):,} rows: groups of one row group nothing"
+    return Doubt(group, f"{text}; name another column in `example_gen.group`, or leave the setting out")
 
 
 def stored_weights(
@@ -83,25 +98,38 @@ def stored_weights(
       left_out: bool (rows,) each: rows whose weight may be anything.
 
     Raises:
-      DataError: A weight is missing, negative, NaN or infinite; it names the row.
+      DataError: A weight is missing, negative, NaN, infinite or not one that float32 holds; it names the row.
     """
     column = batch.rows.column(weight)
     place = batch.rows.schema.get_field_index(weight)
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         values = column.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False).astype(np.float32)
-        wrong = ~(np.isfinite(values) & (values >= 0))
+        given = _given(batch, weight, values)
+        tiny = (given > 0) & (given < _LEAST)
+        wrong = ~(np.isfinite(values) & (values >= 0)) | tiny
         stored = pa.array(values, mask=np.isnan(values))
     else:
-        wrong, stored = np.ones(len(column), bool), column
+        given, wrong, stored = np.zeros(0), np.ones(len(column), bool), column
     for mask in left_out:
         wrong &= ~mask
     if wrong.any():
         row = int(wrong.argmax())
         value = column[row].as_py()
         received = "empty" if value is None else f"'{shown(str(value))}'"
+        expected, fix = "a number of at least 0; a row of weight 0 does not count", "Fix the row"
+        if len(given) and np.isfinite(given[row]) and given[row] >= 0:
+            received = f"{given[row]:g}, which float32 does not hold"
+            expected, fix = f"0, or a number from {_LEAST:.2g} to {_MOST:.2g}", "Multiply all weights by one number"
         raise DataError(
-            f"{source.place(batch.unit, batch.first_row + row)}: the weight `{weight}` is {received}. Expected a "
-            "number of at least 0; a row of weight 0 does not count. Fix the row, or name another column in "
-            "`example_gen.weight`."
+            f"{source.place(batch.unit, batch.first_row + row)}: the weight `{weight}` is {received}. Expected "
+            f"{expected}. {fix}, or name another column in `example_gen.weight`."
         )
     return batch._replace(rows=batch.rows.set_column(place, pa.field(weight, stored.type), stored))
+
+
+def _given(batch: SourceBatch, weight: str, values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Returns weights as the source has them, float64 (rows,), NaN where there is none."""
+    exact = batch.exact
+    if exact is None or weight not in exact.schema.names:
+        return values.astype(np.float64)
+    return np.asarray(exact.column(weight).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)

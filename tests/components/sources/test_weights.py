@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -43,6 +45,44 @@ def test_a_weight_that_is_not_a_number_of_at_least_0_is_refused_with_its_row(
     wanted = f"`rides.csv:19`: the weight `w` is {said}. Expected a number of at least 0; a row of weight 0 does not"
     with pytest.raises(DataError, match=wanted):
         make_csv(tmp_path, table(weight), weight="w")
+
+
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("weight", [1e-300, 1e-45, 1e39, 1e300])
+def test_a_weight_that_float32_does_not_hold_is_refused(tmp_path: Path, source: str, weight: float) -> None:
+    weights, ys = [1.5] * 9 + [weight], [float(n) for n in range(10)]
+    path = tmp_path / f"rides.{source}"
+    if source == "csv":
+        path.write_text("\n".join(["w,y", *(f"{w},{y}" for w, y in zip(weights, ys, strict=True))]) + "\n")
+    elif source == "jsonl":
+        path.write_text("".join(json.dumps({"w": w, "y": y}) + "\n" for w, y in zip(weights, ys, strict=True)))
+    else:
+        pq.write_table(pa.table({"w": weights, "y": ys}), path)
+    said = (
+        rf"the weight `w` is {re.escape(f'{weight:g}')}, which float32 does not hold. Expected 0, or a number from "
+        r"1.2e-38 to 3.4e\+38. Multiply all weights by one number, or name another column in `example_gen.weight`."
+    )
+    with pytest.raises(DataError, match=said):
+        make(tmp_path, source=source, input=str(path), weight="w", split="order")
+
+
+def test_the_smallest_and_the_largest_weights_of_float32_are_kept(tmp_path: Path) -> None:
+    rows = "\n".join(["x,w,y", *(f"{n},{('1.2e-38', '3.4e38', '0')[n % 3]},{n}" for n in range(60))])
+    found = {row["w"] for row in all_rows(make_csv(tmp_path, rows, weight="w"))}
+    assert found == {float(np.float32(w)) for w in (1.2e-38, 3.4e38, 0.0)}
+
+
+@pytest.mark.parametrize("value", ["{}", "user {}"])
+def test_a_group_of_one_row_each_is_a_doubt(tmp_path: Path, value: str) -> None:
+    rows = [f"{n},{value.format(n)},{n % 7}" for n in range(60)]
+    examples = make_csv(tmp_path, "\n".join(["x,user,y", *rows]), group="user")
+    said = "has another value in each of the first 60 rows: groups of one row group nothing; name another column in "
+    assert [doubt["text"] for doubt in examples.properties["doubts"]] == [
+        f"{said}`example_gen.group`, or leave the setting out"
+    ]
+    rows[59] = f"59,{value.format(0)},3"
+    again = make_csv(tmp_path, "\n".join(["x,user,y", *rows]), group="user")
+    assert "doubts" not in again.properties or not again.properties["doubts"]
 
 
 def test_a_row_that_is_left_out_may_have_any_weight(tmp_path: Path) -> None:
