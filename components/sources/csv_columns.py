@@ -15,7 +15,7 @@ from crossnet.components.sources.csv_doubts import (
     rounded,
     text_doubts,
 )
-from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.csv_hints import SIGNS_ADVICE, looks_marked, setting_for
 from crossnet.components.sources.csv_kinds import classify_cells
 from crossnet.components.sources.csv_plain import decimals, plain_cells
 from crossnet.components.sources.csv_sample import ReadCells, Sample, first_cells
@@ -96,6 +96,7 @@ def _check_label(name: str, sample: Sample, csv_format: CsvFormat, *, is_whole: 
     hint = setting_for(original, name)
     those = f"all {len(cells):,} cells" if is_whole else f"the first {len(cells):,} cells"
     advice = f"If they are numbers, set `example_gen.{hint}`. " if hint else ""
+    advice = f"{SIGNS_ADVICE} " if not hint and looks_marked(original) else advice
     raise DataError(
         f"{those[0].upper()}{those[1:]} of `{shown(name)}`, the label, are text (first: '{shown(original)}'): this "
         f"pipeline predicts numbers. {advice}Name a column of numbers in `example_gen.label`."

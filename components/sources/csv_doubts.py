@@ -101,13 +101,18 @@ def _hinted_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Plac
         return [Doubt(name, f"is read as text: its cells look like {said.format(example)}, to use them as such")]
     found = [hint for hint in hints if hint and hint != "number" and not hint.startswith("null_values")]
     marked = [looks_marked(cell) for cell in some]
-    if not found and sum(marked) >= _DOUBTFUL_SHARE * len(some):
-        plain = sum(read_number(cell) is not None for cell in some)
-        if sum(marked) + plain >= _HINTED_SHARE * len(some):
-            example = first_such(sample, place, looks_marked)
-            text = f"is read as text: its cells look like numbers with signs that no setting reads (first: {example})"
-            return [Doubt(name, f"{text}; write the numbers alone to use them as such")]
-    if not found or sum(map(bool, hints)) < _HINTED_SHARE * len(hints):
+    plain = sum(read_number(cell) is not None for cell in some)
+    least = _HINTED_SHARE * len(some)
+    is_marked = sum(marked) >= _DOUBTFUL_SHARE * len(some) and sum(marked) + plain >= least
+    if found and sum(map(bool, hints)) >= least:
+        is_marked = False
+    elif found and any(marked):  # (1,234) beside 1,234: the setting that reads the second one leaves the first
+        is_marked = sum(one or bool(hint) for one, hint in zip(marked, hints, strict=True)) >= least
+    if is_marked:
+        example = first_such(sample, place, lambda cell: looks_marked(cell) and not setting_for(cell, name, csv_format))
+        text = f"is read as text: its cells look like numbers with signs that no setting reads (first: {example})"
+        return [Doubt(name, f"{text}; write the numbers alone to use them as such")]
+    if not found or sum(map(bool, hints)) < least:
         return []
     hint = max(sorted(set(found)), key=found.count)
     example = first_such(sample, place, lambda cell: setting_for(cell, name, csv_format) == hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from crossnet.serving.protocol.printable import shown
 
 _SOURCES = ExampleGenParams.__dataclass_fields__["source"].metadata["choices"]
 _COMMENTS = ("#", "//", "%", "--", "!")  # how notes begin
+_FIXED_WIDTH = re.compile(r"\S {2,}\S+( {2,}|$)")  # words that are aligned by blanks
 _SEP = "sep="  # Excel's own first line
 
 
@@ -134,6 +136,11 @@ def _check_row(path: Path, row: CsvRow, csv_format: CsvFormat) -> None:
             f"{place} is `{shown(text)}`, a line for Excel and not the header. Set {setting}"
             f"`example_gen.skip_rows = 1`."
         )
+    if len(row.cells) == 1 and csv_format.delimiter in row.cells[0]:
+        raise DataError(
+            f"{place} is within quotes as a whole, so that it has one column, `{shown(row.cells[0])}`. Write the file "
+            "without quotes around its lines."
+        )
     if len(row.cells) == 1:
         counts = {mark: row.cells[0].count(mark) for mark in DELIMITER_NAMES if mark != csv_format.delimiter}
         mark = max(counts, key=lambda each: counts[each])
@@ -142,6 +149,12 @@ def _check_row(path: Path, row: CsvRow, csv_format: CsvFormat) -> None:
                 f"{place} has one column, `{shown(row.cells[0])}`. Expected "
                 f"{DELIMITER_NAMES.get(csv_format.delimiter, f'`{csv_format.delimiter}`')} between cells; are there "
                 f"{DELIMITER_NAMES[mark]}? Set `example_gen.delimiter = {json.dumps(mark)}`."
+            )
+        if _FIXED_WIDTH.search(row.cells[0].strip()):
+            raise DataError(
+                f"{place} has one column, `{shown(row.cells[0])}`, with several blanks between words. A table whose "
+                "columns are aligned by blanks is not read: write it with commas, such as by `pandas.read_fwf` and "
+                "`to_csv`."
             )
 
 

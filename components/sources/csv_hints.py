@@ -12,6 +12,7 @@ from crossnet.serving.protocol.csv_format import CsvFormat
 NULL_WORDS = frozenset(("na", "n/a", "#n/a", "null", "none", "nil", "nan", "-", "--", "?", ".", "missing", "unknown"))
 NULL_WORDS |= {"nat", "<na>", "\\n", "#ref!", "#value!", "#div/0!", "#name?", "#null!", "#num!", "0000-00-00"}
 NULL_WORDS |= {"n.a.", "(null)", "(blank)", "not available", "..", "...", "\u2013", "\u2014"}  # the dashes of print
+SIGNS_ADVICE = "They look like numbers with signs that no setting reads: write the numbers alone."
 _MAX_CHARACTERS = 40  # of a cell that is looked at for signs and dates
 # Numbers with what no setting reads: signs of money and units, brackets for a minus, the digits of other scripts.
 _SIGNS = "[€$£¥₹<>~≈=\"'`(\\s\\u2212\\u2013+-]*"
@@ -21,7 +22,8 @@ _UNITS = (
     r"|k|mn|mio|bn?|usd|eur|gbp|chf|inr|jpy|kr|zł|°?[cf]|°|%|‰|[€$£¥₹]|d[+-]?\d+"
 )
 _MARKED = re.compile(
-    rf"{_SIGNS}{_MONEY}{_SIGNS}\d[\d.,'\s\u00a0\u202f]*(?:e[+-]?\d+)?(?:{_UNITS})?[\"'`)\s-]*|0x[0-9a-f]+",
+    rf"{_SIGNS}{_MONEY}{_SIGNS}\d[\d.,'\s\u00a0\u202f]*(?:e[+-]?\d+)?(?:{_UNITS})?[\"'`)\s-]*|0x[0-9a-f]+"
+    r"|[+-]?\d+ \d+/\d+",
     re.IGNORECASE,
 )
 SUMS = ("total", "totals", "subtotal", "sum", "grand", "average", "mean", "summe", "gesamt")

@@ -186,16 +186,33 @@ def misshapen_row(path: Path, num_columns: int, csv_format: CsvFormat = DEFAULT)
             whose = "the header has" if csv_format.header and not csv_format.names else "there are"
             return DataError(
                 f"`{path.name}:{line}` is a {how} row: it has {counted(len(cells), 'cell')}, {whose} "
-                f"{counted(num_columns, 'column')}. Fix the row; a cell that holds "
-                f"{delimiter_name(csv_format.delimiter)} must be quoted.{_advice(row)}"
+                f"{counted(num_columns, 'column')}. {_fix(row, num_columns, csv_format)}{_advice(row, csv_format)}"
             )
     return None
 
 
-def _advice(row: CsvRow) -> str:
+def _fix(row: CsvRow, num_columns: int, csv_format: CsvFormat) -> str:
+    """Returns, for a message, what to do about a row of too few or too many cells."""
+    between = delimiter_name(csv_format.delimiter)
+    if len(row.cells) > num_columns:
+        return f"Fix the row; a cell that holds {between} must be quoted."
+    if row.last_line > row.line:
+        return f"A cell of it runs to line {row.last_line:,}: is a quote left open? Fix the row."
+    if len(row.cells) == 1 and len(row.cells[0].split(csv_format.delimiter)) == num_columns:
+        return "Quotes stand around the whole row: write the file without them."
+    return f"Fix the row; an empty cell needs its delimiter ({between}) too."
+
+
+def _advice(row: CsvRow, csv_format: CsvFormat) -> str:
     """Returns, for a message, how to leave out a line that may be a note or a sum and not a row."""
     word = (row.cells[0].split() or [row.cells[0]])[0]  # a line of blanks begins with them
-    if any(row.cells[1:]) or row.line != row.last_line or not word or len(word) > _MAX_WORD:
+    if (
+        any(row.cells[1:])
+        or csv_format.delimiter in row.cells[0]
+        or row.line != row.last_line
+        or not word
+        or len(word) > _MAX_WORD
+    ):
         return ""
     return (
         f" If it is a note and not a row, leave it out: `example_gen.comment = {json.dumps(word, ensure_ascii=False)}`."

@@ -7,6 +7,7 @@ form, as in van den Burg, Nazábal and Sutton, 2019, Wrangling messy CSV files b
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -123,6 +124,10 @@ def _header(
         else:
             header, where = ("column_1", *before), "first column"
         put("names", list(header), f"those of that line, and one for the {where}")
+    elif len(before) == len(header) + 1 > 2 and not before[-1].strip() and not any(map(is_typed, before[:-1])):
+        put("header", False, f"the line before the rows names {len(before) - 1} columns and ends with a delimiter")
+        header = tuple(before[:-1])
+        put("names", list(header), "those of that line")
     elif not has_header(table):
         put("header", False, f"the first line holds values ({', '.join(header[:3])}), not names")
         header = tuple(f"column_{number}" for number in range(1, len(header) + 1))
@@ -176,7 +181,7 @@ def _first_lines(file: Path, encoding: str) -> tuple[list[str], list[str]]:
 def _comment(lines: Sequence[str]) -> tuple[str, int]:
     """Returns the mark with which lines begin that are not rows, and how many do; "" where there is none."""
     for mark in _COMMENTS:
-        marked = [line for line in lines if line.startswith(mark)]
+        marked = [line for line, inside in zip(lines, _in_quotes(lines), strict=True) if line.startswith(mark) > inside]
         others = [line for line in lines if line.strip() and not line.startswith(mark)]
         if not marked or len(marked) > len(others):
             continue
@@ -186,6 +191,12 @@ def _comment(lines: Sequence[str]) -> tuple[str, int]:
         if len(like_rows) < len(marked):
             return mark, len(marked)
     return "", 0
+
+
+def _in_quotes(lines: Sequence[str]) -> list[bool]:
+    """Returns which lines begin within a quoted cell."""
+    counts = itertools.accumulate((line.count('"') for line in lines), initial=0)
+    return [count % 2 == 1 for count in counts][: len(lines)]
 
 
 def _quote(lines: Sequence[str]) -> str:
@@ -229,7 +240,9 @@ def _delimiter(lines: Sequence[str], candidates: Sequence[str], quote: str, esca
     for mark in _LAST_RESORT:
         rows = list(_rows([line.strip() for line in lines], mark, quote, escape))
         widths = Counter(map(len, rows))
-        if rows and widths.most_common(1)[0][0] > 1 and len(widths) == 1 and _score(rows, mark) > 0.4:
+        usual = widths.most_common(1)[0][0] if rows else 0
+        is_regular = len(widths) == 1 or (len(widths) == 2 and widths[usual - 1] == 1 and len(rows[0]) == usual - 1)
+        if usual > 1 and is_regular and _score(rows, mark) > 0.4 / len(widths):  # R names its rows, not their column
             return mark
     return ","
 

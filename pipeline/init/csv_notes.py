@@ -83,6 +83,8 @@ def two_headers(table: Sequence[Sequence[str]]) -> bool:
     width, names = len(first), [cell.strip() for cell in second]
     numeric = numeric_columns(table[2:], width)
     unnamed = len({cell.strip() for cell in first if cell.strip()}) < width
+    if width > 2 and not first[0].strip() and not names[0]:  # an index of pandas, which has no name
+        names[0] = "index"
     are_names = len(names) == width == len(set(names)) and all(names) and not any(map(is_typed, names))
     return bool(unnamed and are_names and numeric)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from crossnet.components.errors import DataError
 from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
+from crossnet.components.sources.csv_hints import SIGNS_ADVICE, looks_marked
 from crossnet.pipeline.init.columns import shares
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile
@@ -46,6 +47,7 @@ def check_label(profile: TableProfile, names: Mapping[str, str], table: Table, s
         amount = "all" if odd == cells.looked else f"{odd:,} of"
         place = source.place(found.unit, found.row)
         is_truth = form in ("truth", "word of truth")
+        advice = f"{SIGNS_ADVICE} Or name" + advice.removeprefix("Name") if looks_marked(found.cell) else advice
         raise DataError(
             f"The label `{label}` is {'true or false' if is_truth else 'text'} in {amount} {cells.looked:,} cells "
             f"(first: '{shown(found.cell)}' in {place}): this pipeline predicts numbers"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from typing import Any, NamedTuple, Protocol
 
 from crossnet.serving.protocol.csv_format import CsvFormat
@@ -24,7 +25,24 @@ _OTHERS = {
     b"7z\xbc\xaf": ("a 7z archive", "", "Unpack it."),
     b"Rar!": ("a RAR archive", "", "Unpack it."),
     b"%PDF": ("a PDF document", "", "Save its table as CSV."),
+    b"SQLite format 3\0": (
+        "an SQLite database",
+        "",
+        'Read a query of it (`source = "sql"`), or save its table as CSV.',
+    ),
+    b"\x89HDF": ("an HDF5 file", "", "Save its table as Parquet or CSV."),
+    b"MATLAB 5.0 MAT-file": ("a file of MATLAB", "", "Save its table as CSV (`writetable`)."),
+    b"\x93NUMPY": ("an array of NumPy", "", "Save it as CSV with a header (`numpy.savetxt`)."),
+    b"$FL2": ("a file of SPSS", "", "Save it as CSV, such as by `pandas.read_spss` and `to_csv`."),
+    b"<stata_dta>": ("a file of Stata", "", "Save it as CSV, such as by `pandas.read_stata` and `to_csv`."),
+    b"Obj\x01": ("an Avro file", "", "Write its rows as Parquet."),
+    b"<?xml": ("an XML document", "", "Save its table as CSV."),
+    b"{\\rtf": ("a document (RTF)", "", "Save its table as CSV."),
 }
+_STATEMENT = re.compile(
+    rb"(CREATE (TEMPORARY )?TABLE|INSERT INTO|DROP TABLE|BEGIN;|SET [A-Za-z_@]+ ?=|-- \w+ .*dump)", re.I
+)
+_ATTRIBUTES = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.I)
 
 
 class Readable(Protocol):
@@ -77,6 +95,12 @@ def other_file(start: bytes) -> OtherFile | None:
         return OtherFile("an empty zip archive", "", "Name a file with rows.")
     if start.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
         return OtherFile("a web page (HTML)", "", "Download the file itself; is a login needed?")
+    if _STATEMENT.match(start.lstrip()):
+        return OtherFile(
+            "a dump of SQL", "", "Load it into a database, and read a query of it or save its table as CSV."
+        )
+    if _ATTRIBUTES.match(start):
+        return OtherFile("an ARFF file", "", "Save its rows as CSV, such as by `scipy.io.arff.loadarff` and pandas.")
     return next((OtherFile(*other) for magic, other in _OTHERS.items() if start.startswith(magic)), None)
 
 

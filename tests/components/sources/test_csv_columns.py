@@ -92,3 +92,8 @@ def test_marks_of_numbers_leave_times_and_truths_as_they_are(tmp_path: Path, mar
     content = "t;b;y\n2020-01-02T00:00:01Z;true;1\n;False;2\n2020-01-03T00:00:01Z;TRUE;3\n"
     examples = make_csv(tmp_path, content, delimiter=";", **marks)
     assert [(row["t"], row["b"]) for row in all_rows(examples)] == [(1577923201, 1), (None, 0), (1578009601, 1)]
+
+
+def test_a_label_of_numbers_with_signs_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"\(first: '\$5.50'\): .* with signs that no setting reads: write the numbers"):
+        make_csv(tmp_path, "a,y\n" + "".join(f"{n},$5.5{n % 7}\n" for n in range(20)), label="y")

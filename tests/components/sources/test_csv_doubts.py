@@ -120,6 +120,16 @@ def test_doubts_name_the_file_among_several(tmp_path: Path) -> None:
             "",
         ),
         (
+            ["1,234.50", "2,234.50", "(1,234.50)", "12.25"],
+            "is read as text: its cells look like numbers with signs that no setting reads (first: '(1,234.50)'",
+            "",
+        ),
+        (
+            ["12 3/4", "5", "1 1/2"],
+            "is read as text: its cells look like numbers with signs that no setting reads (first: '12 3/4'",
+            "",
+        ),
+        (
             ["1", "2", "(3)"],
             "is read as text: 33.3 % of its cells are not numbers (first: '(3)', rides.csv:4), which",
             "",

@@ -99,3 +99,15 @@ def test_the_error_names_what_the_file_is_and_the_setting(
 def test_a_header_of_more_than_a_mebibyte_and_20_000_names_is_read(tmp_path: Path) -> None:
     names = [f"{'a' * 90}{n}" for n in range(20_000)]
     assert header_of(tmp_path, (",".join(names) + "\n").encode()).names == names
+
+
+def test_a_header_within_quotes_is_refused(tmp_path: Path) -> None:
+    (path := tmp_path / "a.csv").write_text('"a,b,y"\n"1,2,3"\n')
+    with pytest.raises(DataError, match=r"`a.csv:1` is within quotes as a whole, so that it has one column, `a,b,y`."):
+        find_header(path)
+
+
+def test_columns_that_are_aligned_by_blanks_are_refused(tmp_path: Path) -> None:
+    (path := tmp_path / "a.csv").write_text("   miles    zone  y\n     1.5    nord  3\n")
+    with pytest.raises(DataError, match="several blanks between words. .* such as by `pandas.read_fwf` and `to_csv`."):
+        find_header(path)

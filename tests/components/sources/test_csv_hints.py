@@ -81,7 +81,7 @@ def test_words_that_are_set_already_are_kept() -> None:
             "\uff15",
             "\u0665",
         ),
-        *("\u0665", "5km", "12 km/h", "-3 °C", "1.5D+02", "0xFF", "5k", '="007"', "<5", "~5", "EUR 5", "'5"),
+        *("\u0665", "5km", "12 km/h", "-3 °C", "1.5D+02", "0xFF", "5k", '="007"', "<5", "~5", "EUR 5", "'5", "12 3/4"),
     ],
 )
 def test_numbers_with_signs_that_no_setting_reads_are_told(cell: str) -> None:

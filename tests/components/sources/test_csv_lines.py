@@ -31,8 +31,8 @@ def test_row_line_finds_each_row_and_no_more(path: Path) -> None:
 def test_misshapen_row_names_the_first_one(path: Path) -> None:
     assert misshapen_row(path, 2) is None
     assert str(misshapen_row(path, 3)) == (
-        "`rides.csv:1` is a short row: it has 2 cells, the header has 3 columns. Fix the row; a cell that holds a "
-        "comma must be quoted."
+        "`rides.csv:1` is a short row: it has 2 cells, the header has 3 columns. Fix the row; an empty cell needs its "
+        "delimiter (a comma) too."
     )
 
 
@@ -92,3 +92,19 @@ def test_misshapen_row_says_how_to_leave_out_a_line_that_is_not_a_row(
     rows = [csv_format.delimiter.join(cells) for cells in ("ab", "12")]
     (tmp_path / "rides.csv").write_text("\n".join([*rows, row]))
     assert re.search(sentence, str(misshapen_row(tmp_path / "rides.csv", 2, csv_format)))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("1,2", r"2 cells, the header has 3 columns. Fix the row; an empty cell needs its delimiter \(a comma\) too."),
+        ("1,2,3,4", "4 cells, the header has 3 columns. Fix the row; a cell that holds a comma must be quoted."),
+        ('1,"open\n4,5,6', r"A cell of it runs to line 4: is a quote left open\? Fix the row."),
+        ('"1,2,3"', "Quotes stand around the whole row: write the file without them.$"),
+    ],
+)
+def test_a_misshapen_row_is_refused_with_what_to_do(tmp_path: Path, row: str, said: str) -> None:
+    (path := tmp_path / "a.csv").write_text(f"a,b,c\n1,2,3\n{row}\n")
+    error = misshapen_row(path, 3)
+    assert error is not None
+    assert re.search(rf"`a.csv:3` is a (short|long) row: .*{said}", str(error))

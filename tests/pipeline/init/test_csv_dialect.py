@@ -97,3 +97,38 @@ def test_a_header_twice_is_not_a_line_of_units(tmp_path):
     (file := tmp_path / "rides.csv").write_text("\n".join([*lines, ""]))
     assert find_dialect(file).settings == {}
     assert find_dialect(file).header == ("a", "b", "y")
+
+
+ROWS = [(f"{n}.5", f"word {n % 3}", str(n)) for n in range(40)]
+
+
+def dialect_of(tmp_path, lines):
+    (file := tmp_path / "rides.csv").write_text("\n".join([*lines, ""]))
+    return find_dialect(file)
+
+
+def test_a_delimiter_at_the_end_of_the_header_alone_names_no_column(tmp_path):
+    found = dialect_of(tmp_path, ["a,t,y,", *map(",".join, ROWS)])
+    assert found.settings == {"skip_rows": 1, "header": False, "names": ["a", "t", "y"]}
+    assert found.header == ("a", "t", "y")
+
+
+def test_a_table_of_r_with_blanks_and_names_of_rows_is_read(tmp_path):
+    lines = ['"a" "t" "y"', *(f'"{n}" {a} "{t}" {y}' for n, (a, t, y) in enumerate(ROWS))]
+    found = dialect_of(tmp_path, lines)
+    assert found.settings["delimiter"] == " "
+    assert found.header == ("column_1", "a", "t", "y")
+
+
+def test_two_lines_of_names_may_begin_with_the_empty_one_of_an_index(tmp_path):
+    lines = [",one,one,two", ",a,t,y", ",,,", *(f"{n},{','.join(row)}" for n, row in enumerate(ROWS))]
+    found = dialect_of(tmp_path, lines)
+    assert found.settings == {"skip_rows": 1}
+    assert found.header == ("", "a", "t", "y")
+    assert "two lines name the columns" in found.doubts[0].text
+
+
+def test_a_mark_at_a_line_within_quotes_is_not_a_comments(tmp_path):
+    found = dialect_of(tmp_path, ['"share\n%",t,y', *map(",".join, ROWS)])
+    assert found.settings == {}
+    assert found.header == ("share\n%", "t", "y")

@@ -82,3 +82,35 @@ def test_a_cell_that_is_not_utf8_is_shown_as_it_may_read() -> None:
     assert not_utf8("café noir".encode("latin-1")) == "byte 0xe9; as cp1252 it is 'café noir'"
     assert not_utf8(b"a\x81") == "byte 0x81"
     assert not_utf8("café".encode()) == ""
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"SQLite format 3\0\x10", "an SQLite database"),
+        (b"\x89HDF\r\n", "an HDF5 file"),
+        (b"MATLAB 5.0 MAT-file, Platform", "a file of MATLAB"),
+        (b"\x93NUMPY\x01", "an array of NumPy"),
+        (b"$FL2@(#) SPSS", "a file of SPSS"),
+        (b"<stata_dta><header>", "a file of Stata"),
+        (b"Obj\x01\x04", "an Avro file"),
+        (b'<?xml version="1.0"?>', "an XML document"),
+        (b"{\\rtf1\\ansi", "a document (RTF)"),
+        (b"-- MySQL dump 10.13\n", "a dump of SQL"),
+        (b"\n-- PostgreSQL database dump\n", "a dump of SQL"),
+        (b"create table t (a float);", "a dump of SQL"),
+        (b"% notes\n\n@RELATION rides\n", "an ARFF file"),
+    ],
+)
+def test_files_of_other_tools_are_told_with_what_to_do(start: bytes, what: str) -> None:
+    found = other_file(start)
+    assert found is not None
+    assert found.what == what
+    assert found.advice.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "start", [b"Object,y\n1,2\n", b"ORCID,y\n", b"SET,y\n", b"relation,y\n", b"-- note\na,b\n", b"a,@relation\n"]
+)
+def test_headers_that_begin_alike_are_not_other_files(start: bytes) -> None:
+    assert other_file(start) is None
