@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crossnet.serving.embedded.json_quick import write_quickly
+from crossnet.serving.embedded.json_quick import write_joined, write_quickly
 from crossnet.serving.protocol.codes import invalid
 from crossnet.serving.protocol.dtypes import Array, as_bytes
 
@@ -30,7 +30,7 @@ def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
     if not outputs:
         raise invalid("Cannot convert empty tensor map to JSON")
     if not rows:
-        columns = [(name, _nested(_texts(name, array), array.shape)) for name, array in outputs.items()]
+        columns = [(name, _nested(name, array)) for name, array in outputs.items()]
         if len(columns) == 1:
             return f'{{\n    "outputs": {columns[0][1]}\n}}'
         return '{\n    "outputs": {' + ",".join(f"\n        {json.dumps(k)}: {v}" for k, v in columns) + "\n    }\n}"
@@ -43,23 +43,30 @@ def write_outputs(outputs: Mapping[str, Array], *, rows: bool) -> str:
         if size not in (-1, len(array)):
             raise invalid(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {size}")
         size = len(array)
-    texts = {name: _items(_texts(name, array), array.shape) for name, array in outputs.items()}
     if len(outputs) == 1:
-        (entries,) = texts.values()
+        joined = _joined(*next(iter(outputs.items())))
     else:
+        texts = {name: _items(_texts(name, array), array.shape) for name, array in outputs.items()}
         keys = [json.dumps(name) for name in texts]
-        entries = [
+        joined = ", ".join(
             "\n        {"
             + ",".join(f"\n            {key}: {value}" for key, value in zip(keys, row, strict=True))
             + "\n        }"
             for row in zip(*texts.values(), strict=True)
-        ]
-    return '{\n    "predictions": [' + ", ".join(entries) + "\n    ]\n}"
+        )
+    return '{\n    "predictions": [' + joined + "\n    ]\n}"
 
 
-def _nested(texts: list[str], shape: tuple[int, ...]) -> str:
-    """Returns the values of an array as nested lists; a scalar bare."""
-    return f"[{', '.join(_items(texts, shape))}]" if shape else texts[0]
+def _nested(name: str, array: Array) -> str:
+    """Returns the values of an output as nested lists; a scalar bare."""
+    return f"[{_joined(name, array)}]" if array.ndim else _texts(name, array)[0]
+
+
+def _joined(name: str, array: Array) -> str:
+    """Returns what the outermost list of an output holds, with `, ` between its elements."""
+    if array.ndim == 1 and len(array) > _FEW and array.dtype == np.float32 and (quick := write_joined(array)):
+        return quick
+    return ", ".join(_items(_texts(name, array), array.shape))
 
 
 def _items(texts: list[str], shape: tuple[int, ...]) -> list[str]:

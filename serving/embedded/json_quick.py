@@ -98,14 +98,37 @@ def write_quickly(values: Array) -> tuple[list[str], Array] | None:
     """
     if orjson is None or not values.size:
         return None
+    sizes, holds = _sizes(values)
+    return _digits(values, sizes).decode().split(","), holds
+
+
+def write_joined(values: Array) -> str | None:
+    """Returns the texts of `write_quickly` with `, ` between them; None where one of them does not hold.
+
+    It takes two thirds of the time, because no text becomes an object of its own (2026-11-30, 1,000 values).
+    """
+    if orjson is None or not values.size:
+        return None
+    sizes, holds = _sizes(values)
+    return _digits(values, sizes).replace(b",", b", ").decode() if holds.all() else None
+
+
+def _sizes(values: Array) -> tuple[Array, Array]:
+    """Returns the absolute values as float64, 0 where no text holds, and where one does."""
     with np.errstate(invalid="ignore"):  # a NaN may be of the kind that signals
         sizes = np.abs(values).astype(np.float64)
         holds = ((sizes >= _LEAST) & (sizes < _LIMIT)) | (sizes == 0)
-        sizes[~holds] = 0
-        places = np.searchsorted(_STEPS, sizes, side="right")
-        six = _SCALES[places]
-        nine = six * 1000
-        short = np.rint(sizes * six) / six
-        rounded = np.where(short.astype(np.float32) == sizes, short, np.rint(sizes * nine) / nine)
+    sizes[~holds] = 0
+    return sizes, holds
+
+
+def _digits(values: Array, sizes: Array) -> bytes:
+    """Returns the texts of `write_quickly` with commas between them."""
+    places = np.searchsorted(_STEPS, sizes, side="right")
+    six = _SCALES[places]
+    nine = six * 1000
+    short = np.rint(sizes * six) / six
+    rounded = np.where(short.astype(np.float32) == sizes, short, np.rint(sizes * nine) / nine)
+    with np.errstate(invalid="ignore"):
         np.copysign(rounded, values, out=rounded)
-    return orjson.dumps(rounded, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(","), holds
+    return bytes(orjson.dumps(rounded, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1])

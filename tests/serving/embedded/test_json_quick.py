@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 from crossnet.serving.embedded import json_quick
 from crossnet.serving.embedded.json_input import read_body, read_inputs
-from crossnet.serving.embedded.json_output import _write_exactly, write_floats
-from crossnet.serving.embedded.json_quick import PredictBody
+from crossnet.serving.embedded.json_output import _write_exactly, write_floats, write_outputs
+from crossnet.serving.embedded.json_quick import PredictBody, write_joined
 from crossnet.serving.protocol.codes import status_of
 from crossnet.serving.protocol.dtypes import NUMBERS, tensorflow_numpy_type
 from crossnet.serving.protocol.session import GraphSignature
@@ -145,7 +145,18 @@ def test_drawn_float32_values_are_written_byte_by_byte_as_the_exact_writer_does(
 
 @given(arrays(np.float32, 30, elements=st.floats(-(2.0**20), 2.0**20, width=32)))
 def test_drawn_values_of_usual_size_are_written_alike(values):
-    assert write_floats(values) == _write_exactly(values)
+    texts = _write_exactly(values)
+    assert write_floats(values) == texts
+    assert write_outputs({"y": values}, rows=False) == '{\n    "outputs": [' + ", ".join(texts) + "]\n}"
+    assert write_outputs({"y": values}, rows=True) == '{\n    "predictions": [' + ", ".join(texts) + "\n    ]\n}"
+
+
+def test_texts_are_joined_only_where_each_of_them_holds():
+    values = np.float32([0, -0.0, 0.5, -999999, 2e-4])
+    assert write_joined(values) == "0.0, -0.0, 0.5, -999999.0, 0.0002"
+    for other in (1e6, 9.9e-5, np.nan, -np.inf):
+        assert write_joined(np.append(values, np.float32(other))) is None
+    assert write_joined(values[:0]) is None
 
 
 @given(arrays(np.float64, 5, elements=st.floats()))
