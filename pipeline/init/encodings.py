@@ -10,7 +10,7 @@ import codecs
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,7 @@ _SINGLE = {"cp1252": 0.0, "cp1250": 0.05, "cp1254": 0.02, "cp1251": 0.0, "koi8-r
 _SINGLE |= {"cp1255": 0.02, "cp1256": 0.02, "mac-roman": 0.02, "cp850": 0.02, "cp437": 0.03, "iso8859-2": 0.07}
 _WIDE = {"cp932": 0.02, "cp949": 0.01, "gb18030": 0.03, "big5": 0.05, "euc-jp": 0.06}
 _NEAR = 0.1  # of badness, within which a second guess is named
+_MAX_OTHERS = 3  # that are named
 _BAD = 0.3  # from which no guess is a good one
 _PUNCTUATION = frozenset("’‘“”„«»–—…¿¡·•")
 _UNITS = frozenset("°²³ºª½¼¾€£µ©®™§")
@@ -41,6 +42,10 @@ _RARE = {
     "cp1254": frozenset("áíæóúåøñãàèìòù"),
     "mac-roman": frozenset("ıŸ"),
 }
+_HUNGARIAN = frozenset("áéíóú")  # beside õ and û, as which ő and ű are misread
+_NOT_HUNGARIAN = frozenset("ãçäåêîôâàèëïñøæß")
+_KANA = ("HIRAGANA", "KATAKANA")  # how the names of the letters begin
+_MUCH = 0.2  # of badness
 _LAST_ONLY = {"cp1252": frozenset("ìòù")}  # as in Italian and French; in Czech misread, they stand anywhere
 
 
@@ -119,6 +124,8 @@ def _guess(file: Path, cells: list[bytes], high: Counter[int]) -> Encoding:
         if all(_decoded(cell, name) is not None for cell in cells)
         and (name in _WIDE or _decoded(bytes(high), name) is not None)
     }
+    for name in scores:
+        scores[name] += _against(cells, name, scores)
     ranked = sorted(scores, key=lambda name: scores[name])
     while ranked and ranked[0] in _WIDE and not _decodes(file, ranked[0]):
         del ranked[0]
@@ -130,14 +137,36 @@ def _guess(file: Path, cells: list[bytes], high: Counter[int]) -> Encoding:
         return Encoding(name, "the file is not UTF-8", doubt, _setting(""))
     name = ranked[0]
     doubt = f"the encoding is a guess: as {name}, {_read(cells, name)}"
-    second = next(
-        (other for other in ranked[1:] if scores[other] <= scores[name] + _NEAR and _differ(cells, name, other)), ""
-    )
+    others = [other for other in ranked[1:] if scores[other] <= scores[name] + _NEAR and _differ(cells, name, other)]
+    second = others[0] if others else ""
     if second:
         cell = _differ(cells, name, second)
+        read = {shown(cell.decode(other, "replace")): other for other in reversed(others)}  # of equal ones, the first
         doubt = f"the encoding is a guess: as {name}, a cell is '{shown(cell.decode(name))}'"
-        doubt += f", and as {second} '{shown(cell.decode(second))}'"
+        for text, other in list(reversed(read.items()))[:_MAX_OTHERS]:
+            doubt += f", and as {other} '{text}'"
     return Encoding(name, f"the file is not UTF-8, and this is a guess: {_read(cells, name)}", doubt, _setting(second))
+
+
+def _against(cells: Iterable[bytes], encoding: str, possible: Collection[str]) -> float:
+    """Returns what the letters of all cells together say against an encoding that reads each of them well."""
+    letters = Counter("".join(cell.decode(encoding, "replace") + " " for cell in cells))
+    if encoding in ("cp1252", "cp1254"):
+        read = "".join(letters).lower()
+        has = set(read)
+        # The double acutes of Hungarian: Portuguese has the tilde before an e, Estonian beside an a with two points.
+        is_hungarian = has & _HUNGARIAN if re.search("õ(?!e)", read) else "û" in has and has & (_HUNGARIAN - {"é"})
+        return _MUCH if is_hungarian and not has & _NOT_HUNGARIAN else 0.0
+    if encoding not in ("gb18030", "big5") or "euc-jp" not in possible:
+        return 0.0
+    wide = [letter for letter in "".join(cell.decode("euc-jp") for cell in cells) if _script(letter) == "WIDE"]
+    kinds = set(wide)
+    if not all(_is_frequent(letter, "euc-jp") for letter in kinds):
+        return 0.0
+    if encoding == "gb18030" and any(unicodedata.name(letter, "").startswith(_KANA) for letter in letters):
+        return _MUCH  # where both read the same kana
+    # Of frequent letters of Chinese, a fifth is not one of Japanese; of Big5, a third is not even read as EUC-JP.
+    return _MUCH if len(kinds) >= (12 if encoding == "gb18030" else 6) else 0.0
 
 
 def _setting(other: str) -> str:
@@ -239,7 +268,7 @@ def _is_frequent(letter: str, encoding: str) -> bool:
     name = unicodedata.name(letter, "")
     if encoding in ("cp932", "euc-jp"):
         lead = letter.encode("euc-jp", "replace")
-        return "KANA" in name or 0xB0 <= lead[0] <= 0xCF
+        return name.startswith(_KANA) or 0xB0 <= lead[0] <= 0xCF
     if encoding == "cp949":
         return name.startswith("HANGUL SYLLABLE") and len(letter.encode("euc-kr", "replace")) == 2
     if encoding == "big5":

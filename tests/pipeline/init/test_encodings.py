@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from crossnet.pipeline.init.encodings import find_encoding
@@ -36,6 +38,41 @@ def test_an_encoding_shows_by_its_words_and_is_said_to_be_a_guess(tmp_path, enco
     assert found.doubt.startswith(f"the encoding is a guess: as {encoding}, a cell is '{cell}'")
     assert found.reason == f"the file is not UTF-8, and this is a guess: a cell is '{cell}'"
     assert found.setting.startswith('encoding = "')
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso8859-2"])
+@pytest.mark.parametrize("words", ["Győr Érd Szűcs Újpest", "Hódmezővásárhely Fűtő", "Tűzoltó Kőbánya Ízű Ülés"])
+def test_hungarian_is_told_by_its_double_acutes(tmp_path, encoding, words):
+    content = "\n".join(["town,y", *(f"{word},{number}" for number, word in enumerate(words.split() * 9)), ""])
+    (tmp_path / "a.csv").write_bytes(content.encode(encoding))
+    assert content.encode(encoding).decode(find_encoding(tmp_path / "a.csv").name) == content
+
+
+@pytest.mark.parametrize(
+    "words", ["Põlva Võru Jõgeva Türi Räpina", "São Camões João José põe", "Simões José água", "goût août côté forêt"]
+)
+def test_letters_that_hungarian_is_misread_as_are_those_of_other_languages(tmp_path, words):
+    content = "\n".join(["town,y", *(f"{word},{number}" for number, word in enumerate(words.split() * 9)), ""])
+    (tmp_path / "a.csv").write_bytes(content.encode("cp1252"))
+    assert find_encoding(tmp_path / "a.csv").name == "cp1252"
+
+
+@pytest.mark.parametrize(
+    "words", ["東京 大阪市 名古屋 札幌 横浜市 福岡県", "カメラ りんご 青森 価格 数量 商品 赤い", "テレビ りんご 青森"]
+)
+def test_euc_jp_is_told_from_chinese_by_kana_and_by_many_frequent_letters(tmp_path, words):
+    content = "\n".join(["town,y", *(f"{word},{number}" for number, word in enumerate(words.split() * 9)), ""])
+    (tmp_path / "a.csv").write_bytes(content.encode("euc-jp"))
+    assert find_encoding(tmp_path / "a.csv").name == "euc-jp"
+
+
+def test_each_likely_encoding_is_named_where_few_letters_do_not_tell(tmp_path):
+    (tmp_path / "a.csv").write_bytes("town,y\n東京,1\n大阪,2\n".encode("euc-jp"))
+    found = find_encoding(tmp_path / "a.csv")
+    named = re.findall(r"as (\S+?),? (?:a cell is )?'(.+?)'", found.doubt)
+    assert ("euc-jp", "東京") in named
+    assert len(named) == len({text for _, text in named}) == 4
+    assert found.setting == f'encoding = "{named[1][0]}"'
 
 
 def test_a_second_guess_is_named_with_a_cell_that_it_reads_otherwise(tmp_path):
