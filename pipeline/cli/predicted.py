@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from crossnet.components.errors import PipelineError
 from crossnet.components.formats import counted, duration, percent
 from crossnet.pipeline.cli.options import say
 from crossnet.serving.protocol.printable import MAX_NAME_SHOWN, listed, shown
+from crossnet.serving.protocol.suggestions import did_you_mean
+from crossnet.serving.status import NotFoundError
 
 if TYPE_CHECKING:
     from crossnet.serving.predict import PredictSummary
@@ -45,6 +48,26 @@ def say_summary(summary: PredictSummary, *, quiet: bool, strict: bool = False) -
             "the model was pushed: --root, or the --config of its run.",
             err=True,
         )
+
+
+@contextmanager
+def naming_models(pushed: Path) -> Iterator[None]:
+    """Adds to the error of a server that does not serve a model the names of those that were pushed beside it.
+
+    Args:
+      pushed: The folder of the model's versions, which may not be there.
+    """
+    try:
+        yield
+    except NotFoundError as error:
+        try:
+            names = sorted(path.name for path in pushed.parent.iterdir() if path.is_dir() and path.name[0] != ".")
+        except OSError:
+            names = []
+        if error.code is None or not names or pushed.name in names:  # None: no server was asked
+            raise
+        known = f"`{pushed.parent}` has {listed(names)}: name one with --model, or give --config."
+        raise NotFoundError(f"{error}{did_you_mean(pushed.name, names)} {known}", error.code) from None
 
 
 def what_became_of(output: Path | None, of_stream: str) -> str:

@@ -169,15 +169,15 @@ def predict(
     from crossnet.serving.client import Tls
     from crossnet.serving.predict import ModelAddress, RowFiles
 
-    any_tls = tls_ca or tls_cert or tls_key or tls_server_name
-    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name) if any_tls else None
+    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
     answered_rows = 0
 
     def words(number: signal.Signals) -> interrupts.Words:
         kept = predicted.what_became_of(output, "what was answered so far is written")
         return interrupts.Words(f"Interrupted after {counted(answered_rows, 'row')}; {kept}.")
 
-    with interrupts.last_words(words), screen.counting("rows", quiet=quiet) as show, LocalEngine(workers) as engine:
+    counting, local = screen.counting("rows", quiet=quiet), LocalEngine(workers)
+    with interrupts.last_words(words), predicted.naming_models(address["pushed"]), counting as show, local as engine:
 
         def progress(done: int) -> None:
             nonlocal answered_rows
@@ -187,7 +187,7 @@ def predict(
 
         summary = predict_large_file(
             RowFiles(rows, output, file_format, csv_format, rules),
-            ModelAddress(tls=tls, **address),
+            ModelAddress(tls=tls if any(vars(tls).values()) else None, **address),
             engine.map,
             engine.width,
             signature_name=signature_name,

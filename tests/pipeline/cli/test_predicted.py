@@ -27,6 +27,25 @@ def folder(tmp_path):
     return write
 
 
+def test_models_that_were_pushed_are_named_where_the_server_does_not_serve_the_one_that_is_asked(crossnet, tmp_path):
+    (tmp_path / "rows.csv").write_text("x0,x1,x2\n1,2,3\n")
+    asked = ("predict", "--rows", "rows.csv", "--model", "ride", "--target")
+    with FakeServer(XS).running() as target:
+        alone = crossnet(*asked, target)
+        for name in ("rides", "trips", ".tmp-1"):
+            (tmp_path / "crossnet_root" / "serving_models" / name).mkdir(parents=True)
+        done = crossnet(*asked, target)
+        (tmp_path / "crossnet_root" / "serving_models" / "ride").mkdir()
+        there = crossnet(*asked, target)
+    assert (alone.exit_code, done.exit_code, there.exit_code) == (1, 1, 1)
+    assert alone.stderr.endswith("`status()` lists the versions of a model.\n")
+    assert alone.stderr.replace("\n", "") == there.stderr.replace("\n", "")
+    assert done.stderr.endswith(
+        "of a model. Did you mean `rides`? `crossnet_root/serving_models` has `rides`, `trips`: name one with --model, "
+        "or give --config.\n"
+    )
+
+
 @pytest.fixture
 def predict(crossnet, tmp_path):
     """Sends ROWS to a server; `trip miles` is the model's `miles`."""
