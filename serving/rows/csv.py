@@ -70,7 +70,7 @@ class CsvReader:
         """Yields the rows; empty lines are skipped.
 
         Raises:
-          RowsError: A row cannot be read, or has more or fewer cells than the header.
+          RowsError: A row cannot be read, is the header again, or has more or fewer cells than it.
         """
         if self._first_row:
             yield self._first_row
@@ -83,6 +83,8 @@ class CsvReader:
                     f"holds {delimiter_name(self.csv_format.delimiter)} must be quoted. A line that is not a row is "
                     "left out with `--comment`, which says how it begins."
                 )
+            if cells == self.header and len(cells) > 1:
+                raise RowsError(f"{place} is the header again, as in files that were put together. Remove the line.")
             yield Row(place, cells)
 
     def writer(self, stream: Sink) -> Writer:

@@ -213,3 +213,14 @@ def test_output_that_the_format_cannot_hold_is_named():
         table.writer(io.BytesIO()).write(rows, {"p": np.array([b"x,y"], object)})
     with pytest.raises(RowsError, match="An output holds 'ж', which cp1252 cannot encode. Give the rows in UTF-8"):
         table.writer(io.BytesIO()).write(rows, {"p": np.array(["ж".encode()], object)})
+
+
+def test_a_header_among_the_rows_is_named():
+    rows = table_of(b'a,b\n1,2\n"a","b"\n3,4\n').rows()
+    assert next(rows).values == ["1", "2"]
+    with pytest.raises(RowsError, match="rows:3 is the header again, .* Remove the line."):
+        next(rows)
+
+
+def test_a_word_that_is_the_only_columns_name_is_a_row():
+    assert [row.values for row in table_of(b"a\nb\na\n").rows()] == [["b"], ["a"]]
