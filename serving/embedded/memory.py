@@ -10,7 +10,9 @@ import ctypes
 
 # Names and numbers of malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_LARGE_BYTES = 2**18  # a larger block is mapped, and unmapped when it is freed
+# A larger block is mapped, and unmapped when it is freed. Not those of 256 KiB and a header into which asyncio reads:
+# each request to the REST port would map and unmap one.
+_LARGE_BYTES = 2**18 + 2**12
 _FREE_BYTES = 2**20  # of a heap's end that may stay
 _HEAPS = 2
 

@@ -40,3 +40,26 @@ print(resident() - before)
 def test_large_blocks_go_back_when_they_are_freed(set_it, least, most):
     done = subprocess.run([sys.executable, "-c", CODE, set_it], capture_output=True, text=True, timeout=20, check=True)
     assert least <= int(done.stdout) <= most
+
+
+# glibc marks a block that is mapped by the second bit of its size, which stands before it.
+IS_MAPPED = """
+import ctypes, sys
+from crossnet.serving.embedded.memory import return_large_blocks
+
+return_large_blocks()
+c = ctypes.CDLL(None)
+c.malloc.restype = ctypes.c_void_p
+c.malloc.argtypes = [ctypes.c_size_t]
+for size in map(int, sys.argv[1:]):
+    print(bool(ctypes.c_size_t.from_address(c.malloc(size) - 8).value & 2))
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
+def test_the_block_into_which_asyncio_receives_is_not_mapped_for_each_request():
+    from asyncio.selector_events import _SelectorTransport
+
+    received = _SelectorTransport.max_size + sys.getsizeof(b"")
+    done = subprocess.run([sys.executable, "-c", IS_MAPPED, str(received), str(2**19)], capture_output=True, check=True)
+    assert done.stdout.split() == [b"False", b"True"]
