@@ -42,6 +42,7 @@ _OTHERS = {
 _STATEMENT = re.compile(
     rb"(CREATE (TEMPORARY )?TABLE|INSERT INTO|DROP TABLE|BEGIN;|SET [A-Za-z_@]+ ?=|-- \w+ .*dump)", re.I
 )
+_SPARSE = re.compile(rb"[-+.\deE]+( \d+:[-+.\deE]+)+ ?\r?\n")  # a label, and features by their number
 _ATTRIBUTES = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.I)
 
 
@@ -101,6 +102,9 @@ def other_file(start: bytes) -> OtherFile | None:
         )
     if _ATTRIBUTES.match(start):
         return OtherFile("an ARFF file", "", "Save its rows as CSV, such as by `scipy.io.arff.loadarff` and pandas.")
+    if _SPARSE.match(start):
+        advice = "Write its rows as CSV, such as by `sklearn.datasets.load_svmlight_file` and pandas."
+        return OtherFile("a file of LIBSVM", "", advice)
     return next((OtherFile(*other) for magic, other in _OTHERS.items() if start.startswith(magic)), None)
 
 

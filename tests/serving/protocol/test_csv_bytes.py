@@ -99,6 +99,7 @@ def test_a_cell_that_is_not_utf8_is_shown_as_it_may_read() -> None:
         (b"-- MySQL dump 10.13\n", "a dump of SQL"),
         (b"\n-- PostgreSQL database dump\n", "a dump of SQL"),
         (b"create table t (a float);", "a dump of SQL"),
+        (b"-1.5 1:0.25 7:1e-3\n+1 2:3\n", "a file of LIBSVM"),
         (b"% notes\n\n@RELATION rides\n", "an ARFF file"),
     ],
 )
@@ -110,7 +111,16 @@ def test_files_of_other_tools_are_told_with_what_to_do(start: bytes, what: str) 
 
 
 @pytest.mark.parametrize(
-    "start", [b"Object,y\n1,2\n", b"ORCID,y\n", b"SET,y\n", b"relation,y\n", b"-- note\na,b\n", b"a,@relation\n"]
+    "start",
+    [
+        b"1 12:30\t5\n",
+        b"Object,y\n1,2\n",
+        b"ORCID,y\n",
+        b"SET,y\n",
+        b"relation,y\n",
+        b"-- note\na,b\n",
+        b"a,@relation\n",
+    ],
 )
 def test_headers_that_begin_alike_are_not_other_files(start: bytes) -> None:
     assert other_file(start) is None
