@@ -206,6 +206,9 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
     sample, name = column.sample, finding.name
     present = column.rows - column.holes
     if column.is_list:
+        if column.has_several:
+            finding.decided = "left out: lists of several values"
+            proposal.excluded[name] = "lists of several values, and a model takes one per row"
         return
     if not present:
         finding.decided = "left out: it is empty"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossnet.components.hashing import hash_texts, mix
@@ -28,7 +29,8 @@ class ColumnProfile:
       rows, holes: Rows, and rows without a value.
       cells: The forms of its cells, where they are text.
       sample: Its values.
-      is_list: Whether a row holds several values; then the rest says nothing.
+      is_list: Whether rows hold lists; then the rest says nothing.
+      has_several: Whether one of these holds several values.
       nan, infinite: NaN among numbers that are not text, and infinite numbers.
       least, most: Of its numbers, or moments in Unix seconds.
       row_hashes: Of the last batch's values, uint64 (rows,); None where they are lists.
@@ -41,6 +43,7 @@ class ColumnProfile:
     nan: int = 0
     infinite: int = 0
     is_list: bool = False
+    has_several: bool = False
     cells: CellCounts = field(default_factory=CellCounts)
     sample: ValueSample = field(default_factory=ValueSample)
     extremes: Extremes = field(default_factory=Extremes)
@@ -77,6 +80,7 @@ class ColumnProfile:
         self.holes += array.null_count
         if pa.types.is_nested(array.type):
             self.is_list, self.row_hashes = True, None
+            self.has_several |= bool(pc.any(pc.greater(pc.list_value_length(array), 1)).as_py())
             return np.full(len(array), np.nan)
         coded = array.dictionary_encode()
         indices = coded.indices

@@ -63,7 +63,9 @@ def test_numbers_that_float32_cannot_hold_are_infinite_as_in_a_run(array):
 def test_lists_are_only_known_to_be_lists():
     columns = {"x": pa.array([[1.0, 2.0], None], pa.large_list(pa.float32())), "y": pa.array([1.0, 2.0])}
     column = profile(columns).columns["x"]
-    assert (column.is_list, column.holes) == (True, 1)
+    assert (column.is_list, column.has_several, column.holes) == (True, True, 1)
+    columns["x"] = pa.array([[1.0], []], pa.list_(pa.float32()))
+    assert profile(columns).columns["x"].has_several is False
 
 
 def test_distinct_values_and_groups_are_those_of_all_batches():

@@ -47,6 +47,7 @@ def test_parquet_has_its_columns_nan_and_lists(tmp_path):
         ("x", "number", 40), ("l", "list", 0), ("zone", "text", 0)
     ]  # fmt: skip
     assert proposal.settings["nan"] == "missing"
+    assert proposal.excluded == {"l": "lists of several values, and a model takes one per row"}
 
 
 def test_cells_of_other_files_have_no_setting_and_are_said(tmp_path):
@@ -60,6 +61,13 @@ def test_cells_of_other_files_have_no_setting_and_are_said(tmp_path):
         "98.4 % of its values are numbers, and others are not (first: 'NA'); write null" in doubt.text
         for doubt in proposal.columns[0].doubts
     )
+
+
+def test_lists_of_one_value_are_features(tmp_path):
+    draw = noise()
+    table = pa.table({"l": [[float(n % 9)] for n in range(60)], "x": range(60), "y": [draw() for _ in range(60)]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert "l" not in propose(find_table(tmp_path / "a.parquet"), "y").excluded
 
 
 def test_columns_are_listed_with_their_types_without_a_label(tmp_path):
