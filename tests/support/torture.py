@@ -24,6 +24,7 @@ from support import REPOSITORY
 
 RESULTS_FILE = REPOSITORY / ".torture" / "results.json"
 SHORT_SEED = 16  # of the short versions, which are the same in each run
+MOST_DETAILS = 4096  # characters of what explains a failure, each of the text and the place of its error
 BEGIN, END = "<!-- torture: begin -->", "<!-- torture: end -->"
 SOURCES = ("components", "crossnet", "pipeline", "serving")
 
@@ -253,20 +254,22 @@ class Results:
         return rows
 
 
-def result_of(case: Case | None, outcome: str, seconds: float, reason: str = "") -> dict[str, Any]:
+def result_of(case: Case | None, outcome: str, seconds: float, reason: str = "", details: str = "") -> dict[str, Any]:
     """A finished case in plain values, which go from a worker to the process that writes the file.
 
     Args:
       case: None: it ended before it began.
       outcome: "passed", "failed" or "skipped".
       seconds: How long it took, with what it was the first to need.
-      reason: Why it has not passed.
+      reason: Why it has not passed, in one line.
+      details: What explains it, such as all that a command has said.
     """
     return {
         "says": case.spec.says if case else "",
         "outcome": outcome,
         "seconds": round(seconds, 2),
         "reason": reason,
+        **({"details": details} if details else {}),
         "counts": case.counts if case else {},
         "most": case.most if case else {},
     }

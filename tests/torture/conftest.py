@@ -9,12 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from support.torture import RESULTS_FILE, SHORT_SEED, Case, Results, digest, page_table, result_of, turn, write_page
+from support.torture import (
+    MOST_DETAILS,
+    RESULTS_FILE,
+    SHORT_SEED,
+    Case,
+    Results,
+    digest,
+    page_table,
+    result_of,
+    turn,
+    write_page,
+)
 
 _SECONDS_BETWEEN_LINES = 10.0
 _HARNESS = pytest.StashKey["Harness"]()
 _CASE = pytest.StashKey[Case]()
 _FAILED = pytest.StashKey[str]()
+_DETAILS = pytest.StashKey[str]()
 _SECONDS = pytest.StashKey[float]()
 
 
@@ -140,11 +152,15 @@ class Harness:
         item.stash[_SECONDS] = item.stash.get(_SECONDS, 0.0) + call.duration
         if report.outcome != "passed":
             item.stash[_FAILED] = reason_of(report)
+            item.stash[_DETAILS] = details_of(report, call)
         interrupted = call.excinfo is not None and call.excinfo.errisinstance(KeyboardInterrupt)
         if report.when == "teardown" and not interrupted:
             reason = item.stash.get(_FAILED, "")
             outcome = ("skipped" if reason.startswith("skipped") else "failed") if reason else "passed"
-            report.torture_result = result_of(item.stash.get(_CASE, None), outcome, item.stash[_SECONDS], reason)
+            details = item.stash.get(_DETAILS, "")
+            report.torture_result = result_of(
+                item.stash.get(_CASE, None), outcome, item.stash[_SECONDS], reason, details
+            )
         return report
 
     def pytest_runtest_logreport(self, report):
@@ -224,6 +240,17 @@ def reason_of(report):
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash else str(report.longrepr)
     return f"{report.when}: {text.splitlines()[0] if text else 'no reason given'}"[:500]
+
+
+def details_of(report, call):
+    """What a failed test has shown, whole: its error's text, such as the standard error of a command, then its place.
+
+    Each is cut to its last `MOST_DETAILS` characters: a command says at its end why it ended.
+    """
+    if report.outcome == "skipped":
+        return ""
+    error = str(call.excinfo.value) if call.excinfo else ""
+    return "\n".join(part[-MOST_DETAILS:] for part in (error, report.longreprtext) if part)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ import pytest
 from support.torture import cases
 
 HERE = pathlib.Path(__file__).parent
+SAID = "it is broken\\n" + "x" * 10_000 + "\\nwhy it ended"
 
 
 @cases("draws", 3, short=1, says="a draw")
@@ -35,7 +36,7 @@ def test_draw(case):
 
 @cases("fragile", ["whole", "broken"], short=["whole"], says="no break")
 def test_fragile(case):
-    assert case.name == "whole" or (HERE / "mended").exists(), "it is broken"
+    assert case.name == "whole" or (HERE / "mended").exists(), SAID
 
 
 @cases("slow", 1, short=0, says="an end", timeout_seconds=0.2)
@@ -104,6 +105,13 @@ def test_a_run_goes_on_where_it_stopped_with_the_same_seed(folder):
     assert re.search(r"FAILED .*fragile-broken\] \(seed 7\): call: AssertionError: it is broken", out)
     assert "slow 0 has taken more than 0.2 s" in out
     assert len(list(folder.glob("drawn-*"))) == 3  # none was run twice
+    kept = results(folder)["cases"]
+    (broken,) = (case for name, case in kept.items() if "broken" in name)
+    assert broken["reason"] == "call: AssertionError: it is broken"
+    assert "why it ended" in broken["details"]  # a result explains its failure afterwards
+    assert "test_sample.py" in broken["details"]
+    assert 4096 < len(broken["details"]) <= 2 * 4096 + 1
+    assert all("details" not in case for case in kept.values() if case["outcome"] == "passed")
 
     (folder / "mended").touch()
     out = full(folder)
@@ -125,6 +133,7 @@ import time
 from support.torture import cases
 
 HERE = pathlib.Path(__file__).parent
+SAID = "it is broken\\n" + "x" * 10_000 + "\\nwhy it ended"
 OTHERS = HERE / "others"
 
 
