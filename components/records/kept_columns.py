@@ -21,6 +21,7 @@ from crossnet.components.progress import reached
 from crossnet.components.records.arrow_columns import as_array, as_column, stored_type
 from crossnet.components.records.batches import Columns, steady_batches
 from crossnet.components.records.wire_format import is_list
+from crossnet.serving.protocol.memory_limits import is_refusal
 
 _SHARD_BYTES = b"shard_bytes"
 _CHECKSUMS = b"crc32c"
@@ -184,6 +185,8 @@ def _opened(path: Path, places: Sequence[int] | None) -> Iterator[Any]:
         with pa.OSFile(str(path)) as file, pa.ipc.open_file(file, options=options) as reader:
             yield reader
     except (pa.ArrowException, OSError) as error:
+        if is_refusal(error):
+            raise
         raise _damaged(path, str(error)) from None
 
 

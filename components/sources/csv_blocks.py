@@ -21,6 +21,7 @@ from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
 from crossnet.serving.protocol.csv_bytes import Decoded, NotDecodableError, Readable
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
+from crossnet.serving.protocol.memory_limits import check_threads
 
 # Arrow goes through a block once for each column: it should fit into the processor's cache, but have some 500 rows also
 # in wide files, because each column of a block costs some time. What follows takes several blocks at once.
@@ -68,6 +69,7 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
     Raises:
       pyarrow.ArrowInvalid: A cell is of another kind or a row is misshapen.
       DataError: Bytes are not in the encoding; it names the line.
+      MemoryError: Memory is limited, and what is left is not enough for Arrow's threads.
     """
     csv_format = layout.csv_format
     parse, convert = _options(types, layout)
@@ -86,6 +88,7 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             ahead = _FewAhead(_content(stream, layout, quotes))
             source = pa.PythonFile(ahead, mode="r")
             try:
+                check_threads()
                 with arrow_csv.open_csv(source, read, parse, convert) as reader:
                     for batch in _joined(reader, ahead):
                         dropped = min(skip, batch.num_rows)

@@ -42,6 +42,7 @@ from crossnet.components.sources.table_types import (
 )
 from crossnet.components.sources.text_doubts import text_doubts
 from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, is_time, with_units
+from crossnet.serving.protocol.memory_limits import is_refusal
 from crossnet.serving.protocol.printable import shown
 
 # Damaged files: also names that are not UTF-8, what Arrow has not implemented, and sizes that cannot be in memory.
@@ -286,7 +287,9 @@ def _module(form: str) -> Any:
     return importlib.import_module(f"crossnet.components.sources.{_FORMATS[form][0]}")
 
 
-def _unreadable(path: Path, form: str, error: BaseException) -> DataError:
+def _unreadable(path: Path, form: str, error: BaseException) -> BaseException:
+    if is_refusal(error):
+        return error
     reason = shown((str(error) or type(error).__name__).splitlines()[0].rstrip("."), 200)
     words = _FORMATS[form][1]
     return DataError(

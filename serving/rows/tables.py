@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from crossnet.serving.protocol.header_names import repeated_headers
+from crossnet.serving.protocol.memory_limits import is_refusal
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.rows.base import Row
 from crossnet.serving.status import RowsError
@@ -145,6 +146,8 @@ class TableReader:
         try:
             yield
         except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, MemoryError) as error:
+            if is_refusal(error):
+                raise
             reason = shown((str(error) or type(error).__name__).splitlines()[0].rstrip("."), 200)
             raise RowsError(
                 f"{self._name} cannot be read as {TABLES[self._kind]}: {reason}. Make it again, or name another format "

@@ -172,6 +172,17 @@ def test_a_file_of_columns_that_was_cut_is_damaged(tmp_path: Path, size: int) ->
         list(read_columns(examples, "train"))
 
 
+def test_a_thread_that_cannot_start_is_not_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = make_csv(tmp_path, "a,t,y\n" + "".join(f"{n}.25,word {n},{n}\n" for n in range(100)))
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise pa.ArrowException("Unknown error: Failed to launch worker thread: Resource temporarily unavailable")
+
+    monkeypatch.setattr(kept_columns.pa.ipc, "open_file", refuse)
+    with pytest.raises(pa.ArrowException, match="Failed to launch"):
+        list(read_columns(examples, "train"))
+
+
 def test_a_shard_that_was_replaced_is_parsed(tmp_path: Path) -> None:
     examples, other = make(tmp_path, num_examples=200), make(tmp_path, num_examples=100)
     (shard,), (replacement,) = examples.shards("train"), other.shards("train")
