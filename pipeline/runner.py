@@ -186,7 +186,7 @@ def _work(execution: Execution, recording: Recording, store: Store, reporter: Re
                 _record_bug(recording)
             raise
         _finish(recording, store)
-        _write_pages(store, folder, reporter)
+        _write_pages(store, folder, reporter, recording.result.error or "")
         interrupts.settle(recording.result.exit_code)
 
 
@@ -253,8 +253,15 @@ def _finish(recording: Recording, store: Store) -> None:
         recording.change(exit_code=recording.result.exit_code or 1, error=sentences)
 
 
-def _write_pages(store: Store, folder: Path, reporter: Reporter) -> None:
-    """Writes the run's page and the index. What was pushed stays pushed, also where a page cannot be drawn."""
+def _write_pages(store: Store, folder: Path, reporter: Reporter, said: str) -> None:
+    """Writes the run's page and the index. What was pushed stays pushed, also where a page cannot be drawn.
+
+    Args:
+      store: The root.
+      folder: The run's.
+      reporter: Where it is told that a page cannot be drawn.
+      said: Why the run has failed; the same reason is not told twice.
+    """
     from crossnet.pipeline.report.pages import write_index, write_report
 
     try:
@@ -264,4 +271,6 @@ def _write_pages(store: Store, folder: Path, reporter: Reporter) -> None:
         with contextlib.suppress(OSError), (folder / LOG_FILE).open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
         bug = "report.html could not be written; log.txt says why. This is a bug, please report it."
-        reporter.line(explain(error, "The report", store.root) or bug)
+        sentence = explain(error, "The report", store.root) or bug
+        if (sentence.partition(" failed: ")[2] or sentence) not in said:
+            reporter.line(sentence)

@@ -483,3 +483,14 @@ def test_report_that_cannot_be_written_leaves_the_run_done(toy, monkeypatch, cap
     monkeypatch.setattr(pages, "write_report", full)
     assert toy.run(reporter=Reporter()).exit_code == 0
     assert "The report failed: no space is left in `" in capfd.readouterr().err
+
+
+def test_a_reason_why_both_a_step_and_the_report_failed_is_said_once(toy, monkeypatch, capfd):
+    def refuse(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(toy_steps, "validate", refuse)
+    monkeypatch.setattr(pages, "write_report", refuse)
+    failed = toy.run(reporter=Reporter())
+    assert failed.error.startswith("`example_validator` failed: the system refused it memory")
+    assert "The report failed" not in capfd.readouterr().err
