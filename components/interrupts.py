@@ -13,13 +13,25 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
 from crossnet.components.signal_watch import SignalWatch, Speaker, Words, leave
 
-__all__ = ["Interrupted", "Words", "check", "end", "hold", "last_words", "may_print", "noticed", "release", "settle"]
+__all__ = [
+    "Interrupted",
+    "Words",
+    "be_watched",
+    "check",
+    "end",
+    "hold",
+    "last_words",
+    "may_print",
+    "noticed",
+    "release",
+]
+__all__ += ["settle"]
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 # Python's own functions that take and give back a lock, in modules whose names are those of `__name__`: between the
@@ -28,6 +40,8 @@ _LOCKING_MODULES = ("threading", "importlib._bootstrap", "_frozen_importlib")
 _LOCKING = frozenset({"__enter__", "__exit__", "acquire", "release", "_acquire_restore", "_release_save"})
 
 _watch: SignalWatch | None = None
+_tell: Callable[[int], object] | None = None
+_is_from_library: Callable[[int], bool] | None = None
 
 
 class Interrupted(BaseException):
@@ -49,6 +63,17 @@ class Interrupted(BaseException):
         return 128 + self.number if _watch is None else _watch.exit_code(self.number)
 
 
+def be_watched(tell: Callable[[int], object], is_from_library: Callable[[int], bool]) -> None:
+    """Lets another process know how this one ends.
+
+    Args:
+      tell: Is called with the exit code where the process ends by itself.
+      is_from_library: Whether a signal that has just come is a library's, which has got no memory; it may wait.
+    """
+    global _tell, _is_from_library
+    _tell, _is_from_library = tell, is_from_library
+
+
 @contextlib.contextmanager
 def noticed(*, exit_code: int | None = None, as_json: bool = False) -> Iterator[None]:
     """Inside, SIGINT and SIGTERM raise Interrupted; the process ends within 5 s, after a second signal at once.
@@ -64,7 +89,9 @@ def noticed(*, exit_code: int | None = None, as_json: bool = False) -> Iterator[
         yield
         return
     _watch = watch = SignalWatch(
-        exit_code=exit_code, as_json=as_json, is_ours=lambda number: signal.getsignal(number) is _note
+        exit_code=exit_code,
+        as_json=as_json,
+        is_ours=lambda number: signal.getsignal(number) is _note and not _is_librarys(number),
     )
     hook = sys.unraisablehook
 
@@ -188,6 +215,8 @@ def end(code: int) -> NoReturn:
                 os.dup2(nowhere.fileno(), stream.fileno())
     for number in _NUMBERS:
         signal.signal(number, signal.SIG_IGN)
+    if _tell is not None:
+        _tell(code)
     if _watch is not None and _watch.received is not None:
         leave(code)
     if "tensorflow" in sys.modules:
@@ -208,9 +237,15 @@ def _end_at_once(code: int) -> NoReturn:
     os._exit(code)
 
 
+def _is_librarys(number: int) -> bool:
+    return _is_from_library is not None and _is_from_library(number)
+
+
 def _note(number: int, frame: FrameType | None) -> None:
     if _watch is None:
         return
+    if _is_librarys(number):
+        raise MemoryError
     _watch.received = _watch.received or signal.Signals(number)
     if not _watch.is_deaf and _is_locking(frame):
         _watch.forgotten = True  # it is sent again in a moment

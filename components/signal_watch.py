@@ -206,11 +206,11 @@ def work_for_parent() -> None:
             parent.join()
             os._exit(1)
 
-    _end_with_parent()
+    end_with_parent()
     threading.Thread(target=follow, name="follow-parent", daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Asks Linux for SIGKILL at the parent's end: code of C that keeps Python's lock would outlive it otherwise."""
     with contextlib.suppress(ImportError, OSError, AttributeError):  # another system
         import ctypes

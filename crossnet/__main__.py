@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from types import FrameType
@@ -14,9 +15,44 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
+    if _is_memory_limited():
+        _run_watched()
+    else:
+        _run()
+
+
+def _run() -> None:
     from crossnet.pipeline.cli import main as run
 
     run()
+
+
+def _is_memory_limited() -> bool:
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return any(limit != resource.RLIM_INFINITY for limit in limits)
+
+
+def _run_watched() -> None:
+    """Runs the command line in a child process: where a library ends that, this one says why."""
+    try:
+        from crossnet.pipeline import memory_guard
+
+        memory_guard.watch()
+    except (MemoryError, OSError, ImportError, RuntimeError):
+        os.write(2, _NOT_BEGUN)
+        os.write(1, b'{"error": "%s"}\n' % _NOT_BEGUN.strip() if "--json" in sys.argv else b"")
+        os._exit(1)
+    try:
+        _run()
+    except Exception as error:
+        memory_guard.end_unheard(error)
+        memory_guard.tell(1)
+        raise
+
+
+_NOT_BEGUN = (
+    b"`crossnet` failed: the system refused it memory before it began. Allow this one more memory (`ulimit -v`).\n"
+)
 
 
 def _open_standard_streams() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crossnet.components.errors import PipelineError
+from crossnet.serving.protocol.memory_limits import LIMITS, is_limited
 
 _ROOT_ADVICE = "or name a folder elsewhere with --root"
 _SPACE_ADVICE = f"Free some, for instance with `crossnet gc`, {_ROOT_ADVICE}."
@@ -30,7 +31,8 @@ _MEMORY_WORDS = (
     *("failed to map segment", "cannot allocate memory", "can't start new thread"),
     "Op type not registered ''",  # of TensorFlow, where the name of an op found no room
 )
-# What TensorFlow says when an operation's inputs found no room. Without a limit on memory it would be another defect.
+# What TensorFlow says when an operation's inputs found no room. Without a limit on memory it would be another defect,
+# as would a SystemError: code of C has got nothing and forgotten to say why.
 _LOST_INPUT = "Attempt to access beyond input size"
 _SPEAK_IN_TEXT = ("tensorflow", "tf_keras", "pyarrow", "concurrent")
 _MAX_CHAIN = 20  # errors that caused one another
@@ -104,7 +106,7 @@ def _explain(error: BaseException, where: str, folder: Path) -> str | None:
         type(error).__name__ == "ResourceExhaustedError" or any(word in text for word in _MEMORY_WORDS)
     ):
         return _memory()
-    if in_text and _LOST_INPUT in text and resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+    if is_limited() and ((in_text and _LOST_INPUT in text) or isinstance(error, SystemError)):
         return _memory()
     return None
 
@@ -136,8 +138,10 @@ def _system_error(number: int, error: BaseException, where: str, folder: Path) -
 
 
 def _memory() -> str:
-    limit = _limit(resource.RLIMIT_AS, 2**20, " MiB")
-    return f"the system refused it memory{f' (at most {limit}, `ulimit -v`)' if limit else ''}. {_MEMORY_ADVICE}"
+    for kind, option in LIMITS.items():
+        if limit := _limit(kind, 2**20, " MiB"):
+            return f"the system refused it memory (at most {limit}, `ulimit {option}`). {_MEMORY_ADVICE}"
+    return f"the system refused it memory. {_MEMORY_ADVICE}"
 
 
 def _limit(kind: int, unit: int, name: str) -> str:

@@ -234,3 +234,33 @@ def test_the_process_ends_when_its_last_line_is_printed(loaded):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
     assert done.returncode == 3, done.stderr
     assert done.stdout.splitlines() == ["thread", "hook", *(() if loaded else ("freed one by one",))]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_signal_of_a_library_is_a_lack_of_memory(monkeypatch):
+    for name in ("_tell", "_is_from_library"):
+        monkeypatch.setattr(interrupts, name, None)
+    interrupts.be_watched(lambda code: None, lambda number: number == signal.SIGINT)
+    with interrupts.noticed():
+        with pytest.raises(MemoryError):
+            signal.raise_signal(signal.SIGINT)
+        interrupts.check()  # nothing is left of it
+        with pytest.raises(interrupts.Interrupted):
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_an_end_is_told(monkeypatch):
+    told = []
+    for name in ("_tell", "_is_from_library"):
+        monkeypatch.setattr(interrupts, name, None)
+    interrupts.be_watched(told.append, lambda number: False)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.delitem(sys.modules, "tensorflow")  # else it ends this process
+    try:
+        with pytest.raises(SystemExit):
+            interrupts.end(3)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert told == [3]

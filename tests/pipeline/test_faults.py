@@ -174,3 +174,12 @@ def test_a_command_that_writes_one_file_is_not_told_of_shards(tmp_path):
         "`crossnet predict` failed: a file became larger than its file system takes. Raise the limit, or write to "
         "another file system."
     )
+
+
+@pytest.mark.parametrize(("limit", "is_memory"), [(1 << 40, True), (resource.RLIM_INFINITY, False)])
+def test_code_of_c_that_fails_without_a_reason_lacks_memory_where_that_is_limited(
+    tmp_path, monkeypatch, limit, is_memory
+):
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, limit))
+    error = SystemError("<function _find_and_load> returned NULL without setting an exception")
+    assert ("refused it memory" in (explain(error, "It", tmp_path) or "")) == is_memory

@@ -1,0 +1,190 @@
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from support import REPOSITORY
+
+MIB = 1 << 20
+SENTENCE = "`crossnet plan` failed: the system refused it memory (at most 65,536 MiB, `ulimit -v`)"
+# What a process does that is watched; it has much more memory than it needs.
+WATCHED = """
+import atexit, os, resource, signal, sys, time
+from crossnet.components import interrupts
+resource.setrlimit(resource.RLIMIT_AS, (1 << 36, 1 << 36))
+from crossnet.pipeline import memory_guard
+sys.argv = ["crossnet", "plan", *sys.argv[1:]]
+memory_guard.watch()
+"""
+LIMITED = """
+import os, resource, sys
+resource.setrlimit(int(sys.argv[1]), (int(sys.argv[2]),) * 2)
+os.execv(sys.executable, [sys.executable, "-m", "crossnet", *sys.argv[3:]])
+"""
+
+
+def start(code, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", WATCHED + code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+
+
+def call(code, *arguments):
+    process = start(code, *arguments)
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("os._exit(1)", ". End other programs"),  # as OpenBLAS does
+        ("os._exit(127)", ". End other programs"),  # as the dynamic linker does
+        ("os.abort()", ", which ended it by SIGABRT. End other programs"),  # as C++ does
+        ("os.kill(os.getpid(), signal.SIGSEGV)", ", which ended it by SIGSEGV. End other programs"),
+    ],
+)
+def test_what_a_library_ends_is_a_sentence(code, how):
+    returned, out, err = call(code)
+    assert (returned, out) == (1, "")
+    assert err.startswith(SENTENCE + how)
+    assert err.count("\n") == 1
+
+
+def test_the_json_object_has_the_sentence():
+    returned, out, err = call("os.abort()", "--json")
+    assert (returned, json.loads(out)) == (1, {"error": err.strip()})
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3])
+def test_a_command_that_ends_by_itself_keeps_its_exit_code_and_words(code):
+    assert call(f"print('its words', file=sys.stderr); interrupts.end({code})") == (code, "", "its words\n")
+
+
+def test_a_library_that_fails_when_all_is_said_changes_nothing():
+    assert call("atexit.register(os.abort); interrupts.end(3)") == (3, "", "")
+
+
+def test_an_error_that_says_so_is_left_to_the_parent_and_a_bug_is_not():
+    assert call("memory_guard.end_unheard(MemoryError())")[2].startswith(SENTENCE)
+    assert call("memory_guard.end_unheard(KeyError('rows')); interrupts.end(1)") == (1, "", "")
+
+
+WAITING = """
+try:
+    with interrupts.noticed():
+        print("here", flush=True)
+        time.sleep(30)
+except interrupts.Interrupted as error:
+    interrupts.end(error.exit_code)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_reaches_the_command(number, code):
+    process = start(WAITING)
+    assert process.stdout.readline() == "here\n"
+    process.send_signal(number)
+    assert (process.communicate(timeout=30)[1], process.returncode) == ("", code)
+
+
+def test_the_sigint_that_openblas_sends_itself_is_a_lack_of_memory():
+    code = "\nwith interrupts.noticed():\n    try:\n        signal.raise_signal(signal.SIGINT)\n"
+    code += "    except MemoryError as error:\n        memory_guard.end_unheard(error)\n"
+    returned, _, err = call(code)
+    assert (returned, err.startswith(SENTENCE)) == (1, True)
+
+
+def test_a_command_ends_with_the_process_that_watches_it():
+    process = start("print(os.getpid(), flush=True); time.sleep(30)")
+    child = Path(f"/proc/{int(process.stdout.readline())}/status")
+    process.kill()
+    process.communicate(timeout=30)
+    until = time.monotonic() + 10
+    while child.exists() and "zombie" not in child.read_text() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not child.exists() or "zombie" in child.read_text()
+
+
+@pytest.mark.slow
+def test_a_process_that_asks_for_memory_for_ever_is_ended():
+    """As CPython 3.11 does; here by `mmap`, with all memory taken before."""
+    spin = """
+import mmap
+kept, size = [], 1 << 32
+def take():
+    try:
+        kept.append(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ))
+    except (OSError, MemoryError):
+        return False
+    return True
+while size >= 1 << 19:
+    if not take():
+        size >>= 1
+size = 1 << 32
+while True:
+    take()
+"""
+    returned, _, err = call(spin)
+    assert (returned, err.partition(". ")[0]) == (1, f"{SENTENCE}, which ended it by SIGKILL")
+
+
+def limited(folder, kind, mib, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", LIMITED, str(int(kind)), str(int(mib * MIB)), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "CROSSNET_ROOT": str(folder / "root")},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mib", [*range(20, 40, 4), *range(100, 440, 20), 305, 310, 400])
+def test_memory_that_is_refused_at_any_import_is_one_sentence(tmp_path, mib):
+    """OpenBLAS, Arrow and C++ ended `init` with these limits, each in a way of its own; with 400 MiB Arrow waited."""
+    (tmp_path / "rows.csv").write_text("a,y\n" + "1,2\n3,4\n" * 25)
+    done = limited(tmp_path, resource.RLIMIT_AS, mib, "init", "rows.csv", "--label", "y", "--output", "rides.toml")
+    assert "Traceback" not in done.stderr, done.stderr
+    written = {file.name for file in tmp_path.iterdir()}
+    if done.returncode:
+        assert done.returncode == 1, done.stderr
+        (said,) = (line for line in done.stderr.splitlines() if "failed: " in line)
+        assert f"init` failed: the system refused it memory (at most {mib} MiB, `ulimit -v`)" in said
+        assert "Allow" in said or "allow" in said
+        assert written == {"rows.csv"}
+    else:
+        assert mib > 100
+        assert written == {"rows.csv", "rides.toml"}
+
+
+def test_a_limited_command_that_has_enough_works(tmp_path):
+    done = limited(tmp_path, resource.RLIMIT_AS, 65536, "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("crossnet, version ")
+
+
+def test_a_limit_on_data_is_watched_too(tmp_path):
+    done = limited(tmp_path, resource.RLIMIT_DATA, 12, "plan")
+    assert (done.returncode, "`ulimit -d`" in done.stderr) == (1, True), done.stderr
+
+
+def test_what_does_not_begin_says_so_too(tmp_path):
+    """Below some 17 MiB Python itself does not start."""
+    said = [limited(tmp_path, resource.RLIMIT_AS, mib, "plan") for mib in range(15, 24)]
+    begun = [done for done in said if "crossnet" in done.stderr]
+    assert begun
+    for done in begun:
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+        assert "failed: the system refused it memory" in done.stderr
