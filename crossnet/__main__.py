@@ -38,7 +38,7 @@ def _run_watched() -> None:
         from crossnet.pipeline import memory_guard
 
         memory_guard.watch()
-    except (MemoryError, OSError, ImportError, RuntimeError):
+    except Exception:  # not MemoryError alone: an import without memory also ends with SystemError or ImportError
         os.write(2, _NOT_BEGUN)
         os.write(1, b'{"error": "%s"}\n' % _NOT_BEGUN.strip() if "--json" in sys.argv else b"")
         os._exit(1)

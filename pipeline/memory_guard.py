@@ -127,7 +127,8 @@ def end_unheard(error: BaseException) -> None:
     if _page is None:
         return
     try:
-        refused = explain(error, "", Path()) is not None
+        # CPython says SystemError where its own code got no memory and raised nothing.
+        refused = isinstance(error, SystemError) or explain(error, "", Path()) is not None
     except MemoryError:
         refused = True
     if refused:
