@@ -11,6 +11,7 @@ import contextlib
 import json
 import mmap
 import os
+import re
 import resource
 import signal
 import sys
@@ -31,7 +32,7 @@ _TICK_SECONDS = 0.01
 
 _LOOK_SECONDS = 1.0
 _MAX_LOOKS = 8
-_LITTLE_BYTES = 1 << 20  # below the limit
+_LITTLE_BYTES = 33 << 20  # below the limit: OpenBLAS asks for blocks of 32 MiB
 _BUSY_SHARE = 0.2  # of the CPU that it took since the last look, in calls of the system
 
 _page: mmap.mmap | None = None  # in the child
@@ -79,12 +80,15 @@ class _Spinning:
     """Whether a process asks for memory in vain, again and again, and gets no further.
 
     CPython 3.11 raises an exception for ever where it gets no memory for a number of the traceback (`exception_unwind`
-    in ceval.c): no code of Python runs any more. Such a process has taken all that it may have, and all that it does
-    is calls of the system that fail.
+    in ceval.c), and OpenBLAS asks for ever for a block of its own (`blas_memory_alloc`): no code of Python runs any
+    more. Such a process has taken nearly all that it may have. Its main thread is busy with calls of the system, and
+    yet waits for nothing, reads nothing, writes nothing and touches no page for the first time.
     """
 
     def __init__(self, process: int) -> None:
-        self._process, self._looks, self._before = process, 0, (0, 0)
+        self._folder = Path(f"/proc/{process}")
+        self._process, self._looks = process, 0
+        self._before: tuple[int, int, list[str]] = (0, 0, [])
 
     def end_if_so(self) -> None:
         """Ends the process after some looks, one after the other, in which it has done nothing else."""
@@ -92,13 +96,16 @@ class _Spinning:
         if limit == resource.RLIM_INFINITY:
             return
         with contextlib.suppress(OSError, ValueError, IndexError):
-            facts = Path(f"/proc/{self._process}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            by_itself, in_system = int(facts[11]), int(facts[12])  # fields 14, 15 and, below, 23 of proc(5)
-            is_full = int(facts[20]) > limit - _LITTLE_BYTES
-            before, self._before = self._before, (by_itself, in_system)
+            thread = self._folder / "task" / self._folder.name
+            facts = (thread / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            work = [facts[7], facts[9], facts[20]]  # fields 10, 12 and 23 of proc(5): pages, and the size
+            work += re.findall(r"(?m)^voluntary_ctxt_switches.*", (thread / "status").read_text(errors="replace"))
+            work += (self._folder / "io").read_text().split("\n")[:2]  # bytes read and written
+            by_itself, in_system = int(facts[11]), int(facts[12])  # fields 14 and 15
+            before, self._before = self._before, (by_itself, in_system, work)
             asked, passed = in_system - before[1], in_system - before[1] + by_itself - before[0]
-            busy = asked > _BUSY_SHARE * passed
-            self._looks = self._looks + 1 if is_full and busy else 0
+            spins = int(facts[20]) > limit - _LITTLE_BYTES and asked > _BUSY_SHARE * passed and work == before[2]
+            self._looks = self._looks + 1 if spins else 0
             if self._looks >= _MAX_LOOKS:
                 os.kill(self._process, signal.SIGKILL)
 

@@ -116,10 +116,7 @@ def test_a_command_ends_with_the_process_that_watches_it():
     assert not child.exists() or "zombie" in child.read_text()
 
 
-@pytest.mark.slow
-def test_a_process_that_asks_for_memory_for_ever_is_ended():
-    """As CPython 3.11 does; here by `mmap`, with all memory taken before."""
-    spin = """
+FULL = """
 import mmap
 kept, size = [], 1 << 32
 def take():
@@ -132,11 +129,23 @@ while size >= 1 << 19:
     if not take():
         size >>= 1
 size = 1 << 32
-while True:
-    take()
 """
-    returned, _, err = call(spin)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", [19, 25])
+def test_a_process_that_asks_for_memory_for_ever_is_ended(left):
+    """As CPython 3.11 does with nearly all memory taken, and OpenBLAS with less than 32 MiB left; here by `mmap`."""
+    returned, _, err = call(FULL.replace("1 << 19", f"1 << {left}") + "while True:\n    take()\n")
     assert (returned, err.partition(". ")[0]) == (1, f"{SENTENCE}, which ended it by SIGKILL")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", ["os.read(zeros, 1 << 16)", "take(); time.sleep(0.0001)"])
+def test_a_process_that_works_with_all_memory_taken_is_left_alone(work):
+    code = FULL + "zeros, end = os.open('/dev/zero', os.O_RDONLY), time.monotonic() + 12\n"
+    code += f"while time.monotonic() < end:\n    {work}\ninterrupts.end(0)\n"
+    assert call(code) == (0, "", "")
 
 
 def limited(folder, kind, mib, *arguments):
