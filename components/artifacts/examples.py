@@ -130,7 +130,8 @@ class Examples(Artifact):
         named = {"label": self.label, "weight": self.weight, "group": self.group}
         sources = {column.name: column.source_name for column in self.columns}
         excluded = dict.fromkeys(self.properties.get("settings", {}).get("exclude", ()), "excluded")
-        return {**excluded, **{sources.get(name, name): role for role, name in named.items() if name}}
+        roles = {**excluded, **{sources.get(name, name): role for role, name in named.items() if name}}
+        return dict(sorted(roles.items()))  # the order in which settings name columns is in no fingerprint
 
     @property
     def column_types(self) -> dict[str, str]:

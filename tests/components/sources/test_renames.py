@@ -71,6 +71,16 @@ def test_records_have_the_new_names_and_a_row_keeps_its_split(tmp_path: Path) ->
     assert less.column_rules.not_features == {" fare": "label", "zone": "excluded", "Trip Miles": "weight"}
 
 
+def test_columns_that_are_not_features_are_recorded_in_one_order(tmp_path: Path) -> None:
+    content = "a,b,c,y\n" + "1,2,3,4\n" * 20
+    there, back = (make_csv(tmp_path, content, exclude=names).column_rules for names in (["a", "b"], ["b", "a"]))
+    assert (
+        there.to_json()
+        == back.to_json()
+        == ('{\n  "not_features": {\n    "a": "excluded",\n    "b": "excluded",\n    "y": "label"\n  }\n}\n')
+    )
+
+
 @pytest.mark.parametrize("where", ["miles > 10", '"Trip Miles" > 10', "Trip_Miles > 10"])
 def test_every_setting_finds_a_renamed_column(where: str, tmp_path: Path) -> None:
     pytest.importorskip("duckdb")
