@@ -35,6 +35,12 @@ def _is_memory_limited() -> bool:
 def _run_watched() -> None:
     """Runs the command line in a child process: where a library ends that, this one says why."""
     try:
+        import logging
+
+        logging.disable()  # hashlib logs a traceback for each function that it cannot load
+        import hashlib  # noqa: F401
+
+        logging.disable(logging.NOTSET)
         from crossnet.pipeline import memory_guard
 
         memory_guard.watch()
