@@ -81,11 +81,13 @@ def render(report: Mapping[str, Any], tables: Sequence[TableResult], goals: Sequ
     measured = [found for found in tables if found.splits]
     if waiting := [f"`{name}`" for name in TABLES if name not in {found.name for found in measured}]:
         text += f"\nNot measured yet at this commit: {', '.join(waiting)}.\n"
+    splits = max((len(found.splits) for found in measured), default=0)
+    if fewer := [f"`{found.name}` ({len(found.splits)})" for found in measured if len(found.splits) < splits]:
+        text += f"\nMeasured on fewer random splits than the {splits} of the others: {', '.join(fewer)}.\n"
     text += GOALS + table(
         ("goal", "ours", "other", "ours / other", "wanted", "met", "beside"), _goals(goals), (0, 4, 5, 6)
     )
     names = [name for name in RIVALS if name != "mean" and any(found.mean(name) for found in measured)]
-    splits = max((len(found.splits) for found in measured), default=0)
     text += ERRORS.format(splits=splits) + table(
         ("table", "package", "rows: train, eval", "ours", *names, "ours / best early", "as written"),
         [_errors(found, names) for found in measured],

@@ -47,6 +47,14 @@ def test_the_split_that_init_writes_counts_for_the_exit_code_alone():
     assert rows["runs that exit with 0, of 2"] == (1, None)
 
 
+def test_tables_with_fewer_splits_are_named():
+    found = {("cars", split): result(0.5) for split in (1, 2, 3)} | {("flights", 1): result(0.2)}
+    several = collect(found)
+    said = "\nMeasured on fewer random splits than the 3 of the others: `flights` (1).\n"
+    assert said in render(REPORT, several, [])
+    assert "fewer" not in render(REPORT, [table for table in several if table.name == "cars"], [])
+
+
 def test_a_table_on_which_nothing_was_trained_misses_the_goals():
     found = collect({("cars", 1): {"ours": result(None, exit_code=1)["ours"]}, ("ames", 1): result(0.5)})
     rows = {row.case: row for row in goals(found)}
