@@ -47,17 +47,22 @@ def test_a_weight_that_is_not_a_number_of_at_least_0_is_refused_with_its_row(
         make_csv(tmp_path, table(weight), weight="w")
 
 
-@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
-@pytest.mark.parametrize("weight", [1e-300, 1e-45, 1e39, 1e300])
-def test_a_weight_that_float32_does_not_hold_is_refused(tmp_path: Path, source: str, weight: float) -> None:
-    weights, ys = [1.5] * 9 + [weight], [float(n) for n in range(10)]
-    path = tmp_path / f"rides.{source}"
+def written(folder: Path, source: str, weights: list[Any]) -> Path:
+    """Writes rows of a weight `w` and a label `y` in a source's format."""
+    path, ys = folder / f"rides.{source}", [float(n) for n in range(len(weights))]
     if source == "csv":
         path.write_text("\n".join(["w,y", *(f"{w},{y}" for w, y in zip(weights, ys, strict=True))]) + "\n")
     elif source == "jsonl":
         path.write_text("".join(json.dumps({"w": w, "y": y}) + "\n" for w, y in zip(weights, ys, strict=True)))
     else:
         pq.write_table(pa.table({"w": weights, "y": ys}), path)
+    return path
+
+
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("weight", [1e-300, 1e-45, 1e39, 1e300])
+def test_a_weight_that_float32_does_not_hold_is_refused(tmp_path: Path, source: str, weight: float) -> None:
+    path = written(tmp_path, source, [1.5] * 9 + [weight])
     said = (
         rf"the weight `w` is {re.escape(f'{weight:g}')}, which float32 does not hold. Expected 0, or a number from "
         r"1.2e-38 to 3.4e\+38. Multiply all weights by one number, or name another column in `example_gen.weight`."
@@ -156,14 +161,7 @@ def test_a_group_without_a_value_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
 def test_a_weight_that_is_text_gets_advice_on_weights(tmp_path: Path, source: str) -> None:
-    path = tmp_path / f"rides.{source}"
-    weights, ys = ["low"] * 30, [float(n) for n in range(30)]
-    if source == "csv":
-        path.write_text("\n".join(["w,y", *(f"{w},{y}" for w, y in zip(weights, ys, strict=True))]) + "\n")
-    elif source == "jsonl":
-        path.write_text("".join(json.dumps({"w": w, "y": y}) + "\n" for w, y in zip(weights, ys, strict=True)))
-    else:
-        pq.write_table(pa.table({"w": weights, "y": ys}), path)
+    path = written(tmp_path, source, ["low"] * 30)
     said = r"`w` is 'low', .* Fix the \w+, or name another column, of numbers of at least 0, in `example_gen.weight`."
     with pytest.raises(DataError, match=said):
         make(tmp_path, source=source, input=str(path), weight="w")
