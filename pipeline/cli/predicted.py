@@ -60,14 +60,19 @@ def naming_models(pushed: Path) -> Iterator[None]:
     try:
         yield
     except NotFoundError as error:
-        try:
-            names = sorted(path.name for path in pushed.parent.iterdir() if path.is_dir() and path.name[0] != ".")
-        except OSError:
-            names = []
+        names = model_names(pushed.parent)
         if error.code is None or not names or pushed.name in names:  # None: no server was asked
             raise
         known = f"`{pushed.parent}` has {listed(names)}: name one with --model, or give --config."
         raise NotFoundError(f"{error}{did_you_mean(pushed.name, names)} {known}", error.code) from None
+
+
+def model_names(folder: Path) -> list[str]:
+    """Returns the models of which versions were pushed below a folder; none where it cannot be read."""
+    try:
+        return sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    except OSError:
+        return []
 
 
 def what_became_of(output: Path | None, of_stream: str) -> str:

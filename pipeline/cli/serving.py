@@ -247,12 +247,10 @@ def rollback(
 
 def _no_such_model(folder: Path) -> str:
     """Returns a sentence on a model's folder that is not there, and on those that are."""
+    from crossnet.pipeline.cli.predicted import model_names
     from crossnet.serving.protocol.suggestions import did_you_mean
 
-    try:
-        names = sorted(path.name for path in folder.parent.iterdir() if path.is_dir() and path.name[0] != ".")
-    except OSError:
-        names = []
+    names = model_names(folder.parent)
     wrong = f"No model `{folder.name}` in `{folder.parent}`."
     if not names:
         return (
