@@ -134,8 +134,7 @@ def end_unheard(error: BaseException) -> None:
     if _page is None:
         return
     try:
-        # CPython says SystemError where its own code got no memory and raised nothing.
-        refused = isinstance(error, SystemError) or explain(error, "", Path()) is not None
+        refused = explain(error, "", Path()) is not None
     except MemoryError:
         refused = True
     if refused:
