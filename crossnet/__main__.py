@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 
 def main() -> None:
@@ -28,6 +28,10 @@ def _run() -> None:
 
 
 def _is_memory_limited() -> bool:
+    try:
+        import resource
+    except (ImportError, MemoryError):  # which is a file of its own that may find no room
+        _end_unbegun()
     limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
     return any(limit != resource.RLIM_INFINITY for limit in limits)
 
@@ -45,15 +49,19 @@ def _run_watched() -> None:
 
         memory_guard.watch()
     except Exception:  # not MemoryError alone: an import without memory also ends with SystemError or ImportError
-        os.write(2, _NOT_BEGUN)
-        os.write(1, b'{"error": "%s"}\n' % _NOT_BEGUN.strip() if "--json" in sys.argv else b"")
-        os._exit(1)
+        _end_unbegun()
     try:
         _run()
     except Exception as error:
         memory_guard.end_unheard(error)
         memory_guard.tell(1)
         raise
+
+
+def _end_unbegun() -> NoReturn:
+    os.write(2, _NOT_BEGUN)
+    os.write(1, b'{"error": "%s"}\n' % _NOT_BEGUN.strip() if "--json" in sys.argv else b"")
+    os._exit(1)
 
 
 _NOT_BEGUN = (
