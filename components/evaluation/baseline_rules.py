@@ -103,7 +103,10 @@ def max_mean_ratio(case: Case, limit: float) -> RuleResult:
 
 
 def max_linear_ratio(case: Case, limit: float) -> RuleResult:
-    """Judges whether it is about as good as a linear model, or near the label in any case."""
+    """Judges whether it is about as good as a linear model, or near the label in any case.
+
+    With a `min_improvement_confidence` below one half the doubt is the candidate's, as beside the baseline.
+    """
     reference = case.whole.rmse(case.scores.names.index(LINEAR))
     near = NEAR * case.whole.label_std
     facts: dict[str, Any] = {"reference": reference, "threshold": max(limit * reference, near)}
@@ -111,16 +114,29 @@ def max_linear_ratio(case: Case, limit: float) -> RuleResult:
         return case.missing("max_linear_ratio", **facts)
     if not math.isfinite(reference):
         return _unknown(case, "max_linear_ratio", "a linear model", facts)
-    passed = case.rmse <= limit * reference or case.rmse <= near
+    reached = case.rmse <= limit * reference or case.rmse <= near
+    sure = case.params.min_improvement_confidence
+    best = None if sure is None or sure >= 0.5 else _improvement(case, LINEAR, one_sided=1 - sure)
+    passed = reached or (best is not None and best[0] >= 1 - limit)
     share = abs(1 - case.rmse / reference) if reference else math.inf
     theirs = number(reference, unlike=case.rmse)
-    if case.rmse > limit * reference and passed:
+    if case.rmse > limit * reference and reached:
         how = f"not above 1 % of the label's standard deviation, beside the {theirs} of a linear model"
     elif case.rmse == reference:
         how = f"level with the {theirs} of a linear model"
     else:
         how = f"{percent(share)} {'below' if case.rmse < reference else 'above'} the {theirs} of a linear model"
-    wanted = "" if passed else f", where max_linear_ratio {limit_text(limit)} is the most"
+    if reached:
+        wanted = ""
+    elif passed:
+        wanted = (
+            f"; these rows do not show with {percent(1 - (sure or 0))} confidence that it is above max_linear_ratio "
+        )
+        wanted += limit_text(limit)
+    else:
+        wanted = f", where max_linear_ratio {limit_text(limit)} is the most"
+        if best is not None:
+            wanted += f", and these rows show with {percent(1 - (sure or 0))} confidence that it is above"
     interval = _improvement(case, LINEAR)
     message = f"{case.has_rmse(reference)}, {how}{wanted} ({case.in_words(interval, ' of the improvement', percent)})."
     return case.result("max_linear_ratio", message, passed, interval=interval, **facts)

@@ -48,6 +48,8 @@ weight 0 is only asked for a finite prediction |
 | improvement above min_improvement, its lower bound below | passes, unless `min_improvement_confidence` is above 0.5 |
 | improvement below min_improvement, its upper bound above | fails, unless `min_improvement_confidence` is below 0.5 \
 (0.05: the upper bound at 0.95), which counts only beside a baseline that has not collapsed |
+| rmse above linear model's x max_linear_ratio, the lower bound of the ratio below | fails, unless \
+`min_improvement_confidence` is below 0.5 |
 | one row, or fewer than `units.MIN_UNITS` | no interval: `non_inferiority` and \
 `total_margin` fail, other rules decide on the value |
 | slice below max(`min_slice_rows`, `units.MIN_UNITS`) rows, or `units.MIN_UNITS` groups | reported, not judged |

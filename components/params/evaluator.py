@@ -20,8 +20,8 @@ class EvaluatorParams:
     )
     min_improvement_confidence: float | None = setting(
         None,
-        "min_improvement has to be shown with this confidence; 0.05: fails only where 0.95 shows that it is missed; "
-        "none: by the value",
+        "min_improvement has to be shown with this confidence; 0.05: it and max_linear_ratio fail only where 0.95 "
+        "shows that they are missed; none: by the value",
         above=0,
         below=1,
     )

@@ -346,6 +346,21 @@ TABLE = {
         "50 % above the 0.5 of a linear model, where max_linear_ratio 1.02 is the most (95 % interval of the "
         "improvement -50 % to -50 %).",
     ),
+    "not shown to be above the linear model by more than allowed": (
+        NOISE, {"max_linear_ratio": 1.02, "min_improvement_confidence": 0.05, "linear": 0.96 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "max_linear_ratio": True},
+        "of a linear model; these rows do not show with 95 % confidence that it is above max_linear_ratio 1.02 (95 %",
+    ),
+    "above the linear model by value, where the candidate has no doubt": (
+        NOISE, {"max_linear_ratio": 1.02, "min_improvement_confidence": 0.5, "linear": 0.96 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "max_linear_ratio": False},
+        "of a linear model, where max_linear_ratio 1.02 is the most (95 %",
+    ),
+    "shown to be above the linear model by more than allowed": (
+        NOISE, {"max_linear_ratio": 1.02, "min_improvement_confidence": 0.05, "linear": 0.8 * np.roll(NOISE, 1)},
+        {"finite_predictions": True, "max_linear_ratio": False},
+        "where max_linear_ratio 1.02 is the most, and these rows show with 95 % confidence that it is above (95 %",
+    ),
     "above the linear model, where both explain the label": (
         flat(2**-7), {"max_linear_ratio": 1.02, "linear": flat(2**-20)},
         {"finite_predictions": True, "max_linear_ratio": True},
