@@ -66,6 +66,7 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
         "# Two good models differ by chance: which of them is ahead by a hair says nothing about either.",
         "min_improvement = -0.02   # RMSE may be above the baseline's by this share; 0: it must be below",
         "min_improvement_confidence = 0.05   # refused where eval rows show with 0.95 that it is more; 0.5: by value",
+        *_few_groups(proposal),
         "",
         "[pusher]",
         toml_line("model_name", model_name(Path(table.input or output))),
@@ -73,6 +74,10 @@ def config_text(table: Table, proposal: Proposal, output: Path) -> str:
     text = "\n".join(lines) + "\n"
     tomllib.loads(text)  # the names in it come from the user: make sure that it can be read
     return text
+
+
+def _few_groups(proposal: Proposal) -> list[str]:
+    return [f"allow_few_groups = true   # {_comment(proposal.few_groups)}"] if proposal.few_groups else []
 
 
 def _rows_from(table: Table, output: Path) -> list[str]:

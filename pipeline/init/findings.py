@@ -48,6 +48,7 @@ class Proposal:
       label: The label's name.
       label_std: Its standard deviation, in its unit.
       rows: Rows of the table.
+      few_groups: Why the gate has to judge by value, where eval has few groups; else empty.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Proposal:
     label: str = ""
     label_std: float = 0.0
     rows: int = 0
+    few_groups: str = ""
 
     def note(self, text: str, setting: str = "") -> None:
         """Adds what was found about the whole table, in one clause, and the line of the config that changes it."""

@@ -20,6 +20,7 @@ _MIN_EQUAL = 0.02  # share of rows
 _EVAL_ROWS, _EVAL_GROUPS = 100, 30  # that a judgement needs; of groups, an interval needs 20, and a hash draws them
 _MIN_SHARE, _MAX_SHARE = 0.1, 0.3  # of rows in eval
 _SAFE, _SAFE_SHARE = 30, 0.45  # rows or groups, of which chance leaves the 20 that the gate asks for
+_SURE_GROUPS = 27  # groups in eval: with fewer, chance often leaves less than the 20 that an interval needs
 _MIN_TRAIN, _MIN_EVAL = 30, 20  # rows that preset `table` and the gate ask for
 
 
@@ -56,6 +57,7 @@ def propose_split(
             _eval_share(proposal, rows, f"of {rows:,} different rows")
         else:
             _eval_share(proposal, groups, f"of {groups:,} values of {findings[group.name].name}", _EVAL_GROUPS)
+        _few_groups(proposal, groups, findings[group.name].name)
         return
     _eval_share(proposal, rows, f"of {rows:,} different rows")
     _split_by_time(profile, kinds, findings, proposal)
@@ -72,6 +74,14 @@ def _eval_share(proposal: Proposal, size: int, of_what: str, wanted: int = _EVAL
         few = "would be better to judge models by, but train needs rows too"
         why = f"about {wanted} {few}" if share * size < wanted else f"models are judged by about {wanted}"
         proposal.put("eval_fraction", share, f"{some}: {why}")
+
+
+def _few_groups(proposal: Proposal, groups: int, name: str) -> None:
+    """Lets the gate judge by value where eval will have few groups, and says so: else it could never open."""
+    some = round(proposal.settings.get("eval_fraction", _MIN_SHARE) * groups)
+    if some < _SURE_GROUPS:
+        proposal.few_groups = f"eval has some {some} of {groups} values of {name}, and an interval needs 20"
+        proposal.note(f"{proposal.few_groups}: models are judged by value", toml_line("allow_few_groups", False))
 
 
 def _few_rows(rows: int, proposal: Proposal) -> None:

@@ -79,6 +79,19 @@ def test_users_of_many_rows_are_the_group(tmp_path):
     assert proposal.reasons["eval_fraction"] == "some 30 of 100 values of user_id: models are judged by about 30"
 
 
+@pytest.mark.parametrize(("users", "said"), [(46, "eval has some 14 of 46 values of user_id, and an interval needs 20"),
+                                             (60, "")])  # fmt: skip
+def test_models_are_judged_by_value_where_groups_are_few(tmp_path, users, said):
+    draw = noise()
+    levels = [draw() for _ in range(users)]
+    rows = [(n % users, draw(), round(levels[n % users] + draw(), 3)) for n in range(1500)]
+    proposal = proposed(tmp_path, table_of("user_id,x,y", rows))
+    assert proposal.settings["group"] == "user_id"
+    assert proposal.few_groups == said
+    notes = [note for note in proposal.notes if note.setting == "allow_few_groups = false"]
+    assert [note.text for note in notes] == [f"{said}: models are judged by value"] * bool(said)
+
+
 def test_users_that_say_little_of_a_row_but_much_of_many_are_the_group(tmp_path):
     draw = noise()
     levels = [0.23 * draw() for _ in range(60)]  # a twentieth of the label's variance
