@@ -21,6 +21,8 @@ RANGE_ROWS = 1 << 20
 MAX_RANGES = 64
 CHUNK_ROWS = 1 << 18
 
+Places = NDArray[np.int64]
+
 
 class Repeats(NamedTuple):
     """Rows that repeat earlier ones.
@@ -55,24 +57,20 @@ class RowHashes:
         repeated, first = 0, None
         leaked = dict.fromkeys(splits[1:], 0)
         leaks: dict[str, int] = {}
-        for hashes, places in self._ranges(int(ends[-1])):
-            order = np.argsort(hashes)
-            starts = first_of_each(hashes[order])
-            if starts.all():
-                continue
-            places = places[order]
-            leaders = np.minimum.reduceat(places, np.flatnonzero(starts))
-            leader = leaders[np.cumsum(starts) - 1]  # for each row, the first row that equals it
-            again = places[places != leader]
+        number = min(MAX_RANGES, -(-int(ends[-1]) // RANGE_ROWS))
+        for index in range(number):
+            again, leaders = _repeated(*self._range(index, number))
             repeated += len(again)
-            first = min(int(again.min()), int(ends[-1]) if first is None else first)
-            leaking = places[(leader < ends[0]) & (places >= ends[0])]
-            number = np.searchsorted(ends, leaking, side="right")
-            for index, split in enumerate(splits[1:], 1):
-                own = leaking[number == index]
+            if len(again):
+                first = min(int(again.min()), int(ends[-1]) if first is None else first)
+            leaking = again[(leaders < ends[0]) & (again >= ends[0])]
+            places = np.searchsorted(ends, leaking, side="right")
+            for place_of, split in enumerate(splits[1:], 1):
+                own = leaking[places == place_of]
                 if len(own):
                     leaked[split] += len(own)
                     leaks[split] = min(int(own.min()), leaks.get(split, int(ends[-1])))
+            del again, leaders, leaking, places  # before the next range is read
 
         def place(row: int) -> tuple[str, int]:
             index = int(np.searchsorted(ends, row, side="right"))
@@ -81,21 +79,35 @@ class RowHashes:
         found = Repeats(repeated, None if first is None else place(first))
         return found, {split: Repeats(n, place(leaks[split]) if n else None) for split, n in leaked.items()}
 
-    def _ranges(self, rows: int) -> Iterator[tuple[Hashes, NDArray[np.int64]]]:
-        """Yields hashes and row numbers of about `RANGE_ROWS` rows at a time; equal hashes come together."""
-        number = min(MAX_RANGES, -(-rows // RANGE_ROWS))
-        for index in range(number):
-            low, high = (index << 64) // number, ((index + 1) << 64) // number - 1
-            hashes, places, start = [], [], 0
-            for chunk in self._chunks():
-                chosen = np.flatnonzero((chunk >= np.uint64(low)) & (chunk <= np.uint64(high)))
-                hashes.append(chunk[chosen])
-                places.append(chosen + start)
-                start += len(chunk)
-            yield np.concatenate(hashes), np.concatenate(places)
+    def _range(self, index: int, number: int) -> tuple[Hashes, Places]:
+        """Returns hashes and row numbers of one of `number` ranges of hashes; equal hashes are in the same."""
+        low, high = (index << 64) // number, ((index + 1) << 64) // number - 1
+        room = sum(self.counts.values()) // number * 9 // 8 + 1  # equal rows may need more
+        hashes, places = np.empty(room, np.uint64), np.empty(room, np.int64)
+        start = size = 0
+        for chunk in self._chunks():
+            chosen = np.flatnonzero((chunk >= np.uint64(low)) & (chunk <= np.uint64(high)))
+            while size + len(chosen) > len(hashes):
+                hashes, places = np.append(hashes, np.empty_like(hashes)), np.append(places, np.empty_like(places))
+            hashes[size : size + len(chosen)] = chunk[chosen]
+            places[size : size + len(chosen)] = chosen + start
+            start, size = start + len(chunk), size + len(chosen)
+        return hashes[:size], places[:size]
 
     def _chunks(self) -> Iterator[Hashes]:
         for file in self.files:
             with file.open("rb") as stream:
                 while len(chunk := np.fromfile(stream, np.uint64, CHUNK_ROWS)):
                     yield chunk
+
+
+def _repeated(hashes: Hashes, places: Places) -> tuple[Places, Places]:
+    """Returns the rows whose hash an earlier row has, and for each the first row that has it, int64 (rows,)."""
+    order = np.argsort(hashes)
+    starts = first_of_each(hashes[order])
+    if starts.all():
+        return places[:0], places[:0]
+    places = places[order]
+    leaders = np.minimum.reduceat(places, np.flatnonzero(starts))[np.cumsum(starts) - 1]
+    again = places != leaders
+    return places[again], leaders[again]

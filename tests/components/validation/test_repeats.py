@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,18 @@ def test_repeats_equal_a_count_by_hand(range_rows, chunk_rows, train, held, test
     for split in ("eval", "test"):
         leaks = [place for place, value in enumerate(table[split]) if value in train]
         assert leaked[split] == Repeats(len(leaks), (split, leaks[0]) if leaks else None)
+
+
+def test_memory_does_not_grow_with_ranges(tmp_path, monkeypatch):
+    monkeypatch.setattr(repeats, "RANGE_ROWS", 1 << 15)
+    monkeypatch.setattr(repeats, "CHUNK_ROWS", 1 << 12)
+    peaks = []
+    for rows in (1 << 15, 1 << 18):
+        file = tmp_path / f"{rows}"
+        file.write_bytes((mix(np.arange(rows, dtype=np.uint64) // np.uint64(2))).tobytes())  # each row occurs twice
+        tracemalloc.start()
+        found, _ = RowHashes([file], {"train": rows}).find_repeats()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert found == Repeats(rows // 2, ("train", 1))
+    assert peaks[1] < 1.1 * peaks[0]
