@@ -11,8 +11,10 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics, statistics_file
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.params.statistics_gen import StatisticsGenParams
+from crossnet.components.records.batches import Columns, concatenate, steady_rows
 from crossnet.components.records.dataset import check_count, read_shard
 from crossnet.components.records.kept_columns import has_columns
+from crossnet.components.records.texts import is_text
 from crossnet.components.records.wire_format import record_order
 from crossnet.components.statistics.columns import ColumnStatistics, dataset_bytes
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
 
 GROUP_COLUMNS = 128
+_MAX_ROWS, _MAX_VALUES = 1 << 16, 1 << 25  # of numbers that are summarised at once, in all columns of a table
 
 ShardStatistics = dict[str, ColumnStatistics]
 
@@ -85,10 +88,29 @@ def shard_statistics(
     """
     total = _empty({name: types[name] for name in names}, params)
     in_order = {name: types[name] for name in sorted(types, key=record_order)}  # as records have them
+    held: list[Columns] = []
+
+    def add_numbers() -> None:
+        for name, column in concatenate(held).items():
+            total[name].update(column)
+        held.clear()
+
     for columns in read_shard(path, compression, in_order, names):
         for name, column in columns.items():
-            total[name].update(column)
+            if is_text(column.values):
+                total[name].update(column)
+        held.append({name: column for name, column in columns.items() if not is_text(column.values)})
+        if len(held) == _joined_batches(len(types)):
+            add_numbers()
+    if held:
+        add_numbers()
     return total
+
+
+def _joined_batches(num_columns: int) -> int:
+    """Returns how many batches of numbers are summarised at once; each costs each column a merge of its sketches."""
+    rows = steady_rows(num_columns)
+    return max(1, min(_MAX_ROWS, _MAX_VALUES // num_columns) // rows)
 
 
 def _groups(names: list[str], *, grouped: bool) -> list[list[str]]:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossnet.components import statistics_gen
 from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.params.statistics_gen import StatisticsGenParams
+from crossnet.components.records import batches
 from crossnet.components.statistics.columns import by_column
 from crossnet.components.statistics_gen import generate_statistics, shard_statistics
 from support.validation_walk import as_csv, new_folder, rides
@@ -126,3 +128,15 @@ def test_validation_loads_no_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_numbers_of_several_batches_are_summarised_at_once(tmp_path, monkeypatch):
+    assert [statistics_gen._joined_batches(columns) for columns in (10, 128, 300, 1000, 10_000)] == [1, 1, 2, 4, 3]
+    rows = [f"{n * 7919 % 10_007},{n % 13 or ''},zone {n % 50},{n / 8}\n" for n in range(10_000)]
+    text = "miles,seats,zone,fare\n" + "".join(rows)
+    found = []
+    for folder, values in (("one", 1 << 23), ("many", 1)):  # batches of 8,000 and of 1,024 rows
+        monkeypatch.setattr(batches, "_BATCH_VALUES", values)
+        statistics = statistics_of(tmp_path / folder, examples_of(tmp_path / folder, text))
+        found.append([path.read_bytes() for path in sorted(statistics.path.rglob("*.pb"))])
+    assert found[0] == found[1]
