@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from crossnet.components.artifacts.examples import Examples
-from crossnet.components.artifacts.schema import SCHEMA_FILE, Schema
+from crossnet.components.artifacts.schema import SCHEMA_FILE, Schema, keep_parsed
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.features import SERVING, TRAINING, is_extra, is_retired, time_format
@@ -58,6 +58,7 @@ def infer_schema(
         source, text = "data", text_format.MessageToString(schema, as_utf8=True)
     # A reviewed file is copied unchanged, with its comments.
     (output_dir / SCHEMA_FILE).write_text(text, encoding="utf-8")
+    keep_parsed(text, schema)
     return Schema(
         output_dir,
         counts={"columns": len(schema.feature)},
