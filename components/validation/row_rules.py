@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -42,6 +43,7 @@ RANGE_REASONS = {  # (float, above)
     (False, False): AnomalyInfo.INT_TYPE_SMALL_INT,
 }
 MISSING_HASH = np.uint64(0x6A09E667F3BCC909)
+_LONG = 12  # bytes on average: shorter texts are hashed in less time than their distinct ones are found
 
 
 class RowRule(NamedTuple):
@@ -251,7 +253,18 @@ def hash_rows(columns: Mapping[str, Column]) -> Hashes:
 def _hash_values(values: Any) -> Hashes:
     """Returns 64 bits per value, equal for equal values; 0.0 and -0.0 are equal."""
     if is_text(values):
-        return hash_texts(*text_buffers(values))
+        return _hash_texts(values)
     if values.dtype == np.float32:
         return (values + np.float32(0)).view(np.uint32).astype(np.uint64)
     return values.astype(np.int64).view(np.uint64)
+
+
+def _hash_texts(texts: pa.Array) -> Hashes:
+    """Returns the hash of each text; of longer ones that occur again and again, each is hashed once."""
+    offsets, data = text_buffers(texts)
+    if offsets[-1] - offsets[0] > _LONG * len(texts):
+        some = texts.slice(0, len(texts) // 8).dictionary_encode()
+        if 2 * len(some.dictionary) < len(some):
+            encoded = texts.dictionary_encode()
+            return hash_texts(*text_buffers(encoded.dictionary))[encoded.indices.to_numpy()]
+    return hash_texts(offsets, data)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -153,3 +154,11 @@ def test_values_in_another_column_or_order_make_another_row():
     assert len(set(found.tolist())) == 3
     assert hash_rows(lists([1, 5, 6], [1, 2]))[0] == hash_rows({"c": numbers([1], np.int64)})[0]
     assert hash_rows({"c": numbers([0.0])}) == hash_rows({"c": numbers([-0.0])})
+
+
+@pytest.mark.parametrize("words", [["a text of some length", "another text, which is longer than the first", ""], []])
+def test_texts_have_the_same_hash_alone_and_where_they_occur_again(words):
+    values = 300 * words + [f"a text that occurs once: {n}" for n in range(40)]
+    column = texts(values)
+    alone = [hash_rows({"t": texts([value])})[0] for value in values]
+    assert hash_rows({"t": column}).tolist() == [int(value) for value in alone]
