@@ -24,8 +24,8 @@ class ValueCounts:
     Where there are more, the rare ones are forgotten, until at most `capacity` are left. From then on a count may
     be too low, by at most `count_error`; it is never too high.
 
-    Batches are kept as they come until their distinct values are as many as those counted before; so each value is
-    counted again a few times at most, however many batches there are.
+    Batches are kept as they come until their distinct values are twice as many as those counted before; so each value
+    is counted again a few times at most, however many batches there are.
 
     Attributes:
       capacity: Values that are left after the rare ones are forgotten.
@@ -44,7 +44,7 @@ class ValueCounts:
         self._parts.append((values, counts))
         first, *others = (len(values) for values, _ in self._parts)
         most = first + sum(others)
-        if most > 2 * self.capacity or sum(others) > max(first, _MANY):
+        if most > 2 * self.capacity or sum(others) > 2 * max(first, _MANY):
             self._join()
             if len(self._parts[0][0]) > 2 * self.capacity:
                 self._forget()
@@ -72,7 +72,8 @@ class ValueCounts:
         ((values, counts),) = self._parts
         limit = int(np.partition(counts, -self.capacity - 1)[-self.capacity - 1])
         self._forgotten.update(_hashes(chosen(values, counts <= limit)))
-        self._parts = [(chosen(values, counts > limit), counts[counts > limit])]
+        left = counts > limit
+        self._parts = [(chosen(values, left), counts[left])] if left.any() else []
         self.count_error += limit
 
     @property
