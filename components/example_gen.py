@@ -37,6 +37,7 @@ from crossnet.components.sources.base import (
     time_units,
     unwritten,
 )
+from crossnet.components.sources.clock_columns import clock_columns
 from crossnet.components.sources.conditions import condition_of
 from crossnet.components.sources.doubts import Doubt, doubt_lines, merged
 from crossnet.components.sources.files import input_files
@@ -170,10 +171,10 @@ def _write(source: Source, params: ExampleGenParams, output_dir: Path, spool_dir
 
 
 def _columns(source: Source, kept: RowFilter, weight: str, group: str) -> dict[str, Any]:
-    """Returns the properties on columns; a weight is stored as FLOAT."""
-    columns = [column for column in source.columns if column.name not in kept.unwritten]
-    stored = [column._replace(type="FLOAT") if column.name == weight else column for column in columns]
-    return {"columns": [column._asdict() for column in stored], "weight": weight, "group": group}
+    """Returns the properties on columns, whose types are known by now; a weight is stored as FLOAT."""
+    stored = (c._replace(type="FLOAT") if c.name == weight else c for c in source.columns)
+    columns = [column._asdict() for column in stored if column.name not in kept.unwritten]
+    return {"columns": columns, "weight": weight, "group": group, "clock": clock_columns(source, kept.params)}
 
 
 def _splitter(source: Source, params: ExampleGenParams, kept: RowFilter, spool_dir: Path) -> Splitter:

@@ -23,7 +23,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.engines.base import IN_PROCESS, Engine
-from crossnet.components.features import is_extra, is_retired, read_schema
+from crossnet.components.features import is_clock, is_extra, is_retired, read_schema
 from crossnet.components.files import write_json
 from crossnet.components.formats import counted
 from crossnet.components.params.example_validator import ExampleValidatorParams
@@ -33,7 +33,15 @@ from crossnet.components.statistics.columns import by_column
 from crossnet.components.validation import column_rules
 from crossnet.components.validation.column_rules import ERROR, ColumnsStatistics, Finding
 from crossnet.components.validation.repeats import RowHashes
-from crossnet.components.validation.row_rules import RowRule, RowScan, RowTally, data_rules, hash_rows, schema_rules
+from crossnet.components.validation.row_rules import (
+    RowRule,
+    RowScan,
+    RowTally,
+    clock_rule,
+    data_rules,
+    hash_rows,
+    schema_rules,
+)
 
 MAX_LISTED = 10
 MEASURES = {
@@ -187,8 +195,11 @@ def _row_rules(
     examples: Examples, statistics: ColumnsStatistics, agreed: schema_pb2.Schema | None
 ) -> Iterator[RowRule]:
     """Yields the rules of every column that some rows may break, according to the statistics."""
+    clock = {*examples.clock, *(f.name for f in (agreed.feature if agreed is not None else ()) if is_clock(f))}
     for name, column in statistics.items():
         yield from data_rules(name, column, is_label=name == examples.label)
+        if name in clock and column.HasField("num_stats"):
+            yield clock_rule(name, column)
     if agreed is None:
         return
     features, label = read_schema(agreed)

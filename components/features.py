@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from crossnet.components import clock
+
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -24,6 +26,7 @@ class Feature:
       vocabulary: All legal values of a text column, UTF-8 text, in the schema's order; empty where it is open.
       time_unit: "s", "ms", "us" or "ns" of a column of whole numbers that are times since 1970; "" for any other.
       categorical: Whether the schema says that whole numbers are categories.
+      clock: Whether whole numbers are times of day, written hhmm.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Feature:
     vocabulary: tuple[str, ...] = ()
     time_unit: str = ""
     categorical: bool = False
+    clock: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -76,6 +80,13 @@ def _time_unit(column: schema_pb2.Feature) -> str:
     return next((u for u in TIME_FORMATS if column.time_domain.integer_format == time_format(u)), "")
 
 
+def is_clock(column: schema_pb2.Feature) -> bool:
+    """Whether a schema's column holds times of day as whole numbers hhmm."""
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    return column.type == schema_pb2.INT and column.time_of_day_domain.string_format == clock.FORMAT
+
+
 def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature]:
     """Returns the features in the schema's order, and the label.
 
@@ -100,6 +111,7 @@ def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature
             vocabulary=values,
             time_unit=_time_unit(column),
             categorical=column.int_domain.is_categorical,
+            clock=is_clock(column),
         )
         (labels if SERVING in column.not_in_environment else features).append(feature)
     if len(labels) != 1:

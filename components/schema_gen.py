@@ -9,11 +9,12 @@ from types import MappingProxyType
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from crossnet.components import clock as hhmm
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import SCHEMA_FILE, Schema, keep_parsed
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.features import SERVING, TRAINING, is_extra, is_retired, time_format
+from crossnet.components.features import SERVING, TRAINING, is_clock, is_extra, is_retired, time_format
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.statistics.columns import by_column
 
@@ -40,11 +41,11 @@ def infer_schema(
     """
     if params.schema_file:
         source, text = "schema_file", _read(Path(params.schema_file))
-        schema = parse_schema(text, params.schema_file, examples.label, examples.extra)
+        schema = parse_schema(text, params.schema_file, examples.label, examples.extra, examples.clock)
     elif params.reference == "last_blessed" and reference is not None:
         source, text = "last_blessed", (reference.path / SCHEMA_FILE).read_text(encoding="utf-8")
         name = f"the last blessed run's {reference.path / SCHEMA_FILE}"
-        schema = parse_schema(text, name, examples.label, examples.extra)
+        schema = parse_schema(text, name, examples.label, examples.extra, examples.clock)
     else:
         schema = schema_of(
             [*examples.column_types.items()],
@@ -53,6 +54,7 @@ def infer_schema(
             extra=examples.extra,
             optional=examples.holes_without_label,
             times=examples.time_units,
+            clock=examples.clock,
             max_domain=params.max_domain,
         )
         source, text = "data", text_format.MessageToString(schema, as_utf8=True)
@@ -74,6 +76,7 @@ def schema_of(
     extra: Collection[str] = (),
     optional: Collection[str] = (),
     times: Mapping[str, str] = MappingProxyType({}),
+    clock: Collection[str] = (),
     max_domain: int,
 ) -> schema_pb2.Schema:
     """Returns a schema that describes every split.
@@ -85,6 +88,7 @@ def schema_of(
       extra: Columns that are neither features nor the label.
       optional: Columns that may lack a value although they have one in every row of the splits.
       times: The unit of each column of times since 1970. They get no range: the next rows are always later.
+      clock: Columns of times of day, whole numbers hhmm, likewise without a range.
       max_domain: Text columns with at most this many distinct values get a domain.
     """
     schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
@@ -103,6 +107,8 @@ def schema_of(
             _describe_numbers(feature, [column.num_stats for column in statistics])
         if name in times and name != label:
             feature.time_domain.integer_format = time_format(times[name])  # in place of the range
+        if name in clock:
+            feature.time_of_day_domain.string_format = hhmm.FORMAT
         if name in optional and name != label:
             feature.presence.ClearField("min_fraction")
     return schema
@@ -159,7 +165,9 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def parse_schema(text: str, name: str, label: str, extra: Collection[str] = ()) -> schema_pb2.Schema:
+def parse_schema(
+    text: str, name: str, label: str, extra: Collection[str] = (), clock: Collection[str] = ()
+) -> schema_pb2.Schema:
     """Returns the schema written in `text`.
 
     Args:
@@ -167,6 +175,7 @@ def parse_schema(text: str, name: str, label: str, extra: Collection[str] = ()) 
       name: Its name in an error, such as its path.
       label: The column that this run predicts; the schema must mark it as its label.
       extra: Columns that are neither features nor the label; the schema must mark those that it names.
+      clock: Columns of times of day, likewise.
 
     Raises:
       DataError: It does not parse, or cannot be used to judge this run's data; all problems are listed.
@@ -179,12 +188,12 @@ def parse_schema(text: str, name: str, label: str, extra: Collection[str] = ()) 
             f"{name}:{error.GetLine()}: {reason.strip()} Expected a tensorflow_metadata Schema in text "
             "format. Fix the line."
         ) from None
-    if problems := _problems(schema, label, extra):
+    if problems := _problems(schema, label, extra, clock):
         raise DataError(f"{name} cannot be used: {'; '.join(problems)}. Fix the schema.")
     return schema
 
 
-def _problems(schema: schema_pb2.Schema, label: str, extra: Collection[str]) -> list[str]:
+def _problems(schema: schema_pb2.Schema, label: str, extra: Collection[str], clock: Collection[str]) -> list[str]:
     """Returns the reasons why a well-formed schema cannot be used."""
     problems = []
     names = [feature.name for feature in schema.feature]
@@ -202,6 +211,11 @@ def _problems(schema: schema_pb2.Schema, label: str, extra: Collection[str]) -> 
         problems.append(
             f"{_listed(unmarked)}, which `example_gen.weight` or `example_gen.group` names, needs "
             f'`not_in_environment: "{TRAINING}"` and `not_in_environment: "{SERVING}"`'
+        )
+    if unmarked := [feature.name for feature in current if feature.name in clock and not is_clock(feature)]:
+        problems.append(
+            f"{_listed(unmarked)}, which `example_gen.clock` names, needs "
+            f'`time_of_day_domain {{ string_format: "{hhmm.FORMAT}" }}` in place of its domain'
         )
     labels = [feature.name for feature in current if SERVING in feature.not_in_environment]
     if labels != [label]:

@@ -98,6 +98,11 @@ class Examples(Artifact):
         return dict(self.properties.get("time_units", {}))
 
     @property
+    def clock(self) -> tuple[str, ...]:
+        """The columns of times of day, whole numbers hhmm."""
+        return tuple(self.properties.get("clock", ()))
+
+    @property
     def unit(self) -> str:
         """The column whose values are what rows belong to: the group or, of a split by key, its column; "" for none."""
         column = str(self.properties.get("split_column", "")) if self.properties.get("split") == "key" else ""

@@ -79,7 +79,11 @@ def explain(model: Model, truth: Mapping[tuple[str, ...], float] | None = None) 
         and not (preprocessing.categories or preprocessing.clip or preprocessing.label_range)
     )
     terms = math.comb(len(names) + network["num_layers"] + 1, network["num_layers"] + 1)
-    if not simple or any(not column.required for column in preprocessing.numbers) or terms > MAX_TERMS:
+    if (
+        not simple
+        or any(not column.required or column.is_clock for column in preprocessing.numbers)
+        or terms > MAX_TERMS
+    ):
         return found
     scales = [(column.mean, column.scale) for column in preprocessing.numbers]
     layers, rest = cross_layers(weights, network)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from crossnet.components import clock
 from crossnet.components.features import Feature
+from crossnet.components.networks.seen_numbers import moments
 from crossnet.components.ridge import RidgeSums
 from crossnet.serving.protocol.dtypes import Array
 
@@ -26,12 +28,16 @@ MAX_INDICATORS = 1000
 
 
 class NumberInput(NamedTuple):
-    """A numeric column: `(value - mean) / scale`, 0 where it is missing; with an indicator of that if `optional`."""
+    """A numeric column: `(value - mean) / scale`, 0 where it is missing; with an indicator of that if `optional`.
+
+    Of a time of day (`is_clock`), the value is its minutes since midnight.
+    """
 
     name: str
     mean: float
     scale: float
     optional: bool
+    is_clock: bool = False
 
 
 class TextInput(NamedTuple):
@@ -66,7 +72,8 @@ class LinearInputs(NamedTuple):
         rows = len(next(iter(columns.values())))
         values, indicators = [], []
         for column in self.numbers:
-            value = (columns[column.name].astype(np.float64) - column.mean) / column.scale
+            value = columns[column.name].astype(np.float64)
+            value = ((clock.minutes_of(value) if column.is_clock else value) - column.mean) / column.scale
             there = np.isfinite(value)
             values.append(np.where(there, value, 0.0))
             if column.optional:
@@ -97,10 +104,9 @@ def linear_inputs(
     for feature in features:
         if feature.is_text:
             continue
-        known = statistics[feature.name].num_stats
-        mean = known.mean if math.isfinite(known.mean) else 0.0
-        scale = known.std_dev if math.isfinite(known.std_dev) and known.std_dev > 0 else 1.0
-        numbers.append(NumberInput(feature.name, mean, scale, not feature.required))
+        mean, scale, _, _ = moments(feature, statistics[feature.name])
+        scale = scale if math.isfinite(scale) and scale > 0 else 1.0
+        numbers.append(NumberInput(feature.name, mean, scale, not feature.required, feature.clock))
     found = []
     for feature in texts:
         ranked = [bucket.label for bucket in statistics[feature.name].string_stats.rank_histogram.buckets]
@@ -143,7 +149,7 @@ class LinearModel:
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values that `from_json` reads."""
         return {
-            "numbers": [column._asdict() for column in self.inputs.numbers],
+            "numbers": [_without_false(column._asdict(), "is_clock") for column in self.inputs.numbers],
             "texts": [column._asdict() for column in self.inputs.texts],
             "weights": self.weights.tolist(),
             "intercept": self.intercept,
@@ -158,6 +164,11 @@ class LinearModel:
         texts = tuple(TextInput(column["name"], tuple(column["values"])) for column in facts["texts"])
         rest = (facts[name] for name in ("intercept", "train_rmse", "penalty"))
         return cls(LinearInputs(numbers, texts), np.array(facts["weights"], float), *rest)
+
+
+def _without_false(facts: dict[str, Any], name: str) -> dict[str, Any]:
+    """Returns facts without one that is false: a table without such columns has the bytes that it always had."""
+    return {key: value for key, value in facts.items() if value or key != name}
 
 
 class NormalEquations:

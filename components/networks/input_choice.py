@@ -20,6 +20,7 @@ from crossnet.components.networks.category_choice import (
     least_count,
 )
 from crossnet.components.networks.columns import (
+    CLOCK,
     MAX_OPTIONAL_KEY,
     SECONDS,
     UNITS,
@@ -30,10 +31,11 @@ from crossnet.components.networks.columns import (
 )
 from crossnet.components.networks.number_inputs import CLIP
 from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.networks.seen_numbers import distribution, moments
 from crossnet.components.params.setting import AUTO
 from crossnet.components.params.trainer import TrainerParams
 from crossnet.components.statistics.columns import common_of, custom_number
-from crossnet.components.statistics.values import DISTRIBUTION, UNIQUE, VALUE_COUNTS, bucket_values
+from crossnet.components.statistics.values import UNIQUE, VALUE_COUNTS
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -128,7 +130,7 @@ def _chosen(
     if feature.is_text:
         return [_text_column(feature, column, rows, params)]
     number = _scaled(feature, column, params.normalize)
-    values, weights = _distribution(column)
+    values, weights = distribution(feature, column)
     if params.normalize != "robust" or not len(values):
         return [number]
     if feature.required and len(values) == 1:
@@ -139,27 +141,26 @@ def _chosen(
     bins = by_rows(params.number_bins, bins_by_rows(rows))
     edges = _network_edges(number, bin_edges(values, weights, bins)) if bins else ()
     cycles = _cycles(feature, values, column.num_stats) if params.date_parts else ()
-    unit = feature.time_unit if cycles else ""
+    unit = feature.time_unit if cycles and feature.time_unit else number.unit
     return [dataclasses.replace(number, edges=edges, cycles=cycles, unit=unit), *([key] if key else [])]
 
 
 def _scaled(feature: Feature, column: statistics_pb2.FeatureNameStatistics, normalize: str) -> NumberColumn:
     """Returns a number with the mean and scale of its input, and what a missing value is replaced by."""
-    numbers = column.num_stats
-    mean = numbers.mean if math.isfinite(numbers.mean) else 0.0
+    mean, scale, least, largest = moments(feature, column)
+    number = NumberColumn(feature.name, feature.type, feature.required, fill=mean, unit=CLOCK if feature.clock else "")
     if normalize == "none":
-        return NumberColumn(feature.name, feature.type, feature.required, fill=mean)
-    values, weights = _distribution(column)
+        return number
+    values, weights = distribution(feature, column)
     if normalize == "robust" and len(values):
         median, scale = robust_scaling(values, weights)
-        return NumberColumn(feature.name, feature.type, feature.required, median, scale, median)
+        return dataclasses.replace(number, mean=median, scale=scale, fill=median)
     # Features in [0, 1] are centred too: there x and x² correlate at 0.97, around the mean hardly at all, which saves
     # Adam most of its updates.
-    scale = numbers.std_dev
     if normalize == "auto":
-        scale = max(scale, (numbers.max - mean) / MAX_INPUT, (mean - numbers.min) / MAX_INPUT)
+        scale = max(scale, (largest - mean) / MAX_INPUT, (mean - least) / MAX_INPUT)
     scale = scale if math.isfinite(scale) and scale > 0 else 1.0
-    return NumberColumn(feature.name, feature.type, feature.required, mean, scale, mean)
+    return dataclasses.replace(number, mean=mean, scale=scale)
 
 
 def _network_edges(number: NumberColumn, edges: Floats) -> tuple[float, ...]:
@@ -171,6 +172,8 @@ def _network_edges(number: NumberColumn, edges: Floats) -> tuple[float, ...]:
 
 def _cycles(feature: Feature, values: Floats, numbers: statistics_pb2.NumericStatistics) -> tuple[str, ...]:
     """Returns the cycles that a time is seen in: those that train spans, and the day only where there are hours."""
+    if feature.clock:
+        return ("day",)
     if not feature.time_unit:
         return ()
     second = UNITS[feature.time_unit]
@@ -187,7 +190,9 @@ def _key_column(
     """Returns a column of whole numbers as categories; None where it cannot be seen so, or is not to be."""
     counts, distinct = _counts(column), custom_number(column, UNIQUE)
     exact = feature.required or max(abs(column.num_stats.min), abs(column.num_stats.max)) <= MAX_OPTIONAL_KEY
-    if not params.embed_whole_numbers or feature.type != "INT" or feature.time_unit or not (counts and exact):
+    if not params.embed_whole_numbers or feature.type != "INT" or not (counts and exact):
+        return None
+    if feature.time_unit or feature.clock:
         return None
     low, high = FEW_VALUES
     if not (feature.categorical or low <= distinct <= high or is_key(counts, distinct, _present(column))):
@@ -227,12 +232,6 @@ def _left_out(feature: Feature, reason: str) -> LeftOut:
 
 def _present(column: statistics_pb2.FeatureNameStatistics) -> int:
     return int(common_of(column).num_non_missing)
-
-
-def _distribution(column: statistics_pb2.FeatureNameStatistics) -> tuple[Floats, Floats]:
-    """Returns ascending values and the rows that each stands for, float64 (values,)."""
-    found = [custom.histogram for custom in column.custom_stats if custom.name == DISTRIBUTION]
-    return bucket_values(found[0]) if found else (np.empty(0), np.empty(0))
 
 
 def _counts(column: statistics_pb2.FeatureNameStatistics) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ from crossnet.components.networks.columns import NumberColumn
 CLIP = 3.0  # scales
 # Beyond this many scales a value is as good as at the limit, and its square still fits in float32.
 _FAR = 1e15
+_FAR_CLOCK = 2.0**20  # beyond, what is not a time of day is seen as this, whose float32 is exact
 
 
 def numeric_inputs(columns: Mapping[str, tf.Tensor], numbers: Sequence[NumberColumn], *, clip: bool) -> tf.Tensor:
@@ -27,6 +28,7 @@ def numeric_inputs(columns: Mapping[str, tf.Tensor], numbers: Sequence[NumberCol
     parts, means, missing, waves = [], [], [], []
     for column in numbers:
         part, mean = columns[column.name], column.mean
+        part = minutes_of_day(part) if column.is_clock else part
         flag = None if column.required else tf.math.is_nan(part)
         if flag is not None:
             missing.append(tf.cast(flag, tf.float32))
@@ -47,6 +49,19 @@ def numeric_inputs(columns: Mapping[str, tf.Tensor], numbers: Sequence[NumberCol
     if clip:
         x = smooth_clip(x)
     return tf.concat([x, tf.stack([*missing, *waves])], axis=0) if missing or waves else x
+
+
+def minutes_of_day(values: tf.Tensor) -> tf.Tensor:
+    """Returns times of day hhmm as minutes since midnight, `[batch]`, of the type of `values`; NaN stays NaN.
+
+    As in `crossnet.components.clock.minutes_of`, a number that is not a time is the next full hour, never an error.
+    """
+    numbers = tf.cast(values, tf.float32)  # LiteRT does not divide int64
+    near = tf.clip_by_value(numbers, -_FAR_CLOCK, _FAR_CLOCK)
+    numbers = tf.where(tf.math.is_finite(numbers), near, numbers)
+    # TensorFlow multiplies by the float32 of 1/100, which is too small: with 0.5, no whole number is near an edge.
+    hours = tf.floor((numbers + 0.5) / 100.0)
+    return tf.cast(60.0 * hours + tf.minimum(numbers - 100.0 * hours, 60.0), values.dtype)
 
 
 def smooth_clip(x: tf.Tensor) -> tf.Tensor:

@@ -21,7 +21,7 @@ from crossnet.components.networks.columns import KeyColumn, NumberColumn, TextCo
 from crossnet.components.networks.export import prediction_function
 from crossnet.components.networks.exported import ExportedModel
 from crossnet.components.networks.models import build_network
-from crossnet.components.networks.number_inputs import numeric_inputs
+from crossnet.components.networks.number_inputs import minutes_of_day, numeric_inputs
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.params.networks import ARCHITECTURES
 
@@ -125,10 +125,10 @@ class _Portable:
         moved: dict[str, tf.Tensor] = {}
         numbers, waves = [], []
         for column in self.preprocessing.numbers:
-            values = columns[column.name]
+            values = minutes_of_day(columns[column.name]) if column.is_clock else columns[column.name]
             waves += _cyclic(values, column)
             moved[column.name], centred = _without_mean(values, column)
-            numbers.append(dataclasses.replace(centred, cycles=()))
+            numbers.append(dataclasses.replace(centred, cycles=(), unit=""))
         x = numeric_inputs(moved, numbers, clip=self.preprocessing.clip)
         return tf.concat([x, tf.stack(waves)], axis=0) if waves else x
 

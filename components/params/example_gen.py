@@ -12,6 +12,8 @@ from crossnet.serving.protocol.column_rules import problems_of_new_names
 from crossnet.serving.protocol.csv_format import DECIMALS, CsvFormat
 from crossnet.serving.protocol.printable import shown
 
+INTEGER_SOURCES = ("csv", "parquet", "arrow", "sql")  # that can read 5.0 as the whole number 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExampleGenParams:
@@ -74,6 +76,12 @@ class ExampleGenParams:
         {},
         'the unit of a column of times, by column: { pickup = "ms" }; s, ms, us or ns, and finer parts are dropped; '
         "without: seconds, or the coarsest unit in which all are whole",
+    )
+    clock: tuple[str, ...] = setting(
+        (),
+        "columns of whole numbers that are times of day, hhmm: 830 is 8:30, and 0 and 2400 are midnight; the model "
+        "computes minutes of them, so that a request sends 830 too",
+        any_order=True,
     )
     null_values: tuple[str, ...] = setting(
         ("",), "csv: cells that are missing where a column is not text; the empty cell always is", any_order=True
@@ -179,7 +187,7 @@ class ExampleGenParams:
         if self.source != "csv":
             given = [name for name in csv_format.changed() if name != "nan"]
             problems += [f"`{name}` is for `source` 'csv'. Received `source` '{self.source}'." for name in given]
-        if self.integer and self.source not in ("csv", "parquet", "arrow", "sql"):
+        if self.integer and self.source not in INTEGER_SOURCES:
             problems.append(
                 f"`integer` is for `source` 'csv', 'parquet', 'arrow' and 'sql'. Received `source` '{self.source}'."
             )
@@ -209,6 +217,8 @@ class ExampleGenParams:
             for column, unit in self.time_unit.items()
             if unit not in TIME_UNITS
         ]
+        if self.clock and self.source == "synthetic":
+            problems.append("`clock` is for sources that have times of day. Received `source` 'synthetic'.")
         if self.time_unit and self.source in ("synthetic", "tfrecord"):
             problems.append(f"`time_unit` is for sources that have times. Received `source` '{self.source}'.")
         return problems

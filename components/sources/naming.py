@@ -108,7 +108,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
                 problems.append(f"`example_gen.{setting}` names `{shown(name)}`, which is not a column.{near}")
         return frozenset(spelling[name] for name in names if name in spelling)
 
-    exclude, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", *FORCING))
+    exclude, _, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", "clock", *FORCING))
     resolve("time_unit", params.time_unit)
     extras = ((name, getattr(params, name)) for name in ("weight", "group", "split_column"))
     weight, group, key = (next(iter(resolve(name, [given] if given else [])), "") for name, given in extras)

@@ -44,6 +44,9 @@ EXTRA_COLUMN = Rule("extra_column", _Reason.SCHEMA_NEW_COLUMN, _REVIEW)
 TYPE = Rule("type", _Reason.UNEXPECTED_DATA_TYPE, _REVIEW)
 MISSING = Rule("missing", _Reason.FEATURE_TYPE_LOW_FRACTION_PRESENT, _REVIEW)
 RANGE = Rule("range", _Reason.FLOAT_TYPE_BIG_FLOAT, _REVIEW)
+TIME_OF_DAY = Rule(
+    "time_of_day", _Reason.CUSTOM_VALIDATION, "take the column out of `example_gen.clock`: then it is a number"
+)
 NEW_CATEGORY = Rule("new_category", _Reason.ENUM_TYPE_UNEXPECTED_STRING_VALUES, _REVIEW)
 CONSTANT_LABEL = Rule(
     "constant_label",
@@ -64,6 +67,7 @@ RULES = (
     TYPE,
     MISSING,
     RANGE,
+    TIME_OF_DAY,
     NEW_CATEGORY,
     CONSTANT_LABEL,
     SKEW,

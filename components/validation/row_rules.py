@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
+from crossnet.components import clock
 from crossnet.components.hashing import Hashes, hash_lists, hash_texts, mix
 from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import as_texts, chosen, is_text, text_buffers
 from crossnet.components.statistics.columns import common_of, custom_number
-from crossnet.components.statistics.values import COUNT_ERROR, NUM_INFINITE
+from crossnet.components.statistics.values import COUNT_ERROR, DISTRIBUTION, NUM_INFINITE, bucket_values
 from crossnet.components.validation.column_rules import (
     ERROR,
     INFINITY,
@@ -29,6 +30,7 @@ from crossnet.components.validation.column_rules import (
     NAN,
     NEW_CATEGORY,
     RANGE,
+    TIME_OF_DAY,
     Finding,
     Rule,
     in_rows,
@@ -74,6 +76,17 @@ def data_rules(name: str, statistics: statistics_pb2.FeatureNameStatistics, *, i
             yield RowRule(name, INFINITY, np.isinf, f"`{name}` is infinite")
     if is_label and common_of(statistics).num_missing:
         yield RowRule(name, MISSING_LABEL, None, f"`{name}` is missing")
+
+
+def clock_rule(name: str, statistics: statistics_pb2.FeatureNameStatistics) -> RowRule:
+    """Returns the rule that whole numbers are times of day; the text names some that Statistics show not to be."""
+    found = [custom.histogram for custom in statistics.custom_stats if custom.name == DISTRIBUTION]
+    values = np.unique(bucket_values(found[0])[0]) if found else np.empty(0)
+    wrong = values[~clock.is_time(values)]
+    more = ", ..." if len(wrong) > MAX_EXAMPLES else ""
+    shown = f" ({', '.join(f'{value:.0f}' for value in wrong[:MAX_EXAMPLES])}{more})" if len(wrong) else ""
+    text = f"`{name}` has numbers that are not times of day hhmm{shown}, expected 0 to 2400 with minutes below 60,"
+    return RowRule(name, TIME_OF_DAY, lambda numbers: ~clock.is_time(numbers), text)
 
 
 def schema_rules(

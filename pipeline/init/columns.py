@@ -90,7 +90,8 @@ def read_cells(
         return f"'{shown(found.cell)}' in {place(found.unit, found.row)}"
 
     numeric = share.numbers >= _MOSTLY and forms["number"] + forms["comma"] + forms["grouped"] > 0
-    is_code = forms["zero"] > 0 and not is_label and share.numbers >= _MOSTLY  # "007" is not the number 7
+    # "007" is not the number 7, but "0830" may be 8:30
+    is_code = forms["zero"] > 0 and not is_label and share.numbers >= _MOSTLY and not column.clock.found
     typed = numeric or max(share.dates, share.times, share.truths, share.words) >= _MOSTLY
     if forms["null"] and typed:
         words = list(cells.words["null"])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from crossnet.components.hashing import hash_texts, mix
 from crossnet.components.sources.sentinels import Extremes
 from crossnet.pipeline.init.cell_counts import CellCounts
+from crossnet.pipeline.init.clock import ClockTimes
 from crossnet.pipeline.init.value_sample import ValueSample, facts_of
 
 UP, DOWN = "up", "down"
@@ -35,6 +36,7 @@ class ColumnProfile:
       least, most: Of its numbers, or moments in Unix seconds.
       row_hashes: Of the last batch's values, uint64 (rows,); None where they are lists.
       extremes: Those of its numbers that may stand for nothing, and the ends of the others.
+      clock: Which of its numbers are times of day hhmm.
       order: "up" or "down" where the numbers or moments never fall or never rise; "" otherwise.
     """
 
@@ -47,6 +49,7 @@ class ColumnProfile:
     cells: CellCounts = field(default_factory=CellCounts)
     sample: ValueSample = field(default_factory=ValueSample)
     extremes: Extremes = field(default_factory=Extremes)
+    clock: ClockTimes = field(default_factory=ClockTimes)
     least: float = math.inf
     most: float = -math.inf
     row_hashes: NDArray[np.uint64] | None = None
@@ -113,6 +116,7 @@ class ColumnProfile:
         finite = np.isfinite(values)
         if finite.any():
             self.extremes.add_values(values, counts)
+            self.clock.add(values[finite])
             numbers[rows_of] = values[indices]
             self._update_order(values, numbers, finite)
         self.infinite += int(counts[np.isinf(values)].sum())

@@ -11,6 +11,7 @@ from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv_lost_rows import NO_QUOTES
 from crossnet.components.sources.doubts import Doubt, merged
 from crossnet.components.sources.sentinels import sentinel_doubt
+from crossnet.pipeline.init.clock import propose_clock
 from crossnet.pipeline.init.columns import KIND_WORDS, may_weigh, read_cells, use_column
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.label import check_label, doubt_given_away, note_label
@@ -73,7 +74,7 @@ def propose(table: Table, label: str) -> Proposal:
     variance = profile.numbers.variance
     for name, column in profile.columns.items():
         findings[name].type = "list" if column.is_list else _words(kinds[name])
-        if name != label:
+        if name != label and not propose_clock(findings[name], column, kinds[name], table.source, proposal):
             use_column(findings[name], column, kinds[name], variance, proposal)
             if may_weigh(findings[name], column, kinds[name]):
                 proposal.weights.append(findings[name].name)

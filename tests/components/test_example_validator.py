@@ -35,6 +35,26 @@ def test_clean_rows_have_no_anomaly(tmp_path):
             assert not proto.HasField("dataset_anomaly_info")
 
 
+@pytest.mark.parametrize("schema", [None, REVIEWED.replace("int_domain { min: 1 max: 4 }", "HHMM")])
+def test_numbers_that_are_not_times_of_day_are_named_with_their_row(tmp_path, schema):
+    rows = rides()
+    for number, value in ((3, "2400"), (20, "875"), (21, ""), (90, "2500")):  # the last one in eval
+        rows[number][1] = value
+    schema = schema and schema.replace("HHMM", 'time_of_day_domain { string_format: "%H%M" }')
+    odd = csv_walk(tmp_path, as_csv(rows), schema=schema, clock=("seats",))
+    assert odd.anomalies.counts == {"errors": 2, "warnings": 0}
+    assert odd.found == [
+        ("train", "seats", "time_of_day", "error", 1, "rides.csv:21"),
+        ("eval", "seats", "time_of_day", "error", 1, "rides.csv:91"),
+    ]
+    assert [anomaly["message"] for anomaly in odd.anomalies.anomalies] == [
+        f"`seats` has numbers that are not times of day hhmm ({value}), expected 0 to 2400 with minutes below 60, in 1 "
+        f"of {rows} rows (first: rides.csv:{line})"
+        for value, rows, line in ((875, 80, 21), (2500, 20, 91))
+    ]
+    assert "take the column out of `example_gen.clock`: then it is a number" in explain(odd.anomalies)
+
+
 def test_the_article_s_table_has_662_repeated_and_127_leaked_rows_and_nothing_else(tmp_path):
     article = walk(tmp_path, source="synthetic", label="y")
     assert article.found == [

@@ -50,6 +50,16 @@ def test_read_schema_knows_times_and_categories(unit):
     assert [feature.categorical for feature in features] == [False, False, True, False, False]
 
 
+def test_read_schema_knows_times_of_day_of_whole_numbers():
+    schema = parse(TEXT)
+    for column in schema.feature:
+        column.time_of_day_domain.string_format = "%H%M"
+    features, _ = read_schema(schema)
+    assert [feature.name for feature in features if feature.clock] == ["passengers", "year"]
+    schema.feature[1].time_of_day_domain.string_format = "%H:%M"
+    assert not read_schema(schema)[0][1].clock
+
+
 @pytest.mark.parametrize(
     ("text", "found"), [("", r"0: \[\]"), (TEXT + TEXT.replace("fare", "tip"), r"2: \['fare', 'tip'\]")]
 )

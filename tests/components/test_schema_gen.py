@@ -55,6 +55,31 @@ def test_times_are_marked_with_their_unit_and_have_no_range(tmp_path):
     assert (column.name, column.WhichOneof("domain_info")) == ("at", "time_domain")
 
 
+def test_times_of_day_are_marked_and_have_no_range(tmp_path):
+    rows = rides(10)
+    for n, row in enumerate(rows):
+        row.insert(0, str(100 * n + 30) if n else "at")
+    schema = csv_walk(tmp_path, as_csv(rows), clock=("at",)).schema
+    (at, *_), _ = read_schema(schema.proto())
+    assert at == Feature("at", "INT", clock=True)
+    column = schema.proto().feature[0]
+    assert text_format.MessageToString(column.time_of_day_domain, as_one_line=True) == 'string_format: "%H%M"'
+
+
+def test_a_schema_that_is_agreed_on_marks_times_of_day_as_the_settings_do(tmp_path):
+    marked = REVIEWED.replace("int_domain { min: 1 max: 4 }", 'time_of_day_domain { string_format: "%H%M" }')
+    features, _ = read_schema(
+        csv_walk(tmp_path / "1", as_csv(rides(10)), schema=marked, clock=("seats",)).schema.proto()
+    )
+    assert [feature.name for feature in features if feature.clock] == ["seats"]
+    with pytest.raises(DataError) as error:
+        csv_walk(tmp_path / "2", as_csv(rides(10)), schema=REVIEWED, clock=("seats",))
+    assert str(error.value).endswith(
+        "cannot be used: `seats`, which `example_gen.clock` names, needs "
+        '`time_of_day_domain { string_format: "%H%M" }` in place of its domain. Fix the schema.'
+    )
+
+
 def test_inferred_schema_reads_as_features(tmp_path):
     rows = rides(10)
     rows[1][1] = ""

@@ -38,6 +38,7 @@ def make_artifacts(
     *,
     times: Mapping[str, str] = MappingProxyType({}),
     categorical: Sequence[str] = (),
+    clock: Sequence[str] = (),
     weight: str = "",
 ) -> tuple[Examples, Schema, Statistics]:
     """Writes Examples, Schema and Statistics of a table given as lists; None is a missing value.
@@ -48,6 +49,7 @@ def make_artifacts(
       label: The column to predict.
       times: The unit of each column of times.
       categorical: Columns of whole numbers that the schema calls categories.
+      clock: Columns of times of day, hhmm.
       weight: The column of the rows' weights; "" for none.
     """
     types = {name: column_type([*train[name], *evaluation[name]]) for name in train}
@@ -79,6 +81,8 @@ def make_artifacts(
             column.not_in_environment.extend(["TRAINING", "SERVING"])
         if column.name in times:
             column.time_domain.integer_format = time_format(times[column.name])
+        if column.name in clock:
+            column.time_of_day_domain.string_format = "%H%M"
         if column.name in categorical:
             column.int_domain.is_categorical = True
     (folder / "schema").mkdir()
@@ -118,7 +122,7 @@ def fitted(folder: Path, table: Table, *, settings: Mapping[str, Any], **schema:
       folder: An empty folder.
       table: The rows.
       settings: Of `TrainerParams`.
-      schema: `times` and `categorical` of `make_artifacts`.
+      schema: `times`, `categorical` and `clock` of `make_artifacts`.
     """
     _, made, statistics = make_artifacts(folder, table, table, **schema)
     features, label = read_schema(made.proto())

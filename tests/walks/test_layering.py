@@ -25,6 +25,7 @@ GROUND = (
     *(
         "",
         "artifacts",
+        "clock",
         "params",
         "engines",
         "errors",

@@ -16,7 +16,7 @@ from crossnet.components.evaluation.explain import (
     known_truth,
 )
 from crossnet.components.evaluation.session import ServingSession
-from crossnet.components.networks.columns import KeyColumn, NumberColumn, TextColumn
+from crossnet.components.networks.columns import CLOCK, KeyColumn, NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
@@ -138,12 +138,14 @@ def test_explain_speaks_in_the_units_of_the_table(tmp_path):
     ("bent", "names"),
     [
         ({"clip": True}, ["miles", "hours"]),
+        ({"numbers": (MILES, NumberColumn("hours", "INT", True, unit=CLOCK))}, ["miles", "hours"]),
         ({"label_range": (0.0, 1.0)}, ["miles", "hours"]),
         ({"keys": (KeyColumn("shop", True, (7, 9), 2),)}, ["miles", "hours", "shop"]),
     ],
 )
 def test_explain_gives_no_polynomial_of_inputs_or_answers_that_are_bent(tmp_path, bent, names):
-    found = explain(untrained(tmp_path, "cross_layer", CrossLayerParams(), (MILES, HOURS), **bent))
+    numbers = bent.pop("numbers", (MILES, HOURS))
+    found = explain(untrained(tmp_path, "cross_layer", CrossLayerParams(), numbers, **bent))
     assert set(found) == {"features", "strengths"}
     assert found["features"] == names
 

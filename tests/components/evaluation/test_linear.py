@@ -136,3 +136,20 @@ def test_linear_model_is_read_as_it_was_written():
     again = LinearModel.from_json(json.loads(json.dumps(model.to_json())))
     assert again.predict(columns).tolist() == model.predict(columns).tolist()
     assert (again.train_rmse, again.num_parameters) == (model.train_rmse, 5)
+
+
+def test_a_time_of_day_is_linear_in_its_minutes():
+    minutes = np.arange(1440)
+    times = minutes // 60 * 100 + minutes % 60
+    statistics = {"at": statistics_of("INT", numbers(times.tolist(), np.int64)).proto()}
+    columns, labels = {"at": times}, 3.0 * minutes + 7
+    models = [
+        fitted(linear_inputs([Feature("at", "INT", clock=clock)], statistics), columns, labels)
+        for clock in (True, False)
+    ]
+    assert (
+        rmse(models[0], columns, labels) < 1e-6 * labels.std() < 0.01 * labels.std() < rmse(models[1], columns, labels)
+    )
+    again = LinearModel.from_json(json.loads(json.dumps(models[0].to_json())))
+    assert again.predict(columns) == pytest.approx(models[0].predict(columns))
+    assert "is_clock" not in models[1].to_json()["numbers"][0]

@@ -235,3 +235,37 @@ def test_none_of_the_new_inputs_is_there_by_default(tmp_path: Path) -> None:
     assert preprocessing == Preprocessing((plain,), preprocessing.texts)
     assert set(preprocessing.to_json()) == {"numbers", "texts", "label_mean", "label_scale"}
     assert len(preprocessing.texts[0].vocabulary) == 6
+
+
+def test_a_time_of_day_is_scaled_and_binned_in_minutes_and_is_no_category(tmp_path: Path) -> None:
+    values: list[Any] = [hour * 100 + minute for hour in range(24) for minute in (0, 20, 40)] * 10
+    preprocessing = rich(tmp_path / "1", values, clock=["c"])
+    (column,) = preprocessing.numbers
+    assert (column.is_clock, column.cycles, preprocessing.keys) == (True, ("day",), ())
+    assert (column.mean, column.scale) == (700, 720)  # the median is 11:40, the quartiles are 12 hours apart
+    (inputs,) = Transform(preprocessing)({"c": tf.constant([0, 1140, 2340], tf.int64)})
+    scaled = np.array([-700, 0, 720]) / 720
+    np.testing.assert_allclose(inputs[:, 0], scaled / np.sqrt(1 + (scaled / 3) ** 2), rtol=1e-6, atol=1e-7)
+    low, high = column.edges[0], column.edges[-1]
+    np.testing.assert_allclose([low, high], [inputs[0, 0], inputs[2, 0]], rtol=1e-6)
+    holes = rich(tmp_path / "2", [*values, None], clock=["c"]).numbers[0]
+    assert (holes.required, holes.fill, holes.cycles) == (False, 700, ("day",))
+    table = {"c": values, "y": [float(i) for i in range(len(values))]}
+    off = fitted(tmp_path / "3", table, settings={**RICH, "date_parts": False}, clock=["c"])
+    assert (off.numbers[0].cycles, off.numbers[0].is_clock) == ((), True)
+
+
+@pytest.mark.parametrize("normalize", ["auto", "zscore", "none"])
+def test_a_time_of_day_is_in_minutes_however_numbers_are_scaled(tmp_path: Path, normalize: str) -> None:
+    table = {"c": [0, 100, 200, 300], "y": [1.0, 2.0, 3.0, 4.0]}
+    (column,) = fitted(tmp_path, table, settings={"normalize": normalize}, clock=["c"]).numbers
+    scaling = (0.0, 1.0) if normalize == "none" else (90.0, pytest.approx(np.std([0, 60, 120, 180])))
+    assert (column.mean, column.scale, column.is_clock) == (*scaling, True)
+
+
+def test_a_table_without_times_of_day_has_the_json_that_it_had(tmp_path: Path) -> None:
+    preprocessing = make(tmp_path / "1", SMALL)
+    assert not any("unit" in column for column in preprocessing.to_json()["numbers"])
+    clock = fitted(tmp_path / "2", {"c": [5, 830], "y": [1.0, 2.0]}, settings=RICH, clock=["c"])
+    assert Preprocessing.from_json(clock.to_json()) == clock
+    assert clock.to_json()["numbers"][0]["unit"] == "hhmm"

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from crossnet.components.networks.number_inputs import cyclic, smooth_clip
+from crossnet.components.clock import minutes_of
+from crossnet.components.networks.columns import CLOCK, NumberColumn
+from crossnet.components.networks.number_inputs import cyclic, minutes_of_day, numeric_inputs, smooth_clip
 
 
 def test_smooth_clip_is_as_on_paper_from_the_smallest_to_the_largest_float() -> None:
@@ -31,3 +35,34 @@ def test_missing_times_have_no_place() -> None:
     values = tf.constant([21_600.0, math.nan])
     sine, cosine = cyclic(values, tf.math.is_nan(values), [86_400])
     np.testing.assert_allclose([sine, cosine], [[1, 0], [0, 0]], atol=1e-6)
+
+
+EVERY_TIME = [minutes // 60 * 100 + minutes % 60 for minutes in range(1441)]
+
+
+@pytest.mark.parametrize("dtype", [tf.int64, tf.float32])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_minutes_of_each_time_of_day_are_exact(dtype: tf.DType, compiled: bool) -> None:
+    find = tf.function(minutes_of_day) if compiled else minutes_of_day
+    found = find(tf.constant(EVERY_TIME, dtype))
+    assert found.dtype == dtype
+    assert found.numpy().tolist() == [*range(1441)]
+
+
+def test_minutes_of_other_numbers_are_as_in_training() -> None:
+    values = np.array([*range(-3000, 6000), 2**20, -(2**20)], np.int64)
+    assert minutes_of_day(tf.constant(values)).numpy().tolist() == minutes_of(values).tolist()
+    ends = minutes_of(np.array([-(2**20), 2**20])).tolist()
+    assert minutes_of_day(tf.constant([-(2**63), 2**63 - 1], tf.int64)).numpy().tolist() == ends
+    largest = float(np.finfo(np.float32).max)
+    assert minutes_of_day(tf.constant([-largest, largest])).numpy().tolist() == ends
+    assert np.isnan(minutes_of_day(tf.constant([math.nan, math.inf, -math.inf])).numpy()).all()
+
+
+def test_a_time_of_day_is_seen_as_its_minutes_and_its_place_in_the_day() -> None:
+    column = NumberColumn("at", "INT", True, mean=720.0, scale=360.0, cycles=("day",), unit=CLOCK)
+    optional = dataclasses.replace(column, name="or not", required=False, fill=720.0)
+    columns = {"at": tf.constant([0, 600, 1200, 2400], tf.int64), "or not": tf.constant([0, 600, 1800, math.nan])}
+    found = numeric_inputs(columns, [column, optional], clip=False)
+    expected = [[-2, -1, 0, 2], [-2, -1, 1, 0], [0, 0, 0, 1], [0, 1, 0, 0], [1, 0, -1, 1], [0, 1, -1, 0], [1, 0, 0, 0]]
+    np.testing.assert_allclose(found, expected, atol=1e-6)

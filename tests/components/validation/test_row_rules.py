@@ -10,7 +10,15 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from crossnet.components.records.dataset import Column
 from crossnet.components.validation.column_rules import MISSING, NAN, RANGE
-from crossnet.components.validation.row_rules import RowRule, RowScan, broken_rows, data_rules, hash_rows, schema_rules
+from crossnet.components.validation.row_rules import (
+    RowRule,
+    RowScan,
+    broken_rows,
+    clock_rule,
+    data_rules,
+    hash_rows,
+    schema_rules,
+)
 from support.column_fixtures import numbers, statistics_of, texts
 
 
@@ -42,6 +50,17 @@ def test_range_counts_what_lies_outside_and_leaves_nan_to_its_own_rule():
     (rule,) = rules_of("FLOAT", column, "float_domain { min: 0 max: 3 }")
     assert broken(rule, column) == [1, 3]
     assert rule.text == "`c` reaches -1.0 and 3.5, schema allows 0 to 3,"
+
+
+def test_numbers_that_are_not_times_of_day_are_counted_and_some_named():
+    column = numbers([0, 2400, 875, None, 1260, 959, -1, 2401], np.int64)
+    rule = clock_rule("c", statistics_of("INT", column).proto())
+    assert broken(rule, column) == [2, 4, 6, 7]
+    assert rule.text == (
+        "`c` has numbers that are not times of day hhmm (-1, 875, 1260, ...), expected 0 to 2400 with minutes below 60,"
+    )
+    good = numbers([0, 2400, 959], np.int64)
+    assert broken(clock_rule("c", statistics_of("INT", good).proto()), good) == []
 
 
 def test_a_range_may_be_open_at_one_end():

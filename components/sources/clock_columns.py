@@ -1,0 +1,41 @@
+"""Names the columns that hold times of day as whole numbers."""
+
+from __future__ import annotations
+
+from crossnet.components.errors import SettingsError
+from crossnet.components.params.example_gen import INTEGER_SOURCES, ExampleGenParams
+from crossnet.components.sources.base import Source, batch_names, meanings, unwritten
+from crossnet.components.sources.doubts import toml_text
+from crossnet.serving.protocol.printable import shown
+
+_TYPES = {"FLOAT": "numbers that need not be whole", "BYTES": "text"}
+_MEANINGS = {"truth": "true and false", "duration": "durations", "time": "dates or times already"}
+
+
+def clock_columns(source: Source, params: ExampleGenParams) -> list[str]:
+    """Returns the columns that `params.clock` names, as `ExampleColumn.name`, in the source's order.
+
+    Columns of `exclude`, and those without any value, are not among them.
+
+    Raises:
+      SettingsError: One is the label, or does not hold whole numbers.
+    """
+    names, by_name = batch_names(source), {column.name: column for column in source.columns}
+    left_out, found, problems = unwritten(source), set(), []
+    for given in params.clock:
+        column = by_name.get(names.get(given, ""))
+        if column is None or column.name in left_out:
+            continue
+        meaning = meanings(source).get(column.source_name, "").partition(":")[0]
+        if given == params.label or column.name == names.get(params.label):
+            problems.append(f"`example_gen.clock` names `{shown(given)}`, which is the label.")
+        elif column.type != "INT" or meaning:
+            holds = _MEANINGS.get(meaning) or _TYPES.get(column.type, meaning)
+            problems.append(f"`example_gen.clock` names `{shown(given)}`, which holds {holds}.")
+            if column.type == "FLOAT" and params.source in INTEGER_SOURCES:
+                problems[-1] += f" Where 830.0 is 8:30, add `integer = [{toml_text(given)}]` to [example_gen]."
+        found.add(column.name)
+    if problems:
+        expected = "Expected columns of whole numbers hhmm, such as 830 for 8:30. Take the others out of the setting."
+        raise SettingsError(" ".join([*problems, expected]))
+    return [column.name for column in source.columns if column.name in found]
