@@ -8,12 +8,13 @@ import threading
 import urllib.request
 
 import grpc
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from crossnet.serving.config.flags import ServerFlags
 from crossnet.serving.embedded.current_call import CALL
-from crossnet.serving.embedded.metrics import LATENCY, Histogram, Metrics
+from crossnet.serving.embedded.metrics import LATENCY, CallTimes, Histogram, Metrics
 from crossnet.serving.server import Server
 from crossnet.serving.status import ServingError
 from support import REPOSITORY
@@ -221,3 +222,36 @@ def test_metrics_lose_no_call_of_several_threads():
         thread.join()
     assert f'{SERVING}request_count{{model_name="demo",status="OK"}} 2000.0\n' in metrics.page()
     assert metrics.page().count(f"# TYPE {SERVING}request_latency histogram") == 1
+
+
+def test_times_are_counted_when_there_are_many_and_when_they_are_read():
+    metrics = Metrics("/numbers", lambda name: True)
+    CALL.begin()
+    CALL.name, CALL.version = "demo", "1"
+    for _ in range(1500):  # 1,024 of them are counted on the way
+        metrics.add_call("Predict", "GRPC", "OK")
+    (times,) = metrics._calls.values()
+    assert sum(times.calls.counts) == sum(times.runs.counts) == 1024
+    found = _samples(metrics.page())
+    assert found[f"{SERVING}request_latency_count"][labels(model_name="demo", API="Predict", entrypoint="GRPC")] == 1500
+    assert found[f"{SERVING}runtime_latency_count"][labels(model_name="demo", API="Predict", runtime="TF1")] == 1500
+
+
+def test_many_values_are_counted_as_one_by_one():
+    values = np.array([0.0, 9.9, 10.0, 10.1, 188.0, 1e12, *(10 * 1.8**power for power in range(33))])
+    one_by_one, together = Histogram(LATENCY), Histogram(LATENCY)
+    for value in values:
+        one_by_one.add(value)
+    together.add_all(values[:20])
+    together.add_all(values[20:])
+    assert together.counts == one_by_one.counts
+    assert together.total == pytest.approx(one_by_one.total)
+
+
+def test_call_times_are_microseconds():
+    times = CallTimes()
+    times.note((0.5, 0.25))
+    times.count()
+    assert (times.calls.total, times.runs.total) == (0.5e6, 0.25e6)
+    times.count()
+    assert (sum(times.calls.counts), sum(times.runs.counts)) == (1, 1)
