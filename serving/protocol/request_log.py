@@ -10,24 +10,28 @@ from __future__ import annotations
 import atexit
 import itertools
 import logging
-import queue
 import random
 import secrets
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 from crossnet.serving.protocol.log_files import LogFile, check_is_writable, name_left_files
-from crossnet.serving.protocol.tfrecord import frame_pieces
+from crossnet.serving.protocol.tfrecord import footer_of, header_of
 from crossnet.serving.protocol.varint import varint
 from crossnet.serving.status import UsageError
 
 LOGGER = logging.getLogger(__name__)
 
 _GATHER_SECONDS = 0.05  # between two writes: a record at a time would wake the thread for each call
+# So many are written at once: they are still in the processor's caches, and the next calls get their memory from there.
+_GATHER_BYTES = 256 << 10
+# A larger call is made a record by the thread that writes. To pass a small one on costs it more than that.
+_SMALL_BYTES = 64 << 10
 _RETRY_SECONDS = 1.0  # after a write that failed
 _REPORT_SECONDS = 10.0  # between two lines on what was dropped
 _CHUNK_BYTES = 4 << 20
@@ -39,12 +43,8 @@ LOGGED = tuple(_LOG_FIELDS)
 Message = bytes | Callable[[], bytes]
 
 
-class _Entry(NamedTuple):
-    method: str
-    request: Message
-    response: Message
-    seconds: int
-    size: int
+_Record = tuple[bytes, ...]  # the pieces of a TFRecord
+_Waiting = tuple[int, _Record | partial[_Record]]  # with the bytes of memory that it takes
 
 
 class RequestLog:
@@ -90,12 +90,12 @@ class RequestLog:
         self._max_file_bytes, self._max_file_seconds = max_file_bytes, max_file_seconds
         self._max_waiting_bytes = max_waiting_bytes
         self.written = self.dropped = 0
-        self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes, self._lock = 0, threading.Lock()
         self._reported, self._report_after = 0, 0.0
         self._file: LogFile | None = None
         self._resume = 0.0
-        self._ending, self._is_closed = threading.Event(), False
+        self._is_due, self._is_closed = threading.Event(), False
         self._names = (f"{secrets.token_hex(4)}-{number:05d}" for number in itertools.count(1))
         check_is_writable(self._folder)
         self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
@@ -103,7 +103,7 @@ class RequestLog:
         atexit.register(self.close)
 
     def add(self, method: str, request: Message, response: Message, size: int | None = None) -> None:
-        """Takes a call, in a microsecond; it is dropped where too many bytes wait, or the rate leaves it out.
+        """Takes a call, in a few microseconds; it is dropped where too many bytes wait, or the rate leaves it out.
 
         Args:
           method: "Predict", "Classify", "Regress" or "MultiInference".
@@ -113,22 +113,25 @@ class RequestLog:
         """
         if self._rate < 1.0 and random.random() >= self._rate:
             return
-        if size is None:
-            size = len(request) + len(response)  # type: ignore[arg-type]
+        given = method, request, response, int(time.time()), self._rate_bytes
+        is_ready, size = size is None, len(request) + len(response) if size is None else size  # type: ignore[arg-type]
+        record = _record(*given) if is_ready and size <= _SMALL_BYTES else partial(_record, *given)
         with self._lock:
-            if self._waiting_bytes + size > self._max_waiting_bytes or self._is_closed:
+            before = self._waiting_bytes
+            if before + size > self._max_waiting_bytes or self._is_closed:
                 self.dropped += 1
                 return
-            self._waiting_bytes += size
-        self._waiting.put(_Entry(method, request, response, int(time.time()), size))
+            self._waiting_bytes = before + size
+            self._waiting.append((size, record))
+        if not before or before < _GATHER_BYTES <= before + size:
+            self._is_due.set()
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Writes what waits, and names the last file; where the disk takes longer, it keeps its temporary name."""
         with self._lock:
             was_closed, self._is_closed = self._is_closed, True
         if not was_closed:
-            self._ending.set()
-            self._waiting.put(None)
+            self._is_due.set()
             atexit.unregister(self.close)
         self._thread.join(timeout_seconds)
 
@@ -148,44 +151,38 @@ class RequestLog:
             if entries:
                 self._write(entries)
                 with self._lock:
-                    self._waiting_bytes -= sum(entry.size for entry in entries)
+                    self._waiting_bytes -= sum(size for size, _ in entries)
             if self._file and (is_last or self._file.is_due(self._max_file_bytes, self._max_file_seconds)):
                 self._close_file()
             self._report(is_last)
 
-    def _gathered(self) -> tuple[list[_Entry], bool]:
+    def _gathered(self) -> tuple[list[_Waiting], bool]:
         """Waits for calls; returns them, and whether they are the last."""
-        patience = min(self._file.seconds_left(self._max_file_seconds), 60.0) if self._file else 60.0
-        try:
-            entry = self._waiting.get(timeout=max(patience, _GATHER_SECONDS))
-        except queue.Empty:
-            return [], False
-        if entry is not None:
-            self._ending.wait(_GATHER_SECONDS)
-        entries = []
-        size = 0
-        while entry is not None:
-            entries.append(entry)
-            size += entry.size
-            if size > _CHUNK_BYTES:
-                return entries, False
-            try:
-                entry = self._waiting.get_nowait()
-            except queue.Empty:
-                return entries, False
-        return entries, True
+        self._is_due.clear()  # before the look at what waits, so that nothing is overlooked that comes after it
+        if not self._waiting and not self._is_closed:
+            patience = min(self._file.seconds_left(self._max_file_seconds), 60.0) if self._file else 60.0
+            self._is_due.wait(max(patience, _GATHER_SECONDS))
+            self._is_due.clear()
+        if self._waiting and self._waiting_bytes < _GATHER_BYTES and not self._is_closed:
+            self._is_due.wait(_GATHER_SECONDS)
+        entries: list[_Waiting] = []
+        bytes_left = _CHUNK_BYTES
+        while self._waiting and bytes_left > 0:
+            entries.append(self._waiting.popleft())
+            bytes_left -= entries[-1][0]
+        return entries, self._is_closed and not self._waiting
 
-    def _write(self, entries: list[_Entry]) -> None:
+    def _write(self, entries: list[_Waiting]) -> None:
         if time.monotonic() < self._resume:
             self._drop(len(entries))
             return
         count = 0
         try:
-            frames = self._frames(entries)
-            count = len(frames)
+            records = self._records(entries)
+            count = len(records)
             if self._file is None:
                 self._file = LogFile(self._folder, next(self._names))
-            self._file.write([piece for frame in frames for piece in frame])
+            self._file.write([piece for record in records for piece in record])
             self.written += count
         except OSError as error:
             self._resume = time.monotonic() + _RETRY_SECONDS
@@ -194,16 +191,19 @@ class RequestLog:
                 LOGGER.warning("The request log in %s cannot be written: %s.", self._folder, error.strerror or error)
             self._close_file()
 
-    def _frames(self, entries: list[_Entry]) -> list[list[bytes]]:
-        """Returns the pieces of a record for each call that can be written."""
-        frames = []
-        for entry in entries:
+    def _records(self, entries: list[_Waiting]) -> list[_Record]:
+        """Returns a record for each call that can be written."""
+        records = []
+        for _, record in entries:
+            if isinstance(record, tuple):
+                records.append(record)
+                continue
             try:
-                frames.append(frame_pieces(_prediction_log(entry, self._rate_bytes)))
+                records.append(record())
             except Exception as error:  # of a function that builds a message; other calls are written
                 self._drop(1)
-                LOGGER.warning("A call of %s cannot be logged: %s", entry.method, error)
-        return frames
+                LOGGER.warning("A call of %s cannot be logged: %s", record.args[0], error)
+        return records
 
     def _drop(self, count: int) -> None:
         with self._lock:
@@ -229,14 +229,35 @@ class RequestLog:
             self._reported = self.dropped
 
 
-def _prediction_log(entry: _Entry, sampling: bytes) -> tuple[bytes, ...]:
-    """Returns a serialized PredictionLog, in pieces: large messages are not copied."""
-    request, response = (part if isinstance(part, bytes) else part() for part in (entry.request, entry.response))
-    metadata = b"".join((sampling, b"\x20", varint(entry.seconds)))  # field 4: timestamp_secs
-    before_request, before_response = _tag(1, len(request)), _tag(2, len(response))
-    size = len(before_request) + len(request) + len(before_response) + len(response)
-    head = b"".join((_tag(1, len(metadata)), metadata, _tag(_LOG_FIELDS[entry.method], size), before_request))
-    return head, request, before_response, response
+def _record(method: str, request: Message, response: Message, seconds: int, sampling: bytes) -> _Record:
+    """Returns a PredictionLog as a TFRecord, in pieces: messages are not copied. See `_around`."""
+    request, response = (part if isinstance(part, bytes) else part() for part in (request, response))
+    head, crc, middle = _around(method, len(request), len(response), seconds, sampling)
+    return head, request, middle, response, footer_of((request, middle, response), crc)
+
+
+@lru_cache(maxsize=1024)
+def _around(method: str, request: int, response: int, seconds: int, sampling: bytes) -> tuple[bytes, int, bytes]:
+    """Returns what calls of the same second and the same sizes have in common in their records.
+
+    Args:
+      method: See `RequestLog.add`.
+      request: Bytes of the serialized request.
+      response: Bytes of the serialized answer.
+      seconds: When the call came, since 1970.
+      sampling: See `_sampling_config`.
+
+    Returns:
+      The bytes before the request; the CRC32C of those of them that belong to the record; the bytes before the answer.
+    """
+    import google_crc32c
+
+    metadata = b"".join((sampling, b"\x20", varint(seconds)))  # field 4: timestamp_secs
+    before_request, before_response = _tag(1, request), _tag(2, response)
+    size = len(before_request) + request + len(before_response) + response
+    head = b"".join((_tag(1, len(metadata)), metadata, _tag(_LOG_FIELDS[method], size), before_request))
+    length = len(head) + request + len(before_response) + response
+    return header_of(length) + head, google_crc32c.value(head), before_response
 
 
 def _tag(number: int, size: int) -> bytes:

@@ -31,18 +31,27 @@ def mask_crc(crc: Any) -> Any:
 
 def write_frame(record: bytes) -> bytes:
     """Returns a record with its header and footer."""
-    return b"".join(frame_pieces((record,)))
+    return b"".join((header_of(len(record)), record, footer_of((record,))))
 
 
-def frame_pieces(pieces: Sequence[bytes]) -> list[bytes]:
-    """Returns a record that is given in pieces, in pieces too, with its header and footer; nothing is copied."""
+def header_of(length: int) -> bytes:
+    """Returns what stands before a record of `length` bytes."""
+    packed = struct.pack("<Q", length)
+    return packed + _checksum(packed)
+
+
+def footer_of(pieces: Sequence[bytes], crc: int = 0) -> bytes:
+    """Returns what stands behind a record.
+
+    Args:
+      pieces: The record, in pieces of any size.
+      crc: The CRC32C of what comes before them in the record.
+    """
     import google_crc32c
 
-    length = struct.pack("<Q", sum(map(len, pieces)))
-    crc = 0
     for piece in pieces:
         crc = google_crc32c.extend(crc, piece)
-    return [length + _checksum(length), *pieces, struct.pack("<I", mask_crc(crc))]
+    return struct.pack("<I", mask_crc(crc))
 
 
 def read_header(header: bytes) -> int:

@@ -67,6 +67,41 @@ def test_messages_may_be_written_later(tmp_path):
     assert (log.written, log.dropped) == (1, 1)
 
 
+def test_calls_of_all_sizes_are_written_as_they_came(tmp_path):
+    requests = [messages.PredictRequest(output_filter=["a" * 2**size]).SerializeToString() for size in range(21)]
+    with RequestLog(tmp_path) as log:
+        for request in requests:
+            log.add("Predict", request, RESPONSE)
+    assert [one.predict_log.request.SerializeToString() for one in logged(tmp_path)] == requests
+    assert (log.written, log.dropped) == (len(requests), 0)
+
+
+def test_log_loses_no_call_of_several_threads(tmp_path):
+    sent = [
+        [messages.PredictRequest(output_filter=[f"{i} {j}"]).SerializeToString() for j in range(500)] for i in range(4)
+    ]
+    with RequestLog(tmp_path) as log:
+        threads = [
+            threading.Thread(target=lambda mine=mine: [log.add("Predict", request, b"") for request in mine])
+            for mine in sent
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    found = [one.predict_log.request.SerializeToString() for one in logged(tmp_path)]
+    assert sorted(found) == sorted(request for mine in sent for request in mine)
+
+
+def test_calls_of_many_bytes_are_written_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("crossnet.serving.protocol.request_log._GATHER_SECONDS", 60.0)
+    request = messages.PredictRequest(output_filter=["a" * 2**15]).SerializeToString()
+    with RequestLog(tmp_path) as log:
+        for _ in range(9):
+            log.add("Predict", request, RESPONSE)
+        wait_until(lambda: log.written >= 8)
+
+
 @pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 0), (0.25, 150, 350), (1.0, 1000, 1000)])
 def test_rate_is_the_share_that_is_logged(tmp_path, rate, least, most):
     with RequestLog(tmp_path, sampling_rate=rate) as log:

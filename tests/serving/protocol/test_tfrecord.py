@@ -7,7 +7,15 @@ import google_crc32c
 import numpy as np
 import pytest
 
-from crossnet.serving.protocol.tfrecord import HEADER_BYTES, mask_crc, read_body, read_header, write_frame
+from crossnet.serving.protocol.tfrecord import (
+    HEADER_BYTES,
+    footer_of,
+    header_of,
+    mask_crc,
+    read_body,
+    read_header,
+    write_frame,
+)
 from support import REPOSITORY
 
 
@@ -28,6 +36,13 @@ def test_a_frame_is_read_as_it_was_written(record):
     frame = write_frame(record)
     assert read_header(frame[:HEADER_BYTES]) == len(record)
     assert read_body(frame[HEADER_BYTES:], len(record)) == record
+
+
+def test_a_frame_may_be_made_of_pieces():
+    crc = google_crc32c.value(b"ab")
+    assert b"".join((header_of(6), b"ab", b"cd", b"", b"ef", footer_of((b"cd", b"", b"ef"), crc))) == write_frame(
+        b"abcdef"
+    )
 
 
 @pytest.mark.parametrize("size", [0, 7, 11, 13])
