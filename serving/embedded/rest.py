@@ -45,6 +45,7 @@ from crossnet.serving.embedded.rest_exchange import (
     JSON_TYPE,
     Answer,
     Gone,
+    computed,
     error_text,
     plain_error,
     receive_body,
@@ -61,6 +62,7 @@ _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<
 _PREDICTION = re.compile(_MODEL + r":(?P<method>classify|regress|predict)", re.IGNORECASE)
 _METADATA = re.compile(_MODEL + r"/metadata", re.IGNORECASE)
 _STATUS = re.compile(_MODEL, re.IGNORECASE)
+_Body = bytes | bytearray
 _LARGE_BYTES = 2**20
 _IDLE_SECONDS = 650  # longer than load balancers keep connections, 600 s at most; the real server never closes one
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -150,9 +152,7 @@ class RestServer:
                     await send_and_discard(plain_error(413, _TOO_LARGE.format(mib=self._max_body_mib)), receive, send)
                     return
                 threads = self._large_thread if len(body) > _LARGE_BYTES else self._call_threads
-                answer = await asyncio.get_running_loop().run_in_executor(
-                    threads, self._process_encoded, scope["method"], path, headers, body
-                )
+                answer = await computed(threads, self._process_encoded, scope["method"], path, headers, body)
         except Gone:
             return
         except TimeoutError:
@@ -161,7 +161,7 @@ class RestServer:
             answer = plain_error(503, "The server is shutting down.")
         await send_answer(answer, send)
 
-    def _process_encoded(self, method: str, path: str, headers: Mapping[bytes, bytes], body: bytearray) -> Answer:
+    def _process_encoded(self, method: str, path: str, headers: Mapping[bytes, bytes], body: _Body) -> Answer:
         """Answers one request, whose body may be compressed, and whose answer then is too."""
         try:
             plain = decoded(body, headers.get(b"content-encoding", b"").decode("latin-1"), self._max_body_mib * 2**20)
@@ -178,7 +178,7 @@ class RestServer:
         data, more = encoded(text, headers.get(b"accept-encoding", b"").decode("latin-1"))
         return Answer(status, kind, data, more)
 
-    def _process(self, method: str, path: str, body: bytes | bytearray) -> tuple[int, str]:
+    def _process(self, method: str, path: str, body: _Body) -> tuple[int, str]:
         """Returns the HTTP status and the JSON for one request."""
         if not path.lower().startswith("/v1/"):
             return 404, error_text("Not Found")
@@ -196,7 +196,7 @@ class RestServer:
             code, message = status_of(error)
             return http_status(code), error_text(message)
 
-    def _counted(self, match: re.Match[str], body: bytes | bytearray) -> tuple[int, str]:
+    def _counted(self, match: re.Match[str], body: _Body) -> tuple[int, str]:
         """Answers a request to a model, and counts it."""
         CALL.begin()
         CALL.name = unquote(match["name"])
@@ -213,7 +213,7 @@ class RestServer:
         return (200 if code is grpc.StatusCode.OK else http_status(code)), text
 
     @contextlib.contextmanager
-    def _one_large(self, body: bytes | bytearray) -> Iterator[None]:
+    def _one_large(self, body: _Body) -> Iterator[None]:
         """Lets one large body at a time be answered: JSON takes many times its size while it is read and written."""
         if len(body) <= _LARGE_BYTES:
             yield
@@ -225,7 +225,7 @@ class RestServer:
         finally:
             self._large.release()
 
-    def _predict(self, match: re.Match[str], body: bytes | bytearray) -> str:
+    def _predict(self, match: re.Match[str], body: _Body) -> str:
         version = _version(match)
         if (method := match["method"].lower()) != "predict":
             return self._answer_examples(method, match, read_body(body))

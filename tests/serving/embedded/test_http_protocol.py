@@ -45,13 +45,13 @@ class Echo:
 
 
 @contextlib.contextmanager
-def serving(parser="httptools", *, head_seconds=20.0, idle_seconds=20):
+def serving(parser="httptools", *, head_seconds=20.0, idle_seconds=20, app=None):
     protocol = "h11" if parser == "h11" else rest_protocol(head_seconds)
     if parser != protocol == "h11":
         pytest.skip("httptools is not installed")
     echo, listener = Echo(), listen_for_rest("127.0.0.1", 0)
     config = uvicorn.Config(
-        echo, interface="asgi3", http=protocol, timeout_keep_alive=idle_seconds, lifespan="off", ws="none",
+        app or echo, interface="asgi3", http=protocol, timeout_keep_alive=idle_seconds, lifespan="off", ws="none",
         proxy_headers=False, log_config=None, log_level="critical", access_log=False,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -132,6 +132,30 @@ def statuses(port, *pieces):
 def test_both_parsers_take_and_refuse_the_same_requests(port, sent, expected):
     got = statuses(port, *sent)
     assert [status for status in got if status != 100] == expected
+
+
+def test_an_answer_is_written_at_once(bounded):
+    with socket.create_connection(("127.0.0.1", bounded), 20) as client:
+        for body in (b"", b"abc") * 20:
+            client.sendall(post(body))
+            assert client.recv(2**16).endswith(b'\r\n\r\n["/a", %d]' % len(body))
+
+
+@pytest.mark.parametrize("last", [GET, LAST])
+def test_an_answer_in_parts_comes_as_it_is_sent(last):
+    async def answer(scope, receive, send):
+        head = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]}
+        await send(head)
+        await send({"type": "http.response.body", "body": b"ab", "more_body": True})
+        await send({"type": "http.response.body", "body": b"cd"})
+
+    with serving(app=answer) as (_, port), socket.create_connection(("127.0.0.1", port), 20) as client:
+        client.sendall(last)
+        text = b""
+        while not text.endswith(b"\r\n\r\nabcd"):
+            part = client.recv(2**16)
+            assert part
+            text += part
 
 
 def test_each_answer_is_that_of_its_request_in_order(port):

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+from concurrent import futures
 
 import pytest
 
 from crossnet.serving.embedded.rest_exchange import (
     Answer,
     Gone,
+    computed,
     error_text,
     plain_error,
     receive_body,
@@ -77,3 +80,40 @@ def test_an_answer_tells_its_type_and_length_beside_its_own_headers():
     asyncio.run(send_answer(Answer(200, "text/plain", b"abc", {"vary": "x"}), send))
     assert sent[0]["headers"] == [(b"content-type", b"text/plain"), (b"content-length", b"3"), (b"vary", b"x")]
     assert (sent[0]["status"], sent[1]["body"]) == (200, b"abc")
+
+
+def test_a_thread_computes_an_answer_or_raises():
+    def work(status, word):
+        if not status:
+            raise ValueError(word)
+        return Answer(status, "text/plain", word.encode())
+
+    with futures.ThreadPoolExecutor(1) as threads:
+        assert asyncio.run(computed(threads, work, 200, "abc")) == Answer(200, "text/plain", b"abc")
+        with pytest.raises(ValueError, match="abc"):
+            asyncio.run(computed(threads, work, 0, "abc"))
+
+
+def test_an_answer_for_which_nobody_waits_is_dropped_and_the_next_one_not_begun():
+    started, go_on, begun = threading.Event(), threading.Event(), []
+
+    def work(name):
+        begun.append(name)
+        started.set()
+        go_on.wait(20)
+        return Answer(200, "text/plain", b"")
+
+    async def give_up(threads):
+        waiting = [asyncio.create_task(computed(threads, work, name)) for name in "ab"]
+        assert await asyncio.to_thread(started.wait, 20)
+        for task in waiting:
+            task.cancel()
+        assert [type(error) for error in await asyncio.gather(*waiting, return_exceptions=True)] == [
+            asyncio.CancelledError
+        ] * 2
+        go_on.set()
+        return await computed(threads, work, "c")
+
+    with futures.ThreadPoolExecutor(1) as threads:
+        assert asyncio.run(give_up(threads)).status == 200
+    assert begun == ["a", "c"]
