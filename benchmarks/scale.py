@@ -32,7 +32,7 @@ from benchmarks.scale_page import write
 
 HERE = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("scale.json")
-SIZES = "100000x4,1000000x4,10000000x4,100000x40,1000000x40,100000x200"
+SIZES = "100000x4,1000000x4,10000000x4,50000000x4,100000x40,1000000x40,10000000x40,100000x200,1000000x200"
 CHUNK_ROWS = 250_000
 CATEGORY_EVERY = 10  # of so many columns one is a category, and at least one
 CATEGORIES = 100
