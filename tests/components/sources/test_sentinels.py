@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crossnet.components.sources.sentinels import Extremes, sentinel_doubt
+from crossnet.components.sources.sentinels import Extremes, add_numbers, sentinel_doubt
 from support.example_gen_fixtures import make, make_csv
 
 PLAIN = [float(n % 40) for n in range(200)]
@@ -99,3 +101,27 @@ def test_known_words_stay_in_the_setting() -> None:
     doubt = sentinel_doubt("a", extremes, "csv", ("", "NA"))
     assert doubt is not None
     assert doubt.setting == 'null_values = ["", "NA", "1e+20", "1e20"]'
+
+
+def test_columns_together_give_what_each_gives_alone() -> None:
+    columns = {
+        "plain": [1.5, 2.5, -3.0, 0.0],
+        "known": [1.0, -999.0, 2.0, 99.0],
+        "huge": [1e15, 1.0, 2.0, -1e20],
+        "nan": [math.nan, 1.0, 2.0, -999.0],
+        "all nan": [math.nan] * 4,
+        "infinite": [math.inf, 1.0, 2.0, -999.0],
+        "holes": [None, 1.0, -999.0, 4.0],
+    }
+    arrays = {name: pa.array(values, pa.float32()) for name, values in columns.items()}
+    arrays["whole"] = pa.array([1, 2, 99, None])
+    together: dict[str, Extremes] = {}
+    for _ in range(2):
+        add_numbers(together, pa.RecordBatch.from_pydict(arrays))
+    add_numbers(together, pa.RecordBatch.from_pydict(arrays).slice(0, 0))
+    for name, array in arrays.items():
+        alone = Extremes()
+        alone.add(array)
+        alone.add(array)
+        assert together[name] == alone
+    assert together["plain"] == Extremes(Counter(), 8, -3.0, 2.5)
