@@ -37,6 +37,11 @@ def steady_batches(chunks: Iterable[Columns], num_columns: int) -> Iterator[Colu
     return _cut_all(chunks, steady_rows(num_columns), MAX_BATCH_TEXT)
 
 
+def ends_by_rows(text: int) -> bool:
+    """Returns whether a batch with so many bytes of texts, or fewer, ends by its number of rows."""
+    return text <= MAX_BATCH_TEXT
+
+
 def rebatch(chunks: Iterable[Columns], batch_size: int) -> Iterator[Columns]:
     """Cuts chunks of any size into batches of `batch_size` rows."""
     return _cut_all(chunks, batch_size, None)

@@ -7,7 +7,8 @@ bytes the shard has, so that a shard that was replaced is parsed. Each batch has
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from crossnet.components.artifacts.examples import columns_path
 from crossnet.components.errors import DataError
 from crossnet.components.progress import reached
 from crossnet.components.records.arrow_columns import as_array, as_column, stored_type
-from crossnet.components.records.batches import Columns, steady_batches
+from crossnet.components.records.batches import Columns, ends_by_rows, steady_batches, steady_rows
 from crossnet.components.records.wire_format import is_list
 from crossnet.serving.protocol.memory_limits import is_refusal
 
@@ -115,24 +116,57 @@ def write_columns(shard: Path, parts: Sequence[Part], types: Mapping[str, str]) 
     fields = [pa.field(name, stored_type(kind, name in lists)) for name, kind in types.items()]
     schema = pa.schema(fields, metadata)
     with pa.ipc.new_file(str(columns_path(shard)), schema) as writer:
-        for columns in steady_batches(_columns_of(parts, list(types)), len(types)):
+        for columns in _steady_columns(_batches_of(parts), types, lists):
             arrays = [as_array(columns[field.name], field.type) for field in fields]
             message = pa.RecordBatch.from_arrays(arrays, schema=schema).serialize()
             batch = pa.ipc.read_record_batch(message, schema)  # with the very buffers that the file will have
             checksums = "".join(f"{_checksum(array):0{_HEX_DIGITS}x}" for array in batch.columns)
             writer.write_batch(batch, custom_metadata={_CHECKSUMS: checksums})
             rows += batch.num_rows
+            del columns, arrays, message, batch  # before the next are read
             reached(shard, rows, total)
 
 
-def _columns_of(parts: Sequence[Part], names: Sequence[str]) -> Iterator[Columns]:
+def _batches_of(parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
     opened: Path | None = None
     for part in parts:
         if part.piece.path != opened:
             opened = part.piece.path
             reader = pa.ipc.open_file(pa.OSFile(str(opened)), options=pa.ipc.IpcReadOptions(use_threads=False))
-        batch = reader.get_batch(part.piece.number).slice(part.start, part.stop - part.start)
-        yield {name: as_column(batch.column(name)) for name in names}
+        yield reader.get_batch(part.piece.number).slice(part.start, part.stop - part.start)
+
+
+def _steady_columns(
+    batches: Iterator[pa.RecordBatch], types: Mapping[str, str], lists: Collection[str]
+) -> Iterator[Columns]:
+    """Yields columns as `steady_batches` cuts them.
+
+    Where batches end by their rows, since no column is a list and texts are not long, Arrow joins all columns at once.
+    """
+    most, has_text = steady_rows(len(types)), "BYTES" in types.values()
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        rest = batch
+        while rest.num_rows:
+            part = rest.slice(0, most - rows)
+            rest = rest.slice(part.num_rows)
+            held.append(part)
+            rows, size = rows + part.num_rows, size + part.nbytes
+            if lists or part.schema != held[0].schema or (has_text and not ends_by_rows(size)):
+                others = itertools.chain(held, [rest], batches)
+                yield from steady_batches((_columns(other, types) for other in others), len(types))
+                return
+            if rows == most:
+                joined, held, rows, size = pa.concat_batches(held), [], 0, 0  # the parts need not stay while it is used
+                yield _columns(joined, types)
+                del joined
+    if held:
+        yield _columns(pa.concat_batches(held), types)
+
+
+def _columns(batch: pa.RecordBatch, names: Iterable[str]) -> Columns:
+    return {name: as_column(batch.column(name)) for name in names}
 
 
 def has_columns(shard: Path, types: Mapping[str, str]) -> bool:
@@ -174,7 +208,7 @@ def read_kept(shard: Path, names: Sequence[str]) -> Iterator[Columns]:
                 found = f"{_checksum(batch.column(name)):0{_HEX_DIGITS}x}"
                 if found != expected[place * _HEX_DIGITS : (place + 1) * _HEX_DIGITS]:
                     raise _damaged(path, f"the checksum (CRC32C) of `{name}` in batch {number:,} is wrong")
-            yield {name: as_column(batch.column(name)) for name in names}
+            yield _columns(batch, names)
 
 
 @contextmanager

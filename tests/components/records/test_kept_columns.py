@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records import batches, kept_columns
+from crossnet.components.records.arrow_columns import as_array, stored_type
 from crossnet.components.records.dataset import read_columns
 from crossnet.components.records.kept_columns import has_columns
 from crossnet.components.schema_gen import infer_schema
@@ -207,6 +209,38 @@ def test_reading_does_not_parse_records_where_columns_are_kept(tmp_path: Path, m
     without_columns(examples)
     with pytest.raises(pytest.fail.Exception):
         list(read_columns(examples, "train"))
+
+
+@pytest.mark.parametrize("most_text", [200, 2500, 4000, 1 << 20])
+@pytest.mark.parametrize("change", ["nothing", "lists", "types"])
+def test_columns_of_any_batches_end_where_those_of_records_do(
+    monkeypatch: pytest.MonkeyPatch, most_text: int, change: str
+) -> None:
+    monkeypatch.setattr(batches, "_BATCH_ROWS", (1, 64))
+    monkeypatch.setattr(batches, "MAX_BATCH_TEXT", most_text)
+    rows = [{"v": None if n % 5 == 0 else n / 2, "n": n, "t": b"x" * (n // 9 % 80) if n % 7 else None, "y": n}
+            for n in range(500)]  # fmt: skip
+    types = {"v": "FLOAT", "n": "INT", "t": "BYTES", "y": "FLOAT"}
+    schema = pa.schema([("v", pa.float32()), ("n", pa.int64()), ("t", pa.binary()), ("y", pa.float32())])
+    parts, start = [], 0
+    for size in itertools.cycle([3, 70, 1, 200, 19]):
+        part = pa.RecordBatch.from_pylist(rows[start : start + size], schema)
+        if change != "nothing" and start > 250:
+            other = pa.list_(pa.int64()) if change == "lists" else pa.large_binary()
+            name, values = ("n", [[n] for n in part["n"].to_pylist()]) if change == "lists" else ("t", part["t"])
+            array = pa.array(values, other) if change == "lists" else values.cast(other)
+            part = part.set_column(part.schema.get_field_index(name), name, array)
+        parts.append(part)
+        if (start := start + size) >= len(rows):
+            break
+    lists = {"n"} if change == "lists" else set()
+    found = list(kept_columns._steady_columns(iter(parts), types, lists))
+    expected = list(batches.steady_batches((kept_columns._columns(part, types) for part in parts), len(types)))
+    assert len(found) == len(expected) > 7
+    for one, other in zip(found, expected, strict=True):
+        for name, kind in types.items():
+            stored = stored_type(kind, several=name in lists)
+            assert as_array(one[name], stored).equals(as_array(other[name], stored))
 
 
 def test_a_spool_of_columns_says_where_rows_are(tmp_path: Path) -> None:
