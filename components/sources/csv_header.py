@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.formats import counted
-from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.csv_lines import CsvRow, open_bytes, read_csv_rows
+from crossnet.components.sources.other_files import advice_for
 from crossnet.serving.protocol.csv_bytes import START_BYTES, misread_as, not_utf8, other_file
 from crossnet.serving.protocol.csv_format import DEFAULT, DELIMITER_NAMES, CsvFormat
 from crossnet.serving.protocol.header_names import feature_names
 from crossnet.serving.protocol.printable import shown
 
-_SOURCES = ExampleGenParams.__dataclass_fields__["source"].metadata["choices"]
 _COMMENTS = ("#", "//", "%", "--", "!")  # how notes begin
 _FIXED_WIDTH = re.compile(r"\S {2,}\S+( {2,}|$)")  # words that are aligned by blanks
 _SEP = "sep="  # Excel's own first line
@@ -84,12 +83,7 @@ def _check_kind(path: Path, csv_format: CsvFormat) -> None:
     with open_bytes(path) as stream:
         start = stream.read(START_BYTES)
     if other := other_file(start):
-        advice = other.advice
-        if other.source:
-            advice = f"Set `example_gen.source = {json.dumps(other.source)}`."
-            if other.source not in _SOURCES:
-                advice = "Write its rows as CSV."
-        raise DataError(f"`{path.name}` is {other.what}, not a CSV file. {advice}")
+        raise DataError(f"`{path.name}` is {other.what}, not a CSV file. {advice_for(other)}")
     if encoding := misread_as(start, csv_format):
         raise DataError(
             f"`{path.name}` begins as text in {encoding} does, and is read as {csv_format.encoding}. Set "

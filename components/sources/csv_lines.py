@@ -25,12 +25,14 @@ from crossnet.serving.protocol.limits import MAX_ROW_BYTES, mebibytes
 _MAX_WORD = 40  # characters of a line's first word that a message proposes
 
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+_TOLD_BY_BYTES = (".gz", ".bz2")  # all their files begin alike; those of zstd and lz4 may begin with a frame to skip
 _PIECE_BYTES = 1 << 20
 
 
 def open_bytes(path: Path) -> pa.NativeFile:
-    """Opens a file, decompressed where its first bytes or the end of its name say so (gzip, bz2, zstd, lz4)."""
-    return pa.input_stream(str(path), compression=_compression(path) or "detect")
+    """Opens a file, decompressed where its first bytes say so (gzip, bz2, zstd, lz4), or those and its name do."""
+    kind = _compression(path) or (None if path.suffix in _TOLD_BY_BYTES else "detect")
+    return pa.input_stream(str(path), compression=kind)
 
 
 def may_be_compressed(path: Path) -> bool:

@@ -33,6 +33,7 @@ from crossnet.components.sources.csv_cells import convert_cells
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.components.sources.exact import exact_columns
 from crossnet.components.sources.naming import NamedColumns, name_columns
+from crossnet.components.sources.other_files import unreadable
 from crossnet.components.sources.table_types import (
     NestedColumnsError,
     differing_types,
@@ -42,17 +43,11 @@ from crossnet.components.sources.table_types import (
 )
 from crossnet.components.sources.text_doubts import text_doubts
 from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, is_time, with_units
-from crossnet.serving.protocol.memory_limits import is_refusal
 from crossnet.serving.protocol.printable import shown
 
 # Damaged files: also names that are not UTF-8, what Arrow has not implemented, and sizes that cannot be in memory.
 _UNREADABLE = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, MemoryError)
-_FORMATS = {
-    "parquet": ("parquet", "Parquet"),
-    "sql": ("parquet", "Parquet"),
-    "arrow": ("arrow", "Arrow"),
-    "jsonl": ("json_lines", "JSON lines"),
-}
+_MODULES = {"parquet": "parquet", "sql": "parquet", "arrow": "arrow", "jsonl": "json_lines"}
 
 
 @dataclass(frozen=True)
@@ -136,7 +131,7 @@ class TableSource:
             other = [self.schema] if self.schema else [self.ranges[unit]] if unit in self.ranges else []
             yield from _module(self.form).read_batches(self.files[unit], columns, *other)
         except _UNREADABLE as error:
-            raise _unreadable(self.files[unit], self.form, error) from None
+            raise unreadable(self.files[unit], self.form, error) from None
 
     def _stored(self, batch: pa.RecordBatch, source: str, unit: int, first_row: int) -> pa.Array:
         array, kind = batch.column(source), self.types[source]
@@ -153,7 +148,7 @@ class TableSource:
         except pa.ArrowInvalid as error:
             self._fail(array, source, unit, first_row, error)
         except pa.ArrowException as error:  # an index beyond its dictionary
-            raise _unreadable(self.files[unit], self.form, error) from None
+            raise unreadable(self.files[unit], self.form, error) from None
 
     def _fail(self, array: pa.Array, source: str, unit: int, first_row: int, error: Exception) -> NoReturn:
         kind, time_unit = self.types[source], self.units.get(source, "s")
@@ -261,7 +256,7 @@ def group_rows(source: TableSource, unit: int) -> list[int]:
     try:
         found: list[int] = _module(source.form).group_rows(source.files[unit])
     except _UNREADABLE as error:
-        raise _unreadable(source.files[unit], source.form, error) from None
+        raise unreadable(source.files[unit], source.form, error) from None
     return found
 
 
@@ -280,19 +275,8 @@ def _schema(path: Path, form: str) -> pa.Schema:
     try:
         return _module(form).read_schema(path)
     except _UNREADABLE as error:
-        raise _unreadable(path, form, error) from None
+        raise unreadable(path, form, error) from None
 
 
 def _module(form: str) -> Any:
-    return importlib.import_module(f"crossnet.components.sources.{_FORMATS[form][0]}")
-
-
-def _unreadable(path: Path, form: str, error: BaseException) -> BaseException:
-    if is_refusal(error):
-        return error
-    reason = shown((str(error) or type(error).__name__).splitlines()[0].rstrip("."), 200)
-    words = _FORMATS[form][1]
-    return DataError(
-        f"`{path}` cannot be read as {words}: {reason}. Name {words} files in `example_gen.input`, or set "
-        "`example_gen.source` to the files' format."
-    )
+    return importlib.import_module(f"crossnet.components.sources.{_MODULES[form]}")

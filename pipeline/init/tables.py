@@ -25,10 +25,12 @@ from crossnet.components.sources.naming import NoLabelError
 from crossnet.components.sources.plan import plan_source
 from crossnet.components.sources.table_types import NestedColumnsError
 from crossnet.pipeline.init.csv_dialect import Dialect, find_dialect
+from crossnet.serving.protocol.csv_bytes import START_BYTES, other_file
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.header_names import listed_columns, spellings
 from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
+from crossnet.serving.protocol.tfrecord import HEADER_BYTES, read_header
 
 Found = TypeVar("Found")
 SETTINGS = {field.name: field for field in dataclasses.fields(ExampleGenParams)}
@@ -36,7 +38,7 @@ SETTINGS = {field.name: field for field in dataclasses.fields(ExampleGenParams)}
 OF_CSV = {field.name for field in dataclasses.fields(CsvFormat)} - {"nan"} | {"integer", "boolean"}
 SOURCES = tuple(name for name in SETTINGS["source"].metadata["choices"] if name != "synthetic")
 _NO_NAME = "\x00no column has this name"
-_MAGIC = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"FEA1", "arrow"), (b"{", "jsonl"))
+_MAGIC = ((b"FEA1", "arrow"), (b"{", "jsonl"))
 
 
 @dataclass(frozen=True)
@@ -178,16 +180,24 @@ def _common_format(files: list[Path], path: Path) -> str:
 
 def _format(file: Path) -> str:
     suffix = (file.with_suffix("") if file.suffix in COMPRESSED else file).suffix.lstrip(".").lower()
-    if found := next((source for source, endings in ENDINGS.items() if suffix in endings), ""):
-        return found
+    by_name = next((source for source, endings in ENDINGS.items() if suffix in endings), "")
     try:
         with open_bytes(file) as stream:
-            start = stream.read(16)
+            start = stream.read(START_BYTES)
     except (OSError, EOFError):
-        return "csv"
+        return by_name or "csv"
+    other = other_file(start)
+    if other and other.source in SOURCES:
+        return other.source
+    if by_name:
+        return by_name
     if found := next((source for magic, source in _MAGIC if start.lstrip().startswith(magic)), ""):
         return found
-    return "tfrecord" if len(start) > 12 and start[4:8] == bytes(4) else "csv"
+    try:
+        read_header(start[:HEADER_BYTES])
+    except ValueError:
+        return "tfrecord" if len(start) > 12 and start[4:8] == bytes(4) and not other else "csv"
+    return "tfrecord"
 
 
 def column_names(table: Table) -> list[str]:

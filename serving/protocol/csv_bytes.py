@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown
 
-START_BYTES = 256  # of a file, which tell what it is
+START_BYTES = 512  # of a file, which tell what it is
 COMPRESSIONS = {b"\x1f\x8b\x08": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 _BYTE_ORDER_MARK = "\ufeff"
 _BYTES_PER_ASCII = 20  # in UTF-16, at most: commas, digits and line ends are ASCII in any script
@@ -38,7 +38,23 @@ _OTHERS = {
     b"Obj\x01": ("an Avro file", "", "Write its rows as Parquet."),
     b"<?xml": ("an XML document", "", "Save its table as CSV."),
     b"{\\rtf": ("a document (RTF)", "", "Save its table as CSV."),
+    bytes(12) + b"\xc2\xea\x81\x60": (
+        "a file of SAS",
+        "",
+        "Save it as CSV, such as by `pandas.read_sas` and `to_csv`.",
+    ),
+    b"RDX": ("a file of R", "", "Save its table as CSV (`write.csv`)."),
+    b"X\n\0\0\0": ("a file of R", "", "Save its table as CSV (`write.csv`)."),
+    b"\x1f\x9d": ("compressed by compress", "", "Unpack it."),
+    b"LZIP": ("compressed by lzip", "", "Unpack it."),
+    b"\xff\x06\0\0sNaPpY": ("compressed by snappy", "", "Unpack it."),
+    b"-----BEGIN PGP": ("encrypted", "", "Decrypt it."),
+    b"\x89PNG": ("an image", "", "Save its table as CSV."),
+    b"\xff\xd8\xff": ("an image", "", "Save its table as CSV."),
 }
+_LATER = {257: (b"ustar", "a tar archive", "Unpack it."), 8: (b"DUCK", "a database of DuckDB", "")}  # by their places
+_PICKLE = re.compile(rb"\x80[\x02-\x05][^\0]")
+_OBJECT = re.compile(rb'(\xef\xbb\xbf)?\s*(\[?)\s*\{\s*"([^"\\\n]|\\.)*"\s*:')
 _STATEMENT = re.compile(
     rb"(CREATE (TEMPORARY )?TABLE|INSERT INTO|DROP TABLE|BEGIN;|SET [A-Za-z_@]+ ?=|-- \w+ .*dump)", re.I
 )
@@ -105,7 +121,32 @@ def other_file(start: bytes) -> OtherFile | None:
     if _SPARSE.match(start):
         advice = "Write its rows as CSV, such as by `sklearn.datasets.load_svmlight_file` and pandas."
         return OtherFile("a file of LIBSVM", "", advice)
+    return _of_bytes(start) or _of_json(start)
+
+
+def _of_bytes(start: bytes) -> OtherFile | None:
+    for place, (magic, what, advice) in _LATER.items():
+        if start[place : place + len(magic)] == magic and b"\0" in start:
+            return OtherFile(what, "", advice or _OTHERS[b"SQLite format 3\0"][2])
+    if start.startswith(b"ORC") and b"\0" in start:  # a header may begin so too
+        return OtherFile("an ORC file", "", "Write its rows as Parquet, such as by `pyarrow.orc.read_table`.")
+    if _PICKLE.match(start):
+        return OtherFile(
+            "a pickle of Python", "", "Write its rows as Parquet or CSV, such as by `to_parquet` of pandas."
+        )
+    for magic, kind in COMPRESSIONS.items():  # in what was unpacked, or in a file that is not unpacked
+        if start.startswith(magic):
+            return OtherFile(f"compressed by {kind}", "", "Unpack it.")
     return next((OtherFile(*other) for magic, other in _OTHERS.items() if start.startswith(magic)), None)
+
+
+def _of_json(start: bytes) -> OtherFile | None:
+    found = _OBJECT.match(start)
+    if found is None:
+        return None
+    if found[2]:
+        return OtherFile("an array of JSON", "", "Write one object per line, such as by `jq -c '.[]'`.")
+    return OtherFile("a file of JSON lines", "jsonl", "")
 
 
 def encoding_of(start: bytes) -> str:

@@ -100,7 +100,8 @@ class CsvReader:
         peek = getattr(stream, "peek", None)
         start = peek(START_BYTES)[:START_BYTES] if peek else b""
         if other := other_file(start):
-            raise RowsError(f"{self._name} is {other.what}, not a CSV file. {other.advice or 'Write its rows as CSV.'}")
+            advice = f"Give `--format {other.source}`." if other.source else other.advice
+            raise RowsError(f"{self._name} is {other.what}, not a CSV file. {advice}")
         if encoding := misread_as(start, self.csv_format):
             raise RowsError(
                 f"{self._name} begins as text in {encoding} does, and is read as {self.csv_format.encoding}. Give "

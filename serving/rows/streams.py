@@ -70,7 +70,7 @@ def _write_errors(name: str) -> Iterator[None]:
 def opened(rows: Path | str) -> Iterator[BinaryIO]:
     """Yields a file's bytes; "-" is standard input.
 
-    It is decompressed where its name ends in `.gz`, or its first bytes are those of gzip, bz2, zstd or lz4.
+    It is decompressed where its first bytes are those of gzip, bz2, zstd or lz4.
 
     Raises:
       UsageError: It cannot be opened.
@@ -87,7 +87,7 @@ def opened(rows: Path | str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         kind = RowsError if _is_fault(error) else UsageError
         raise kind(f"Cannot read `{rows}`: {_reason(error)}.") from error
-    with stream, _decompressed(stream, "gzip" if _is_gzip(str(rows)) else _compression(stream)) as content:
+    with stream, _decompressed(stream, _compression(stream)) as content:
         yield content
 
 

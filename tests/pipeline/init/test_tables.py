@@ -45,6 +45,15 @@ def test_the_format_is_known_by_ending_or_first_bytes(tmp_path, name, source):
     assert column_names(table) == ["trip miles", "zone", "y"]
 
 
+def test_the_first_bytes_tell_the_format_where_the_ending_tells_another(tmp_path):
+    pq.write_table(ROWS, tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text('{"trip miles": 1.5, "zone": "a", "y": 1}\n')
+    (tmp_path / "c.pkl").write_bytes(b"\x80\x04\x95\x0a\0\0\0\0\0\0\0" + bytes(20))
+    assert [find_table(tmp_path / name).source for name in ("a.csv", "b.csv")] == ["parquet", "jsonl"]
+    with pytest.raises(DataError, match=r"c.pkl` is a pickle of Python, not a CSV file. Write its rows as Parquet"):
+        column_names(find_table(tmp_path / "c.pkl"))
+
+
 def test_a_source_that_is_named_is_taken(tmp_path):
     assert find_table(write(tmp_path / "a.csv"), "csv").source == "csv"
     with pytest.raises(SettingsError, match=r"`.*a\.csv` is xml, which is not read\. Expected csv, parquet"):

@@ -44,6 +44,7 @@ def test_bytes_that_are_not_in_the_encoding_have_their_line() -> None:
         (b"PK\x03\x04" + b"\0" * 22 + b"\x08\0\0\0mimetype", "an OpenDocument file", ""),
         (b"PAR1\x15", "a Parquet file", "parquet"),
         (b"ARROW1\0\0", "an Arrow file", "arrow"),
+        (b'\xef\xbb\xbf{"x \\"": 1}\n', "a file of JSON lines", "jsonl"),
         (b"\n<!DOCTYPE html>", "a web page (HTML)", ""),
         (b"\xfd7zXZ\x00\0", "compressed by xz", ""),
     ],
@@ -101,6 +102,14 @@ def test_a_cell_that_is_not_utf8_is_shown_as_it_may_read() -> None:
         (b"create table t (a float);", "a dump of SQL"),
         (b"-1.5 1:0.25 7:1e-3\n+1 2:3\n", "a file of LIBSVM"),
         (b"% notes\n\n@RELATION rides\n", "an ARFF file"),
+        (b"ORC\x0a\0\x12", "an ORC file"),
+        (b"\x80\x04\x95\x0a\0\0\0\0\0\0\0", "a pickle of Python"),
+        (bytes(12) + b"\xc2\xea\x81\x60\xb3", "a file of SAS"),
+        (b"rides.csv".ljust(257, b"\0") + b"ustar\x0000", "a tar archive"),
+        (bytes(8) + b"DUCK\x40\0", "a database of DuckDB"),
+        (b"\x1f\x8b\x08\0", "compressed by gzip"),
+        (b"X\n\0\0\0\x03", "a file of R"),
+        (b'[ {"x": 1},\n', "an array of JSON"),
     ],
 )
 def test_files_of_other_tools_are_told_with_what_to_do(start: bytes, what: str) -> None:
@@ -120,6 +129,10 @@ def test_files_of_other_tools_are_told_with_what_to_do(start: bytes, what: str) 
         b"relation,y\n",
         b"-- note\na,b\n",
         b"a,@relation\n",
+        b"x".ljust(257, b",") + b"ustar\n",
+        b"[x],{y}\n",
+        b'{"x"},y\n',
+        b"\x80\x02\0\0\0\0\0\0",  # a TFRecord of 640 bytes
     ],
 )
 def test_headers_that_begin_alike_are_not_other_files(start: bytes) -> None:

@@ -178,7 +178,7 @@ def test_names_stand_for_those_of_the_file_or_for_none():
     ("content", "settings", "sentence"),
     [
         (b"PK\x03\x04", {}, "rows is a zip archive, not a CSV file. Unpack it."),
-        (b"PAR1", {}, "rows is a Parquet file, not a CSV file. Write its rows as CSV."),
+        (b"PAR1", {}, "rows is a Parquet file, not a CSV file. Give `--format parquet`."),
         ("a,b\n".encode("utf-16"), {}, "begins as text in utf-16 does, and is read as utf-8. Give `--encoding utf-16`"),
         (b"a\tb\n", {}, r"rows:1 has one column, .* Are there tabs between cells\? Give `--delimiter '.t'`."),
         (b"a,b\n\x81,1\n", {"encoding": "cp1252"}, r"rows:2 is not text in cp1252 \(byte 0x81\). Name the file's enc"),

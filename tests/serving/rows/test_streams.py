@@ -151,6 +151,12 @@ def test_compressed_file_is_told_by_its_first_bytes_whatever_its_name(tmp_path, 
         assert stream.readline() + stream.read() == content
 
 
+def test_a_file_that_is_named_gz_and_is_plain_is_read_as_it_is(tmp_path):
+    (tmp_path / "rows.csv.gz").write_bytes(b"x\n1\n")
+    with opened(tmp_path / "rows.csv.gz") as stream:
+        assert stream.read() == b"x\n1\n"
+
+
 def test_record_whose_length_begins_as_gzip_does_is_not_taken_for_it(tmp_path):
     record = write_frame(b"x" * 0x088B1F)
     assert record.startswith(b"\x1f\x8b\x08")  # a length that begins as gzip does
