@@ -58,7 +58,15 @@ def propose_marks(profile: TableProfile, names: Mapping[str, str], proposal: Pro
         name, cells = next(iter(grouped.items()))
         mark = cells.marks.most_common(1)[0][0]
         found = cells.examples.get("grouped") or cells.examples["grouped comma"]
-        proposal.put("thousands", mark, f"{names[name]} has cells such as {shown(found.cell)}")
+        said = f"{names[name]} has cells such as {shown(found.cell)}"
+        if mark == "." and not commas and any(cells.points > cells.pointed for cells in points.values()):
+            return  # which the note of `_propose_points` says: a file has one mark before fractions
+        if mark == "," and commas:
+            proposal.note(f"{said}, and others have a comma before fractions: write them with one mark")
+            return
+        if mark == "." and not commas:
+            proposal.put("decimal", ",", f"{said}, so that a point is not before fractions")
+        proposal.put("thousands", mark, said)
 
 
 def _propose_points(

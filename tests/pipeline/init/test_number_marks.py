@@ -38,6 +38,9 @@ def test_marks_within_numbers_are_found(cells, settings, doubt):
         (["1.234,5", "2.345,25"], ["0.875", "1.250"], {"decimal": ",", "thousands": "."}, "one is misread"),
         (["1.234", "2.345"], ["1", "2"], {}, "x has numbers with a point before three digits, as all do"),
         (["1.234", "2.345"], ["0.5", "2"], {}, ""),
+        (["1.234.567", "2.345"], ["0.5", "2"], {}, "one is misread"),
+        (["1.234.567", "2.345.678"], ["1", "2"], {"decimal": ",", "thousands": "."}, ""),
+        (["1,234,567", "2,345,678"], ["0,5", "1,25"], {"decimal": ","}, "write them with one mark"),
     ],
 )
 def test_a_point_is_before_fractions_where_another_number_shows_it(cells, label, settings, noted):
