@@ -252,7 +252,7 @@ def test_csv_refuses_files_with_other_columns_a_missing_file_and_a_broken_one(tm
         make(tmp_path, source="csv", input=str(tmp_path / "*.csv"))
     with pytest.raises(DataError, match=r"No file is at `.*c.csv`. Name an existing file.*holds: a.csv, b.csv"):
         make(tmp_path, source="csv", input=str(tmp_path / "c.csv"))
-    (tmp_path / "d.csv.gz").write_bytes(b"a,y\n1,2\n")
+    (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"a,y\n1,2\n")[:-6])
     with pytest.raises(PipelineError, match=r"d.csv.gz` cannot be read: .* Write the file again"):
         make(tmp_path, source="csv", input=str(tmp_path / "d.csv.gz"))
 
