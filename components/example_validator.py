@@ -106,8 +106,12 @@ def _check_statistics(
             retired = {feature.name for feature in agreed.feature} - set(features)
             current = {name: type_name for name, type_name in types.items() if name not in retired}
             yield from column_rules.check_columns(split, rows, features, current)
-    yield from column_rules.check_label(train, examples.counts[train], examples.label, by_split[train][examples.label])
+    label = examples.label
+    constant = list(column_rules.check_label(train, examples.counts[train], label, by_split[train][label]))
+    yield from constant
     for split in others:
+        if not constant:
+            yield from column_rules.check_label(split, examples.counts[split], label, by_split[split][label])
         yield from column_rules.check_skew(split, examples.counts[split], by_split[train], by_split[split], params)
     if previous is not None:
         before = by_column(previous.proto("train"))

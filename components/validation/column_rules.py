@@ -51,7 +51,12 @@ NEW_CATEGORY = Rule("new_category", _Reason.ENUM_TYPE_UNEXPECTED_STRING_VALUES, 
 CONSTANT_LABEL = Rule(
     "constant_label",
     _Reason.FEATURE_TYPE_LOW_UNIQUE,
-    "name another column in `example_gen.label`, or choose rows whose labels differ",
+    "name another column in `example_gen.label`, or choose rows whose labels differ (in float32, of some 7 digits)",
+)
+CONSTANT_EVAL_LABEL = Rule(
+    "constant_eval_label",
+    _Reason.FEATURE_TYPE_LOW_UNIQUE,
+    "choose another `example_gen.split`, raise `example_gen.eval_fraction`, or set `example_gen.stratify = true`",
 )
 SKEW = Rule("skew", _Reason.COMPARATOR_L_INFTY_HIGH, "raise `example_validator.max_skew`")
 DRIFT = Rule("drift", _Reason.COMPARATOR_L_INFTY_HIGH, "raise `example_validator.max_drift`")
@@ -70,6 +75,7 @@ RULES = (
     TIME_OF_DAY,
     NEW_CATEGORY,
     CONSTANT_LABEL,
+    CONSTANT_EVAL_LABEL,
     SKEW,
     DRIFT,
     DUPLICATE_ROWS,
@@ -154,12 +160,15 @@ def fits(type_name: str, feature: schema_pb2.Feature) -> bool:
 def check_label(
     split: str, rows: int, label: str, statistics: statistics_pb2.FeatureNameStatistics
 ) -> Iterator[Finding]:
-    """Yields a finding where all labels are equal: a model cannot learn from them."""
+    """Yields a finding where all labels are equal: a model cannot learn from them, or cannot be judged by them."""
     numbers = statistics.num_stats
     values = int(numbers.common_stats.num_non_missing)
     if values > 1 and numbers.min == numbers.max and any(histogram.buckets for histogram in numbers.histograms):
-        text = f"label `{label}` is {numbers.min:g} {in_rows(values, rows)}, so there is nothing to learn"
-        yield Finding(split, label, CONSTANT_LABEL, ERROR, values, rows, text, (split, 0))
+        rule, so = CONSTANT_LABEL, "so there is nothing to learn"
+        if split != "train":
+            rule, so = CONSTANT_EVAL_LABEL, "so that it does not show which model is better"
+        text = f"label `{label}` is {numbers.min:g} {in_rows(values, rows)}, {so}"
+        yield Finding(split, label, rule, ERROR, values, rows, text, (split, 0))
 
 
 def check_skew(

@@ -73,7 +73,7 @@ def data_rules(name: str, statistics: statistics_pb2.FeatureNameStatistics, *, i
         if any(histogram.num_nan for histogram in statistics.num_stats.histograms):
             yield RowRule(name, NAN, np.isnan, f"`{name}` is NaN")
         if custom_number(statistics, NUM_INFINITE):
-            yield RowRule(name, INFINITY, np.isinf, f"`{name}` is infinite")
+            yield RowRule(name, INFINITY, np.isinf, f"`{name}` is infinite, or beyond 3.4e+38,")
     if is_label and common_of(statistics).num_missing:
         yield RowRule(name, MISSING_LABEL, None, f"`{name}` is missing")
 

@@ -203,7 +203,21 @@ def test_a_label_that_never_changes_stops_the_run(tmp_path):
     assert constant.found == [("train", "fare", "constant_label", "error", 80, "rides.csv:2")]
     assert explain(constant.anomalies) == (
         "1 anomaly in `train`: label `fare` is 7 in all 80 rows, so there is nothing to learn (first: rides.csv:2). "
-        "Fix the source, or name another column in `example_gen.label`, or choose rows whose labels differ."
+        "Fix the source, or name another column in `example_gen.label`, or choose rows whose labels differ "
+        "(in float32, of some 7 digits)."
+    )
+
+
+def test_a_label_that_never_changes_in_eval_stops_the_run(tmp_path):
+    rows = rides()
+    for row in rows[81:]:
+        row[3] = "7"
+    constant = csv_walk(tmp_path, as_csv(rows))
+    assert constant.found[0] == ("eval", "fare", "constant_eval_label", "error", 20, "rides.csv:82")
+    assert explain(constant.anomalies).startswith(
+        "1 anomaly in `eval`: label `fare` is 7 in all 20 rows, so that it does not show which model is better (first: "
+        "rides.csv:82). Fix the source, or choose another `example_gen.split`, raise `example_gen.eval_fraction`, or "
+        "set `example_gen.stratify = true`."
     )
 
 
