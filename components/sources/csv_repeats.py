@@ -25,7 +25,9 @@ def beside(named: NamedColumns, names: Sequence[str]) -> list[str]:
 
 
 def header_rows(cells: Mapping[str, pa.Array], label: str) -> list[int]:
-    """Returns the rows of which each cell is the name of its column; none where the label is the only column.
+    """Returns the rows of which each cell is the name of its column, in capitals or not.
+
+    None is where the label is the only column.
 
     Args:
       cells: Of some columns in bytes, null where empty, by source name.
@@ -34,14 +36,28 @@ def header_rows(cells: Mapping[str, pa.Array], label: str) -> list[int]:
     array = cells.get(label)
     if array is None or len(cells) < 2 or not len(array):
         return []
-    found = array.is_valid() if not label.strip() else pc.match_substring(array.cast(pa.binary()), label.strip())
-    rows = np.flatnonzero(found.fill_null(False).to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(_may_be(array, label.strip()).fill_null(False).to_numpy(zero_copy_only=False))
     for name in (label, *(name for name in cells if name != label)):
         if not len(rows):
             break
         those = cells[name].take(pa.array(rows)).cast(pa.binary()).to_pylist()
-        rows = rows[[(cell or b"").strip(_AROUND) == name.strip().encode() for cell in those]]
+        rows = rows[[_folded((cell or b"").strip(_AROUND)) == _folded(name.strip().encode()) for cell in those]]
     return [int(row) for row in rows]
+
+
+def _may_be(array: pa.Array, name: str) -> pa.Array:
+    """Returns which cells hold a name, in the capitals that a header usually has; all that are not empty for ""."""
+    if not name:
+        return array.is_valid()
+    cells, found = array.cast(pa.binary()), None
+    for form in dict.fromkeys((name, name.lower(), name.upper(), name.capitalize(), name.title())):
+        held = pc.match_substring(cells, form)  # which takes a part of the time that ignoring capitals takes
+        found = held if found is None else pc.or_(found, held)
+    return found
+
+
+def _folded(cell: bytes) -> str:
+    return cell.decode("utf-8", "surrogateescape").casefold()
 
 
 def without_headers(

@@ -26,6 +26,8 @@ def test_a_row_is_a_header_where_each_cell_is_its_columns_name() -> None:
     assert header_rows(found, "y") == [1, 3]
     assert header_rows(cells(y=["y"]), "y") == []
     assert header_rows(cells(a=["a"]), "y") == []
+    capitals = cells(**{"a b": ["A B", "1", "A b"], "größe": ["GRÖSSE", "2", "Größe"]})
+    assert header_rows(capitals, "größe") == header_rows(capitals, "a b") == [0, 2]
 
 
 def test_cells_of_a_header_are_holes() -> None:
@@ -35,7 +37,7 @@ def test_cells_of_a_header_are_holes() -> None:
     assert rows == [101]
 
 
-@pytest.mark.parametrize("again", [HEADER, '"a","t","y"', "a, t, y", "\ufeffa,t,y"])
+@pytest.mark.parametrize("again", [HEADER, '"a","t","y"', "a, t, y", "\ufeffa,t,y", "A,T,Y", "A,t,Y"])
 @pytest.mark.parametrize(
     "settings", [{}, {"split": "hash"}, {"integer": ("y",)}, {"split": "key", "split_column": "t"}]
 )
