@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from crossnet.components.formats import percent
 from crossnet.components.sources.csv_cells import EXACT, LeadingZeroError, NotWholeError, is_code, read_whole
-from crossnet.components.sources.csv_hints import NULL_WORDS, comment_for, looks_marked, setting_for, unread_times
+from crossnet.components.sources.csv_hints import (
+    NULL_WORDS,
+    comment_for,
+    holds_number,
+    looks_marked,
+    setting_for,
+    unread_times,
+)
 from crossnet.components.sources.csv_plain import NUMBER_BYTES, cells_where, plain_cells
 from crossnet.components.sources.csv_sample import Sample
 from crossnet.components.sources.doubts import Doubt, toml_text
@@ -74,7 +81,7 @@ def text_doubts(
             text = f"is read as text: {percent(1 - share)} of {which} cells are not {what} (first: {example})"
             if what != "numbers" and hint.startswith("date_format"):
                 return [Doubt(name, f"{text}; write them in one form to use them as such")]
-            if not hint and all(map(looks_marked, found[:_HINTED_CELLS])):
+            if not hint and all(map(holds_number, found[:_HINTED_CELLS])):
                 return [Doubt(name, f"{text}, which no setting reads; write the numbers alone to use them as such")]
             return [Doubt(name, text, hint or _few_words(found, csv_format) or (numeric if what == "numbers" else ""))]
     return _hinted_doubts(name, sample, csv_format, place)

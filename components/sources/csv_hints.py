@@ -12,6 +12,8 @@ from crossnet.serving.protocol.csv_format import CsvFormat
 NULL_WORDS = frozenset(("na", "n/a", "#n/a", "null", "none", "nil", "nan", "-", "--", "?", ".", "missing", "unknown"))
 NULL_WORDS |= {"nat", "<na>", "\\n", "#ref!", "#value!", "#div/0!", "#name?", "#null!", "#num!", "0000-00-00"}
 NULL_WORDS |= {"n.a.", "(null)", "(blank)", "not available", "..", "...", "\u2013", "\u2014"}  # the dashes of print
+NULL_WORDS |= {"1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind", "#nan", "#missing", "\u2212"}  # of C on Windows; a minus
+_MOST_SIGNS = 4  # of a cell that says nothing, such as ***
 SIGNS_ADVICE = "They look like numbers with signs that no setting reads: write the numbers alone."
 _MAX_CHARACTERS = 40  # of a cell that is looked at for signs and dates
 # Numbers with what no setting reads: signs of money and units, brackets for a minus, the digits of other scripts.
@@ -37,6 +39,13 @@ _TIMED = re.compile(
 _NAMED_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([A-Z]{3,4}|[A-Z]\w+/\w+)")
 
 
+def is_null_word(text: str) -> bool:
+    """Returns whether a cell says in a word, or in signs alone such as # or **, that there is nothing."""
+    return text.lower() in NULL_WORDS or (
+        0 < len(text) <= _MOST_SIGNS and not any(map(str.isalnum, text)) and text.isascii() and text.isprintable()
+    )
+
+
 def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> str:
     """Returns the line of [example_gen] that reads a cell of a column of numbers or dates; "" where none does.
 
@@ -48,7 +57,7 @@ def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> 
     text = cell.strip()
     if text.lower().lstrip("+-") == "nan":
         return 'nan = "missing"'
-    if text.lower() in NULL_WORDS:
+    if is_null_word(text):
         words = [*(csv_format.null_values if csv_format else ("",)), text]
         return f"null_values = [{', '.join(map(toml_text, dict.fromkeys(words)))}]"
     if csv_format and csv_format.decimal == "," and csv_format.thousands != "." and read_number(text) is not None:
@@ -69,6 +78,15 @@ def looks_marked(cell: str) -> bool:
     """Returns whether a cell seems to be a number with signs or units that no setting reads, such as $5 or 12 km."""
     text = cell.strip()
     return len(text) <= _MAX_CHARACTERS and read_number(text) is None and _MARKED.fullmatch(text) is not None
+
+
+def holds_number(cell: str) -> bool:
+    """Returns whether a cell is a number beside a few signs, such as (7), 7* or one after an unseen character."""
+    text = cell.strip()
+    if len(text) > _MAX_CHARACTERS:
+        return False
+    bare = text.strip("".join(character for character in text if not character.isalnum()))
+    return looks_marked(text) or (bare != text and re.fullmatch(r"\d+([.,]\d+)*", bare) is not None)
 
 
 def unread_times(cell: str) -> str:

@@ -27,6 +27,7 @@ from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.printable import shown
 
 _LEAST_HUGE = 1e15
+_LEAST_OF_EXPONENTS = 1e22  # which some write as 1 and its zeros, below
 _GAP = 0.5  # of the distance between the least and the most of the other numbers
 _REPEATED, _OTHERS = 2, 10  # rows with the number, and with others
 _MOST = 4  # such numbers that are looked for at each end of a batch, and that are said of a column
@@ -168,6 +169,8 @@ def sentinel_doubt(column: str, extremes: Extremes, form: str, words: Iterable[s
     setting = f"null_values = [{', '.join(map(toml_text, dict.fromkeys(('', *given, *spelled))))}]"
     if form != "csv":
         return Doubt(column, f"{said}; if that is a missing value, write null")
+    if any(float(_number(value)) != value for value in found):  # its cells have more digits, and are compared as text
+        return Doubt(column, f"{said}; if that is a missing value, name it in `null_values` as its cells have it")
     return Doubt(column, f"{said}: is that a missing value?", setting)
 
 
@@ -182,4 +185,6 @@ def _number(value: float) -> str:
 def _spellings(value: float) -> list[str]:
     """Returns how files may write a number: a cell is compared as text."""
     text = _number(value)
-    return [text, f"{text}.0"] if "e" not in text and "." not in text else [text, text.replace("e+", "e")]
+    if "e" not in text and "." not in text:
+        return [text, f"{text}.0"]
+    return [text, text.replace("e+", "e"), *([f"{value:.0f}"] if abs(value) < _LEAST_OF_EXPONENTS else [])]

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from crossnet.components.sources.csv_hints import is_null_word
 from crossnet.components.sources.date_forms import date_forms
 from crossnet.pipeline.init.cell_forms import (
     COMMA_DECIMAL,
@@ -19,7 +20,6 @@ from crossnet.pipeline.init.cell_forms import (
     NAN_WORDS,
     PLAIN_NUMBER,
     WHOLE_NUMBER,
-    is_null_word,
 )
 from crossnet.pipeline.init.dates import parse_dates
 from crossnet.serving.protocol.cell_values import read_time, read_truth
@@ -171,9 +171,14 @@ class CellCounts:
         """Counts the dates of formats that occurred before, all at once; returns what is left."""
         if self.forms["time"]:
             texts = bare.take(pa.array(left))
-            read = pc.match_substring_regex(texts, _ISO).to_numpy(zero_copy_only=False)
+            read = pc.match_substring_regex(texts, _ISO).to_numpy(zero_copy_only=False).copy()
+            seconds = _iso_seconds(texts.filter(pa.array(read)))
+            if np.isnan(seconds).any():  # 2026-02-30 among them, or several kinds of times
+                each = [read_time(text) for text in texts.filter(pa.array(read)).to_pylist()]
+                seconds = np.array([second for second in each if second is not None], np.float64)
+                read[read] = [second is not None for second in each]
             self.forms["time"] += int(rows[left[read]].sum())
-            values[left[read]] = _iso_seconds(texts.filter(pa.array(read)))
+            values[left[read]] = seconds
             left = left[~read]
         if not self.formats or not len(left):
             return left

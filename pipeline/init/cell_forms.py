@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from crossnet.components.sources.csv_hints import NULL_WORDS
+from crossnet.components.sources.csv_hints import is_null_word
 
-NAN_WORDS = frozenset(("nan", "+nan", "-nan", "1.#qnan", "#nan"))
+NAN_WORDS = frozenset(("nan", "+nan", "-nan"))  # which a run reads too
 
 _EXPONENT = r"([eE][+-]?\d+)?"
 PLAIN_NUMBER = re.compile(rf"[+-]?(\d+\.?\d*|\.\d+){_EXPONENT}|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
@@ -35,11 +35,6 @@ _DATE = re.compile(
     re.ASCII,
 )
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?", re.ASCII)
-
-
-def is_null_word(text: str) -> bool:
-    """Returns whether a cell says in a word that there is nothing."""
-    return text.lower() in NULL_WORDS
 
 
 def is_number(text: str) -> bool:

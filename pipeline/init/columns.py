@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from crossnet.components.formats import counted, percent
 from crossnet.components.sources.csv_cells import EXACT
-from crossnet.components.sources.csv_hints import comment_word
+from crossnet.components.sources.csv_hints import comment_word, holds_number
 from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.profile import ColumnProfile
@@ -94,11 +94,12 @@ def read_cells(
     is_code = forms["zero"] > 0 and not is_label and share.numbers >= _MOSTLY and not column.clock.found
     typed = numeric or max(share.dates, share.times, share.truths, share.words) >= _MOSTLY
     if forms["null"] and typed:
-        words = list(cells.words["null"])
-        why = f"{name} has {counted(forms['null'], 'such cell')}, first {example('null')}"
-        proposal.put("null_values", ["", *words], why)
         finding.holes += forms["null"]
-        finding.decided = f"{', '.join(map(shown, words[:3]))} is a missing value"
+        if words := [word for word in cells.words["null"] if word]:  # blanks alone are a missing value anyhow
+            count = sum(cells.words["null"][word] for word in words)
+            first = f", first {example('null')}" if cells.examples["null"].cell.strip() else ""
+            proposal.put("null_values", ["", *words], f"{name} has {counted(count, 'such cell')}{first}")
+            finding.decided = f"{', '.join(map(shown, words[:3]))} is a missing value"
     if forms["nan"] and numeric:
         proposal.put("nan", "missing", f"{name} has {counted(forms['nan'], 'NaN', 'NaN')}, first {example('nan')}")
         finding.holes += forms["nan"]
@@ -106,9 +107,13 @@ def read_cells(
         if not is_code:
             _odd_cells(finding, cells, proposal, example, is_label)
     elif 0.5 < share.numbers < _MOSTLY and forms["other"]:
-        few = len(cells.words["other"]) <= _MAX_ODD_WORDS
-        line = toml_line("null_values", ["", *cells.words["other"]]) if few else toml_line("numeric", [name])
-        finding.doubt(f"{percent(share.numbers)} of its cells are numbers, but not all: {example('other')}", line)
+        said = f"{percent(share.numbers)} of its cells are numbers, but not all: {example('other')}"
+        if any(map(holds_number, cells.words["other"])):  # which would be lost as a missing value
+            finding.doubt(f"{said}; write the numbers alone")
+        else:
+            few = len(cells.words["other"]) <= _MAX_ODD_WORDS
+            line = toml_line("null_values", ["", *cells.words["other"]]) if few else toml_line("numeric", [name])
+            finding.doubt(said, line)
     elif typed and not numeric:
         _odd_words(finding, cells, proposal, example)
     if share.dates >= _MOSTLY:
@@ -154,16 +159,19 @@ def _odd_cells(
     if not count:
         return
     words = [*cells.words["other"], *cells.words["word of truth"]]
+    single = [form for form in ("date", "time", "truth") if cells.forms[form] == 1]  # whose cells are known
+    words += [cells.examples[form].cell.strip() for form in single]
     said = f"{counted(count, 'cell')} of {cells.looked:,} {'is' if count == 1 else 'are'} not a number"
     said = f"{said}: {example(odd[0])}"
-    few = not set(odd) - {"other", "word of truth"} and len(words) <= _MAX_ODD_WORDS
+    few = not set(odd) - {"other", "word of truth", *single} and len(words) <= _MAX_ODD_WORDS
     if (few and count <= _MAX_ODD_SHARE * cells.looked) or is_label:
         proposal.put("null_values", ["", *words], f"{finding.name}: {said}")
         finding.holes += count
         finding.doubt(f"{said}; read as missing", toml_line("text", [finding.name]))
         return
     proposal.put("text", [finding.name], f"{finding.name}: {said}")
-    finding.doubt(f"{said}; read as text", toml_line("null_values", ["", *words[:_MAX_ODD_WORDS]]))
+    line = toml_line("null_values", ["", *words]) if few else toml_line("numeric", [finding.name])
+    finding.doubt(f"{said}; read as text", f"{line} and no `text`")
 
 
 def _odd_words(finding: ColumnFinding, cells: CellCounts, proposal: Proposal, example: Callable[[str], str]) -> None:
@@ -229,6 +237,10 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
     if kind == "BYTES" and present > MIN_KEY_ROWS and sample.rows_per_value < 2 and sample.distinct > 0.5 * present:
         finding.decided = "left out: nearly every row has a value of its own"
         proposal.excluded[name] = f"some {sample.distinct:,} values in {present:,} rows"
+        taken_back = f' and no "{name}" in `exclude`'  # or it stays left out
+        finding.doubts = [
+            doubt._replace(setting=doubt.setting + taken_back) if doubt.setting else doubt for doubt in finding.doubts
+        ]
         return
     forms, largest = column.cells.forms, max(abs(column.least), abs(column.most))
     if forms["number"] > forms["whole"] > forms["number"] / 2 and EXACT < largest < math.inf and kind != "BYTES":
@@ -237,7 +249,7 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
     if kind in ("INT", "FLOAT") and _are_days(column):
         finding.doubt(f"each may be a day, such as {column.least:.0f}", toml_line("date_format", {name: "%Y%m%d"}))
     if column.infinite:
-        said = f"{counted(column.infinite, 'cell')} infinite, which stops the run"
+        said = f"{counted(column.infinite, 'cell')} infinite, or beyond 3.4e+38, which stops the run"
         finding.doubt(said, toml_line("exclude", [name]))
     if finding.holes > _MANY_HOLES * column.rows:
         share = percent(finding.holes / column.rows)

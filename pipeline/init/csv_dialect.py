@@ -83,7 +83,7 @@ def find_dialect(file: Path) -> Dialect:
     rows = list(_rows(bare, delimiter, quote, escape))
     width = _usual_width(rows)
     if delimiter != ",":
-        put("delimiter", delimiter, f"{_WORDS.get(delimiter, 'it')} make {width} cells in most lines")
+        put("delimiter", delimiter, f"{_WORDS.get(delimiter) or 'such characters'} make {width} cells in most lines")
     if quote != '"':
         put("quote", quote, "cells begin and end with it")
     if escape:

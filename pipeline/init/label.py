@@ -68,7 +68,8 @@ def note_label(profile: TableProfile, finding: ColumnFinding, proposal: Proposal
     column = profile.columns[profile.label]
     finding.decided = "the label"
     if column.infinite:
-        said = f"{counted(column.infinite, 'label')} infinite, which stops the run: write a number there, or nothing"
+        said = f"{counted(column.infinite, 'label')} infinite, or beyond 3.4e+38, which stops the run"
+        said += ": write a number there, or nothing"
         finding.doubt(said)
     without = profile.rows - profile.numbers.count - column.infinite
     if without:

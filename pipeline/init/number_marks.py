@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from crossnet.components.formats import counted
 from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.columns import shares
 from crossnet.pipeline.init.findings import Proposal
@@ -36,7 +37,7 @@ def propose_marks(profile: TableProfile, names: Mapping[str, str], proposal: Pro
     if commas and not sure and (groups_with_comma or delimiter == ","):
         name = next(iter(commas))
         cell = shown(profile.columns[name].cells.examples["comma"].cell)
-        proposal.put("thousands", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
+        proposal.put("thousands", ",", f"{names[name]} has {counted(commas[name], 'cell')} such as {cell}")
         if not groups_with_comma:
             line = f"{toml_line('decimal', ',')} and no `thousands`"
             proposal.note(f"{cell} may be a thousand or a decimal comma", line)
@@ -46,7 +47,7 @@ def propose_marks(profile: TableProfile, names: Mapping[str, str], proposal: Pro
         examples = profile.columns[name].cells.examples
         found = examples.get("comma") or examples["grouped comma"]
         cell = shown(found.cell)
-        proposal.put("decimal", ",", f"{names[name]} has {commas[name]:,} cells such as {cell}")
+        proposal.put("decimal", ",", f"{names[name]} has {counted(commas[name], 'cell')} such as {cell}")
         if not sure:
             line = f"{toml_line('thousands', ',')} and no `decimal`"
             proposal.note(f"{cell} may be a thousand or a decimal comma", line)

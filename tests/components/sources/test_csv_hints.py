@@ -9,6 +9,8 @@ from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.sources.csv_hints import (
     comment_for,
     comment_word,
+    holds_number,
+    is_null_word,
     looks_marked,
     setting_for,
     unread_times,
@@ -112,8 +114,37 @@ def test_other_cells_are_not(cell: str) -> None:
 
 def test_long_cells_take_no_time() -> None:
     for part in ("1", " ", "(", "a", "1 ", "$ ", "Jan "):
-        assert not looks_marked(part * 100_000 + "!")
-        assert setting_for(part * 100_000 + "!", "a") == ""
+        cell = part * 100_000 + "!?x"
+        assert not looks_marked(cell)
+        assert not holds_number(cell)
+        assert setting_for(cell, "a") == ""
+
+
+@pytest.mark.parametrize("cell", ["(7)", "7*", "*7", "\ufeff7", "7\u200b", "1,5!", "<1", "5 km"])
+def test_a_number_beside_signs_holds_a_number(cell: str) -> None:
+    assert holds_number(cell)
+
+
+@pytest.mark.parametrize("cell", ["7", "*", "", "A7", "7-8", "n/a", "9" * 41])
+def test_words_and_plain_numbers_do_not_hold_one_beside_signs(cell: str) -> None:
+    assert not holds_number(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "says_nothing"),
+    [
+        ("#", True),
+        ("***", True),
+        ("\u2212", True),
+        ("1.#IND", True),
+        ("NA", True),
+        ("*****", False),
+        ("", False),
+        ("#1", False),
+    ],
+)
+def test_words_for_nothing_are_known(cell: str, says_nothing: bool) -> None:
+    assert is_null_word(cell) == says_nothing
 
 
 @pytest.mark.parametrize(

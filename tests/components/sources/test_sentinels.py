@@ -100,7 +100,7 @@ def test_known_words_stay_in_the_setting() -> None:
     extremes.add_values(np.array([*range(20), 1e20]), np.full(21, 5))
     doubt = sentinel_doubt("a", extremes, "csv", ("", "NA"))
     assert doubt is not None
-    assert doubt.setting == 'null_values = ["", "NA", "1e+20", "1e20"]'
+    assert doubt.setting == 'null_values = ["", "NA", "1e+20", "1e20", "100000000000000000000"]'
 
 
 def test_columns_together_give_what_each_gives_alone() -> None:

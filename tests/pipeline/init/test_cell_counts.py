@@ -84,3 +84,12 @@ def test_leading_zeros_are_counted_in_a_first_batch_of_any_size():
     assert counts.examples["zero"] == ("01234", 0, 12_000)
     fractions, _ = counts_of(["0.5"] * 3000, ["1"] * 10)  # then no whole numbers are looked for
     assert fractions.forms["whole"] == 0
+
+
+def test_a_day_that_no_month_has_is_odd_also_among_times_that_were_known_before():
+    counts, values = counts_of(["2026-01-02"], ["2026-01-03", "2026-02-30", "2026-01-04T00:00:00Z"])
+    assert +counts.forms == {"time": 3, "other": 1}
+    assert counts.words["other"] == {"2026-02-30": 1}
+    assert values[1] == values[0] + 86400
+    assert np.isnan(values[2])
+    assert values[3] == values[0] + 2 * 86400

@@ -94,7 +94,7 @@ def test_amounts_of_which_none_occurs_twice_are_kept_and_doubted():
     [
         (["20260131", "20260201"] * 20, "INT", (
             "each may be a day, such as 20260131", 'date_format = { x = "%Y%m%d" }')),
-        ([*NUMBERS, "inf"], "FLOAT", ("1 cell infinite, which stops the run", 'exclude = ["x"]')),
+        ([*NUMBERS, "inf"], "FLOAT", ("1 cell infinite, or beyond 3.4e+38, which stops the run", 'exclude = ["x"]')),
         ([*NUMBERS, *[""] * 500], "FLOAT", ("80.6 % of its cells are empty", 'exclude = ["x"]')),
         ([*NUMBERS, *"ab" * 20], "BYTES", ("75 % of its cells are numbers, but not all: 'a' in rides.csv:122",
                                           'null_values = ["", "a", "b"]')),
@@ -123,3 +123,39 @@ def test_shares_are_of_the_cells_that_are_not_null_words():
         [(0, 0, {"x": pa.array([b"1", b"2", b"NA", b"w"]), "y": pa.array([1.0, 2, 3, 4])})], ["x", "y"], "y"
     ).columns["x"]
     assert shares(column.cells).numbers == pytest.approx(2 / 3)
+
+
+def test_advice_for_a_column_that_is_left_out_takes_it_back():
+    _, finding = found([*(n / 7 for n in range(60)), *"ab" * 20], "BYTES")
+    assert finding.decided == "left out: nearly every row has a value of its own"
+    assert finding.doubts[0].setting == 'null_values = ["", "a", "b"] and no "x" in `exclude`'
+
+
+def test_numbers_beside_signs_are_not_proposed_as_missing_values():
+    _, finding = found([*range(60), *["(7)"] * 20, *["(8)"] * 20], "BYTES")
+    assert finding.doubts[0] == (
+        "x",
+        "60 % of its cells are numbers, but not all: '(7)' in rides.csv:62; write the numbers alone",
+        "",
+    )
+
+
+def test_blanks_are_missing_without_a_setting():
+    proposal, finding = found([*(n / 7 for n in range(60)), "  ", " "], "FLOAT")
+    assert "null_values" not in proposal.settings
+    assert finding.holes == 2
+
+
+@pytest.mark.parametrize("odd", ["2026-01-02", "true"])
+def test_one_date_or_truth_value_among_numbers_is_proposed_as_missing(odd):
+    proposal, finding = found([*range(60), odd], "INT")
+    assert proposal.settings["null_values"] == ["", odd]
+    assert "read as missing" in finding.doubts[0].text
+
+
+def test_many_dates_among_numbers_are_text_with_advice_that_holds():
+    _, finding = found([*range(100), "2026-01-02", "2026-01-03"], "BYTES")
+    assert (finding.doubts[0].text[-12:], finding.doubts[0].setting) == (
+        "read as text",
+        'numeric = ["x"] and no `text`',
+    )

@@ -46,7 +46,7 @@ def test_a_feature_whose_mean_label_rises_is_not_doubted(tmp_path):
 
 def test_an_infinite_label_is_doubted_and_not_said_to_be_left_out(tmp_path):
     proposal = proposed(tmp_path, table_of("y,x", [(x, x) for x in range(50)] + [("inf", 5)]))
-    assert doubts(proposal, "1 label infinite, which stops the run") == {"y": ""}
+    assert doubts(proposal, "1 label infinite, or beyond 3.4e+38, which stops the run") == {"y": ""}
     assert not any("without a label" in note.text for note in proposal.notes)
 
 
