@@ -1,13 +1,15 @@
-"""Takes, casts and checks the inputs of every kind of cross layer."""
+"""Makes the weights of every kind of cross layer, and hands it inputs that fit."""
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
+from crossnet.components.networks.cross_inputs import check_pair, one_shape, take
 from crossnet.components.networks.draws import draw
 
 
@@ -53,12 +55,7 @@ class CrossBase(tf_keras.layers.Layer):
         Raises:
           ValueError: `d` is not known, or the arguments do not fit it.
         """
-        if isinstance(input_shape, list | dict) or any(isinstance(size, list | tf.TensorShape) for size in input_shape):
-            raise ValueError(
-                f"`x0` must be one tensor. Received a {type(input_shape).__name__} of {len(input_shape)}: give the "
-                "second tensor as `x`, as in layer(x0, x)."
-            )
-        shape = tf.TensorShape(input_shape)
+        shape = one_shape(input_shape)
         received = None if shape.rank is None else tuple(shape)
         if shape.rank is not None and shape.rank < 2:
             raise ValueError(f"`x0` must be of shape (batch, ..., width). Received shape {received}.")
@@ -78,7 +75,7 @@ class CrossBase(tf_keras.layers.Layer):
 
     def add_kernel(self, name: str, shape: tuple[int, ...]) -> tf.Variable:
         """Returns a new weight, a matrix or several, that is drawn by `kernel_initializer`."""
-        initializer = self.kernel_initializer
+        initializer = self.kernel_initializer or tf_keras.initializers.get("glorot_uniform")  # as Keras' own layers
         if hasattr(initializer, "get_config"):  # a fresh one each: one with a seed would otherwise be drawn from twice
             initializer = initializer.__class__.from_config(initializer.get_config())
         return self.add_weight(
@@ -105,10 +102,10 @@ class CrossBase(tf_keras.layers.Layer):
 
     def call(self, x0: Any, x: Any = None) -> Any:
         """Returns the cross of `x0` with `x`; see the class."""
-        x0 = self._taken("x0", x0)
-        x = x0 if x is None else self._taken("x", x)
+        x0 = take("x0", x0, self.compute_dtype)
+        x = x0 if x is None else take("x", x, self.compute_dtype)
         if x is not x0:
-            _check_pair(x0, x)
+            check_pair(x0, x)
         if x0.shape.rank is not None and x0.shape[-1] not in (None, self.width):
             raise ValueError(
                 f"`x0` has {x0.shape[-1]} features, but the layer `{self.name}` was built for {self.width}. Received "
@@ -119,16 +116,6 @@ class CrossBase(tf_keras.layers.Layer):
         if isinstance(x0, tf.RaggedTensor):
             return tf.ragged.map_flat_values(self.cross, x0, x)
         return self.cross(x0, x)
-
-    def _taken(self, name: str, value: Any) -> Any:
-        """Returns an input as a tensor, dense or ragged, of the dtype that the layer computes in."""
-        if isinstance(value, tf.SparseTensor):
-            raise ValueError(f"`{name}` is sparse. Give it as tf.sparse.to_dense({name}).")
-        if not isinstance(value, tf.RaggedTensor):
-            value = tf.convert_to_tensor(value)
-        if not (value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool):
-            raise ValueError(f"`{name}` must hold numbers. Received {value.dtype.name}.")
-        return value if value.dtype == self.compute_dtype else tf.cast(value, self.compute_dtype)
 
     def _check_members(self, x0: Any, x: Any) -> None:
         """Checks that each member gets rows of its own, or all of them the same."""
@@ -183,8 +170,11 @@ class KernelCross(CrossBase):
         super().__init__(use_bias, *shared, **kwargs)
         if projection_dim is not None:
             projection_dim = check_count("projection_dim", projection_dim, "Use None for the full kernel.")
-        if diag_scale is not None and not diag_scale >= 0:
-            raise ValueError(f"`diag_scale` must not be negative. Received {diag_scale}. Use 0 for no addition.")
+        is_number = isinstance(diag_scale, numbers.Real) and not isinstance(diag_scale, bool)
+        if diag_scale is not None and not (is_number and 0 <= diag_scale < math.inf):
+            raise ValueError(
+                f"`diag_scale` must be a number, and not negative. Received {diag_scale!r}. Use 0 for no addition."
+            )
         self.projection_dim = projection_dim
         self.diag_scale = diag_scale
         self.preactivation = tf_keras.activations.get(preactivation)
@@ -223,32 +213,6 @@ class KernelCross(CrossBase):
             "diag_scale": self.diag_scale,
             "preactivation": tf_keras.activations.serialize(self.preactivation),
         }
-
-
-def _check_pair(x0: Any, x: Any) -> None:
-    """Checks that two inputs have the same rows and width."""
-    if isinstance(x0, tf.RaggedTensor) != isinstance(x, tf.RaggedTensor):
-        raise ValueError("`x0` and `x` must both be ragged, or neither. Call to_tensor() on the one that is.")
-    if not _fit(x0.shape, x.shape):
-        raise ValueError(
-            f"`x0` and `x` must have the same shape. Received `x0` of shape {tuple(x0.shape)} and `x` of shape "
-            f"{tuple(x.shape)}."
-        )
-    if isinstance(x0, tf.RaggedTensor):
-        for i, (first, second) in enumerate(zip(x0.nested_row_splits, x.nested_row_splits, strict=True)):
-            message = f"`x0` and `x` must have rows of the same lengths, but differ in ragged dimension {i + 1}."
-            tf.debugging.assert_equal(first, second, message=message)
-
-
-def _fit(first: tf.TensorShape, second: tf.TensorShape) -> bool:
-    """Tells whether two shapes are equal or broadcast to each other, and equal in width; sizes may be unknown."""
-    if first.rank is None or second.rank is None:
-        return True
-    try:
-        tf.broadcast_static_shape(first, second)
-    except ValueError:
-        return False
-    return first[-1:].is_compatible_with(second[-1:])
 
 
 def product(x: tf.Tensor, *kernels: tf.Tensor) -> tf.Tensor:

@@ -19,14 +19,15 @@ class CrossLayer(KernelCross):
     Computes `x0 * (W x + b + diag_scale * x) + x`, where `*` is element-wise. With `projection_dim = r` the kernel is
     the product `W = U V`, which costs `2 d r` weights instead of `d * d`. Arguments, defaults and the order of weights
     are those of `tfrs.layers.dcn.Cross`, so `ours.set_weights(theirs.get_weights())` gives equal outputs; unlike there,
-    the weights exist after `build`, and a rank that saves nothing is refused (`from_weights` takes such weights).
+    the weights exist after `build`, and a rank that saves nothing is refused (`from_weights` takes such weights). Like
+    that one it is a layer of Keras 2: models are made with `tf_keras`.
 
     Args:
       projection_dim: int, rank `r` of the kernel, `1 <= r <= d / 2`. `None`: the full kernel.
       diag_scale: float >= 0, added to the diagonal of the kernel. `None`: 0.
       use_bias: bool, whether to add `b`.
       preactivation: Keras activation of `W x + b`. `None`: linear.
-      kernel_initializer: Keras initializer of `W`, or of `U` and of `V`.
+      kernel_initializer: Keras initializer of `W`, or of `U` and of `V`. `None`: Glorot's, as in Keras' own layers.
       bias_initializer: Keras initializer of `b`.
       kernel_regularizer: Keras regularizer of `W`, or of `U` and of `V`.
       bias_regularizer: Keras regularizer of `b`.

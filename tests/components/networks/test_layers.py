@@ -113,7 +113,7 @@ def test_cross_layer_refuses_a_rank_that_saves_nothing() -> None:
 
 @pytest.mark.parametrize("diag_scale", [-0.5, float("nan")])
 def test_cross_layer_refuses_a_diag_scale_that_is_negative_or_not_a_number(diag_scale: float) -> None:
-    with pytest.raises(ValueError, match=rf"`diag_scale` must not be negative\. Received {diag_scale}\."):
+    with pytest.raises(ValueError, match=rf"`diag_scale` must be a number, and not negative\. Received {diag_scale}\."):
         CrossLayer(diag_scale=diag_scale)
 
 
