@@ -52,7 +52,7 @@ def min_improvement(case: Case, share: float) -> RuleResult:
     elif passed and (gain >= 0 or tie):
         asked = ""
     else:
-        asked = _wanted(share, sure)
+        asked = _wanted(share, None if passed and sure is not None and sure < 0.5 else sure)
     message = (
         f"{case.has_rmse(reference)}, {how} the {number(reference, unlike=case.rmse)} of {beside.words}{asked}"
         f" ({case.in_words(interval, ' of the improvement', percent)})."

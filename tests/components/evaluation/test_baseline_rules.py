@@ -32,6 +32,16 @@ def test_improvement_over_the_mean_is_one_rule_with_its_limit_and_interval():
     assert result.interval[0] < 1 - rmse(ERRORS[0]) / rmse(LABELS) < result.interval[1]
 
 
+def test_a_candidate_above_the_baseline_by_less_than_allowed_is_not_said_to_be_above_by_more():
+    predictions = {"a": LABELS + 1.01 * ERRORS[0], "b": LABELS + ERRORS[0], MEAN_PREDICTOR: 0.0, LINEAR: 0.0}
+    params = EvaluatorParams(min_improvement=-0.02, min_improvement_confidence=0.05)
+    scored = Case("a", make_scores(LABELS, predictions), params, baseline="b", served=None)
+    result = min_improvement(scored, -0.02)
+    assert result.passed
+    assert "1 % above the" in result.message
+    assert ", where at most 2 % above is allowed (95 % interval" in result.message
+
+
 def test_ratios_record_the_reference_and_the_limit_in_the_unit_of_the_label():
     mean, linear = max_mean_ratio(case(), 1.0), max_linear_ratio(case(), 1.02)
     assert (mean.passed, mean.reference, mean.threshold) == (True, *[pytest.approx(rmse(LABELS))] * 2)
