@@ -197,6 +197,8 @@ def check_counts(counts: Mapping[str, int], params: ExampleGenParams, files: Seq
     elif params.rule == "key":
         setting = "split_column" if params.split_column else "group"
         remedy = f"`{params.key_column}` has few values: set another `{share}` or `example_gen.{setting}`"
+    elif params.split == "time":
+        remedy = f'Rows of one time are in one split: set another `{share}`, or `example_gen.split = "hash"`'
     else:
         more = "Lower" if empty == "train" else "Raise"
         remedy = f'{more} `{share}`, or set `example_gen.split = "order"`, which takes the last rows'

@@ -59,9 +59,10 @@ def check_training(label: str, learned: LearnedRows, params: TrainerParams) -> N
         change = ["`trainer.early_stopping_patience` to none"]
         change += ["`trainer.interval_coverage` to none"] if params.interval_coverage is not None else []
         change += ["`trainer.members` to 1"] if params.members != 1 else []
+        weighed = " whose weight is above 0" if learned.statistics.datasets[0].num_examples > rows else ""
         problems.append(
-            f"Train has {counted(rows, 'row')}, too few to hold some out: at least {MIN_ROWS} are expected. Give more "
-            f"rows, or set {', '.join(change)}."
+            f"Train has {counted(rows, 'row')}{weighed}, too few to hold some out: at least {MIN_ROWS} are expected. "
+            f"Give more rows, or set {', '.join(change)}."
         )
     if params.interval_coverage is not None and params.early_stopping_patience is None:
         problems.append(

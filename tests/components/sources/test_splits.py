@@ -99,6 +99,14 @@ def test_time_split_cuts_at_a_moment(tmp_path: Path) -> None:
     assert rows_of(make_csv(tmp_path, text, **rule), "eval") == [{"y": 2.0}]
 
 
+def test_rows_of_one_time_are_not_told_to_have_another_share_alone(tmp_path: Path) -> None:
+    said = (
+        r"`train` has no rows: .* Rows of one time are in one split: set another `.*_fraction`, or `.*split = \"hash\""
+    )
+    with pytest.raises(DataError, match=said):
+        make_csv(tmp_path, "at,y\n2026-01-01,1\n2026-01-01,2\n", split="time", split_column="at")
+
+
 def test_time_split_names_the_row_without_a_time_and_a_split_time_that_is_none(tmp_path: Path) -> None:
     rule = {"split": "time", "split_column": "at"}
     with pytest.raises(DataError, match=r"`rides.csv:3`: the split column is '', expected a number, or a date"):

@@ -15,8 +15,8 @@ from crossnet.components.training.recipe import Recipe
 from support.training_fixtures import article_table, make_artifacts
 
 
-def check(folder: Path, train: Any, **settings: Any) -> None:
-    examples, _, statistics = make_artifacts(folder, train, {name: [] for name in train})
+def check(folder: Path, train: Any, weight: str = "", **settings: Any) -> None:
+    examples, _, statistics = make_artifacts(folder, train, {name: [] for name in train}, weight=weight)
     check_training(examples.label, learned_rows(examples, statistics), TrainerParams(**settings))
 
 
@@ -29,6 +29,9 @@ def test_a_constant_label_is_refused(tmp_path: Path) -> None:
 def test_too_few_rows_to_hold_some_out_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="Train has 29 rows, too few to hold some out: at least 30 are expected"):
         check(tmp_path / "few", article_table(29), early_stopping_patience="auto", batch_size="auto")
+    weighed = {**article_table(40), "w": [0.0, 1.0] * 20}
+    with pytest.raises(TrainingError, match="Train has 20 rows whose weight is above 0, too few to hold some out: at"):
+        check(tmp_path / "weighed", weighed, "w", early_stopping_patience="auto", batch_size="auto")
     check(tmp_path / "enough", article_table(30), early_stopping_patience="auto", batch_size="auto")
     check(tmp_path / "all", article_table(29), batch_size=10)
 
