@@ -170,11 +170,7 @@ class KernelCross(CrossBase):
         super().__init__(use_bias, *shared, **kwargs)
         if projection_dim is not None:
             projection_dim = check_count("projection_dim", projection_dim, "Use None for the full kernel.")
-        is_number = isinstance(diag_scale, numbers.Real) and not isinstance(diag_scale, bool)
-        if diag_scale is not None and not (is_number and 0 <= diag_scale < math.inf):
-            raise ValueError(
-                f"`diag_scale` must be a number, and not negative. Received {diag_scale!r}. Use 0 for no addition."
-            )
+        check_scale(diag_scale)
         self.projection_dim = projection_dim
         self.diag_scale = diag_scale
         self.preactivation = tf_keras.activations.get(preactivation)
@@ -232,6 +228,19 @@ def check_count(name: str, value: Any, hint: str) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f"`{name}` must be a whole number of at least 1. Received {value}. {hint}")
     return int(value)
+
+
+def check_scale(diag_scale: Any) -> None:
+    """Checks what is added to the diagonal of a kernel.
+
+    Raises:
+      ValueError: It is neither None nor a finite number of at least 0.
+    """
+    is_number = isinstance(diag_scale, numbers.Real) and not isinstance(diag_scale, bool)
+    if diag_scale is not None and not (is_number and 0 <= diag_scale < math.inf):
+        raise ValueError(
+            f"`diag_scale` must be a number, and not negative. Received {diag_scale!r}. Use 0 for no addition."
+        )
 
 
 def projection_problem(projection_dim: int | None, width: int) -> str:
