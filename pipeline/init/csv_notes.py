@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from crossnet.components.sources.csv_hints import FOOTERS
+from crossnet.components.sources.csv_hints import FOOTERS, is_null_word
 from crossnet.components.sources.csv_lines import may_be_compressed
-from crossnet.pipeline.init.cell_forms import is_date, is_null_word, is_number, is_typed
+from crossnet.pipeline.init.cell_forms import is_date, is_number, is_typed
 from crossnet.serving.protocol.printable import shown
 
 TAIL_BYTES, TAIL_LINES = 1 << 16, 30
