@@ -1,4 +1,4 @@
-"""Makes the weights of every kind of cross layer, and hands it inputs that fit."""
+"""Makes the weights of cross layers, and computes with inputs that fit."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ NULL_WORDS = frozenset(("na", "n/a", "#n/a", "null", "none", "nil", "nan", "-", 
 NULL_WORDS |= {"nat", "<na>", "\\n", "#ref!", "#value!", "#div/0!", "#name?", "#null!", "#num!", "0000-00-00"}
 NULL_WORDS |= {"n.a.", "(null)", "(blank)", "not available", "..", "...", "\u2013", "\u2014"}  # the dashes of print
 NULL_WORDS |= {"1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind", "#nan", "#missing", "\u2212"}  # of C on Windows; a minus
-_MOST_SIGNS = 4  # of a cell that says nothing, such as ***
+_MAX_SIGNS = 4  # of a cell that says nothing, such as ***
 SIGNS_ADVICE = "They look like numbers with signs that no setting reads: write the numbers alone."
 _MAX_CHARACTERS = 40  # of a cell that is looked at for signs and dates
 # Numbers with what no setting reads: signs of money and units, brackets for a minus, the digits of other scripts.
@@ -42,7 +42,7 @@ _NAMED_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([A-Z]{
 def is_null_word(text: str) -> bool:
     """Returns whether a cell says in a word, or in signs alone such as # or **, that there is nothing."""
     return text.lower() in NULL_WORDS or (
-        0 < len(text) <= _MOST_SIGNS and not any(map(str.isalnum, text)) and text.isascii() and text.isprintable()
+        0 < len(text) <= _MAX_SIGNS and not any(map(str.isalnum, text)) and text.isascii() and text.isprintable()
     )
 
 

@@ -94,12 +94,7 @@ def read_cells(
     is_code = forms["zero"] > 0 and not is_label and share.numbers >= _MOSTLY and not column.clock.found
     typed = numeric or max(share.dates, share.times, share.truths, share.words) >= _MOSTLY
     if forms["null"] and typed:
-        finding.holes += forms["null"]
-        if words := [word for word in cells.words["null"] if word]:  # blanks alone are a missing value anyhow
-            count = sum(cells.words["null"][word] for word in words)
-            first = f", first {example('null')}" if cells.examples["null"].cell.strip() else ""
-            proposal.put("null_values", ["", *words], f"{name} has {counted(count, 'such cell')}{first}")
-            finding.decided = f"{', '.join(map(shown, words[:3]))} is a missing value"
+        _null_words(finding, cells, proposal, example)
     if forms["nan"] and numeric:
         proposal.put("nan", "missing", f"{name} has {counted(forms['nan'], 'NaN', 'NaN')}, first {example('nan')}")
         finding.holes += forms["nan"]
@@ -107,13 +102,7 @@ def read_cells(
         if not is_code:
             _odd_cells(finding, cells, proposal, example, is_label)
     elif 0.5 < share.numbers < _MOSTLY and forms["other"]:
-        said = f"{percent(share.numbers)} of its cells are numbers, but not all: {example('other')}"
-        if any(map(holds_number, cells.words["other"])):  # which would be lost as a missing value
-            finding.doubt(f"{said}; write the numbers alone")
-        else:
-            few = len(cells.words["other"]) <= _MAX_ODD_WORDS
-            line = toml_line("null_values", ["", *cells.words["other"]]) if few else toml_line("numeric", [name])
-            finding.doubt(said, line)
+        _words_among_numbers(finding, cells, percent(share.numbers), example)
     elif typed and not numeric:
         _odd_words(finding, cells, proposal, example)
     if share.dates >= _MOSTLY:
@@ -128,6 +117,27 @@ def read_cells(
         why = f"{name} has {counted(forms['zero'], 'cell')} with a leading zero, first {example('zero')}"
         proposal.put("text", [name], why)
         finding.decided = "text: a code, not a number"
+
+
+def _null_words(finding: ColumnFinding, cells: CellCounts, proposal: Proposal, example: Callable[[str], str]) -> None:
+    """Proposes that words for nothing are missing values; blanks alone are that anyhow."""
+    finding.holes += cells.forms["null"]
+    if words := [word for word in cells.words["null"] if word]:
+        count = sum(cells.words["null"][word] for word in words)
+        first = f", first {example('null')}" if cells.examples["null"].cell.strip() else ""
+        proposal.put("null_values", ["", *words], f"{finding.name} has {counted(count, 'such cell')}{first}")
+        finding.decided = f"{', '.join(map(shown, words[:3]))} is a missing value"
+
+
+def _words_among_numbers(finding: ColumnFinding, cells: CellCounts, share: str, example: Callable[[str], str]) -> None:
+    """Adds the doubt about a column of text of which most cells are numbers."""
+    said = f"{share} of its cells are numbers, but not all: {example('other')}"
+    if any(map(holds_number, cells.words["other"])):  # which would be lost as a missing value
+        finding.doubt(f"{said}; write the numbers alone")
+        return
+    few = len(cells.words["other"]) <= _MAX_ODD_WORDS
+    line = toml_line("null_values", ["", *cells.words["other"]]) if few else toml_line("numeric", [finding.name])
+    finding.doubt(said, line)
 
 
 def _notes(finding: ColumnFinding, cells: CellCounts, proposal: Proposal, example: Callable[[str], str]) -> bool:
