@@ -32,8 +32,9 @@ def clock_columns(source: Source, params: ExampleGenParams) -> list[str]:
         elif column.type != "INT" or meaning:
             holds = _MEANINGS.get(meaning) or _TYPES.get(column.type, meaning)
             problems.append(f"`example_gen.clock` names `{shown(given)}`, which holds {holds}.")
-            if column.type == "FLOAT" and params.source in INTEGER_SOURCES:
-                problems[-1] += f" Where 830.0 is 8:30, add `integer = [{toml_text(given)}]` to [example_gen]."
+            written = {"FLOAT": "830.0", "BYTES": "0830"}.get(column.type, "")
+            if written and params.source in (INTEGER_SOURCES if column.type == "FLOAT" else ("csv",)):
+                problems[-1] += f" Where {written} is 8:30, add `integer = [{toml_text(given)}]` to [example_gen]."
         found.add(column.name)
     if problems:
         expected = "Expected columns of whole numbers hhmm, such as 830 for 8:30. Take the others out of the setting."

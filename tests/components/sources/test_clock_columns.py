@@ -36,7 +36,7 @@ def test_a_column_that_is_left_out_or_empty_is_none_of_them(tmp_path: Path) -> N
     ("column", "holds"),
     [
         ("x", 'holds numbers that need not be whole. Where 830.0 is 8:30, add `integer = ["x"]` to [example_gen].'),
-        ("name", "holds text."),
+        ("name", 'holds text. Where 0830 is 8:30, add `integer = ["name"]` to [example_gen].'),
         ("paid", "holds true and false."),
         ("day", "holds dates or times already."),
         ("y", "is the label."),
