@@ -6,7 +6,8 @@ that it reads. Training keeps rows in memory and shuffles them in `crossnet.comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.errors import DataError
 from crossnet.components.features import Feature
-from crossnet.components.records.batches import Columns, num_rows, rebatch, steady_batches
+from crossnet.components.records.batches import Columns, cut, num_rows, rebatch, steady_batches
 from crossnet.components.records.kept_columns import has_columns, read_kept
+from crossnet.components.records.kept_rows import batch_rows
 from crossnet.components.records.mixed_reader import read_mixed_records
+from crossnet.components.records.row_blocks import RowBlocks
 from crossnet.components.records.texts import as_objects
 from crossnet.components.records.tfrecord import check_frames, check_header, read_chunks, split_frames, truncated
 from crossnet.components.records.uniform_reader import Column, RecordTemplate, find_template
@@ -40,6 +43,7 @@ def read_columns(
     batch_size: int | None = None,
     columns: Sequence[str] | None = None,
     shard: Path | None = None,
+    blocks: RowBlocks | None = None,
 ) -> Iterator[Columns]:
     """Yields batches of columns as recorded, in record order; the last batch may be smaller.
 
@@ -48,6 +52,8 @@ def read_columns(
       columns: Names of the columns to yield; None: all.
       shard: The one shard to read; None: all, and batches run across their ends. Who reads shard by shard calls
         `check_count` with the rows of all.
+      blocks: The rows to read, of all shards; None: all. Of columns that are kept beside a shard, no batch is read that
+        has none of them.
 
     Raises:
       DataError: A file is truncated or damaged, a record is not a tf.train.Example, or the split has more or fewer
@@ -62,9 +68,12 @@ def read_columns(
             f"`{examples.path}` has no column {_names(missing)}. Its columns: {_names(types)}. Use the schema that was "
             "made for these Examples."
         )
-    paths = examples.shards(split) if shard is None else [shard]
-    chunks = (chunk for path in paths for chunk in read_shard(path, examples.compression, types, wanted))
-    counted = _counted(chunks, examples, split) if shard is None else chunks
+    if blocks is not None:
+        counted = _read_blocks(examples, split, types, wanted, blocks)
+    else:
+        paths = examples.shards(split) if shard is None else [shard]
+        chunks = (chunk for path in paths for chunk in read_shard(path, examples.compression, types, wanted))
+        counted = _counted(chunks, examples, split) if shard is None else chunks
     yield from counted if batch_size is None else rebatch(counted, batch_size)
 
 
@@ -76,8 +85,9 @@ def read_dataset(
     *,
     batch_size: int,
     shard: Path | None = None,
+    blocks: RowBlocks | None = None,
 ) -> Iterator[Batch]:
-    """Yields batches in the form of a model's input; `shard` as for `read_columns`.
+    """Yields batches in the form of a model's input; `shard` and `blocks` as for `read_columns`.
 
     Numbers are float32 or int64, as `Feature.dtype` says. A missing value is NaN (float32) or b"" (text, dtype object).
     The label is float32 (rows,).
@@ -87,7 +97,7 @@ def read_dataset(
     """
     wanted = [*features, *([label] if label else [])]
     names = [feature.name for feature in wanted]
-    for batch in read_columns(examples, split, batch_size=batch_size, columns=names, shard=shard):
+    for batch in read_columns(examples, split, batch_size=batch_size, columns=names, shard=shard, blocks=blocks):
         inputs = {feature.name: _model_input(feature.name, feature.dtype, batch[feature.name]) for feature in features}
         yield inputs, None if label is None else _model_input(label.name, "float32", batch[label.name])
 
@@ -111,6 +121,32 @@ def read_shard(path: Path, compression: str, types: dict[str, str], names: Seque
         return
     for batch in steady_batches(read_file(path, compression, types), len(types)):
         yield {name: batch[name] for name in names}
+
+
+def _read_blocks(
+    examples: Examples, split: str, types: dict[str, str], names: Sequence[str], blocks: RowBlocks
+) -> Iterator[Columns]:
+    """Yields the columns `names` of some blocks of a split's rows."""
+    place = 0
+    for path in examples.shards(split):
+        if has_columns(path, types):
+            starts = place + np.cumsum([0, *batch_rows(path)])
+            parts = [list(blocks.parts(*ends)) for ends in itertools.pairwise(starts.tolist())]
+            numbers = [number for number, found in enumerate(parts) if found]
+            for number, batch in zip(numbers, read_kept(path, names, numbers), strict=True):
+                yield from _parts(batch, parts[number])
+            place = int(starts[-1])
+        else:  # records do not say where a row begins
+            for batch in read_shard(path, examples.compression, types, names):
+                rows = num_rows(batch)
+                yield from _parts(batch, blocks.parts(place, place + rows))
+                place += rows
+    check_count(examples, split, place)
+
+
+def _parts(batch: Columns, parts: Iterable[tuple[int, int]]) -> Iterator[Columns]:
+    for start, stop in parts:
+        yield {name: cut(column, start, stop) for name, column in batch.items()}
 
 
 def read_file(path: Path, compression: str, types: dict[str, str], *, strict: bool = False) -> Iterator[Columns]:

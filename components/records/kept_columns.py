@@ -187,8 +187,13 @@ def has_columns(shard: Path, types: Mapping[str, str]) -> bool:
     return fits and size == str(shard.stat().st_size).encode()
 
 
-def read_kept(shard: Path, names: Sequence[str]) -> Iterator[Columns]:
+def read_kept(shard: Path, names: Sequence[str], numbers: Sequence[int] | None = None) -> Iterator[Columns]:
     """Yields the columns `names` that are kept beside a shard, as `steady_batches` cuts its rows.
+
+    Args:
+      shard: The shard.
+      names: The columns.
+      numbers: The batches to read, ascending; None: all of them.
 
     Raises:
       DataError: The file is damaged.
@@ -200,14 +205,14 @@ def read_kept(shard: Path, names: Sequence[str]) -> Iterator[Columns]:
     places = [place for place, name in enumerate(all_names) if name in wanted]
     stored = [all_names[place] for place in places]
     with _opened(path, places) as reader:
-        for number in range(reader.num_record_batches):
+        for number in range(reader.num_record_batches) if numbers is None else numbers:
             reached(shard, number, reader.num_record_batches)
             batch, metadata = reader.get_batch_with_custom_metadata(number)
             expected = (metadata or {}).get(_CHECKSUMS, b"").decode(errors="replace")
             for place, name in zip(places, stored, strict=True):
                 found = f"{_checksum(batch.column(name)):0{_HEX_DIGITS}x}"
                 if found != expected[place * _HEX_DIGITS : (place + 1) * _HEX_DIGITS]:
-                    raise _damaged(path, f"the checksum (CRC32C) of `{name}` in batch {number:,} is wrong")
+                    raise damaged(path, f"the checksum (CRC32C) of `{name}` in batch {number:,} is wrong")
             yield _columns(batch, names)
 
 
@@ -221,10 +226,11 @@ def _opened(path: Path, places: Sequence[int] | None) -> Iterator[Any]:
     except (pa.ArrowException, OSError) as error:
         if is_refusal(error):
             raise
-        raise _damaged(path, str(error)) from None
+        raise damaged(path, str(error)) from None
 
 
-def _damaged(path: Path, problem: str) -> DataError:
+def damaged(path: Path, problem: str) -> DataError:
+    """Returns what is said of a file of columns that cannot be read."""
     return DataError(
         f"`{path}` is damaged: {problem}. Expected the columns of the shard beside it, as ExampleGen keeps them. Call "
         "`crossnet run` again, which makes damaged artifacts again."
