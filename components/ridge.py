@@ -7,7 +7,7 @@ and the sums of parts can be added and taken away.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -90,6 +90,10 @@ class RidgeSums:
     def merge(self, other: RidgeSums) -> None:
         """Adds the sums of other rows."""
         self._sums += other._sums
+
+    def add_up(self, total: Callable[[Array], Array]) -> None:
+        """Replaces these sums by what `total` makes of them, float64 (sums,), such as those of several processes."""
+        self._sums = total(self._sums.ravel()).reshape(self._sums.shape)
 
     def without(self, other: RidgeSums) -> RidgeSums:
         """Returns the sums of the rows that are in these and not in the others, all of which are in these."""

@@ -32,7 +32,7 @@ from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.checks import checked_recipe
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.fit import History
-from crossnet.components.training.fitted import Trained, fit_network, trained_instead
+from crossnet.components.training.fitted import Fitted, Trained, fit_network, trained_instead
 from crossnet.components.training.folds import MANY_UNITS, distinct_units, group_column
 from crossnet.components.training.identity import identity, told
 from crossnet.components.training.learned_rows import LearnedRows, learned_rows
@@ -89,7 +89,7 @@ def train_model(
     """
     start = time.perf_counter()
     with training_devices(params, told(examples, [schema, statistics], params, model)) as replicas:
-        learned = learned_rows(examples, statistics)
+        learned = learned_rows(examples, statistics, replicas.sharing if replicas else None)
         recipe = checked_recipe(examples.label, learned, params, model)
         make = partial(make_untrained, learned, schema, recipe, model, warm_start)
         untrained, instead = make(), trained_instead(replicas, recipe, make)
@@ -137,13 +137,15 @@ def join_training(
     """
     alike = told(examples, [schema, statistics], params, model)
     with training_devices(params, alike, writes=False) as replicas:
-        learned = learned_rows(examples, statistics)
+        learned = learned_rows(examples, statistics, replicas.sharing if replicas else None)
         recipe = checked_recipe(examples.label, learned, params, model)
         make = partial(make_untrained, learned, schema, recipe, model, warm_start)
         untrained, instead = make(), trained_instead(replicas, recipe, make)
         explain = partial(_explain, examples, untrained.preprocessing, recipe)
         with ExitStack() as stack:
-            fit_network(stack, untrained, examples, recipe, explain, scratch=output_dir, instead=instead)
+            found = fit_network(stack, untrained, examples, recipe, explain, scratch=output_dir, instead=instead)
+            if found.train.blocks is not None:  # the chief needs what is known of these rows alone
+                _finish(untrained, found, recipe)
         if instead:
             instead.doubts()
 
@@ -193,9 +195,9 @@ def _train(
     instead: Trained | None,
 ) -> tuple[History, _Result, list[str]]:
     """Trains the network in place; returns history, how outputs make a prediction, and in words what looks wrong."""
-    network, preprocessing, exported = untrained.network, untrained.preprocessing, untrained.exported
+    network, preprocessing = untrained.network, untrained.preprocessing
     with ExitStack() as stack:
-        history, train, units, held_out = fit_network(
+        fitted = fit_network(
             stack,
             untrained,
             examples,
@@ -206,27 +208,37 @@ def _train(
             checkpoints=checkpoints,
             on_epoch=stack.enter_context(Progress(params, output_dir)),
         )
-        doubts = instead.doubts() if instead else []
-        fill_unused_embeddings(network, train, preprocessing, known=exported.preprocessing if exported else None)
+        history, train, held_out = fitted
+        is_share = train.blocks is not None  # other workers are needed until all is known of their rows
+        doubts = instead.doubts() if instead and not is_share else []
+        made = _finish(untrained, fitted, params)
+        doubts += instead.doubts() if instead and is_share else []
         diagnosis = [*doubts, *diagnose(network, train)]
         result = _Result()
-        if held_out is not None:
-            assert units is not None
-            assert train.fold is not None
-            made = blend(network, train, preprocessing, params)
-            write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, made.found, made.of_groups, train, preprocessing)
+        if made and held_out is not None:
+            rows = made.rows
+            write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, made.found, made.of_groups, rows, preprocessing)
             interval = None
             if params.interval_coverage is not None:
+                assert rows.units is not None
                 coverage = params.interval_coverage
-                interval = measure_interval(made.found, made.of_groups, train, preprocessing, coverage)
+                interval = measure_interval(made.found, made.of_groups, rows, preprocessing, coverage)
                 column = group_column(examples)
-                seen = distinct_units(units, MANY_UNITS, train.places_in(held_out)) if column else None
+                seen = distinct_units(rows.units, MANY_UNITS, rows.places_in(held_out)) if column else None
                 groups = (MANY_UNITS if seen is None else len(seen)) if column else None
                 diagnosis += filter(None, [doubt(interval, groups, column)] if interval else [])
             result = _Result(made, interval)
     for sentence in diagnosis:
         LOGGER.warning("%s: %s", untrained.model.kind, sentence)
     return history, result, diagnosis
+
+
+def _finish(untrained: Untrained, fitted: Fitted, params: Recipe) -> Blend | None:
+    """Fills unused embeddings; returns how outputs make a prediction, None where no rows were held out."""
+    network, train, preprocessing = untrained.network, fitted.train, untrained.preprocessing
+    known = untrained.exported.preprocessing if untrained.exported else None
+    fill_unused_embeddings(network, train, preprocessing, known=known)
+    return None if fitted.held_out is None else blend(network, train, preprocessing, params)
 
 
 def _export(

@@ -25,7 +25,7 @@ from crossnet.components.errors import DataAnomalyError, DivergedError
 from crossnet.components.files import write_file, write_json
 from crossnet.components.formats import aligned, counted, number
 from crossnet.components.params.evaluator import EvaluatorParams
-from crossnet.components.params.trainer import MULTI_WORKER, ONE_DEVICE
+from crossnet.components.params.trainer import ALL_ROWS, MULTI_WORKER, ONE_DEVICE, TrainerParams
 from crossnet.pipeline.component_call import call_component
 from crossnet.pipeline.config import Config
 from crossnet.pipeline.config_build import NONE
@@ -95,7 +95,7 @@ class _Graph:
         alone = dataclasses.replace(
             config,
             schema_gen=dataclasses.replace(config.schema_gen, reference=NONE),
-            trainer=dataclasses.replace(config.trainer, warm_start=NONE, strategy=_in_one_process(config)),
+            trainer=dataclasses.replace(_in_one_process(config.trainer), warm_start=NONE),
             evaluator=EvaluatorParams(min_improvement=None, non_inferiority_margin=None, num_bootstrap=100),
         )
         self._steps = build_graph(alone)
@@ -148,9 +148,10 @@ class _Graph:
         return self._made[step.name]
 
 
-def _in_one_process(config: Config) -> str:
-    """Returns how this process trains alone: on the same batches as workers would share."""
-    return ONE_DEVICE if config.trainer.strategy == MULTI_WORKER else config.trainer.strategy
+def _in_one_process(params: TrainerParams) -> TrainerParams:
+    """Returns how this process trains alone: on batches of the size that workers would share."""
+    alone = params.strategy == MULTI_WORKER
+    return dataclasses.replace(params, strategy=ONE_DEVICE, worker_rows=ALL_ROWS) if alone else params
 
 
 def _dense_trainer(config: Config) -> Step:

@@ -8,6 +8,7 @@ from crossnet.components.params.presets import PRESETS
 from crossnet.components.params.setting import AUTO, PathKind, setting
 
 ONE_DEVICE, MIRRORED, MULTI_WORKER = STRATEGIES = ("one_device", "mirrored", "multi_worker")
+ALL_ROWS, SHARE = WORKER_ROWS = ("all", "share")
 FLOAT32, MIXED_BFLOAT16 = PRECISIONS = ("float32", "mixed_bfloat16")
 OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd", "rmsprop")
 
@@ -125,6 +126,13 @@ class TrainerParams:
         least=2,
         only_with=("strategy", (MIRRORED, MULTI_WORKER)),
     )
+    worker_rows: str = setting(
+        ALL_ROWS,
+        "multi_worker: what each worker reads and keeps; all: every row, so that batches are those of one device; "
+        "share: some blocks of rows alone, where all would not fit on its disk",
+        choices=WORKER_ROWS,
+        only_with=("worker_rows", (SHARE,)),  # the default enters no fingerprint
+    )
     start_timeout_seconds: float = setting(
         300.0, "multi_worker: how long workers wait until all of them are there", above=0, without_effect=True
     )
@@ -143,3 +151,12 @@ class TrainerParams:
     )
     warmup_records: int = setting(100, "train rows in the model's warm-up file", least=0, most=1000)
     tensorboard: bool = setting(False, "write logs for TensorBoard; needs the extra `board`")
+
+    def problems(self) -> list[str]:
+        """Returns in sentences which settings do not fit together."""
+        if self.worker_rows == ALL_ROWS or self.strategy == MULTI_WORKER:
+            return []
+        return [
+            f"`trainer.worker_rows` is {self.worker_rows}, but `trainer.strategy` is {self.strategy}: one process reads"
+            f" all rows. Set `trainer.worker_rows` to {ALL_ROWS}, or `trainer.strategy` to {MULTI_WORKER}."
+        ]

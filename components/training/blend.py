@@ -8,6 +8,7 @@ import tf_keras
 
 from crossnet.components.networks.linear_member import LinearMember
 from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.training.gathering import gathered
 from crossnet.components.training.linear_folds import fit_linear
 from crossnet.components.training.out_of_fold import OutOfFold, predict_held_out
 from crossnet.components.training.recipe import Recipe
@@ -24,6 +25,8 @@ class Blend(NamedTuple):
       found: What was predicted for rows that were held out.
       of_groups: The share of each group of members and, last, of the linear model, where one was fitted.
       shares: The share of each member; None: there is one.
+      rows: The rows that `found` speaks of: those that were learned from; where workers share these, those that were
+        held out.
       linear: The linear model; None where it has no share.
       linear_share: Its share.
     """
@@ -31,6 +34,7 @@ class Blend(NamedTuple):
     found: OutOfFold
     of_groups: list[float]
     shares: list[float] | None
+    rows: Rows
     linear: LinearMember | None = None
     linear_share: float = 0.0
 
@@ -40,17 +44,18 @@ def blend(network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, pa
 
     Args:
       network: The trained network.
-      train: The rows that it has learned from, with their folds.
+      train: The rows that it has learned from, with their folds. Workers that share them call this at the same time;
+        what the chief gets counts.
       preprocessing: Theirs.
       params: How it was trained.
     """
     fitted = None
     if params.blend_linear and params.members > 1:
         fitted = fit_linear(train, preprocessing, params.held_out)
-    found = predict_held_out(network, train, params.held_out, params.groups, fitted)
+    found, train = gathered(predict_held_out(network, train, params.held_out, params.groups, fitted), train)
     if fitted is None:
         of_groups = found.best_shares(train)
-        return Blend(found, of_groups, params.shares(of_groups) if params.members > 1 else None)
+        return Blend(found, of_groups, params.shares(of_groups) if params.members > 1 else None, train)
     of_groups = found.best_shares(train, least_of_last=MIN_LINEAR_SHARE)
     linear = fitted.whole if of_groups[-1] else None
-    return Blend(found, of_groups, params.shares(of_groups[:-1]), linear, of_groups[-1])
+    return Blend(found, of_groups, params.shares(of_groups[:-1]), train, linear, of_groups[-1])

@@ -52,7 +52,7 @@ def check_training(label: str, learned: LearnedRows, params: TrainerParams) -> N
       TrainingError: With every problem in one message.
     """
     rows = learned.count
-    problems = []
+    problems = params.problems()
     if rows == 0:
         problems.append("Split `train` has no rows. Check the source and `example_gen.eval_fraction`.")
     elif rows < MIN_ROWS and params.early_stopping_patience is not None:

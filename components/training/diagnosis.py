@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import tf_keras
 
 from crossnet.components.errors import DivergedError, TrainingError
 from crossnet.components.formats import number
 from crossnet.components.training.order import Order
 from crossnet.components.training.rows import Rows
+from crossnet.components.training.shared_rows import first_found
 
 DIAGNOSED_ROWS = 10_000
 # A spread of predictions below this share of the label's counts as none.
 COLLAPSED = 1e-3
+_LABEL = -1
 
 
 def diagnose(network: tf_keras.Model, rows: Rows) -> list[str]:
@@ -46,6 +49,17 @@ def diagnose(network: tf_keras.Model, rows: Rows) -> list[str]:
     return symptoms
 
 
+def _not_finite(rows: Rows, members: npt.NDArray[np.int64], has_numbers: bool) -> tuple[int, int] | None:
+    """Returns where a row is in the split that is not finite, and in which column or `_LABEL`; None: all are."""
+    finite = np.isfinite(rows.label[members])
+    position, column = int(np.argmin(finite)), _LABEL
+    if finite.all():
+        if not has_numbers or (found := np.argwhere(~np.isfinite(rows.inputs[0][members]))).size == 0:
+            return None
+        position, column = found[0].tolist()
+    return int(rows.places(members[position : position + 1])[0]), column
+
+
 def raise_not_finite(
     losses: Sequence[float],
     *,
@@ -63,7 +77,7 @@ def raise_not_finite(
       losses: Of the batches so far, at least of this epoch; the last is not finite.
       epoch: The epoch, counted from 0.
       batch_size: Rows per batch.
-      rows: Those of train.
+      rows: Those of train; where workers share them, all call this at the same time.
       number_names: Names of the numeric inputs.
       order: The epoch's order of rows; None: as recorded.
       locate: Says where a row came from.
@@ -73,24 +87,23 @@ def raise_not_finite(
       TrainingError: With the row and the column, where a value is not finite.
       DivergedError: Otherwise: the gradient has exploded.
     """
-    batch = (len(losses) - 1) % -(-len(rows) // batch_size)
-    first, last = batch * batch_size, min((batch + 1) * batch_size, len(rows))
-    where = f"The loss is {losses[-1]} in epoch {epoch + 1}, batch {batch + 1} (rows {first:,} to {last - 1:,}"
-    where += " of the epoch's order)" if order is not None else ")"
+    batch = (len(losses) - 1) % rows.updates(batch_size)
+    first, last = rows.batch(batch, batch_size)
+    where = f"The loss is {losses[-1]} in epoch {epoch + 1}, batch {batch + 1}"
+    if rows.blocks is None:
+        where += f" (rows {first:,} to {last - 1:,}"
+        where += " of the epoch's order)" if order is not None else ")"
     members = np.arange(first, last) if order is None else order[first:last]
-    if not np.isfinite(rows.label[members]).all():
-        row = int(members[np.argmin(np.isfinite(rows.label[members]))])
-        row = rows.place_of(row)
-        raise TrainingError(f"{where}: the label of row {row:,} ({locate(row)}) is not finite. Correct or remove it.")
-    if number_names:
-        finite = np.isfinite(rows.inputs[0][members])
-        if not finite.all():
-            position, column = np.argwhere(~finite)[0]
-            row = rows.place_of(int(members[position]))
+    if found := first_found(rows, _not_finite(rows, members, bool(number_names))):
+        row, column = found
+        if column == _LABEL:
             raise TrainingError(
-                f"{where}: `{number_names[column]}` of row {row:,} ({locate(row)}) is not finite. Correct the row, or "
-                "let the schema allow `" + number_names[column] + "` to be missing."
+                f"{where}: the label of row {row:,} ({locate(row)}) is not finite. Correct or remove it."
             )
+        raise TrainingError(
+            f"{where}: `{number_names[column]}` of row {row:,} ({locate(row)}) is not finite. Correct the row, or "
+            "let the schema allow `" + number_names[column] + "` to be missing."
+        )
     finite_losses = [loss for loss in losses if np.isfinite(loss)]
     path = f" from {number(min(finite_losses))} to {number(finite_losses[-1])}" if finite_losses else ""
     raise DivergedError(

@@ -26,7 +26,7 @@ NO_LOSSES: Losses = np.zeros(0)
 NO_FOLD = -1  # of rows that only fill a batch up
 
 
-class _Tensors(NamedTuple):
+class Tensors(NamedTuple):
     """Rows as tensors; each has the rows, or batches and rows, as its first axes."""
 
     inputs: list[tf.Tensor]
@@ -129,6 +129,10 @@ class EpochLoop:
         weights = rows.fold_weights()
         return total / np.pad(weights, (0, max(0, max(self.held_out) + 1 - len(weights))))[self.held_out]
 
+    def batch_weights(self, rows: Rows, order: Order | None) -> npt.NDArray[Any]:
+        """Returns the weight of each batch of a pass in this order, (batches,)."""
+        return rows.batch_weights(self.batch_size, order)
+
     def _executor(self) -> AbstractContextManager[Any]:
         return context.function_executor_type("SINGLE_THREADED_EXECUTOR")
 
@@ -147,14 +151,14 @@ class EpochLoop:
         """
         chunks = rows.chunks(batch or self.batch_size, order, single=batch > 0, first=first)
         if batch:
-            return map(_constants, self._dealt(chunks))
+            return map(constants, self._dealt(chunks))
         if order is not None or first or len(rows) > rows.chunk:
-            return map(_constants, chunks)
+            return map(constants, chunks)
         if self._cached is None or self._cached[0] is not rows:
-            self._cached = (rows, [_constants(chunk) for chunk in chunks])
+            self._cached = (rows, [constants(chunk) for chunk in chunks])
         return self._cached[1]
 
-    def _batched(self, rows: _Tensors) -> Iterator[_Tensors]:
+    def _batched(self, rows: Tensors) -> Iterator[Tensors]:
         """Yields the full batches as tensors `[batches, batch, ...]`, then the smaller last one, if there is one.
 
         So the batch is a static dimension, and the gradient needs none of the ops that find a broadcast at run time.
@@ -178,7 +182,7 @@ class EpochLoop:
                     ]
                     for parts in (rows.inputs, [rows.label], [rows.fold], [rows.weight])
                 )
-                yield _Tensors(inputs, label[0], fold[0], weight[0])
+                yield Tensors(inputs, label[0], fold[0], weight[0])
 
     def _run_updates(
         self,
@@ -272,9 +276,10 @@ def _with_weights(function: Callable[..., tf.Tensor], signature: list[Any]) -> t
     return tuple(tf.function(function, input_signature=[*signature, *more], autograph=False) for more in ([], [weight]))
 
 
-def _constants(chunk: Chunk) -> _Tensors:
+def constants(chunk: Chunk) -> Tensors:
+    """Returns rows as tensors."""
     label = tf.constant(chunk.label)
-    return _Tensors(
+    return Tensors(
         [tf.constant(part) for part in chunk.inputs],
         label,
         None if chunk.fold is None else tf.constant(chunk.fold),
@@ -282,12 +287,12 @@ def _constants(chunk: Chunk) -> _Tensors:
     )
 
 
-def _filled_up(rows: _Tensors, missing: int) -> _Tensors:
+def _filled_up(rows: Tensors, missing: int) -> Tensors:
     """Returns rows with as many more as are missing, which nobody learns from: the first ones, once more or oftener."""
     count = rows.label.shape[0]
     places = tf.concat([tf.range(count), tf.range(missing) % count], axis=0)
     assert rows.fold is not None
-    return _Tensors(
+    return Tensors(
         [tf.gather(part, places) for part in rows.inputs],
         tf.gather(rows.label, places),
         tf.concat([rows.fold, tf.fill([missing], NO_FOLD)], axis=0),

@@ -18,13 +18,15 @@ from crossnet.components.training.best_epochs import BestEpochs
 from crossnet.components.training.checkpoints import Checkpoint, Checkpoints
 from crossnet.components.training.epoch import NO_LOSSES, EpochLoop, Losses
 from crossnet.components.training.optimizers import Optimizer
-from crossnet.components.training.order import Order, epoch_order
+from crossnet.components.training.order import Order
 from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.replicas import Replicas
 from crossnet.components.training.replicated import ReplicatedLoop
 from crossnet.components.training.rows import Rows
 from crossnet.components.training.schedules import learning_rates
 from crossnet.components.training.shared_checkpoints import SharedCheckpoints
+from crossnet.components.training.shared_loop import SharedLoop
+from crossnet.components.training.shared_rows import SharedRows
 
 LOGGER = logging.getLogger(__name__)
 
@@ -81,7 +83,8 @@ def fit(
     with replicas.watched() if replicas else contextlib.nullcontext():
         for epoch in range(training.epochs_done, params.epochs):
             interrupts.check()
-            training.run_epoch(epoch)
+            if not training.run_epoch(epoch):
+                break
             on_epoch(epoch, training.history)
             if training.stops_early():
                 break
@@ -135,11 +138,10 @@ class _Training:
                 epsilon=params.epsilon,
                 weight_decay=params.decays,
             )
-        self.loop = (
-            ReplicatedLoop(network, self.optimizer, params.batch_size, held_out, replicas)
-            if replicas
-            else EpochLoop(network, self.optimizer, params.batch_size, held_out)
-        )
+        loop = network, self.optimizer, params.batch_size, held_out
+        self.loop: EpochLoop = EpochLoop(*loop) if replicas is None else ReplicatedLoop(*loop, replicas)
+        if replicas is not None and isinstance(train, SharedRows):
+            self.loop = SharedLoop(*loop, replicas, train)
         self.best = None if held_out is None else BestEpochs(self.optimizer.variables, len(held_out))
         names = ["loss", *(["validation_loss"] if self.best else []), "eval_loss", "learning_rate", "seconds"]
         self.history: History = {name: [] for name in names}
@@ -157,13 +159,17 @@ class _Training:
         epochs = f"epoch {self.epochs_done} of {self.params.epochs}"
         return f"{epochs} and {counted(len(self.begun), 'update')}" if len(self.begun) else epochs
 
-    def run_epoch(self, epoch: int) -> None:
-        """Updates the weights once per batch and adds the epoch to the history."""
+    def run_epoch(self, epoch: int) -> bool:
+        """Updates the weights once per batch and adds the epoch to the history.
+
+        Returns:
+          Whether the losses are finite: where they are not, `finish` says so.
+        """
         start = time.perf_counter()
         last = self.last = self._pass(epoch)
         if not np.isfinite(last.losses[-1]):
-            self.not_finite(last.losses, epoch, last.order, float(last.rates[len(last.losses) - 1]))
-        sizes = self.train.batch_weights(self.params.batch_size, last.order)
+            return False
+        sizes = self.loop.batch_weights(self.train, last.order)
         self.history["loss"].append(float(np.average(last.losses, weights=sizes)) * self.label_scale**2)
         if self.best is not None:
             losses = self.loop.validation_errors(self.train)
@@ -173,10 +179,11 @@ class _Training:
             self.history["eval_loss"].append(self.loop.mean_squared_error(self.evaluation) * self.label_scale**2)
         self.history["learning_rate"].append(float(last.rates[-1]))
         self.history["seconds"].append(time.perf_counter() - start)
+        return True
 
     def _pass(self, epoch: int) -> _Pass:
-        params, rows = self.params, len(self.train)
-        updates = -(-rows // params.batch_size)
+        params = self.params
+        updates = self.train.updates(params.batch_size)
         first = epoch * updates
         rates = learning_rates(
             first,
@@ -187,7 +194,7 @@ class _Training:
             warmup_fraction=params.warmup_fraction,
         )
         window = max(params.batch_size, (params.shuffle_mib << 20) // self.train.row_bytes)
-        order = epoch_order(rows, window, params.seed, epoch) if params.shuffle else None
+        order = self.train.order(window, params.seed, epoch) if params.shuffle else None
         sizes = self.optimizer.step_sizes(rates, first)
         saved = len(self.begun)
 
@@ -212,6 +219,9 @@ class _Training:
 
     def finish(self) -> None:
         """Checks the last update; where rows were held out, takes the weights of each member's best epoch."""
+        if self.last and not np.isfinite(self.last.losses[-1]):
+            epoch, order, rates, losses = self.last
+            self.not_finite(losses, epoch, order, float(rates[len(losses) - 1]))
         if self.last and not all(np.isfinite(variable).all() for variable in self.optimizer.variables):
             # The last update of all did it; no batch came after to show it.
             epoch, order, rates, losses = self.last

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tf_keras
 
@@ -17,7 +17,8 @@ from crossnet.components.training.fit import History, NotFinite, fit
 from crossnet.components.training.folds import assign_folds, units_of
 from crossnet.components.training.recipe import Recipe
 from crossnet.components.training.replicas import Replicas
-from crossnet.components.training.rows import Rows, Values, read_rows
+from crossnet.components.training.rows import Rows, read_rows
+from crossnet.components.training.shared_rows import SharedRows, shared
 from crossnet.components.training.untrained import Untrained
 
 
@@ -35,7 +36,8 @@ class Trained(NamedTuple):
     def doubts(self) -> list[str]:
         """Ends the training; returns in sentences which devices have come to other weights.
 
-        Call it once the rows are not needed: a worker that writes nothing waits here until worker 0 is done.
+        Call it once neither the rows are needed nor what other workers know of theirs: a worker that writes nothing
+        waits here until worker 0 is done.
 
         Raises:
           TrainingError: A worker ended too early.
@@ -62,14 +64,12 @@ class Fitted(NamedTuple):
 
     Attributes:
       history: As `fit` returns it.
-      train: The rows that were learned from.
-      units: What each row belongs to, where some were held out.
+      train: The rows that were learned from; their `units`, where some were held out.
       held_out: The fold that each member did not learn from; None: all learned from all.
     """
 
     history: History
     train: Rows
-    units: Values | None
     held_out: Sequence[int] | None
 
 
@@ -102,22 +102,23 @@ def fit_network(
     """
 
     def read(split: str) -> Rows:
-        rows = read_rows(
-            examples, split, untrained.transform, untrained.label, scratch=scratch, cache_mib=params.cache_mib
-        )
-        return stack.enter_context(rows)
+        where: Any = {"scratch": scratch, "cache_mib": params.cache_mib, "sharing": sharing}
+        rows = read_rows(examples, split, untrained.transform, untrained.label, **where)
+        return shared(stack.enter_context(rows), sharing, examples.counts[split])
 
-    train, units = read("train"), None
+    replicas = instead.replicas if instead else None
+    sharing = replicas.sharing if replicas else None
+    train = read("train")
+    if isinstance(train, SharedRows):
+        train.check()
     evaluation = read("eval") if examples.counts.get("eval") else None
     held_out = None if params.early_stopping_patience is None else params.held_out
     if held_out is not None:
-        units = units_of(examples, train, params.folds)
-        train.fold = assign_folds(units, params.folds, train.file_for("folds"))
-    replicas = instead.replicas if instead else None
+        _hold_out(examples, train, params.folds)
     history = fit(
         instead.network if instead else untrained.network,
         train,
-        evaluation if evaluation is not None and len(evaluation) else None,
+        evaluation if evaluation is not None and evaluation.whole else None,
         params=params,
         label_scale=untrained.preprocessing.label_scale,
         held_out=held_out,
@@ -128,4 +129,10 @@ def fit_network(
     )
     if instead:
         untrained.network.set_weights(instead.network.get_weights())
-    return Fitted(history, train, units, held_out)
+    return Fitted(history, train, held_out)
+
+
+def _hold_out(examples: Examples, train: Rows, folds: int) -> None:
+    """Cuts the rows of train into folds."""
+    train.units = units_of(examples, train, folds)
+    train.hold_out(assign_folds(train.units, folds, train.file_for("folds"), train), folds)

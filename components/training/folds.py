@@ -19,6 +19,7 @@ from crossnet.components.records.dataset import read_columns
 from crossnet.components.records.texts import chosen, is_text, text_buffers
 from crossnet.components.training.disk_array import MANY_ROWS, joined
 from crossnet.components.training.rows import Rows, Values, slices_of
+from crossnet.components.training.shared_rows import SharedRows
 
 # Rows that are split by time are cut into this many blocks per fold. Few blocks leave few neighbours in two folds, and
 # several let each fold see all times.
@@ -30,7 +31,7 @@ MANY_UNITS = 1 << 16
 SAMPLE_ROWS = 1 << 18
 
 
-def assign_folds(units: Values, count: int, path: Path | None = None) -> Values:
+def assign_folds(units: Values, count: int, path: Path | None = None, rows: Rows | None = None) -> Values:
     """Returns the fold of each row, int32 (rows,): 0 to `count - 1`.
 
     Each is of as many units, or one more; of very many units each is drawn, for which memory does not grow with rows.
@@ -39,8 +40,13 @@ def assign_folds(units: Values, count: int, path: Path | None = None) -> Values:
       units: What each row belongs to, uint64 (rows,): rows with equal numbers are in one fold.
       count: Folds, at most as many as there are different units.
       path: A file for the folds; None: they are kept in memory.
+      rows: The rows, which tell of those of other workers; None: this process has all.
     """
-    known = distinct_units(units, MANY_UNITS if len(units) > MANY_ROWS else len(units))
+    whole = len(units) if rows is None else rows.whole
+    most = MANY_UNITS if whole > MANY_ROWS else whole
+    known = distinct_units(units, most)
+    if isinstance(rows, SharedRows):
+        known = rows.union(known, most)
 
     def fold(part: Hashes) -> npt.NDArray[np.int32]:
         mixed = mix(mix(part))
@@ -90,9 +96,9 @@ def _row_units(parts: tuple[Values, ...]) -> Iterator[Hashes]:
         yield total
 
 
-def block_units(rows: int, folds: int, first: int = 0, last: int | None = None) -> Hashes:
-    """Returns the block of each row from `first` on, uint64 (rows,): consecutive rows are in one block."""
-    places = np.arange(first, rows if last is None else last, dtype=np.uint64)
+def block_units(rows: int, folds: int, places: npt.NDArray[Any] | None = None) -> Hashes:
+    """Returns the block of each row, or of those at some places, uint64 (rows,): consecutive rows are in one block."""
+    places = (np.arange(rows) if places is None else places).astype(np.uint64)
     return (places * np.uint64(min(rows, BLOCKS * folds))) // np.uint64(rows)
 
 
@@ -129,7 +135,10 @@ def units_of(examples: Examples, rows: Rows, folds: int) -> Values:
         return joined(_time_units(examples, rows, folds, column), path)
     parts = _row_units((*rows.inputs, rows.label)) if not column else _key_units(examples, rows, column)
     units = joined(parts, path)
-    found = distinct_units(units, max(folds, 1) if len(rows) > MANY_ROWS else len(rows))
+    most = max(folds, 1) if rows.whole > MANY_ROWS else rows.whole
+    found = distinct_units(units, most)
+    if isinstance(rows, SharedRows):
+        found = rows.union(found, most)
     if found is not None and len(found) < folds:
         what = f"different values of `{column}`" if column else "different rows"
         raise TrainingError(
@@ -149,31 +158,35 @@ def _time_units(examples: Examples, rows: Rows, folds: int, column: str) -> Iter
 
     Of many rows the order is known from a sample, and equal numbers are in one block.
     """
-    count = len(rows)
+    count, shared = rows.whole, rows if isinstance(rows, SharedRows) else None
     if column and not is_text(first := next(_read(examples, rows, column), np.zeros(0))):
         if count <= MANY_ROWS:
-            values = np.concatenate([first[:0], *_read(examples, rows, column)])
+            values: Any = np.concatenate([first[:0], *_read(examples, rows, column)])
+            ranks: Any = rows.ranks(0, len(rows))
+            if shared:
+                values, ranks = shared.joined(values), shared.joined(ranks)
             ranked = np.empty(count, np.uint64)
-            ranked[np.argsort(values, kind="stable")] = block_units(count, folds)
-            yield ranked
+            ranked[np.lexsort((ranks, values))] = block_units(count, folds)
+            yield shared.own_part(ranked) if shared else ranked
             return
-        step, kept, place = -(-count // SAMPLE_ROWS), [], 0
+        step, kept, place = -(-count // SAMPLE_ROWS), [first[:0]], 0
         for values in _read(examples, rows, column):
-            kept.append(values[-place % step :: step].copy())
+            kept.append(values[rows.ranks(place, place + len(values)) % step == 0])
             place += len(values)
-        sample = np.sort(np.concatenate(kept))
+        sample = np.concatenate(kept)
+        sample = np.sort(shared.joined(sample) if shared else sample)
         edges = sample[np.arange(1, BLOCKS * folds) * len(sample) // (BLOCKS * folds)]
         for values in _read(examples, rows, column):
             yield np.searchsorted(edges, values, side="right").astype(np.uint64)
         return
-    for first_row in range(0, count, MANY_ROWS):
-        yield block_units(count, folds, first_row, min(count, first_row + MANY_ROWS))
+    for first_row in range(0, len(rows), MANY_ROWS):
+        yield block_units(count, folds, rows.ranks(first_row, min(len(rows), first_row + MANY_ROWS)))
 
 
 def _read(examples: Examples, rows: Rows, name: str) -> Iterator[Any]:
     """Yields a column of the rows, batch by batch: numbers, or texts; a missing value is 0 or empty."""
     first = begin = 0
-    for batch in read_columns(examples, "train", columns=[name]):
+    for batch in read_columns(examples, "train", columns=[name], blocks=rows.blocks):
         values = batch[name].values
         size = len(values)
         if rows.place is not None:

@@ -92,6 +92,7 @@ def fit_linear(rows: Rows, preprocessing: Preprocessing, held_out: Sequence[int]
                 sums[number].add(dense, codes, chunk.label[part][own].astype(np.float64), weight)
     whole = RidgeSums(sizes)
     for part_sums in sums.values():
+        part_sums.add_up(rows.total)
         whole.merge(part_sums)
     left = {fold: whole.without(sums[fold]) for fold in folds}
     if not all(one.is_finite and one.rows > 0 for one in (whole, *left.values())):

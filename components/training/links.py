@@ -5,6 +5,7 @@ A message is JSON or bytes behind a header, over TCP. Nothing that arrives is ev
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -116,6 +117,22 @@ class Link:
             return False
         except OSError:
             return True
+
+    def hang_up(self, until: float) -> None:
+        """Closes the connection so that the other side can still hear what was said last.
+
+        What it has sent and nobody has read would make TCP throw that away: it is read until the other side closes too.
+
+        Args:
+          until: When to wait no longer, as `time.monotonic` counts.
+        """
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+            while (left := until - time.monotonic()) > 0:
+                self._connection.settimeout(left)
+                if not self._connection.recv(_PIECE_BYTES):
+                    break
+        self.close()
 
     def close(self) -> None:
         """Closes the connection; the other side is told so."""

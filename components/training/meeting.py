@@ -7,9 +7,11 @@ is known by name. TensorFlow itself carries the gradients, and sees to workers t
 from __future__ import annotations
 
 import contextlib
+import json
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +21,8 @@ from crossnet.components.training.cluster import Cluster
 from crossnet.components.training.links import Link, LostError
 from crossnet.components.training.rendezvous import ended, meet
 
+_GIVEN = b"\0"  # before bytes that are given: no JSON begins with it
+_HANG_UP_SECONDS = 5.0  # until others have heard why the chief ends
 _LAST_SECONDS = 60.0  # between the end of the training on one worker and on another
 
 
@@ -43,12 +47,16 @@ class Meeting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Hangs up; the chief tells the others how it has ended."""
-        for link in self._links.values():
-            if self.cluster.is_chief and isinstance(error, PipelineError | None):
+        links, self._links = list(self._links.values()), {}
+        if self.cluster.is_chief and isinstance(error, PipelineError | None):
+            for link in links:
                 with contextlib.suppress(LostError):
                     link.say(**({"done": True} if error is None else {"error": str(error)}))
-            link.close()
-        self._links = {}
+        until = time.monotonic() + (
+            _HANG_UP_SECONDS if self.cluster.is_chief and isinstance(error, PipelineError) else 0
+        )
+        for link in links:
+            link.hang_up(until)
 
     def share(self, payload: bytes) -> bytes:
         """Returns, on every worker, what the chief has given.
@@ -56,14 +64,51 @@ class Meeting:
         Raises:
           TrainingError: A worker has ended.
         """
-        for index, link in self._links.items():
-            try:
-                if not self.cluster.is_chief:
-                    return link.receive()
-                link.send(payload)
-            except LostError as error:
-                raise TrainingError(ended(self.cluster, [index])) from error
+        if not self.cluster.is_chief:
+            return self.take(0)
+        for index in self._links:
+            self.give(index, payload)
         return payload
+
+    def combine(self, payload: bytes, join: Callable[[list[bytes]], bytes]) -> bytes:
+        """Returns, on every worker, what the chief has made of what all of them have given, in their order.
+
+        Args:
+          payload: What this worker gives.
+          join: Called on the chief alone.
+
+        Raises:
+          TrainingError: A worker has ended, or the chief has failed.
+        """
+        if not self.cluster.is_chief:
+            self.give(0, payload)
+            return self.take(0)
+        return self.share(join([payload, *(self.take(index) for index in self.cluster.others)]))
+
+    def give(self, index: int, payload: bytes) -> None:
+        """Sends bytes to the chief, or as the chief to another worker, who calls `take`.
+
+        Raises:
+          TrainingError: It has ended.
+        """
+        try:
+            self._links[index].send(_GIVEN + payload)
+        except LostError as error:
+            raise TrainingError(ended(self.cluster, [index])) from error
+
+    def take(self, index: int) -> bytes:
+        """Returns the bytes that another worker gives.
+
+        Raises:
+          TrainingError: It has ended, or the chief has failed.
+        """
+        try:
+            found = self._links[index].receive()
+        except LostError as error:
+            raise TrainingError(ended(self.cluster, [index])) from error
+        if found[:1] != _GIVEN:  # the chief says how he has ended
+            raise TrainingError(str(json.loads(found).get("error") or ended(self.cluster, [index])))
+        return found[1:]
 
     @contextlib.contextmanager
     def watched(self, on_loss: Callable[[], None]) -> Iterator[None]:

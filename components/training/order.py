@@ -90,7 +90,7 @@ class WindowedOrder:
 Order = npt.NDArray[np.int64] | WindowedOrder
 
 
-def epoch_order(rows: int, window: int, seed: int, epoch: int) -> Order:
+def epoch_order(rows: int, window: int, seed: int, epoch: int, worker: int | None = None) -> Order:
     """Returns a random order of rows for an epoch: of all of them where a window holds them, else by windows.
 
     Args:
@@ -98,8 +98,10 @@ def epoch_order(rows: int, window: int, seed: int, epoch: int) -> Order:
       window: How many rows are put into order at once.
       seed: Of the training.
       epoch: Counted from 0.
+      worker: Whose rows they are; None: all of them.
     """
-    return WindowedOrder(rows, window, [seed, epoch]) if rows > window else _permutation(rows, [seed, epoch])
+    seeds = [seed, epoch] if worker is None else [seed, epoch, worker]
+    return WindowedOrder(rows, window, seeds) if rows > window else _permutation(rows, seeds)
 
 
 def _permutation(count: int, seed: list[int]) -> npt.NDArray[Any]:

@@ -87,6 +87,7 @@ def predict_held_out(
     order = rows.places_in(np.flatnonzero(used).tolist())
 
     def predicted() -> Iterator[Floats]:
+        yield np.zeros((0, count + (linear is not None)))  # of several workers, one may hold none out
         for chunk in rows.chunks(ROWS_AT_ONCE, order):
             assert chunk.fold is not None
             for first in range(0, len(chunk.label), ROWS_AT_ONCE):
@@ -148,12 +149,12 @@ def write_out_of_fold(
         (rows,), in the label's unit; `weight` float32 (rows,), 1 in the mean of train, where rows have weights.
       found: The rows, and the predictions in the normalised label's unit.
       shares: Each group's share of a prediction.
-      train: All rows of train.
+      train: The rows of train that `found` speaks of.
       preprocessing: Says what the label's unit is.
     """
-    place, weight = train.place, train.weight
+    weight = train.weight
     columns: dict[str, tuple[type[np.generic], Callable[[npt.NDArray[np.int64], Floats], npt.NDArray[Any]]]] = {
-        "row": (np.int64, lambda row, _: row if place is None else place[row]),
+        "row": (np.int64, lambda row, _: train.places(row)),
         "prediction": (
             np.float64,
             lambda _, predictions: in_label_unit(predictions @ np.asarray(shares), preprocessing, clip=True),

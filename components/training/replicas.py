@@ -22,6 +22,7 @@ from crossnet.components.params.trainer import MIRRORED, TrainerParams
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.rows import Chunk
 from crossnet.components.training.shared_checkpoints import SharedCheckpoints
+from crossnet.components.training.sharing import Sharing
 
 
 class Replicas:
@@ -34,9 +35,11 @@ class Replicas:
     Attributes:
       count: How many there are.
       is_chief: Whether this process writes what comes of the training.
+      sharing: Where each has a share of the rows alone; None: each reads all.
     """
 
     is_chief = True
+    sharing: Sharing | None = None
 
     def __init__(self, strategy: tf.distribute.Strategy, count: int) -> None:
         self._strategy = strategy

@@ -55,15 +55,7 @@ class ReplicatedLoop(EpochLoop):
 
     def _update_here(self, i: tf.Tensor, parts: Sequence[Any], step_sizes: tf.Tensor) -> tf.Tensor:
         """Makes one update in one replica and returns the loss of the whole batch."""
-        inputs, label, fold, weight = parts
-        size = tf.shape(label)[1]
-        first, last = self.replicas.share(size)
-
-        def own(part: tf.Tensor) -> tf.Tensor:
-            return tf.gather(part, i)[first:last]
-
-        inputs, label = [own(part) for part in inputs], own(label)
-        fold, weight = (None if part is None else own(part) for part in (fold, weight))
+        size, (inputs, label, fold, weight) = self._own_parts(i, parts)
         variables = self.optimizer.variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
@@ -80,3 +72,16 @@ class ReplicatedLoop(EpochLoop):
         added = [tf.reshape(piece, gradient.shape) for piece, gradient in zip(pieces, gradients, strict=True)]
         self.optimizer.apply(added, tf.gather(step_sizes, i))
         return tf.math.divide_no_nan(sums[0], sums[1])
+
+    def _own_parts(self, i: tf.Tensor, parts: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+        """Returns how many rows the whole batch has, and this replica's part of it: inputs, label, fold and weight."""
+        inputs, label, fold, weight = parts
+        size = tf.shape(label)[1]
+        first, last = self.replicas.share(size)
+
+        def own(part: tf.Tensor) -> tf.Tensor:
+            return tf.gather(part, i)[first:last]
+
+        inputs, label = [own(part) for part in inputs], own(label)
+        fold, weight = (None if part is None else own(part) for part in (fold, weight))
+        return size, (inputs, label, fold, weight)

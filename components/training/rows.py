@@ -5,9 +5,10 @@ They are arrays in memory, or in files where they do not fit.
 
 from __future__ import annotations
 
+import itertools
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,8 +22,10 @@ import tensorflow as tf
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.features import Feature
 from crossnet.components.networks.preprocessing import Transform
+from crossnet.components.records.row_blocks import RowBlocks
 from crossnet.components.training.disk_array import MANY_ROWS, DiskArray, growing, grown, joined
-from crossnet.components.training.order import Order, Piece, WindowedOrder
+from crossnet.components.training.order import Order, Piece, WindowedOrder, epoch_order
+from crossnet.components.training.sharing import Sharing
 from crossnet.components.training.weighing import Weighing
 
 READ_ROWS = 10_000
@@ -56,8 +59,11 @@ class Rows:
         None: by no member.
       weight: float32 `(rows,)`, above 0 and 1 in the mean: rows of weight 0 are not among the rows; of many rows in a
         file. None: all are 1.
-      place: int64 `(rows,)`: their places in the split, where some of its rows weigh 0; likewise. None: 0, 1, 2, ...
+      place: int64 `(rows,)`: their places among the rows that were read, where some of these weigh 0; likewise. None:
+        0, 1, 2, ...
       folder: Where files go of what many rows have beside these. None: it is kept in memory.
+      blocks: Which rows of the split were read. None: all.
+      units: uint64 `(rows,)`: what each row belongs to, where folds are held out; of many rows in a file.
     """
 
     inputs: tuple[Values, ...]
@@ -67,18 +73,42 @@ class Rows:
     weight: Values | None = None
     place: Values | None = None
     folder: Path | None = None
+    blocks: RowBlocks | None = None
+    units: Values | None = None
     _held: list[tuple[Values, list[int], Values | None]] = field(default_factory=list, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.label)
 
-    def place_of(self, row: int) -> int:
-        """Returns a row's place in the split."""
-        return row if self.place is None else int(self.place[row : row + 1][0])
+    @property
+    def whole(self) -> int:
+        """How many rows there are, also where others have some of them."""
+        return len(self)
+
+    def updates(self, batch_size: int) -> int:
+        """Returns how many batches a pass has."""
+        return -(-self.whole // batch_size)
+
+    def batch(self, number: int, batch_size: int) -> tuple[int, int]:
+        """Returns the first position of a batch in a pass's order, and the one after its last."""
+        return number * batch_size, min((number + 1) * batch_size, len(self))
+
+    def order(self, window: int, seed: int, epoch: int) -> Order:
+        """Returns an epoch's random order of these rows; the arguments are those of `epoch_order`."""
+        return epoch_order(len(self), window, seed, epoch)
+
+    def places(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Returns the places of rows in the split, int64 (rows,)."""
+        read = rows if self.place is None else self.place[rows]
+        return read if self.blocks is None else self.blocks.places(read)
+
+    def ranks(self, first: int, last: int) -> npt.NDArray[np.int64]:
+        """Returns the places of the rows `first` to `last - 1` among all that weigh more than 0, int64 (rows,)."""
+        return np.arange(first, last)
 
     @property
     def total_weight(self) -> float:
-        """The weight of all rows; without weights their number."""
+        """The weight of all rows, also of those that others have; without weights their number."""
         if self.weight is None:
             return len(self)
         return sum(float(part.sum(dtype=np.float64)) for _, part in slices_of(self.weight))
@@ -127,6 +157,14 @@ class Rows:
             total = np.pad(total, (0, size - len(total))) + np.pad(found, (0, size - len(found)))
         return total
 
+    def hold_out(self, fold: Values, count: int) -> None:
+        """Takes the fold of each row, of `count` folds."""
+        self.fold = fold
+
+    def total(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Returns the sums over all rows, (sums,), of those over the rows that are here."""
+        return sums
+
     def chunks(
         self, batch_size: int, order: Order | DiskArray | None = None, *, single: bool = False, first: int = 0
     ) -> Iterator[Chunk]:
@@ -142,27 +180,30 @@ class Rows:
         """
         step = batch_size if single else max(1, self.chunk // batch_size) * batch_size
         count = len(self) if order is None else len(order)
-        starts = range(first, count, step)
-        streams = first + step < count
+        return self.between([(start, min(start + step, count)) for start in range(first, count, step)], order)
+
+    def between(self, ends: Sequence[tuple[int, int]], order: Order | DiskArray | None = None) -> Iterator[Chunk]:
+        """Yields the rows between some positions of an order, one chunk for each pair, as `chunks` does."""
+        streams = len(ends) > 1
         # A slice of a mapped file is read when it is used; a copy reads it here, in this thread.
         fetch = np.array if streams and order is None else np.asarray
         windows = _Windows((*self.inputs, self.label, self.fold, self.weight))
 
-        def read(first: int) -> Chunk:
+        def read(first: int, last: int) -> Chunk:
             if isinstance(order, WindowedOrder):
-                *inputs, label, fold, weight = windows.rows(order, first, min(first + step, count))
+                *inputs, label, fold, weight = windows.rows(order, first, last)
                 return Chunk(first, tuple(inputs), label, fold, weight)
-            rows: Any = slice(first, first + step) if order is None else order[first : first + step]
+            rows: Any = slice(first, last) if order is None else order[first:last]
             fold, weight = (None if part is None else part[rows] for part in (self.fold, self.weight))
             return Chunk(first, tuple(fetch(part[rows]) for part in self.inputs), fetch(self.label[rows]), fold, weight)
 
         if not streams:
-            yield from map(read, starts)
+            yield from itertools.starmap(read, ends)
             return
         with ThreadPoolExecutor(1, thread_name_prefix="rows") as reader:
-            ahead = reader.submit(read, first)
-            for following in starts[1:]:
-                ready, ahead = ahead.result(), reader.submit(read, following)
+            ahead = reader.submit(read, *ends[0])
+            for following in ends[1:]:
+                ready, ahead = ahead.result(), reader.submit(read, *following)
                 yield ready
             yield ahead.result()
 
@@ -209,16 +250,25 @@ def _join(part: Values, piece: Piece) -> npt.NDArray[Any]:
 
 @contextmanager
 def read_rows(
-    examples: Examples, split: str, transform: Transform, label: Feature, *, scratch: Path, cache_mib: int
+    examples: Examples,
+    split: str,
+    transform: Transform,
+    label: Feature,
+    *,
+    scratch: Path,
+    cache_mib: int,
+    sharing: Sharing | None = None,
 ) -> Iterator[Rows]:
     """Reads and preprocesses a split once.
 
     Up to `cache_mib` MiB the rows are kept in memory. Above, they are written to files below `scratch`, which are gone
     when the context ends: batches come from there, in any order, and are the same. Rows of weight 0 are left out, as if
-    the split had none of them.
+    the split had none of them. Of workers that share the rows, each reads its own.
     """
     preprocessing = transform.preprocessing
     count = examples.counts[split]
+    blocks = sharing.blocks(count) if sharing else None
+    count = blocks.count(count) if blocks else count
     shapes: list[tuple[tuple[int, ...], Any]] = []
     if preprocessing.numbers:
         shapes.append(((len(preprocessing.number_names),), np.float32))
@@ -232,8 +282,8 @@ def read_rows(
             growing(count, shape, dtype, None if fits else Path(folder, f"{i}.bin"))
             for i, (shape, dtype) in enumerate(shapes)
         ]
-        weighing = Weighing(examples.weight, count, Path(folder))
-        for columns, values in weighing.read(examples, split, preprocessing.features, label, READ_ROWS):
+        weighing = Weighing(examples.weight, count, Path(folder), sharing)
+        for columns, values in weighing.read(examples, split, preprocessing.features, label, READ_ROWS, blocks):
             if preprocessing.scales_label:
                 centred = values.astype(np.float64) - preprocessing.label_mean
                 values = centred / preprocessing.label_scale
@@ -244,4 +294,5 @@ def read_rows(
         handed = HANDED_BYTES if fits else min(HANDED_BYTES, cache_mib * 2**20 // 2)  # the next one is in memory too
         chunk = max(1, handed // row_bytes)
         made = Path(folder)
-        yield Rows(tuple(arrays[:-1]), arrays[-1], chunk, weight=weighing.weight, place=weighing.place, folder=made)
+        weight, place = weighing.weight, weighing.place
+        yield Rows(tuple(arrays[:-1]), arrays[-1], chunk, weight=weight, place=place, folder=made, blocks=blocks)

@@ -91,7 +91,7 @@ def try_settings(
         examples, "train", untrained.transform, untrained.label, scratch=scratch, cache_mib=params.cache_mib
     ) as train:
         units = units_of(examples, train, recipe.folds)
-        train.fold = assign_folds(units, recipe.folds, train.file_for("folds"))
+        train.hold_out(assign_folds(units, recipe.folds, train.file_for("folds")), recipe.folds)
         history = fit(
             instead.network if instead else network,
             train,

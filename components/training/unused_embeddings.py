@@ -41,7 +41,7 @@ def fill_unused_embeddings(
 
 
 def count_ids(rows: Rows, sizes: Sequence[int], has_numbers: bool) -> list[npt.NDArray[np.float64]]:
-    """Returns how often, by weight, each embedding row of each text feature occurs in `rows`."""
+    """Returns how often, by weight, each embedding row of each text feature occurs in all workers' rows."""
     if not sizes:
         return []
     counts = [np.zeros(size) for size in sizes]
@@ -49,4 +49,4 @@ def count_ids(rows: Rows, sizes: Sequence[int], has_numbers: bool) -> list[npt.N
         ids = chunk.inputs[1 if has_numbers else 0]
         for i, size in enumerate(sizes):
             counts[i] += np.bincount(ids[:, i], chunk.weight, minlength=size)
-    return counts
+    return np.split(rows.total(np.concatenate(counts)), np.cumsum(sizes)[:-1])

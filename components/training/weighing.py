@@ -12,7 +12,9 @@ import numpy.typing as npt
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.features import Feature
 from crossnet.components.records.dataset import read_dataset
+from crossnet.components.records.row_blocks import RowBlocks
 from crossnet.components.training.disk_array import MANY_ROWS, DiskArray, growing, grown, joined
+from crossnet.components.training.sharing import Sharing
 
 
 class Weighing:
@@ -22,25 +24,33 @@ class Weighing:
       column: Of the weights; "" where rows have none.
       count: The split's rows.
       folder: For files with what many rows have.
+      sharing: The workers that read the split's other rows. None: this process reads all.
 
     Attributes:
-      weight: float32 `(rows,)`, of the rows that count, 1 in the mean, once all are read; None: they have none.
-      place: int64 `(rows,)`: their places in the split; None: all rows count.
+      weight: float32 `(rows,)`, of the rows that count, 1 in the mean of all workers' rows, once all are read; None:
+        they have none.
+      place: int64 `(rows,)`: their places among the rows that were read; None: all rows count.
     """
 
-    def __init__(self, column: str, count: int, folder: Path) -> None:
+    def __init__(self, column: str, count: int, folder: Path, sharing: Sharing | None = None) -> None:
         self.column = column
         self.weight: npt.NDArray[Any] | DiskArray | None = None
         self.place: npt.NDArray[Any] | DiskArray | None = None
-        self._count, self._folder = count, folder
+        self._count, self._folder, self._sharing = count, folder, sharing
 
     def read(
-        self, examples: Examples, split: str, features: Sequence[Feature], label: Feature, batch_size: int
+        self,
+        examples: Examples,
+        split: str,
+        features: Sequence[Feature],
+        label: Feature,
+        batch_size: int,
+        blocks: RowBlocks | None = None,
     ) -> Iterator[tuple[dict[str, npt.NDArray[Any]], npt.NDArray[Any]]]:
         """Yields features and label of the rows that count, batch by batch, as `read_dataset` does."""
         names = [feature.name for feature in features]
         extra = [Feature(self.column, "FLOAT", required=False)] if self.column and self.column not in names else []
-        batches = read_dataset(examples, split, [*features, *extra], label, batch_size=batch_size)
+        batches = read_dataset(examples, split, [*features, *extra], label, batch_size=batch_size, blocks=blocks)
         if not self.column:
             for columns, values in batches:
                 assert values is not None
@@ -64,7 +74,10 @@ class Weighing:
         """Divides the weights by their mean."""
         starts = range(0, max(1, len(weight)), MANY_ROWS)
         total = sum(float(weight[first : first + MANY_ROWS].astype(np.float64).sum()) for first in starts)
-        mean = total / max(1, len(weight))
+        rows = len(weight)
+        if self._sharing:
+            total, rows = self._sharing.total(np.array([total, rows], np.float64)).tolist()
+        mean = total / max(1, rows)
         parts = (weight[first : first + MANY_ROWS].astype(np.float64) / (mean or 1.0) for first in starts)
         self.weight = joined((part.astype(np.float32) for part in parts), self._file("weights"))
         self.place = place if len(place) < seen else None

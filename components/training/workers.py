@@ -1,7 +1,8 @@
 """Trains one network on several workers, each a process with one device.
 
 Every worker reads all rows and hands TensorFlow its part of each batch, so that batches and their order are those of
-one device. Gradients are added up over the network (`tf.distribute`); all workers make the same updates.
+one device; or reads its share of the rows alone, from which its parts come. Gradients are added up over the network
+(`tf.distribute`); all workers make the same updates.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from tensorflow.python.eager import context
 from crossnet.components import interrupts
 from crossnet.components.errors import TrainingError
 from crossnet.components.formats import counted
-from crossnet.components.params.trainer import TrainerParams
+from crossnet.components.params.trainer import SHARE, TrainerParams
 from crossnet.components.training.checkpoints import Checkpoints
 from crossnet.components.training.cluster import Cluster, find_cluster
 from crossnet.components.training.meeting import Meeting
 from crossnet.components.training.replicas import Replicas, find_replicas
 from crossnet.components.training.rows import Chunk
 from crossnet.components.training.shared_checkpoints import SharedCheckpoints
+from crossnet.components.training.sharing import Sharing
 
 _REGISTER_MILLISECONDS = 30_000  # until all have started TensorFlow; they are at work already
 _SILENCE_MILLISECONDS = 20_000  # after which a worker that stands still counts as lost
@@ -51,15 +53,17 @@ class Workers(Replicas):
 
     Args:
       meeting: They have come together.
+      share: Whether each reads a share of the rows alone.
 
     Attributes:
       is_chief: Whether this process writes what comes of the training.
     """
 
-    def __init__(self, meeting: Meeting) -> None:
+    def __init__(self, meeting: Meeting, *, share: bool = False) -> None:
         super().__init__(_strategy(meeting.cluster), len(meeting.cluster.addresses))
         self._meeting = meeting
         self.is_chief = meeting.cluster.is_chief
+        self.sharing = Sharing(meeting) if share else None
         self._sum = tf.function(
             lambda value: self.run(lambda own: self.add_up(tf.identity(own)), [value]),  # which has a device
             input_signature=[tf.TensorSpec([None], tf.float64)],
@@ -132,7 +136,7 @@ def training_devices(
     check_gpus(len(tf.config.list_physical_devices("GPU")))
     with Meeting(cluster, told, params.start_timeout_seconds) as meeting:
         try:
-            yield Workers(meeting)
+            yield Workers(meeting, share=params.worker_rows == SHARE)
         except tf.errors.OpError as error:
             interrupts.check()
             sentence = meeting.loss(_NEWS_SECONDS)

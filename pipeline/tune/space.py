@@ -31,6 +31,7 @@ _FIXED = (
     "checkpoint_updates",
     "strategy",
     "replicas",
+    "worker_rows",
     "start_timeout_seconds",
     "precision",
     "warm_start",

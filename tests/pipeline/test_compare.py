@@ -88,9 +88,10 @@ def test_compare_shows_the_articles_figures_beside_the_articles_rows_only(compar
 
 
 def test_compare_trains_in_one_process_what_workers_would_share(tmp_path):
-    config = dataclasses.replace(CONFIG, trainer=TrainerParams(strategy="multi_worker"))
+    config = dataclasses.replace(CONFIG, trainer=TrainerParams(strategy="multi_worker", worker_rows="share"))
     (step,) = _Graph(config, tmp_path, []).trainers.values()
-    assert step.settings["params"].strategy == "one_device"
+    params = step.settings["params"]
+    assert (params.strategy, params.worker_rows) == ("one_device", "all")
 
 
 def test_compare_sorts_a_run_that_diverged_behind_all_others():

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -19,73 +17,10 @@ from crossnet.components.training.cluster import TF_CONFIG
 from crossnet.pipeline.config import load_config
 from crossnet.pipeline.helping_worker import cluster_of
 from crossnet.pipeline.runner import run_pipeline, run_step
-from support.arena import free_port, wait_until
-from support.forked_commands import Child, Commands, Watch
+from support.arena import wait_until
+from support.forked_commands import Commands, Watch
 from support.s3_server import CREDENTIALS, needs_s3, s3_server
-from support.training_fixtures import mixed_table
-
-STEP = "trainer_cross_layer"
-DATA = "example_validator"
-ROWS = 251
-CONFIG = """
-models = ["cross_layer"]
-[example_gen]
-source = "csv"
-input = "rows.csv"
-label = "y"
-weight = "w"
-[trainer]
-strategy = "multi_worker"
-start_timeout_seconds = 60
-batch_size = 83
-shuffle = true
-epochs = 12
-checkpoint_every = 4
-early_stopping_patience = 12
-members = 2
-optimizer = "adamw"
-normalize = "robust"
-learning_rate = 0.02
-interval_coverage = 0.9
-"""
-
-
-def write_project(folder: Path) -> Path:
-    table = {**mixed_table(ROWS), "w": [i % 3 for i in range(ROWS)]}
-    lines = [",".join(table)]
-    lines += [
-        ",".join("" if value is None else str(value) for value in row) for row in zip(*table.values(), strict=True)
-    ]
-    (folder / "rows.csv").write_text("\n".join(lines) + "\n")
-    config = folder / "rows.toml"
-    config.write_text(CONFIG)
-    return config
-
-
-class Pair:
-    """Starts `crossnet step` on two workers of this machine."""
-
-    def __init__(self, commands: Commands, config: Path) -> None:
-        self.commands, self.config = commands, config
-        self.addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-
-    def start(
-        self,
-        root: Path | str,
-        index: int,
-        *more: str,
-        step: str = STEP,
-        watch: Watch | None = None,
-        environment: Mapping[str, str] = MappingProxyType({}),
-    ) -> Child:
-        task = {"cluster": {"worker": self.addresses}, "task": {"type": "worker", "index": index}}
-        arguments = ("step", step, "--config", self.config, "--root", root, *more)
-        return self.commands.start(*arguments, environment={TF_CONFIG: json.dumps(task), **environment}, watch=watch)
-
-    def data(self, root: Path | str, *more: str, environment: Mapping[str, str] | None = None) -> None:
-        arguments = ("run", "--until", DATA, "--config", self.config, "--root", root, *more)
-        child = self.commands.run(*arguments, environment=environment)
-        assert child.wait() == 0, child.err
+from support.training_workers import DATA, STEP, Workers, model_of, write_project
 
 
 @pytest.fixture(scope="module")
@@ -99,18 +34,13 @@ def config(tmp_path_factory) -> Path:
     return write_project(tmp_path_factory.mktemp("project"))
 
 
-def model_of(root: Path) -> Model:
-    (folder,) = (root / "artifacts" / STEP).iterdir()
-    return Model.load(folder)
-
-
 def files(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*")}
 
 
 @pytest.mark.slow
 def test_two_workers_train_what_one_device_does_and_also_when_one_is_killed(commands, config, tmp_path):
-    pair = Pair(commands, config)
+    pair = Workers(commands, config)
     roots = {name: tmp_path / name for name in ("whole", "killed", "one")}
     for name, root in roots.items():
         pair.data(root, *(["--set", "trainer.strategy=one_device"] if name == "one" else []))
@@ -159,7 +89,7 @@ def test_two_workers_train_what_one_device_does_and_also_when_one_is_killed(comm
 
 @pytest.mark.slow
 def test_two_workers_train_in_mixed_precision_with_the_same_bytes_each_time(commands, config, tmp_path):
-    pair = Pair(commands, config)
+    pair = Workers(commands, config)
     made = []
     for name, precision in (("mixed", "mixed_bfloat16"), ("again", "mixed_bfloat16"), ("whole", "float32")):
         more = ("--set", f"trainer.precision={precision}")
@@ -178,7 +108,7 @@ def test_two_workers_train_in_mixed_precision_with_the_same_bytes_each_time(comm
 @pytest.mark.slow
 @needs_s3
 def test_two_workers_train_with_a_root_in_a_store_what_they_train_with_one_that_both_mount(commands, config, tmp_path):
-    pair = Pair(commands, config)
+    pair = Workers(commands, config)
     pair.data(tmp_path / "folder")
     helper, chief = pair.start(tmp_path / "folder", 1), pair.start(tmp_path / "folder", 0)
     assert (chief.wait(), helper.wait()) == (0, 0), chief.err + helper.err
@@ -201,7 +131,7 @@ def test_two_workers_train_with_a_root_in_a_store_what_they_train_with_one_that_
 
 @pytest.mark.slow
 def test_workers_are_all_told_of_a_kind_that_does_not_train_in_mixed_precision(commands, config, tmp_path):
-    pair = Pair(commands, config)
+    pair = Workers(commands, config)
     more = ("--set", "models=['tfrs_cross']", "--set", "trainer.precision=mixed_bfloat16", "--set", "trainer.members=1")
     pair.data(tmp_path, *more)
     children = [pair.start(tmp_path, index, *more, step="trainer_tfrs_cross") for index in (1, 0)]
@@ -214,7 +144,7 @@ def test_workers_are_all_told_of_a_kind_that_does_not_train_in_mixed_precision(c
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_named_by_the_chief_who_leaves_nothing_half_made(commands, config, tmp_path):
-    pair = Pair(commands, config)
+    pair = Workers(commands, config)
     pair.data(tmp_path)
     more = ("--set", "trainer.epochs=100000", "--set", "trainer.early_stopping_patience=100000")
     helper, chief = pair.start(tmp_path, 1, *more), pair.start(tmp_path, 0, *more)
@@ -230,7 +160,7 @@ def test_a_worker_that_is_killed_is_named_by_the_chief_who_leaves_nothing_half_m
 
 @pytest.mark.slow
 def test_a_worker_that_never_starts_is_named_in_time_and_a_signal_ends_the_wait(commands, config, tmp_path):
-    pair = Pair(commands, config)
+    pair = Workers(commands, config)
     pair.data(tmp_path)
     before = files(tmp_path)
     short = ("--set", "trainer.start_timeout_seconds=1")
@@ -260,7 +190,7 @@ def listens(port: int) -> bool:
 
 @pytest.mark.slow
 def test_workers_with_other_settings_are_told_what_differs(commands, config, tmp_path):
-    pair = Pair(commands, config)
+    pair = Workers(commands, config)
     pair.data(tmp_path)
     helper, chief = pair.start(tmp_path, 1, "--set", "trainer.learning_rate=0.5"), pair.start(tmp_path, 0)
     assert (chief.wait(), helper.wait()) == (1, 1)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from crossnet.components.errors import SettingsError
+from crossnet.components.params.setting import with_effect
 from crossnet.components.params.trainer import OPTIMIZERS, TrainerParams
 from crossnet.pipeline.config import load_config
 
@@ -26,3 +27,16 @@ def test_a_warm_start_is_a_version_a_path_or_none(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text('[trainer]\nwarm_start = "models/best"\n')
     assert load_config(file).trainer.warm_start == str(tmp_path / "models/best")
+
+
+def test_one_process_does_not_read_a_share():
+    sentence = (
+        r"In `\[trainer\]`: `trainer.worker_rows` is share, but `trainer.strategy` is one_device: one process reads "
+        r"all rows. Set `trainer.worker_rows` to all, or `trainer.strategy` to multi_worker."
+    )
+    with pytest.raises(SettingsError, match=sentence):
+        load_config(None, ["trainer.worker_rows=share"])
+    share = ["trainer.worker_rows=share", "trainer.strategy=multi_worker"]
+    assert load_config(None, share).trainer.worker_rows == "share"
+    assert with_effect(load_config(None, share).trainer)["worker_rows"] == "share"
+    assert "worker_rows" not in with_effect(load_config(None, share[1:]).trainer)  # as in older roots

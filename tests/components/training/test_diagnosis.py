@@ -7,6 +7,8 @@ import tf_keras
 from crossnet.components.errors import TrainingError
 from crossnet.components.training.diagnosis import diagnose, raise_not_finite
 from crossnet.components.training.rows import Rows
+from crossnet.components.training.sharing import Sharing
+from support.meetings import share_of, sharing
 
 
 def rows(label: list[float] | None = None) -> Rows:
@@ -80,3 +82,20 @@ def test_finite_rows_mean_that_the_gradient_exploded() -> None:
     message = explain([0.5, 4e30, np.inf, np.inf], rows())
     assert "the gradient has exploded. The loss rose from 0.5 to 4e30 before" in message
     assert "(it was 0.2 then)" in message
+
+
+@pytest.mark.parametrize(("shuffled", "batch"), [(False, 8), (True, 13)])
+def test_a_row_that_one_worker_has_is_named_by_all(shuffled: bool, batch: int) -> None:
+    x = np.ones((40, 2), np.float32)
+    x[13, 1] = np.nan  # in the seventh block of two rows, the fourth of worker 0, of whom each batch has a row
+    whole = Rows((x,), np.ones(40, np.float32), 40)
+
+    def work(workers: Sharing) -> str:
+        order = list(range(20))[::-1] if shuffled else None
+        return explain([0.5] * (batch - 1) + [np.nan], share_of(whole, workers), order)
+
+    (message,) = set(sharing(2, work))
+    assert message.startswith(f"The loss is nan in epoch 3, batch {batch}: `b` of row 13 (rides.csv:15) is not finite.")
+    whole.inputs[0][13, 1] = 1.0
+    (message,) = set(sharing(2, work))
+    assert message.startswith(f"The loss is nan in epoch 3, batch {batch}, and its rows are finite: the gradient has")

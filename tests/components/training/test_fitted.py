@@ -38,10 +38,10 @@ def test_a_network_is_trained_in_place_and_its_rows_can_be_read_until_the_end(
     assert len(fitted.history["eval_loss"]) == 3
     assert any(not np.array_equal(a, b) for a, b in zip(before, untrained.network.get_weights(), strict=True))
     if patience is None:
-        assert (fitted.units, fitted.held_out, fitted.train.fold) == (None, None, None)
+        assert (fitted.train.units, fitted.held_out, fitted.train.fold) == (None, None, None)
     else:
         assert fitted.held_out == (0,)
-        assert fitted.units is not None
+        assert fitted.train.units is not None
         assert fitted.train.fold is not None
         assert set(fitted.train.fold) == set(range(params.folds))
 

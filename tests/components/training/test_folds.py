@@ -21,6 +21,8 @@ from crossnet.components.training.folds import (
     units_of,
 )
 from crossnet.components.training.rows import Rows
+from crossnet.components.training.sharing import Sharing
+from support.meetings import share_of, sharing
 from support.training_fixtures import make_artifacts
 
 
@@ -184,6 +186,53 @@ def test_rows_that_are_not_learned_from_change_no_units(examples: Examples, prop
     for place in (places, in_file):
         found = units_of(with_properties(examples, **properties), rows(fewer, place=place), 2)
         assert found[:].tolist() == expected
+
+
+@pytest.mark.parametrize("many_rows", [None, 25, 7])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"group": "user"},
+        {"settings": {"split": "key", "split_column": "user"}},
+        {"settings": {"split": "time", "split_column": "when"}},
+        {"settings": {"split": "time", "split_column": "user"}},
+        {"settings": {"split": "order"}},
+        {},
+    ],
+)
+def test_rows_that_workers_share_are_in_the_folds_of_one_process(
+    examples: Examples, properties: Any, weighted: bool, many_rows: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if many_rows:
+        for one in (module, rows_module):
+            monkeypatch.setattr(one, "MANY_ROWS", many_rows)
+        monkeypatch.setattr(module, "MANY_UNITS", 15)
+        monkeypatch.setattr(module, "SAMPLE_ROWS", 20)
+    named, whole = with_properties(examples, **properties), rows()
+    if weighted:
+        whole.weight = (np.arange(40) % 4).astype(np.float32)
+    kept = np.arange(40) if whole.weight is None else np.flatnonzero(whole.weight > 0)
+    place = None if whole.weight is None else kept
+    alone = rows({name: [values[i] for i in kept] for name, values in table().items()}, place=place)
+    expected = assign_folds(units_of(named, alone, 5), 5)[:].tolist()
+
+    def work(workers: Sharing) -> Any:
+        own = share_of(whole, workers)
+        folds = assign_folds(units_of(named, own, 5), 5, rows=own)
+        return dict(zip(own.places(np.arange(len(own))).tolist(), folds[:].tolist(), strict=True))
+
+    found = {}
+    for part in sharing(3, work):
+        found |= part
+    assert [found[row] for row in kept.tolist()] == expected
+
+
+def test_groups_of_all_workers_are_told_apart_from_folds(examples: Examples) -> None:
+    named = with_properties(examples, group="user")
+    assert sharing(2, lambda workers: len(units_of(named, share_of(rows(), workers), 10))) == [20, 20]
+    with pytest.raises(TrainingError, match="Train has 10 different values of `user`, and each of 11 parts"):
+        sharing(2, lambda workers: units_of(named, share_of(rows(), workers), 11))
 
 
 def test_rows_that_are_near_in_time_are_not_a_group(examples: Examples) -> None:

@@ -8,6 +8,7 @@ import pytest
 from crossnet.components.errors import TrainingError
 from crossnet.components.training import learned_rows as module
 from crossnet.components.training.learned_rows import LearnedRows, learned_rows, numbers_of
+from support.meetings import sharing
 from support.training_fixtures import make_artifacts
 
 
@@ -51,3 +52,25 @@ def test_rows_that_all_weigh_nothing_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(TrainingError, match=sentence):
         learned(tmp_path, table(0.0, 0.0, 0.0, 0.0, 0.0))
+
+
+def test_workers_that_share_the_rows_know_what_one_process_knows(tmp_path: Path) -> None:
+    weights = [0.0, 1.0, 1.0, 2.0, 0.0] * 9
+    train = {name: values * 9 for name, values in table(*weights[:5]).items()}
+    train["y"] = [float(i * i % 37) for i in range(45)]
+    examples, _, statistics = make_artifacts(tmp_path, train, {name: [] for name in train}, weight="w")
+    one = learned_rows(examples, statistics)
+    expected = numbers_of(one.statistics, "y")
+    for found in sharing(2, lambda workers: learned_rows(examples, statistics, workers)):
+        label = numbers_of(found.statistics, "y")
+        assert found.count == one.count == 27
+        assert (label.min, label.max) == (expected.min, expected.max)
+        assert label.mean == pytest.approx(expected.mean, rel=1e-14)
+        assert label.std_dev == pytest.approx(expected.std_dev, rel=1e-14)
+
+
+def test_a_worker_whose_rows_all_weigh_nothing_knows_of_those_of_others(tmp_path: Path) -> None:
+    train = {"x": [1.0, 2.0], "w": [0.0, 3.0], "y": [7.0, 5.0]}
+    examples, _, statistics = make_artifacts(tmp_path, train, {name: [] for name in train}, weight="w")
+    for found in sharing(2, lambda workers: learned_rows(examples, statistics, workers)):
+        assert (found.count, numbers_of(found.statistics, "y").mean) == (1, 5.0)

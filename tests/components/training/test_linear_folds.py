@@ -8,6 +8,7 @@ from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.training import linear_folds
 from crossnet.components.training.linear_folds import fit_linear
 from crossnet.components.training.rows import Rows
+from support.meetings import share_of, sharing
 
 RANDOM = np.random.default_rng(7)
 COUNT = 600
@@ -97,3 +98,20 @@ def test_too_many_inputs_or_one_that_is_not_finite_give_none(monkeypatch: pytest
     assert fit_linear(rows, prepared, [0]) is None
     monkeypatch.setattr(linear_folds, "MAX_INPUTS", 3)
     assert fit_linear(*table(), [0]) is None
+
+
+def test_workers_that_share_the_rows_fit_what_one_process_fits() -> None:
+    whole, prepared = table()
+    whole.weight = (np.arange(COUNT) % 4).astype(np.float32)
+    kept = whole.weight > 0
+    assert whole.fold is not None
+    alone = Rows(tuple(part[kept] for part in whole.inputs), whole.label[kept], COUNT, whole.fold[kept])
+    alone.weight = whole.weight[kept]
+    expected = fit_linear(alone, prepared, [0, 1])
+    assert expected is not None
+    inputs = [part[:50] for part in whole.inputs]
+    found = sharing(3, lambda workers: fit_linear(share_of(whole, workers), prepared, [0, 1]))
+    assert len({one.whole.numbers.tobytes() for one in found}) == 1
+    for one in found:
+        for ours, theirs in ((one.whole, expected.whole), *((one.by_fold[i], expected.by_fold[i]) for i in (0, 1))):
+            assert ours.predict(inputs) == pytest.approx(theirs.predict(inputs), abs=1e-9)

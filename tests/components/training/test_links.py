@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +46,24 @@ def test_who_is_not_a_worker_is_not_heard(connections: tuple[Link, socket.socket
     there.sendall(said)
     with pytest.raises(LostError, match="does not speak as a worker does"):
         link.hear(5)
+
+
+def test_what_was_said_last_is_heard_by_who_has_sent_what_nobody_reads(
+    connections: tuple[Link, socket.socket],
+) -> None:
+    link, there = connections
+    other = Link(there)
+    other.send(b"\0" * 10_000)
+    link.say(error="The disk is full.")
+    waiting = threading.Thread(target=link.hang_up, args=(time.monotonic() + 30,))
+    waiting.start()
+    assert other.hear(5) == {"error": "The disk is full."}
+    with pytest.raises(LostError, match="it has ended"):
+        other.hear(5)
+    assert waiting.is_alive()
+    other.close()
+    waiting.join(30)
+    assert not waiting.is_alive()
 
 
 def test_an_end_is_noticed_and_silence_too(connections: tuple[Link, socket.socket]) -> None:

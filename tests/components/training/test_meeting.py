@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
 from crossnet.components.errors import TrainingError
-from crossnet.components.training.cluster import Cluster
 from crossnet.components.training.meeting import Meeting
-from support.arena import free_port
-
-SECONDS = 30.0
-
-
-def together(*work: Callable[[Meeting], Any]) -> Sequence[Any]:
-    """Returns what each worker's function returns or raises."""
-    ports: set[int] = set()
-    while len(ports) < len(work):
-        ports.add(free_port())
-    names = tuple(f"127.0.0.1:{port}" for port in ports)
-
-    def take_part(index: int) -> Any:
-        try:
-            with Meeting(Cluster(names, index), {}, SECONDS) as meeting:
-                return work[index](meeting)
-        except Exception as error:
-            return error
-
-    with ThreadPoolExecutor(len(work)) as pool:
-        return [future.result(SECONDS) for future in [pool.submit(take_part, index) for index in range(len(work))]]
+from support.meetings import SECONDS, together
 
 
 def test_what_the_chief_has_all_get() -> None:
     payload = bytes(range(256)) * 10_000
     assert together(lambda m: m.share(payload), *[lambda m: m.share(b"")] * 2) == [payload] * 3
+
+
+def test_what_all_have_the_chief_joins_in_their_order_and_all_get() -> None:
+    given = [b"a" * 300_000, b"", b"c"]
+    work = [lambda m, own=own: m.combine(own, b"-".join) for own in given]
+    assert together(*work) == [b"-".join(given)] * 3
+
+
+def test_bytes_go_to_the_chief_and_from_him_to_one() -> None:
+    def chief(meeting: Meeting) -> bytes:
+        found = meeting.take(2) + meeting.take(1)
+        meeting.give(1, found)
+        return found
+
+    def first(meeting: Meeting) -> bytes:
+        meeting.give(0, b'{"error": 1}')
+        return meeting.take(0)
+
+    expected = b'second{"error": 1}'
+    assert together(chief, first, lambda m: m.give(0, b"second")) == [expected, expected, None]
+
+
+def test_who_waits_for_bytes_of_the_chief_is_told_his_error() -> None:
+    def chief(meeting: Meeting) -> None:
+        raise TrainingError("The checkpoint comes from another training.")
+
+    waiting = [lambda m: m.share(b""), lambda m: m.combine(b"own", b"".join)]
+    found = together(chief, *waiting)
+    assert [str(error) for error in found] == ["The checkpoint comes from another training."] * 3
+    assert all(isinstance(error, TrainingError) for error in found)
+
+
+def test_who_ends_before_he_has_given_his_part_is_named_to_all() -> None:
+    work = [lambda m: m.combine(b"", b"".join)] * 2
+    for error in together(*work, lambda m: None)[:2]:
+        assert isinstance(error, TrainingError)
+        assert str(error).startswith("Worker 2 (127.0.0.1:")
 
 
 def test_others_wait_until_the_chief_is_done_and_he_hears_who_differs() -> None:

@@ -95,7 +95,7 @@ def test_rows_on_disk_come_as_those_in_memory(
         sums = some.batch_weights(20, places)
         assert sums.tolist() == [np.sum(expected[i : i + 20] + 1) for i in range(0, 1000, 20)]
         assert some.total_weight == sum(range(1, 1001))
-        assert (some.place_of(0), some.place_of(999)) == (0, 1998)
+        assert some.places(np.array([0, 999])).tolist() == [0, 1998]
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 5, 7, 10])

@@ -11,6 +11,7 @@ from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.params.networks import CrossLayerParams
 from crossnet.components.training.rows import Rows
 from crossnet.components.training.unused_embeddings import count_ids, fill_unused_embeddings
+from support.meetings import share_of, sharing
 
 TEXTS = (TextColumn("city", True, ("a", "b", "c"), 2), TextColumn("zone", True, ("x",), 1))
 PREPROCESSING = Preprocessing((NumberColumn("miles", "FLOAT", True),), TEXTS)
@@ -62,3 +63,12 @@ def test_network_without_text_has_nothing_to_fill() -> None:
     fill_unused_embeddings(made, data, dataclasses.replace(PREPROCESSING, texts=()), known=None)
     for one, other in zip(made.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_ids_of_all_workers_are_counted() -> None:
+    ids = np.stack([np.arange(30) // 10, np.arange(30) % 5], 1)
+    whole = Rows((ids,), np.zeros(30, np.float32), 30, weight=(np.arange(30) % 2).astype(np.float32))
+    found = sharing(2, lambda workers: count_ids(share_of(whole, workers), [4, 5], has_numbers=False))
+    for first, second in found:
+        assert first.tolist() == [5, 5, 5, 0]
+        assert second.tolist() == [3, 3, 3, 3, 3]
