@@ -122,7 +122,7 @@ def test_only_the_ratios_of_weights_matter(tmp_path: Path) -> None:
 def test_rows_of_weight_0_do_not_count_as_rows_to_learn_from(tmp_path: Path) -> None:
     table = weighed(60)
     table["w"] = [1.0 if i < 29 else 0.0 for i in range(60)]
-    with pytest.raises(TrainingError, match="Train has 29 rows, too few to hold some out: at least 30 are expected"):
+    with pytest.raises(TrainingError, match="Train has 29 rows whose weight is above 0, too few to hold some out"):
         train(made(tmp_path / "a", table), tmp_path / "1", TABLE)
     with pytest.raises(TrainingError, match="`trainer.batch_size` is 30, but train has only 29 rows"):
         train(made(tmp_path / "b", table), tmp_path / "2", {**PLAIN, "batch_size": 30})
