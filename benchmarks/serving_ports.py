@@ -7,6 +7,9 @@ signature called with tensors, uvicorn with one worker. `python -m benchmarks.se
 `mlflow` in place of `fastapi` is MLflow's scoring server with a pyfunc model that does the same. It takes an
 environment of its own, of requirements-mlflow.lock: `.venv-mlflow`, which `make scale` makes, or that of the Python
 that `MLFLOW_PYTHON` names; where there is neither, its rows are left out.
+What flags cost is a few per cent, as much as two processes of one server differ by where their memory lies: it is
+measured on several pairs of servers, each started for it, which go first in turn, and a server's CPU is read when
+what it does beside the calls, such as writing its log, is done.
 The wide model of the batches multiplies each row with a matrix of 4096 x 4096: to read the matrix costs milliseconds,
 for one row or many.
 """
@@ -31,11 +34,12 @@ from benchmarks.harness import Row, medians
 from benchmarks.serving import Running, request, save_network, start_server
 from crossnet.components.formats import counted
 
-TURNS = 5
+TURNS = 9
 IN_FLIGHT = (1, 4, 16)
 CALLS = {1: 320, 1000: 96}  # of a turn, by rows
 WIDE_IN_FLIGHT, WIDE_CALLS = 64, 640
-METRICS_CALLS, METRICS_TURNS = 1200, 15
+FLAG_CALLS, FLAG_TURNS, FLAG_PAIRS = 1200, 8, 4  # turns of each pair
+SETTLE_SECONDS = 0.2  # the log gathers calls for 50 ms
 LATENCY_CALLS, LATENCY_GOAL = 500, 2.0
 REST_GOAL, BATCH_GOAL, METRICS_GOAL, LOG_GOAL = 3.0, 1.3, 1.03, 1.15
 _SERVER = (sys.executable, "-m", "crossnet.serving.server_command", "--port=0")
@@ -106,10 +110,11 @@ def _bodies(count: int) -> tuple[bytes, bytes]:
     return json.dumps(by_row).encode(), json.dumps({"inputs": dict.fromkeys(names, values)}).encode()
 
 
-def _cpu(server: Running, call: Call, in_flight: int, calls: int) -> float:
-    """CPU of the server for each call, in microseconds."""
+def _cpu(server: Running, call: Call, in_flight: int, calls: int, settle_seconds: float = 0.0) -> float:
+    """CPU of the server for each call, in microseconds, with what it does within `settle_seconds` after them."""
     before = server.cpu_seconds()
     load(call, in_flight, calls)
+    time.sleep(settle_seconds)
     return (server.cpu_seconds() - before) / (calls // in_flight * in_flight) * 1e6
 
 
@@ -139,9 +144,8 @@ def _rest(folder: Path) -> Iterator[Row]:
             for in_flight in IN_FLIGHT:
                 taken = []
                 for turn in range(TURNS + 1):
-                    costs = {
-                        name: _cpu(server, call, in_flight, CALLS[count]) for name, (server, call) in calls.items()
-                    }
+                    order = [*calls][turn % len(calls) :] + [*calls][: turn % len(calls)]
+                    costs = {name: _cpu(*calls[name], in_flight, CALLS[count]) for name in order}
                     if turn:  # the first one warms up
                         taken.append(costs)
                 yield from _compared(count, in_flight, taken)
@@ -201,22 +205,31 @@ def _compared(count: int, in_flight: int, taken: list[dict[str, float]]) -> Iter
 
 
 def _with_flags(folder: Path, words: str, goal: float, counts: tuple[int, ...], *flags: str) -> Iterator[Row]:
-    """Yields what Predict costs a server with some flags, beside one without them."""
-    plain, other = _serve(folder, "cross"), _serve(folder, "cross", *flags)
-    with plain, other:
-        for count in counts:
-            message = request("cross", count)
-            pairs = []
-            for turn in range(METRICS_TURNS + 1):
-                pair = [_cpu(server, over_grpc(server, message), 4, METRICS_CALLS) for server in (other, plain)]
-                if turn:
-                    pairs.append((pair[0], pair[1]))
-            found = medians(pairs)
-            yield Row(
-                "serving_ports", f"server CPU per Predict with {words}, {counted(count, 'row')}, 4 in flight",
-                found.ours, found.other, "us", found.ratio, f"<= {goal}", found.ratio <= goal, f"without {words}",
-                scatter=found.scatter,
-            )  # fmt: skip
+    """Yields what Predict costs servers with some flags, beside as many without them."""
+    pairs: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
+    for _ in range(FLAG_PAIRS):
+        plain, other = _serve(folder, "cross"), _serve(folder, "cross", *flags)
+        with plain, other:
+            for count in counts:
+                pairs[count] += _flag_costs(other, plain, request("cross", count))
+    for count in counts:
+        found = medians(pairs[count])
+        yield Row(
+            "serving_ports", f"server CPU per Predict with {words}, {counted(count, 'row')}, 4 in flight",
+            found.ours, found.other, "us", found.ratio, f"<= {goal}", found.ratio <= goal, f"without {words}",
+            scatter=found.scatter,
+        )  # fmt: skip
+
+
+def _flag_costs(other: Running, plain: Running, message: bytes) -> Iterator[tuple[float, float]]:
+    """Yields the CPU of a call of both servers in each turn."""
+    for turn in range(FLAG_TURNS + 1):
+        order = (other, plain) if turn % 2 else (plain, other)
+        costs = {
+            id(server): _cpu(server, over_grpc(server, message), 4, FLAG_CALLS, SETTLE_SECONDS) for server in order
+        }
+        if turn:  # the first one warms up
+            yield costs[id(other)], costs[id(plain)]
 
 
 def _batches(folder: Path) -> Iterator[Row]:
