@@ -28,8 +28,10 @@ from crossnet.serving.status import UsageError
 LOGGER = logging.getLogger(__name__)
 
 _GATHER_SECONDS = 0.05  # between two writes: a record at a time would wake the thread for each call
-# So many are written at once: they are still in the processor's caches, and the next calls get their memory from there.
-_GATHER_BYTES = 256 << 10
+# So many are written sooner, and the next calls get their memory, while it is in the processor's caches. Calls of 1,000
+# rows then cost 9 % more than without a log, and 12 % without this limit. With 256 KiB it was 16 %, because the thread
+# wakes more often (2026-11-30).
+_GATHER_BYTES = 1 << 20
 # A larger call is made a record by the thread that writes. To pass a small one on costs it more than that.
 _SMALL_BYTES = 64 << 10
 _RETRY_SECONDS = 1.0  # after a write that failed

@@ -95,7 +95,7 @@ def test_log_loses_no_call_of_several_threads(tmp_path):
 
 def test_calls_of_many_bytes_are_written_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr("crossnet.serving.protocol.request_log._GATHER_SECONDS", 60.0)
-    request = messages.PredictRequest(output_filter=["a" * 2**15]).SerializeToString()
+    request = messages.PredictRequest(output_filter=["a" * 2**17]).SerializeToString()
     with RequestLog(tmp_path) as log:
         for _ in range(9):
             log.add("Predict", request, RESPONSE)
