@@ -14,7 +14,7 @@ import pyarrow as pa
 from benchmarks.harness import Row, cost, interleave
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
-from crossnet.components.statistics.columns import ColumnStatistics, dataset_bytes
+from crossnet.components.statistics.columns import ColumnStatistics, dataset_parts
 
 ROWS = 1_000_000
 BATCH_ROWS = 65_536
@@ -54,7 +54,7 @@ def _summarise(kind: str, batches: Iterator[Columns] | list[Columns]) -> None:
             if name not in total:
                 total[name] = ColumnStatistics(name, kind, StatisticsGenParams())
             total[name].update(column)
-    dataset_bytes("train", ROWS, (column.proto() for column in total.values()))
+    dataset_parts("train", ROWS, (column.proto() for column in total.values()))
 
 
 def _summarise_whole(kind: str, batches: list[Columns]) -> list[Any]:

@@ -16,7 +16,7 @@ from crossnet.components.records.dataset import check_count, read_shard
 from crossnet.components.records.kept_columns import has_columns
 from crossnet.components.records.texts import is_text
 from crossnet.components.records.wire_format import record_order
-from crossnet.components.statistics.columns import ColumnStatistics, dataset_bytes
+from crossnet.components.statistics.columns import ColumnStatistics, dataset_parts
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
@@ -70,7 +70,8 @@ def generate_statistics(
 
         file = statistics_file(output_dir, split)
         file.parent.mkdir()
-        file.write_bytes(dataset_bytes(split, examples.counts[split], protos()))
+        with file.open("wb") as stream:
+            stream.writelines(dataset_parts(split, examples.counts[split], protos()))
     return Statistics(output_dir, counts={"columns": len(types)})
 
 

@@ -15,6 +15,7 @@ from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import chosen
 from crossnet.components.records.wire_format import tagged
 from crossnet.components.statistics.values import Numbers, Texts
+from crossnet.serving.protocol.varint import varint
 
 TYPES = {
     "FLOAT": statistics_pb2.FeatureNameStatistics.FLOAT,
@@ -80,14 +81,15 @@ class ColumnStatistics:
         return statistics
 
 
-def dataset_bytes(split: str, num_rows: int, columns: Iterable[statistics_pb2.FeatureNameStatistics]) -> bytes:
+def dataset_parts(split: str, num_rows: int, columns: Iterable[statistics_pb2.FeatureNameStatistics]) -> list[bytes]:
     """Returns the statistics of one split, whose columns have these, as a DatasetFeatureStatisticsList, serialized.
 
-    A column is serialized when it comes: messages that hold all columns would copy each of them twice.
+    A column is serialized when it comes: messages that hold all columns would copy each of them twice. The parts are to
+    be written one after the other, since to join them would copy all of them again.
     """
     parts = [statistics_pb2.DatasetFeatureStatistics(name=split, num_examples=num_rows).SerializeToString()]
     parts += (tagged(_FEATURES, column.SerializeToString(deterministic=True)) for column in columns)
-    return tagged(_DATASETS, b"".join(parts))
+    return [bytes([_DATASETS]) + varint(sum(map(len, parts))), *parts]
 
 
 def by_column(

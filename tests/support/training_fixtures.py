@@ -19,7 +19,7 @@ from crossnet.components.features import read_schema, time_format
 from crossnet.components.networks.input_choice import make_preprocessing
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.params.trainer import TrainerParams
-from crossnet.components.statistics.columns import dataset_bytes
+from crossnet.components.statistics.columns import dataset_parts
 from support.column_fixtures import numbers, statistics_of, texts
 
 Table = Mapping[str, list[Any]]
@@ -107,7 +107,7 @@ def _statistics(folder: Path, types: dict[str, str], train: Table) -> Statistics
         dtype = {} if kind == "BYTES" else {"dtype": np.int64 if kind == "INT" else np.float32}
         values = [value.encode() if isinstance(value, str) else value for value in train[name]]
         columns.append(statistics_of(kind, make(values, **dtype), name=name).proto())
-    data = dataset_bytes("train", len(next(iter(train.values()))), columns)
+    data = b"".join(dataset_parts("train", len(next(iter(train.values()))), columns))
     for split in ("train", "eval"):  # of train alone: eval's are only read for their values
         path = folder / "statistics" / f"Split-{split}"
         path.mkdir(parents=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.records.dataset import Column
-from crossnet.components.statistics.columns import by_column, custom_number, dataset_bytes
+from crossnet.components.statistics.columns import by_column, custom_number, dataset_parts
 from crossnet.components.statistics.values import COUNT_ERROR, RANK_ERROR, UNIQUE
 from support.column_fixtures import numbers, statistics_of, texts
 
@@ -91,9 +91,9 @@ def test_merge_of_texts_equals_whole(a, b):
     assert one.proto() == statistics_of("BYTES", texts(a + b)).proto()
 
 
-def test_dataset_bytes_parse_back_by_column():
+def test_dataset_parts_parse_back_by_column():
     columns = [statistics_of("FLOAT", numbers([1, 2])).proto()]
-    data = dataset_bytes("train", 2, columns)
+    data = b"".join(dataset_parts("train", 2, columns))
     parsed = statistics_pb2.DatasetFeatureStatisticsList.FromString(data)
     assert parsed.SerializeToString(deterministic=True) == data
     assert (parsed.datasets[0].name, parsed.datasets[0].num_examples) == ("train", 2)
