@@ -1,4 +1,4 @@
-from benchmarks.page import render, with_section
+from benchmarks.page import NOTES, render, with_section
 from support import REPOSITORY
 
 ROW = {
@@ -43,3 +43,12 @@ def test_a_later_run_stands_under_its_own_date_and_takes_the_place_of_the_one_be
     assert "| first run: 6.114 CPU s |" in peers
     assert page.count("| serving | p50 | 7.5 |") == 1
     assert page.partition("## Run later")[0] == render(REPORT, "python -m benchmarks").partition("## Beside TFX")[0]
+
+
+def test_a_note_stands_below_the_rows_of_its_benchmark_alone():
+    note = NOTES["mixed_data"]
+    assert note not in render(REPORT, "")
+    report = {**REPORT, "rows": [{**ROW, "benchmark": "mixed_data"}]}
+    for page in (render(report, ""), with_section(render(REPORT, ""), report, "")):
+        assert page.index("| mixed_data |") < page.index(note) < page.index("## Beside TFX")
+    assert note in (REPOSITORY / "docs" / "benchmarks.md").read_text()
