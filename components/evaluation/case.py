@@ -45,10 +45,11 @@ def improvement_reference(scores: Scores, baseline: str) -> Reference:
         return ours
     best = min(known, key=lambda name: rmse[name] if math.isfinite(rmse[name]) else math.inf)
     words = "the linear model" if best == LINEAR else "always predicting the mean"
+    how = "is not below" if rmse[baseline] >= rmse[MEAN_PREDICTOR] else f"is not {percent(1 - COLLAPSED_RATIO)} below"
     return Reference(
         best,
         f"{words}, as baseline `{baseline}` has collapsed",
-        f"`{baseline}` has collapsed: its eval rmse {number(rmse[baseline], unlike=rmse[MEAN_PREDICTOR])} is not below "
+        f"`{baseline}` has collapsed: its eval rmse {number(rmse[baseline], unlike=rmse[MEAN_PREDICTOR])} {how} "
         f"the {number(rmse[MEAN_PREDICTOR], unlike=rmse[baseline])} of always predicting the mean, so candidates are "
         f"compared with {words}.",
     )

@@ -30,6 +30,8 @@ LARGE_SHARE = 0.2
 HEAVY_TAIL = 3.5
 # Of the label's standard deviation: a linear model this near has found the sum that the label was made by.
 EXACT_SUM = 1e-4
+# Times the label's standard deviation on eval: a constant errs less by far, and train's labels are of another kind.
+FAR_OFF = 10.0
 # A key names what rows belong to: it has many values, which come back.
 MIN_VALUES, MIN_ROWS_PER_VALUE = 20, 2
 # A column whose values explain less of the errors' variance, or no more than chance would, is not worth a sentence.
@@ -42,7 +44,7 @@ _KEY_NAMES = re.compile(
 
 
 def notes_on(candidates: Mapping[str, bool], scores: Scores) -> Iterator[str]:
-    """Yields a sentence where few rows decide, where the label is a sum of features, where a later candidate passed.
+    """Yields a sentence where few rows decide, errors are huge, the label is a sum of features or a later one passed.
 
     Args:
       candidates: By name in their order, whether each is blessed.
@@ -59,6 +61,13 @@ def notes_on(candidates: Mapping[str, bool], scores: Scores) -> Iterator[str]:
             yield (
                 f"The errors of `{name}` have a heavy tail: a few rows make much of its rmse, so that its interval "
                 "holds the truth less often than it says. See the worst rows in the report."
+            )
+        rmse, std = scores.whole.rmse(scores.names.index(name)), scores.whole.label_std
+        if scores.whole.rows > 1 and 0 < FAR_OFF * std < rmse:
+            yield (
+                f"The rmse of `{name}`, {number(rmse)}, is {number(rmse / std)} times the standard deviation of eval's "
+                f"labels, {number(std)}: a constant would err less. Does train have a label unlike these, such as a "
+                "number that stands for a missing one?"
             )
     if LINEAR in scores.names:
         rmse, std = scores.whole.rmse(scores.names.index(LINEAR)), scores.whole.label_std

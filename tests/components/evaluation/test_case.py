@@ -50,6 +50,13 @@ def test_collapsed_baseline_is_said_with_both_numbers():
     assert found.words == "the linear model, as baseline `dense` has collapsed"
 
 
+def test_a_baseline_that_is_hardly_below_the_mean_is_not_said_to_be_above_it():
+    found = improvement_reference(scores(dense=0.997, mean=1.0, linear=0.5), "dense")
+    assert found.collapsed.startswith(
+        "`dense` has collapsed: its eval rmse 0.997 is not 0.5 % below the 1 of always predicting the mean, so"
+    )
+
+
 def test_mean_predictor_as_baseline_does_not_collapse():
     found = improvement_reference(scores(mean=1.0, linear=0.5), MEAN_PREDICTOR)
     assert found == (MEAN_PREDICTOR, "always predicting the mean", "")

@@ -58,6 +58,18 @@ def test_a_label_that_is_a_sum_of_features_is_said():
     assert said(0.01) == []
 
 
+def test_an_error_far_above_the_deviation_of_the_labels_is_said():
+    def said(error):
+        labels = np.resize([-1.0, 1.0], 100)
+        return list(notes_on({"m0": True}, make_scores(labels, {"m0": labels + error})))
+
+    assert said(2000.0) == [
+        "The rmse of `m0`, 2,000, is 2,000 times the standard deviation of eval's labels, 1: a constant would err "
+        "less. Does train have a label unlike these, such as a number that stands for a missing one?"
+    ]
+    assert said(9.0) == []
+
+
 def test_candidates_that_were_tried_before_one_passed_are_counted():
     equal = [np.ones(50)] * 3
     (note,) = notes(*equal, blessed=(False, True, False))
