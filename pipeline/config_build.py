@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -69,7 +70,12 @@ def build(
 
 
 def _of_one(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> tuple[list[str], str]:
-    """Returns what is wrong with a value that came without the list around it, and how to write it where nothing is."""
+    """Returns what is wrong with a value that came without the list around it, and how to write it where nothing is.
+
+    A date, which TOML has without quotes, may be text.
+    """
+    if hint is str and isinstance(value, datetime.date | datetime.time):
+        return [], f' Write it in quotes: "{value.isoformat()}".'
     try:
         (item,) = _convert([value], hint)
         wrong = list(out_of_range(name, item, rule))

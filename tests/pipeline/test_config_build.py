@@ -1,3 +1,4 @@
+import tomllib
 from dataclasses import dataclass, field
 
 import pytest
@@ -25,6 +26,15 @@ def test_values_fill_the_fields_and_the_others_keep_their_defaults():
     problems = []
     assert build(Outer, {"share": 1, "inner": {"depth": 3}}, NAMES, problems) == Outer(share=1.0, inner=Inner(depth=3))
     assert problems == []
+
+
+def test_a_date_is_said_to_need_quotes_where_text_is_wanted():
+    problems = []
+    build(Outer, tomllib.loads("name = 2026-01-02\nshare = 2026-01-02\n"), NAMES, problems)
+    assert problems == [
+        '`name` must be text. Received 2026-01-02. Write it in quotes: "2026-01-02".',
+        "`share` must be a number. Received 2026-01-02.",
+    ]
 
 
 @pytest.mark.parametrize(
