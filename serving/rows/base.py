@@ -88,7 +88,8 @@ def check_not_taken(outputs: Iterable[str], columns: Any, place: str) -> None:
     """
     if taken := [name for name in outputs if name in columns]:
         raise RowsError(
-            f"{place} already has {listed(taken)}, the name of the model's output. Rename the column first."
+            f"{place} already has {listed(taken)}, the name of the model's output. Rename the column first; where it "
+            "is a feature of the model, give it another name in training (`example_gen.rename`)."
         )
 
 
