@@ -119,7 +119,7 @@ def _lists(value: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[st
 def _of_objects(value: Mapping[str, Any]) -> str:
     """Returns the filter for objects of equal keys: columns by name, or rows by number."""
     inner = list(value.values())
-    if not all(isinstance(item, dict) and item for item in inner):
+    if not inner or not all(isinstance(item, dict) and item for item in inner):
         return ""
     keys = list(inner[0])
     if any(list(item) != keys for item in inner):
@@ -131,7 +131,7 @@ def _of_objects(value: Mapping[str, Any]) -> str:
 def _of_columns(value: Mapping[str, Any]) -> str:
     """Returns the filter for lists of equally many cells, at least two, by the name of their column."""
     sizes = {len(item) if isinstance(item, list) else -1 for item in value.values()}
-    if len(sizes) > 1 or min(sizes) < 2 or len(value) < 2:
+    if len(value) < 2 or len(sizes) > 1 or min(sizes) < 2:
         return ""
     return f"to_entries as $c | range($c[0].value | length) as $i | {_FROM_COLUMNS}"
 

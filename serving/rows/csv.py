@@ -75,15 +75,16 @@ class CsvReader:
         if self._first_row:
             yield self._first_row
             self._first_row = None
+        folded = list(map(_folded, self.header))
         while (cells := self._next()) is not None:
             place = self._place()
             if len(cells) != len(self.header):
                 raise RowsError(
-                    f"{place} has {len(cells)} cells, and the header has {len(self.header)}. Fix the row; a cell that "
-                    f"holds {delimiter_name(self.csv_format.delimiter)} must be quoted. A line that is not a row is "
-                    "left out with `--comment`, which says how it begins."
+                    f"{place} has {_cells(len(cells))}, and the header has {len(self.header)}. Fix the row; a cell "
+                    f"that holds {delimiter_name(self.csv_format.delimiter)} must be quoted. A line that is not a row "
+                    "is left out with `--comment`, which says how it begins."
                 )
-            if cells == self.header and len(cells) > 1:
+            if _folded(cells[0]) == folded[0] and len(cells) > 1 and list(map(_folded, cells)) == folded:
                 raise RowsError(f"{place} is the header again, as in files that were put together. Remove the line.")
             yield Row(place, cells)
 
@@ -117,7 +118,7 @@ class CsvReader:
         if csv_format.names:
             if len(csv_format.names) != len(first):
                 raise RowsError(
-                    f"{self.header_place} has {len(first)} cells, and `names` gives {len(csv_format.names)}. Give "
+                    f"{self.header_place} has {_cells(len(first))}, and `names` gives {len(csv_format.names)}. Give "
                     "one name for each column."
                 )
             return list(csv_format.names)
@@ -262,3 +263,12 @@ class _CsvWriter(Writer):
                 f"A value holds a delimiter or a line break, and cells are not quoted ({error}). Give `--quote`."
             ) from None
         return lines.getvalue()
+
+
+def _folded(cell: str) -> str:
+    """Returns a cell as names are compared: a header may stand again in capitals, and blanks do not count."""
+    return cell.strip().casefold()
+
+
+def _cells(count: int) -> str:
+    return f"{count:,} cell{'' if count == 1 else 's'}"

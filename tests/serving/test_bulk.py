@@ -100,7 +100,7 @@ def test_a_wrong_row_is_named_by_its_line_and_nothing_is_written(predict, rows, 
     with pytest.raises(InvalidRequestError, match=r"rows\.csv:401"):
         predict(rows("rows.csv", "\n".join(lines)), output, batch_size=30)
     lines[300] = "1.5"
-    with pytest.raises(RowsError, match=r"rows\.csv:301 has 1 cells"):
+    with pytest.raises(RowsError, match=r"rows\.csv:301 has 1 cell"):
         predict(rows("rows.csv", "\n".join(lines)), output, batch_size=30)
     with pytest.raises(RowsError, match=r"rows\.csv:1002 has 3 cells"):  # behind the first quote
         predict(rows("rows.csv", QUOTED.rstrip("\n") + ",1\n"), output, batch_size=30)

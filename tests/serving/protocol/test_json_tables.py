@@ -87,3 +87,7 @@ def test_the_message_names_keys_and_command() -> None:
 def test_a_pipe_gets_the_command_without_files() -> None:
     assert converted("jq -c .", "standard input") == "`jq -c .`"
     assert converted("jq -c .", "a.json") == "`jq -c . a.json > a-lines.jsonl`"
+
+
+def test_an_object_without_keys_is_a_row_that_lacks_all_features() -> None:
+    assert not is_table({})

@@ -54,7 +54,7 @@ def test_blanks_belong_to_headers_and_cells():
         (b"a,,b,\n", "rows:1 has several columns without a name"),
         (
             b"a,b\n1,2\n3\n",
-            "rows:3 has 1 cells, and the header has 2. Fix the row; a cell that holds a comma must be q",
+            "rows:3 has 1 cell, and the header has 2. Fix the row; a cell that holds a comma must be q",
         ),
         (b"a,b\n1,2,3\n", "rows:2 has 3 cells, and the header has 2"),
         (b'a,b\n1,2\n3,"4\n', "rows:3 begins a row that does not end. Is a quote left open?"),
@@ -182,7 +182,7 @@ def test_names_stand_for_those_of_the_file_or_for_none():
         ("a,b\n".encode("utf-16"), {}, "begins as text in utf-16 does, and is read as utf-8. Give `--encoding utf-16`"),
         (b"a\tb\n", {}, r"rows:1 has one column, .* Are there tabs between cells\? Give `--delimiter '.t'`."),
         (b"a,b\n\x81,1\n", {"encoding": "cp1252"}, r"rows:2 is not text in cp1252 \(byte 0x81\). Name the file's enc"),
-        (b"a;b\n1\n", {"delimiter": ";"}, "rows:2 has 1 cells, .* that holds a semicolon must be quoted. A line that"),
+        (b"a;b\n1\n", {"delimiter": ";"}, "rows:2 has 1 cell, .* that holds a semicolon must be quoted. A line that"),
     ],
 )
 def test_a_file_of_another_format_is_told_with_the_flag(content, settings, sentence):
@@ -215,8 +215,9 @@ def test_output_that_the_format_cannot_hold_is_named():
         table.writer(io.BytesIO()).write(rows, {"p": np.array(["ж".encode()], object)})
 
 
-def test_a_header_among_the_rows_is_named():
-    rows = table_of(b'a,b\n1,2\n"a","b"\n3,4\n').rows()
+@pytest.mark.parametrize("again", [b'"a","b"', b" a,b ", b"A,B"])
+def test_a_header_among_the_rows_is_named(again):
+    rows = table_of(b"a,b\n1,2\n" + again + b"\n3,4\n").rows()
     assert next(rows).values == ["1", "2"]
     with pytest.raises(RowsError, match="rows:3 is the header again, .* Remove the line."):
         next(rows)
