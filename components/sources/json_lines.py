@@ -21,7 +21,8 @@ from crossnet.components.progress import reached
 from crossnet.components.sources.csv_kinds import time_kind
 from crossnet.components.sources.csv_lines import may_be_compressed, open_bytes, too_long_row
 from crossnet.components.sources.json_forms import check_lines
-from crossnet.serving.protocol.cell_values import TIME_REGEX, read_time
+from crossnet.components.sources.json_values import EXACT32, TIME, TIMES, array, joined, plain, types_of_lines
+from crossnet.serving.protocol.cell_values import TIME_REGEX
 from crossnet.serving.protocol.json_start import json_object
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
@@ -29,14 +30,9 @@ from crossnet.serving.protocol.printable import shown
 DOUBT, _LARGE = b"doubt", b"large"  # of a field's metadata: what is doubtful about its type; a large whole number
 _BLOCK_BYTES = 1 << 22
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_EXACT32, _EXACT64 = 2.0**24, 2.0**53  # up to here float32 and float64 hold every whole number
+_EXACT64 = 2.0**53  # up to here float64 holds every whole number
 _FOUND_TIMES = tuple(pa.timestamp(unit, zone) for unit in ("s", "ms", "us", "ns") for zone in (None, "UTC"))
-_NUMBERS = (pa.bool_(), pa.int64(), pa.float64())  # each can hold the ones before it
-_MIXED_TEXT = "holds texts beside values of another type and is read as text"
-_MIXED_TRUTH = "holds true or false beside numbers and is read as numbers, true as 1"
-_TIMES = "holds times beside other texts and is read as text"
 _MANY = 0.5  # of the texts of a block
-_TIME = pa.timestamp("us")  # the type of a column of texts that all are times
 _ROUNDED = "holds whole numbers beside decimals, and float32 keeps about 7 digits of each (such as {})"
 _BEYOND = "holds whole numbers beyond int64 (such as {}) and is read as float32, which keeps about 7 digits"
 
@@ -54,12 +50,12 @@ def read_schema(file: Path) -> pa.Schema:
     for block, first_line in _blocks(file):
         table = _parsed(block)
         if table is None or any(_is_rounded(column) for column in table.columns):
-            found = _types_of_lines(_objects(file, block, first_line), doubts, large)
+            found = types_of_lines(_objects(file, block, first_line), doubts, large)
         else:
             times = _times(block, table, doubts)
             found = {name: _found_type(name, table[name], times, large) for name in table.column_names}
         for name, kind in found.items():
-            types[name] = _joined(name, types.get(name, pa.null()), kind, doubts)
+            types[name] = joined(name, types.get(name, pa.null()), kind, doubts)
     return _schema(types, doubts, large)
 
 
@@ -73,7 +69,7 @@ def joined_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
             metadata = field.metadata or {}
             doubts |= {field.name: metadata[DOUBT].decode()} if DOUBT in metadata else {}
             large |= {field.name: int(metadata[_LARGE])} if _LARGE in metadata else {}
-            types[field.name] = _joined(field.name, types.get(field.name, pa.null()), field.type, doubts)
+            types[field.name] = joined(field.name, types.get(field.name, pa.null()), field.type, doubts)
     return _schema(types, doubts, large)
 
 
@@ -88,12 +84,12 @@ def read_batches(file: Path, columns: list[str], types: Mapping[str, Any]) -> It
     Raises:
       DataError: A line is not a JSON object.
     """
-    schema = pa.schema([(name, _plain(types[name])) for name in columns])
+    schema = pa.schema([(name, plain(types[name])) for name in columns])
     for block, first_line in _blocks(file):
         table = _parsed(block, schema)
         if table is None or any(_is_rounded(column) for column in table.columns):
             rows = _objects(file, block, first_line)
-            arrays = [_array([row.get(field.name) for row in rows], field.type) for field in schema]
+            arrays = [array([row.get(field.name) for row in rows], field.type) for field in schema]
             table = pa.Table.from_arrays(arrays, schema=schema)
         yield from table.combine_chunks().select(columns).to_batches()
 
@@ -168,7 +164,7 @@ def _times(block: bytes, table: pa.Table, doubts: dict[str, str]) -> set[str]:
             continue
         share = pc.mean(pc.match_substring_regex(cells, rf"^\s*{TIME_REGEX}\s*$")).as_py()
         if share < 1 or not time_kind(cells.cast(pa.binary())):
-            doubts |= {name: _TIMES} if share >= _MANY else {}
+            doubts |= {name: TIMES} if share >= _MANY else {}
         else:
             times.add(name)
     return times
@@ -178,34 +174,10 @@ def _found_type(name: str, column: pa.ChunkedArray, times: Collection[str], larg
     """Returns the type of a column as Arrow sees it, and of those in `times` the type of times."""
     if name not in large and column.type in (pa.int64(), pa.float64()):
         values = column.drop_null().to_numpy()
-        found = values[(values == values.round()) & ((values > _EXACT32) | (values < -_EXACT32))]
+        found = values[(values == values.round()) & ((values > EXACT32) | (values < -EXACT32))]
         if len(found) and math.isfinite(found[0]):
             large[name] = int(found[0])
-    return _TIME if name in times else _plain(column.type)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_list(kind):
-        return pa.list_(_plain(kind.value_type))
-    return pa.string() if pa.types.is_timestamp(kind) else kind
-
-
-def _joined(name: str, one: pa.DataType, other: pa.DataType, doubts: dict[str, str]) -> pa.DataType:
-    """Returns the type that holds the values of two; where they differ in kind, `doubts` says so."""
-    if one == other or pa.types.is_null(other):
-        return one
-    if pa.types.is_null(one):
-        return other
-    if one in _NUMBERS and other in _NUMBERS:
-        if pa.bool_() in (one, other):
-            doubts.setdefault(name, _MIXED_TRUTH)
-        return max(one, other, key=_NUMBERS.index)
-    if pa.types.is_list(one) and pa.types.is_list(other):
-        return pa.list_(_joined(name, one.value_type, other.value_type, doubts))
-    if pa.types.is_struct(one) or pa.types.is_struct(other):
-        return one if pa.types.is_struct(one) else other  # refused, unless the column is excluded
-    doubts[name] = _TIMES if {one, other} == {_TIME, pa.string()} else _MIXED_TEXT
-    return pa.string()
+    return TIME if name in times else plain(column.type)
 
 
 def _schema(types: Mapping[str, pa.DataType], doubts: Mapping[str, str], large: Mapping[str, int]) -> pa.Schema:
@@ -217,33 +189,6 @@ def _schema(types: Mapping[str, pa.DataType], doubts: Mapping[str, str], large: 
         metadata = {DOUBT: doubt} if doubt else {}
         fields.append(pa.field(name, kind, metadata=metadata | ({_LARGE: str(value)} if value is not None else {})))
     return pa.schema(fields)
-
-
-def _types_of_lines(
-    rows: Sequence[Mapping[str, Any]], doubts: dict[str, str], large: dict[str, int]
-) -> dict[str, pa.DataType]:
-    types: dict[str, pa.DataType] = {}
-    for row in rows:
-        for name, value in row.items():
-            kind = _value_type(name, value, doubts)
-            before = types.get(name, pa.null())
-            types[name] = kind if before is kind else _joined(name, before, kind, doubts)
-            if isinstance(value, int) and abs(value) > _EXACT32:
-                large.setdefault(name, value)
-    return types
-
-
-def _value_type(name: str, value: Any, doubts: dict[str, str]) -> pa.DataType:
-    if isinstance(value, str):
-        return pa.string() if read_time(value) is None else _TIME
-    if isinstance(value, int) and not isinstance(value, bool):
-        return pa.int64() if -(2**63) <= value < 2**63 else pa.float64()
-    if isinstance(value, list):
-        kind = pa.null()
-        for item in value:
-            kind = _joined(name, kind, _value_type(name, item, doubts), doubts)
-        return pa.list_(_plain(kind))
-    return pa.array([value]).type
 
 
 def _objects(file: Path, block: bytes, first_line: int) -> list[dict[str, Any]]:
@@ -271,25 +216,3 @@ def _no_object(file: Path, line: int, what: str) -> DataError:
         f'`{file.name}:{line}` {what}. Expected one JSON object per line, such as {{"x": 1.5}}. Fix the line, or set '
         "`example_gen.source` to the file's format."
     )
-
-
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """Returns values of one column, which may have several types, as the type that holds all of them."""
-    if pa.types.is_string(kind):
-        values = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
-        values = [v if v is None else v.encode("utf-8", "surrogatepass") for v in values]
-        return pa.array(values, pa.binary()).view(pa.string())  # what is not Unicode is refused later, with its place
-    if pa.types.is_float64(kind):
-        values = [None if value is None else _float(value) for value in values]
-    elif pa.types.is_int64(kind):
-        values = [None if value is None else int(value) for value in values]
-    elif pa.types.is_list(kind):
-        values = [None if value is None else _array(value, kind.value_type).to_pylist() for value in values]
-    return pa.array(values, kind)
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value)

@@ -83,6 +83,8 @@ def read_json(value: Any, spec: TensorSpec, unit: str = "s") -> Any:
     """
     if value is None:
         return missing(spec)
+    if spec.is_text and isinstance(value, float) and math.isnan(value):  # as Python writes a missing text
+        return missing(spec)
     if spec.is_text:  # texts beside other values are text in training too
         return json.dumps(value) if isinstance(value, bool | int | float) else value
     if spec.type_name == "bool":

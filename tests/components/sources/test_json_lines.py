@@ -157,3 +157,9 @@ def test_a_key_twice_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"x": 1, "y": 2}\n{"x": 1, "y": 2, "x": 3}\n')
     with pytest.raises(DataError, match='`a.jsonl:2` is not JSON: it has the key "x" twice'):
         read_schema(tmp_path / "a.jsonl")
+
+
+def test_nan_beside_texts_is_a_missing_text(tmp_path: Path) -> None:
+    lines = ['{"t": "a", "x": 1, "y": 1}', '{"t": NaN, "x": 2, "y": 2}', '{"t": "b", "x": 3, "y": 3}']
+    examples = make_json(tmp_path, *lines)
+    assert [row.get("t") for row in all_rows(examples)] == [b"a", None, b"b"]

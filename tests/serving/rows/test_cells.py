@@ -75,6 +75,11 @@ def test_json_times_are_unix_seconds():
     assert read_json("1970-01-01T00:00:01.9+00:00", INT) == 1
 
 
+def test_json_nan_is_a_missing_text():
+    assert read_json(float("nan"), TEXT) == missing(TEXT) == ""
+    assert read_json(1.5, TEXT) == "1.5"
+
+
 def test_json_null_is_missing():
     assert math.isnan(read_json(None, FLOAT))
     assert read_json(None, TEXT) == ""
