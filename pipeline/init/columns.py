@@ -241,6 +241,7 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
         if kind == "BYTES" or _KEY_NAME.search(name) or not (sign := _sign_of_a_measurement(column, present)):
             finding.decided = "left out: no value occurs twice"
             proposal.excluded[name] = "no value occurs twice"
+            _doubt_days(finding, column, kind, f' and no "{name}" in `exclude`')
         else:
             finding.doubt(f"no value occurs twice, but {sign}: is it a key?", toml_line("exclude", [name]))
         return
@@ -256,8 +257,7 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
     if forms["number"] > forms["whole"] > forms["number"] / 2 and EXACT < largest < math.inf and kind != "BYTES":
         said = f"whole numbers up to {largest:.0f} stand beside others, and float32 keeps some 7 digits of each"
         finding.doubt(said, toml_line("integer", [name]))
-    if kind in ("INT", "FLOAT") and _are_days(column):
-        finding.doubt(f"each may be a day, such as {column.least:.0f}", toml_line("date_format", {name: "%Y%m%d"}))
+    _doubt_days(finding, column, kind)
     if column.infinite:
         said = f"{counted(column.infinite, 'cell')} infinite, or beyond 3.4e+38, which stops the run"
         finding.doubt(said, toml_line("exclude", [name]))
@@ -284,6 +284,10 @@ def may_weigh(finding: ColumnFinding, column: ColumnProfile, kind: str) -> bool:
     return is_named and kind in ("INT", "FLOAT", "MIXED", "WHOLE") and not finding.holes and column.least >= 0
 
 
-def _are_days(column: ColumnProfile) -> bool:
+def _doubt_days(finding: ColumnFinding, column: ColumnProfile, kind: str, taken_back: str = "") -> None:
+    """Adds the doubt about whole numbers that may be days, such as 20260131."""
     low, high = _DAY_NUMBERS
-    return low <= column.least <= column.most <= high and column.sample.distinct > 1 and column.sample.are_days()
+    are_days = low <= column.least <= column.most <= high and column.sample.distinct > 1 and column.sample.are_days()
+    if kind in ("INT", "FLOAT") and are_days:
+        line = toml_line("date_format", {finding.name: "%Y%m%d"})
+        finding.doubt(f"each may be a day, such as {column.least:.0f}", line + taken_back)

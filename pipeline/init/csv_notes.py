@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from crossnet.components.sources.csv_hints import FOOTERS, is_null_word
+from crossnet.components.sources.csv_hints import FOOTERS, SUMS, is_null_word
 from crossnet.components.sources.csv_lines import may_be_compressed
 from crossnet.pipeline.init.cell_forms import is_date, is_number, is_typed
 from crossnet.serving.protocol.printable import shown
@@ -21,6 +21,7 @@ _SURE_ROWS = 5  # fewer rows do not say what a column holds
 _MOSTLY = 0.9
 _MAX_WORD = 40
 _MAX_FOOTER = 5  # lines; more are rows
+_SUMS = (*SUMS, "grand total")
 
 
 class Note(NamedTuple):
@@ -125,6 +126,7 @@ def footer(
     width, body = len(table[0]), [row for row in table[1:] if len(row) == len(table[0])][:-_MAX_FOOTER]
     full = [column for column in range(width) if all(row[column].strip() for row in body)]
     known = {row[0].strip() for row in body} | {word for row in body for word in row[0].split()[:1]}
+    words = [{row[column].strip() for row in body} for column in range(width)]
     found: list[Note] = []
     for line in reversed(lines):
         if not line.strip(delimiter + " \t\r") or line.startswith(tuple(comments)):
@@ -133,7 +135,7 @@ def footer(
             row = next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
         except csv.Error:  # another line end within it, or a long cell
             break
-        note = _note(row, line, width, full, known)
+        note = _note(row, line, width, full, known) or _sum_beside(row, line, words)
         if note is None:
             break
         found.append(note)
@@ -154,4 +156,12 @@ def _note(row: Sequence[str], line: str, width: int, full: Sequence[int], known:
         return Note(line[: line.index(word) + len(word)], line, "a note")
     if not first and 0 in full and any(is_number(cell.strip()) for cell in row[1:]):
         return Note(line, line, "a row without its first cell, perhaps a sum,")
+    return None
+
+
+def _sum_beside(row: Sequence[str], line: str, words: Sequence[set[str]]) -> Note | None:
+    """Returns the note where a cell behind the first one is a word such as Total, which no row above has there."""
+    for cell, known in zip(row[1:], words[1:], strict=False):
+        if len(row) == len(words) and cell.strip() not in known and cell.strip(" :").lower() in _SUMS:
+            return Note(line, line, "a sum")
     return None

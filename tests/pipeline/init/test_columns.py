@@ -159,3 +159,11 @@ def test_many_dates_among_numbers_are_text_with_advice_that_holds():
         "read as text",
         'numeric = ["x"] and no `text`',
     )
+
+
+def test_days_of_which_none_occurs_twice_are_left_out_with_the_line_that_reads_them():
+    proposal, finding = found([20260101 + n for n in range(30)], "INT")
+    assert proposal.excluded == {"x": "no value occurs twice"}
+    (doubt,) = finding.doubts
+    assert doubt.text == "each may be a day, such as 20260101"
+    assert doubt.setting == 'date_format = { x = "%Y%m%d" } and no "x" in `exclude`'

@@ -86,3 +86,13 @@ def test_columns_of_numbers_and_lines_of_names_are_told_by_several_rows():
 @pytest.mark.parametrize("line", ["Total,1\rnorth,1,2", f"Total,{'x' * 200_000},1"])
 def test_a_last_line_that_cannot_be_parsed_by_itself_is_a_row(tmp_path, line):
     assert found(tmp_path, "zone,km,fare", *ROWS, line)[0] == ""
+
+
+def test_a_sum_whose_word_stands_behind_the_first_cell_is_left_out(tmp_path):
+    rows = [f"{n}.5,{name},{n}.25" for n, name in enumerate(["north", "south", "east"] * 6)]
+    for last in ("153,Total,153", '153,"Grand total:",153'):
+        comment, skip, doubts = found(tmp_path, "km,zone,fare", *rows, last)
+        assert (comment, skip) == (last, 0)
+        assert doubts == [f"a sum at the end of the file ('{last}') is left out"]
+    assert found(tmp_path, "km,zone,fare", "1,total,2", *rows, "153,total,153") == ("", 0, [])
+    assert found(tmp_path, "km,zone,fare", *rows, "153,West Total,153") == ("", 0, [])
