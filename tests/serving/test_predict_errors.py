@@ -148,8 +148,6 @@ def test_damaged_gzip_is_told(rows, target, tmp_path):
     content = gzip.compress(b"x0,x1,x2\n" + b"1,2,3\n" * 1000)[:-20]
     with pytest.raises(RowsError, match="in.csv.gz cannot be decompressed"):
         predict_file(rows=rows("in.csv.gz", content), output=tmp_path / "out.csv", target=target)
-    with pytest.raises(RowsError, match="plain.csv.gz cannot be decompressed"):
-        predict_file(rows=rows("plain.csv.gz", b"x0\n"), output=tmp_path / "out.csv", target=target)
     assert not list(tmp_path.glob("*out.csv*"))
 
 
