@@ -81,7 +81,8 @@ def make_recipe(params: TrainerParams, rows: int, *, several: bool = True) -> Re
     choose("learning_rate", 0.01 * min(max((rows / 1000) ** -0.1, 0.5), 1.0))
     choose("early_stopping_patience", max(4, round(values["epochs"] / 3)))
     # One decay lets a member fit closely, the other keeps it near a linear model: which is right, held-out rows say.
-    choose("weight_decay", (0.1, max(0.1, 2.0 * min(1.0, 3000 / rows))))
+    # Of many rows both are equal, and members that differ by their first weights alone gain next to nothing.
+    choose("weight_decay", tuple(dict.fromkeys((0.1, max(0.1, 2.0 * min(1.0, 3000 / rows))))))
     folds = round(min(max(MAX_FOLDS * (FEW_ROWS / rows) ** 0.5, 1), MAX_FOLDS))
     choose("members", folds * len(values["weight_decay"]) if several else 1)
     return Recipe(**values)

@@ -51,8 +51,15 @@ def test_members_of_a_group_share_a_decay_and_each_fold_has_one_of_every_group()
 
 def test_members_are_fewer_where_rows_are_many() -> None:
     members = [make_recipe(TABLE, rows).members for rows in (100, 10_000, 50_000, 300_000, 10**8)]
-    assert members == [16, 16, 8, 2, 2]
+    assert members == [16, 16, 8, 1, 1]
     assert make_recipe(TABLE, 100, several=False).members == 1
+
+
+def test_equal_decays_are_one() -> None:
+    few, many = make_recipe(TABLE, 59_000), make_recipe(TABLE, 60_000)
+    assert (len(few.weight_decay), len(many.weight_decay)) == (2, 1)
+    assert (few.members, many.members) == (6, 3)
+    assert min(few.weight_decay) == many.weight_decay[0] == 0.1
 
 
 def test_architecture_is_chosen_from_rows_and_inputs() -> None:
