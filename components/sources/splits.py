@@ -198,7 +198,8 @@ def check_counts(counts: Mapping[str, int], params: ExampleGenParams, files: Seq
         setting = "split_column" if params.split_column else "group"
         remedy = f"`{params.key_column}` has few values: set another `{share}` or `example_gen.{setting}`"
     elif params.split == "time":
-        remedy = f'Rows of one time are in one split: set another `{share}`, or `example_gen.split = "hash"`'
+        more = "Lower" if empty == "train" else "Raise"
+        remedy = f'{more} `{share}`, or set `example_gen.split = "hash"`: rows of one time are in one split'
     else:
         more = "Lower" if empty == "train" else "Raise"
         remedy = f'{more} `{share}`, or set `example_gen.split = "order"`, which takes the last rows'
