@@ -11,6 +11,8 @@ import contextlib
 import hashlib
 import itertools
 import re
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -202,4 +204,13 @@ def _strategy(cluster: Cluster) -> tf.distribute.Strategy:
         rpc_layer="grpc",
         num_accelerators={"GPU": gpus} if gpus else {},
     )
-    return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    with _own_signals():
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Inside, TensorFlow may take SIGTERM, to note it and do nothing; after it, the signal is Python's again."""
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)

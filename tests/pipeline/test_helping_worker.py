@@ -159,6 +159,19 @@ def test_a_worker_that_is_killed_is_named_by_the_chief_who_leaves_nothing_half_m
 
 
 @pytest.mark.slow
+def test_a_worker_that_trains_ends_at_a_signal_and_is_named_to_the_others(commands, config, tmp_path):
+    pair = Workers(commands, config)
+    pair.data(tmp_path)
+    more = ("--set", "trainer.epochs=100000", "--set", "trainer.early_stopping_patience=100000")
+    helper, chief = pair.start(tmp_path, 1, *more), pair.start(tmp_path, 0, *more)
+    wait_until(lambda: list(tmp_path.glob(f"checkpoints/*/{CHECKPOINT_FILE}")) or not chief.running, 120)
+    chief.send(signal.SIGTERM)
+    assert chief.wait(30) == 143, chief.err
+    assert helper.wait(60) == 1, helper.err
+    assert f"Worker 0 ({pair.addresses[0]}) ended before the training did" in helper.err
+
+
+@pytest.mark.slow
 def test_a_worker_that_never_starts_is_named_in_time_and_a_signal_ends_the_wait(commands, config, tmp_path):
     pair = Workers(commands, config)
     pair.data(tmp_path)
