@@ -179,6 +179,7 @@ def _common_format(files: list[Path], path: Path) -> str:
 
 
 def _format(file: Path) -> str:
+    check_name(file)  # before it is opened
     suffix = (file.with_suffix("") if file.suffix in COMPRESSED else file).suffix.lstrip(".").lower()
     by_name = next((source for source, endings in ENDINGS.items() if suffix in endings), "")
     try:
