@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.util
 import json
 import os
 import sys
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from crossnet.components.artifacts.base import Artifact
+from crossnet.components.engines import beam, spark
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.engines.beam import BeamEngine
 from crossnet.components.engines.local import LocalEngine
 from crossnet.components.engines.spark import SparkEngine
-from crossnet.components.errors import OwnCodeError, PipelineError
+from crossnet.components.errors import OwnCodeError, PipelineError, SettingsError
 from crossnet.components.files import json_value
 from crossnet.components.own_code import in_words
 from crossnet.pipeline.config import Config
@@ -28,6 +30,8 @@ from crossnet.pipeline.imports import import_module
 from crossnet.pipeline.plugin_contract import place
 from crossnet.pipeline.source_code import is_ours
 from crossnet.pipeline.threads import limit_threads
+
+_PACKAGES = {"spark": ("pyspark", spark.NOT_INSTALLED), "beam": ("apache_beam", beam.NOT_INSTALLED)}
 
 
 def call_component(
@@ -110,6 +114,13 @@ def load_component(step: Step, reporter: Reporter) -> None:
         import_module(step.function.partition(":")[0])
     if not before and "tensorflow" in sys.modules:
         reporter.line(f"{'TensorFlow':<19} {'began':<6} {time.perf_counter() - start:6.1f} s")
+
+
+def check_engine(config: Config) -> None:
+    """Raises SettingsError where the engine is not installed, also where no step has work enough to start it."""
+    package, problem = _PACKAGES.get(config.engine, ("sys", ""))
+    if importlib.util.find_spec(package) is None:
+        raise SettingsError(problem)
 
 
 def make_engine(config: Config) -> LocalEngine | SparkEngine | BeamEngine:

@@ -15,7 +15,7 @@ from crossnet.components.model_folder import clear_leftovers, record_problems
 from crossnet.components.params.trainer import MULTI_WORKER
 from crossnet.pipeline import fingerprint as fp
 from crossnet.pipeline import notices, snapshots
-from crossnet.pipeline.component_call import make_engine
+from crossnet.pipeline.component_call import check_engine, make_engine
 from crossnet.pipeline.config import Config, as_values, to_toml
 from crossnet.pipeline.console import Reporter
 from crossnet.pipeline.digests import keep_digests
@@ -128,6 +128,7 @@ def _run(
                 check_others_done(plan, store, force=bool(force))
             else:
                 refuse_run(config, plan)
+            check_engine(config)
             if not alone or config.trainer.strategy != MULTI_WORKER:  # workers come together before TensorFlow begins
                 try_networks(plan, reporter)
             keep_digests(store.root, {path: seen for step in plan.values() for path, seen in step.files.items()})

@@ -35,6 +35,10 @@ _LOOKS_ELSEWHERE = ("", "direct", "directrunner", "switchingdirect", "switchingd
 # What runs these may know options that Beam in this process does not.
 _HAS_OPTIONS_OF_ITS_OWN = ("portable", "flink", "spark", "prism", "kafkastreams")
 _WIDTH_OPTIONS = ("max_num_workers", "num_workers", "parallelism", "direct_num_workers")
+NOT_INSTALLED = (
+    "`engine` is beam, and apache-beam is not installed. Install it in an environment of its own, because it "
+    "takes older versions of protobuf and pyarrow: pip install 'crossnet-pipeline[beam]'."
+)
 
 
 class BeamEngine:
@@ -204,10 +208,7 @@ def _installed() -> Any:
     try:
         import apache_beam
     except ImportError as error:
-        raise SettingsError(
-            "`engine` is beam, and apache-beam is not installed. Install it in an environment of its own, because it "
-            "takes older versions of protobuf and pyarrow: pip install 'crossnet-pipeline[beam]'."
-        ) from error
+        raise SettingsError(NOT_INSTALLED) from error
     return apache_beam
 
 

@@ -33,6 +33,9 @@ _QUIET = {
     # A worker of Spark reads what the last job left in it: none of ours does, but each costs its imports only once.
     "spark.python.worker.reuse": "true",
 }
+NOT_INSTALLED = (
+    "`engine` is spark, and pyspark is not installed. Install it, with Java 17: pip install 'crossnet-pipeline[spark]'."
+)
 
 
 class SparkEngine:
@@ -97,10 +100,7 @@ class SparkEngine:
                 from py4j.protocol import Py4JError
                 from pyspark.errors import PySparkRuntimeError
             except ImportError as error:
-                raise SettingsError(
-                    "`engine` is spark, and pyspark is not installed. Install it, with Java 17: pip install "
-                    "'crossnet-pipeline[spark]'."
-                ) from error
+                raise SettingsError(NOT_INSTALLED) from error
             # `local-cluster`, for tests, starts what lies in Spark's own folder; executors use this Python.
             os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

@@ -2,11 +2,14 @@ import os
 import sys
 from types import SimpleNamespace
 
+import pytest
+
 from crossnet.components.artifacts.base import Artifact
 from crossnet.components.artifacts.evaluation import Evaluation
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.model import Model
-from crossnet.pipeline.component_call import call_component, load_component, make_engine
+from crossnet.components.errors import SettingsError
+from crossnet.pipeline.component_call import call_component, check_engine, load_component, make_engine
 from crossnet.pipeline.config import Config, make_config
 from crossnet.pipeline.graph import Step, build_graph
 from support import toy_steps
@@ -51,6 +54,14 @@ def test_component_gets_the_engine_where_it_has_jobs(tmp_path):
     assert "engine" not in GIVEN
     with_jobs = {planned.name for planned in build_graph(Config()) if planned.engine}
     assert with_jobs == {"example_gen", "statistics_gen", "example_validator", "evaluator"}
+
+
+@pytest.mark.parametrize(("engine", "package"), [("spark", "pyspark"), ("beam", "apache_beam")])
+def test_an_engine_that_is_not_installed_is_said_before_there_is_work_for_it(engine, package, monkeypatch):
+    check_engine(Config())
+    monkeypatch.setattr("importlib.util.find_spec", {package: None}.__getitem__)
+    with pytest.raises(SettingsError, match=f"`engine` is {engine}, and .* is not installed. Install it"):
+        check_engine(make_config({"engine": engine}))
 
 
 def test_options_reach_spark(monkeypatch):
