@@ -93,8 +93,8 @@ class PredictSummary:
       seconds: Wall-clock time.
       unstated: The features that were texts of times and were sent in whole seconds, since no unit is stated.
       unusual: What the model was not trained on, by column.
-      recorded_in: The folder that records what it was trained on; None: that is not known, and of numbers only infinite
-        ones are in `unusual`.
+      recorded_in: The folder that records what it was trained on; None: not known, and only infinity is unusual.
+      repeats: The places of rows that were the header again, and were left out.
     """
 
     rows: int
@@ -104,6 +104,7 @@ class PredictSummary:
     unstated: tuple[str, ...] = ()
     unusual: tuple[Unusual, ...] = ()
     recorded_in: Path | None = None
+    repeats: tuple[str, ...] = ()
 
 
 # Called with the summary once all is answered, before the output gets its name: what it raises keeps it from that.
@@ -181,6 +182,7 @@ def summed(
     versions: dict[int, None] = {}
     unusual: tuple[Unusual, ...] = ()
     unstated: set[str] = set()
+    repeats: list[str] = []
     done = not_finite = 0
     for answered in answers:
         versions[answered.version] = None
@@ -188,10 +190,11 @@ def summed(
         not_finite += answered.not_finite
         unstated.update(answered.unstated)
         unusual = merged((*unusual, *answered.unusual))
+        repeats += answered.repeats
         if progress:
             progress(done)
-    seconds = time.monotonic() - start
-    return PredictSummary(done, tuple(versions), not_finite, seconds, tuple(sorted(unstated)), unusual, recorded_in)
+    seconds, names = time.monotonic() - start, tuple(sorted(unstated))
+    return PredictSummary(done, tuple(versions), not_finite, seconds, names, unusual, recorded_in, tuple(repeats))
 
 
 def check_options(files: RowFiles, address: ModelAddress, batch_size: int) -> str:

@@ -27,6 +27,10 @@ def say_summary(summary: PredictSummary, *, quiet: bool, strict: bool = False) -
         versions = ", ".join(map(str, summary.versions))
         answered = f", answered by version {versions}" if versions else ""
         say(f"{counted(summary.rows, 'row')} in {duration(summary.seconds)}{answered}.", err=True)
+    if summary.repeats:
+        lines = counted(len(summary.repeats), "line")
+        be, have = ("is", "has") if len(summary.repeats) == 1 else ("are", "have")
+        say(f"{lines} {be} the header again and {have} no answer (first: {summary.repeats[0]}).", err=True)
     if summary.unstated:
         names = listed(summary.unstated)
         say(

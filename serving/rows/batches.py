@@ -30,6 +30,7 @@ class Answered(NamedTuple):
       not_finite: The number of rows that got NaN or an infinity.
       unstated: The features that were texts of times and were sent in seconds, since no unit is stated.
       unusual: What the model was not trained on.
+      repeats: The places of rows that were the header again, and were left out.
     """
 
     rows: int
@@ -37,6 +38,7 @@ class Answered(NamedTuple):
     not_finite: int
     unstated: tuple[str, ...] = ()
     unusual: tuple[Unusual, ...] = ()
+    repeats: tuple[str, ...] = ()
 
 
 def write_answers(
@@ -52,7 +54,8 @@ def write_answers(
         writer.write(batch, prediction.outputs)
         not_finite = _count_not_finite(prediction.outputs, len(batch))
         unstated = tuple(sorted(inputs.unstated))
-        yield Answered(len(batch), prediction.version, not_finite, unstated, inputs.take_unusual())
+        unusual, repeats = inputs.take_unusual(), inputs.take_repeats()
+        yield Answered(len(batch), prediction.version, not_finite, unstated, unusual, repeats)
 
 
 def batches_of(table: Reader, size: int, name: str) -> Iterator[list[Row]]:

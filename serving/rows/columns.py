@@ -112,6 +112,13 @@ class InputBuilder:
         found, self._unusual = merged(self._unusual), []
         return found
 
+    def take_repeats(self) -> tuple[str, ...]:
+        """Returns the places of the rows that were the header again, and were left out since the last call."""
+        if not isinstance(self._table, CsvReader):
+            return ()
+        found, self._table.repeats = tuple(self._table.repeats), []
+        return found
+
     def _column_of(self, feature: str, row: Row) -> str:
         """Returns the name of a feature in the file, or in the object or Example of a row."""
         if isinstance(self._table, CsvReader | TableReader):

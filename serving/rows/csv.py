@@ -24,6 +24,8 @@ from crossnet.serving.protocol.printable import shown
 from crossnet.serving.rows.base import Row, Sink, Writer, check_not_taken, shortest_values, too_long_row
 from crossnet.serving.status import RowsError
 
+_AROUND = " \t\r\n\ufeff"  # a name in a header that stands again
+
 
 class CsvReader:
     """Reads CSV; each row is a list of cells in the header's order.
@@ -39,6 +41,7 @@ class CsvReader:
       header: The names of the columns, as they are in the file or in the format.
       header_place: The file and line of the header.
       bytes_read: Of the rows so far, as UTF-8.
+      repeats: The places of rows that are the header again, and are left out, as in training.
 
     Raises:
       RowsError: The header is missing, cannot be read or does not fit the format, or two columns of it have one name.
@@ -48,6 +51,7 @@ class CsvReader:
         self._name, self._lines_before = name, lines_before
         self.csv_format = csv_format
         self.bytes_read = self._row_bytes = 0
+        self.repeats: list[str] = []
         self._comments = tuple(comment.encode() for comment in csv_format.comments)
         self._line, self._begins, self._begun = (
             0,
@@ -67,10 +71,10 @@ class CsvReader:
             raise RowsError(problem)
 
     def rows(self) -> Iterator[Row]:
-        """Yields the rows; empty lines are skipped.
+        """Yields the rows; empty lines are skipped, and lines that are the header again, as in files put together.
 
         Raises:
-          RowsError: A row cannot be read, is the header again, or has more or fewer cells than it.
+          RowsError: A row cannot be read, or has more or fewer cells than the header.
         """
         if self._first_row:
             yield self._first_row
@@ -85,7 +89,8 @@ class CsvReader:
                     "is left out with `--comment`, which says how it begins."
                 )
             if _folded(cells[0]) == folded[0] and len(cells) > 1 and list(map(_folded, cells)) == folded:
-                raise RowsError(f"{place} is the header again, as in files that were put together. Remove the line.")
+                self.repeats.append(place)
+                continue
             yield Row(place, cells)
 
     def writer(self, stream: Sink) -> Writer:
@@ -266,8 +271,8 @@ class _CsvWriter(Writer):
 
 
 def _folded(cell: str) -> str:
-    """Returns a cell as names are compared: a header may stand again in capitals, and blanks do not count."""
-    return cell.strip().casefold()
+    """Returns a cell as names are compared: a header may stand again in capitals or behind a byte-order mark."""
+    return cell.strip(_AROUND).casefold()
 
 
 def _cells(count: int) -> str:

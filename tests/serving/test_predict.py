@@ -206,6 +206,16 @@ def test_times_of_a_table_without_a_unit_are_said(target, tmp_path):
     assert pq.read_table(tmp_path / "out.parquet").column("prediction").to_pylist() == [1.0]
 
 
+def test_a_header_that_stands_again_is_left_out_and_its_place_is_in_the_summary(rows, target, tmp_path):
+    again = rows("again.csv", b"x0,x1,x2\n1,2,3\nX0,X1,X2\n4,5,6\n")
+    once = rows("once.csv", b"x0,x1,x2\n1,2,3\n4,5,6\n")
+    summary = predict_file(rows=again, output=tmp_path / "out.csv", target=target)
+    plain = predict_file(rows=once, output=tmp_path / "plain.csv", target=target)
+    assert (summary.rows, summary.repeats) == (2, (f"{again}:3",))
+    assert plain.repeats == ()
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+
+
 def test_a_table_is_not_compressed_as_a_whole(target, tmp_path):
     with pytest.raises(UsageError, match="A file of Parquet is not compressed as a whole; rename `.*out.parquet.gz`"):
         predict_file(rows=tmp_path / "in.parquet", output=tmp_path / "out.parquet.gz", target=target)

@@ -137,3 +137,12 @@ def test_many_columns_are_not_all_listed(capsys):
     assert lines[-1] == "So it is with 3 more columns."
     assert strict_problem(summary) == ""
     assert strict_problem(PredictSummary(4, (1,), 2, 1.0)) == "`--strict`: 2 rows got no finite number."
+
+
+def test_lines_that_are_the_header_again_are_said(capsys):
+    say_summary(PredictSummary(2, (1,), 0, 0.5, repeats=("rows.csv:3",)), quiet=True)
+    say_summary(PredictSummary(2, (1,), 0, 0.5, repeats=("rows.csv:3", "rows.csv:7")), quiet=True)
+    assert capsys.readouterr().err.splitlines() == [
+        "1 line is the header again and has no answer (first: rows.csv:3).",
+        "2 lines are the header again and have no answer (first: rows.csv:3).",
+    ]

@@ -215,12 +215,11 @@ def test_output_that_the_format_cannot_hold_is_named():
         table.writer(io.BytesIO()).write(rows, {"p": np.array(["ж".encode()], object)})
 
 
-@pytest.mark.parametrize("again", [b'"a","b"', b" a,b ", b"A,B"])
-def test_a_header_among_the_rows_is_named(again):
-    rows = table_of(b"a,b\n1,2\n" + again + b"\n3,4\n").rows()
-    assert next(rows).values == ["1", "2"]
-    with pytest.raises(RowsError, match="rows:3 is the header again, .* Remove the line."):
-        next(rows)
+@pytest.mark.parametrize("again", [b'"a","b"', b" a,b ", b"A,B", b"\xef\xbb\xbfa,b"])
+def test_a_header_among_the_rows_is_left_out_as_in_training_and_its_line_is_known(again):
+    table = table_of(b"a,b\n1,2\n" + again + b"\n3,4\n")
+    assert [row.values for row in table.rows()] == [["1", "2"], ["3", "4"]]
+    assert table.repeats == ["rows:3"]
 
 
 def test_a_word_that_is_the_only_columns_name_is_a_row():
