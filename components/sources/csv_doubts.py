@@ -79,6 +79,8 @@ def text_doubts(
             )
             hint = hint or (comment_for(found[0], 1) if is_first and len(found) <= _MAX_WORDS else "")
             text = f"is read as text: {percent(1 - share)} of {which} cells are not {what} (first: {example})"
+            if what != "numbers" and "24:00" in (said := unread_times(found[0])):
+                return [Doubt(name, f"{text}; {said.partition('; ')[2]} for 24:00 and for a leap second")]
             if what != "numbers" and hint.startswith("date_format"):
                 return [Doubt(name, f"{text}; write them in one form to use them as such")]
             if not hint and all(map(holds_number, found[:_HINTED_CELLS])):

@@ -38,6 +38,10 @@ _TIMED = re.compile(
 )
 _NAMED_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([A-Z]{3,4}|[A-Z]\w+/\w+)")
 
+_END_OF_DAY = re.compile(
+    r"\d{4}-\d\d-\d\d[T ](24:00(:00(\.0+)?)?|\d\d:\d\d:60(\.\d+)?) ?(Z|UTC|[+-]\d\d(:?\d\d)?)?", re.ASCII
+)
+
 
 def is_null_word(text: str) -> bool:
     """Returns whether a cell says in a word, or in signs alone such as # or **, that there is nothing."""
@@ -96,6 +100,8 @@ def unread_times(cell: str) -> str:
         return ""
     if _TIMED.fullmatch(text):
         return "durations or times of day, which no setting reads (first: {}); write numbers, such as seconds"
+    if _END_OF_DAY.fullmatch(text):
+        return "times at 24:00 or in a leap second, which no setting reads (first: {}); write 00:00 of the next day"
     if _NAMED_ZONE.fullmatch(text):
         return "times with a zone's name, which no setting reads (first: {}); write its offset, such as +01:00"
     return ""

@@ -197,12 +197,21 @@ def _fix(row: CsvRow, num_columns: int, csv_format: CsvFormat) -> str:
     """Returns, for a message, what to do about a row of too few or too many cells."""
     between = delimiter_name(csv_format.delimiter)
     if len(row.cells) > num_columns:
+        if not csv_format.escape and len(row.cells) - sum(map(_ends_escaped, row.cells[:-1])) == num_columns:
+            return (
+                'Does a backslash stand before a delimiter that is part of a cell? Set `example_gen.escape = "\\\\"`.'
+            )
         return f"Fix the row; a cell that holds {between} must be quoted."
     if row.last_line > row.line:
         return f"A cell of it runs to line {row.last_line:,}: is a quote left open? Fix the row."
     if len(row.cells) == 1 and len(row.cells[0].split(csv_format.delimiter)) == num_columns:
         return "Quotes stand around the whole row: write the file without them."
     return f"Fix the row; an empty cell needs its delimiter ({between}) too."
+
+
+def _ends_escaped(cell: str) -> bool:
+    """Returns whether a cell ends with a backslash that is not itself after one."""
+    return (len(cell) - len(cell.rstrip("\\"))) % 2 == 1
 
 
 def _advice(row: CsvRow, csv_format: CsvFormat) -> str:

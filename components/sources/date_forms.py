@@ -23,7 +23,8 @@ _DATE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _CLOCK = re.compile(
-    r"(?P<join>[T:]| +)\d{1,2}:\d\d(?P<second>:\d\d((?P<mark>[.,])\d{1,6})?)?(?P<half> ?[ap]m)?(?P<zone>.*)",
+    r"(?P<join>[T:]| +)\d{1,2}(?P<sign>[:.])\d\d(?P<second>(?P=sign)\d\d((?P<mark>[.,])\d{1,6})?)?"
+    r"(?P<half> ?[ap]m)?(?P<zone>.*)",
     re.ASCII | re.IGNORECASE,
 )
 _ZONE = re.compile(r"(?P<blank> ?)(?P<name>Z|UTC|GMT|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -99,10 +100,11 @@ def _clock_form(text: str, *, compact: bool) -> str | None:
     if not clock or zone is None:
         return None
     half = clock["half"] or ""
-    second = f":%S{clock['mark'] + '%f' if clock['mark'] else ''}" if clock["second"] else ""
+    sign = clock["sign"]  # a point in Oracle's times
+    second = f"{sign}%S{clock['mark'] + '%f' if clock['mark'] else ''}" if clock["second"] else ""
     blank = " " if half.startswith(" ") else ""
     join = clock["join"].strip() or " "
-    return f"{join}{'%I' if half else '%H'}:%M{second}{f'{blank}%p' if half else ''}{zone}"
+    return f"{join}{'%I' if half else '%H'}{sign}%M{second}{f'{blank}%p' if half else ''}{zone}"
 
 
 def _zone_form(text: str) -> str | None:

@@ -115,7 +115,7 @@ def stored_weights(
     if wrong.any():
         row = int(wrong.argmax())
         value = column[row].as_py()
-        received = "empty" if value is None else f"'{shown(str(value))}'"
+        received = _missing(source, batch, weight, row) if value is None else f"'{shown(str(value))}'"
         expected, fix = "a number of at least 0; a row of weight 0 does not count", "Fix the row"
         if len(given) and np.isfinite(given[row]) and given[row] >= 0:
             received = f"{given[row]:g}, which float32 does not hold"
@@ -125,6 +125,23 @@ def stored_weights(
             f"{expected}. {fix}, or name another column in `example_gen.weight`."
         )
     return batch._replace(rows=batch.rows.set_column(place, pa.field(weight, stored.type), stored))
+
+
+def _missing(source: Source, batch: SourceBatch, weight: str, row: int) -> str:
+    """Returns what stands in a cell that is missing: "empty", or of a CSV one of `null_values`."""
+    name = next((column.source_name for column in source.columns if column.name == weight), "")
+    left, read = batch.first_row + row - _first_row(source, batch.unit), getattr(source, "read_named", None)
+    for cells in read(batch.unit, [name]) if read and name else ():
+        if left < len(cells[name]):
+            cell = (cells[name][left].as_py() or b"").decode(errors="replace")
+            return f"'{shown(cell)}', which is a missing value" if cell.strip() else "empty"
+        left -= len(cells[name])
+    return "empty"
+
+
+def _first_row(source: Source, unit: int) -> int:
+    layouts = getattr(source, "layouts", ())
+    return int(layouts[unit].first_row) if layouts else 0
 
 
 def _given(batch: SourceBatch, weight: str, values: NDArray[np.float32]) -> NDArray[np.float64]:

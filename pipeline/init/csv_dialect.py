@@ -88,6 +88,9 @@ def find_dialect(file: Path) -> Dialect:
         put("quote", quote, "cells begin and end with it")
     if escape:
         put("escape", escape, "it stands before quotes in quoted cells")
+    elif escaped := _with_escapes(bare, rows, delimiter, quote):
+        rows, width = escaped, len(escaped[0])
+        put("escape", "\\", "it stands before delimiters: without, these rows have more cells than the others")
     start = _first_row_of_table(rows, width)
     start += (has_two := two_headers(rows[start:]))
     if skip or start:
@@ -212,6 +215,14 @@ def _quote(lines: Sequence[str]) -> str:
 def _escape(lines: Sequence[str]) -> str:
     """Returns a backslash where it stands before a quote that does not end its cell; else ""."""
     return "\\" if any(re.search(r'[^\\]\\"(?=[^,;\t|"\r\n])', line) for line in lines) else ""
+
+
+def _with_escapes(lines: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str, quote: str) -> list[list[str]]:
+    """Returns the rows where a backslash before a delimiter makes it a part of a cell, by their widths; else none."""
+    if len(set(map(len, rows))) == 1 or not any(f"\\{delimiter}" in line for line in lines):
+        return []
+    escaped = list(_rows(lines, delimiter, quote, "\\"))
+    return escaped if len(set(map(len, escaped))) == 1 < len(escaped[0]) else []
 
 
 def _rows(lines: Sequence[str], delimiter: str, quote: str, escape: str = "") -> Iterator[list[str]]:

@@ -37,6 +37,15 @@ def test_numbers_and_dates_of_another_form_are_said_with_the_setting(tmp_path: P
     assert doubts(tmp_path, ["NA", "?", "-"]) == ("BYTES", [])
 
 
+def test_a_time_at_24_00_among_times_is_said_with_what_to_write(tmp_path: Path) -> None:
+    (one,) = doubts(tmp_path, ["2024-01-31T23:00:00", "2024-01-31T24:00:00", "2024-02-01T12:00:00"])[1]
+    assert one == (
+        "is read as text: 33.3 % of its cells are not dates or times in ISO 8601 (first: '2024-01-31T24:00:00', "
+        "rides.csv:3); write 00:00 of the next day for 24:00 and for a leap second",
+        "",
+    )
+
+
 def test_codes_stay_text_wherever_the_zero_is(tmp_path: Path) -> None:
     said = "stays text, as codes do: a cell of digits begins with a zero ('{}', rides.csv:{})"
     assert doubts(tmp_path, ["1", "01", "001"]) == ("BYTES", [(said.format("01", 3), 'numeric = ["a"]')])

@@ -181,6 +181,8 @@ def test_no_date_in_a_form_that_is_looked_for_is_passed_over() -> None:
         ("07:37:34", "durations or times of day"),
         ("12:24", "durations or times of day"),
         ("1:05 PM", "durations or times of day"),
+        ("2024-01-31T24:00:00", "times at 24:00 or in a leap second"),
+        ("2016-12-31 23:59:60Z", "times at 24:00 or in a leap second"),
         ("4 days 05:55:00", "durations or times of day"),
         ("-100:00:00.5", "durations or times of day"),
         ("PT1H30M", "durations or times of day"),

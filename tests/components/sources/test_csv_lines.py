@@ -100,6 +100,8 @@ def test_misshapen_row_says_how_to_leave_out_a_line_that_is_not_a_row(
         ("1,2", r"2 cells, the header has 3 columns. Fix the row; an empty cell needs its delimiter \(a comma\) too."),
         ("1,2,3,4", "4 cells, the header has 3 columns. Fix the row; a cell that holds a comma must be quoted."),
         ('1,"open\n4,5,6', r"A cell of it runs to line 4: is a quote left open\? Fix the row."),
+        ("1\\,2,3,4", r'Does a backslash stand before a delimiter .*\? Set `example_gen.escape = "\\\\"`.$'),
+        ("1\\\\,2,3,4", "Fix the row; a cell that holds a comma must be quoted."),
         ('"1,2,3"', "Quotes stand around the whole row: write the file without them.$"),
     ],
 )

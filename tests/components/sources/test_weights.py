@@ -47,6 +47,12 @@ def test_a_weight_that_is_not_a_number_of_at_least_0_is_refused_with_its_row(
         make_csv(tmp_path, table(weight), weight="w")
 
 
+def test_a_word_that_makes_a_weight_missing_is_named(tmp_path: Path) -> None:
+    wanted = "`rides.csv:19`: the weight `w` is 'NA', which is a missing value. Expected a number of at least 0"
+    with pytest.raises(DataError, match=re.escape(wanted)):
+        make_csv(tmp_path, table("NA"), weight="w", null_values=("", "NA"))
+
+
 def written(folder: Path, source: str, weights: list[Any]) -> Path:
     """Writes rows of a weight `w` and a label `y` in a source's format."""
     path, ys = folder / f"rides.{source}", [float(n) for n in range(len(weights))]
