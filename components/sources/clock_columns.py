@@ -33,7 +33,7 @@ def clock_columns(source: Source, params: ExampleGenParams) -> list[str]:
             holds = _MEANINGS.get(meaning) or _TYPES.get(column.type, meaning)
             problems.append(f"`example_gen.clock` names `{shown(given)}`, which holds {holds}.")
             written = {"FLOAT": "830.0", "BYTES": "0830"}.get(column.type, "")
-            if written and params.source in (INTEGER_SOURCES if column.type == "FLOAT" else ("csv",)):
+            if written and params.source in INTEGER_SOURCES:
                 problems[-1] += f" Where {written} is 8:30, add `integer = [{toml_text(given)}]` to [example_gen]."
         found.add(column.name)
     if problems:

@@ -61,7 +61,7 @@ def joined_kind(source: str, kinds: set[str], named: NamedColumns) -> str:
     if source in named.text:
         return "BYTES"
     if not kinds or "BYTES" in kinds:
-        return "FLOAT" if source in named.numeric else "BYTES"
+        return "FLOAT" if source in named.numeric else "INT" if source in named.integer and kinds else "BYTES"
     return "FLOAT" if "FLOAT" in kinds and source not in named.integer else "INT"
 
 

@@ -72,7 +72,7 @@ def propose_clock(finding: ColumnFinding, column: ColumnProfile, kind: str, sour
     others = cells.looked - sum(cells.forms[form] for form in ("number", "null", "nan"))
     if not column.clock.found or others or column.infinite:
         return False
-    if (kind in ("FLOAT", "MIXED") and source in INTEGER_SOURCES) or (kind == "BYTES" and source == "csv"):
+    if kind in ("FLOAT", "MIXED", "BYTES") and source in INTEGER_SOURCES:
         proposal.put("integer", [finding.name], "times of day: 830.0 and 0830 are 8:30")
     elif kind not in ("INT", "WHOLE"):
         return False

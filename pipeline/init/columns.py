@@ -12,6 +12,7 @@ from crossnet.components.sources.csv_cells import EXACT
 from crossnet.components.sources.csv_hints import comment_word, holds_number
 from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
+from crossnet.pipeline.init.number_times import doubt_days, doubt_daytimes, epoch
 from crossnet.pipeline.init.profile import ColumnProfile
 from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.serving.protocol.cell_values import read_boolean
@@ -37,7 +38,6 @@ _EVEN = (0.25, 0.75)  # where the median of some 20 and more numbers lies that f
 _FOLLOWS = 0.5  # roughness, below which the label follows a number
 _KEY_NAME = re.compile(r"(?i:(^|_)(id|key|no|nr|number|code|uuid|index|row)$)|[a-z]I[dD]$", re.ASCII)
 _WEIGHT_NAME = re.compile(r"(?i:(^|_)(weights?|wgt|wt|fnlwgt)$)|[a-z]W(eight|gt)$", re.ASCII)
-_DAY_NUMBERS = (19_000_101, 21_001_231)
 
 Place = Callable[[int, int], str]
 
@@ -239,9 +239,15 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
         return
     if present > MIN_KEY_ROWS and kind in ("INT", "BYTES") and not sample.repeated:
         if kind == "BYTES" or _KEY_NAME.search(name) or not (sign := _sign_of_a_measurement(column, present)):
+            since, is_named = epoch(finding, column) if kind == "INT" else ("", False)
+            if is_named and not _KEY_NAME.search(name):
+                finding.doubt(f"no value occurs twice: a time, {since}, or a key?", toml_line("exclude", [name]))
+                return
             finding.decided = "left out: no value occurs twice"
             proposal.excluded[name] = "no value occurs twice"
-            _doubt_days(finding, column, kind, f' and no "{name}" in `exclude`')
+            doubt_days(finding, column, kind, f' and no "{name}" in `exclude`')
+            if since and not _KEY_NAME.search(name):
+                finding.doubt(f"each may be a time, {since}", f'no "{name}" in `exclude`')
         else:
             finding.doubt(f"no value occurs twice, but {sign}: is it a key?", toml_line("exclude", [name]))
         return
@@ -257,7 +263,9 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
     if forms["number"] > forms["whole"] > forms["number"] / 2 and EXACT < largest < math.inf and kind != "BYTES":
         said = f"whole numbers up to {largest:.0f} stand beside others, and float32 keeps some 7 digits of each"
         finding.doubt(said, toml_line("integer", [name]))
-    _doubt_days(finding, column, kind)
+    doubt_days(finding, column, kind)
+    if kind == "INT":
+        doubt_daytimes(finding, column)
     if column.infinite:
         said = f"{counted(column.infinite, 'cell')} infinite, or beyond 3.4e+38, which stops the run"
         finding.doubt(said, toml_line("exclude", [name]))
@@ -282,12 +290,3 @@ def may_weigh(finding: ColumnFinding, column: ColumnProfile, kind: str) -> bool:
     """Whether a column may hold the rows' weights: its name says so, and all its numbers are at least 0."""
     is_named = _WEIGHT_NAME.search(finding.name) is not None
     return is_named and kind in ("INT", "FLOAT", "MIXED", "WHOLE") and not finding.holes and column.least >= 0
-
-
-def _doubt_days(finding: ColumnFinding, column: ColumnProfile, kind: str, taken_back: str = "") -> None:
-    """Adds the doubt about whole numbers that may be days, such as 20260131."""
-    low, high = _DAY_NUMBERS
-    are_days = low <= column.least <= column.most <= high and column.sample.distinct > 1 and column.sample.are_days()
-    if kind in ("INT", "FLOAT") and are_days:
-        line = toml_line("date_format", {finding.name: "%Y%m%d"})
-        finding.doubt(f"each may be a day, such as {column.least:.0f}", line + taken_back)

@@ -16,6 +16,7 @@ from crossnet.pipeline.init.columns import KIND_WORDS, may_weigh, read_cells, us
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.label import check_label, doubt_given_away, note_label
 from crossnet.pipeline.init.number_marks import propose_marks
+from crossnet.pipeline.init.number_times import propose_compact
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile, profile_table
 from crossnet.pipeline.init.row_split import propose_split
 from crossnet.pipeline.init.tables import Table, column_names, look, plan_table, read_table
@@ -62,6 +63,8 @@ def propose(table: Table, label: str) -> Proposal:
         if column.cells.cells:
             is_first = table.source == "csv" and name == next(iter(profile.columns))
             _read_cells(table, findings[name], column, proposal, source, name == label, is_first)
+            if table.source == "csv" and name != label:
+                propose_compact(findings[name], column, proposal)
         if column.nan:
             proposal.put("nan", "missing", f"{names[name]} has {counted(column.nan, 'NaN', 'NaN')}")
             findings[name].holes += column.nan

@@ -96,12 +96,28 @@ class ValueSample:
             return 0.5
         return float((np.median(numbers) - numbers.min()) / (numbers.max() - numbers.min()))
 
-    def are_days(self) -> bool:
-        """Returns whether all numbers of the sample are days such as 20261123."""
+    @property
+    def numbers(self) -> Numbers:
+        """The values of the sample that are finite numbers, float64 (values,)."""
+        return self._facts[np.isfinite(self._facts[:, 4]), 4]
+
+    def are_days(self, digits: int = 0) -> bool:
+        """Returns whether all numbers of the sample are days such as 20261123.
+
+        Args:
+          digits: Of the time of day behind the day: 4 as in 202611230845, 6 as in 20261123084500.
+        """
         numbers = self._facts[:, 4]
         if not len(numbers) or not (np.isfinite(numbers) & (numbers == np.floor(numbers)) & (numbers > 0)).all():
             return False
-        days = numbers.astype(np.int64)
+        days, clock = np.divmod(numbers.astype(np.int64), 10**digits)
+        if (
+            digits
+            and (
+                (clock // 10 ** (digits - 2) > 23) | (clock // 10 ** (digits - 4) % 100 > 59) | (clock % 100 > 59)
+            ).any()
+        ):
+            return False
         months = days // 10_000 * 12 + days // 100 % 100 - 1 - 1970 * 12
         valid = (days // 100 % 100 >= 1) & (days // 100 % 100 <= 12) & (days % 100 >= 1)
         start = months.astype("datetime64[M]")

@@ -10,7 +10,7 @@ from crossnet.components.errors import DataError
 from crossnet.components.sources.naming import NamedColumns
 from crossnet.components.sources.table_types import differing_types, is_null, joined_kind, meanings_of
 
-NAMED = NamedColumns({"a": "a", "y": "y"}, "y", frozenset({"n"}), frozenset({"t"}), "")
+NAMED = NamedColumns({"a": "a", "y": "y"}, "y", frozenset({"n"}), frozenset({"t"}), "", integer=frozenset({"i"}))
 FILES = [Path("1.parquet"), Path("2.parquet")]
 
 
@@ -21,6 +21,9 @@ FILES = [Path("1.parquet"), Path("2.parquet")]
         ("a", {"INT", "FLOAT"}, "FLOAT"),
         ("a", {"INT", "BYTES"}, "BYTES"),
         ("n", {"INT", "BYTES"}, "FLOAT"),
+        ("i", {"BYTES"}, "INT"),
+        ("i", {"INT", "FLOAT"}, "INT"),
+        ("i", set(), "BYTES"),
         ("t", {"INT"}, "BYTES"),
         ("y", {"INT"}, "FLOAT"),
         ("a", set(), "BYTES"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from crossnet.pipeline.init.clock import ClockTimes
 from crossnet.pipeline.init.propose import propose
-from crossnet.pipeline.init.tables import find_table
+from crossnet.pipeline.init.tables import find_table, plan_table
 from support.init_tables import proposed, table_of
 
 RANDOM = np.random.default_rng(3)
@@ -113,6 +113,16 @@ def test_parquet_of_pandas_has_them_as_floats(tmp_path: Path) -> None:
     pq.write_table(pa.table({"dep": times, "arr": TIMES, "y": LABELS}), tmp_path / "a.parquet")
     given = propose(find_table(tmp_path / "a.parquet"), "y").settings
     assert (given["clock"], given["integer"]) == (["dep", "arr"], ["dep"])
+
+
+def test_parquet_may_have_them_as_texts(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"dep": [f"{time:04}" for time in TIMES], "y": LABELS}), tmp_path / "a.parquet")
+    table = find_table(tmp_path / "a.parquet")
+    given = propose(table, "y").settings
+    assert (given["clock"], given["integer"]) == (["dep"], ["dep"])
+    assert not {"text", "numeric"} & {*given}
+    source = plan_table(table, "y", given)
+    assert [n for batch in source.read(0, 1) for n in batch.rows.column("dep").to_pylist()] == TIMES.tolist()
 
 
 def test_json_lines_have_them_as_whole_numbers_alone(tmp_path: Path) -> None:

@@ -81,3 +81,7 @@ def test_whole_numbers_may_be_days():
     assert not sample_of([20_250_229, 20_251_231]).are_days()  # no leap year
     assert not sample_of([20_251_301]).are_days()
     assert not sample_of([20_250_100]).are_days()
+    assert sample_of([20_240_229_2359, 20_240_229_0000]).are_days(4)
+    assert not sample_of([20_240_229_2359, 20_240_229_2400]).are_days(4)
+    assert sample_of([20_240_229_235_959]).are_days(6)
+    assert not any(sample_of([time]).are_days(6) for time in (20_240_229_235_960, 20_240_229_236_000))
