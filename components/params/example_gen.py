@@ -86,6 +86,9 @@ class ExampleGenParams:
     null_values: tuple[str, ...] = setting(
         ("",), "csv: cells that are missing where a column is not text; the empty cell always is", any_order=True
     )
+    null_text: tuple[str, ...] = setting(
+        (), "csv: columns of text in which `null_values` are missing too; in others they are words", any_order=True
+    )
     nan: str = setting("error", "what NaN is in a column of numbers", choices=("error", "missing"))
     decimal: str = setting(
         ".",

@@ -14,6 +14,11 @@ from crossnet.components.sources.times import is_time, time_numbers
 
 STORED = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": pa.binary()}
 _EXACT = 1 << 24  # float32 holds every whole number up to here
+MAX_ZERO = 2.0**-150  # half of the least number of float32: what is not above it becomes 0
+VANISHES = (
+    "holds numbers such as {}, which float32 makes 0 (its least is 1.4e-45); multiply all of the column by one number, "
+    'such as in a query of `source = "sql"`'
+)
 
 
 def feature_kind(arrow_type: Any) -> str | None:
@@ -134,6 +139,17 @@ def rounding(array: pa.Array) -> str:
     else:
         return ""
     return str(array[int(wrong.argmax())].as_py()) if wrong.any() else ""
+
+
+def vanishing(array: pa.Array) -> str:
+    """Returns the first number of a float64 column that float32 makes 0, though it is not; "" for none."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if not pa.types.is_float64(array.type):
+        return ""
+    size = np.abs(array.fill_null(0).to_numpy(zero_copy_only=False))
+    zero = (size <= MAX_ZERO) & (size > 0)
+    return str(array[int(zero.argmax())].as_py()) if zero.any() else ""
 
 
 def are_whole(array: pa.Array) -> bool:

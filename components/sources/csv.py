@@ -243,6 +243,7 @@ class CsvSource:
     def _retyped(self, source: str, error: NotWholeError, place: str) -> CsvSource:
         """Returns the source with another kind for a column whose first cells are whole numbers."""
         kind, example, doubts = kind_instead(source, error, place)
+        kind = "HOLED" if kind == "BYTES" and source in self.named.null_text else kind
         return replace(
             self,
             kinds={**self.kinds, source: kind},

@@ -34,8 +34,8 @@ EXACT = 2**24  # float32 holds each whole number up to here
 
 # Kind of a column: how its cells are read, and what is written.
 # MIXED: numbers, of which many are whole and may be too large for float32. WHOLE: the setting `integer`. WORDS: the
-# setting `boolean`. DATE: the setting `date_format`.
-STORED = {"FLOAT": "FLOAT", "MIXED": "FLOAT", "BYTES": "BYTES"}
+# setting `boolean`. DATE: the setting `date_format`. HOLED: text, with the setting `null_text`.
+STORED = {"FLOAT": "FLOAT", "MIXED": "FLOAT", "BYTES": "BYTES", "HOLED": "BYTES"}
 STORED |= dict.fromkeys(("INT", "WHOLE", "BOOL", "WORDS", "TIME", "TIME_UTC", "DATE"), "INT")
 ARROW_TYPES = {
     "FLOAT": pa.float32(),
@@ -48,10 +48,11 @@ ARROW_TYPES = {
     "TIME": pa.timestamp("us"),
     "TIME_UTC": pa.timestamp("us", "UTC"),
     "BYTES": pa.string(),
+    "HOLED": pa.string(),
 }
 TIMES = ("TIME", "TIME_UTC", "DATE")
 # Kinds whose cells are looked at as text: Arrow would read 007 as 7, and not +7.
-FROM_TEXT = ("INT", "WHOLE", "WORDS", "DATE")
+FROM_TEXT = ("INT", "WHOLE", "WORDS", "DATE", "HOLED")
 EXPECTED = {
     "FLOAT": "a number",
     "MIXED": "a number",
@@ -63,6 +64,7 @@ EXPECTED = {
     "TIME": "a date or time in ISO 8601, such as 2026-11-23 or 2026-11-23T08:45:00",
     "TIME_UTC": "a time in ISO 8601 with its zone, such as 2026-11-23T08:45:00Z",
     "BYTES": "text in UTF-8",
+    "HOLED": "text in UTF-8",
 }
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _POINT_ZERO = re.compile(r"(?<=\d)\.0*$", re.ASCII)
@@ -134,7 +136,7 @@ def stored_values(
     """
     if kind in TIMES:
         array = time_numbers(array, unit, exact=exact)
-    elif kind == "BYTES":
+    elif STORED[kind] == "BYTES":
         return array.cast(pa.binary())
     elif STORED[kind] == "INT":
         array = array.cast(pa.int64())
@@ -163,8 +165,8 @@ def convert_cells(
     except pa.ArrowInvalid:
         _each(cells, cells, str)
         raise
-    if kind == "BYTES":
-        return text
+    if STORED[kind] == "BYTES":
+        return text if kind == "BYTES" else _without_words(text, csv_format)
     plain = plain_cells(cells, csv_format, numbers=kind in ("FLOAT", "MIXED", "INT", "WHOLE"))
     if plain is not cells:
         text = plain.cast(pa.string())
@@ -190,6 +192,12 @@ def convert_cells(
     if kind in ("FLOAT", "MIXED"):  # numbers beyond float32 become infinite, as in Arrow
         return pa.array(_each(plain, cells, read_number), pa.float64()).cast(ARROW_TYPES[kind], safe=False)
     return _times(plain, cells, lambda cell: read_time(cell, "us"), kind)
+
+
+def _without_words(text: pa.Array, csv_format: CsvFormat) -> pa.Array:
+    """Returns text with null for the words that mean that there is nothing."""
+    words = pa.array(csv_format.null_values, pa.string())
+    return pc.if_else(pc.is_in(pc.ascii_trim_whitespace(text), value_set=words), pa.scalar(None, pa.string()), text)
 
 
 def _whole_numbers(plain: pa.Array, text: pa.Array, cells: pa.Array, *, codes: bool) -> pa.Array:

@@ -14,11 +14,13 @@ from crossnet.components.sources.csv_doubts import (
     is_digits,
     rounded,
     text_doubts,
+    vanishing,
 )
 from crossnet.components.sources.csv_hints import SIGNS_ADVICE, looks_marked, setting_for
 from crossnet.components.sources.csv_kinds import classify_cells
 from crossnet.components.sources.csv_plain import decimals, plain_cells
 from crossnet.components.sources.csv_sample import ReadCells, Sample, first_cells
+from crossnet.components.sources.csv_words import word_doubts
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.naming import NamedColumns
 from crossnet.serving.protocol.cell_values import read_number
@@ -71,7 +73,8 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
             kind = other if other in ("BOOL", "TIME", "TIME_UTC") else kind
         reading.kinds[name] = kind
         if kind == "BYTES":
-            reading.doubts += text_doubts(name, sample, csv_format, place, is_whole=is_whole, is_first=name == first)
+            found = text_doubts(name, sample, csv_format, place, is_whole=is_whole, is_first=name == first)
+            reading.doubts += found or ([] if name in named.null_text else word_doubts(name, sample, csv_format, place))
         elif name == named.label:
             _check_label(name, sample, csv_format, is_whole=is_whole)
             reading.kinds[name] = "FLOAT" if kind in ("INT", "MIXED") else kind
@@ -83,6 +86,10 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
             reading.doubts += finer_doubts(name, sample)
         if STORED[reading.kinds[name]] == "FLOAT" and kind != "MIXED":
             reading.doubts += beyond_int64(name, plain) or rounded(name, plain, numbers, is_label=name == named.label)
+            reading.doubts += vanishing(name, plain, numbers)
+    reading.kinds |= {
+        name: "HOLED" for name, kind in reading.kinds.items() if kind == "BYTES" and name in named.null_text
+    }
     return reading
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossnet.components.formats import percent
+from crossnet.components.sources.arrow_values import MAX_ZERO, VANISHES
 from crossnet.components.sources.csv_cells import EXACT, LeadingZeroError, NotWholeError, is_code, read_whole
 from crossnet.components.sources.csv_hints import (
     NULL_WORDS,
@@ -33,6 +34,7 @@ _MAX_WORDS, _FEW_WORDS = 10, 5
 _DIGITS = 19  # of the largest int64
 _LARGE = r"^\s*[+-]?0*[1-9]\d{7}|[eE]"  # what may be beyond EXACT
 _LEAST_LARGE = 1e7
+_SMALL = r"[eE]-0*([3-9]\d|\d{3})"  # what may be so near to 0
 _POINT_ZERO = r"^\s*[+-]?\d+(\.0*)?\s*$"
 
 Place = Callable[[int, int], str]
@@ -190,6 +192,18 @@ def rounded(
             setting = f"integer = [{toml_text(name)}]" if are_whole else ""
             return [Doubt(name, f"{said} (tf.train.Example has no float64)", setting)]
     return []
+
+
+def vanishing(name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = None) -> list[Doubt]:
+    """Returns the doubt about numbers that float32 makes 0; the arguments are those of `rounded`."""
+    if numbers is None:
+        small = pc.match_substring_regex(plain, _SMALL) if len(plain) else pa.array([], pa.bool_())
+        plain = plain.filter(small)
+        numbers = np.array([read_number(cell.decode(errors="replace")) or 0.0 for cell in plain.to_pylist()])
+    zero = np.flatnonzero((numbers != 0) & (np.abs(numbers) <= MAX_ZERO))
+    if not len(zero):
+        return []
+    return [Doubt(name, VANISHES.format(shown(plain[int(zero[0])].as_py().decode())))]
 
 
 def finer_doubts(name: str, sample: Sample) -> list[Doubt]:

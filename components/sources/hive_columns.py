@@ -92,6 +92,8 @@ def folder_column(
         found = _converted(source, cells, stated) if stated else _inferred(cells, unit)
         if found:
             kind, meaning, numbers = found
+    if kind == "BYTES" and source in named.null_text:
+        texts = [None if text is None or is_hole(text, CsvFormat.of(params)) else text for text in texts]
     if kind == "BYTES" or meaning not in ("", "time"):
         unit = "s"
     meaning = f"{meaning}:{unit}" if meaning == "time" and unit != "s" else meaning

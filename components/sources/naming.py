@@ -47,6 +47,7 @@ class NamedColumns(NamedTuple):
         them, or none where no rule asks for them.
       unwritten: Names of features that are read for a condition alone.
       integer, boolean: Source names of columns that are forced to another type.
+      null_text: Source names of columns in whose text words for nothing are missing.
       dates: Source name and form of the columns whose form of dates is given.
       units: Source name and unit of the columns of times whose unit is given.
       exact: Source names of the columns that a condition names, and of weights: seen as the source has them.
@@ -67,6 +68,7 @@ class NamedColumns(NamedTuple):
     exact: frozenset[str] = frozenset()
     weight: str = ""
     group: str = ""
+    null_text: frozenset[str] = frozenset()
 
     def remedy(self, source: str, fix: str) -> str:
         """Returns what a user can do about a value of a column that does not have its type.
@@ -109,7 +111,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
         return frozenset(spelling[name] for name in names if name in spelling)
 
     exclude, _, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", "clock", *FORCING))
-    resolve("time_unit", params.time_unit)
+    _, null_text = (resolve(name, getattr(params, name)) for name in ("time_unit", "null_text"))
     extras = ((name, getattr(params, name)) for name in ("weight", "group", "split_column"))
     weight, group, key = (next(iter(resolve(name, [given] if given else [])), "") for name, given in extras)
     key = key or (group if params.rule == "key" else "")
@@ -140,7 +142,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     units = tuple((spelling[name], unit) for name, unit in params.time_unit.items() if spelling[name] in read)
     row, exact = tuple(header) if params.hashes_rows else (), needed | ({weight} - {""})
     return NamedColumns(
-        read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, exact, weight, group
+        read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, exact, weight, group, null_text
     )
 
 

@@ -19,6 +19,7 @@ from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.records.wire_format import is_list
 from crossnet.components.sources.arrow_values import (
+    VANISHES,
     are_whole,
     converts,
     feature_kind,
@@ -26,6 +27,7 @@ from crossnet.components.sources.arrow_values import (
     rounding,
     stored_array,
     value_text,
+    vanishing,
     without_nan,
 )
 from crossnet.components.sources.base import RetypedError, SourceBatch, differing, file_label
@@ -172,6 +174,8 @@ class TableSource:
             if self.types[source] == "FLOAT" and source not in said and (value := rounding(batch.column(source))):
                 text = f"has numbers of more digits than float32 keeps, which is about 7 (such as {value})"
                 found.append(Doubt(source, text, self._exact_setting(source, batch.column(source))))
+            if self.types[source] == "FLOAT" and (value := vanishing(batch.column(source))):
+                found.append(Doubt(source, VANISHES.format(value)))
         return tuple(found)
 
     def _exact_setting(self, source: str, array: pa.Array) -> str:

@@ -37,6 +37,9 @@ _OPTIONS = (
     ),
     click.option("--boolean", multiple=True, metavar="NAME", help="CSV: a column of yes and no; also several times."),
     click.option(
+        "--null-text", multiple=True, metavar="NAME", help="CSV: text in which --null-values are missing; likewise."
+    ),
+    click.option(
         "--rename", multiple=True, metavar="OLD=NEW", help="A column's name in the model; also several times."
     ),
     click.option(
@@ -45,7 +48,7 @@ _OPTIONS = (
 )
 _FIELDS = (
     *("delimiter", "quote", "escape", "encoding", "comment", "skip_rows", "header", "names"),
-    *("decimal", "thousands", "null_values", "nan", "date_format", "boolean"),
+    *("decimal", "thousands", "null_values", "nan", "date_format", "boolean", "null_text"),
 )
 
 
@@ -127,8 +130,8 @@ def _csv_format(settings: Any, given: dict[str, Any], model: Path | None) -> Any
     if "date_format" in given:
         form = "NAME=FORM, such as --date-format day=%d.%m.%Y"
         given["date_format"] = {**csv_format.date_format, **_pairs("--date-format", given["date_format"], form)}
-    if "boolean" in given:
-        given["boolean"] = (*csv_format.boolean, *given["boolean"])
+    for name in {"boolean", "null_text"} & {*given}:
+        given[name] = (*getattr(csv_format, name), *given[name])
     if "names" in given:
         given["names"] = tuple(name.strip() for name in given["names"].split(","))
     csv_format = CsvFormat.of({**dataclasses.asdict(csv_format), **given})

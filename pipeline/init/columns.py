@@ -15,6 +15,7 @@ from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.number_times import doubt_days, doubt_daytimes, epoch
 from crossnet.pipeline.init.profile import ColumnProfile
 from crossnet.pipeline.init.toml_lines import toml_line
+from crossnet.pipeline.init.truth_words import propose_truth
 from crossnet.serving.protocol.cell_values import read_boolean
 from crossnet.serving.protocol.printable import shown
 
@@ -93,8 +94,11 @@ def read_cells(
     # "007" is not the number 7, but "0830" may be 8:30
     is_code = forms["zero"] > 0 and not is_label and share.numbers >= _MOSTLY and not column.clock.found
     typed = numeric or max(share.dates, share.times, share.truths, share.words) >= _MOSTLY
-    if forms["null"] and typed:
+    is_truth = propose_truth(finding, column, proposal)
+    if forms["null"] and (typed or is_truth):
         _null_words(finding, cells, proposal, example)
+    if is_truth:
+        return
     if forms["nan"] and numeric:
         proposal.put("nan", "missing", f"{name} has {counted(forms['nan'], 'NaN', 'NaN')}, first {example('nan')}")
         finding.holes += forms["nan"]

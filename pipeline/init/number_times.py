@@ -34,10 +34,10 @@ def compact_form(column: ColumnProfile) -> str:
     return ""
 
 
-def propose_compact(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal) -> None:
-    """Proposes the form of a CSV column whose cells are days or times such as 20260131 or 20260131083000."""
+def propose_compact(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal, *, may: bool) -> None:
+    """Proposes the form of a column, where it `may` have one, whose cells are all days or times such as 20260131."""
     forms = column.cells.forms
-    if forms["whole"] < column.cells.cells - forms["null"] or column.sample.distinct < _SURE:
+    if not may or forms["whole"] < column.cells.cells - forms["null"] or column.sample.distinct < _SURE:
         return
     if form := compact_form(column):
         what = "days" if form == "%Y%m%d" else "times"

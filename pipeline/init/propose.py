@@ -30,7 +30,7 @@ _MARKS: tuple[Mapping[str, str], ...] = (  # tried in this order where all colum
     *({"decimal": ",", "thousands": mark} for mark in (".", " ", "\u00a0", "\u202f", "'")),
     *({"thousands": mark} for mark in (",", " ", "\u00a0", "\u202f", "'", "_")),
 )
-_MEANINGS = {"time": "TIME", "truth": "BOOL"}  # of numbers in Parquet, Arrow and JSON files
+_MEANINGS = {"time": "TIME", "truth": "BOOL", "HOLED": "BYTES"}  # of numbers in files with types; of text
 
 
 def propose(table: Table, label: str) -> Proposal:
@@ -55,16 +55,15 @@ def propose(table: Table, label: str) -> Proposal:
     for setting, value in table.dialect.settings.items():
         proposal.put(setting, value, table.dialect.reasons[setting])
     proposal.notes += table.dialect.doubts
-    findings = {}
+    findings, is_csv = {}, table.source == "csv"
     for name, column in profile.columns.items():
         present = column.rows - column.holes
         distinct = min(column.sample.distinct, present) if column.sample.repeated else present
         findings[name] = ColumnFinding(names[name], "", column.rows, column.holes, distinct)
         if column.cells.cells:
-            is_first = table.source == "csv" and name == next(iter(profile.columns))
+            is_first = is_csv and name == next(iter(profile.columns))
             _read_cells(table, findings[name], column, proposal, source, name == label, is_first)
-            if table.source == "csv" and name != label:
-                propose_compact(findings[name], column, proposal)
+            propose_compact(findings[name], column, proposal, may=is_csv and name != label)
         if column.nan:
             proposal.put("nan", "missing", f"{names[name]} has {counted(column.nan, 'NaN', 'NaN')}")
             findings[name].holes += column.nan

@@ -45,6 +45,7 @@ class CsvFormat:
       names: The columns' names, in place of the file's; empty: those of the file, or `column_1`, `column_2` ...
       date_format: The form of a column's dates, in the directives of `strptime`, by the column's name.
       boolean: Columns whose cells are truth values in more words: yes and no, Y and N, t and f, 1 and 0.
+      null_text: Columns of text in which `null_values` are missing too.
     """
 
     delimiter: str = ","
@@ -61,6 +62,7 @@ class CsvFormat:
     names: tuple[str, ...] = ()
     date_format: Mapping[str, str] = field(default_factory=dict, hash=False)
     boolean: tuple[str, ...] = ()
+    null_text: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: object) -> CsvFormat:
@@ -108,7 +110,7 @@ class CsvFormat:
     @property
     def named_columns(self) -> frozenset[str]:
         """The columns that settings give another form."""
-        return frozenset((*self.date_format, *self.boolean))
+        return frozenset((*self.date_format, *self.boolean, *self.null_text))
 
     @property
     def has_plain_cells(self) -> bool:
@@ -164,6 +166,11 @@ class CsvFormat:
             problems.append(f"`thousands` and `decimal` are the same. Received '{self.decimal}' for both.")
         if self.nan not in ("error", "missing"):
             problems.append(f"`nan` must be 'error' or 'missing'. Received '{shown(self.nan)}'.")
+        if self.null_text and not {*self.null_values} - {""}:
+            problems.append(
+                "`null_text` needs `null_values`, the words that are missing values. Received "
+                f"`null_text` of `{shown(self.null_text[0])}` and no such word."
+            )
         for column, form in self.date_format.items():
             if problem := _date_problem(form):
                 problems.append(f"`date_format` of `{shown(column)}` is '{shown(form)}': {problem}.")

@@ -34,14 +34,15 @@ def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, colu
       cell: The text between two delimiters, without its quotes.
       spec: The feature.
       csv_format: What is missing, and how numbers and dates are written.
-      column: The name under which `date_format` and `boolean` may have the column.
+      column: The name under which `date_format`, `boolean` and `null_text` may have the column.
       unit: In which a date or time is counted, since 1970.
     """
     if cell == MISSING:
         return missing(spec)
     kind = spec.dtype.kind if spec.dtype is not None else ""
     if kind == "O":
-        return cell
+        is_missing = column in csv_format.null_text and cell.strip() in csv_format.null_values
+        return missing(spec) if is_missing else cell
     if not cell.strip():
         return missing(spec)
     if csv_format is not DEFAULT:

@@ -74,6 +74,7 @@ LISTS = {
     "example_gen.integer": (("a", "b"), None),
     "example_gen.boolean": (("a", "b"), None),
     "example_gen.clock": (("a", "b"), None),
+    "example_gen.null_text": (("a", "b"), None),
     "example_gen.null_values": (("", "NA"), None),
     "example_gen.comment": (("#", "Total"), None),
     "example_gen.names": (("a", "b"), "example_gen"),

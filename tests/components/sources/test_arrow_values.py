@@ -6,7 +6,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from crossnet.components.sources.arrow_values import family, feature_kind, is_text_type, rounding, stored_array
+from crossnet.components.sources.arrow_values import (
+    family,
+    feature_kind,
+    is_text_type,
+    rounding,
+    stored_array,
+    vanishing,
+)
 
 LONG = 2**60 + 1
 
@@ -53,6 +60,20 @@ def test_a_decimal_beyond_int64_is_not_converted() -> None:
 )
 def test_rounding_names_the_first_number_that_float32_does_not_hold(array: pa.Array, example: str) -> None:
     assert rounding(array) == example
+
+
+@pytest.mark.parametrize(
+    ("array", "example"),
+    [
+        (pa.array([0.0, 1.5e-45, -1e-44, None, float("nan")]), ""),
+        (pa.array([0.0, 1.0, -3e-46, 1e-300]), "-3e-46"),
+        (pa.array([1e-300, 1e-300]).dictionary_encode(), "1e-300"),
+        (pa.array([0, 1]), ""),
+        (pa.array([], pa.float64()), ""),
+    ],
+)
+def test_vanishing_names_the_first_number_that_float32_makes_0(array: pa.Array, example: str) -> None:
+    assert vanishing(array) == example
 
 
 def test_types_of_one_family_can_be_read_as_one() -> None:

@@ -36,6 +36,19 @@ def test_words_for_holes_are_holes_in_columns_of_numbers_truths_and_times_only(t
     assert column(tmp_path, ["NA", "good", "-"], **null) == ("BYTES", [b"NA", b"good", b"-"], [])
 
 
+def test_words_for_holes_are_holes_in_text_that_null_text_names(tmp_path: Path) -> None:
+    null: dict[str, Any] = {"null_values": ("", "NA", "\\N"), "null_text": ("a",)}
+    text = ["NA", " good", " \\N ", "", "N/A"]
+    assert column(tmp_path, text, **null) == ("BYTES", [None, b" good", None, None, b"N/A"], [])
+    assert column(tmp_path, text, text=("a",), **null)[1] == [None, b" good", None, None, b"N/A"]
+    assert column(tmp_path, ["1", "NA"], **null) == ("INT", [1, None], [])
+    late = ["1"] * 10_000 + ["007", "NA"]
+    kind, values, _ = column(tmp_path, late, **null)
+    assert (kind, values[-2:]) == ("BYTES", [b"007", None])
+    with pytest.raises(SettingsError, match="`example_gen.null_text` names `b`, which is not a column"):
+        column(tmp_path, text, null_values=("", "NA"), null_text=("b",))
+
+
 def test_nan_may_be_a_hole_of_any_number(tmp_path: Path) -> None:
     assert column(tmp_path, ["nan", "1.5", "NaN"], nan="missing")[:2] == ("FLOAT", [None, 1.5, None])
     assert column(tmp_path, ["-nan", "7"], nan="missing")[:2] == ("INT", [None, 7])

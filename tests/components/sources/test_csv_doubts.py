@@ -46,6 +46,20 @@ def test_a_time_at_24_00_among_times_is_said_with_what_to_write(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize(
+    ("cells", "zero"),
+    [(["1.5", "1e-46"], "1e-46"), ([f"0.{'0' * 46}1", "1"], f"0.{'0' * 46}1"), (["-7e-46", "2"], "-7e-46")],
+)
+def test_numbers_that_float32_makes_0_are_said(tmp_path: Path, cells: list[str], zero: str) -> None:
+    kind, ((text, setting),) = doubts(tmp_path, cells)
+    assert (kind, setting) == ("FLOAT", "")
+    assert text.startswith(f"holds numbers such as {zero}, which float32 makes 0 (its least is 1.4e-45); multiply all")
+
+
+def test_small_numbers_that_float32_holds_are_not_doubtful(tmp_path: Path) -> None:
+    assert doubts(tmp_path, ["1.4e-45", "8e-46", "0e-99", "0.0", "1e-10"]) == ("FLOAT", [])
+
+
 def test_codes_stay_text_wherever_the_zero_is(tmp_path: Path) -> None:
     said = "stays text, as codes do: a cell of digits begins with a zero ('{}', rides.csv:{})"
     assert doubts(tmp_path, ["1", "01", "001"]) == ("BYTES", [(said.format("01", 3), 'numeric = ["a"]')])

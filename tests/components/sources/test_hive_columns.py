@@ -48,6 +48,7 @@ def values(examples: Examples, name: str) -> list[Any]:
         ({"null_values": ("", "no"), "boolean": ("paid",)}, "paid", [1, None]),
         ({"null_values": ("", "no")}, "paid", [b"yes", b"no"]),
         ({"null_values": ("", "2")}, "n", [1, None]),
+        ({"null_values": ("", "no"), "null_text": ("paid",)}, "paid", [b"yes", None]),
         ({}, "code", [b"07", b"7"]),
         ({"numeric": ("code",)}, "code", [7, 7]),
         ({"integer": ("code",)}, "code", [7, 7]),

@@ -8,12 +8,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossnet.components.sources.text_doubts import text_doubt
+from crossnet.serving.protocol.printable import shown
 from support.example_gen_fixtures import make
 
 
 def said(values: list[Any], form: str = "parquet") -> tuple[str, str] | None:
     doubt = text_doubt("a", pa.array(values), form)
     return doubt and (doubt.text, doubt.setting)
+
+
+@pytest.mark.parametrize("word", ["NULL", "\\N", "#N/A", "<NA>", "NaN", "(null)"])
+def test_words_for_nothing_among_texts_are_said(word: str) -> None:
+    wanted = (
+        f"is text, in which 25 % of the values are '{shown(word)}', read as a word: is that a missing value? Write null"
+    )
+    assert said(["north", word, "south", None, "east"]) == (f"{wanted} in its place", "")
+    assert said(["north", f"{word}s", "None", "NA"]) is None
 
 
 def test_texts_that_are_numbers_are_said_with_the_setting() -> None:

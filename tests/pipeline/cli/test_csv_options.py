@@ -5,8 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossnet.pipeline.cli.serving import predict
+from crossnet.serving.protocol.tensors import read_tensor
 from crossnet.serving.rows.formats import FORMATS
-from support.fake_server import XS, FakeServer
+from support.fake_server import RIDES, XS, FakeServer
 
 FLAGS = ["--delimiter", ";", "--quote", "'", "--comment", "#", "--skip-rows", "1"]
 
@@ -80,6 +81,16 @@ def test_dates_and_truths_are_read_as_flags_say(crossnet, tmp_path):
     for wrong, sentence in (("x0", "`--date-format` is 'x0'. Expected NAME=FORM"), ("x0=d", "has no directive")):
         done = crossnet("predict", "--rows", "rows.csv", "--date-format", wrong)
         assert (done.exit_code, sentence in done.stderr) == (2, True), done.stderr
+
+
+def test_words_of_a_text_are_missing_as_flags_say(crossnet, tmp_path):
+    (tmp_path / "rows.csv").write_text("miles,age,zone\n1,2,NA\n")
+    words = ("--null-values", "NA", "--null-text", "zone")
+    server = FakeServer(RIDES)
+    with server.running() as target:
+        for flags in ((), words):
+            assert crossnet("predict", "--rows", "rows.csv", "--target", target, *flags).exit_code == 0
+    assert [read_tensor(request.inputs["zone"]).tolist() for request in server.requests] == [[b"NA"], [b""]]
 
 
 def test_flags_of_csv_are_refused_for_other_rows(crossnet, tmp_path):

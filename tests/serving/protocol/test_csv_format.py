@@ -28,6 +28,7 @@ def test_only_utf8_without_lines_to_leave_out_is_parsed_as_it_is() -> None:
         ({"quote": "''"}, "`quote` must be one ASCII character, or empty for none. Received ''''."),
         ({"escape": "ab"}, "`escape` must be one ASCII character, or empty for none. Received 'ab'."),
         ({"delimiter": '"'}, "`quote` and `delimiter` are the same. Received '\"' for both."),
+        ({"null_text": ["a"]}, "`null_text` needs `null_values`, the words that are missing values. Received"),
         ({"comment": ","}, "`comment` and `delimiter` are the same. Received ',' for both."),
         ({"comment": "#\n"}, r"`comment` is the start of a line and holds no line end. Received '#\n'."),
         ({"comment": ["#", ""]}, "`comment` is the start of a line and holds no line end. Received ''."),

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.example_gen_fixtures import make_csv
+
+NULL = ("\\N", "#N/A", "NULL", "<NA>", "(null)", "#VALUE!", "#REF!", "#DIV/0!", "NaN", "nan", "NaT")
+
+
+def said(folder: Path, cells: list[str], **settings: Any) -> list[tuple[str, str]]:
+    """Returns what is said of a column `a` of text with these cells."""
+    examples = make_csv(folder, "a,y\n" + "".join(f'"{cell}",{n}\n' for n, cell in enumerate(cells)), **settings)
+    assert examples.column_types["a"] == "BYTES"
+    return [(doubt["text"], doubt["setting"]) for doubt in examples.properties["doubts"]]
+
+
+@pytest.mark.parametrize("word", NULL)
+def test_words_that_are_never_text_are_said_with_their_share_and_the_settings_that_make_holes_of_them(
+    tmp_path: Path, word: str
+) -> None:
+    ((text, setting),) = said(tmp_path, ["north", "south", word, "west", ""])
+    assert text == (
+        f"is text, in which 25 % of the cells are {word} (first: '{word}', rides.csv:4), read as a word: is "
+        "that a missing value?"
+    )
+    spelled = word.replace("\\", "\\\\")
+    assert setting == f'null_values = ["", "{spelled}"] and null_text = ["a"]'
+    assert said(tmp_path, ["north", word], null_values=("", word))[0][1] == 'null_text = ["a"]'
+    assert said(tmp_path, ["north", word], null_values=("", word), null_text=("a",)) == []
+    assert said(tmp_path, ["north", word], text=("a",)) == []
+
+
+def test_words_that_may_be_text_are_not_said(tmp_path: Path) -> None:
+    assert said(tmp_path, ["NA", "None", "north", "-", "?", "NULLA", "n/a", "Nan"]) == []
+
+
+def test_truth_values_in_several_spellings_are_said_with_the_setting(tmp_path: Path) -> None:
+    wanted = "is read as text: its cells are true and false in several spellings (first: '{}', rides.csv:2)"
+    for cells in (["yes", "no", "Y"], ["Yes", "YES", "no", ""], ["yes", "no", "Y", "N", "1"]):
+        assert said(tmp_path, cells) == [(wanted.format(cells[0]), 'boolean = ["a"]')]
+
+
+@pytest.mark.parametrize("cells", [["yes", "no"], ["Y", "N", ""], ["yes", "Y", "on"], ["yes", "no", "Y", "maybe"]])
+def test_two_words_and_other_words_are_text(tmp_path: Path, cells: list[str]) -> None:
+    assert said(tmp_path, cells) == []
