@@ -30,7 +30,7 @@ class Fixed(NamedTuple):
     Attributes:
       rows: int64 (pieces,), the rows that have one, ascending; None: all.
       data: uint8 (pieces, width); a piece lacks at most `GAP` bytes of `width`.
-      lengths: int64 (pieces,), bytes of each piece; None: `width`.
+      lengths: int64 (pieces,), bytes of each piece, 0 in a row that has none; None: `width`.
     """
 
     rows: Ints | None
@@ -89,13 +89,22 @@ def put(target: NDArray[np.uint8], at: Ints, pieces: Sequence[Piece]) -> None:
             behind += _least(piece)
     for piece, spare in zip(pieces, reversed(room), strict=True):
         places = at if piece.rows is None else at[piece.rows]
-        if not len(places):  # the piece may be wider than the target
-            continue
-        if isinstance(piece, Fixed):
-            _items(target, piece.data.shape[1])[places] = _items(piece.data.reshape(-1), piece.data.shape[1], step=True)
-        else:
+        if isinstance(piece, Ragged):
             _put_ragged(target, places, piece, spare)
+        else:
+            _put_fixed(target, places, piece, spare)
         _add(at, piece)
+
+
+def _put_fixed(target: NDArray[np.uint8], at: Ints, piece: Fixed, spare: int) -> None:
+    """Copies all of them, also those without bytes where what these leave is written over."""
+    width = piece.data.shape[1]
+    items = _items(piece.data.reshape(-1), width, step=True)
+    if piece.lengths is not None and width - _least(piece) > spare:
+        some = np.flatnonzero(piece.lengths)
+        at, items = at[some], items[some]
+    if len(at):  # the piece may be wider than the target
+        _items(target, width)[at] = items
 
 
 def _put_ragged(target: NDArray[np.uint8], at: Ints, piece: Ragged, spare: int) -> None:

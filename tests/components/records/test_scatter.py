@@ -17,10 +17,10 @@ TEXTS = st.binary(max_size=20) | st.sampled_from(
 TEXTS |= st.sampled_from([b"m" * size for size in (256, 1023, 1024, 1025, 3000)])
 
 
-def piece_of(texts: list[bytes | None], *, fixed: bool) -> Piece:
-    """Returns the texts of some rows as a piece; None where a row has none."""
-    rows = None if None not in texts else np.flatnonzero([text is not None for text in texts])
-    own = [text for text in texts if text is not None]
+def piece_of(texts: list[bytes | None], *, fixed: bool, named: bool = True) -> Piece:
+    """Returns the texts of some rows as a piece; None where a row has none, whose place is `named` or its length 0."""
+    rows = None if None not in texts or not named else np.flatnonzero([text is not None for text in texts])
+    own = [text or b"" for text in texts if text is not None or not named]
     lengths = np.array([len(text) for text in own], np.int64)
     if fixed:
         width = max([1, *lengths.tolist()])
@@ -32,23 +32,27 @@ def piece_of(texts: list[bytes | None], *, fixed: bool) -> Piece:
 
 
 @st.composite
-def tables(draw: Any) -> tuple[list[list[bytes | None]], list[bool]]:
+def tables(draw: Any) -> tuple[list[list[bytes | None]], list[bool], list[bool]]:
     rows = draw(st.integers(1, 6))
-    columns, fixed = [], []
+    columns, fixed, named = [], [], []
     for _ in range(draw(st.integers(1, 5))):
         fixed.append(draw(st.booleans()))
-        value = st.binary(min_size=1, max_size=GAP) if fixed[-1] else TEXTS
+        named.append(draw(st.booleans()))
+        least = draw(st.sampled_from([1, 20]))  # so long that one that is absent may lack more than `GAP`
+        value = st.binary(min_size=least, max_size=least + GAP - 1) if fixed[-1] else TEXTS
         columns.append(
             draw(st.lists(value | st.none() if draw(st.booleans()) else value, min_size=rows, max_size=rows))
         )
-    return columns, fixed
+    return columns, fixed, named
 
 
 @settings(deadline=None)
 @given(tables())
-def test_pieces_lie_one_after_the_other_in_each_row(table: tuple[list[list[bytes | None]], list[bool]]) -> None:
-    columns, fixed = table
-    pieces = [piece_of(texts, fixed=own) for texts, own in zip(columns, fixed, strict=True)]
+def test_pieces_lie_one_after_the_other_in_each_row(
+    table: tuple[list[list[bytes | None]], list[bool], list[bool]],
+) -> None:
+    columns, *kinds = table
+    pieces = [piece_of(texts, fixed=fixed, named=named) for texts, fixed, named in zip(columns, *kinds, strict=True)]
     expected = [b"".join(text or b"" for text in row) for row in zip(*columns, strict=True)]
     lengths = sizes(pieces, len(expected))
     assert lengths.tolist() == [len(row) for row in expected]
