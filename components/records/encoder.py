@@ -42,8 +42,8 @@ from crossnet.components.records.wire_format import (
 from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_crc, write_frame
 
 _MAX_LAYOUTS = 64  # beyond it, groups are too small to be worth it
-_SLICE_ROWS = (1 << 12, 1 << 14)  # each column of a slice costs some time
-_SLICE_BYTES = (1 << 20, 8 << 20)  # beyond the first, records no longer fit into the processor's cache
+_SLICE_ROWS = 1 << 14  # each column of a slice costs some time, which few rows do not repay
+_SLICE_BYTES = 8 << 20
 
 
 class EncodedRecords(NamedTuple):
@@ -69,9 +69,9 @@ class _Placeholder:
 
 def slices(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     """Cuts a batch into pieces of bounded rows and bytes."""
-    rows, size = batch.num_rows, max(1, batch.nbytes)
-    cached, most = (rows * limit // size for limit in _SLICE_BYTES)
-    step = max(1, min(_SLICE_ROWS[1], max(cached, min(_SLICE_ROWS[0], most))))
+    rows = batch.num_rows
+    most = max(1, min(_SLICE_ROWS, rows * _SLICE_BYTES // max(1, batch.nbytes)))
+    step = max(1, -(-rows // max(1, -(-rows // most))))  # about equal ones
     return [batch.slice(start, step) for start in range(0, rows, step)]
 
 

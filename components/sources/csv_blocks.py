@@ -27,7 +27,8 @@ from crossnet.serving.protocol.memory_limits import check_threads
 # in wide files, because each column of a block costs some time. What follows takes several blocks at once.
 _BLOCK_BYTES = 1 << 19
 _BLOCK_BYTES_PER_COLUMN = 1 << 12
-_BATCH_BLOCKS = 4
+_BATCH_BLOCKS = 4  # at least, and as many as have
+_BATCH_BYTES = 1 << 22  # since each column of a batch costs some time too
 _BLOCKS_AHEAD = 3
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
 _NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")  # or the header does not end in a block
@@ -90,7 +91,7 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             try:
                 check_threads()
                 with arrow_csv.open_csv(source, read, parse, convert) as reader:
-                    for batch in _joined(reader, ahead):
+                    for batch in _joined(reader, ahead, max(_BATCH_BLOCKS, _BATCH_BYTES // block_bytes)):
                         dropped = min(skip, batch.num_rows)
                         skip -= dropped
                         reached(path, stream.tell() if size else 0, size)
@@ -160,13 +161,13 @@ def _fits(path: Path, layout: CsvLayout, size: int) -> bool:
         return left >= 0
 
 
-def _joined(blocks: Iterable[pa.RecordBatch], ahead: _FewAhead) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of `_BATCH_BLOCKS` blocks at a time."""
+def _joined(blocks: Iterable[pa.RecordBatch], ahead: _FewAhead, number: int) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of `number` blocks at a time."""
     held: list[pa.RecordBatch] = []
     for block in blocks:
         ahead.used()
         held.append(block)
-        if len(held) == _BATCH_BLOCKS:
+        if len(held) == number:
             joined, held = pa.Table.from_batches(held).combine_chunks().to_batches(), []
             del block  # its memory need not stay while the batch is used
             yield from joined

@@ -11,7 +11,7 @@ import pytest
 
 from crossnet.components.errors import DataError
 from crossnet.components.sources import csv_blocks
-from crossnet.components.sources.csv_blocks import _BATCH_BLOCKS, _BLOCK_BYTES, CsvLayout, _FewAhead, read_blocks
+from crossnet.components.sources.csv_blocks import _BATCH_BYTES, _BLOCK_BYTES, CsvLayout, _FewAhead, read_blocks
 from crossnet.serving.protocol.csv_bytes import Readable
 from crossnet.serving.protocol.csv_format import CsvFormat
 
@@ -61,7 +61,7 @@ def test_line_breaks_between_rows_are_found_wherever_blocks_end(tmp_path: Path) 
     expected = [str(row) for row in range(600_000)]
     for end in ("\n", "\r\n", "\r"):
         path.write_text("id,t" + end + "".join(f"7,{cell}{end}" for cell in expected), newline="")
-        assert path.stat().st_size > _BATCH_BLOCKS * BLOCK  # there is a second batch
+        assert path.stat().st_size > _BATCH_BYTES  # there is a second batch
         assert cells(path) == cells(path, quoted=False) == expected
 
 
@@ -186,7 +186,7 @@ def test_a_look_at_the_first_rows_leaves_no_thread_that_could_abort_a_process_at
 
     monkeypatch.setattr(csv_blocks, "_FewAhead", Watched)
     path = tmp_path / "rows.csv"
-    path.write_text("id,t\n" + "1,abcdefghijklmnop\n" * (4 * _BATCH_BLOCKS * BLOCK // 19))
+    path.write_text("id,t\n" + "1,abcdefghijklmnop\n" * (4 * _BATCH_BYTES // 19))
     batches = read_blocks(path, {"t": pa.string()}, CsvLayout(2))
     assert next(batches).num_rows
     batches.close()
