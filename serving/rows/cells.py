@@ -35,7 +35,7 @@ def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, colu
       spec: The feature.
       csv_format: What is missing, and how numbers and dates are written.
       column: The name under which `date_format`, `boolean` and `null_text` may have the column.
-      unit: In which a date or time is counted, since 1970.
+      unit: In which a date or time is counted, since 1970; "": ISO 8601 is not read, as the feature is no such number.
     """
     if cell == MISSING:
         return missing(spec)
@@ -49,7 +49,7 @@ def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, colu
         if is_hole(cell, csv_format):
             return missing(spec)
         if (form := csv_format.date_format.get(column)) is not None:
-            time = read_date(cell, form, unit)
+            time = read_date(cell, form, unit or "s")
             return cell if time is None else time
         if column in csv_format.boolean:
             truth = read_boolean(cell)
@@ -80,7 +80,7 @@ def read_json(value: Any, spec: TensorSpec, unit: str = "s") -> Any:
     Args:
       value: The value.
       spec: The feature.
-      unit: In which a date or time is counted, since 1970.
+      unit: In which a date or time is counted, since 1970; "": it is not read.
     """
     if value is None:
         return missing(spec)
@@ -109,5 +109,5 @@ def _truth_or_time(text: str, unit: str) -> Any:
     truth = read_truth(text)
     if truth is not None:
         return int(truth)
-    time = read_time(text, unit)
+    time = read_time(text, unit) if unit else None
     return text if time is None else time

@@ -17,6 +17,7 @@ from crossnet.serving.protocol.header_names import feature_name, new_names, shar
 from crossnet.serving.protocol.printable import MAX_NAME_SHOWN, shown
 from crossnet.serving.protocol.signature import Signature
 from crossnet.serving.protocol.train_values import NOTHING, TrainValues
+from crossnet.serving.rows.advice import advice_on_values
 from crossnet.serving.rows.base import Row
 from crossnet.serving.rows.cells import read_cell, read_json
 from crossnet.serving.rows.csv import CsvReader
@@ -27,9 +28,6 @@ from crossnet.serving.rows.tfrecord import TfRecordReader
 from crossnet.serving.rows.unusual import Unusual, columns_of_examples, merged, unusual_values
 from crossnet.serving.status import InvalidRequestError, RowsError, UsageError
 
-# In a problem that `input_checks` words; a number that is too large for its type stays text, too.
-_PLAIN_NUMBER = r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?:['\"]|\.\.\.)"
-_TEXT_FOR_NUMBER = re.compile(rf"` holds ['\"](?!{_PLAIN_NUMBER}).* expected (?:u?int|float|double|half|bfloat)")
 _MAX_CACHED_HEADERS = 1000  # each JSON row may have keys of its own
 
 
@@ -99,7 +97,7 @@ class InputBuilder:
         try:
             arrays = fit_inputs(rows, self._signature, self._title, lambda i: batch[i].place)
         except InvalidRequestError as error:
-            advice = self._advice_on_values(str(error))
+            advice = advice_on_values(str(error), self._table)
             raise InvalidRequestError(_with_advice(self._in_words_of_the_file(str(error), batch[0])) + advice) from None
         values = arrays
         if isinstance(self._table, TfRecordReader):
@@ -147,19 +145,6 @@ class InputBuilder:
                 problem = problem.replace(start, f"`{shown(column, MAX_NAME_SHOWN)}` holds ", 1)
         return problem
 
-    def _advice_on_values(self, problem: str) -> str:
-        """Returns what to do about text that is not a number; "" where none is the problem."""
-        if not _TEXT_FOR_NUMBER.search(problem) or not isinstance(self._table, CsvReader | TableReader):
-            return ""
-        if isinstance(self._table, TableReader):
-            return " Fix the value; a date is a date, a time or text such as 2026-11-23."
-        if self._table.csv_format != DEFAULT:
-            return " Fix the cell."
-        return (
-            " Fix the cell, or say how dates, numbers and missing values are written: `--config` with the config that "
-            "the model was trained by, or options such as `--date-format`."
-        )
-
     def _csv_rows(self, batch: Sequence[Row], table: CsvReader) -> Iterator[dict[str, Any]]:
         specs = self._signature.inputs
         names = self._names(tuple(table.header), table.header_place)
@@ -187,14 +172,15 @@ class InputBuilder:
         used = [(i, name, specs[name]) for i, name in enumerate(names) if name in specs]
         values: dict[str, Any] = {}
         for i, name, spec in used:
-            unit = self._rules.unit_of(name, table.header[i])
+            stated = self._rules.unit_of(name, table.header[i])
+            unit = stated or ("" if name in self._known.ranges else "s")
             parts = []
             for rows in joined(batch):
                 column = rows.column(i)
-                if not unit and not spec.is_text and is_moment(column):
+                if unit and not stated and not spec.is_text and is_moment(column):
                     self.unstated.add(name)
                 try:
-                    parts.append(feature_values(column, spec, unit or "s"))
+                    parts.append(feature_values(column, spec, unit))
                 except ValueError as error:  # of Arrow
                     raise InvalidRequestError(
                         f"{batch[0].place} to {batch[-1].place}: `{shown(table.header[i])}` is {column.type} and does "
@@ -214,8 +200,13 @@ class InputBuilder:
             }
 
     def _unit(self, feature: str, column: str, value: Any) -> str:
-        """Returns the unit of times of a feature; remembers one that is not stated where `value` is such a text."""
+        """Returns the unit of times of a feature, "" where it is known to be a number that is none.
+
+        It remembers a feature whose unit is not stated where `value` is such a text.
+        """
         unit = self._rules.unit_of(feature, column)
+        if not unit and feature in self._known.ranges:
+            return ""
         is_unstated = not unit and isinstance(value, str) and not self._signature.inputs[feature].is_text
         if is_unstated and feature not in self.unstated and read_time(value) is not None:
             self.unstated.add(feature)

@@ -29,10 +29,11 @@ def feature_values(column: pa.Array, spec: TensorSpec, unit: str = "s") -> Any:
     Args:
       column: The column.
       spec: The feature.
-      unit: In which a time or duration is counted.
+      unit: In which a time or duration is counted; "": the feature is not such a number.
 
     Raises:
       pyarrow.ArrowException: A value does not convert.
+      ValueError: The column holds times or durations, and `unit` is "".
     """
     import pyarrow as pa
 
@@ -46,6 +47,8 @@ def feature_values(column: pa.Array, spec: TensorSpec, unit: str = "s") -> Any:
         texts = column.cast(pa.string()).to_pylist()
         return [missing(spec) if text is None else read_cell(text, spec, unit=unit) for text in texts]
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        if not unit:
+            raise ValueError("in training, the column had numbers, and not dates or times")
         values = _times(column, unit)
     elif pa.types.is_boolean(column.type) and spec.type_name != "bool":
         values = column.cast(pa.int64()).to_pylist()
