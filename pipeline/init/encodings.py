@@ -25,6 +25,7 @@ _BETWEEN = re.compile(rb"[,;\t\r\n]")  # cells; in no encoding below are these b
 # In the order in which they are preferred; in brackets, what is held against each letter, as the prior says.
 _SINGLE = {"cp1252": 0.0, "cp1250": 0.05, "cp1254": 0.02, "cp1251": 0.0, "koi8-r": 0.05, "cp866": 0.04, "cp1253": 0.0}
 _SINGLE |= {"cp1255": 0.02, "cp1256": 0.02, "mac-roman": 0.02, "cp850": 0.02, "cp437": 0.03, "iso8859-2": 0.07}
+_SINGLE |= {"koi8-u": 0.06, "iso8859-5": 0.05}
 _WIDE = {"cp932": 0.02, "cp949": 0.01, "gb18030": 0.03, "big5": 0.05, "euc-jp": 0.06}
 _NEAR = 0.1  # of badness, within which a second guess is named
 _MAX_OTHERS = 3  # that are named
@@ -35,13 +36,47 @@ _FINAL = {"HEBREW": frozenset("ךםןףץ"), "GREEK": frozenset("ς")}
 # Letters that are rare in the texts of an encoding, and common where it is misread.
 _RARE = {
     **dict.fromkeys(("cp1250", "iso8859-2"), frozenset("ţŢđĐ")),
-    "cp1251": frozenset("ъщфцэёйшѓѕґ"),
-    "koi8-r": frozenset("ъщфцэёйшюяьЪЭЩФЦЮЗ"),
+    **dict.fromkeys(("cp1251", "iso8859-5"), frozenset("ъщфцэёйшѓѕґ")),
+    **dict.fromkeys(("koi8-r", "koi8-u"), frozenset("ъщфцэёйшюяьЪЭЩФЦЮЗ")),
     "cp1253": frozenset("ΰΐΪΫϊϋ"),
     "cp1252": frozenset("ðþýÐÞÝšžŠŽŸƒœŒ"),
     "cp1254": frozenset("áíæóúåøñãàèìòù"),
     "mac-roman": frozenset("ıŸ"),
 }
+# How many of 1,000 letters of Russian are each one, and of Ukrainian the last; a text is misread as rarer ones.
+_CYRILLIC, _CAPITALS = ("cp1251", "koi8-r", "koi8-u", "cp866", "iso8859-5"), 6
+_OF_1000 = (
+    110,
+    85,
+    80,
+    74,
+    67,
+    63,
+    55,
+    47,
+    45,
+    44,
+    35,
+    32,
+    30,
+    28,
+    26,
+    20,
+    19,
+    17,
+    17,
+    17,
+    16,
+    14,
+    12,
+    10,
+    9,
+    7,
+    6,
+    5,
+    57,
+)
+_FREQUENCIES = dict(zip("оеаинтсрвлкмдпуяыьгзбчйхжшюці", _OF_1000, strict=True))
 _HUNGARIAN = frozenset("áéíóú")  # beside õ and û, as which ő and ű are misread
 _NOT_HUNGARIAN = frozenset("ãçäåêîôâàèëïñøæß")
 _KANA = ("HIRAGANA", "KATAKANA")  # how the names of the letters begin
@@ -111,7 +146,7 @@ def _add_cells(cells: dict[bytes, None], piece: bytes) -> None:
 
 def _guess(file: Path, cells: list[bytes], high: Counter[int]) -> Encoding:
     """Returns the most likely encoding of a file that is not UTF-8."""
-    if (utf8 := sum(_decoded(cell, "utf-8") is not None for cell in cells)) and 2 * utf8 >= len(cells):
+    if (utf8 := sum(_decoded(cell, "utf-8") is not None for cell in cells)) and 2 * utf8 > len(cells):
         odd = next((cell for cell in cells if _decoded(cell, "utf-8") is None), b"")
         example = f", such as '{shown(odd.decode('cp1252', 'replace'))}' (as cp1252)" if odd else ""
         return Encoding(
@@ -157,6 +192,11 @@ def _against(cells: Iterable[bytes], encoding: str, possible: Collection[str]) -
         # The double acutes of Hungarian: Portuguese has the tilde before an e, Estonian beside an a with two points.
         is_hungarian = has & _HUNGARIAN if re.search("õ(?!e)", read) else "û" in has and has & (_HUNGARIAN - {"é"})
         return _MUCH if is_hungarian and not has & _NOT_HUNGARIAN else 0.0
+    if encoding == "cp1250" and {*letters} & {*"ěřů"} and {*letters} & {*"ąľ"}:  # Czech has no such letters
+        return _MUCH
+    if encoding in _CYRILLIC:
+        best = max(_likeness(cells, name) for name in _CYRILLIC if name in possible)
+        return (best - _likeness(cells, encoding)) / 200
     if encoding not in ("gb18030", "big5") or "euc-jp" not in possible:
         return 0.0
     wide = [letter for letter in "".join(cell.decode("euc-jp") for cell in cells) if _script(letter) == "WIDE"]
@@ -167,6 +207,14 @@ def _against(cells: Iterable[bytes], encoding: str, possible: Collection[str]) -
         return _MUCH  # where both read the same kana
     # Of frequent letters of Chinese, a fifth is not one of Japanese; of Big5, a third is not even read as EUC-JP.
     return _MUCH if len(kinds) >= (12 if encoding == "gb18030" else 6) else 0.0
+
+
+def _likeness(cells: Iterable[bytes], encoding: str) -> float:
+    """Returns how frequent the Cyrillic letters that an encoding reads are on average, less where all are capitals."""
+    text = "".join(cell.decode(encoding, "replace") for cell in cells)
+    own = [letter for letter in text if letter > "\x7f"]
+    mean = sum(_FREQUENCIES.get(letter.lower(), 0) for letter in own) / max(len(own), 1)
+    return mean - _CAPITALS * text.isupper()
 
 
 def _setting(other: str) -> str:

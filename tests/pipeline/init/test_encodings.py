@@ -13,6 +13,8 @@ TOWNS = {
     "cp1251": "Москва Казань Тула Омск Щербинка",
     "koi8-r": "Москва Казань Тула Омск",
     "cp866": "Москва Казань Тула Омск",
+    "iso8859-5": "Москва Казань Тула Омск Щербинка",
+    "koi8-u": "Київ Львів Харків Їжак ґанок",
     "cp1253": "Αθήνα Πάτρα Βόλος Ηράκλειο",
     "cp1254": "İstanbul Şırnak Iğdır Muğla",
     "cp1255": "תל אביב חיפה ירושלים",
@@ -126,3 +128,35 @@ def test_a_file_of_two_encodings_stays_utf8_and_is_said(tmp_path):
         "most cells with letters beyond ASCII are UTF-8, and others are not, such as 'Zürich' (as cp1252): a file has "
         "one encoding; save it in UTF-8"
     )
+
+
+def guessed(folder, words, encoding):
+    """How the words read in the encoding that is guessed for a table of them."""
+    cells = words.split()
+    content = "\n".join(["town,y", *(f"{cell},{number}" for number, cell in enumerate(cells * 9)), ""])
+    (folder / "a.csv").write_bytes(content.encode(encoding))
+    return content.encode(encoding).decode(find_encoding(folder / "a.csv").name).split("\n") == content.split("\n")
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866", "iso8859-5"])
+@pytest.mark.parametrize(
+    "words", ["красный синий зелёный школа университет отлично хорошо плохо", "Иванов Петров Сидорова", "Самара Пермь"]
+)
+def test_cyrillic_is_told_by_the_frequency_of_its_letters(tmp_path, words, encoding):
+    assert guessed(tmp_path, words, encoding)
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866"])
+def test_capitals_of_cyrillic_are_told_too(tmp_path, encoding):
+    assert guessed(tmp_path, "МОСКВА КАЗАНЬ ОМСК САМАРА ПЕРМЬ КРАСНЫЙ СИНИЙ", encoding)
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso8859-2"])
+def test_czech_has_no_letters_of_polish(tmp_path, encoding):
+    assert guessed(tmp_path, "červená Dvořák špatně zelená muž žena Plzeň", encoding)
+
+
+def test_chinese_for_yes_is_valid_utf8_and_for_no_is_not(tmp_path):
+    assert guessed(tmp_path, "是 否 北京 上海", "gb18030")
+    (tmp_path / "b.csv").write_bytes("a,y\n是,1\n否,2\n".encode("gb18030"))
+    assert "UTF-8, and others are not" not in find_encoding(tmp_path / "b.csv").doubt
