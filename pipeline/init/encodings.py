@@ -196,7 +196,7 @@ def _against(cells: Iterable[bytes], encoding: str, possible: Collection[str]) -
         return _MUCH
     if encoding in _CYRILLIC:
         best = max(_likeness(cells, name) for name in _CYRILLIC if name in possible)
-        return (best - _likeness(cells, encoding)) / 200
+        return (best - _likeness(cells, encoding)) / 120
     if encoding not in ("gb18030", "big5") or "euc-jp" not in possible:
         return 0.0
     wide = [letter for letter in "".join(cell.decode("euc-jp") for cell in cells) if _script(letter) == "WIDE"]

@@ -35,7 +35,7 @@ def read_cell(cell: str, spec: TensorSpec, csv_format: CsvFormat = DEFAULT, colu
       spec: The feature.
       csv_format: What is missing, and how numbers and dates are written.
       column: The name under which `date_format`, `boolean` and `null_text` may have the column.
-      unit: In which a date or time is counted, since 1970; "": ISO 8601 is not read, as the feature is no such number.
+      unit: In which a date or time is counted, since 1970; "": ISO 8601 is not read, as the feature is another number.
     """
     if cell == MISSING:
         return missing(spec)
