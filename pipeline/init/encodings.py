@@ -45,38 +45,9 @@ _RARE = {
 }
 # How many of 1,000 letters of Russian are each one, and of Ukrainian the last; a text is misread as rarer ones.
 _CYRILLIC, _CAPITALS = ("cp1251", "koi8-r", "koi8-u", "cp866", "iso8859-5"), 6
-_OF_1000 = (
-    110,
-    85,
-    80,
-    74,
-    67,
-    63,
-    55,
-    47,
-    45,
-    44,
-    35,
-    32,
-    30,
-    28,
-    26,
-    20,
-    19,
-    17,
-    17,
-    17,
-    16,
-    14,
-    12,
-    10,
-    9,
-    7,
-    6,
-    5,
-    57,
-)
-_FREQUENCIES = dict(zip("оеаинтсрвлкмдпуяыьгзбчйхжшюці", _OF_1000, strict=True))
+_OF_1000 = "110 85 80 74 67 63 55 47 45 44 35 32 30 28 26 20 19 17 17 17 16 14 12 10 9 7 6 5 57"
+_FREQUENCIES = dict(zip("оеаинтсрвлкмдпуяыьгзбчйхжшюці", map(int, _OF_1000.split()), strict=True))
+_OF_ARABIC, _MANY = frozenset("اليمنورتبةدهعسفأقحك"), 0.8  # nine in ten of its letters
 _HUNGARIAN = frozenset("áéíóú")  # beside õ and û, as which ő and ű are misread
 _NOT_HUNGARIAN = frozenset("ãçäåêîôâàèëïñøæß")
 _KANA = ("HIRAGANA", "KATAKANA")  # how the names of the letters begin
@@ -194,9 +165,12 @@ def _against(cells: Iterable[bytes], encoding: str, possible: Collection[str]) -
         return _MUCH if is_hungarian and not has & _NOT_HUNGARIAN else 0.0
     if encoding == "cp1250" and {*letters} & {*"ěřů"} and {*letters} & {*"ąľ"}:  # Czech has no such letters
         return _MUCH
+    if encoding == "cp1256":
+        own = [letter for letter in letters.elements() if letter > "\x7f"]
+        return max(0.0, _MANY - sum(letter in _OF_ARABIC for letter in own) / len(own)) / 2
     if encoding in _CYRILLIC:
         best = max(_likeness(cells, name) for name in _CYRILLIC if name in possible)
-        return (best - _likeness(cells, encoding)) / 120
+        return (best - _likeness(cells, encoding)) / 100
     if encoding not in ("gb18030", "big5") or "euc-jp" not in possible:
         return 0.0
     wide = [letter for letter in "".join(cell.decode("euc-jp") for cell in cells) if _script(letter) == "WIDE"]
