@@ -54,7 +54,7 @@ def _summarise(kind: str, batches: Iterator[Columns] | list[Columns]) -> None:
             if name not in total:
                 total[name] = ColumnStatistics(name, kind, StatisticsGenParams())
             total[name].update(column)
-    dataset_parts("train", ROWS, (column.proto() for column in total.values()))
+    dataset_parts("train", ROWS, (column.serialized() for column in total.values()))
 
 
 def _summarise_whole(kind: str, batches: list[Columns]) -> list[Any]:

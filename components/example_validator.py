@@ -29,9 +29,9 @@ from crossnet.components.formats import counted
 from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.records.dataset import check_count, read_columns
 from crossnet.components.sources.provenance import locate
-from crossnet.components.statistics.columns import by_column
+from crossnet.components.statistics.stored import stored_columns
 from crossnet.components.validation import column_rules
-from crossnet.components.validation.column_rules import ERROR, ColumnsStatistics, Finding
+from crossnet.components.validation.column_rules import ERROR, Columns, Finding
 from crossnet.components.validation.repeats import RowHashes
 from crossnet.components.validation.row_rules import (
     RowRule,
@@ -66,7 +66,7 @@ def validate_examples(
       previous: Statistics of the last blessed run, to measure drift against; None where no run was blessed.
       engine: Reads the shards.
     """
-    by_split = {split: by_column(statistics.proto(split)) for split in examples.splits}
+    by_split = {split: stored_columns(statistics, split) for split in examples.splits}
     for columns in by_split.values():
         for name in examples.extra:  # checked by ExampleGen, and not what a model sees
             del columns[name]
@@ -91,7 +91,7 @@ def validate_examples(
 
 def _check_statistics(
     examples: Examples,
-    by_split: Mapping[str, ColumnsStatistics],
+    by_split: Mapping[str, Columns],
     agreed: schema_pb2.Schema | None,
     previous: Statistics | None,
     params: ExampleValidatorParams,
@@ -107,20 +107,20 @@ def _check_statistics(
             current = {name: type_name for name, type_name in types.items() if name not in retired}
             yield from column_rules.check_columns(split, rows, features, current)
     label = examples.label
-    constant = list(column_rules.check_label(train, examples.counts[train], label, by_split[train][label]))
+    constant = list(column_rules.check_label(train, examples.counts[train], label, by_split[train][label].summary))
     yield from constant
     for split in others:
         if not constant:
-            yield from column_rules.check_label(split, examples.counts[split], label, by_split[split][label])
+            yield from column_rules.check_label(split, examples.counts[split], label, by_split[split][label].summary)
         yield from column_rules.check_skew(split, examples.counts[split], by_split[train], by_split[split], params)
     if previous is not None:
-        before = by_column(previous.proto("train"))
+        before = stored_columns(previous, "train")
         yield from column_rules.check_drift(train, examples.counts[train], before, by_split[train], params)
 
 
 def _check_rows(
     examples: Examples,
-    by_split: Mapping[str, ColumnsStatistics],
+    by_split: Mapping[str, Columns],
     agreed: schema_pb2.Schema | None,
     params: ExampleValidatorParams,
     output_dir: Path,
@@ -160,7 +160,7 @@ def _check_rows(
 
 def _scan_shard(
     examples: Examples,
-    statistics: ColumnsStatistics,
+    statistics: Columns,
     agreed: schema_pb2.Schema | None,
     split: str,
     shard: Path,
@@ -195,14 +195,12 @@ def _key_column(examples: Examples) -> str:
     return ""
 
 
-def _row_rules(
-    examples: Examples, statistics: ColumnsStatistics, agreed: schema_pb2.Schema | None
-) -> Iterator[RowRule]:
+def _row_rules(examples: Examples, statistics: Columns, agreed: schema_pb2.Schema | None) -> Iterator[RowRule]:
     """Yields the rules of every column that some rows may break, according to the statistics."""
     clock = {*examples.clock, *(f.name for f in (agreed.feature if agreed is not None else ()) if is_clock(f))}
     for name, column in statistics.items():
-        yield from data_rules(name, column, is_label=name == examples.label)
-        if name in clock and column.HasField("num_stats"):
+        yield from data_rules(name, column.summary, is_label=name == examples.label)
+        if name in clock and column.summary.HasField("num_stats"):
             yield clock_rule(name, column)
     if agreed is None:
         return
@@ -212,7 +210,7 @@ def _row_rules(
     for feature in agreed.feature:
         name = feature.name
         if name in vocabularies and name in types and column_rules.fits(types[name], feature):
-            yield from schema_rules(feature, vocabularies[name], statistics[name], is_label=name == label.name)
+            yield from schema_rules(feature, vocabularies[name], statistics[name].summary, is_label=name == label.name)
 
 
 def _record(examples: Examples, finding: Finding) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from crossnet.components import progress
 from crossnet.components.artifacts.examples import Examples
@@ -17,9 +16,6 @@ from crossnet.components.records.kept_columns import has_columns
 from crossnet.components.records.texts import is_text
 from crossnet.components.records.wire_format import record_order
 from crossnet.components.statistics.columns import ColumnStatistics, dataset_parts
-
-if TYPE_CHECKING:
-    from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics
 
 GROUP_COLUMNS = 128
 _MAX_ROWS, _MAX_VALUES = 1 << 16, 1 << 25  # of numbers that are summarised at once, in all columns of a table
@@ -56,7 +52,7 @@ def generate_statistics(
     parts = engine.map(shard_statistics, jobs)
     for split, paths in shards.items():
 
-        def protos(split: str = split, paths: list[Path] = paths) -> Iterator[FeatureNameStatistics]:
+        def columns(split: str = split, paths: list[Path] = paths) -> Iterator[bytes]:
             for number, group in enumerate(groups):
                 which = f", group {number + 1:,} of {len(groups):,} of columns" if len(groups) > 1 else ""
                 progress.begin(f"rows of {split}{which}", progress.by_size(paths))
@@ -66,12 +62,12 @@ def generate_statistics(
                         column.merge(part[name])
                     progress.reached(path)
                 check_count(examples, split, total[group[0]].num_rows)
-                yield from (column.proto() for column in total.values())
+                yield from (column.serialized() for column in total.values())
 
         file = statistics_file(output_dir, split)
         file.parent.mkdir()
         with file.open("wb") as stream:
-            stream.writelines(dataset_parts(split, examples.counts[split], protos()))
+            stream.writelines(dataset_parts(split, examples.counts[split], columns()))
     return Statistics(output_dir, counts={"columns": len(types)})
 
 

@@ -24,6 +24,7 @@ TYPES = {
 }
 _MORE_THAN_ANY = 2**62  # values in a row
 _DATASETS, _FEATURES = 0x0A, 0x1A  # tags of a DatasetFeatureStatisticsList and of a DatasetFeatureStatistics
+_PATH, _STEP = 0x42, 0x0A  # of a FeatureNameStatistics and of its path
 
 
 class ColumnStatistics:
@@ -68,9 +69,12 @@ class ColumnStatistics:
 
     def proto(self) -> statistics_pb2.FeatureNameStatistics:
         """Returns the column's statistics in the layout of TFDV."""
+        return statistics_pb2.FeatureNameStatistics.FromString(self.serialized())
+
+    def serialized(self) -> bytes:
+        """Returns the column's statistics in the layout of TFDV, serialized."""
         statistics = statistics_pb2.FeatureNameStatistics(type=TYPES[self.type])
-        statistics.path.step.append(self.name)
-        self.values.fill(statistics, self.params)
+        others = self.values.fill(statistics, self.params)
         texts = isinstance(self.values, Texts)
         common = (statistics.string_stats if texts else statistics.num_stats).common_stats
         common.num_non_missing, common.num_missing = self.num_present, self.num_rows - self.num_present
@@ -78,17 +82,23 @@ class ColumnStatistics:
         if self.num_present:
             common.min_num_values, common.max_num_values = self.min_num_values, self.max_num_values
             common.avg_num_values = self.num_values / self.num_present
-        return statistics
+        path = tagged(_PATH, tagged(_STEP, self.name.encode()))
+        return statistics.SerializeToString(deterministic=True) + others + path
 
 
-def dataset_parts(split: str, num_rows: int, columns: Iterable[statistics_pb2.FeatureNameStatistics]) -> list[bytes]:
-    """Returns the statistics of one split, whose columns have these, as a DatasetFeatureStatisticsList, serialized.
+def dataset_parts(split: str, num_rows: int, columns: Iterable[bytes]) -> list[bytes]:
+    """Returns the statistics of one split as a DatasetFeatureStatisticsList, serialized.
 
-    A column is serialized when it comes: messages that hold all columns would copy each of them twice. The parts are to
-    be written one after the other, since to join them would copy all of them again.
+    Messages that hold all columns would copy each of them twice. The parts are to be written one after the other, since
+    to join them would copy all of them again.
+
+    Args:
+      split: Its name.
+      num_rows: Its rows.
+      columns: `ColumnStatistics.serialized` of each column.
     """
     parts = [statistics_pb2.DatasetFeatureStatistics(name=split, num_examples=num_rows).SerializeToString()]
-    parts += (tagged(_FEATURES, column.SerializeToString(deterministic=True)) for column in columns)
+    parts += (tagged(_FEATURES, column) for column in columns)
     return [bytes([_DATASETS]) + varint(sum(map(len, parts))), *parts]
 
 

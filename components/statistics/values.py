@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.texts import text_buffers
+from crossnet.components.records.wire_format import tagged
 from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, first_of_each, hash_numbers
 from crossnet.components.statistics.value_counts import ValueCounts
 from crossnet.components.statistics.whole_counts import WholeCounts
@@ -25,6 +26,7 @@ NUM_INFINITE = "num_infinite"  # values that are plus or minus infinity
 COUNT_ERROR = "count_error"  # rows that a count of `rank_histogram` may be too low
 
 MAX_DISTRIBUTION_POINTS = 1024
+_CUSTOM_STATS, _NAME, _HISTOGRAM = 0x32, 0x0A, 0x22  # tags: of a FeatureNameStatistics, of a CustomStatistic
 MIN_COUNTED_TEXTS = 100_000
 
 
@@ -98,8 +100,12 @@ class Numbers:
         self.squares += squares + distance * distance * self.count * count / total
         self.count = total
 
-    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> None:
-        """Writes `num_stats` and the custom statistics of a numeric column."""
+    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> bytes:
+        """Writes `num_stats` and the first custom statistics of a numeric column.
+
+        Returns:
+          The other custom statistics, serialized: a message for each point would be made to be written at once.
+        """
         num_buckets = params.num_histogram_buckets
         numbers = statistics.num_stats
         add_number(statistics, NUM_INFINITE, self.num_infinite)
@@ -107,7 +113,7 @@ class Numbers:
         if not self.count:
             for kind in (statistics_pb2.Histogram.STANDARD, statistics_pb2.Histogram.QUANTILES):
                 numbers.histograms.add(num_nan=self.num_nan, type=kind)
-            return
+            return b""
         points = self.quantiles.points()
         numbers.mean = self.mean
         numbers.std_dev = math.sqrt(self.squares / self.count)
@@ -119,12 +125,15 @@ class Numbers:
         self._add_quantiles_histogram(numbers, np.array(edges))
         thin = points.thin(MAX_DISTRIBUTION_POINTS)
         add_number(statistics, RANK_ERROR, thin.rank_error)
-        distribution = statistics.custom_stats.add(name=DISTRIBUTION).histogram
-        distribution.MergeFromString(_encoded_buckets(thin.values, thin.values, thin.weights))
-        if self.whole.unique and 2 * self.whole.unique <= self.count:
-            listed = statistics.custom_stats.add(name=VALUE_COUNTS).rank_histogram.buckets
-            for rank, (value, count) in enumerate(self.whole.most_common(params.max_vocabulary)):
-                listed.add(low_rank=rank, high_rank=rank, label=str(value), sample_count=count)
+        histogram = tagged(_HISTOGRAM, _encoded_buckets(thin.values, thin.values, thin.weights))
+        distribution = tagged(_CUSTOM_STATS, tagged(_NAME, DISTRIBUTION.encode()) + histogram)
+        if not self.whole.unique or 2 * self.whole.unique > self.count:
+            return distribution
+        counted = statistics_pb2.FeatureNameStatistics()
+        listed = counted.custom_stats.add(name=VALUE_COUNTS).rank_histogram.buckets
+        for rank, (value, count) in enumerate(self.whole.most_common(params.max_vocabulary)):
+            listed.add(low_rank=rank, high_rank=rank, label=str(value), sample_count=count)
+        return distribution + counted.SerializeToString(deterministic=True)
 
     def _add_standard_histogram(
         self, numbers: statistics_pb2.NumericStatistics, points: Points, num_buckets: int
@@ -157,7 +166,7 @@ class Numbers:
         histogram.MergeFromString(_encoded_buckets(edges[:-1], edges[1:], counts))
 
 
-# A bucket of a serialized tensorflow.metadata.v0.Histogram, all of whose numbers differ from 0.
+# A bucket of a serialized tensorflow.metadata.v0.Histogram, none of whose numbers is 0.
 _PARTS = [("tag", "<u2"), *((name, part) for n in "123" for name, part in ((f"tag{n}", "u1"), (f"value{n}", "<f8")))]
 _BUCKET = np.dtype(_PARTS)
 _TAGS = {"tag": 0x1B1A, "tag1": 0x09, "tag2": 0x11, "tag3": 0x21}  # field 3, 27 bytes; its fields 1, 2 and 4
@@ -169,16 +178,27 @@ def _encoded_buckets(low: NDArray[np.float64], high: NDArray[np.float64], counts
     for name, tag in _TAGS.items():
         buckets[name] = tag
     buckets["value1"], buckets["value2"], buckets["value3"] = low, high, counts
-    return buckets.tobytes()
+    data = buckets.tobytes()
+    if low.all() and high.all() and counts.all():
+        return data
+    return statistics_pb2.Histogram.FromString(data).SerializeToString(deterministic=True)  # which leaves out each 0
+
+
+def decoded_buckets(data: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Returns what `bucket_values` does, of a serialized histogram that `_encoded_buckets` made; None of another."""
+    if len(data) % _BUCKET.itemsize:
+        return None
+    buckets = np.frombuffer(data, _BUCKET)
+    if not all((buckets[name] == tag).all() for name, tag in _TAGS.items()):
+        return None
+    return buckets["value1"].copy(), buckets["value3"].copy()
 
 
 def bucket_values(histogram: statistics_pb2.Histogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Returns the low value and the count of each bucket, float64 (buckets,)."""
-    data = histogram.SerializeToString()
-    if len(data) == len(histogram.buckets) * _BUCKET.itemsize:
-        buckets = np.frombuffer(data, _BUCKET)
-        if all((buckets[name] == tag).all() for name, tag in _TAGS.items()):
-            return buckets["value1"].copy(), buckets["value3"].copy()
+    found = decoded_buckets(histogram.SerializeToString())
+    if found is not None:
+        return found
     pairs = [(bucket.low_value, bucket.sample_count) for bucket in histogram.buckets]
     values, weights = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     return values, weights
@@ -210,8 +230,8 @@ class Texts:
         self.num_invalid += other.num_invalid
         self.counts.merge(other.counts)
 
-    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> None:
-        """Writes `string_stats`; values that are not UTF-8 are counted, not listed."""
+    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> bytes:
+        """Writes `string_stats`; values that are not UTF-8 are counted, not listed. Returns no other statistics."""
         texts = statistics.string_stats
         texts.unique = self.counts.unique
         texts.avg_length = self.num_bytes / self.count if self.count else 0.0
@@ -228,6 +248,7 @@ class Texts:
             if rank < params.max_vocabulary:
                 texts.rank_histogram.buckets.add(low_rank=rank, high_rank=rank, label=text, sample_count=count)
             rank += 1
+        return b""
 
 
 def _num_invalid(texts: pa.Array, counts: NDArray[np.int64]) -> int:

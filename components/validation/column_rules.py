@@ -12,10 +12,11 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from crossnet.components.formats import counted, number
 from crossnet.components.params.example_validator import ExampleValidatorParams
+from crossnet.components.statistics.stored import StoredColumn
 from crossnet.components.validation.distances import Distance, distance
 from crossnet.components.validation.repeats import Repeats
 
-ColumnsStatistics = Mapping[str, statistics_pb2.FeatureNameStatistics]
+Columns = Mapping[str, StoredColumn]
 _Reason = anomalies_pb2.AnomalyInfo
 ERROR, WARNING = "error", "warning"
 
@@ -172,7 +173,7 @@ def check_label(
 
 
 def check_skew(
-    split: str, rows: int, train: ColumnsStatistics, other: ColumnsStatistics, params: ExampleValidatorParams
+    split: str, rows: int, train: Columns, other: Columns, params: ExampleValidatorParams
 ) -> Iterator[Finding]:
     """Yields the columns whose values differ from those of train."""
     limits = {"warn_skew": params.warn_skew, "max_skew": params.max_skew}
@@ -180,7 +181,7 @@ def check_skew(
 
 
 def check_drift(
-    split: str, rows: int, previous: ColumnsStatistics, current: ColumnsStatistics, params: ExampleValidatorParams
+    split: str, rows: int, previous: Columns, current: Columns, params: ExampleValidatorParams
 ) -> Iterator[Finding]:
     """Yields the columns whose values differ from those of the last blessed run."""
     limits = {"warn_drift": params.warn_drift, "max_drift": params.max_drift}
@@ -191,8 +192,8 @@ def _check_distances(
     rule: Rule,
     split: str,
     rows: int,
-    before: ColumnsStatistics,
-    now: ColumnsStatistics,
+    before: Columns,
+    now: Columns,
     text: str,
     limits: Mapping[str, float | None],
 ) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from crossnet.components.statistics.columns import common_of, custom_number
+from crossnet.components.statistics.columns import common_of
 from crossnet.components.statistics.sketches import Floats, Points, first_of_each
-from crossnet.components.statistics.values import DISTRIBUTION, RANK_ERROR, bucket_values
+from crossnet.components.statistics.stored import StoredColumn
 
 MAX_BINS = 10
 MIN_ROWS_PER_BIN = 5
@@ -39,15 +39,15 @@ class Distance(NamedTuple):
     detail: str = ""
 
 
-def distance(one: statistics_pb2.FeatureNameStatistics, other: statistics_pb2.FeatureNameStatistics) -> Distance | None:
+def distance(one: StoredColumn, other: StoredColumn) -> Distance | None:
     """Returns how far apart two samples of a column are; None where one is empty or their types cannot be compared."""
-    kinds = {statistics.WhichOneof("stats") for statistics in (one, other)}
-    if len(kinds) > 1 or not (_num_entries(one) and _num_entries(other)):
+    kinds = {column.summary.WhichOneof("stats") for column in (one, other)}
+    if len(kinds) > 1 or not (num_entries(one.summary) and num_entries(other.summary)):
         return None
-    return _between_texts(one, other) if kinds == {"string_stats"} else _between_numbers(one, other)
+    return _between_texts(one.summary, other.summary) if kinds == {"string_stats"} else _between_numbers(one, other)
 
 
-def _num_entries(statistics: statistics_pb2.FeatureNameStatistics) -> int:
+def num_entries(statistics: statistics_pb2.FeatureNameStatistics) -> int:
     """Returns the number of values, the missing ones included."""
     common = common_of(statistics)
     return int(common.tot_num_values + common.num_missing)
@@ -58,7 +58,7 @@ def _between_texts(
 ) -> Distance | None:
     """Compares the share of each listed value."""
     (counts_a, unlisted_a), (counts_b, unlisted_b) = _counts(one), _counts(other)
-    rows_a, rows_b = _num_entries(one), _num_entries(other)
+    rows_a, rows_b = num_entries(one), num_entries(other)
     found = []
     for value in [*counts_a, *(value for value in counts_b if value not in counts_a)]:
         a, b = counts_a.get(value), counts_b.get(value)
@@ -88,19 +88,17 @@ def _counts(statistics: statistics_pb2.FeatureNameStatistics) -> tuple[dict[str 
     return counts, unlisted
 
 
-def _between_numbers(
-    one: statistics_pb2.FeatureNameStatistics, other: statistics_pb2.FeatureNameStatistics
-) -> Distance:
+def _between_numbers(one: StoredColumn, other: StoredColumn) -> Distance:
     """Compares the shares of bins, which are quantiles of both samples in equal parts."""
-    rows_a, rows_b = _num_entries(one), _num_entries(other)
-    a, b = points(one), points(other)
-    num_bins = max(2, min(MAX_BINS, min(rows_a, rows_b) // MIN_ROWS_PER_BIN))
+    rows_a, rows_b = num_entries(one.summary), num_entries(other.summary)
+    a, b = one.points, other.points
+    num_bins = bins_of(rows_a, rows_b)
     both = Points(a.values, a.weights / rows_a).merge(
         Points(b.values, b.weights / rows_b), len(a.values) + len(b.values)
     )
     edges = both.quantiles(np.arange(1, num_bins) / num_bins) if len(both.values) else np.empty(0)
     edges = edges[first_of_each(edges)]
-    shares_a, shares_b = _shares(a, edges, one) / rows_a, _shares(b, edges, other) / rows_b
+    shares_a, shares_b = _shares(one, edges) / rows_a, _shares(other, edges) / rows_b
     used = (shares_a + shares_b) > 0
     value = jensen_shannon(shares_a[used], shares_b[used])
     degrees = int(used.sum()) - 1
@@ -114,18 +112,16 @@ def _between_numbers(
     return Distance("Jensen-Shannon", value, (math.sqrt(chance) + math.sqrt(sketch)) ** 2)
 
 
-def points(statistics: statistics_pb2.FeatureNameStatistics) -> Points:
-    """Returns the weighted sample of a numeric column that StatisticsGen recorded."""
-    for custom in statistics.custom_stats:
-        if custom.name == DISTRIBUTION:
-            return Points(*bucket_values(custom.histogram), custom_number(statistics, RANK_ERROR))
-    return Points(np.empty(0), np.empty(0))
+def bins_of(rows: int, other_rows: int) -> int:
+    """Returns into how many bins two samples of so many rows are cut."""
+    return max(2, min(MAX_BINS, min(rows, other_rows) // MIN_ROWS_PER_BIN))
 
 
-def _shares(sample: Points, edges: Floats, statistics: statistics_pb2.FeatureNameStatistics) -> Floats:
+def _shares(column: StoredColumn, edges: Floats) -> Floats:
     """Returns the rows of each bin, which includes its upper edge, and the missing rows last."""
+    sample = column.points
     ranks = np.concatenate([[0.0], sample.ranks(edges), [sample.total]])
-    return np.append(np.diff(ranks), common_of(statistics).num_missing)
+    return np.append(np.diff(ranks), common_of(column.summary).num_missing)
 
 
 def jensen_shannon(one: Floats, other: Floats) -> float:

@@ -21,7 +21,8 @@ from crossnet.components.hashing import Hashes, hash_lists, hash_texts, mix
 from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import as_texts, chosen, is_text, text_buffers
 from crossnet.components.statistics.columns import common_of, custom_number
-from crossnet.components.statistics.values import COUNT_ERROR, DISTRIBUTION, NUM_INFINITE, bucket_values
+from crossnet.components.statistics.stored import StoredColumn
+from crossnet.components.statistics.values import COUNT_ERROR, NUM_INFINITE
 from crossnet.components.validation.column_rules import (
     ERROR,
     INFINITY,
@@ -78,10 +79,9 @@ def data_rules(name: str, statistics: statistics_pb2.FeatureNameStatistics, *, i
         yield RowRule(name, MISSING_LABEL, None, f"`{name}` is missing")
 
 
-def clock_rule(name: str, statistics: statistics_pb2.FeatureNameStatistics) -> RowRule:
+def clock_rule(name: str, column: StoredColumn) -> RowRule:
     """Returns the rule that whole numbers are times of day; the text names some that Statistics show not to be."""
-    found = [custom.histogram for custom in statistics.custom_stats if custom.name == DISTRIBUTION]
-    values = np.unique(bucket_values(found[0])[0]) if found else np.empty(0)
+    values = np.unique(column.points.values)
     wrong = values[~clock.is_time(values)]
     more = ", ..." if len(wrong) > MAX_EXAMPLES else ""
     shown = f" ({', '.join(f'{value:.0f}' for value in wrong[:MAX_EXAMPLES])}{more})" if len(wrong) else ""

@@ -43,6 +43,7 @@ def compare_data(one: Run, other: Run, notes: list[str]) -> dict[str, Any]:
 
 
 def _drift(one: Run, other: Run, before: Examples, after: Examples, notes: list[str]) -> list[dict[str, Any]]:
+    from crossnet.components.statistics.stored import stored_columns
     from crossnet.components.validation.distances import distance
 
     statistics = [run.get(Statistics, "statistics_gen") for run in (one, other)]
@@ -51,11 +52,7 @@ def _drift(one: Run, other: Run, before: Examples, after: Examples, notes: list[
             notes.append(f"Drift from or to run {run.name} is not known: {run.why_missing('statistics_gen')}")
     if statistics[0] is None or statistics[1] is None:
         return []
-    old, new = (
-        {feature.path.step[0]: feature for feature in found.proto("train").datasets[0].features}
-        for found in statistics
-        if found is not None
-    )
+    old, new = (stored_columns(found, "train") for found in statistics if found is not None)
     sources = {column.name: column.source_name for column in after.columns}
     drifts = []
     for name in old.keys() & new.keys():

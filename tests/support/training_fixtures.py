@@ -106,7 +106,7 @@ def _statistics(folder: Path, types: dict[str, str], train: Table) -> Statistics
         make = texts if kind == "BYTES" else numbers
         dtype = {} if kind == "BYTES" else {"dtype": np.int64 if kind == "INT" else np.float32}
         values = [value.encode() if isinstance(value, str) else value for value in train[name]]
-        columns.append(statistics_of(kind, make(values, **dtype), name=name).proto())
+        columns.append(statistics_of(kind, make(values, **dtype), name=name).serialized())
     data = b"".join(dataset_parts("train", len(next(iter(train.values()))), columns))
     for split in ("train", "eval"):  # of train alone: eval's are only read for their values
         path = folder / "statistics" / f"Split-{split}"

@@ -92,7 +92,7 @@ def test_merge_of_texts_equals_whole(a, b):
 
 
 def test_dataset_parts_parse_back_by_column():
-    columns = [statistics_of("FLOAT", numbers([1, 2])).proto()]
+    columns = [statistics_of("FLOAT", numbers([1, 2])).serialized()]
     data = b"".join(dataset_parts("train", 2, columns))
     parsed = statistics_pb2.DatasetFeatureStatisticsList.FromString(data)
     assert parsed.SerializeToString(deterministic=True) == data

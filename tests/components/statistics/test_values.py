@@ -10,6 +10,7 @@ from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import as_texts
 from crossnet.components.statistics.columns import custom_number
+from crossnet.components.statistics.stored import stored_of
 from crossnet.components.statistics.values import (
     COUNT_ERROR,
     DISTRIBUTION,
@@ -24,7 +25,6 @@ from crossnet.components.statistics.values import (
     bucket_values,
     outward,
 )
-from crossnet.components.validation.distances import points
 from support.column_fixtures import numbers, statistics_of, texts
 
 FOUR_BUCKETS = StatisticsGenParams(num_histogram_buckets=4)
@@ -50,7 +50,7 @@ def texts_of(*batches, max_vocabulary=10):
 
 def filled(summary, settings):
     statistics = statistics_pb2.FeatureNameStatistics()
-    summary.fill(statistics, settings)
+    statistics.MergeFromString(summary.fill(statistics, settings))
     return statistics
 
 
@@ -119,7 +119,7 @@ def test_distribution_holds_each_distinct_value_with_its_rows_while_there_are_fe
 def test_distribution_is_thinned_and_states_the_error_of_it():
     values = np.arange(3000.0)
     proto = filled(numbers_of(values), FOUR_BUCKETS)
-    sample = points(proto)
+    sample = stored_of(proto).points
     assert len(sample.values) <= MAX_DISTRIBUTION_POINTS
     assert custom_number(proto, RANK_ERROR) == sample.rank_error == pytest.approx(3000 / MAX_DISTRIBUTION_POINTS / 2)
     assert np.abs(sample.ranks(values) - np.arange(1, 3001)).max() <= sample.rank_error
@@ -226,7 +226,7 @@ def test_quantiles_and_histogram_of_many_rows_keep_the_stated_error(sigma):
     edges = np.array([bucket.high_value for bucket in quantiles.buckets])
     ranks = np.searchsorted(np.sort(values.astype(np.float64)), edges, side="right")
     assert np.abs(ranks - np.arange(1, 21) / 20 * len(values)).max() <= most + 1
-    sample = points(proto)
+    sample = stored_of(proto).points
     assert len(sample.values) <= 1024
     assert sample.total == pytest.approx(len(values))
 

@@ -6,6 +6,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from crossnet.components.params.example_validator import ExampleValidatorParams
 from crossnet.components.records.dataset import Column
+from crossnet.components.statistics.stored import stored_of
 from crossnet.components.validation import column_rules
 from crossnet.components.validation.repeats import Repeats
 from support.column_fixtures import numbers, statistics_of
@@ -14,7 +15,7 @@ PARAMS = ExampleValidatorParams()
 
 
 def column(values):
-    return {"x": statistics_of("FLOAT", Column(np.asarray(values, np.float32), None)).proto()}
+    return {"x": stored_of(statistics_of("FLOAT", Column(np.asarray(values, np.float32), None)).proto())}
 
 
 def test_every_rule_has_a_name_of_its_own_and_a_reason_that_the_proto_knows():

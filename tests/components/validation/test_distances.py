@@ -9,6 +9,7 @@ from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import as_texts
 from crossnet.components.statistics.columns import ColumnStatistics
+from crossnet.components.statistics.stored import stored_of
 from crossnet.components.validation.distances import chi_square, distance, jensen_shannon
 
 
@@ -19,7 +20,7 @@ def statistics_of(values, type_name="FLOAT", present=None, max_vocabulary=10_000
     else:
         filled = np.asarray(values, np.float32 if type_name == "FLOAT" else np.int64)
     statistics.update(Column(filled, present))
-    return statistics.proto()
+    return stored_of(statistics.proto())
 
 
 def test_jensen_shannon_figures_one_can_check_on_paper():
@@ -129,5 +130,5 @@ def test_the_error_of_the_sketch_is_not_taken_for_a_distance():
         parts[0].update(Column(piece, None))
     for piece in np.array_split(values[::-1], 3):
         parts[1].update(Column(piece, None))
-    found = distance(parts[0].proto(), parts[1].proto())
+    found = distance(stored_of(parts[0].proto()), stored_of(parts[1].proto()))
     assert 0 < found.value < found.noise < 0.001

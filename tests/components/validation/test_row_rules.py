@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from crossnet.components.records.dataset import Column
+from crossnet.components.statistics.stored import stored_of
 from crossnet.components.validation.column_rules import MISSING, NAN, RANGE
 from crossnet.components.validation.row_rules import (
     RowRule,
@@ -54,13 +55,13 @@ def test_range_counts_what_lies_outside_and_leaves_nan_to_its_own_rule():
 
 def test_numbers_that_are_not_times_of_day_are_counted_and_some_named():
     column = numbers([0, 2400, 875, None, 1260, 959, -1, 2401], np.int64)
-    rule = clock_rule("c", statistics_of("INT", column).proto())
+    rule = clock_rule("c", stored_of(statistics_of("INT", column).proto()))
     assert broken(rule, column) == [2, 4, 6, 7]
     assert rule.text == (
         "`c` has numbers that are not times of day hhmm (-1, 875, 1260, ...), expected 0 to 2400 with minutes below 60,"
     )
     good = numbers([0, 2400, 959], np.int64)
-    assert broken(clock_rule("c", statistics_of("INT", good).proto()), good) == []
+    assert broken(clock_rule("c", stored_of(statistics_of("INT", good).proto())), good) == []
 
 
 def test_a_range_may_be_open_at_one_end():
