@@ -16,7 +16,7 @@ from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.errors import DataError, SettingsError
 from crossnet.components.features import SERVING, TRAINING, is_clock, is_extra, is_retired, time_format
 from crossnet.components.params.schema_gen import SchemaGenParams
-from crossnet.components.statistics.stored import stored_columns
+from crossnet.components.statistics.stored import summaries
 
 
 def infer_schema(
@@ -49,7 +49,7 @@ def infer_schema(
     else:
         schema = schema_of(
             [*examples.column_types.items()],
-            [_summaries(statistics, split) for split in examples.splits],
+            [summaries(statistics, split) for split in examples.splits],
             label=examples.label,
             extra=examples.extra,
             optional=examples.holes_without_label,
@@ -66,10 +66,6 @@ def infer_schema(
         counts={"columns": len(schema.feature)},
         properties={"inferred": source == "data", "source": source},
     )
-
-
-def _summaries(statistics: Statistics, split: str) -> dict[str, statistics_pb2.FeatureNameStatistics]:
-    return {name: column.summary for name, column in stored_columns(statistics, split).items()}
 
 
 def schema_of(

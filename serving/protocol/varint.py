@@ -6,6 +6,11 @@ this are private. Source: protobuf.dev/programming-guides/encoding.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
 _MAX_BYTES = 10  # of 64 bits
 
 
@@ -19,7 +24,7 @@ def varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def read_varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: bytes | mmap, position: int) -> tuple[int, int]:
     """Returns the number that begins at byte `position`, and the position of the first byte after it.
 
     Raises:

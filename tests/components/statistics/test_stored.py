@@ -8,7 +8,7 @@ from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.records.dataset import Column
 from crossnet.components.statistics import stored
 from crossnet.components.statistics.columns import by_column, dataset_parts
-from crossnet.components.statistics.stored import stored_columns, stored_of
+from crossnet.components.statistics.stored import stored_columns, stored_of, summaries
 from crossnet.components.statistics.values import DISTRIBUTION
 from support.column_fixtures import numbers, statistics_of, texts
 
@@ -35,6 +35,9 @@ def test_what_is_read_is_what_the_message_holds(tmp_path):
     statistics = written(tmp_path, data)
     found, whole = stored_columns(statistics, "train"), by_column(statistics.proto("train"))
     assert list(found) == list(whole) == list(COLUMNS)
+    for name, summary in summaries(statistics, "train").items():
+        assert summary.num_stats == whole[name].num_stats
+        assert summary.string_stats == whole[name].string_stats
     for name, (summary, points) in found.items():
         expected = stored_of(whole[name])
         assert [part.tolist() for part in points[:2]] == [part.tolist() for part in expected.points[:2]]
