@@ -38,10 +38,11 @@ def generate_statistics(
     Raises:
       DataError: A file is damaged, or a split has more or fewer records than were written.
     """
-    types = examples.column_types
+    kinds = examples.column_types
+    types = {name: kinds[name] for name in sorted(kinds, key=record_order)}  # as records have them
     shards = {split: examples.shards(split) for split in examples.splits}
     all_shards = [shard for paths in shards.values() for shard in paths]
-    groups = _groups(list(types), grouped=all(has_columns(shard, types) for shard in all_shards))
+    groups = _groups(list(kinds), grouped=all(has_columns(shard, types) for shard in all_shards))
     jobs = [
         (shard, examples.compression, types, params, group)
         for paths in shards.values()
@@ -72,19 +73,18 @@ def generate_statistics(
 
 
 def shard_statistics(
-    path: Path, compression: str, types: Mapping[str, str], params: StatisticsGenParams, names: Sequence[str]
+    path: Path, compression: str, types: dict[str, str], params: StatisticsGenParams, names: Sequence[str]
 ) -> ShardStatistics:
     """Returns the statistics of one shard.
 
     Args:
       path: The file.
       compression: "" or "GZIP".
-      types: Type ("FLOAT", "INT", "BYTES") by name of the columns.
+      types: Type ("FLOAT", "INT", "BYTES") by name of the columns, best in the order of `record_order`.
       names: The columns to summarise.
       params: The sizes of histograms and vocabularies.
     """
     total = _empty({name: types[name] for name in names}, params)
-    in_order = {name: types[name] for name in sorted(types, key=record_order)}  # as records have them
     held: list[Columns] = []
 
     def add_numbers() -> None:
@@ -92,7 +92,7 @@ def shard_statistics(
             total[name].update(column)
         held.clear()
 
-    for columns in read_shard(path, compression, in_order, names):
+    for columns in read_shard(path, compression, types, names):
         for name, column in columns.items():
             if is_text(column.values):
                 total[name].update(column)

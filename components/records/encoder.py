@@ -81,7 +81,7 @@ def encode_examples(batch: pa.RecordBatch) -> EncodedRecords:
     Args:
       batch: Columns of float32, int64, binary or large_binary, or lists of these.
     """
-    batch = batch.select(sorted(batch.schema.names, key=record_order))
+    batch = batch.select(_in_order(tuple(batch.schema.names)))
     if not batch.num_rows:
         return EncodedRecords(memoryview(b""), 0)
     types = [feature_type(field.type) for field in batch.schema]
@@ -91,6 +91,11 @@ def encode_examples(batch: pa.RecordBatch) -> EncodedRecords:
         if layouts is not None:
             return EncodedRecords(_encode_by_template(batch, types, *layouts), batch.num_rows)
     return EncodedRecords(encode_mixed(batch, types), batch.num_rows)
+
+
+@functools.lru_cache(maxsize=8)
+def _in_order(names: tuple[str, ...]) -> list[str]:
+    return sorted(names, key=record_order)
 
 
 def _layouts(batch: pa.RecordBatch, types: list[str]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]] | None:

@@ -60,16 +60,17 @@ class ColumnSpool:
         self._path, self._schema = path, None
         self._writer: Any = None
         self._files = self._batches = 0
+        self._lists = frozenset[str]()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Appends the rows of a batch. Batches may differ in which columns are lists."""
         if batch.schema != self._schema:
             self.close()
             self._files, self._batches, self._schema = self._files + 1, 0, batch.schema
+            self._lists = frozenset(field.name for field in batch.schema if is_list(field.type))
             self._writer = pa.ipc.new_file(str(self._file), batch.schema)
         self._writer.write_batch(batch)
-        lists = frozenset(field.name for field in batch.schema if is_list(field.type))
-        self.pieces.append(Piece(self._file, self._batches, batch.num_rows, lists))
+        self.pieces.append(Piece(self._file, self._batches, batch.num_rows, self._lists))
         self._batches += 1
 
     @property
@@ -118,13 +119,19 @@ def write_columns(shard: Path, parts: Sequence[Part], types: Mapping[str, str]) 
     with pa.ipc.new_file(str(columns_path(shard)), schema) as writer:
         for columns in _steady_columns(_batches_of(parts), types, lists):
             arrays = [as_array(columns[field.name], field.type) for field in fields]
-            message = pa.RecordBatch.from_arrays(arrays, schema=schema).serialize()
-            batch = pa.ipc.read_record_batch(message, schema)  # with the very buffers that the file will have
+            batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
+            if not all(map(_is_plain, arrays)):
+                batch = pa.ipc.read_record_batch(batch.serialize(), schema)  # with the very buffers of the file
             checksums = "".join(f"{_checksum(array):0{_HEX_DIGITS}x}" for array in batch.columns)
             writer.write_batch(batch, custom_metadata={_CHECKSUMS: checksums})
             rows += batch.num_rows
-            del columns, arrays, message, batch  # before the next are read
+            del columns, arrays, batch  # before the next are read
             reached(shard, rows, total)
+
+
+def _is_plain(array: pa.Array) -> bool:
+    """Returns whether the file has the buffers of an array of `as_array` as they are: numbers, and none is missing."""
+    return not array.null_count and bool(pa.types.is_primitive(array.type))
 
 
 def _batches_of(parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
@@ -152,7 +159,7 @@ def _steady_columns(
             part = rest.slice(0, most - rows)
             rest = rest.slice(part.num_rows)
             held.append(part)
-            rows, size = rows + part.num_rows, size + part.nbytes
+            rows, size = rows + part.num_rows, size + (part.nbytes if has_text else 0)
             if lists or part.schema != held[0].schema or (has_text and not ends_by_rows(size)):
                 others = itertools.chain(held, [rest], batches)
                 yield from steady_batches((_columns(other, types) for other in others), len(types))

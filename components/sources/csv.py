@@ -133,10 +133,11 @@ class CsvSource:
         Raises:
           RetypedError: A column of times needs a finer unit.
         """
-        exact = source not in dict(self.named.units)
+        kind = self.kinds[source]
+        exact = kind not in TIMES or source not in dict(self.named.units)
         unit = self.units.get(source, "s")
         try:
-            return stored_values(array, self.kinds[source], self._type(source) == "FLOAT", unit, exact=exact)
+            return stored_values(array, kind, self._type(source) == "FLOAT", unit, exact=exact)
         except FinerUnitError as error:
             raise RetypedError(in_finer_unit(self, source, error.unit)) from None
 

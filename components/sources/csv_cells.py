@@ -51,6 +51,7 @@ ARROW_TYPES = {
     "HOLED": pa.string(),
 }
 TIMES = ("TIME", "TIME_UTC", "DATE")
+_FLOAT = pa.float32().id
 # Kinds whose cells are looked at as text: Arrow would read 007 as 7, and not +7.
 FROM_TEXT = ("INT", "WHOLE", "WORDS", "DATE", "HOLED")
 EXPECTED = {
@@ -134,6 +135,8 @@ def stored_values(
     Raises:
       FinerUnitError: `exact`, and a time is not whole in `unit`.
     """
+    if array.type.id == _FLOAT:  # as columns of wide tables often are, and each call of Arrow takes some time
+        return array
     if kind in TIMES:
         array = time_numbers(array, unit, exact=exact)
     elif STORED[kind] == "BYTES":

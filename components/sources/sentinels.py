@@ -31,6 +31,7 @@ _LEAST_OF_EXPONENTS = 1e22  # which some write as 1 and its zeros, below
 _GAP = 0.5  # of the distance between the least and the most of the other numbers
 _REPEATED, _OTHERS = 2, 10  # rows with the number, and with others
 _MOST = 4  # such numbers that are looked for at each end of a batch, and that are said of a column
+_FLOAT = pa.float32().id
 _TOO_MANY = 20  # are numbers as others, such as long identifiers
 _WRITTEN = (*(int(digit * size) for digit in "789" for size in range(3, 10)), 99)
 _KNOWN = frozenset((*_WRITTEN, *(-value for value in _WRITTEN), 32767, -32768, 2**31 - 1, -(2**31)))
@@ -104,7 +105,7 @@ def add_numbers(extremes: dict[str, Extremes], rows: pa.RecordBatch) -> None:
     """Adds the columns of numbers of some rows, by their names."""
     whole: list[tuple[str, pa.Array]] = []
     for name, array in zip(rows.schema.names, rows.columns, strict=True):
-        if pa.types.is_float32(array.type) and not array.null_count:
+        if array.type.id == _FLOAT and not array.null_count:
             whole.append((name, array))
         elif pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
             _of(extremes, name).add(array)
