@@ -25,9 +25,10 @@ _UNITS = (
 )
 _MARKED = re.compile(
     rf"{_SIGNS}{_MONEY}{_SIGNS}\d[\d.,'\s\u00a0\u202f]*(?:e[+-]?\d+)?(?:{_UNITS})?[\"'`)\s-]*|0x[0-9a-f]+"
-    r"|[+-]?\d+ \d+/\d+",
+    r"|[+-]?\d+ \d+/\d+|[+-]?\d* ?[\u00bc-\u00be\u2150-\u215e]",
     re.IGNORECASE,
 )
+_PARTS = re.compile(r"\d+(\.\d+){2,}")  # an address or a version
 SUMS = ("total", "totals", "subtotal", "sum", "grand", "average", "mean", "summe", "gesamt")
 FOOTERS = (*SUMS, "source", "note")
 _MARKS = (",", ".", " ", "\u00a0", "\u202f", "'", "\u2019", "_")
@@ -36,7 +37,10 @@ _TIMED = re.compile(
     r"|P(?=\d|T\d)(\d+(\.\d+)?[YMWD])*(T(\d+(\.\d+)?[HMS])+)?",
     re.IGNORECASE,
 )
-_NAMED_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([A-Z]{3,4}|[A-Z]\w+/\w+)")
+_NAMED_ZONE = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?"
+    r"( ?([A-Z]{3,4}|[A-Z]\w+/\w+)|(Z|[+-]\d\d:?\d\d)?\[[\w/+-]+\])"
+)
 
 _END_OF_DAY = re.compile(
     r"\d{4}-\d\d-\d\d[T ](24:00(:00(\.0+)?)?|\d\d:\d\d:60(\.\d+)?) ?(Z|UTC|[+-]\d\d(:?\d\d)?)?", re.ASCII
@@ -81,7 +85,9 @@ def setting_for(cell: str, column: str, csv_format: CsvFormat | None = None) -> 
 def looks_marked(cell: str) -> bool:
     """Returns whether a cell seems to be a number with signs or units that no setting reads, such as $5 or 12 km."""
     text = cell.strip()
-    return len(text) <= _MAX_CHARACTERS and read_number(text) is None and _MARKED.fullmatch(text) is not None
+    if len(text) > _MAX_CHARACTERS or read_number(text) is not None or _PARTS.fullmatch(text):
+        return False
+    return _MARKED.fullmatch(text) is not None
 
 
 def holds_number(cell: str) -> bool:

@@ -23,7 +23,7 @@ _DATE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _CLOCK = re.compile(
-    r"(?P<join>[T:]| +)\d{1,2}(?P<sign>[:.])\d\d(?P<second>(?P=sign)\d\d((?P<mark>[.,])\d{1,6})?)?"
+    r"(?P<join>[T:]| +)\d{1,2}(?P<sign>[:.h])\d\d(?P<second>(?P=sign)\d\d((?P<mark>[.,])\d{1,6})?)?"
     r"(?P<half> ?[ap]m)?(?P<zone>.*)",
     re.ASCII | re.IGNORECASE,
 )
@@ -81,7 +81,8 @@ def _forms_of_numbers(first: str, mark: str, last: str) -> list[str]:
         return []
     year = "%Y" if len(last) == 4 else "%y"
     month_first, day_first = f"%m{mark}%d{mark}{year}", f"%d{mark}%m{mark}{year}"
-    return [month_first, day_first] if mark == "/" else [day_first, month_first]
+    forms = [month_first, day_first] if mark == "/" else [day_first, month_first]
+    return forms if year == "%Y" else [*forms, f"%y{mark}%m{mark}%d"]
 
 
 def _month_forms(name: str) -> list[str]:
@@ -100,7 +101,7 @@ def _clock_form(text: str, *, compact: bool) -> str | None:
     if not clock or zone is None:
         return None
     half = clock["half"] or ""
-    sign = clock["sign"]  # a point in Oracle's times
+    sign = clock["sign"]  # a point in Oracle's times, an h in French ones
     second = f"{sign}%S{clock['mark'] + '%f' if clock['mark'] else ''}" if clock["second"] else ""
     blank = " " if half.startswith(" ") else ""
     join = clock["join"].strip() or " "

@@ -50,8 +50,12 @@ def meanings_of(schemas: Sequence[pa.Schema], names: Sequence[str]) -> dict[str,
         name: meaning
         for name in names
         for meaning, test in tests.items()
-        if all(test(schema.field(name).type) for schema in schemas)
+        if all(test(_value_type(schema.field(name).type)) for schema in schemas)
     }
+
+
+def _value_type(arrow_type: Any) -> Any:
+    return arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
 
 
 def joined_kind(source: str, kinds: set[str], named: NamedColumns) -> str:
@@ -103,4 +107,4 @@ def differing_types(
 
 def _kind(arrow_type: Any) -> str | None:
     """Returns how a column is read: types of one kind hold the same values, so that nothing is doubtful."""
-    return "truth" if pa.types.is_boolean(arrow_type) else feature_kind(arrow_type)
+    return "truth" if pa.types.is_boolean(_value_type(arrow_type)) else feature_kind(arrow_type)

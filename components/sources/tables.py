@@ -44,7 +44,8 @@ from crossnet.components.sources.table_types import (
     meanings_of,
 )
 from crossnet.components.sources.text_doubts import text_doubts
-from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, is_time, with_units
+from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, with_units
+from crossnet.serving.protocol.plain_arrays import plain_batch, plain_type
 from crossnet.serving.protocol.printable import shown
 
 # Damaged files: also names that are not UTF-8, what Arrow has not implemented, and sizes that cannot be in memory.
@@ -131,7 +132,8 @@ class TableSource:
     def _batches(self, unit: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
         try:
             other = [self.schema] if self.schema else [self.ranges[unit]] if unit in self.ranges else []
-            yield from _module(self.form).read_batches(self.files[unit], columns, *other)
+            for batch in _module(self.form).read_batches(self.files[unit], columns, *other):
+                yield plain_batch(batch)
         except _UNREADABLE as error:
             raise unreadable(self.files[unit], self.form, error) from None
 
@@ -225,7 +227,7 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
         raise NestedColumnsError(files[0].name, unknown)
     _check_extras(named, first)
     meant = meanings_of(schemas, [name for name in types if types[name] == "INT"])
-    check_units(named, [name for name in types if all(is_time(schema.field(name).type) for schema in schemas)])
+    check_units(named, [name for name, meaning in meant.items() if meaning != "truth"])
     return TableSource(
         params.source,
         tuple(files),
@@ -277,7 +279,8 @@ def _stated_doubts(schema: pa.Schema, params: ExampleGenParams) -> list[Doubt]:
 
 def _schema(path: Path, form: str) -> pa.Schema:
     try:
-        return _module(form).read_schema(path)
+        schema = _module(form).read_schema(path)
+        return pa.schema([field.with_type(plain_type(field.type)) for field in schema])
     except _UNREADABLE as error:
         raise unreadable(path, form, error) from None
 

@@ -54,6 +54,7 @@ class CellCounts:
         "other".
       examples: The first cell of each form but "number".
       formats: Dates by the format (of strptime) that reads them; a date may have two.
+      spans: The first and the last moment, in Unix seconds, of the dates that a format reads.
       words: Null words, words of truth and other cells, without the blanks around them, by form.
       marks: Grouped numbers by their mark.
       three: Cells with a decimal comma before three digits, which may be thousands: `1,234`.
@@ -67,6 +68,7 @@ class CellCounts:
         self.forms: Counter[str] = Counter()
         self.examples: dict[str, Example] = {}
         self.formats: Counter[str] = Counter()
+        self.spans: dict[str, tuple[int, int]] = {}
         self.words: dict[str, Counter[str]] = {"null": Counter(), "nan": Counter(), "word of truth": Counter()}
         self.words["other"] = Counter()
         self.marks: Counter[str] = Counter()
@@ -186,6 +188,7 @@ class CellCounts:
         read = np.zeros(len(left), bool)
         for form, _ in self.formats.most_common():
             moments = parse_dates(form, texts)
+            self._widen(form, moments)
             valid = moments.is_valid().to_numpy(zero_copy_only=False)
             self.formats[form] += int(rows[left[valid]].sum())
             new = valid & ~read
@@ -218,9 +221,18 @@ class CellCounts:
         for form, at in at_of.items():
             self._remember(form, texts[at].as_py(), at, first, place)
         if dates and self.formats:
-            likely = self.formats.most_common(1)[0][0]
-            moments = parse_dates(likely, pc.utf8_trim_whitespace(texts.take(pa.array(dates))))
+            likely, bare = self.formats.most_common(1)[0][0], pc.utf8_trim_whitespace(texts.take(pa.array(dates)))
+            for form in self.formats:
+                self._widen(form, parse_dates(form, bare))
+            moments = parse_dates(likely, bare)
             values[dates] = moments.cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+    def _widen(self, form: str, moments: pa.Array) -> None:
+        """Widens the span of a format by some moments in Unix seconds, int64."""
+        if moments.null_count < len(moments):
+            found = pc.min_max(moments).as_py()
+            first, last = self.spans.get(form, (found["min"], found["max"]))
+            self.spans[form] = (min(first, found["min"]), max(last, found["max"]))
 
     def _form(self, text: str, rows: int) -> str:
         bare = text.strip()

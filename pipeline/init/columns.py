@@ -11,6 +11,7 @@ from crossnet.components.formats import counted, percent
 from crossnet.components.sources.csv_cells import EXACT
 from crossnet.components.sources.csv_hints import comment_word, holds_number
 from crossnet.pipeline.init.cell_counts import CellCounts
+from crossnet.pipeline.init.date_order import propose_dates
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.number_times import doubt_days, doubt_daytimes, epoch
 from crossnet.pipeline.init.profile import ColumnProfile
@@ -110,7 +111,7 @@ def read_cells(
     elif typed and not numeric:
         _odd_words(finding, cells, proposal, example)
     if share.dates >= _MOSTLY:
-        _dates(finding, cells, proposal)
+        propose_dates(finding, cells, proposal)
     elif forms["date"] and (share.dates + share.times) >= _MOSTLY:
         finding.doubt(f"dates of several forms: {example('date')}; write them in one")
     if share.words >= _MOSTLY:
@@ -198,22 +199,6 @@ def _odd_words(finding: ColumnFinding, cells: CellCounts, proposal: Proposal, ex
     proposal.put("null_values", ["", *words], f"{finding.name}: {said}")
     finding.holes += count
     finding.doubt(f"{said}; read as missing", toml_line("text", [finding.name]))
-
-
-def _dates(finding: ColumnFinding, cells: CellCounts, proposal: Proposal) -> None:
-    dates = cells.forms["date"]
-    formats = [form for form, count in cells.formats.items() if count == dates]
-    if not formats:
-        finding.doubt(f"no format reads all of its {dates:,} dates: {', '.join(cells.formats)}")
-        return
-    form = formats[0]
-    why = f"{finding.name}: all {dates:,} dates have it, such as {shown(cells.examples['date'].cell)}"
-    proposal.put("date_format", {finding.name: form}, why)
-    finding.decided = f"date, {form}"
-    if len(formats) > 1:
-        other = toml_line("date_format", {finding.name: formats[1]})
-        said = f"the day may come first or the month: both {' and '.join(formats)} read all of its dates"
-        finding.doubt(said, other)
 
 
 def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, variance: float, proposal: Proposal) -> None:

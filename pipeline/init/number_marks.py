@@ -22,10 +22,15 @@ def propose_marks(profile: TableProfile, names: Mapping[str, str], proposal: Pro
       proposal: What is proposed so far, to be filled.
     """
     commas, grouped = {}, {}
-    sure = False
+    sure, label = False, profile.columns[profile.label].cells
     for name, column in profile.columns.items():
         cells = column.cells
         if not cells.cells or shares(cells).numbers < 0.9:
+            continue
+        if cells.marks["."] and label.points > label.pointed:  # with its marks, the label would not be read
+            found = cells.examples.get("grouped") or cells.examples["grouped comma"]
+            said = f"{names[name]} has cells such as {shown(found.cell)}, and the label has a point before fractions"
+            proposal.note(f"{said}: {names[name]} stays text; write all numbers with the same marks")
             continue
         if count := cells.forms["comma"] + cells.forms["grouped comma"]:
             commas[name] = count

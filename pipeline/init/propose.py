@@ -220,7 +220,9 @@ def _keep_a_feature(
     """
     features = {name: finding for name, finding in findings.items() if name != profile.label}
     if not features:
-        raise DataError(f"The table has one column, `{proposal.label}`, the label. Expected one more, to learn from.")
+        others = f"; objects, as in {listed(list(proposal.excluded))}, are not read" if proposal.excluded else ""
+        what = f"The table has one column{' that is read' if others else ''}, `{proposal.label}`, the label{others}"
+        raise DataError(f"{what}. Expected one more, to learn from.")
     if all(finding.name in proposal.excluded for finding in features.values()):
         full = [name for name in features if profile.columns[name].rows > profile.columns[name].holes]
         for name in [name for name in full if kinds[name] != "BYTES"] or full[:1]:

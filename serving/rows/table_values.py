@@ -14,6 +14,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from crossnet.serving.protocol.cell_values import TIME_UNITS, read_time
+from crossnet.serving.protocol.plain_arrays import plain_array
 from crossnet.serving.protocol.signature import TensorSpec
 from crossnet.serving.rows.cells import missing, read_cell
 
@@ -37,7 +38,8 @@ def feature_values(column: pa.Array, spec: TensorSpec, unit: str = "s") -> Any:
     """
     import pyarrow as pa
 
-    column, kind = plain(column), column.type
+    column = plain(column)
+    kind = column.type
     if pa.types.is_nested(column.type):
         return column.to_pylist()
     if spec.is_text:
@@ -65,6 +67,7 @@ def is_moment(column: pa.Array) -> bool:
     """Returns whether a column holds times whose number depends on a unit: moments, or text of such."""
     import pyarrow as pa
 
+    column = plain(column)
     if is_text(column):
         first = next((value.as_py() for value in column.slice(0, 1)), None)
         return isinstance(first, str) and read_time(first) is not None
@@ -82,9 +85,10 @@ def is_text(column: pa.Array) -> bool:
 
 
 def plain(column: pa.Array) -> pa.Array:
-    """Returns a column without a dictionary."""
+    """Returns a column without a dictionary, and without types that others can stand for."""
     import pyarrow as pa
 
+    column = plain_array(column)
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 

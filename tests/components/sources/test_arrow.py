@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import datetime
 import gzip
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +100,26 @@ def test_arrow_tells_the_rows_of_the_batches_of_a_file(tmp_path: Path, form: str
     if form != "stream":
         batches = list(read_batches(tmp_path / "t", ["n"], (70_000, 140_000)))
         assert pa.Table.from_batches(batches).to_pydict() == TABLE.select(["n"]).slice(70_000, 70_000).to_pydict()
+
+
+def test_arrow_reads_types_that_others_can_stand_for(tmp_path: Path) -> None:
+    identifiers = [uuid.UUID(int=n) for n in (1, 1, 2)]
+    table = pa.table(
+        {
+            "id": pa.array([one.bytes for one in identifiers], pa.uuid()),
+            "paid": pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0, None], pa.int8())),
+            "runs": pa.RunEndEncodedArray.from_arrays([2, 3], [1.5, 2.5]),
+            "at": pa.array([datetime.datetime(1970, 1, 1, 0, 1), None, None]).dictionary_encode(),
+            "y": [1.0, 2.0, 3.0],
+        }
+    )
+    with pa.ipc.new_file(str(tmp_path / "t.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    examples = make(tmp_path, source="arrow", input=str(tmp_path / "t.arrow"))
+    assert examples.column_types == {"id": "BYTES", "paid": "INT", "runs": "FLOAT", "at": "INT", "y": "FLOAT"}
+    assert examples.time_units == {"at": "s"}
+    rows = all_rows(examples)
+    assert [row["id"] for row in rows] == [str(one).encode() for one in identifiers]
+    assert [row["paid"] for row in rows] == [1, 0, None]
+    assert [row["runs"] for row in rows] == [1.5, 1.5, 2.5]
+    assert [row["at"] for row in rows] == [60, None, None]

@@ -68,6 +68,8 @@ def test_words_that_are_set_already_are_kept() -> None:
 @pytest.mark.parametrize(
     "cell",
     [
+        "½",
+        "2 ¾",
         *(
             "5%",
             "5.5 %",
@@ -99,6 +101,8 @@ def test_numbers_with_signs_that_no_setting_reads_are_told(cell: str) -> None:
         "",
         "AB12",
         "12 Main Street",
+        "192.168.0.1",
+        "1.2.3",
         "1-6",
         "2/5",
         "1h 5m",
@@ -181,6 +185,7 @@ def test_no_date_in_a_form_that_is_looked_for_is_passed_over() -> None:
         ("07:37:34", "durations or times of day"),
         ("12:24", "durations or times of day"),
         ("1:05 PM", "durations or times of day"),
+        ("2024-01-31T08:30:00+05:30[Asia/Kolkata]", "times with a zone's name"),
         ("2024-01-31T24:00:00", "times at 24:00 or in a leap second"),
         ("2016-12-31 23:59:60Z", "times at 24:00 or in a leap second"),
         ("4 days 05:55:00", "durations or times of day"),

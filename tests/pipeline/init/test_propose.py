@@ -30,6 +30,13 @@ def test_a_feature_is_left_whatever_is_excluded(tmp_path):
     assert proposal.columns[0].decided.startswith("kept, since no other feature is left")
 
 
+def test_a_table_of_a_label_and_objects_is_refused_with_the_objects(tmp_path):
+    pq.write_table(pa.table({"o": [{"p": 1}] * 27, "y": [1.0, 2.0, 3.0] * 9}), tmp_path / "a.parquet")
+    said = "one column that is read, `y`, the label; objects, as in `o`, are not read. Expected one more, to learn from"
+    with pytest.raises(DataError, match=said):
+        propose(find_table(tmp_path / "a.parquet"), "y")
+
+
 def test_parquet_has_its_columns_nan_and_lists(tmp_path):
     draw = noise()
     table = pa.table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import uuid
 from decimal import Decimal
 
 import numpy as np
@@ -30,6 +31,9 @@ AT = datetime.datetime(2024, 2, 29, 1, 2, 3, 500_000)
         (pa.array(["2024-01-01", "true", " 7 ", "", None, "zone"]), WHOLE, "s",
          [1704067200, 1, 7, None, None, "zone"]),
         (pa.array(["a", None]).dictionary_encode(), TEXT, "s", ["a", ""]),
+        (pa.array([AT, None]).dictionary_encode(), WHOLE, "ms", [1709168523500, None]),
+        (pa.array([uuid.UUID(int=7).bytes, None], pa.uuid()), TEXT, "s", [str(uuid.UUID(int=7)), ""]),
+        (pa.RunEndEncodedArray.from_arrays([2, 3], [1.5, 2]), NUMBER, "s", [1.5, 1.5, 2]),
         (pa.array([1.5, None]), TEXT, "s", ["1.5", ""]),
         (pa.array([AT.date()]), TEXT, "s", ["2024-02-29"]),
         (pa.array([Decimal("1.10"), None]), TEXT, "s", ["1.10", ""]),
