@@ -23,7 +23,7 @@ from crossnet.components.sources.csv_lines import may_be_compressed, open_bytes,
 from crossnet.components.sources.json_forms import check_lines
 from crossnet.components.sources.json_values import EXACT32, TIME, TIMES, array, joined, plain, types_of_lines
 from crossnet.serving.protocol.cell_values import TIME_REGEX
-from crossnet.serving.protocol.json_start import json_object
+from crossnet.serving.protocol.json_start import advice_on_line, json_object
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
 
@@ -204,7 +204,8 @@ def _objects(file: Path, block: bytes, first_line: int) -> list[dict[str, Any]]:
         try:
             value = json.loads(line, object_pairs_hook=json_object)
         except (ValueError, RecursionError) as error:
-            raise _no_object(file, number, f"is not JSON: {shown(str(error), 200)}") from None
+            hint = advice_on_line(line.decode(errors="replace"))
+            raise _no_object(file, number, f"is not JSON: {shown(str(error), 200)}.{hint}".removesuffix(".")) from None
         if not isinstance(value, dict):
             raise _no_object(file, number, f"holds {shown(line.decode(errors='replace').strip())}")
         rows.append(value)

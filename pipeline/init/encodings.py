@@ -167,7 +167,7 @@ def _against(cells: Iterable[bytes], encoding: str, possible: Collection[str]) -
         return _MUCH
     if encoding == "cp1256":
         own = [letter for letter in letters.elements() if letter > "\x7f"]
-        return max(0.0, _MANY - sum(letter in _OF_ARABIC for letter in own) / len(own)) / 2
+        return max(0.0, _MANY - sum(letter in _OF_ARABIC for letter in own) / max(len(own), 1)) / 2
     if encoding in _CYRILLIC:
         best = max(_likeness(cells, name) for name in _CYRILLIC if name in possible)
         return (best - _likeness(cells, encoding)) / 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -24,6 +25,18 @@ def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise ValueError(f"it has the key {shown(json.dumps(key))} twice")
     return values
+
+
+def advice_on_line(text: str) -> str:
+    """Returns what to do about a line that is not a JSON object, a sentence after a blank; "" where it is unclear."""
+    text = text.strip()
+    if text.endswith(","):
+        return " The line ends with a comma, as those of an array do: take it away."
+    if re.match(r"\{\s*'", text):
+        return " Its texts are in single quotes, as Python prints a dictionary: write it with `json.dumps`."
+    if re.search(r"\}\s*\{", text):
+        return " Does it hold several objects? Write each on a line of its own."
+    return ""
 
 
 def not_json_lines(start: bytes, file_name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from crossnet.serving.protocol.dtypes import Array
-from crossnet.serving.protocol.json_start import START_BYTES, json_object, not_json_lines
+from crossnet.serving.protocol.json_start import START_BYTES, advice_on_line, json_object, not_json_lines
 from crossnet.serving.protocol.json_tables import is_table, not_rows
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.printable import shown
@@ -65,9 +65,10 @@ class JsonLinesReader:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip(_JSON_BLANKS)
                 values = _DECODER.decode(text) if text else None
             except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON, a number of 5,000 digits
+                hint = advice_on_line(line.decode(errors="replace"))
                 reason = "a number has too many digits" if "int_max_str_digits" in str(error) else error
                 raise RowsError(
-                    f"{place} is not JSON: {reason}. Expected one object per line; name another format with "
+                    f"{place} is not JSON: {reason}.{hint} Expected one object per line; name another format with "
                     "`--format`, or by the end of the file's name."
                 ) from error
             if not text:

@@ -114,7 +114,14 @@ def test_json_settings_decide_the_type(tmp_path: Path) -> None:
         ("{", r"`rides.jsonl:4` is not JSON: .*Expected one JSON object per line"),
         ("[1, 2]", r"`rides.jsonl:4` holds \[1, 2\]. Expected one JSON object per line"),
         ('{"y": 1, "y": 2}', r"`rides.jsonl:4` is not JSON: it has the key \"y\" twice"),
-        ('{"y": 1} {"y": 2}', r"`rides.jsonl:4` is not JSON: Extra data"),
+        (
+            '{"y": 1} {"y": 2}',
+            r"is not JSON: Extra data.* Does it hold several objects\? Write each on a line of its own\. Expected one",
+        ),
+        (
+            '{"y": 1},',
+            r"`rides.jsonl:4` is not JSON: Extra .* The line ends with a comma.* take it away\. Expected one",
+        ),
         ('{"y": "x"}', r"`rides.jsonl:4`: `y` is 'x', which does not convert to FLOAT"),
         ('{"y": 1, "a": {"b": 1}}', r"types that a record cannot hold: `a` \(struct<b: int64>\)"),
         ('{"y": 1, "a": "\\ud800"}', r"`rides.jsonl:4`: `a` is '.*', expected text in UTF-8"),

@@ -161,3 +161,11 @@ def test_chinese_for_yes_is_valid_utf8_and_for_no_is_not(tmp_path):
     assert guessed(tmp_path, "是 否 北京 上海", "gb18030")
     (tmp_path / "b.csv").write_bytes("a,y\n是,1\n否,2\n".encode("gb18030"))
     assert "UTF-8, and others are not" not in find_encoding(tmp_path / "b.csv").doubt
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), b"a,y\n\xff" + b"x" * 600 + b",1\n"]
+)
+def test_a_file_without_a_cell_that_can_be_judged_has_an_encoding(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    assert find_encoding(tmp_path / "a.csv").doubt

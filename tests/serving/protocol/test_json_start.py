@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from crossnet.serving.protocol.json_start import json_object, not_json_lines
+from crossnet.serving.protocol.json_start import advice_on_line, json_object, not_json_lines
 
 ROWS = [{"x": 1.5, "y": 2}, {"x": 2.5, "y": 3}]
 
@@ -49,3 +49,18 @@ def test_a_key_that_occurs_twice_is_named() -> None:
     assert json.loads('{"a": 1, "b": {"a": 2}}', object_pairs_hook=json_object) == {"a": 1, "b": {"a": 2}}
     with pytest.raises(ValueError, match='it has the key "b" twice'):
         json.loads('{"a": 1, "b": 2, "b": 3}', object_pairs_hook=json_object)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"a": 1},', "The line ends with a comma"),
+        ("{'a': 1}", "Its texts are in single quotes"),
+        ('{"a": 1} {"a": 2}', "Does it hold several objects?"),
+        ('{"a": 1', ""),
+        ("", ""),
+    ],
+)
+def test_what_to_do_about_a_line_that_is_not_an_object(line: str, said: str) -> None:
+    assert advice_on_line(f" {line}\n").strip().startswith(said)
+    assert bool(advice_on_line(line)) == bool(said)
