@@ -34,7 +34,12 @@ _MOST = 4  # such numbers that are looked for at each end of a batch, and that a
 _FLOAT = pa.float32().id
 _TOO_MANY = 20  # are numbers as others, such as long identifiers
 _WRITTEN = (*(int(digit * size) for digit in "789" for size in range(3, 10)), 99)
-_KNOWN = frozenset((*_WRITTEN, *(-value for value in _WRITTEN), 32767, -32768, 2**31 - 1, -(2**31)))
+# Days that stand for none, as seconds, milliseconds and microseconds since 1970, and the infinity of DuckDB's dates.
+_SECONDS = {"0001-01-01": -62_135_596_800, "1753-01-01": -6_847_804_800, "1900-01-01": -2_208_988_800}
+_SECONDS |= {"2099-12-31": 4_102_358_400, "2999-12-31": 32_503_593_600, "9999-12-31": 253_402_214_400}
+_SECONDS |= {"9999-12-31 23:59:59": 253_402_300_799, "infinity": 185_542_587_100_800}
+_DAYS = {float(second * size): day for day, second in _SECONDS.items() for size in (1, 10**3, 10**6)}
+_KNOWN = frozenset((*_WRITTEN, *(-value for value in _WRITTEN), 32767, -32768, 2**31 - 1, -(2**31), *_DAYS))
 
 
 @dataclass
@@ -143,12 +148,36 @@ def sentinel_doubts(parts: Iterable[Mapping[str, Extremes]], source: Source, for
     for part in parts:
         for name, extremes in part.items():
             joined.setdefault(name, Extremes()).merge(extremes)
-    times = {name for name, meaning in meanings(source).items() if meaning != "truth"}
+    meant = meanings(source)
+    times = {name for name, meaning in meant.items() if meaning != "truth"}
     csv_format = getattr(source, "csv_format", None)
     words = csv_format.null_values if csv_format else ()
-    columns = [column for column in source.columns if column.name in joined and column.source_name not in times]
-    found = (sentinel_doubt(column.source_name, joined[column.name], form, words) for column in columns)
+    columns = [column for column in source.columns if column.name in joined]
+    found = [
+        day_doubt(column.source_name, joined[column.name], form)
+        if column.source_name in times
+        else sentinel_doubt(column.source_name, joined[column.name], form, words)
+        for column in columns
+        if not meant.get(column.source_name, "").startswith("duration")
+    ]
     return tuple(doubt for doubt in found if doubt)
+
+
+def day_doubt(column: str, extremes: Extremes, form: str) -> Doubt | None:
+    """Returns the doubt about a column of moments in which days such as 9999-12-31 stand for nothing; None elsewhere.
+
+    Args:
+      column: Its name.
+      extremes: Its moments, whole units since 1970.
+      form: The source's name in the settings.
+    """
+    each = [
+        f"{_DAYS[value]} in {percent(share)} of the rows" for value, share in extremes.found().items() if value in _DAYS
+    ]
+    if not each:
+        return None
+    advice = "name it in `null_values` as its cells have it" if form == "csv" else "write null"
+    return Doubt(column, f"holds {' and '.join(each)}, far from the others; if that is a missing value, {advice}")
 
 
 def sentinel_doubt(column: str, extremes: Extremes, form: str, words: Iterable[str] = ()) -> Doubt | None:

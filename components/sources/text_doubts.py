@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from crossnet.components.formats import percent
 from crossnet.components.sources.arrow_values import is_text_type
 from crossnet.components.sources.csv_cells import is_code
-from crossnet.components.sources.csv_hints import setting_for
+from crossnet.components.sources.csv_hints import looks_marked, setting_for
 from crossnet.components.sources.csv_words import NEVER_TEXT
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.cell_values import TIME_REGEX, number_regex, read_number, read_time
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crossnet.components.sources.tables import TableSource
 
 _SHARE = 0.5  # of numbers among a column's texts, from which they are said
+_FEW, _NEARLY = 200, 0.9  # texts that are looked at for signs, and the share of them that has some
 _MOST = 10_000  # texts that are looked at, as in a CSV
 _NUMBER = rf"^\s*{number_regex('.', '')}\s*$"
 _TIME = rf"^\s*{TIME_REGEX}\s*$"
@@ -51,7 +52,8 @@ def text_doubt(name: str, array: pa.Array, form: str) -> Doubt | None:
     first = _text(array[0]) if len(array) else ""
     if not first or len(array) < 2:
         return None
-    if read_number(first) is None and read_time(first) is None and not setting_for(first, name):
+    marked = looks_marked(first)
+    if not marked and read_number(first) is None and read_time(first) is None and not setting_for(first, name):
         return None  # said of most columns of text, without a look at the others
     texts = array.cast(pa.string(), safe=False)
     numbers = pc.match_substring_regex(texts, _NUMBER)
@@ -59,6 +61,9 @@ def text_doubt(name: str, array: pa.Array, form: str) -> Doubt | None:
     if share >= _SHARE:
         return _of_numbers(name, array, numbers, share)
     example = shown(first)
+    if marked and sum(looks_marked(_text(value)) for value in array[:_FEW]) >= _NEARLY * min(len(array), _FEW):
+        said = f"is read as text: its values look like numbers with signs (first: '{example}')"
+        return Doubt(name, f"{said}; write the numbers alone to use them as such")
     if pc.all(pc.match_substring_regex(texts, _TIME)).as_py() or setting_for(first, name).startswith("date_format"):
         advice = "write them in ISO 8601" if form == "jsonl" else "write the column with a type of times"
         return Doubt(

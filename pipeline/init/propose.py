@@ -10,7 +10,7 @@ from crossnet.components.formats import counted
 from crossnet.components.sources.base import Source
 from crossnet.components.sources.csv_lost_rows import NO_QUOTES
 from crossnet.components.sources.doubts import Doubt, merged
-from crossnet.components.sources.sentinels import sentinel_doubt
+from crossnet.components.sources.sentinels import day_doubt, sentinel_doubt
 from crossnet.pipeline.init.clock import propose_clock
 from crossnet.pipeline.init.columns import KIND_WORDS, may_weigh, read_cells, use_column
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
@@ -30,6 +30,7 @@ _MARKS: tuple[Mapping[str, str], ...] = (  # tried in this order where all colum
     *({"decimal": ",", "thousands": mark} for mark in (".", " ", "\u00a0", "\u202f", "'")),
     *({"thousands": mark} for mark in (",", " ", "\u00a0", "\u202f", "'", "_")),
 )
+_TIMES = ("TIME", "TIME_UTC", "DATE")
 _MEANINGS = {"time": "TIME", "truth": "BOOL", "HOLED": "BYTES"}  # of numbers in files with types; of text
 
 
@@ -116,6 +117,8 @@ def _doubt_sentinels(
     words = proposal.settings.get("null_values", ())
     for name, column in profile.columns.items():
         is_number = kinds[name] in ("FLOAT", "INT", "MIXED", "WHOLE")
+        if kinds[name] in _TIMES and (doubt := day_doubt(name, column.extremes, form)):
+            findings[name].doubts.append(doubt)
         if is_number and (doubt := sentinel_doubt(name, column.extremes, form, words)):
             findings[name].doubts.append(doubt)
 

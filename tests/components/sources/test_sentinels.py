@@ -85,6 +85,33 @@ def test_a_run_says_the_number_its_share_and_the_setting(tmp_path: Path) -> None
     assert make_csv(tmp_path, text.replace("-999", "NA"), null_values=("", "NA")).properties["doubts"] == []
 
 
+@pytest.mark.parametrize(
+    ("day", "text"), [("9999-12-31", "9999-12-31"), ("1900-01-01", "1900-01-01"), ("0001-01-01", "0001-01-01")]
+)
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("part", ["", ".250"])
+def test_a_day_far_from_the_others_is_said(tmp_path: Path, day: str, text: str, form: str, part: str) -> None:
+    days = [f"2024-01-{n % 28 + 1:02} 10:00:00{part}" for n in range(60)] + [f"{day} 00:00:00"] * 20
+    random.Random(1).shuffle(days)
+    if form == "csv":
+        (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{one},{n % 7}\n" for n, one in enumerate(days)))
+    else:
+        moments = pa.array(days).cast(pa.timestamp("ms"))
+        pq.write_table(pa.table({"a": moments, "y": [n % 7 for n in range(80)]}), tmp_path / "t.parquet")
+    said = [
+        doubt["text"] for doubt in make(tmp_path, source=form, input=str(tmp_path / f"t.{form}")).properties["doubts"]
+    ]
+    advice = "name it in `null_values` as its cells have it" if form == "csv" else "write null"
+    wanted = f"holds {text} in 25 % of the rows, far from the others; if that is a missing value, {advice}"
+    assert [text for text in said if "far from" in text] == [wanted]
+
+
+def test_days_that_are_not_apart_or_not_repeated_are_not_said(tmp_path: Path) -> None:
+    years = [f"{1890 + n}-01-01" for n in range(60)] * 2
+    for days in (years, [*(f"2024-01-{n % 28 + 1:02}" for n in range(60)), "9999-12-31"]):
+        assert make_csv(tmp_path, "a,y\n" + "".join(f"{d},1.5\n" for d in days)).properties["doubts"] == []
+
+
 def test_words_of_other_files_and_times(tmp_path: Path) -> None:
     values = [-9999.0 if n % 10 == 0 else n / 4 for n in range(100)]
     given: dict[str, Any] = {"source": "parquet", "input": str(tmp_path / "a.parquet"), "label": "y"}

@@ -26,6 +26,16 @@ def test_words_for_nothing_among_texts_are_said(word: str) -> None:
     assert said(["north", f"{word}s", "None", "NA"]) is None
 
 
+def test_numbers_with_signs_are_said() -> None:
+    wanted = (
+        "is read as text: its values look like numbers with signs (first: '5%'); write the numbers alone to use them"
+    )
+    assert said(["5%", "12.5%", None]) == (f"{wanted} as such", "")
+    assert said(["$1,200.50"] * 9) is not None
+    assert said(["5%", "half", "most"]) is None
+    assert said(["192.168.0.1", "10.0.0.1"]) is None
+
+
 def test_texts_that_are_numbers_are_said_with_the_setting() -> None:
     numbers = ("is read as text, and its values are numbers (first: '1.5')", 'numeric = ["a"]')
     assert said(["1.5", None, " -2", "3e5"]) == said([b"1.5", b"7"]) == numbers
