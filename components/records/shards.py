@@ -22,8 +22,9 @@ from crossnet.components.artifacts.base import split_folder
 from crossnet.components.artifacts.examples import columns_path, shard_path
 from crossnet.components.engines.base import IN_PROCESS, Engine
 from crossnet.components.progress import begin, reached
+from crossnet.components.records.column_spool import ColumnSpool, Part, Piece, parts_of
 from crossnet.components.records.encoder import encode_examples, slices
-from crossnet.components.records.kept_columns import ColumnSpool, Part, Piece, parts_of, write_columns
+from crossnet.components.records.kept_columns import write_columns
 from crossnet.components.records.tfrecord import frame_start
 
 _COPY_BYTES = 4 << 20
@@ -171,7 +172,7 @@ def _rename(path: Path, ranges: list[_Range], parts: list[Part], types: Mapping[
     (part,) = ranges
     os.truncate(part.path, part.stop)
     part.path.rename(path)
-    write_columns(path, parts, types)
+    write_columns(path, parts, types, is_spool=True)
 
 
 def _ranges(spools: list[Spool], first_row: int, last_row: int) -> list[_Range]:

@@ -24,6 +24,7 @@ from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records import batches, kept_columns
 from crossnet.components.records.arrow_columns import as_array, stored_type
 from crossnet.components.records.dataset import read_columns
+from crossnet.components.records.kept_batches import columns_of
 from crossnet.components.records.kept_columns import has_columns
 from crossnet.components.schema_gen import infer_schema
 from crossnet.components.statistics_gen import generate_statistics
@@ -235,23 +236,9 @@ def test_columns_of_any_batches_end_where_those_of_records_do(
             break
     lists = {"n"} if change == "lists" else set()
     found = list(kept_columns._steady_columns(iter(parts), types, lists))
-    expected = list(batches.steady_batches((kept_columns._columns(part, types) for part in parts), len(types)))
+    expected = list(batches.steady_batches((columns_of(part, types) for part in parts), len(types)))
     assert len(found) == len(expected) > 7
     for one, other in zip(found, expected, strict=True):
         for name, kind in types.items():
             stored = stored_type(kind, several=name in lists)
             assert as_array(one[name], stored).equals(as_array(other[name], stored))
-
-
-def test_a_spool_of_columns_says_where_rows_are(tmp_path: Path) -> None:
-    spool = kept_columns.ColumnSpool(tmp_path / "spool")
-    for values in ([1, 2, 3], [4, 5], [[6], [7, 8]]):
-        spool.write(pa.record_batch({"v": pa.array(values)}))
-    spool.close()
-    parts = kept_columns.parts_of(spool.pieces, 2, 6)
-    assert [(part.piece.path.name, part.piece.number, part.start, part.stop) for part in parts] == [
-        ("spool.1.arrow", 0, 2, 3),
-        ("spool.1.arrow", 1, 0, 2),
-        ("spool.2.arrow", 0, 0, 1),
-    ]
-    assert [bool(part.piece.lists) for part in parts] == [False, False, True]
