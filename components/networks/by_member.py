@@ -43,15 +43,18 @@ _LAYERS = (
 )
 
 
-def by_member(network: tf_keras.Model) -> Callable[[Sequence[tf.Tensor]], tf.Tensor] | None:
+def by_member(
+    network: tf_keras.Model, chosen: Sequence[int] | None = None
+) -> Callable[[Sequence[tf.Tensor]], tf.Tensor] | None:
     """Returns a function that gives each member's output; None where there are none, or a layer has no rule here.
 
     Args:
       network: A trained network of `models.build_network`; later changes of its weights are not seen.
+      chosen: Members, at least one; the function computes no others. None: all.
 
     Returns:
       A function of numbers `[numbers, batch]` and ids `[categories, batch]`, where there are any, to float32
-      `[members, batch]`.
+      `[chosen, batch]`.
     """
     crosses = [layer for layer in network.layers if type(layer) is CrossLayer]
     denses = [layer for layer in network.layers if type(layer) is MemberDense]
@@ -67,31 +70,31 @@ def by_member(network: tf_keras.Model) -> Callable[[Sequence[tf.Tensor]], tf.Ten
     if max(sizes) * np.float32().nbytes > MAX_MATRIX_BYTES:
         return None
     is_parallel = any(type(layer) is tf_keras.layers.Concatenate for layer in network.layers)
-    programs = [_Program.of(crosses, denses, is_parallel, member) for member in range(output.members)]
+    members = [*range(output.members)] if chosen is None else [*chosen]
+    programs = [_Program.of(crosses, denses, is_parallel, member) for member in members]
 
     def outputs(inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        features = _features(network, inputs)
+        features = _features(network, inputs, members)
         return tf.concat([program(x0) for program, x0 in zip(programs, features, strict=True)], axis=0)
 
     return outputs
 
 
-def _features(network: tf_keras.Model, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns the input of each member's first layer, `[width + 1, batch]` with ones in the last row."""
-    members = next(layer.members for layer in network.layers if type(layer) is JoinMembers)
+def _features(network: tf_keras.Model, inputs: Sequence[tf.Tensor], members: Sequence[int]) -> list[tf.Tensor]:
+    """Returns the input of some members' first layer, `[width + 1, batch]` with ones in the last row."""
     rest, shared, own = list(inputs), [], []
     batch = tf.shape(rest[0])[1:]
     if any(tensor.dtype.is_floating for tensor in rest):
         shared.append(rest.pop(0))
-    own += [part for layer in network.layers if type(layer) is PiecewiseLinear for part in _bins(layer, shared[0])]
-    own += [part for layer in network.layers if type(layer) is Embeddings for part in _vectors(layer, rest[0])]
+    own += [part for layer in network.layers if type(layer) is PiecewiseLinear for part in _bins(layer, shared[0], members)]
+    own += [part for layer in network.layers if type(layer) is Embeddings for part in _vectors(layer, rest[0], members)]
     ones = tf.ones(tf.concat([[1], batch], 0))
-    return [tf.concat([*shared, *(part[member] for part in own), ones], axis=0) for member in range(members)]
+    return [tf.concat([*shared, *(part[place] for part in own), ones], axis=0) for place in range(len(members))]
 
 
-def _bins(layer: PiecewiseLinear, numbers: tf.Tensor) -> list[list[tf.Tensor]]:
+def _bins(layer: PiecewiseLinear, numbers: tf.Tensor, chosen: Sequence[int]) -> list[list[tf.Tensor]]:
     """Returns the embedding of each number, `[dim, batch]` by member."""
-    kernel, bias = _values(layer.kernel), _values(layer.bias)
+    kernel, bias = _values(layer.kernel)[chosen], _values(layer.bias)[chosen]
     members, embedded, bins, dim = kernel.shape
     kernels = kernel.transpose(1, 0, 3, 2).reshape(embedded, members * dim, bins)
     biases = bias.reshape(members, embedded, dim).transpose(1, 0, 2).reshape(embedded, members * dim, 1)
@@ -100,18 +103,21 @@ def _bins(layer: PiecewiseLinear, numbers: tf.Tensor) -> list[list[tf.Tensor]]:
     return [tf.split(each, members) for each in products]
 
 
-def _vectors(layer: Embeddings, ids: tf.Tensor) -> list[list[tf.Tensor]]:
+def _vectors(layer: Embeddings, ids: tf.Tensor, chosen: Sequence[int]) -> list[list[tf.Tensor]]:
     """Returns the vector of each category, `[dim, batch]` by member."""
     columns = tf.unstack(ids, num=len(layer.tables))
     found = []
     for table, column in zip(layer.weights_by_feature, columns, strict=True):
-        members, rows, dim = table.shape
+        _, rows, dim = table.shape
+        members = len(chosen)
         if rows <= MAX_ONE_HOT:
-            vectors = _values(table).transpose(0, 2, 1).reshape(members * dim, rows)
+            vectors = _values(table)[chosen].transpose(0, 2, 1).reshape(members * dim, rows)
             found.append(tf.split(tf.matmul(vectors, tf.one_hot(column, rows, axis=0)), members))
         else:
             small = members * rows * dim * 4 <= MAX_CONSTANT_BYTES
-            vectors = tf.gather(_values(table) if small else table, column, axis=1)
+            flat = _values(table)[chosen].reshape(-1, dim) if small else tf.reshape(table, [-1, dim])
+            first = [[rows * member] for member in (range(members) if small else chosen)]
+            vectors = tf.gather(flat, tf.constant(first, column.dtype) + column)  # of others, nothing is looked up
             # A product with the unit matrix: on a CPU, TensorFlow's transpose takes two to five times as long.
             turned = [tf.matmul(tf.eye(dim), each, transpose_b=True) for each in tf.unstack(vectors, num=members)]
             found.append(turned)

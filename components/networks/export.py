@@ -150,7 +150,13 @@ def prediction_function(
     preprocessing, shares = transform.preprocessing, description.get("shares")
     linear = LinearMember.from_json(description["linear"]) if "linear" in description else None
     network_by_feature = by_feature(network) if shares is None else None
-    outputs_by_member = by_member(network) if shares is not None else None
+    outputs_by_member = None
+    if shares is not None:
+        members = shares if linear is None else shares[:-1]
+        used = [place for place, share in enumerate(members) if share > 0] or [0]
+        # Members without a share are left out where that is possible: a call would pay for nothing.
+        if outputs_by_member := by_member(network, used):
+            shares = [members[place] for place in used] + shares[len(members) :]
 
     def predict(columns: Mapping[str, tf.Tensor], with_spread: bool = False) -> dict[str, tf.Tensor]:
         inputs, spread = transform.by_feature(columns), None

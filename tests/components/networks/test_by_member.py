@@ -101,6 +101,24 @@ def test_networks_of_another_wiring_are_left_to_keras() -> None:
     assert by_member(tf_keras.Model(x0, CrossLayer(members=2)(x0))) is None
 
 
+@pytest.mark.parametrize("most_constant", [0, 2**18])
+def test_members_that_are_not_chosen_are_not_computed(monkeypatch: pytest.MonkeyPatch, most_constant: int) -> None:
+    monkeypatch.setattr(module, "MAX_CONSTANT_BYTES", most_constant)
+    made = network("cross_layer", CrossLayerParams(), tables=TABLES, edges=EDGES)
+    parts = [tf.constant(part.T) for part in drawn_inputs(ROWS, NUMBERS, TABLES)]
+    every, some = by_member(made), by_member(made, [0, 2])
+    assert every is not None
+    assert some is not None
+    np.testing.assert_allclose(some(parts), every(parts).numpy()[[0, 2]], rtol=1e-6, atol=1e-6)
+
+    def products(outputs: Any) -> int:
+        graph = tf.function(lambda *parts: outputs(parts)).get_concrete_function(*parts).graph
+        return sum(op.type == "MatMul" for op in graph.get_operations())
+
+    shared = 3  # of two numbers' bins and of the table that is multiplied, for all members at once
+    assert (products(some) - shared) * 3 == (products(every) - shared) * 2
+
+
 def test_large_tables_are_read_and_all_else_is_constant(monkeypatch: pytest.MonkeyPatch) -> None:
     made = network("cross_layer", CrossLayerParams(), tables=TABLES, edges=EDGES)
     signature = [tf.TensorSpec([NUMBERS, None], tf.float32), tf.TensorSpec([2, None], tf.int64)]

@@ -10,6 +10,7 @@ import tensorflow as tf
 from crossnet.components.networks.columns import NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import read_exported
+from crossnet.components.networks.linear_member import LinearMember
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.portable import category_ids, portable_function, rebuilt
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
@@ -88,6 +89,37 @@ def test_served_members_give_the_mean_and_the_spread_of_the_trained_ones(served:
     plain = answer(folder, "serving_default", columns)
     assert list(plain) == ["prediction"]
     np.testing.assert_array_equal(plain["prediction"], found["prediction"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_without_a_share_change_nothing(kind: str, tmp_path: Path) -> None:
+    made = network(kind)
+    for variable in made.trainable_variables:  # the second member answers NaN, if it is asked
+        if kind == "cross_layer":
+            variable.assign(np.where(np.arange(3).reshape(-1, *[1] * (variable.shape.rank - 1)) == 1, np.nan, variable))
+    shares = [0.25, 0.0, 0.75]
+    description = {**describe(kind, KINDS[kind], made), "shares": shares, "members": len(shares)}
+    export_model(made, Transform(PREPROCESSING), tmp_path / "model", description=description, interval={"half_width": 2})
+    columns = rows()
+    inputs = Transform(PREPROCESSING)({name: tf.constant(values) for name, values in columns.items()})
+    each = made(list(inputs)).numpy().astype(np.float64)[:, [0, 2]]
+    mean = each @ [0.25, 0.75]
+    spread = np.sqrt((each - mean[:, None]) ** 2 @ [0.25, 0.75]) * 4
+    found = answer(tmp_path / "model", "interval", columns)
+    np.testing.assert_allclose(found["prediction"], np.clip(mean * 4 + 10, 0, 20), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found["spread"], spread, rtol=1e-4, atol=1e-5)
+
+
+def test_a_linear_model_may_have_the_whole_share(tmp_path: Path) -> None:
+    made, linear = network("cross_layer"), LinearMember(np.array([0.5, -0.25]), (np.zeros(5),), 0.1, 2)
+    shares = [0.0, 0.0, 0.0, 1.0]
+    facts = {**describe("cross_layer", KINDS["cross_layer"], made), "shares": shares, "linear": linear.to_json()}
+    export_model(made, Transform(PREPROCESSING), tmp_path / "model", description=facts)
+    columns = rows()
+    inputs = Transform(PREPROCESSING)({name: tf.constant(values) for name, values in columns.items()})
+    expected = np.clip(linear.predict([part.numpy() for part in inputs]) * 4 + 10, 0, 20)
+    found = answer(tmp_path / "model", "serving_default", columns)["prediction"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_served_members_do_not_answer_a_row_without_a_number(served: tuple[Any, Path]) -> None:
