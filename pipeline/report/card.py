@@ -65,9 +65,10 @@ def _purpose(run: Run, examples: Examples, name: str, texts: ColumnTexts, served
     lines = [f"It predicts `{texts.name(examples.label)}` from {counted(len(columns) - len(left_out), 'column')}."]
     if served:
         lines.append(f"Servers answer for it under the name `{served}`, in the signature `serving_default`.")
-    networks = len(model.properties.get("shares") or ()) or 1
-    shape = f", made of {networks} networks" if networks > 1 else ""
-    shape += " and a linear model" if model.properties.get("linear_share") else ""
+    shares = model.properties.get("shares") or [1.0]
+    shape = f", made of {len(shares)} networks" if len(shares) > 1 else ""
+    shape += f", {sum(map(bool, shares))} of which are served" if 0.0 in shares else ""
+    shape += (", and" if 0.0 in shares else " and") + " a linear model" if model.properties.get("linear_share") else ""
     lines.append(f"It is a `{name}` network of {counted(model.num_parameters, 'parameter')}{shape}.")
     return Part("What it is for", lines)
 

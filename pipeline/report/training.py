@@ -26,6 +26,8 @@ def training(run: Run) -> dict[str, Any]:
     models = run.models
     for kind in sorted(models, key=lambda name: MODEL_KINDS.index(name) if name in MODEL_KINDS else len(MODEL_KINDS)):
         curves, properties = history(models[kind]), models[kind].properties
+        shares = properties.get("shares") or []
+        used = [share for share in shares if share] or shares
         for split, values in curves.items():
             epochs = np.arange(1, len(values) + 1, dtype=float)
             style = {"train": "", "validation": " held-out", "eval": " faint"}[split]
@@ -36,8 +38,8 @@ def training(run: Run) -> dict[str, Any]:
             {"name": kind, "epochs": len(train), "first": float(train[0]), "last": float(train[-1])}
             | {key: properties.get(key) for key in ("updates", "train_seconds", "warm_start")}
             | {"diagnosis": properties.get("diagnosis") or []}
-            | {"members": len(properties.get("shares") or ())}
-            | {"shares": _shares(properties.get("shares"), properties.get("linear_share"))}
+            | {"members": len(used), "left_out": len(shares) - len(used)}
+            | {"shares": _shares(used, properties.get("linear_share"))}
         )
     title = f"RMSE over the train split by epoch, logarithmic. {'; '.join(sentences)}."
     pictures = [
@@ -70,7 +72,7 @@ def setting_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _shares(shares: Sequence[float] | None, of_linear: float | None = None) -> str:
+def _shares(shares: Sequence[float], of_linear: float | None = None) -> str:
     """Returns each member's share of a prediction in words, of many the extremes; empty for one network."""
     if not shares:
         return ""

@@ -66,6 +66,22 @@ def test_limits_are_facts_of_the_run(store, card):
     assert "The same eval rows have judged 3 different candidates." in again
 
 
+@pytest.mark.parametrize(
+    ("shares", "of_linear", "words"),
+    [
+        ([0.5, 0.5], None, ", made of 2 networks."),
+        ([0.3, 0.3], 0.4, ", made of 2 networks and a linear model."),
+        ([0.5, 0.0, 0.5, 0.0], None, ", made of 4 networks, 2 of which are served."),
+        ([0.3, 0.0, 0.3, 0.0], 0.4, ", made of 4 networks, 2 of which are served, and a linear model."),
+    ],
+)
+def test_networks_that_are_not_served_are_told_apart(store, shares, of_linear, words):
+    run = load_run(store, PUSHED)
+    for model in run.models.values():
+        model.properties.update(shares=shares, linear_share=of_linear)
+    assert lines(make_card(run), "What it is for")[-1].endswith(words)
+
+
 def test_columns_have_the_users_names(card):
     assert [row[0] for row in table(card, "Data").rows] == ["y", "x0", "x1", HOSTILE_HEADER, "zone"]
 

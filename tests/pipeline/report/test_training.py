@@ -54,6 +54,19 @@ def test_shares_of_many_members_are_one_phrase(shares, text):
     assert (found["members"], found["shares"]) == (16, text)
 
 
+def test_members_without_a_share_are_counted_apart():
+    model = Model(Path("none"), {}, {"kind": "dense", "shares": [0.125, 0.0] * 8})
+    (found,) = training(Run("one", RunRecord(run="one"), "", {}, artifacts={"trainer_dense": model}))["models"]
+    assert (found["members"], found["left_out"], found["shares"]) == (8, 8, "12.5 % each")
+
+
+def test_where_a_linear_model_answers_alone_members_are_shown_all_the_same():
+    model = Model(Path("none"), {}, {"kind": "dense", "shares": [0.0, 0.0], "linear_share": 1.0})
+    (found,) = training(Run("one", RunRecord(run="one"), "", {}, artifacts={"trainer_dense": model}))["models"]
+    assert (found["members"], found["left_out"]) == (2, 0)
+    assert found["shares"] == "0 %, 0 %, and a linear model 100 %"
+
+
 def test_the_share_of_a_linear_model_is_said_behind_those_of_the_networks():
     model = Model(Path("none"), {}, {"kind": "dense", "shares": [0.25, 0.35], "linear_share": 0.4})
     (found,) = training(Run("one", RunRecord(run="one"), "", {}, artifacts={"trainer_dense": model}))["models"]
