@@ -16,6 +16,10 @@ from crossnet.components.training.rows import Rows
 
 # A linear model with a smaller share is left out: it would change predictions by less than it costs.
 MIN_LINEAR_SHARE = 0.02
+# A group of members without which the RMSE on held-out rows is larger by at most this share of it is left out: a server
+# would compute it in each call. Those rows say too much for it, as they are predicted by one member of each group: an
+# export averages several, to which another group adds less (docs/explanation-models.md has figures).
+MIN_GAIN = 0.01
 
 
 class Blend(NamedTuple):
@@ -53,9 +57,9 @@ def blend(network: tf_keras.Model, train: Rows, preprocessing: Preprocessing, pa
     if params.blend_linear and params.members > 1:
         fitted = fit_linear(train, preprocessing, params.held_out)
     found, train = gathered(predict_held_out(network, train, params.held_out, params.groups, fitted), train)
+    least_of_linear = MIN_LINEAR_SHARE if fitted else 0.0
+    of_groups = found.best_shares(train, least_of_linear, MIN_GAIN, groups=max(params.groups) + 1)
     if fitted is None:
-        of_groups = found.best_shares(train)
         return Blend(found, of_groups, params.shares(of_groups) if params.members > 1 else None, train)
-    of_groups = found.best_shares(train, least_of_last=MIN_LINEAR_SHARE)
     linear = fitted.whole if of_groups[-1] else None
     return Blend(found, of_groups, params.shares(of_groups[:-1]), train, linear, of_groups[-1])

@@ -45,20 +45,30 @@ class OutOfFold(NamedTuple):
         """Returns the prediction of all groups, float64 (rows,), each with its share."""
         return np.asarray(self.predictions[:] @ np.asarray(shares))
 
-    def best_shares(self, train: Rows, least_of_last: float = 0.0) -> list[float]:
+    def best_shares(
+        self, train: Rows, least_of_last: float = 0.0, least_gain: float | None = None, groups: int | None = None
+    ) -> list[float]:
         """Returns each group's share for which the blend has the least squared error on these rows of `train`.
 
         Args:
           train: The rows.
           least_of_last: A smaller share of the last group is 0, and the others make the blend.
+          least_gain: Groups of members have share 0 as long as the RMSE is larger by at most this share of it than
+            that of all: of several, those that are missed least. One stays. None: none is left out.
+          groups: How many groups of members there are, the first of all; None: all are.
         """
         total: Any = 0.0
         for row, predictions in self.parts():
             weight = None if train.weight is None else train.weight[row]
             total = total + _products(predictions, train.label[row].astype(np.float64), weight)
         products = total / max(1, len(self.row))
-        found = _least(products)
-        return found if found[-1] >= least_of_last else [*_least(products[:-1, :-1]), 0.0]
+        kept = [*range(len(products))]
+        if _least(products)[-1] < least_of_last:
+            kept.pop()
+        if least_gain is not None:
+            kept = _without_small_gains(products, kept, len(products) if groups is None else groups, least_gain)
+        found = dict(zip(kept, _least(products[np.ix_(kept, kept)]), strict=True))
+        return [found.get(place, 0.0) for place in range(len(products))]
 
 
 def predict_held_out(
@@ -137,6 +147,24 @@ def _least(products: Floats) -> list[float]:
             break
         shares = shares + min(1.0, -float(direction @ slopes) / bend) * direction
     return np.round(shares, 6).tolist()
+
+
+def _without_small_gains(products: Floats, kept: list[int], groups: int, least_gain: float) -> list[int]:
+    """Returns those of `kept` that are left; see `OutOfFold.best_shares`."""
+
+    def error(places: list[int]) -> float:
+        own = products[np.ix_(places, places)]
+        shares = np.asarray(_least(own))
+        return float(shares @ own @ shares)
+
+    most = error(kept) * (1 + least_gain) ** 2
+    while sum(place < groups for place in kept) > 1:
+        fewer = [[other for other in kept if other != place] for place in kept if place < groups]
+        least, left = min((error(places), places) for places in fewer)
+        if not least <= most:  # nor where it is not finite
+            break
+        kept = left
+    return kept
 
 
 def write_out_of_fold(

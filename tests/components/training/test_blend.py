@@ -46,7 +46,20 @@ def test_one_that_explains_nothing_is_left_out() -> None:
 def test_a_small_share_goes_to_the_members() -> None:
     found = made(0.99 * np.abs(X) + 0.01 * X, 1, 1, 1, 1)
     assert found.linear is None
-    assert found.of_groups[:2] == pytest.approx([0.5, 0.5])
+    assert sum(found.of_groups[:2]) == pytest.approx(1)
+
+
+def test_a_group_that_adds_nothing_is_left_out() -> None:
+    label = np.abs(X) + np.random.default_rng(1).normal(size=COUNT)
+    found = made(label, 1, 0.9, 1, 0.9)  # members of one group every other
+    assert found.of_groups == [1.0, 0.0, 0.0]
+    assert found.shares == [0.5, 0.0, 0.5, 0.0]
+
+
+def test_a_group_that_explains_what_no_other_does_stays() -> None:
+    found = made(np.abs(X), 0.5, 1.5, 0.5, 1.5)
+    assert found.of_groups == pytest.approx([0.5, 0.5, 0], abs=1e-4)
+    assert found.shares == pytest.approx([0.25] * 4, abs=1e-4)
 
 
 @pytest.mark.parametrize("settings", [{"blend_linear": False}, {"members": 1, "weight_decay": (1.0,)}])
