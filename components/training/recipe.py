@@ -16,7 +16,8 @@ from crossnet.components.params.setting import AUTO
 from crossnet.components.params.trainer import TrainerParams
 
 MIN_BATCH, MAX_BATCH, BATCHES = 32, 1024, 40
-MAX_FOLDS, FEW_ROWS = 8, 10_000
+# Up to so many rows a table has two weight decays and most folds; of half as many more, one decay.
+FEW_ROWS, MAX_FOLDS = 3000, 8
 # Of a kernel. Of hundreds of columns a quarter is a rank that costs most of the CPU and learns by heart.
 MAX_RANK = 64
 
@@ -81,11 +82,20 @@ def make_recipe(params: TrainerParams, rows: int, *, several: bool = True) -> Re
     choose("learning_rate", 0.01 * min(max((rows / 1000) ** -0.1, 0.5), 1.0))
     choose("early_stopping_patience", max(4, round(values["epochs"] / 3)))
     # One decay lets a member fit closely, the other keeps it near a linear model: which is right, held-out rows say.
-    # Of many rows both are equal, and members that differ by their first weights alone gain next to nothing.
-    choose("weight_decay", tuple(dict.fromkeys((0.1, max(0.1, 2.0 * min(1.0, 3000 / rows))))))
-    folds = round(min(max(MAX_FOLDS * (FEW_ROWS / rows) ** 0.5, 1), MAX_FOLDS))
-    choose("members", folds * len(values["weight_decay"]) if several else 1)
+    # Of many rows the first is right, and members that differ by their first weights alone gain next to nothing.
+    choose("weight_decay", tuple(dict.fromkeys((0.1, 0.1 * 20 ** min(max(3 - 2 * rows / FEW_ROWS, 0.0), 1.0)))))
+    choose("members", _folds(rows) * len(values["weight_decay"]) if several else 1)
     return Recipe(**values)
+
+
+def _folds(rows: int) -> int:
+    """Returns how many folds are held out in turn: 8 of few rows, 4 of 7,600 to 40,000, fewer of more.
+
+    Each is a member of every weight decay, which training and every call to a server pay for. What another one adds
+    falls as rows grow, while the network does not get smaller (docs/explanation-models.md has figures).
+    """
+    fewer = max(MAX_FOLDS * (FEW_ROWS / rows) ** 0.75, 4)
+    return round(max(min(fewer, MAX_FOLDS, MAX_FOLDS * (10_000 / rows) ** 0.5), 1))
 
 
 def _updates(rows: int) -> float:

@@ -50,16 +50,23 @@ def test_members_of_a_group_share_a_decay_and_each_fold_has_one_of_every_group()
 
 
 def test_members_are_fewer_where_rows_are_many() -> None:
-    members = [make_recipe(TABLE, rows).members for rows in (100, 10_000, 50_000, 300_000, 10**8)]
-    assert members == [16, 16, 8, 1, 1]
+    members = [make_recipe(TABLE, rows).members for rows in (100, 3000, 8000, 40_000, 90_000, 300_000, 10**8)]
+    assert members == [16, 16, 4, 4, 3, 1, 1]
     assert make_recipe(TABLE, 100, several=False).members == 1
 
 
-def test_equal_decays_are_one() -> None:
-    few, many = make_recipe(TABLE, 59_000), make_recipe(TABLE, 60_000)
-    assert (len(few.weight_decay), len(many.weight_decay)) == (2, 1)
-    assert (few.members, many.members) == (6, 3)
-    assert min(few.weight_decay) == many.weight_decay[0] == 0.1
+@pytest.mark.parametrize("rows", [3000, 7559, 40_000])
+def test_folds_change_with_the_rows_by_no_more_than_one(rows: int) -> None:
+    folds = [make_recipe(TABLE, near).held_out[-1] for near in (rows, rows + 1)]
+    assert folds[0] - 1 <= folds[1] <= folds[0]
+
+
+def test_decays_come_nearer_with_the_rows_until_they_are_one() -> None:
+    decays = [make_recipe(TABLE, rows).weight_decay for rows in (30, 3000, 3750, 4499, 4500, 10**8)]
+    assert decays[:2] == [(0.1, 2.0)] * 2
+    assert decays[2] == pytest.approx((0.1, 0.1 * 20**0.5))
+    assert decays[3] == pytest.approx((0.1, 0.1), rel=0.01)
+    assert decays[4:] == [(0.1,)] * 2
 
 
 def test_architecture_is_chosen_from_rows_and_inputs() -> None:
