@@ -76,7 +76,7 @@ def test_output_of_one_cross_layer_is_that_on_paper() -> None:
     outputs = by_member(made)
     assert outputs is not None
     # x W = (1 + 6, 2 + 8); x0 * (x W + b) + x = (1 * 17 + 1, 2 * 30 + 2); 18 - 62 + 0.5
-    assert outputs([tf.constant([[1.0], [2.0]])]).numpy().tolist() == [[-43.5]]
+    assert outputs([tf.constant([[1.0], [2.0]])]).numpy() == pytest.approx(np.array([[-43.5]]), rel=1e-6)
 
 
 def test_members_with_other_layers_are_left_to_keras(monkeypatch: pytest.MonkeyPatch) -> None:

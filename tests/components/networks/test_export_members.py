@@ -99,7 +99,9 @@ def test_members_without_a_share_change_nothing(kind: str, tmp_path: Path) -> No
             variable.assign(np.where(np.arange(3).reshape(-1, *[1] * (variable.shape.rank - 1)) == 1, np.nan, variable))
     shares = [0.25, 0.0, 0.75]
     description = {**describe(kind, KINDS[kind], made), "shares": shares, "members": len(shares)}
-    export_model(made, Transform(PREPROCESSING), tmp_path / "model", description=description, interval={"half_width": 2})
+    export_model(
+        made, Transform(PREPROCESSING), tmp_path / "model", description=description, interval={"half_width": 2}
+    )
     columns = rows()
     inputs = Transform(PREPROCESSING)({name: tf.constant(values) for name, values in columns.items()})
     each = made(list(inputs)).numpy().astype(np.float64)[:, [0, 2]]
