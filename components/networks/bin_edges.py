@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+# The linear member of a blend sees numbers up to twice as far, so that eval may have some beyond train's.
+MAX_SCALES = 50.0
+# Beyond this share of rows on either side is a tail; a value this many times as far as where it begins is an error.
+TAIL, MAX_OF_TAIL = 0.005, 10.0
 
 
 def bins_by_rows(rows: int) -> int:
@@ -31,16 +35,25 @@ def quantiles(values: Floats, weights: Floats, fractions: Floats) -> Floats:
 
 
 def robust_scaling(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Returns the median and the distance of the quartiles, of which extreme values change nothing.
+    """Returns the median, and the distance of the quartiles: few extreme values change nothing.
 
-    Where half of the rows have one value, the scale is half the range; of a constant, 1.
+    Where half of the rows have one value, the scale is half the range; of a constant, 1. Where a tail is so long that
+    `smooth_clip` in float32 would make one number of its values, the scale is larger: train is within `MAX_SCALES`.
 
     References:
       Holzmüller et al., 2024, Better by Default (RealMLP), https://arxiv.org/abs/2407.04491.
     """
     low, median, high = quantiles(values, weights, np.array([0.25, 0.5, 0.75])).tolist()
     scale = (high - low) or (values[-1] - values[0]) / 2 or 1.0
-    return median, float(scale)
+    return median, float(max(scale, _furthest(values, weights, median) / MAX_SCALES))
+
+
+def _furthest(values: Floats, weights: Floats, median: float) -> float:
+    """Returns the largest distance from the median, of a tail; a value far beyond a tail is not one of it."""
+    beyond = max(TAIL, 1.5 / weights.sum())  # at least one row
+    ends = quantiles(values, weights, np.array([beyond, 1 - beyond]))
+    tails = np.abs(ends - median) * MAX_OF_TAIL
+    return float(np.minimum(np.abs(values[[0, -1]] - median), tails).max())
 
 
 def bin_edges(values: Floats, weights: Floats, bins: int) -> Floats:
