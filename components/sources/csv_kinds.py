@@ -27,7 +27,8 @@ def classify_cells(array: pa.Array, *, numeric: bool = False, numbers: NDArray[n
       numeric: Whether the column is forced to be a number. A column without cells is text unless it is forced.
       numbers: `decimals(array)`, where it is known that this is not None.
     """
-    if len(array) and _all_match(array, _SAFE_INTEGER):  # most are decided by Arrow
+    has_points = numbers is not None and num_points(array) > 0  # said without a regular expression
+    if len(array) and not has_points and _all_match(array, _SAFE_INTEGER):  # most are decided by Arrow
         return "INT"
     share = _whole_share(array, is_decimal=numbers is not None) if len(array) else None
     if share is not None:
