@@ -22,6 +22,7 @@ from crossnet.components.sources.base import RetypedError, Source, SourceBatch, 
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.files import PARTITION
 from crossnet.components.sources.hive_columns import FolderColumn, file_value, first_other, folder_column
+from crossnet.components.sources.hive_doubts import folder_doubts
 from crossnet.components.sources.naming import NamedColumns, NoLabelError, name_columns
 from crossnet.components.sources.widening import widened
 from crossnet.serving.protocol.header_names import spellings
@@ -203,7 +204,8 @@ def plan_hive(files: Sequence[Path], params: ExampleGenParams, plan: Plan) -> So
     _check_units(columns, new, params, [*header, *new])
     inner = plan(files, _of_files(params, [*header, *new], new, named))
     of_files = inner.named._replace(exact=named.exact - {*new})  # type: ignore[attr-defined]
-    return HiveSource(replace(inner, named=of_files), named, columns, inner.doubts)  # type: ignore[type-var]
+    doubts = (*inner.doubts, *folder_doubts(columns, named, params.source))
+    return HiveSource(replace(inner, named=of_files), named, columns, doubts)  # type: ignore[type-var]
 
 
 def _of_files(params: ExampleGenParams, header: Sequence[str], new: Sequence[str], named: NamedColumns) -> Any:

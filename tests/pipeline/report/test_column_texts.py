@@ -7,6 +7,7 @@ from crossnet.pipeline.report.run import load_run
 from support.report_fixtures import FAILED, HOSTILE_HEADER, PUSHED, make_runs
 
 TEXTS = ColumnTexts({"Listed_on": "Listed on", "zone": "zone"}, {"Listed_on": "s", "at": "ms"}, frozenset({"year"}))
+CLOCK = ColumnTexts(plain=frozenset({"dep"}), clock=frozenset({"dep"}))
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,13 @@ TEXTS = ColumnTexts({"Listed_on": "Listed on", "zone": "zone"}, {"Listed_on": "s
 )
 def test_values_read_as_in_the_table(column, value, text):
     assert TEXTS.value(column, value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(830, "8:30"), (5.0, "0:05"), (2400, "24:00"), (875, "875"), (830.5, "830.5"), (None, "–")]
+)
+def test_times_of_day_read_as_on_a_clock(value, text):
+    assert CLOCK.value("dep", value) == text
 
 
 def test_names_are_those_of_the_source():
