@@ -1,4 +1,4 @@
-"""Says which folders that name a column of text are numbers or dates."""
+"""Says which folders of a column of text are numbers or dates."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from crossnet.serving.rows.csv import CsvReader
 from crossnet.serving.rows.tables import TableReader
 
 # In a problem that `input_checks` words; a number that is too large for its type stays text, too.
-_PLAIN_NUMBER = r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?:['\"]|\.\.\.)"
-_TEXT_FOR_NUMBER = re.compile(rf"` holds ['\"](?!{_PLAIN_NUMBER}).* expected (?:u?int|float|double|half|bfloat)")
+_PLAIN_NUMBER = r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?:\1|\.\.\.)"
+_EXPECTED = "(?:u?int|float|double|half|bfloat)"
+_TEXT_FOR_NUMBER = re.compile(rf"` holds (['\"])(?!{_PLAIN_NUMBER}).* expected {_EXPECTED}", re.ASCII)
 _HELD = re.compile(r"` holds '([^']*)' at ")
 
 

@@ -66,3 +66,17 @@ def test_nothing_is_said_of_other_problems() -> None:
     assert advice_on_values("`x` holds 3.5 at rows:2; expected int64.", None) == ""
     assert advice_on_values("`x` holds 'far' at rows:2; expected float32.", None) == ""
     assert advice_on_values(f"`x` holds '{DAY}' at rows:2; expected float32.", None) == f" {ADVICE}"
+
+
+@pytest.mark.parametrize("held", ["'far'", "'\u0661'", '"5\'000"', "'1,5'"])
+def test_text_that_is_not_a_plain_number_has_an_advice(held: str) -> None:
+    table = make_reader(io.BytesIO(b"x,at\n"), "csv", "rows")
+    assert advice_on_values(f"`x` holds {held} at rows:2; expected float32.", table).startswith(
+        " Fix the cell, or say how"
+    )
+
+
+@pytest.mark.parametrize("held", ["'1e400'", "'99999999...", "'7'"])
+def test_a_number_that_is_too_large_has_none(held: str) -> None:
+    table = make_reader(io.BytesIO(b"x,at\n"), "csv", "rows")
+    assert advice_on_values(f"`x` holds {held} at rows:2; expected float32.", table) == ""
