@@ -39,14 +39,16 @@ NUMBERS = ("ours", "other", "ratio")
 # What a reader asks of rows that miss a goal, by benchmark; it stands below the rows of each run.
 NOTES = {
     "mixed_data": """\
-`mixed_data`, where the time goes (2026-11-30, on a busy machine): 1 M rows of 30 columns take 5.2 CPU s. To read and
-type the cells takes Arrow 1.1 of them, about as much as the whole read takes polars. The rest is what a plain read
-does not do: 1.4 to encode 580 MB of records (0.25 of it the checksums, a call per record), 0.7 to write them and the
-columns beside them, 1.1 for statistics (0.3 of it one column of distinct texts), 0.5 to hash rows for repeats, 0.25 to
-read the columns twice with their checksums. 20,000 rows of 1,000 columns take 3.7 CPU s: 1.3 to read (10 columns of as
-many cells: 1.0), 0.3 to plan by the first cells, 0.8 for statistics (per column and split, 0.18 ms to summarise and
-0.15 ms to write histograms), 0.3 to compare the splits, the rest to encode and write. The goal of 1.5 from 10 to 1,000
-columns leaves 1.4 CPU s beside the reading.
+`mixed_data`, where the time goes (2026-11-30, on a busy machine): 1 M rows of 30 columns take 4.6 CPU s, of which
+ExampleGen takes 2.8 (3.5 before the same day's changes, in turn). To read and type the cells takes Arrow 1.1, about as
+much as the whole read takes polars. The rest is what a plain read does not do: 0.95 to encode 580 MB of records (0.45
+of it to put the pieces of each row behind each other, 0.25 the checksums, a call per record), 0.15 to write them and
+0.4 the columns beside them (with their checksums; half is new memory), 0.1 to look for numbers that stand for nothing,
+1.1 for statistics (0.3 of it one column of distinct texts), 0.5 to hash rows for repeats, 0.1 to read the columns
+again. 20,000 rows of 1,000 columns take 3.7 CPU s: 1.3 to read (10 columns of as many cells: 1.0), 0.3 to plan by the
+first cells, 0.8 for statistics (per column and split, 0.18 ms to summarise and 0.15 ms to write histograms), 0.3 to
+compare the splits, the rest to encode and write. The goal of 1.5 from 10 to 1,000 columns leaves 1.4 CPU s beside the
+reading.
 """,
     "workers": """\
 `workers`: 1.2 is the goal of a CSV of 1 GB, 1.3 that of the smaller files, beside which the start of the second
