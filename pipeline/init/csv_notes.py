@@ -133,6 +133,8 @@ def footer(
             continue  # left out anyhow: without a value there is not a label either
         try:
             row = next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
+            if len(row) > width and f"\\{delimiter}" in line:  # a row where a backslash makes one part of a cell
+                row = next(csv.reader([line], delimiter=delimiter, quotechar=quote, escapechar="\\"), [])
         except csv.Error:  # another line end within it, or a long cell
             break
         note = _note(row, line, width, full, known) or _sum_beside(row, line, words)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from support.example_gen_fixtures import make_csv
+from support.example_gen_fixtures import all_rows, make_csv
 
 NULL = ("\\N", "#N/A", "NULL", "<NA>", "(null)", "#VALUE!", "#REF!", "#DIV/0!", "NaN", "nan", "NaT")
 
@@ -46,3 +48,21 @@ def test_truth_values_in_several_spellings_are_said_with_the_setting(tmp_path: P
 @pytest.mark.parametrize("cells", [["yes", "no"], ["Y", "N", ""], ["yes", "Y", "on"], ["yes", "no", "Y", "maybe"]])
 def test_two_words_and_other_words_are_text(tmp_path: Path, cells: list[str]) -> None:
     assert said(tmp_path, cells) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_holes_in_text_are_those_that_pandas_reads_with_words_by_column(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    words = ["north", "\\N", "NULL", "", "south,east", "x\\N", "null", "a b"]
+    rows = [(draw.choice(words), draw.choice(words), draw.choice(["1.5", "\\N", "2"]), "1.5") for _ in range(60)]
+    text = "a,b,c,y\n" + "".join(",".join(f'"{cell}"' if cell else "" for cell in row) + "\n" for row in rows)
+    missing = ["", "\\N", "NULL"]
+    examples = make_csv(tmp_path, text, null_values=tuple(missing), null_text=("a",))
+    found = pd.DataFrame(all_rows(examples), columns=["a", "b", "c"])
+    known = pd.read_csv(
+        tmp_path / "rides.csv", na_values={"a": missing, "b": [""], "c": missing}, keep_default_na=False
+    )
+    for name in ("a", "b"):
+        ours = [None if cell is None else cell.decode() for cell in found[name].to_list()]
+        assert ours == [None if pd.isna(cell) else cell for cell in known[name].to_list()]
+    assert [None if pd.isna(n) else n for n in found["c"]] == [None if pd.isna(n) else n for n in known["c"]]

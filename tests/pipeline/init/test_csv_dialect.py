@@ -1,9 +1,12 @@
 import gzip
 import random
 
+import pandas as pd
 import pytest
 
+from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.csv_dialect import find_dialect
+from crossnet.pipeline.init.tables import find_table
 
 ROWS = "".join(f"{n},name {n % 7},{n / 4}\n" for n in range(40))
 
@@ -135,3 +138,24 @@ def test_a_mark_at_a_line_within_quotes_is_not_a_comments(tmp_path):
     found = dialect_of(tmp_path, ['"share\n%",t,y', *map(",".join, ROWS)])
     assert found.settings == {}
     assert found.header == ("share\n%", "t", "y")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_escaped_delimiters_are_read_as_pandas_reads_them(tmp_path, seed):
+    draw = random.Random(seed)
+    words = [r"one\, two", r"three\,", "four", r"\,five", r"six\, seven\, eight"]
+    rows = [f"{draw.choice(words)},{draw.random():.3f},{draw.choice(words)},{number}" for number in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["a,x,b,y", *rows, ""]))
+    table = find_table(tmp_path / "a.csv")
+    assert table.dialect.settings == {"escape": "\\"}
+    source = plan_source(table.files, table.params("y", table.dialect.settings))
+    (batch,) = source.read(0, 1)
+    known = pd.read_csv(tmp_path / "a.csv", escapechar="\\")
+    for name in ("a", "b"):
+        assert [cell.decode() for cell in batch.rows.column(name).to_pylist()] == known[name].to_list()
+    assert batch.rows.column("x").to_pylist() == known["x"].astype("float32").to_list()
+
+
+def test_a_last_row_with_an_escaped_delimiter_is_not_a_note(tmp_path):
+    (tmp_path / "a.csv").write_text("name,x,y\n" + "one,1.5,2\n" * 500 + "two\\, three,1.5,2\n")
+    assert find_dialect(tmp_path / "a.csv").settings == {}
