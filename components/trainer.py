@@ -109,7 +109,7 @@ def train_model(
             **result.properties,
             "diagnosis": diagnosis,
             "notes": untrained.preprocessing.notes,
-            "preprocessing": _facts(untrained.preprocessing),
+            "preprocessing": untrained.preprocessing.facts,
             "warm_start": untrained.exported.path.name if untrained.exported else None,
         },
     )
@@ -216,7 +216,7 @@ def _train(
         diagnosis = [*doubts, *diagnose(network, train)]
         result = _Result()
         if made and held_out is not None:
-            rows = made.rows
+            rows, preprocessing = made.rows, untrained.preprocessing
             write_out_of_fold(output_dir / OUT_OF_FOLD_FILE, made.found, made.of_groups, rows, preprocessing)
             interval = None
             if params.interval_coverage is not None:
@@ -238,7 +238,11 @@ def _finish(untrained: Untrained, fitted: Fitted, params: Recipe) -> Blend | Non
     network, train, preprocessing = untrained.network, fitted.train, untrained.preprocessing
     known = untrained.exported.preprocessing if untrained.exported else None
     fill_unused_embeddings(network, train, preprocessing, known=known)
-    return None if fitted.held_out is None else blend(network, train, preprocessing, params)
+    if fitted.held_out is None:
+        return None
+    made = blend(network, train, preprocessing, params)
+    untrained.transform.preprocessing = preprocessing.reaching(made.linear_share)
+    return made
 
 
 def _export(
@@ -282,17 +286,3 @@ def _explain(examples: Examples, preprocessing: Preprocessing, params: Recipe, t
         )
 
     return not_finite
-
-
-def _facts(preprocessing: Preprocessing) -> dict[str, Any]:
-    """Returns what a reader of the report wants to know about the inputs."""
-    return {
-        "numbers": {column.name: [column.mean, column.scale] for column in preprocessing.numbers},
-        "texts": {column.name: [len(column.vocabulary), column.dim] for column in preprocessing.texts},
-        "keys": {column.name: [len(column.vocabulary), column.dim] for column in preprocessing.keys},
-        "bins": {column.name: len(column.edges) - 1 for column in preprocessing.numbers if column.edges},
-        "cycles": {column.name: list(column.cycles) for column in preprocessing.numbers if column.cycles},
-        "left_out": {column.name: column.reason for column in preprocessing.left_out},
-        "may_be_missing": [feature.name for feature in preprocessing.features if not feature.required],
-        "label": [preprocessing.label_mean, preprocessing.label_scale],
-    }

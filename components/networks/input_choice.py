@@ -30,7 +30,7 @@ from crossnet.components.networks.columns import (
     TextColumn,
 )
 from crossnet.components.networks.number_inputs import CLIP
-from crossnet.components.networks.preprocessing import Preprocessing
+from crossnet.components.networks.preprocessing import LABEL_MARGIN, Preprocessing
 from crossnet.components.networks.seen_numbers import distribution, moments
 from crossnet.components.params.setting import AUTO
 from crossnet.components.params.trainer import TrainerParams
@@ -46,8 +46,6 @@ MAX_LABEL, MIN_LABEL_SPREAD = 10.0, 0.1
 # The largest size of a train value that "auto" leaves to a feature. Cross layers multiply features: a rare value of 30
 # standard deviations would make a rare product of 900, whose gradients drown those of all other rows.
 MAX_INPUT = 5.0
-# A prediction may leave the labels of train by this share of their standard deviation.
-LABEL_MARGIN = 0.1
 # A cycle is seen of times that span this share of it: a year's rows, of which the last day is missing, span a year.
 MIN_CYCLES = 0.9
 

@@ -18,6 +18,8 @@ from crossnet.components.features import Feature
 from crossnet.components.networks.columns import MAX_OPTIONAL_KEY, KeyColumn, LeftOut, NumberColumn, TextColumn
 from crossnet.components.networks.number_inputs import numeric_inputs
 
+# A prediction may leave the labels of train by this share of their standard deviation.
+LABEL_MARGIN = 0.1
 # What a model has not that was trained before there were these: left out of its JSON, whose bytes are its own.
 _NEWER = ("edges", "cycles", "unit", "number_dim", "clip", "keys", "left_out", "label_range")
 
@@ -92,6 +94,38 @@ class Preprocessing:
     def notes(self) -> list[str]:
         """What a user should know about features, one sentence each."""
         return [f"`{column.name}` {column.reason}" for column in self.left_out]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a reader of the report wants to know about the inputs and the range of predictions, as JSON values."""
+        return {
+            "numbers": {column.name: [column.mean, column.scale] for column in self.numbers},
+            "texts": {column.name: [len(column.vocabulary), column.dim] for column in self.texts},
+            "keys": {column.name: [len(column.vocabulary), column.dim] for column in self.keys},
+            "bins": {column.name: len(column.edges) - 1 for column in self.numbers if column.edges},
+            "cycles": {column.name: list(column.cycles) for column in self.numbers if column.cycles},
+            "left_out": {column.name: column.reason for column in self.left_out},
+            "may_be_missing": [feature.name for feature in self.features if not feature.required],
+            "label": [self.label_mean, self.label_scale],
+            "label_range": list(self.label_range),
+        }
+
+    def reaching(self, linear_share: float) -> Preprocessing:
+        """Returns it with a wider label range, the wider the more of a prediction is linear.
+
+        Beyond the labels of train a network is guesswork. Where held-out rows say that the label is all but linear,
+        larger features mean larger labels: at a share of 0.9 the range's margin is ten times as wide.
+
+        Args:
+          linear_share: That of the linear model, 0 to 1.
+        """
+        if not self.label_range:
+            return self
+        low, high = self.label_range
+        more = LABEL_MARGIN * self.label_scale * linear_share / max(1 - linear_share, 1e-6)
+        # As in the range itself, a margin changes no sign.
+        reach = max(low - more, 0.0) if low >= 0 else low - more, min(high + more, 0.0) if high <= 0 else high + more
+        return dataclasses.replace(self, label_range=reach)
 
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values that `from_json` reads."""

@@ -76,7 +76,9 @@ class TrainerParams:
         least=1,
     )
     date_parts: bool = setting(False, "with robust: times are seen as sine and cosine of year, week and day too")
-    clip_predictions: bool = setting(False, "to the labels of train and a tenth of their standard deviation beyond")
+    clip_predictions: bool = setting(
+        False, "to the labels of train and a tenth of their deviation beyond; further where most of a blend is linear"
+    )
     embedding_dim: int | None = setting(None, "of text columns; none: by the vocabulary's size, at most 16", least=1)
     early_stopping_patience: int | str | None = setting(
         None,

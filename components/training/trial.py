@@ -115,10 +115,11 @@ def _held_out_rmse(
 ) -> tuple[float, int]:
     """Returns the RMSE of the blend on the rows that members held out, and how many these are."""
     assert recipe.early_stopping_patience is not None
-    found, of_groups, *_ = blend(network, train, preprocessing, recipe)
+    blended = blend(network, train, preprocessing, recipe)
+    found, preprocessing = blended.found, preprocessing.reaching(blended.linear_share)
     weight = None if train.weight is None else train.weight[found.row[:]]
     label = train.label[found.row[:]].astype(np.float64)
-    predictions = found.blended(of_groups)
+    predictions = found.blended(blended.of_groups)
     errors = in_label_unit(predictions, preprocessing, clip=True) - in_label_unit(label, preprocessing)
     return float(np.sqrt(np.average(np.square(errors), weights=weight))), len(errors)
 

@@ -136,7 +136,7 @@ def _gate(run: Run, evaluation: Evaluation, name: str, texts: ColumnTexts) -> Pa
 def _limits(run: Run, evaluation: Evaluation, name: str, texts: ColumnTexts) -> Part:
     """Returns where the model is weak, and what it has not seen."""
     verdict, properties = evaluation.verdict, run.models[name].properties
-    lines = [*_largest_error(evaluation, name), *_unseen(run, texts)]
+    lines = [*_largest_error(evaluation, name), *_unseen(run, name, texts)]
     lines += [item["message"] for item in verdict.get("segments", {}).get(name, ())]
     lines += [text for text in (verdict.get("collapsed"), *verdict.get("notes", ())) if text]
     lines += [*properties.get("notes", ()), *(properties.get("diagnosis") or ())]
@@ -159,17 +159,17 @@ def _largest_error(evaluation: Evaluation, name: str) -> Iterator[str]:
         )
 
 
-def _unseen(run: Run, texts: ColumnTexts) -> Iterator[str]:
+def _unseen(run: Run, name: str, texts: ColumnTexts) -> Iterator[str]:
     """Yields what neither train nor eval can tell."""
     statistics, examples = run.get(Statistics, "statistics_gen"), run.get(Examples, "example_gen")
     if statistics is None or examples is None:
         return
     label = next(view for view in column_views(statistics, ["train"]) if view.name == examples.label).splits["train"]
     low, high = (texts.value(examples.label, label[end]) for end in ("min", "max"))
-    deviation = number(label["std_dev"], 4)
     yield f"The labels of train lie between {low} and {high}, their median is {number(label['median'], 4)}."
-    if run.settings.get("trainer", {}).get("clip_predictions"):
-        yield f"Its predictions stay within these, or a tenth of their standard deviation ({deviation}) beyond."
+    if limits := run.models[name].properties.get("preprocessing", {}).get("label_range"):
+        least, most = (texts.value(examples.label, limit) for limit in limits)
+        yield f"Its predictions stay between {least} and {most}."
     if texts.units and examples.properties.get("split") != "time":
         yield (
             "Eval is from the same time as train: how large its errors are on later rows was not measured "

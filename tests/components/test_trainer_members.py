@@ -105,6 +105,11 @@ def test_a_label_that_is_a_sum_is_predicted_by_the_linear_model(tmp_path: Path) 
         rmse = float(np.sqrt(np.mean((found["prediction"].numpy() - y[200:]) ** 2)))
         assert (rmse < 0.1) == (error < 1)
         assert np.isfinite(found["spread"].numpy()).all()
+        far = answer(x=tf.constant([2 * max(x)], tf.float32), z=tf.constant([0.0]), zone=tf.constant(["c"]))
+        reached = float(far["prediction"][0])
+        low, high = model.properties["preprocessing"]["label_range"]
+        assert low <= reached <= high + 1e-3
+        assert (reached > max(y[:200]) + np.std(y)) == (error < 1)  # beyond train only where the label is linear
     assert "linear" not in exported_description(without)
     assert len(exported_description(with_linear)["shares"]) == 5
 

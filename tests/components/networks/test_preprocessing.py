@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from crossnet.components.features import read_schema
@@ -177,3 +178,22 @@ def test_every_kind_of_column_becomes_the_inputs_that_are_named() -> None:
     np.testing.assert_array_equal(ids, [[1, 2, 1, 1], [0, 1, 3, 0], [0, 0, 0, 0]])
     value = json.loads(json.dumps(preprocessing.to_json()))
     assert Preprocessing.from_json(value) == preprocessing
+
+
+@pytest.mark.parametrize(
+    ("limits", "share", "reach"),
+    [
+        ((90.0, 125.0), 0.0, (90.0, 125.0)),
+        ((90.0, 125.0), 0.5, (89.0, 126.0)),
+        ((90.0, 125.0), 0.9, (81.0, 134.0)),
+        ((3.0, 125.0), 0.9, (0.0, 134.0)),  # a margin changes no sign
+        ((-125.0, -3.0), 0.9, (-134.0, 0.0)),
+        ((-5.0, 5.0), 1.0, (-1e6, 1e6)),
+        ((), 0.9, ()),
+    ],
+)
+def test_the_more_of_a_blend_is_linear_the_further_it_reaches(
+    limits: tuple[float, ...], share: float, reach: tuple[float, ...]
+) -> None:
+    preprocessing = Preprocessing((), (), label_mean=100.0, label_scale=10.0, label_range=limits)
+    assert preprocessing.reaching(share).label_range == pytest.approx(reach, rel=1e-4)

@@ -60,6 +60,7 @@ def test_limits_are_facts_of_the_run(store, card):
     assert re.match(r"Its largest error on eval is -?[\d.]+: it predicts ", found[0])
     assert found[1].startswith("The labels of train lie between ")
     assert not any("later rows" in line for line in found)  # no column of times
+    assert not any(line.startswith("Its predictions stay") for line in found)
     run = load_run(store, PUSHED)
     record = dataclasses.replace(run.record, judged=3)
     again = lines(make_card(dataclasses.replace(run, record=record)), "Limits")
@@ -80,6 +81,13 @@ def test_networks_that_are_not_served_are_told_apart(store, shares, of_linear, w
     for model in run.models.values():
         model.properties.update(shares=shares, linear_share=of_linear)
     assert lines(make_card(run), "What it is for")[-1].endswith(words)
+
+
+def test_the_range_of_predictions_is_told(store):
+    run = load_run(store, PUSHED)
+    for model in run.models.values():
+        model.properties.update(preprocessing={"label_range": [-0.07, 4.0]})
+    assert "Its predictions stay between -0.07 and 4." in lines(make_card(run), "Limits")
 
 
 def test_columns_have_the_users_names(card):
