@@ -199,7 +199,7 @@ def _measure_ours(csv: Path, label: str, top: Path, arguments: Sequence[str]) ->
         rmse=models[first],
         train_rmse=facts["train_rmse"] / std,
         models=models,
-        coverage=facts.get("interval_coverage"),
+        coverage=(facts.get("prediction_interval") or {}).get("eval_coverage"),
         label_std=std,
         rows={split: int((codes == code).sum()) for split, code in (("train", TRAIN), ("eval", EVAL))},
     )

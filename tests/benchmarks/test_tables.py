@@ -201,6 +201,19 @@ def test_a_run_that_fails_is_a_result_with_its_last_words(unreadable, tmp_path):
     assert Workplace(tmp_path).measure("cars", AS_WRITTEN) == found  # as it was kept
 
 
+@pytest.mark.slow
+def test_a_run_says_its_error_and_what_its_interval_holds(tmp_path):
+    rows = [f"{i},{i % 7},{3 * i + i % 7 + i * i % 11}" for i in range(300)]
+    csv = tmp_path / "rows.csv"
+    csv.write_text("\n".join(["x,z,y", *rows]) + "\n")
+    (tmp_path / "run").mkdir()
+    found, codes = measure._measure_ours(csv, "y", tmp_path / "run", ())
+    assert found.exit_code in (0, 3)
+    assert found.rmse < 0.2
+    assert 0.5 < found.coverage <= 1
+    assert found.rows == {"train": (codes == measure.TRAIN).sum(), "eval": (codes == measure.EVAL).sum()}
+
+
 def test_a_result_of_a_source_that_changed_meanwhile_is_not_kept(unreadable, tmp_path, monkeypatch):
     digests = iter("ab")
     monkeypatch.setattr(measure, "_product", lambda: next(digests))
