@@ -74,7 +74,8 @@ class Numbers:
         self.zeros += len(values) - int(np.count_nonzero(values))
         first = first_of_each(ordered)
         self.quantiles.update(ordered, first)
-        self.distinct.update(hash_numbers(ordered if first.all() else ordered[first]))
+        # By places: a mask takes up to four times as long.
+        self.distinct.update(hash_numbers(ordered if first.all() else ordered.take(np.flatnonzero(first))))
         if ordered.dtype.kind == "i":
             self.whole.update(ordered, first)
 
