@@ -15,6 +15,10 @@ from crossnet.serving.protocol.codes import status_of
 if TYPE_CHECKING:
     from crossnet.serving.embedded.metrics import Metrics
 
+# Calls run beside one another, each on one core. A table's network is too small to share among cores: to wake them took
+# a third of the CPU of a call of 1,000 rows, which also took longer (docs/explanation-models.md).
+INTRA_OP_THREADS = 1
+
 
 class Loader:
     """Loads the model in a folder.
@@ -58,7 +62,9 @@ class Loader:
 
         flags = self._flags
         config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=flags.tensorflow_intra_op_parallelism or flags.tensorflow_session_parallelism,
+            intra_op_parallelism_threads=flags.tensorflow_intra_op_parallelism
+            or flags.tensorflow_session_parallelism
+            or INTRA_OP_THREADS,
             inter_op_parallelism_threads=flags.tensorflow_inter_op_parallelism or flags.tensorflow_session_parallelism,
         )
         tags = flags.saved_model_tags.split(",")

@@ -45,3 +45,19 @@ def test_loader_counts_loads_and_warm_ups(folder):
 
 def test_loader_leaves_the_warm_up_out_where_it_is_off(folder):
     Loader(ServerFlags(enable_model_warmup=False))(folder / "2").close()
+
+
+@pytest.mark.parametrize(
+    ("flags", "threads"),
+    [
+        ({}, (1, 0)),
+        ({"tensorflow_intra_op_parallelism": 3}, (3, 0)),
+        ({"tensorflow_session_parallelism": 4}, (4, 4)),
+        ({"tensorflow_inter_op_parallelism": 2}, (1, 2)),
+    ],
+)
+def test_a_call_is_computed_on_one_core_unless_flags_say_otherwise(flags, threads, folder):
+    model = Loader(ServerFlags(**flags))(folder / "1")
+    config = model._session._config
+    model.close()
+    assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == threads
