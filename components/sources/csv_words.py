@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,8 +20,13 @@ _NEVER = (
     *("\\N", "NULL", "null", "<null>", "<NULL>", "(null)", "(NULL)", "[null]", "[NULL]", "NaN", "nan", "NaT", "<NA>"),
     *("#N/A", "#N/A N/A", "#NA", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#NAN", "#MISSING"),
 )
-NEVER_TEXT = pa.array([word.encode() for word in _NEVER], pa.binary())
 _FEW, _MAX_SPELLINGS = 200, 16  # cells, and different ones among them, of a column of truth values
+
+
+@functools.cache
+def never_text() -> pa.Array:
+    """Returns words that are never a text, as cells; not at import, as Arrow imports pandas, where it is, for them."""
+    return pa.array([word.encode() for word in _NEVER], pa.binary())
 
 
 def word_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Place) -> list[Doubt]:
@@ -32,7 +39,7 @@ def word_doubts(name: str, sample: Sample, csv_format: CsvFormat, place: Place) 
       place: Returns the place of a unit's row.
     """
     array = sample.array()
-    found = pc.is_in(array, value_set=NEVER_TEXT)
+    found = pc.is_in(array, value_set=never_text())
     if count := pc.sum(found).as_py():
         words = [word.decode() for word in pc.unique(array.filter(found)).to_pylist()]
         return [_of_nothing(name, words, count / len(array), first_such(sample, place, words[0].__eq__), csv_format)]

@@ -11,7 +11,7 @@ from crossnet.components.formats import percent
 from crossnet.components.sources.arrow_values import is_text_type
 from crossnet.components.sources.csv_cells import is_code
 from crossnet.components.sources.csv_hints import looks_marked, setting_for
-from crossnet.components.sources.csv_words import NEVER_TEXT
+from crossnet.components.sources.csv_words import never_text
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.cell_values import TIME_REGEX, number_regex, read_number, read_time
 from crossnet.serving.protocol.printable import shown
@@ -46,7 +46,7 @@ def text_doubt(name: str, array: pa.Array, form: str) -> Doubt | None:
     if not is_text_type(array.type):
         return None
     array = _as_bytes(array.slice(0, _MOST)).drop_null()
-    if len(array) and (share := pc.mean(found := pc.is_in(array, value_set=NEVER_TEXT)).as_py()):
+    if len(array) and (share := pc.mean(found := pc.is_in(array, value_set=never_text())).as_py()):
         said = f"is text, in which {percent(share)} of the values are '{shown(_text(array.filter(found)[0]))}'"
         return Doubt(name, f"{said}, read as a word: is that a missing value? Write null in its place")
     first = _text(array[0]) if len(array) else ""
