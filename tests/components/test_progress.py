@@ -53,6 +53,7 @@ def examples_of(tmp_path, source, **settings):
 def test_reading_rows_tells_rising_shares(tmp_path, told, monkeypatch, source):
     monkeypatch.setattr("crossnet.components.sources.csv_blocks._BLOCK_BYTES", 1 << 14)
     monkeypatch.setattr("crossnet.components.sources.csv_blocks._BLOCK_BYTES_PER_COLUMN", 1)
+    monkeypatch.setattr("crossnet.components.sources.csv_blocks._BATCH_BYTES", 1 << 16)
     monkeypatch.setattr("crossnet.components.sources.json_lines._BLOCK_BYTES", 1 << 14)
     monkeypatch.setattr("crossnet.components.sources.parquet._BATCH_ROWS", ROWS // 5)
     examples_of(tmp_path, source)
