@@ -177,8 +177,8 @@ def prediction_function(
             spread = tf.sqrt(tf.linalg.matvec(apart, weights, transpose_a=True)) * preprocessing.label_scale
         if preprocessing.scales_label:
             output = output * preprocessing.label_scale + preprocessing.label_mean
-        if preprocessing.label_range:
-            output = tf.clip_by_value(output, *preprocessing.label_range)
+        if preprocessing.limits:
+            output = tf.clip_by_value(output, *preprocessing.limits)
         relu = any(_activation(layer) == "relu" for layer in network.layers)
         if preprocessing.numbers and (relu or preprocessing.clip or preprocessing.label_range):
             # A fused relu or a limit may turn NaN into a number, and the model would answer as if asked something.

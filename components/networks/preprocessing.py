@@ -21,7 +21,7 @@ from crossnet.components.networks.number_inputs import numeric_inputs
 # A prediction may leave the labels of train by this share of their standard deviation.
 LABEL_MARGIN = 0.1
 # What a model has not that was trained before there were these: left out of its JSON, whose bytes are its own.
-_NEWER = ("edges", "cycles", "unit", "number_dim", "clip", "keys", "left_out", "label_range")
+_NEWER = ("edges", "cycles", "unit", "number_dim", "clip", "keys", "left_out", "label_range", "reach")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Preprocessing:
       clip: Whether numbers are clipped smoothly after scaling.
       keys: Columns of whole numbers that are seen as categories; some of them are in `numbers` too.
       left_out: Features that the network does not see.
-      label_range: The least and the largest prediction, in the label's unit; empty: any.
+      label_range: The least and the largest prediction, in the label's unit, but for `reach`; empty: any.
+      reach: By how much predictions may lie beyond on either side.
     """
 
     numbers: tuple[NumberColumn, ...]
@@ -48,6 +49,7 @@ class Preprocessing:
     keys: tuple[KeyColumn, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     label_range: tuple[float, ...] = ()
+    reach: float = 0.0
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -107,25 +109,29 @@ class Preprocessing:
             "left_out": {column.name: column.reason for column in self.left_out},
             "may_be_missing": [feature.name for feature in self.features if not feature.required],
             "label": [self.label_mean, self.label_scale],
-            "label_range": list(self.label_range),
+            "label_range": list(self.limits),
         }
 
+    @property
+    def limits(self) -> tuple[float, ...]:
+        """The least and the largest prediction, in the label's unit; empty: any. `reach` changes no sign."""
+        if not self.label_range:
+            return ()
+        low, high = self.label_range
+        least, most = low - self.reach, high + self.reach
+        return max(least, 0.0) if low >= 0 else least, min(most, 0.0) if high <= 0 else most
+
     def reaching(self, linear_share: float) -> Preprocessing:
-        """Returns it with a wider label range, the wider the more of a prediction is linear.
+        """Returns it with another reach, the larger the more of a prediction is linear.
 
         Beyond the labels of train a network is guesswork. Where held-out rows say that the label is all but linear,
-        larger features mean larger labels: at a share of 0.9 the range's margin is ten times as wide.
+        larger features mean larger labels: at a share of 0.9 the margin of `label_range` is ten times as wide.
 
         Args:
           linear_share: That of the linear model, 0 to 1.
         """
-        if not self.label_range:
-            return self
-        low, high = self.label_range
         more = LABEL_MARGIN * self.label_scale * linear_share / max(1 - linear_share, 1e-6)
-        # As in the range itself, a margin changes no sign.
-        reach = max(low - more, 0.0) if low >= 0 else low - more, min(high + more, 0.0) if high <= 0 else high + more
-        return dataclasses.replace(self, label_range=reach)
+        return dataclasses.replace(self, reach=more)
 
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values that `from_json` reads."""

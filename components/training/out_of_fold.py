@@ -203,7 +203,7 @@ def write_out_of_fold(
 def in_label_unit(values: Floats, preprocessing: Preprocessing, *, clip: bool = False) -> Floats:
     """Returns normalised labels, or predictions of them, in the label's unit; `clip`: as the export limits them."""
     found = values * preprocessing.label_scale + preprocessing.label_mean
-    if not (clip and preprocessing.label_range):
+    if not (clip and preprocessing.limits):
         return found
-    low, high = preprocessing.label_range
+    low, high = preprocessing.limits
     return np.clip(found, low, high)

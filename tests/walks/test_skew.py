@@ -179,7 +179,7 @@ def test_served_answers_are_those_of_the_network_for_odd_values(
     np.testing.assert_allclose(single, expected, rtol=1e-5)
     places = {name: rows.index(USUAL | {name: value}) for name, value in (("name", b"name 1"), ("constant", -(2**63)))}
     assert {float(found[0])} == {float(found[place]) for place in places.values()}
-    low, high = preprocessing.label_range
+    low, high = preprocessing.limits
     assert low <= found.min() <= found.max() <= high
 
 
@@ -200,4 +200,4 @@ def test_a_time_of_day_is_answered_as_its_minutes(preprocessing: Preprocessing, 
 
 def in_label_units(output: tf.Tensor, preprocessing: Preprocessing) -> Any:
     predictions = output.numpy()[:, 0].astype(np.float64) * preprocessing.label_scale + preprocessing.label_mean
-    return np.clip(predictions, *preprocessing.label_range)
+    return np.clip(predictions, *preprocessing.limits)

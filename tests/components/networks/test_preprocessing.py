@@ -196,4 +196,8 @@ def test_the_more_of_a_blend_is_linear_the_further_it_reaches(
     limits: tuple[float, ...], share: float, reach: tuple[float, ...]
 ) -> None:
     preprocessing = Preprocessing((), (), label_mean=100.0, label_scale=10.0, label_range=limits)
-    assert preprocessing.reaching(share).label_range == pytest.approx(reach, rel=1e-4)
+    reaching = preprocessing.reaching(share)
+    assert reaching.limits == pytest.approx(reach, rel=1e-4)
+    assert reaching.reaching(share) == reaching  # a training that starts from a model does not add to its reach
+    assert reaching.label_range == limits
+    assert Preprocessing.from_json(json.loads(json.dumps(reaching.to_json()))) == reaching
