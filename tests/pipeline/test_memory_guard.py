@@ -133,12 +133,15 @@ while size >= 1 << 19:
 size = 1 << 32
 """
 # What is left is less than OpenBLAS asks for, and enough for Python to read and to end, with lines counted too.
-NEARLY_FULL = FULL.partition("while size")[0] + """
+NEARLY_FULL = (
+    FULL.partition("while size")[0]
+    + """
 size = (1 << 36) - int(open("/proc/self/statm").read().split()[0]) * mmap.PAGESIZE - (24 << 20)
 assert take()
 size = 1 << 32
 assert not take()
 """
+)
 
 
 @pytest.mark.slow
