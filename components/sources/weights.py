@@ -115,6 +115,8 @@ def stored_weights(
     if wrong.any():
         row = int(wrong.argmax())
         value = column[row].as_py()
+        if pa.types.is_float32(column.type) and value is not None:
+            value = np.float32(value)  # as text, the digits of the cell
         received = _missing(source, batch, weight, row) if value is None else f"'{shown(str(value))}'"
         expected, fix = "a number of at least 0; a row of weight 0 does not count", "Fix the row"
         if len(given) and np.isfinite(given[row]) and given[row] >= 0:

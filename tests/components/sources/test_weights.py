@@ -37,7 +37,7 @@ def test_a_column_without_a_name_is_neither_weight_nor_group(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("weight", "said"), [("-1", "'-1'"), ("-0.5", "'-0.5'"), ("", "empty"), ("inf", "'inf'"), ("nan", "'nan'")]
+    ("weight", "said"), [("-1", "'-1'"), ("-0.163", "'-0.163'"), ("", "empty"), ("inf", "'inf'"), ("nan", "'nan'")]
 )
 def test_a_weight_that_is_not_a_number_of_at_least_0_is_refused_with_its_row(
     tmp_path: Path, weight: str, said: str
