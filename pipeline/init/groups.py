@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from crossnet.components.hashing import mix
+from crossnet.components.hashing import Hashes, mix
 from crossnet.pipeline.init.profile import ColumnProfile, TableProfile
 from crossnet.pipeline.init.value_sample import ValueSample
 
@@ -22,6 +22,10 @@ _MIN_PERSON_EFFECT = 1.0  # rows of a person say so much less than as many of ot
 _ROUGH = 0.6
 # A column without a name that says so: the label's neighbours tell a magnitude, and values occur as a key's do.
 _PLAIN_ROUGH, _PLAIN_ROWS = 0.75, 8
+# Of a column with fewer rows per value: so many others are alike in these rows, with at most so many exceptions for
+# each that chance would make, of which there are enough to tell.
+_MIN_ALIKE, _MAX_EXCEPTIONS, _MIN_BY_CHANCE = 3, 0.05, 20
+_MAX_LOOKED_AT = 4096  # values
 _MAX_NESTED = 1.1  # pairs per value of the finer column
 _MAX_PARTNERS = 3
 
@@ -84,6 +88,14 @@ def find_groups(profile: TableProfile, kinds: Mapping[str, str]) -> list[Group]:
     return sorted(found, key=lambda group: (group.rank, -group.share if group.rank == 2 else -group.rows))
 
 
+def find_plain(profile: TableProfile, kinds: Mapping[str, str]) -> Group | None:
+    """Returns the likeliest column that would be a group if its name said so: its values have few rows each."""
+    looks = [_look(profile, name, kinds[name]) for name in profile.columns]
+    plain = [group for group in looks if group and group.rank == 2 and group.rows < _PLAIN_ROWS]
+    found = [group for group in plain if _is_group(group, profile.columns[group.name].sample, _MIN_ROWS)]
+    return max(found, key=lambda group: group.share, default=None)
+
+
 def find_partners(group: Group, profile: TableProfile, kinds: Mapping[str, str]) -> list[Group]:
     """Returns other identifiers that say at least half as much of the label as a group does."""
     others = [_look(profile, name, kinds[name]) for name in profile.columns if name != group.name]
@@ -107,8 +119,8 @@ def _look(profile: TableProfile, name: str, kind: str) -> Group | None:
     return Group(name, rest.rows_per_value, rest.explained(rest.variance), rank)
 
 
-def _is_group(group: Group, sample: ValueSample) -> bool:
-    if group.rank == 2 and group.rows < _PLAIN_ROWS:
+def _is_group(group: Group, sample: ValueSample, min_plain_rows: float = _PLAIN_ROWS) -> bool:
+    if group.rank == 2 and group.rows < min_plain_rows:
         return False
     if group.rows < _MIN_ROWS or (group.rank and group.rows > _MAX_ROWS):
         return False
@@ -129,11 +141,10 @@ def are_crossed(batches: Iterable[tuple[int, int, Mapping[str, pa.Array]]], one:
         none = np.full(len(columns[one]), np.nan)
         hashes = []
         for name in (one, other):
-            column = ColumnProfile()
-            column.update(columns[name], none, (unit, row))
-            if column.row_hashes is None:
+            found = _hashes_of(columns[name], (unit, row))
+            if found is None:
                 return False
-            hashes.append(column.row_hashes)
+            hashes.append(found)
         facts = np.zeros((len(none), 5))
         facts[:, 0] = 1
         samples[one].update(hashes[0], facts)
@@ -141,3 +152,46 @@ def are_crossed(batches: Iterable[tuple[int, int, Mapping[str, pa.Array]]], one:
         samples[""].update(mix(mix(hashes[0]) ^ hashes[1]), facts)
     finer = max(samples[one].distinct, samples[other].distinct)
     return samples[""].distinct > _MAX_NESTED * finer
+
+
+def find_alike(
+    batches: Iterable[tuple[int, int, Mapping[str, pa.Array]]], name: str, others: Iterable[str], distinct: int
+) -> list[str]:
+    """Returns the columns that are alike in rows of one value, as a person's sex is; [] where fewer than 3 are.
+
+    Args:
+      batches: The table again, as `profile_table` takes it.
+      name: The column with the values, by source name.
+      others: The columns that may be alike, by source name.
+      distinct: How many values there are.
+    """
+    least = np.uint64(min(1.0, _MAX_LOOKED_AT / distinct) * (2**64 - 2048))  # of hashes: a random part of the values
+    hashes: dict[str, list[Hashes]] = {other: [] for other in (name, *others)}
+    for unit, row, columns in batches:
+        own = _hashes_of(columns[name], (unit, row))
+        if own is None:
+            return []
+        rows = np.flatnonzero((own > 0) & (own <= least))
+        hashes[name].append(own[rows])
+        for other in [other for other in hashes if other != name]:
+            theirs = _hashes_of(columns[other].take(pa.array(rows)), (unit, row))
+            if theirs is None:
+                del hashes[other]
+            else:
+                hashes[other].append(theirs)
+    own = np.concatenate(hashes.pop(name))
+    found = [other for other, parts in hashes.items() if _are_alike(own, np.concatenate(parts))]
+    return found if len(found) >= _MIN_ALIKE else []
+
+
+def _hashes_of(array: pa.Array, place: tuple[int, int]) -> Hashes | None:
+    column = ColumnProfile()
+    column.update(array, np.full(len(array), np.nan), place)
+    return column.row_hashes
+
+
+def _are_alike(own: Hashes, other: Hashes) -> bool:
+    values, pairs = len(np.unique(own)), len(np.unique(mix(mix(own) ^ other)))
+    shares = np.unique(other, return_counts=True)[1] / max(len(other), 1)
+    by_chance = (1 - float(shares @ shares)) * (len(own) - values)
+    return by_chance >= _MIN_BY_CHANCE and pairs - values <= _MAX_EXCEPTIONS * by_chance

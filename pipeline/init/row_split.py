@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from crossnet.components.formats import counted, number, percent
 from crossnet.components.sources.base import Source
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
-from crossnet.pipeline.init.groups import MIN_GROUPS, Group, are_crossed, find_groups, find_partners
+from crossnet.pipeline.init.groups import (
+    MIN_GROUPS,
+    Group,
+    are_crossed,
+    find_alike,
+    find_groups,
+    find_partners,
+    find_plain,
+)
 from crossnet.pipeline.init.profile import TableProfile
 from crossnet.pipeline.init.tables import look, read_table
 from crossnet.pipeline.init.toml_lines import toml_line
@@ -17,6 +25,7 @@ from crossnet.serving.protocol.printable import listed
 _VERY_FEW_ROWS = 40
 _MIN_TIMES = 10
 _MIN_EQUAL = 0.02  # share of rows
+_MAX_REPEATS = 1.1  # rows of each different one: where whole rows repeat, all columns are alike
 _EVAL_ROWS, _EVAL_GROUPS = 100, 30  # that a judgement needs; of groups, an interval needs 20, and a hash draws them
 _MIN_SHARE, _MAX_SHARE = 0.1, 0.3  # of rows in eval
 _SAFE, _SAFE_SHARE = 30, 0.45  # rows or groups, of which chance leaves the 20 that the gate asks for
@@ -103,6 +112,7 @@ def _group(
     """Returns what rows belong to; None, and a note, where that is several things that cross each other."""
     groups = find_groups(profile, kinds)
     if not groups:
+        _doubt_plain(source, profile, kinds, findings)
         return None
     group = groups[0]
     for partner in find_partners(group, profile, kinds) if group.rank < 2 else ():
@@ -112,6 +122,25 @@ def _group(
             proposal.note(f"{text}; to judge by new ones only, name one of them", toml_line("group", one))
             return None
     return group
+
+
+def _doubt_plain(
+    source: Source, profile: TableProfile, kinds: Mapping[str, str], findings: Mapping[str, ColumnFinding]
+) -> None:
+    """Doubts a column whose values may be what rows belong to, though its name does not say so."""
+    group = find_plain(profile, kinds)
+    if group is None or profile.whole_rows.rows_per_value > _MAX_REPEATS:
+        return
+    name, distinct = group.name, profile.columns[group.name].sample.distinct
+    others = [other for other in profile.columns if other not in (name, profile.label, *profile.keys)]
+    alike = look(source, lambda source: find_alike(read_table(source), name, others, distinct))[1]
+    if alike:
+        such = listed([findings[other].name for other in alike[:2]])
+        text = (
+            f"rows may belong to it: its {number(group.rows)} rows per value are alike in {len(alike)} other columns, "
+        )
+        text += f"such as {such}, and {percent(group.share)} of the label's variance lies between its values"
+        findings[name].doubt(text, toml_line("group", findings[name].name))
 
 
 def _are_crossed(source: Source, one: str, other: str) -> bool:

@@ -3,7 +3,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from crossnet.pipeline.init.groups import are_crossed, name_rank
+from crossnet.pipeline.init.groups import are_crossed, find_alike, name_rank
 from support.init_tables import noise, proposed, table_of
 
 
@@ -61,3 +61,44 @@ def test_columns_cross_where_neither_is_part_of_the_other():
     users = [n % 60 for n in range(3000)]
     assert are_crossed(batches(users, [f"p{draw.randrange(40)}" for _ in users]), "a", "b")
     assert not are_crossed(batches(users, [f"city {user % 7}" for user in users]), "a", "b")
+
+
+def visits(draw, *, alike):
+    """Rows of 400 people, 3 visits each, under a number whose name says nothing."""
+    people = [
+        (draw.randrange(100_000), draw.randrange(2), draw.choice("abc"), draw.randrange(30), draw.gauss(0, 2))
+        for _ in range(400)
+    ]
+    others = people if alike else random.Random(1).sample(people, 400)
+    rows = [
+        (number, *(mine if alike else others[(n + 7 * visit) % 400])[1:4], visit, round(level + draw.gauss(0, 1), 3))
+        for n, mine in enumerate(people)
+        for visit in range(3)
+        for number, level in [(mine[0], mine[4])]
+    ]
+    return table_of("zper,sex,plan,age,visit,y", rows)
+
+
+def test_a_number_of_few_rows_in_which_other_columns_are_alike_is_a_doubt(tmp_path):
+    proposal = proposed(tmp_path, visits(random.Random(0), alike=True))
+    assert not {"split", "group"} & proposal.settings.keys()
+    (doubt,) = next(column for column in proposal.columns if column.name == "zper").doubts
+    assert doubt.text.startswith(
+        "rows may belong to it: its 3 rows per value are alike in 3 other columns, such as `sex`"
+    )
+    assert doubt.setting == 'group = "zper"'
+    proposal = proposed(tmp_path, visits(random.Random(0), alike=False))
+    assert not any(column.doubts for column in proposal.columns)
+
+
+def test_columns_that_hardly_differ_at_all_are_not_alike_in_rows_of_one_value():
+    draw = random.Random(0)
+    own = [draw.randrange(2000) for _ in range(6000)]
+    columns = {f"rare{n}": [int(draw.random() < 0.0005) for _ in own] for n in range(4)}
+    columns |= {f"lists{n}": [[1.0]] * 6000 for n in range(4)}
+    columns |= {f"told{n}": [value * 11 % (5 + n) for value in own] for n in range(4)}
+    batches = [(0, 0, {"own": pa.array(own)} | {name: pa.array(values) for name, values in columns.items()})]
+    assert find_alike(batches, "own", columns, 2000) == ["told0", "told1", "told2", "told3"]
+    assert find_alike(batches, "own", columns, 10**6) == []  # too few rows are looked at
+    assert find_alike(batches, "own", ["told0", "told1"], 2000) == []
+    assert find_alike(batches, "lists0", ["told0"], 1) == []
