@@ -120,7 +120,8 @@ def graft(path: Path, stem: Path, number: int) -> None:
         target.write(file.read(index.start - first))
         moved = [block._replace(offset=block.offset + last - first) for block in index.blocks[number:]]
         target.write(index.tail([*blocks, *moved]))
-    stem.replace(path)
+    path.unlink()  # ext4 allocates all blocks of a file that replaces another one, at once and on this thread
+    stem.rename(path)
 
 
 def _field(data: bytes, table: int, number: int) -> int:
