@@ -41,7 +41,7 @@ def as_column(array: pa.Array) -> Column:
         return Column(single, some)
     if not array.null_count:
         return Column(_values(array), None)
-    present = array.is_valid().to_numpy(zero_copy_only=False)
+    present = presence(array)
     if pa.types.is_primitive(array.type):
         return Column(_values(array.fill_null(0)), present)
     lengths = np.diff(text_buffers(array)[0])
@@ -51,6 +51,14 @@ def as_column(array: pa.Array) -> Column:
     return Column(
         _values(pa.Array.from_buffers(array.type, len(array), [None, *buffers], offset=array.offset)), present
     )
+
+
+def presence(array: pa.Array) -> NDArray[np.bool_]:
+    """Returns where an array with nulls has a value, bool (rows,): Arrow's own way takes ten times as long."""
+    start, stop = array.offset, array.offset + len(array)
+    bits = np.frombuffer(array.buffers()[0], np.uint8, -(-stop // 8) - start // 8, start // 8)
+    first = start % 8
+    return np.unpackbits(bits, count=first + len(array), bitorder="little")[first:].view(np.bool_)
 
 
 def _values(array: pa.Array) -> Any:
@@ -73,7 +81,7 @@ def as_array(column: Column, arrow_type: pa.DataType) -> pa.Array:
 
 
 def _flat(values: Any, present: NDArray[np.bool_] | None) -> pa.Array:
-    validity = None if present is None else pa.array(present).buffers()[1]
+    validity = None if present is None else pa.py_buffer(np.packbits(present, bitorder="little"))
     if is_text(values):
         offsets, data = text_buffers(values)
         first, last = int(offsets[0]), int(offsets[-1])  # Arrow would write all of `data`

@@ -20,6 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crossnet.components.records import scatter
+from crossnet.components.records.arrow_columns import presence
 from crossnet.components.records.cursors import distinct
 from crossnet.components.records.scatter import Fixed, Ints, Piece, Ragged
 from crossnet.components.records.texts import text_buffers
@@ -88,10 +89,9 @@ def _column_pieces(key: bytes, array: pa.Array, kind: str) -> list[Piece]:
     if array.null_count == len(array):
         return []
     if array.null_count:
-        valid = array.is_valid()
-        present = valid.to_numpy(zero_copy_only=False)
+        present = presence(array)
         if is_list(array.type) or 2 * array.null_count > len(array):  # to leave few rows out takes longer
-            rows, present, array = np.flatnonzero(present), None, array.filter(valid)
+            rows, present, array = np.flatnonzero(present), None, array.drop_null()
     if not is_list(array.type):
         return _single_pieces(key, array, kind, rows, present)
     starts = array.offsets.to_numpy().astype(np.int64)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from crossnet.components.records.arrow_columns import as_array, as_column, stored_type
+from crossnet.components.records.arrow_columns import as_array, as_column, presence, stored_type
 from crossnet.components.records.texts import as_texts
 from crossnet.components.records.uniform_reader import Column
 
@@ -27,6 +27,14 @@ def test_a_column_comes_back_as_it_was_in_whole_and_in_part(kind: str, values: l
     again = as_array(as_column(array), stored_type(kind, several))
     assert again.to_pylist() == values
     again.validate(full=True)
+
+
+@pytest.mark.parametrize("start", [0, 1, 8, 13])
+@pytest.mark.parametrize("rows", [3, 8, 21])
+def test_where_an_array_has_a_value_is_read_from_its_bits(start: int, rows: int) -> None:
+    mask = np.random.default_rng(start).random(40) < 0.5
+    array = pa.array(np.arange(40), mask=mask).slice(start, rows)
+    assert presence(array).tolist() == (~mask)[start : start + rows].tolist()
 
 
 def test_nan_is_a_value_and_not_missing() -> None:
