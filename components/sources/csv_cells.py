@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crossnet.components.sources.csv_plain import plain_cells
+from crossnet.components.sources.csv_plain import first_bytes, plain_cells
 from crossnet.components.sources.times import time_numbers
 from crossnet.serving.protocol.cell_values import (
     read_boolean,
@@ -164,7 +164,7 @@ def convert_cells(
       LeadingZeroError: `kind` is INT, and a cell has leading zeros.
     """
     try:
-        text = cells.cast(pa.string())
+        text = _text(cells, kind)
     except pa.ArrowInvalid:
         _each(cells, cells, str)
         raise
@@ -172,7 +172,7 @@ def convert_cells(
         return text if kind == "BYTES" else _without_words(text, csv_format)
     plain = plain_cells(cells, csv_format, numbers=kind in ("FLOAT", "MIXED", "INT", "WHOLE"))
     if plain is not cells:
-        text = plain.cast(pa.string())
+        text = _text(plain, kind)
     if kind == "INT":
         return _whole_numbers(plain, text, cells, codes=codes)
     if kind in ("BOOL", "WORDS", "DATE") and plain is cells:
@@ -195,6 +195,11 @@ def convert_cells(
     if kind in ("FLOAT", "MIXED"):  # numbers beyond float32 become infinite, as in Arrow
         return pa.array(_each(plain, cells, read_number), pa.float64()).cast(ARROW_TYPES[kind], safe=False)
     return _times(plain, cells, lambda cell: read_time(cell, "us"), kind)
+
+
+def _text(cells: pa.Array, kind: str) -> pa.Array:
+    """Returns cells as text; of whole numbers bytes that are not UTF-8 are let through, which are not digits anyway."""
+    return cells.view(pa.string()) if kind == "INT" else cells.cast(pa.string())
 
 
 def _without_words(text: pa.Array, csv_format: CsvFormat) -> pa.Array:
@@ -225,12 +230,10 @@ def _may_have_zeros(cells: pa.Array) -> bool:
     """Returns whether any cell of several characters begins with a zero or a blank; a superset of the codes."""
     if not len(cells):
         return False
+    first = first_bytes(cells)
+    odd = np.flatnonzero((first == ord("0")) | (first <= ord(" ")) | (first > ord("9")))
     offsets = np.frombuffer(cells.buffers()[1], np.int32)[cells.offset : cells.offset + len(cells) + 1]
-    long = np.diff(offsets) > 1
-    if not long.any():
-        return False
-    first = np.frombuffer(cells.buffers()[2], np.uint8)[offsets[:-1][long]]
-    return bool(((first == ord("0")) | (first <= ord(" ")) | (first > ord("9"))).any())
+    return bool((offsets[odd + 1] - offsets[odd] > 1).any())
 
 
 def _times(plain: pa.Array, cells: pa.Array, read: Callable[[str], int | None], kind: str) -> pa.Array:

@@ -76,6 +76,9 @@ def test_convert_cells_names_the_first_cell_that_is_not_text() -> None:
     with pytest.raises(BadCellError) as caught:
         convert_cells(pa.array([b"a", None, b"\xff", b"\xfe"]), "BYTES")
     assert (caught.value.row, caught.value.cell) == (2, b"\xff")
+    with pytest.raises(BadCellError) as caught:
+        convert_cells(pa.array([b"1", None, b"2\xff", b"\xfe"]), "INT")
+    assert (caught.value.row, caught.value.cell) == (2, b"2\xff")
 
 
 def test_parse_time_takes_numbers_and_iso_8601() -> None:
