@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crossnet.components.hashing import Hashes, hash_texts
 from crossnet.components.records.texts import as_texts, chosen, joined, text_buffers
-from crossnet.components.statistics.sketches import UniqueSketch
+from crossnet.components.statistics.sketches import UniqueSketch, first_of_each
 
 Counts = NDArray[np.int64]
 _MANY = 1 << 14  # values that are added without joining the parts
@@ -62,8 +62,12 @@ class ValueCounts:
 
     def _join(self) -> None:
         if len(self._parts) > 1:
-            encoded = joined([values for values, _ in self._parts]).dictionary_encode()
+            values = joined([values for values, _ in self._parts])
             counts = np.concatenate([counts for _, counts in self._parts])
+            if (counts == 1).all() and _all_differ(values):
+                self._parts = [(values, counts)]
+                return
+            encoded = values.dictionary_encode()
             sums = np.bincount(encoded.indices.to_numpy(), counts).astype(np.int64)  # exact below 2 ** 53
             self._parts = [(encoded.dictionary, sums)]
 
@@ -97,6 +101,24 @@ class ValueCounts:
         order = pc.select_k_unstable(table, number, [("count", "descending"), ("value", "ascending")])
         table = table.take(order)
         return list(zip(table["value"].to_pylist(), table["count"].to_pylist(), strict=True))
+
+
+def count_texts(values: pa.Array, *, may_differ: bool) -> tuple[pa.Array, Counts]:
+    """Returns the distinct texts, in the order in which they first occur, and how often each does, int64.
+
+    Args:
+      values: The texts.
+      may_differ: Whether all of them may well differ, as those before them did: that shows in half of the time.
+    """
+    if may_differ and _all_differ(values):
+        return values, np.ones(len(values), np.int64)
+    counted = values.value_counts()
+    return counted.field("values"), counted.field("counts").to_numpy()
+
+
+def _all_differ(values: pa.Array) -> bool:
+    """Returns whether no text occurs again: certain where their hashes differ, else not looked at further."""
+    return bool(first_of_each(np.sort(_hashes(values))).all())
 
 
 def _hashes(values: pa.Array) -> Hashes:

@@ -14,7 +14,7 @@ from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.texts import text_buffers
 from crossnet.components.records.wire_format import tagged
 from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, first_of_each, hash_numbers
-from crossnet.components.statistics.value_counts import ValueCounts
+from crossnet.components.statistics.value_counts import ValueCounts, count_texts
 from crossnet.components.statistics.whole_counts import WholeCounts
 
 # Names of `custom_stats`, where the proto has no field of its own.
@@ -213,14 +213,15 @@ class Texts:
         self.count = 0
         self.num_bytes = 0
         self.num_invalid = 0
+        self._differed = False  # whether all texts of the last batch did
 
     def update(self, values: pa.Array) -> None:
         """Adds texts (`crossnet.components.records.texts`)."""
         offsets, _ = text_buffers(values)
         self.count += len(values)
         self.num_bytes += int(offsets[-1] - offsets[0])
-        counted = values.value_counts()
-        distinct, counts = counted.field("values"), counted.field("counts").to_numpy()
+        distinct, counts = count_texts(values, may_differ=self._differed)
+        self._differed = len(distinct) == len(values)
         self.num_invalid += _num_invalid(distinct, counts)
         self.counts.add(distinct, counts)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossnet.components.records.texts import as_texts
-from crossnet.components.statistics.value_counts import ValueCounts
+from crossnet.components.statistics.value_counts import ValueCounts, count_texts
 
 
 def count(counts: ValueCounts, texts: list[bytes]) -> None:
@@ -48,6 +48,23 @@ def test_value_counts_merge_equals_whole(a, b):
     count(whole, a + b)
     one.merge(other)
     assert (one.unique, one.most_common(9)) == (whole.unique, whole.most_common(9))
+
+
+@pytest.mark.parametrize("texts", [[], [b"b", b"a", b""], [b"b", b"a", b"b"], [b"x%d" % n for n in range(999)]])
+def test_texts_are_counted_alike_whether_all_may_differ_or_not(texts: list[bytes]) -> None:
+    expected = Counter(texts)
+    for may_differ in (False, True):
+        values, rows = count_texts(as_texts(texts), may_differ=may_differ)
+        assert (values.to_pylist(), rows.tolist()) == ([*expected], [*expected.values()])
+
+
+@pytest.mark.parametrize("again", [[], [b"7", b"123"]])
+def test_texts_that_occur_once_in_each_part_are_joined(again: list[bytes]) -> None:
+    counts, parts = ValueCounts(), [[b"%d" % n for n in range(start, start + 100)] for start in (0, 100)]
+    for part in (*parts, again):
+        count(counts, part)
+    values, rows = counts.counts()
+    assert dict(zip(values.to_pylist(), rows.tolist(), strict=True)) == Counter([*parts[0], *parts[1], *again])
 
 
 @pytest.mark.parametrize("batch", [7, 1000, 20_000])
