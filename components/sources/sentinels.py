@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossnet.components.formats import percent
@@ -61,16 +60,20 @@ class Extremes:
         """Adds rows, float or whole numbers; a batch with infinite ones counts for nothing."""
         if len(self.counts) > _TOO_MANY:
             return
+        values = (array.drop_null() if array.null_count else array).to_numpy()
+        least, most = (np.fmin, np.fmax) if values.dtype.kind == "f" else (np.minimum, np.maximum)  # NaN counts not
         for _ in range(2 * _MOST + 1):
-            ends = [end for end in pc.min_max(array).as_py().values() if end is not None]
+            if not len(values):
+                return
+            ends = [least.reduce(values), most.reduce(values)]
             odd = next((end for end in ends if _may_stand_for_nothing(float(end))), None)
             if odd is None:
                 break
-            same = pc.equal(array, pa.scalar(odd, array.type))
-            self.counts[float(odd)] += pc.sum(same).as_py()
-            array = array.filter(pc.invert(same))
-        if ends and all(map(math.isfinite, ends)):
-            self._add_others(len(array) - array.null_count, *map(float, ends))
+            same = values == odd
+            self.counts[float(odd)] += int(np.count_nonzero(same))
+            values = values[~same]
+        if all(map(math.isfinite, ends)):
+            self._add_others(len(values), *map(float, ends))
 
     def add_values(self, values: NDArray[np.float64], rows: NDArray[Any]) -> None:
         """Adds distinct values, (values,), each in so many `rows`, (values,); NaN counts for nothing."""
