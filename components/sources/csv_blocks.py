@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from pyarrow import csv as arrow_csv
 
 from crossnet.components.errors import DataError
 from crossnet.components.progress import reached
-from crossnet.components.sources.csv_lines import may_be_compressed, open_bytes, open_row
+from crossnet.components.sources.csv_lines import may_be_compressed, open_bytes, open_row, read_rows
 from crossnet.components.sources.csv_rewrite import LinesLeftOut
 from crossnet.serving.protocol.cell_values import FALSE, MISSING, TRUE
 from crossnet.serving.protocol.csv_bytes import Decoded, NotDecodableError, Readable
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.memory_limits import check_threads
+from crossnet.serving.protocol.printable import listed, shown
 
 # Arrow goes through a block once for each column: it should fit into the processor's cache, but have some 800 rows also
 # in wide files, because each column of a block costs some time. What follows takes several blocks at once.
@@ -32,7 +33,7 @@ _BATCH_BYTES = 1 << 22  # since each column of a batch costs some time too
 _BLOCKS_AHEAD = 3
 _COUNTED_BYTES = 1 << 17  # at once
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
-_NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")  # or the header does not end in a block
+_NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")  # or a block is too small for the header
 _TOO_SMALL = ("straddling object", *_NO_ROWS)  # a block, for a row and for the header
 
 
@@ -70,21 +71,21 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
 
     Raises:
       pyarrow.ArrowInvalid: A cell is of another kind or a row is misshapen.
-      DataError: Bytes are not in the encoding; it names the line.
+      DataError: Bytes are not in the encoding; it names the line. Or the file lacks a column.
       MemoryError: Memory is limited, and what is left is not enough for Arrow's threads.
     """
-    csv_format = layout.csv_format
-    parse, convert = _options(types, layout)
+    _check_columns(path, types, layout)
+    odd_rows: list[str] = []
+    parse, convert = _options(types, layout, odd_rows)
     block_bytes = min(max(_BLOCK_BYTES, _BLOCK_BYTES_PER_COLUMN * layout.num_columns), _MAX_BLOCK_BYTES)
     rows = 0
     while True:
         skip = rows
         try:
-            read = arrow_csv.ReadOptions(
-                use_threads=False, block_size=block_bytes, column_names=list(layout.names) or None
-            )
-            # Not closed here: a thread of Arrow's may still read ahead, and would read from the next file opened
-            # under the same number. The last owner closes it.
+            given = list(layout.names) or None
+            read = arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes, column_names=given)
+            # Not closed here: a thread may still read ahead, and would read from the next file opened under the same
+            # number. The last owner closes it.
             quotes, stream = _Quotes(layout), open_bytes(path)
             size = 0 if may_be_compressed(path) else path.stat().st_size
             ahead = _FewAhead(_content(stream, layout, quotes))
@@ -96,18 +97,22 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
                         dropped = min(skip, batch.num_rows)
                         skip -= dropped
                         reached(path, stream.tell() if size else 0, size)
+                        if odd_rows:
+                            break
                         if dropped < batch.num_rows:
                             rows += batch.num_rows - dropped
                             yield batch.slice(dropped)
             finally:
                 ahead.stop()
-            if quotes.are_odd and (problem := open_row(path, csv_format)):
+            if odd_rows:
+                raise pa.ArrowInvalid(odd_rows[0])
+            if quotes.are_odd and (problem := open_row(path, layout.csv_format)):
                 raise problem
             return
         except NotDecodableError as error:
             raise DataError(
-                f"`{path.name}:{error.line}` is not text in {csv_format.encoding} ({error.reason}). Name the file's "
-                "encoding in `example_gen.encoding`, or save the file as UTF-8."
+                f"`{path.name}:{error.line}` is not text in {layout.csv_format.encoding} ({error.reason}). Name the "
+                "file's encoding in `example_gen.encoding`, or save the file as UTF-8."
             ) from None
         except pa.ArrowInvalid as error:
             # Not `in`: the messages about cells quote them.
@@ -118,9 +123,26 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             block_bytes = min(8 * block_bytes, _MAX_BLOCK_BYTES)
 
 
-def _options(types: Mapping[str, Any], layout: CsvLayout) -> tuple[Any, Any]:
-    """Returns how Arrow parses rows and converts cells."""
+def _check_columns(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> None:
+    """Raises DataError where the file lacks a column; Arrow does too, and its thread then stops the process' end."""
+    written = replace(layout.csv_format, skip_rows=layout.skip_lines)
+    names = list(layout.names) or next((cells for _, cells in read_rows(path, written)), list(types))
+    if missing := [name for name in types if name not in names]:
+        lacks = f"`{path.name}` lacks the column `{shown(missing[0])}`; it has {listed(names)}"
+        raise DataError(f"{lacks}. Did the file change while it was read? Run again.")
+
+
+def _options(types: Mapping[str, Any], layout: CsvLayout, odd_rows: list[str]) -> tuple[Any, Any]:
+    """Returns how Arrow parses rows and converts cells; `odd_rows` gets what is wrong with misshapen ones.
+
+    They are passed over: where Arrow fails while its thread reads ahead, the process may not end (Arrow 26.0.1).
+    """
     csv_format = layout.csv_format
+
+    def passed_over(row: arrow_csv.InvalidRow) -> str:
+        odd_rows[:] = [f"Expected {row.expected_columns} columns, got {row.actual_columns}"]
+        return "skip"
+
     convert = arrow_csv.ConvertOptions(
         column_types=types,
         include_columns=list(types),
@@ -135,6 +157,7 @@ def _options(types: Mapping[str, Any], layout: CsvLayout) -> tuple[Any, Any]:
         quote_char=(layout.quoted and csv_format.quote) or False,
         escape_char=csv_format.escape or False,
         newlines_in_values=layout.quoted,
+        invalid_row_handler=passed_over,
     )
     return parse, convert
 
@@ -187,7 +210,7 @@ class _FewAhead(io.RawIOBase):
     def __init__(self, content: Readable, wait: float = 0.2) -> None:
         self._content, self._wait = content, wait
         self._free = threading.Semaphore(_BLOCKS_AHEAD)
-        self._stopped, self._reading = False, threading.RLock()
+        self._stopped, self._reading, self._ended = False, threading.RLock(), threading.Event()
 
     def readable(self) -> bool:
         return True
@@ -197,12 +220,13 @@ class _FewAhead(io.RawIOBase):
         self._free.release()
 
     def stop(self) -> None:
-        """Ends the file here, and waits until a thread that reads ahead has left `read`.
+        """Ends the file here, and waits until a thread that reads ahead has seen the end, or reads no more.
 
         Where the process ended first, as after a look at a file's first rows, that thread would abort it.
         """
         self._stopped = True
         self._free.release()
+        self._ended.wait(self._wait)
         with self._reading:
             pass
 
@@ -210,7 +234,9 @@ class _FewAhead(io.RawIOBase):
         with self._reading:
             if not self._stopped:  # `stop` frees one read, and more may follow it
                 self._free.acquire(timeout=self._wait)
-            return b"" if self._stopped else self._content.read(size)
+            if not (data := b"" if self._stopped else self._content.read(size)):
+                self._ended.set()
+            return data
 
 
 class _Quotes:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -191,3 +193,28 @@ def test_a_look_at_the_first_rows_leaves_no_thread_that_could_abort_a_process_at
     assert next(batches).num_rows
     batches.close()
     assert ended.wait(30)
+
+
+def test_a_column_that_the_file_lacks_is_an_error_and_the_process_ends(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n" + "1,2\n" * BLOCK)  # several blocks, so that a thread of Arrow's would read ahead
+    program = (
+        "import sys, pyarrow as pa; from pathlib import Path; from crossnet.components.sources.csv_blocks import *\n"
+        "try: list(read_blocks(Path(sys.argv[1]), {'a': pa.int64(), 'zz': pa.int64()}, CsvLayout(2)))\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "DataError `rows.csv` lacks the column `zz`; it has `a`, `b`. Did the file change while it was read? "
+        "Run again.\n"
+    )
+
+
+@pytest.mark.parametrize("rows", ["1,2,3\n1,2\n", "1,2,3\n", "1\n" * 9, "1,2\n1\n"])
+@pytest.mark.parametrize("names", [(), ("a", "b")])
+def test_a_misshapen_row_is_never_passed_over(tmp_path: Path, rows: str, names: tuple[str, ...]) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n" * (not names) + rows)
+    with pytest.raises(pa.ArrowInvalid, match="Expected 2 columns, got [13]"):
+        list(read_blocks(path, {"a": pa.int64()}, CsvLayout(2, names=names)))
