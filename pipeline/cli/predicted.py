@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossnet.components.errors import PipelineError
 from crossnet.components.formats import counted, duration, percent
 from crossnet.pipeline.cli.options import say
 from crossnet.serving.protocol.printable import MAX_NAME_SHOWN, listed, shown
 from crossnet.serving.protocol.suggestions import did_you_mean
-from crossnet.serving.status import NotFoundError
+from crossnet.serving.status import NotFoundError, ServingError
 
 if TYPE_CHECKING:
     from crossnet.serving.predict import PredictSummary
     from crossnet.serving.rows.unusual import Unusual
 
 _MAX_COLUMNS = 20
+
+# What the client advises -> what a shell has for it; `{url}` is the model's over REST, on the port that is usual.
+_OPTIONS = {
+    "`status()` lists the versions of a model.": "`curl {url}` lists the versions that a server has, if it answers "
+    "REST on port 8501.",
+    "`metadata()` lists the signatures, `status()` the state of each version.": "`curl {url}/metadata` lists the "
+    "signatures, `curl {url}` the state of each version, if the server answers REST on port 8501.",
+    "Compare them with `metadata()`.": "Compare them with what `curl {url}/metadata` lists, if the server answers REST "
+    "on port 8501.",
+    "Give a longer `timeout_seconds` or send fewer rows at once.": "Give a longer `--timeout` or a smaller "
+    "`--batch-size`.",
+    "Lower `max_rows_per_call`, or": "Lower `--batch-size`, or",
+    "Give `tls` a client certificate, or `headers` the token that it expects.": "Give a client certificate: "
+    "`--tls-cert` and `--tls-key`.",
+    "leave `tls` out": "leave the options `--tls-...` out",
+    "If the server uses TLS, give `tls`, with a client certificate if it requires one;": "If the server uses TLS, give "
+    "`--tls-ca`, and `--tls-cert` and `--tls-key` if it requires a client certificate;",
+    "give `tls`, or check the port": "give `--tls-ca`, or check the port",
+    "give it as `server_name` (`--tls-server-name`)": "give it as `--tls-server-name`",
+    "an authority in `ca` (`--tls-ca`)": "an authority in `--tls-ca`",
+}
 
 
 def say_summary(summary: PredictSummary, *, quiet: bool, strict: bool = False) -> None:
@@ -55,20 +76,33 @@ def say_summary(summary: PredictSummary, *, quiet: bool, strict: bool = False) -
 
 
 @contextmanager
-def naming_models(pushed: Path) -> Iterator[None]:
-    """Adds to the error of a server that does not serve a model the names of those that were pushed beside it.
+def naming_options(address: Mapping[str, Any]) -> Iterator[None]:
+    """Names, in errors of a server, options in place of Python calls, and models that were pushed beside one it lacks.
 
     Args:
-      pushed: The folder of the model's versions, which may not be there.
+      address: Of `ModelAddress`, among others `target`, `model_name` and `pushed`, a folder that may not be there.
     """
+    pushed: Path = address["pushed"]
     try:
         yield
-    except NotFoundError as error:
-        names = model_names(pushed.parent)
-        if error.code is None or not names or pushed.name in names:  # None: no server was asked
+    except ServingError as error:
+        if error.code is None:  # no server was asked
             raise
-        known = f"`{pushed.parent}` has {listed(names)}: name one with --model, or give --config."
-        raise NotFoundError(f"{error}{did_you_mean(pushed.name, names)} {known}", error.code) from None
+        text = in_options(str(error), address["target"], address["model_name"])
+        names = model_names(pushed.parent) if isinstance(error, NotFoundError) else []
+        if names and pushed.name not in names:
+            known = f"`{pushed.parent}` has {listed(names)}: name one with --model, or give --config."
+            text = f"{text}{did_you_mean(pushed.name, names)} {known}"
+        raise type(error)(text, error.code) from None
+
+
+def in_options(text: str, target: str, model_name: str) -> str:
+    """Returns an error of the client with the options of a command for what it says of Python."""
+    host = "localhost" if target.startswith("unix:") else target.rpartition(":")[0]
+    url = f"http://{host}:8501/v1/models/{shown(model_name, MAX_NAME_SHOWN)}"
+    for python, option in _OPTIONS.items():
+        text = text.replace(python, option.format(url=url))
+    return text
 
 
 def model_names(folder: Path) -> list[str]:

@@ -177,7 +177,7 @@ def predict(
         return interrupts.Words(f"Interrupted after {counted(answered_rows, 'row')}; {kept}.")
 
     counting, local = screen.counting("rows", quiet=quiet), LocalEngine(workers)
-    with interrupts.last_words(words), predicted.naming_models(address["pushed"]), counting as show, local as engine:
+    with interrupts.last_words(words), predicted.naming_options(address), counting as show, local as engine:
 
         def progress(done: int) -> None:
             nonlocal answered_rows

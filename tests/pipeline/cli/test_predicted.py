@@ -1,12 +1,16 @@
 """`predict` says by column what the model was not trained on, and with --strict ends with 1."""
 
 import json
+import re
 
+import grpc
 import pytest
 
-from crossnet.pipeline.cli.predicted import say_summary, strict_problem
+from crossnet.pipeline.cli.predicted import in_options, say_summary, strict_problem
+from crossnet.serving import status
 from crossnet.serving.predict import PredictSummary
 from crossnet.serving.rows.unusual import Unusual
+from crossnet.serving.status import STATUS_TABLE
 from support.fake_server import RIDES, XS, FakeServer
 
 ROWS = "Trip Miles,age,zone\n1,2,north\n40,3,mars\n,4,north\n"
@@ -38,12 +42,39 @@ def test_models_that_were_pushed_are_named_where_the_server_does_not_serve_the_o
         (tmp_path / "crossnet_root" / "serving_models" / "ride").mkdir()
         there = crossnet(*asked, target)
     assert (alone.exit_code, done.exit_code, there.exit_code) == (1, 1, 1)
-    assert alone.stderr.endswith("`status()` lists the versions of a model.\n")
+    host = target.rpartition(":")[0]
+    assert alone.stderr.endswith(
+        f"`curl http://{host}:8501/v1/models/ride` lists the versions that a server has, if it answers REST on port "
+        "8501.\n"
+    )
     assert alone.stderr.replace("\n", "") == there.stderr.replace("\n", "")
     assert done.stderr.endswith(
-        "of a model. Did you mean `rides`? `crossnet_root/serving_models` has `rides`, `trips`: name one with --model, "
-        "or give --config.\n"
+        "on port 8501. Did you mean `rides`? `crossnet_root/serving_models` has `rides`, `trips`: name one with "
+        "--model, or give --config.\n"
     )
+
+
+def test_no_advice_on_the_command_line_names_a_call_or_an_argument_of_python():
+    advice = [advice for _, _, advice in STATUS_TABLE.values()] + [*status._CONNECTION_ADVICE.values()]
+    of_python = [text for text in advice if re.search(r"\(\)|`[a-z_]+`", text)]
+    assert len(of_python) >= 10
+    for text in of_python:
+        shown = in_options(text, "[::1]:8500", "rides")
+        assert not re.search(r"\(\)|`[a-z_]+`", shown)
+    assert in_options(advice[0], "unix:/tmp/socket", "rides") == (
+        "Compare them with what `curl http://localhost:8501/v1/models/rides/metadata` lists, if the server answers "
+        "REST on port 8501."
+    )
+
+
+def test_a_deadline_names_the_options(crossnet, tmp_path):
+    (tmp_path / "rows.csv").write_text("x0,x1,x2\n1,2,3\n")
+    server = FakeServer(XS)
+    server.faults = [(grpc.StatusCode.DEADLINE_EXCEEDED, "late")] * 9
+    with server.running() as target:
+        done = crossnet("predict", "--rows", "rows.csv", "--target", target)
+    assert done.exit_code == 1
+    assert done.stderr.endswith("late. Give a longer `--timeout` or a smaller `--batch-size`.\n")
 
 
 @pytest.fixture
