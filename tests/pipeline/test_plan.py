@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import typing
 
 import pytest
@@ -64,46 +65,42 @@ def test_plan_knows_the_order_of_models_where_they_are_judged(store):
         ]
 
 
-# Every setting that is a list: two values in one order and in the other, and the first step that reads them. Steps
-# after it change as well.
-LISTS = {
-    "models": (("cross_layer", "dense"), "evaluator"),
-    "example_gen.exclude": (("a", "b"), None),
-    "example_gen.numeric": (("a", "b"), None),
-    "example_gen.text": (("a", "b"), None),
-    "example_gen.integer": (("a", "b"), None),
-    "example_gen.boolean": (("a", "b"), None),
-    "example_gen.clock": (("a", "b"), None),
-    "example_gen.null_text": (("a", "b"), None),
-    "example_gen.null_values": (("", "NA"), None),
-    "example_gen.comment": (("#", "Total"), None),
-    "example_gen.names": (("a", "b"), "example_gen"),
-    "cross_layer.deep_units": ((3, 5), "trainer_cross_layer"),
-    "tfrs_cross.deep_units": ((3, 5), "trainer_tfrs_cross"),
-    "cross_mix.deep_units": ((3, 5), "trainer_cross_mix"),
-    "cross_gated.deep_units": ((3, 5), "trainer_cross_gated"),
-    "dense.units": ((3, 5), "trainer_dense"),
-    "trainer.weight_decay": ((0.1, 2.0), "trainer_cross_layer"),
-    "evaluator.slices": ((("x0",), ("x1",)), "evaluator"),
-}
+MODELS = ("cross_layer", "tfrs_cross", "cross_mix", "cross_gated", "dense")
+
+# By the type of its items: what a list holds in one order and in the other.
+ITEMS = {str: ("a", "b"), int: (3, 5), float: (0.1, 2.0), tuple[str, ...]: (("x0",), ("x1",))}
 
 
 def lists():
-    hints = typing.get_type_hints(Config)
-    sections = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    """Every setting that is a list, by name: two values of it, and the first step for which their order counts."""
+    sections = {name: hint for name, hint in typing.get_type_hints(Config).items() if dataclasses.is_dataclass(hint)}
+    found = {}
     for section, kind in {"": Config, **sections}.items():
-        for name, hint in typing.get_type_hints(kind).items():
-            if tuple in (typing.get_origin(hint), *map(typing.get_origin, typing.get_args(hint))):
-                yield f"{section}.{name}".lstrip(".")
+        hints, fields = typing.get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind)}
+        for name, hint in hints.items():
+            kinds = [each for each in (hint, *typing.get_args(hint)) if typing.get_origin(each) is tuple]
+            if kinds:
+                step = {"trainer": "trainer_cross_layer", **{model: f"trainer_{model}" for model in MODELS}}
+                first = None if fields[name].metadata.get("any_order") else step.get(section, section)
+                found[f"{section}.{name}".lstrip(".")] = (ITEMS[typing.get_args(kinds[0])[0]], first)
+    del found["plugins"]  # whose code counts for the steps that use it: test_plugins
+    return found | {"models": (("cross_layer", "dense"), "evaluator")}
 
 
-def test_every_list_of_settings_is_known_here():
-    of_modules = {"plugins"}  # whose code counts for the steps that use it: test_plugins
-    assert set(lists()) - of_modules == set(LISTS)
+LISTS = lists()
+
+
+def test_lists_of_settings_are_found_with_and_without_an_order():
+    assert {"models", "example_gen.names", "trainer.weight_decay", "dense.units", "evaluator.slices"} <= {
+        name for name, (_, first) in LISTS.items() if first
+    }
+    assert {"example_gen.exclude", "example_gen.null_values"} <= {
+        name for name, (_, first) in LISTS.items() if not first
+    }
 
 
 def with_setting(name, value):
-    config = load_config(None, ['models=["cross_layer","tfrs_cross","cross_mix","cross_gated","dense"]'])
+    config = load_config(None, [f"models={json.dumps(MODELS)}"])
     section, _, key = name.rpartition(".")
     inner = {key: value} | ({"structure": "stacked"} if key == "deep_units" else {})
     return dataclasses.replace(
