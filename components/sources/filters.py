@@ -197,8 +197,13 @@ def tell_drops(summary: Mapping[str, Any], kept: int, label: str) -> list[str]:
     """
     total = kept + sum(found["rows"] for found in summary.values())
     why = {
-        WHERE: ("are not as `example_gen.where` wants them and are left out", ""),
+        WHERE: (
+            "is not as `example_gen.where` wants it and is left out",
+            "are not as `example_gen.where` wants them and are left out",
+            "",
+        ),
         UNLABELLED: (
+            f"has no label (`{label}`) and is left out",
             f"have no label (`{label}`) and are left out",
             ' To stop there instead, set `example_gen.unlabelled = "error"`.',
         ),
@@ -206,7 +211,8 @@ def tell_drops(summary: Mapping[str, Any], kept: int, label: str) -> list[str]:
     return [_told(summary[reason], total, *words) for reason, words in why.items() if reason in summary]
 
 
-def _told(found: Mapping[str, Any], total: int, what: str, advice: str) -> str:
+def _told(found: Mapping[str, Any], total: int, of_one: str, of_many: str, advice: str) -> str:
+    what = of_one if found["rows"] == 1 else of_many
     splits = ", ".join(f"{rows:,} of `{split}`" for split, rows in found["splits"].items())
     names = [f"`{name}`" for name in found["files"]]
     files = f" of {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""

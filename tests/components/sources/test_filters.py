@@ -31,6 +31,13 @@ def test_rows_without_a_label_are_left_out_counted_and_said(tmp_path: Path, empt
     )
 
 
+def test_one_row_that_is_left_out_is_told_of_in_the_singular(tmp_path: Path) -> None:
+    examples = make_csv(tmp_path, table(10) + "10,10\n", eval_fraction=0.2, where="x <> 7")
+    filtered, unlabelled = examples.outcome().warnings
+    assert "1 of 11 rows of `rides.csv` is not as `example_gen.where` wants it and is left out (" in filtered
+    assert "1 of 11 rows of `rides.csv` has no label (`y`) and is left out (" in unlabelled
+
+
 def test_an_order_split_takes_its_share_of_the_rows_that_have_a_label(tmp_path: Path) -> None:
     examples = make_csv(tmp_path, table(40) + "41,\n42,\n")
     assert examples.counts == {"train": 32, "eval": 4}
