@@ -1,8 +1,8 @@
 """Parses the JSON of a REST request as the real server does.
 
-Beyond Python's reader: `Inf` and `-NaN` are numbers, text behind the document is passed by, nesting may be as deep as
-it likes, a number beyond float64 is an error. Source: tensorflow/serving util/json_tensor.cc, which reads with
-RapidJSON.
+Beyond Python's reader: of a key that occurs twice the first value counts, `Inf` and `-NaN` are numbers, text behind the
+document is passed by, nesting may be as deep as it likes, a number beyond float64 is an error. Source:
+tensorflow/serving util/json_tensor.cc, which reads with RapidJSON.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import re
 from typing import Any
 
+from crossnet.serving.embedded.json_values import object_of
 from crossnet.serving.protocol.codes import invalid
 
 # Deeper than any tensor: TensorFlow has at most 254 dimensions, NumPy 64.
@@ -120,5 +121,5 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-_READ = json.JSONDecoder().raw_decode
-_READ_CHECKED = json.JSONDecoder(parse_float=_finite, parse_int=_whole).raw_decode
+_READ = json.JSONDecoder(object_pairs_hook=object_of).raw_decode
+_READ_CHECKED = json.JSONDecoder(object_pairs_hook=object_of, parse_float=_finite, parse_int=_whole).raw_decode

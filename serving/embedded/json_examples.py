@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from crossnet.serving.embedded.json_output import write_floats
-from crossnet.serving.embedded.json_values import decode_base64, is_base64, json_type
+from crossnet.serving.embedded.json_values import Repeated, decode_base64, is_base64, json_type
 from crossnet.serving.protocol.bounded_text import cut, json_text
 from crossnet.serving.protocol.codes import invalid
 
@@ -51,6 +51,8 @@ def fill_examples(given: Any, document: Mapping[str, Any]) -> None:
 def _fill_example(example: Any, value: Any) -> None:
     if not isinstance(value, dict):
         raise invalid(f"Example must be JSON object but got JSON {json_type(value)}")
+    if isinstance(value, Repeated):
+        raise invalid(f"Feature: {cut(value.key)} occurs twice in an example")
     for name, content in value.items():
         feature = example.features.feature[name]
         for item in content if isinstance(content, list) else [content]:

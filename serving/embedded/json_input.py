@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 
 from crossnet.serving.embedded.json_document import parse_json
-from crossnet.serving.embedded.json_values import decode_base64, is_base64, json_type
+from crossnet.serving.embedded.json_values import decode_base64, is_base64, json_type, row_of
 from crossnet.serving.protocol.bounded_text import cut, joined, json_text
 from crossnet.serving.protocol.codes import invalid, status_of
 from crossnet.serving.protocol.dtypes import DT_BFLOAT16, DT_HALF, DT_STRING, Array, tensorflow_numpy_type
@@ -113,7 +113,7 @@ def _read_rows(instances: list[Any], signature: GraphSignature) -> list[Array]:
         if named != (isinstance(instance, dict) and not is_base64(instance)):
             expected, got = ("object", "list") if named else ("value/list", "object")
             raise invalid(f"Expecting {expected} but got {got} at item {position} of input list")
-        items = instance if named else {next(iter(rows)): instance}
+        items = row_of(instance, position) if named else {next(iter(rows)): instance}
         for name, item in items.items():
             try:
                 if name not in rows:

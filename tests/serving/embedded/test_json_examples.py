@@ -7,6 +7,7 @@ import pytest
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
 from crossnet.serving.embedded.json_examples import fill_examples, write_classifications, write_regressions
+from crossnet.serving.embedded.json_input import read_body
 from crossnet.serving.status import ServingError
 
 
@@ -78,6 +79,12 @@ def test_what_is_not_an_example_is_refused(document, words):
         filled(document)
     assert error.value.code == grpc.StatusCode.INVALID_ARGUMENT
     assert words in str(error.value)
+
+
+def test_an_example_with_a_feature_twice_is_refused():
+    document = read_body(b'{"examples": [{"x": 1}, {"x": 1, "x": 2}]}')
+    with pytest.raises(ServingError, match="Feature: x occurs twice in an example"):
+        filled(document)
 
 
 def test_results_are_written_as_the_real_server_does():

@@ -37,6 +37,34 @@ def failure(body, called):
     return error.value.code, str(error.value)
 
 
+# ---- Keys that occur twice ----
+
+
+@pytest.mark.parametrize("rows", ['{"x0": 1, "x1": 2, "x0": 3}', '{"x0": 1, "x1": 2}, {"x0": 3, "x1": 4, "x0": 5}'])
+def test_a_row_with_a_key_twice_is_refused(rows):
+    code, message = failure(f'{{"instances": [{rows}]}}', TWO)
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert message == (
+        f"Failed to process element: {rows.count('}, {')} key: x0 of 'instances' list. Error: INVALID_ARGUMENT: JSON "
+        "object: has this key twice"
+    )
+
+
+def test_of_columns_and_of_the_request_the_first_of_two_keys_counts_as_in_the_real_server():
+    arrays, by_row = read('{"inputs": {"x0": [1], "x1": [2], "x0": [3]}, "inputs": 7, "signature_name": "a"}', TWO)
+    assert ([array.tolist() for array in arrays], by_row) == ([[1.0], [2.0]], False)
+    assert read_body(b'{"signature_name": "a", "signature_name": "b"}') == {"signature_name": "a"}
+
+
+def test_two_keys_b64_are_not_bytes():
+    code, message = failure('{"inputs": {"b64": "YQ==", "b64": "Yg=="}}', signature(x=np.object_))
+    assert (code, message) == (grpc.StatusCode.INVALID_ARGUMENT, "Missing named input: x in 'inputs' object.")
+    _, message = failure('{"inputs": [{"b64": "YQ==", "b64": "Yg=="}]}', signature(x=np.object_))
+    assert message.endswith("not formatted correctly for base64 data")
+    _, message = failure('{"inputs": [{"b64": "YQ==", "b64": "Yg=="}]}', ONE)
+    assert message.endswith("Type: Object is not of expected type: float")
+
+
 # ---- What fits ----
 
 

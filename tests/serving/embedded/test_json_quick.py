@@ -172,3 +172,51 @@ def test_values_around_each_power_of_ten_and_each_exponent_are_written_alike():
     values = np.concatenate([bits, bits | np.int32(-(2**31))]).view(np.float32)
     values = np.concatenate([values, np.round(values[np.abs(values) < 1e6], 3)])
     assert write_floats(values) == _write_exactly(values)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"instances": [{"f": 1, "d": 2, "f": 3}]}',
+        '{"instances": [{"f" : 1, "d" :2, "f":3}]}',
+        '{"instances": [{"f": 1, "d": 2}, {"f": 1, "d": 2, "d": 2}]}',
+        '{"instances": [{"f": 1, "d": 2}], "instances": [{"f": 5, "d": 6}]}',
+        '{"inputs": {"f": [1], "d": [2], "f": [3]}}',
+        '{"inputs": {"f": [1], "d": [2]}, "inputs": {"f": [3], "d": [4]}, "other": {"a": {"b": 1, "b": 2}}}',
+        '{"\\u0069nputs": {"f": [1], "d": [2]}, "inputs": {"f": [3], "d": [4]}}',
+    ],
+)
+def test_a_key_that_occurs_twice_means_the_same_to_both(body):
+    quick, exact = both(body.encode(), "f", "d")
+    assert quick == exact
+
+
+@pytest.mark.parametrize(
+    ("body", "is_quick"),
+    [
+        ('{"instances": [{"s": "10:30", "f": 1}, {"s": "a: b", "f": 2}]}', True),
+        ('{"instances": [{"s": {"b64": "YQ=="}, "f": 1}]}', True),
+        ('{"inputs": {"s": [{"b64": "YQ=="}, {"b64": "Yg=="}], "f": [1, 2]}}', True),
+        ('{"instances": [{"s": "10:30", "f": 1, "f": 1}]}', False),
+        ('{"instances": [{"s": {"b64": "YQ==", "b64": "YQ=="}, "f": 1}]}', False),
+        ('{"instances": [{"s": "is \\"a\\": b", "f": 1}]}', True),
+        ('{"instances": [{"s": "10\\u003a30", "f": 1, "f": 1}]}', False),
+        ('{"instances": [{"s:": "a", "f": 1}]}', False),
+    ],
+)
+def test_text_with_colons_and_bytes_are_read_quickly_and_a_key_twice_never(body, is_quick):
+    assert (json_quick._read(body.encode()) is not None) == is_quick
+    quick, exact = both(body.encode(), "s", "f")
+    assert quick == exact
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("fds"), min_size=1, max_size=5), min_size=1, max_size=3), st.sampled_from('a:"')
+)
+def test_drawn_rows_with_keys_in_any_number_mean_the_same_to_both(rows, text):
+    def value(key):
+        return json.dumps(text) if key == "s" else "1"
+
+    objects = ["{" + ", ".join(f'"{key}": {value(key)}' for key in keys) + "}" for keys in rows]
+    quick, exact = both(f'{{"instances": [{", ".join(objects)}]}}'.encode(), "f", "d", "s")
+    assert quick == exact
