@@ -33,13 +33,13 @@ from crossnet.components.statistics.stored import stored_columns
 from crossnet.components.validation import column_rules
 from crossnet.components.validation.column_rules import ERROR, Columns, Finding
 from crossnet.components.validation.repeats import RowHashes
+from crossnet.components.validation.row_hashes import find_repeats, hash_rows, telling_columns
 from crossnet.components.validation.row_rules import (
     RowRule,
     RowScan,
     RowTally,
     clock_rule,
     data_rules,
-    hash_rows,
     schema_rules,
 )
 
@@ -129,10 +129,11 @@ def _check_rows(
     """Yields the findings of one pass over the rows, shard by shard."""
     counts = {split: examples.counts[split] for split in examples.splits}
     key = _key_column(examples)
+    first = telling_columns(by_split[examples.splits[0]], sum(counts.values()))
     with tempfile.TemporaryDirectory(dir=output_dir, prefix=".rows-") as scratch:
         shards = {split: examples.shards(split) for split in counts}
         jobs = [
-            (examples, by_split[split], agreed, split, shard, key, scratch)
+            (examples, by_split[split], agreed, split, shard, first, key, scratch)
             for split, paths in shards.items()
             for shard in paths
         ]
@@ -149,7 +150,7 @@ def _check_rows(
                 key_files.append(folder / "keys")
             check_count(examples, split, scan.tally.rows)
             yield from scan.findings()
-        repeats, leaked = RowHashes(files, counts).find_repeats()
+        repeats, leaked = find_repeats(examples, shards, first, files, scratch, engine)
         yield from column_rules.check_duplicates(repeats, sum(counts.values()), params.max_duplicate_fraction)
         for split, leak in leaked.items():
             yield from column_rules.check_row_leakage(split, leak, counts[split], params.max_leaked_fraction)
@@ -164,17 +165,21 @@ def _scan_shard(
     agreed: schema_pb2.Schema | None,
     split: str,
     shard: Path,
+    first: Sequence[str],
     key: str,
     scratch: str,
 ) -> tuple[RowTally, Path]:
-    """Returns what was counted in a shard, and a new folder with the hashes of its rows and of their keys."""
+    """Returns what was counted in a shard, and a new folder with the hashes of its rows, by `first`, and of their keys.
+
+    Other columns are not read, but where a rule or the key needs them.
+    """
     folder = Path(tempfile.mkdtemp(dir=scratch))
     scan = RowScan(split, examples.counts[split], list(_row_rules(examples, statistics, agreed)))
     with (folder / "rows").open("wb") as rows, (folder / "keys").open("wb") as keys:
-        for columns in read_columns(examples, split, shard=shard):
+        names = dict.fromkeys([*first, *(rule.column for rule in scan.rules), *([key] if key else [])])
+        for columns in read_columns(examples, split, shard=shard, columns=[*names]):
             scan.update(columns)
-            seen = {name: column for name, column in columns.items() if name not in examples.extra}
-            rows.write(hash_rows(seen).tobytes())
+            rows.write(hash_rows({name: columns[name] for name in first}).tobytes())
             if key:
                 keys.write(hash_rows({key: columns[key]}).tobytes())
     return scan.tally, folder

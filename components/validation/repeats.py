@@ -57,9 +57,8 @@ class RowHashes:
         repeated, first = 0, None
         leaked = dict.fromkeys(splits[1:], 0)
         leaks: dict[str, int] = {}
-        number = min(MAX_RANGES, -(-int(ends[-1]) // RANGE_ROWS))
-        for index in range(number):
-            again, leaders = _repeated(*self._range(index, number))
+        for index in range(self._num_ranges):
+            again, leaders = _repeated(*self._range(index))
             repeated += len(again)
             if len(again):
                 first = min(int(again.min()), int(ends[-1]) if first is None else first)
@@ -79,8 +78,25 @@ class RowHashes:
         found = Repeats(repeated, None if first is None else place(first))
         return found, {split: Repeats(n, place(leaks[split]) if n else None) for split, n in leaked.items()}
 
-    def _range(self, index: int, number: int) -> tuple[Hashes, Places]:
-        """Returns hashes and row numbers of one of `number` ranges of hashes; equal hashes are in the same."""
+    def shared(self, most: int) -> Hashes | None:
+        """Returns the hashes that several rows have, uint64, ascending; None where more than `most` rows repeat."""
+        found, left = [np.empty(0, np.uint64)], most
+        for index in range(self._num_ranges):
+            ordered = np.sort(self._range(index)[0])
+            again = ordered[~first_of_each(ordered)]
+            left -= len(again)
+            if left < 0:
+                return None
+            found.append(again[first_of_each(again)])
+        return np.concatenate(found)
+
+    @property
+    def _num_ranges(self) -> int:
+        return min(MAX_RANGES, -(-sum(self.counts.values()) // RANGE_ROWS))
+
+    def _range(self, index: int) -> tuple[Hashes, Places]:
+        """Returns hashes and row numbers of one of the ranges of hashes; equal hashes are in the same."""
+        number = self._num_ranges
         low, high = (index << 64) // number, ((index + 1) << 64) // number - 1
         room = sum(self.counts.values()) // number * 9 // 8 + 1  # equal rows may need more
         hashes, places = np.empty(room, np.uint64), np.empty(room, np.int64)

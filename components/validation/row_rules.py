@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
 from crossnet.components import clock
-from crossnet.components.hashing import Hashes, hash_lists, hash_texts, mix
 from crossnet.components.records.dataset import Column
-from crossnet.components.records.texts import as_texts, chosen, is_text, text_buffers
+from crossnet.components.records.texts import as_texts, chosen
 from crossnet.components.statistics.columns import common_of, custom_number
 from crossnet.components.statistics.stored import StoredColumn
 from crossnet.components.statistics.values import COUNT_ERROR, NUM_INFINITE
@@ -45,8 +43,6 @@ RANGE_REASONS = {  # (float, above)
     (False, True): AnomalyInfo.INT_TYPE_BIG_INT,
     (False, False): AnomalyInfo.INT_TYPE_SMALL_INT,
 }
-MISSING_HASH = np.uint64(0x6A09E667F3BCC909)
-_LONG = 12  # bytes on average: shorter texts are hashed in less time than their distinct ones are found
 
 
 class RowRule(NamedTuple):
@@ -243,41 +239,3 @@ def broken_rows(rule: RowRule, column: Column) -> Mask:
         return broken
     owners = np.repeat(np.arange(rows), column.lengths)
     return np.bincount(owners[rule.broken(column.values)], minlength=rows) > 0
-
-
-def hash_rows(columns: Mapping[str, Column]) -> Hashes:
-    """Returns one 64-bit hash per row, uint64 (rows,); equal rows, missing values included, have equal hashes.
-
-    Among 10 M different rows, two share a hash with probability 3e-6.
-    """
-    hashes: Hashes | None = None
-    for name in sorted(columns):
-        column = columns[name]
-        own = _hash_values(column.values)
-        if column.lengths is not None:
-            own = hash_lists(own, column.lengths)
-        if column.present is not None:
-            own[~column.present] = MISSING_HASH
-        hashes = mix(own if hashes is None else hashes ^ own)
-    assert hashes is not None
-    return hashes
-
-
-def _hash_values(values: Any) -> Hashes:
-    """Returns 64 bits per value, equal for equal values; 0.0 and -0.0 are equal."""
-    if is_text(values):
-        return _hash_texts(values)
-    if values.dtype == np.float32:
-        return (values + np.float32(0)).view(np.uint32).astype(np.uint64)
-    return values.astype(np.int64).view(np.uint64)
-
-
-def _hash_texts(texts: pa.Array) -> Hashes:
-    """Returns the hash of each text; of longer ones that occur again and again, each is hashed once."""
-    offsets, data = text_buffers(texts)
-    if offsets[-1] - offsets[0] > _LONG * len(texts):
-        some = texts.slice(0, len(texts) // 8).dictionary_encode()
-        if 2 * len(some.dictionary) < len(some):
-            encoded = texts.dictionary_encode()
-            return hash_texts(*text_buffers(encoded.dictionary))[encoded.indices.to_numpy()]
-    return hash_texts(offsets, data)

@@ -125,10 +125,10 @@ def test_two_processes_hash_rows_alike(tmp_path: Path) -> None:
         "from crossnet.components.records.texts import as_texts\n"
         "from crossnet.components.records.dataset import Column\n"
         "from crossnet.components.sources.splits import hash_rows\n"
-        "from crossnet.components.validation import row_rules\n"
+        "from crossnet.components.validation import row_hashes as own\n"
         "texts = [b'a', b'', b'much more than eight bytes']\n"
         "print(hash_rows(pa.RecordBatch.from_pydict({'t': texts, 'n': [1, 2, 3]})).tolist())\n"
-        "print(row_rules.hash_rows({'t': Column(as_texts(texts), None), 'n': Column(np.arange(3.0), None)}).tolist())\n"
+        "print(own.hash_rows({'t': Column(as_texts(texts), None), 'n': Column(np.arange(3.0), None)}).tolist())\n"
     )
     said = [
         subprocess.run(

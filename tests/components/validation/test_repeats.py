@@ -40,6 +40,14 @@ def test_rows_that_are_all_equal_repeat_all_but_once():
     assert find_repeats(train=[9] * 10, eval=[9] * 3) == (Repeats(12, ("train", 1)), {"eval": Repeats(3, ("eval", 0))})
 
 
+def test_the_hashes_that_several_rows_have_are_told_up_to_a_number(tmp_path):
+    file = tmp_path / "hashes"
+    file.write_bytes(np.array([5, 9, 1, 9, 5, 2**64 - 1, 5], np.uint64).tobytes())
+    hashes = RowHashes([file], {"train": 5, "eval": 2})
+    assert hashes.shared(3).tolist() == [5, 9]
+    assert hashes.shared(2) is None
+
+
 small = st.lists(st.integers(0, 20), max_size=15)
 
 

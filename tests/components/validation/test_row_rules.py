@@ -3,9 +3,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from crossnet.components.records.dataset import Column
@@ -17,7 +14,6 @@ from crossnet.components.validation.row_rules import (
     broken_rows,
     clock_rule,
     data_rules,
-    hash_rows,
     schema_rules,
 )
 from support.column_fixtures import numbers, statistics_of, texts
@@ -144,41 +140,3 @@ def test_tallies_of_parts_merge_to_that_of_the_whole():
         merged = tally(values[:cut])
         merged.merge(tally(values[cut:]))
         assert merged == tally(values)
-
-
-cell = st.tuples(
-    st.one_of(st.none(), st.sampled_from([0.0, 1.0, 2.0])), st.one_of(st.none(), st.sampled_from([b"", b"a", b"b"]))
-)
-
-
-@settings(deadline=None)
-@given(st.lists(cell, min_size=1, max_size=30))
-def test_rows_have_equal_hashes_exactly_when_they_are_equal(rows):
-    columns = {"x": numbers([x for x, _ in rows]), "t": texts([t for _, t in rows])}
-    found = hash_rows(columns)
-    assert len(set(found.tolist())) == len(set(rows))
-    # A column that is whole in one batch and has holes in another is hashed alike.
-    alone = [hash_rows({"x": numbers([x]), "t": texts([t])})[0] for x, t in rows]
-    assert found.tolist() == alone
-
-
-def test_values_in_another_column_or_order_make_another_row():
-    def lists(values, lengths):
-        lengths = np.array(lengths)
-        return {"c": Column(np.array(values, np.int64), lengths > 0, lengths)}
-
-    assert hash_rows({"a": numbers([1]), "b": numbers([2])}) != hash_rows({"a": numbers([2]), "b": numbers([1])})
-    found = hash_rows(lists([1, 2, 2, 1, 1, 2], [2, 2, 2]))
-    assert found[0] == found[2] != found[1]
-    found = hash_rows(lists([1, 2, 3], [1, 2, 0]))
-    assert len(set(found.tolist())) == 3
-    assert hash_rows(lists([1, 5, 6], [1, 2]))[0] == hash_rows({"c": numbers([1], np.int64)})[0]
-    assert hash_rows({"c": numbers([0.0])}) == hash_rows({"c": numbers([-0.0])})
-
-
-@pytest.mark.parametrize("words", [["a text of some length", "another text, which is longer than the first", ""], []])
-def test_texts_have_the_same_hash_alone_and_where_they_occur_again(words):
-    values = 300 * words + [f"a text that occurs once: {n}" for n in range(40)]
-    column = texts(values)
-    alone = [hash_rows({"t": texts([value])})[0] for value in values]
-    assert hash_rows({"t": column}).tolist() == [int(value) for value in alone]
