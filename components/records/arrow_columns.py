@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crossnet.components.records.texts import TEXT, chosen, is_text, spread_texts, text_buffers
 from crossnet.components.records.uniform_reader import Column
-from crossnet.components.records.wire_format import is_list, number_values
+from crossnet.components.records.wire_format import NUMBERS, is_list, number_values
 
 _STORED = {"FLOAT": pa.float32(), "INT": pa.int64(), "BYTES": TEXT}
 
@@ -26,6 +26,8 @@ def as_column(array: pa.Array) -> Column:
 
     A null and an empty list are missing values. Lists of at most one value are read as single values, as records are.
     """
+    if array.type.id in NUMBERS and not array.null_count:  # as most columns of wide tables
+        return Column(number_values(array), None)
     if is_list(array.type):
         lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
         some = lengths > 0

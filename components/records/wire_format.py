@@ -16,7 +16,7 @@ from crossnet.serving.protocol.varint import varint
 FEATURE_TAGS = {"BYTES": 0x0A, "FLOAT": 0x12, "INT": 0x1A}  # fields 1, 2, 3 of tf.train.Feature
 
 # Compared by their numbers: of wide tables, each batch asks for some types a thousand times.
-_FLOAT, _INT = pa.float32().id, pa.int64().id
+NUMBERS = _FLOAT, _INT = pa.float32().id, pa.int64().id
 _LISTS = (pa.list_(pa.int64()).id, pa.large_list(pa.int64()).id)
 
 
