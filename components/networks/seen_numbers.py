@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from crossnet.components import clock
 from crossnet.components.features import Feature
-from crossnet.components.statistics.values import DISTRIBUTION, bucket_values
+from crossnet.components.statistics.buckets import bucket_values
+from crossnet.components.statistics.values import DISTRIBUTION
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2

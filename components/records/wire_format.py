@@ -61,4 +61,9 @@ def varint_lengths(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def tagged(tag: int, content: bytes) -> bytes:
     """Returns a length-delimited protobuf field."""
-    return bytes([tag]) + varint(len(content)) + content
+    return heading(tag, len(content)) + content
+
+
+def heading(tag: int, size: int) -> bytes:
+    """Returns what stands before the content of a length-delimited protobuf field, of `size` bytes."""
+    return bytes([tag]) + varint(size)

@@ -13,7 +13,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import chosen
-from crossnet.components.records.wire_format import tagged
+from crossnet.components.records.wire_format import heading, tagged
 from crossnet.components.statistics.values import Numbers, Texts
 from crossnet.serving.protocol.varint import varint
 
@@ -83,7 +83,7 @@ class ColumnStatistics:
             common.min_num_values, common.max_num_values = self.min_num_values, self.max_num_values
             common.avg_num_values = self.num_values / self.num_present
         path = tagged(_PATH, tagged(_STEP, self.name.encode()))
-        return statistics.SerializeToString(deterministic=True) + others + path
+        return b"".join([statistics.SerializeToString(deterministic=True), *others, path])
 
 
 def dataset_parts(split: str, num_rows: int, columns: Iterable[bytes]) -> list[bytes]:
@@ -98,7 +98,8 @@ def dataset_parts(split: str, num_rows: int, columns: Iterable[bytes]) -> list[b
       columns: `ColumnStatistics.serialized` of each column.
     """
     parts = [statistics_pb2.DatasetFeatureStatistics(name=split, num_examples=num_rows).SerializeToString()]
-    parts += (tagged(_FEATURES, column) for column in columns)
+    for column in columns:
+        parts += heading(_FEATURES, len(column)), column
     return [bytes([_DATASETS]) + varint(sum(map(len, parts))), *parts]
 
 

@@ -35,7 +35,7 @@ class Points(NamedTuple):
     @property
     def total(self) -> float:
         """Rows in all."""
-        return float(self.weights.sum())
+        return _total_even(self.even, len(self.weights)) if self.even else float(self.weights.sum())
 
     def ranks(self, at: Floats) -> Floats:
         """Returns how many rows are at or below each of `at`, float64 of its shape."""
@@ -92,6 +92,11 @@ def _thinned(below: Floats, size: int) -> tuple[NDArray[np.int64], Floats, float
 @functools.lru_cache(maxsize=8)
 def _even_weights(rows: int, points: int) -> Floats:
     return np.full(points, rows / points)
+
+
+@functools.lru_cache(maxsize=8)
+def _total_even(rows: int, points: int) -> float:
+    return float(_even_weights(rows, points).sum())
 
 
 @functools.lru_cache(maxsize=8)

@@ -14,9 +14,10 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.artifacts.statistics import Statistics, statistics_file
 from crossnet.components.records.wire_format import tagged
+from crossnet.components.statistics.buckets import bucket_values, decoded_buckets
 from crossnet.components.statistics.columns import custom_number
 from crossnet.components.statistics.sketches import EMPTY_POINTS, Points
-from crossnet.components.statistics.values import DISTRIBUTION, RANK_ERROR, bucket_values, decoded_buckets
+from crossnet.components.statistics.values import DISTRIBUTION, RANK_ERROR
 from crossnet.serving.protocol.varint import read_varint
 
 _DATASETS, _FEATURES, _CUSTOM_STATS = 1, 3, 6  # numbers of fields

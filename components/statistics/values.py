@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -12,7 +13,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.texts import text_buffers
-from crossnet.components.records.wire_format import tagged
+from crossnet.components.records.wire_format import heading, tagged
+from crossnet.components.statistics.buckets import encoded_buckets, evenly_spaced
 from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, first_of_each, hash_numbers
 from crossnet.components.statistics.value_counts import ValueCounts, count_texts
 from crossnet.components.statistics.whole_counts import WholeCounts
@@ -101,11 +103,12 @@ class Numbers:
         self.squares += squares + distance * distance * self.count * count / total
         self.count = total
 
-    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> bytes:
+    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> list[bytes]:
         """Writes `num_stats` and the first custom statistics of a numeric column.
 
         Returns:
-          The other custom statistics, serialized: a message for each point would be made to be written at once.
+          The other custom statistics, serialized, in parts: a message for each point would be made to be written at
+          once, and each joining would copy all points.
         """
         num_buckets = params.num_histogram_buckets
         numbers = statistics.num_stats
@@ -114,40 +117,40 @@ class Numbers:
         if not self.count:
             for kind in (statistics_pb2.Histogram.STANDARD, statistics_pb2.Histogram.QUANTILES):
                 numbers.histograms.add(num_nan=self.num_nan, type=kind)
-            return b""
+            return []
         points = self.quantiles.points()
         numbers.mean = self.mean
         numbers.std_dev = math.sqrt(self.squares / self.count)
         numbers.num_zeros = self.zeros
         numbers.min, numbers.max = outward(self.min, down=True), outward(self.max, down=False)
-        median, *edges = points.quantiles(np.concatenate([[0.5], np.arange(num_buckets + 1) / num_buckets]))
-        numbers.median = float(median)
+        found = points.quantiles(_median_and_edges(num_buckets))
+        numbers.median = float(found[0])
         self._add_standard_histogram(numbers, points, num_buckets)
-        self._add_quantiles_histogram(numbers, np.array(edges))
+        self._add_quantiles_histogram(numbers, found[1:])
         thin = points.thin(MAX_DISTRIBUTION_POINTS)
         add_number(statistics, RANK_ERROR, thin.rank_error)
-        histogram = tagged(_HISTOGRAM, _encoded_buckets(thin.values, thin.values, thin.weights))
-        distribution = tagged(_CUSTOM_STATS, tagged(_NAME, DISTRIBUTION.encode()) + histogram)
+        histogram = encoded_buckets(thin.values, thin.values, thin.weights)
+        start = tagged(_NAME, DISTRIBUTION.encode()) + heading(_HISTOGRAM, len(histogram))
+        distribution = [heading(_CUSTOM_STATS, len(start) + len(histogram)), start, histogram]
         if not self.whole.unique or 2 * self.whole.unique > self.count:
             return distribution
         counted = statistics_pb2.FeatureNameStatistics()
         listed = counted.custom_stats.add(name=VALUE_COUNTS).rank_histogram.buckets
         for rank, (value, count) in enumerate(self.whole.most_common(params.max_vocabulary)):
             listed.add(low_rank=rank, high_rank=rank, label=str(value), sample_count=count)
-        return distribution + counted.SerializeToString(deterministic=True)
+        return [*distribution, counted.SerializeToString(deterministic=True)]
 
     def _add_standard_histogram(
         self, numbers: statistics_pb2.NumericStatistics, points: Points, num_buckets: int
     ) -> None:
         """Adds buckets of equal width; a bucket holds its lower bound, the last one both."""
-        edges = np.linspace(numbers.min, numbers.max, num_buckets + 1) if numbers.min < numbers.max else np.empty(0)
-        if not len(edges):
-            edges = np.array([numbers.min, numbers.max])
-        edges[0], edges[-1] = numbers.min, numbers.max
+        low, high = numbers.min, numbers.max
+        edges = evenly_spaced(low, high, num_buckets) if low < high else np.array([low, high])
+        ranks = np.zeros(len(edges))
         # Ranks count what is at or below; what is strictly below an edge is at or below the float before it.
-        inner = points.ranks(np.nextafter(edges[1:-1], -np.inf))
-        ranks = np.concatenate([[0.0], inner, [points.total]])
-        self._add_buckets(numbers, statistics_pb2.Histogram.STANDARD, edges, np.diff(ranks))
+        ranks[1:-1] = points.ranks(np.nextafter(edges[1:-1], -np.inf))
+        ranks[-1] = points.total
+        self._add_buckets(numbers, statistics_pb2.Histogram.STANDARD, edges, ranks[1:] - ranks[:-1])
 
     def _add_quantiles_histogram(self, numbers: statistics_pb2.NumericStatistics, edges: NDArray[np.float64]) -> None:
         """Adds buckets that hold equally many values each."""
@@ -164,45 +167,13 @@ class Numbers:
         counts: NDArray[np.float64],
     ) -> None:
         histogram = numbers.histograms.add(num_nan=self.num_nan, type=kind)
-        histogram.MergeFromString(_encoded_buckets(edges[:-1], edges[1:], counts))
+        histogram.MergeFromString(encoded_buckets(edges[:-1], edges[1:], counts))
 
 
-# A bucket of a serialized tensorflow.metadata.v0.Histogram, none of whose numbers is 0.
-_PARTS = [("tag", "<u2"), *((name, part) for n in "123" for name, part in ((f"tag{n}", "u1"), (f"value{n}", "<f8")))]
-_BUCKET = np.dtype(_PARTS)
-_TAGS = {"tag": 0x1B1A, "tag1": 0x09, "tag2": 0x11, "tag3": 0x21}  # field 3, 27 bytes; its fields 1, 2 and 4
-
-
-def _encoded_buckets(low: NDArray[np.float64], high: NDArray[np.float64], counts: NDArray[np.float64]) -> bytes:
-    """Returns a tensorflow.metadata.v0.Histogram with these buckets, serialized: a message per bucket takes longer."""
-    buckets = np.zeros(len(low), _BUCKET)
-    for name, tag in _TAGS.items():
-        buckets[name] = tag
-    buckets["value1"], buckets["value2"], buckets["value3"] = low, high, counts
-    data = buckets.tobytes()
-    if low.all() and high.all() and counts.all():
-        return data
-    return statistics_pb2.Histogram.FromString(data).SerializeToString(deterministic=True)  # which leaves out each 0
-
-
-def decoded_buckets(data: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Returns what `bucket_values` does, of a serialized histogram that `_encoded_buckets` made; None of another."""
-    if len(data) % _BUCKET.itemsize:
-        return None
-    buckets = np.frombuffer(data, _BUCKET)
-    if not all((buckets[name] == tag).all() for name, tag in _TAGS.items()):
-        return None
-    return buckets["value1"].copy(), buckets["value3"].copy()
-
-
-def bucket_values(histogram: statistics_pb2.Histogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Returns the low value and the count of each bucket, float64 (buckets,)."""
-    found = decoded_buckets(histogram.SerializeToString())
-    if found is not None:
-        return found
-    pairs = [(bucket.low_value, bucket.sample_count) for bucket in histogram.buckets]
-    values, weights = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
-    return values, weights
+@functools.lru_cache(maxsize=8)
+def _median_and_edges(num_buckets: int) -> NDArray[np.float64]:
+    """Returns the shares of the rows below the median and below the ends of equally full buckets."""
+    return np.concatenate([[0.5], np.arange(num_buckets + 1) / num_buckets])
 
 
 class Texts:
@@ -232,7 +203,7 @@ class Texts:
         self.num_invalid += other.num_invalid
         self.counts.merge(other.counts)
 
-    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> bytes:
+    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> list[bytes]:
         """Writes `string_stats`; values that are not UTF-8 are counted, not listed. Returns no other statistics."""
         texts = statistics.string_stats
         texts.unique = self.counts.unique
@@ -250,7 +221,7 @@ class Texts:
             if rank < params.max_vocabulary:
                 texts.rank_histogram.buckets.add(low_rank=rank, high_rank=rank, label=text, sample_count=count)
             rank += 1
-        return b""
+        return []
 
 
 def _num_invalid(texts: pa.Array, counts: NDArray[np.int64]) -> int:

@@ -33,7 +33,7 @@ class WholeCounts:
         """Adds the numbers of `other`."""
         if other._values is None:
             self._values = None
-        else:
+        elif len(other._values):
             self._add(other._values, other._counts)
 
     def _add(self, values: Whole, counts: Whole) -> None:
