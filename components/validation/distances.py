@@ -59,22 +59,22 @@ def _between_texts(
     """Compares the share of each listed value."""
     (counts_a, unlisted_a), (counts_b, unlisted_b) = _counts(one), _counts(other)
     rows_a, rows_b = num_entries(one), num_entries(other)
-    found = []
-    for value in [*counts_a, *(value for value in counts_b if value not in counts_a)]:
-        a, b = counts_a.get(value), counts_b.get(value)
-        # A value below the end of one list may still occur there: take the count that brings the two nearest.
-        count_a = min(unlisted_a, (b or 0) * rows_a / rows_b) if a is None else a
-        count_b = min(unlisted_b, (a or 0) * rows_b / rows_a) if b is None else b
-        share = (count_a + count_b) / (rows_a + rows_b)
-        deviation = math.sqrt(share * (1 - share) * (1 / rows_a + 1 / rows_b))
-        # Counts are whole numbers: one row more than the normal distribution allows.
-        noise = DEVIATIONS * deviation + 1 / min(rows_a, rows_b)
-        gap = abs(count_a / rows_a - count_b / rows_b)
-        found.append((gap > noise, gap, noise, value))
-    if not found:
+    values = [*(counts_a | counts_b)]
+    if not values:
         return None
-    _, gap, noise, value = max(found, key=lambda entry: entry[:2])
-    return Distance("L-infinity", gap, noise, "missing" if value is None else f"'{value}'")
+    # A value below the end of one list may still occur there: take the count that brings the two nearest.
+    a, b = (np.array([counts.get(value, np.nan) for value in values]) for counts in (counts_a, counts_b))
+    count_a = np.where(np.isnan(a), np.fmin(unlisted_a, b * rows_a / rows_b), a)
+    count_b = np.where(np.isnan(b), np.fmin(unlisted_b, a * rows_b / rows_a), b)
+    shares = (count_a + count_b) / (rows_a + rows_b)
+    deviations = np.sqrt(shares * (1 - shares) * (1 / rows_a + 1 / rows_b))
+    # Counts are whole numbers: one row more than the normal distribution allows.
+    noise = DEVIATIONS * deviations + 1 / min(rows_a, rows_b)
+    gaps = np.abs(count_a / rows_a - count_b / rows_b)
+    beyond = gaps > noise
+    most = int(np.where(beyond, gaps, -1).argmax() if beyond.any() else gaps.argmax())
+    value = "missing" if values[most] is None else f"'{values[most]}'"
+    return Distance("L-infinity", float(gaps[most]), float(noise[most]), value)
 
 
 def _counts(statistics: statistics_pb2.FeatureNameStatistics) -> tuple[dict[str | None, float], float]:
