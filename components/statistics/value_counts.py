@@ -91,16 +91,15 @@ class ValueCounts:
         everything.update(_hashes(values))
         return everything.estimate
 
-    def most_common(self, number: int) -> list[tuple[bytes, int]]:
-        """Returns the most frequent values, most frequent first, ties in byte order."""
+    def most_common(self, number: int) -> tuple[pa.Array, Counts]:
+        """Returns the most frequent values and how often each occurs, most frequent first, ties in byte order."""
         values, counts = self.counts()
         if len(counts) > number:
             often = counts >= np.partition(counts, -number)[-number]
             values, counts = chosen(values, often), counts[often]
         table = pa.table({"value": values, "count": counts})
         order = pc.select_k_unstable(table, number, [("count", "descending"), ("value", "ascending")])
-        table = table.take(order)
-        return list(zip(table["value"].to_pylist(), table["count"].to_pylist(), strict=True))
+        return values.take(order), counts[order.to_numpy()]
 
 
 def count_texts(values: pa.Array, *, may_differ: bool) -> tuple[pa.Array, Counts]:

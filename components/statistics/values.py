@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from crossnet.components.params.statistics_gen import StatisticsGenParams
-from crossnet.components.records.texts import text_buffers
+from crossnet.components.records.texts import chosen, text_buffers
 from crossnet.components.records.wire_format import heading, tagged
 from crossnet.components.statistics.buckets import encoded_buckets, evenly_spaced
+from crossnet.components.statistics.ranks import encoded_ranks
 from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, first_of_each, hash_numbers
 from crossnet.components.statistics.value_counts import ValueCounts, count_texts
 from crossnet.components.statistics.whole_counts import WholeCounts
@@ -135,9 +136,9 @@ class Numbers:
         if not self.whole.unique or 2 * self.whole.unique > self.count:
             return distribution
         counted = statistics_pb2.FeatureNameStatistics()
-        listed = counted.custom_stats.add(name=VALUE_COUNTS).rank_histogram.buckets
-        for rank, (value, count) in enumerate(self.whole.most_common(params.max_vocabulary)):
-            listed.add(low_rank=rank, high_rank=rank, label=str(value), sample_count=count)
+        values, counts = self.whole.most_common(params.max_vocabulary)
+        labels = pa.array(values).cast(pa.large_string())
+        counted.custom_stats.add(name=VALUE_COUNTS).rank_histogram.MergeFromString(encoded_ranks(labels, counts))
         return [*distribution, counted.SerializeToString(deterministic=True)]
 
     def _add_standard_histogram(
@@ -210,17 +211,16 @@ class Texts:
         texts.avg_length = self.num_bytes / self.count if self.count else 0.0
         texts.invalid_utf8_count = self.num_invalid
         add_number(statistics, COUNT_ERROR, self.counts.count_error)
-        rank = 0
-        for value, count in self.counts.most_common(max(params.max_vocabulary, params.num_top_values)):
-            try:
-                text = value.decode("utf-8")
-            except UnicodeDecodeError:
-                continue
-            if rank < params.num_top_values:
-                texts.top_values.add(value=text, frequency=count)
-            if rank < params.max_vocabulary:
-                texts.rank_histogram.buckets.add(low_rank=rank, high_rank=rank, label=text, sample_count=count)
-            rank += 1
+        values, counts = self.counts.most_common(max(params.max_vocabulary, params.num_top_values))
+        if self.num_invalid:
+            valid = np.array([_is_utf8(text) for text in values.to_pylist()], bool)
+            values, counts = chosen(values, valid), counts[valid]
+        top = values[: params.num_top_values].to_pylist()
+        for text, count in zip(top, counts[: params.num_top_values].tolist(), strict=True):
+            texts.top_values.add(value=text.decode(), frequency=count)
+        if len(values):
+            values, counts = values[: params.max_vocabulary], counts[: params.max_vocabulary]
+            texts.rank_histogram.MergeFromString(encoded_ranks(values, counts))
         return []
 
 

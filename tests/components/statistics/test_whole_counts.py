@@ -14,15 +14,25 @@ def counted(*batches, capacity=100_000):
     return counts
 
 
+def common(counts, number):
+    values, rows = counts.most_common(number)
+    return list(zip(values.tolist(), rows.tolist(), strict=True))
+
+
 def test_most_frequent_numbers_come_first_and_ties_ascend():
     counts = counted([3, 1, 3], [], [-2, 1, 9])
     assert counts.unique == 4
-    assert counts.most_common(3) == [(1, 2), (3, 2), (-2, 1)]
+    assert common(counts, 3) == [(1, 2), (3, 2), (-2, 1)]
+
+
+def test_few_of_many_numbers_are_the_first_of_all():
+    counts = counted(np.random.default_rng(0).integers(0, 50, 300))
+    assert common(counts, 7) == common(counts, 50)[:7]
 
 
 def test_extremes_of_64_bits_are_exact():
     extremes = [-(2**63), 2**63 - 1, 2**63 - 2]
-    assert counted(extremes, [2**63 - 1]).most_common(9) == [(2**63 - 1, 2), (-(2**63), 1), (2**63 - 2, 1)]
+    assert common(counted(extremes, [2**63 - 1]), 9) == [(2**63 - 1, 2), (-(2**63), 1), (2**63 - 2, 1)]
 
 
 def test_parts_are_merged_in_any_order_and_too_many_stay_too_many():
@@ -32,5 +42,5 @@ def test_parts_are_merged_in_any_order_and_too_many_stay_too_many():
             whole, merged = counted(*order, capacity=capacity), counted(capacity=capacity)
             for part in order:
                 merged.merge(counted(part, capacity=capacity))
-            assert whole.most_common(9) == merged.most_common(9) == expected
+            assert common(whole, 9) == common(merged, 9) == expected
             assert whole.unique == merged.unique == (4 if capacity == 4 else None)
