@@ -24,8 +24,8 @@ from crossnet.serving.protocol.limits import MAX_ROW_BYTES
 from crossnet.serving.protocol.memory_limits import check_threads
 from crossnet.serving.protocol.printable import listed, shown
 
-# Arrow goes through a block once for each column: it should fit into the processor's cache, but have some 800 rows also
-# in wide files, because each column of a block costs some time. What follows takes several blocks at once.
+# Arrow goes through a block once for each column: it should fit into a cache, but have some 800 rows in wide files too,
+# because each column of a block costs time. What follows takes several at once.
 _BLOCK_BYTES = 1 << 19
 _BLOCK_BYTES_PER_COLUMN = 1 << 13
 _BATCH_BLOCKS = 2  # at least, and as many as have
@@ -33,7 +33,7 @@ _BATCH_BYTES = 1 << 22  # since each column of a batch costs some time too
 _BLOCKS_AHEAD = 3
 _COUNTED_BYTES = 1 << 17  # at once
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
-_NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")  # or a block is too small for the header
+_NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")
 _TOO_SMALL = ("straddling object", *_NO_ROWS)  # a block, for a row and for the header
 
 
@@ -84,8 +84,7 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
         try:
             given = list(layout.names) or None
             read = arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes, column_names=given)
-            # Not closed here: a thread may still read ahead, and would read from the next file opened under the same
-            # number. The last owner closes it.
+            # Not closed here: a thread may read ahead, and would read from another file opened under the same number.
             quotes, stream = _Quotes(layout), open_bytes(path)
             size = 0 if may_be_compressed(path) else path.stat().st_size
             ahead = _FewAhead(_content(stream, layout, quotes))
@@ -111,8 +110,8 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             return
         except NotDecodableError as error:
             raise DataError(
-                f"`{path.name}:{error.line}` is not text in {layout.csv_format.encoding} ({error.reason}). Name the "
-                "file's encoding in `example_gen.encoding`, or save the file as UTF-8."
+                f"`{path.name}:{error.line}` is not text in {layout.csv_format.encoding} ({error.reason}). Name its "
+                "encoding in `example_gen.encoding`, or save the file as UTF-8."
             ) from None
         except pa.ArrowInvalid as error:
             # Not `in`: the messages about cells quote them.
@@ -127,20 +126,21 @@ def _check_columns(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> N
     """Raises DataError where the file lacks a column; Arrow does too, and its thread then stops the process' end."""
     written = replace(layout.csv_format, skip_rows=layout.skip_lines)
     names = list(layout.names) or next((cells for _, cells in read_rows(path, written)), list(types))
-    if missing := [name for name in types if name not in names]:
-        lacks = f"`{path.name}` lacks the column `{shown(missing[0])}`; it has {listed(names)}"
+    if missing := [shown(name) for name in types if name not in names]:
+        lacks = f"`{path.name}` lacks the column `{missing[0]}`; it has {listed(names)}"
         raise DataError(f"{lacks}. Did the file change while it was read? Run again.")
 
 
 def _options(types: Mapping[str, Any], layout: CsvLayout, odd_rows: list[str]) -> tuple[Any, Any]:
-    """Returns how Arrow parses rows and converts cells; `odd_rows` gets what is wrong with misshapen ones.
+    """Returns how Arrow parses rows and converts cells; `odd_rows` gets what is wrong with one that is misshapen.
 
-    They are passed over: where Arrow fails while its thread reads ahead, the process may not end (Arrow 26.0.1).
+    It is passed over, as a line of blanks is: where Arrow fails while its thread reads on, the process may not end.
     """
     csv_format = layout.csv_format
 
     def passed_over(row: arrow_csv.InvalidRow) -> str:
-        odd_rows[:] = [f"Expected {row.expected_columns} columns, got {row.actual_columns}"]
+        if not csv_format.is_blank(row.text):
+            odd_rows[:] = [f"Expected {row.expected_columns} columns, got {row.actual_columns}"]
         return "skip"
 
     convert = arrow_csv.ConvertOptions(

@@ -75,7 +75,8 @@ def find_header(path: Path, csv_format: CsvFormat = DEFAULT) -> Header:
         names = list(csv_format.names)
     elif given:
         names = feature_names([""] * len(row.cells))
-    return Header(names, row.line, row.last_line if given and csv_format.header else csv_format.skip_rows, given)
+    before = max(csv_format.skip_rows, row.blank_line)
+    return Header(names, row.line, row.last_line if given and csv_format.header else before, given)
 
 
 def _check_kind(path: Path, csv_format: CsvFormat) -> None:

@@ -1,7 +1,8 @@
 """Finds the physical line of a row in a CSV file.
 
 The file is read serially, and only when a message needs the line. Lines count from 1, the header's included, and those
-that are left out; a blank line is not a row; a quoted cell may contain line breaks.
+that are left out; an empty line is not a row, and where there are several columns one of blanks is neither; a quoted
+cell may contain line breaks.
 """
 
 from __future__ import annotations
@@ -75,8 +76,10 @@ class _Lines:
 
     Attributes:
       begins: Whether the next line begins a row, and is left out where it is a comment; set by who reads the rows.
+      has_blank_rows: Whether a line of blanks is a row, as where there is one column; likewise.
       characters: Of the lines since `begins` was set.
       first, last: The physical lines of the row, from 1.
+      blank: The last line of blanks that was left out; 0: none.
       ended: Whether a line was asked for after the last one.
     """
 
@@ -86,7 +89,8 @@ class _Lines:
         self._text = io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")
         self._format, self._comments = csv_format, csv_format.comments
         self.begins, self.characters, self.first, self.last = True, 0, 1, 0
-        self.ended = False
+        self.has_blank_rows = self.ended = False
+        self.blank = 0
 
     def __iter__(self) -> Iterator[str]:
         while self.characters <= MAX_ROW_BYTES and (line := self._text.readline(MAX_ROW_BYTES + 1)):
@@ -98,6 +102,9 @@ class _Lines:
             if self.begins:
                 if self._comments and line.startswith(self._comments):
                     continue
+                if not self.has_blank_rows and self._format.is_blank(line):
+                    self.blank = self.last
+                    continue
                 self.first, self.begins = self.last, False
             self.characters += len(line)
             yield line
@@ -105,12 +112,20 @@ class _Lines:
 
 
 class CsvRow(NamedTuple):
-    """A row, the physical lines on which it begins and ends, and whether the file ends within a quote that it opens."""
+    """A row.
+
+    Attributes:
+      line, last_line: The physical lines on which it begins and ends.
+      cells: Its cells.
+      is_open: Whether the file ends within a quote that it opens.
+      blank_line: The last line of blanks above it that is not a row; 0: none.
+    """
 
     line: int
     last_line: int
     cells: list[str]
     is_open: bool = False
+    blank_line: int = 0
 
 
 def read_csv_rows(path: Path, csv_format: CsvFormat) -> Iterator[CsvRow]:
@@ -135,7 +150,8 @@ def read_csv_rows(path: Path, csv_format: CsvFormat) -> Iterator[CsvRow]:
             if cells is None:
                 return
             if cells:
-                yield CsvRow(lines.first, lines.last, cells, lines.ended)
+                lines.has_blank_rows = len(cells) == 1  # the first row's, since others have as many
+                yield CsvRow(lines.first, lines.last, cells, lines.ended, lines.blank)
 
 
 def read_rows(path: Path, csv_format: CsvFormat = DEFAULT) -> Iterator[tuple[int, list[str]]]:

@@ -8,6 +8,7 @@ row keeps the number that it has in its file: splits and messages do not depend 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from crossnet.components.sources.provenance import ROWS_PER_BYTE
 
 LEAST_BYTES = 16 << 20  # of a piece
 _CHUNK_BYTES = 4 << 20
+_BLANKS = re.compile(rb"(?:\A|\n)[ \t]+(?:\r?\n|\Z)")
 
 
 def cut_files(source: CsvSource, engine: Engine, least_bytes: int | None = None) -> list[list[CsvSource]]:
@@ -111,6 +113,8 @@ def _count_lines(path: Path, start: int, stop: int) -> int | None:
             data = stream.read(min(left, _CHUNK_BYTES))
             data += stream.readline() if len(data) < left else b""
             if data.startswith((b"\n", b"\r")) or b"\n\n" in data or b"\n\r" in data:
+                return None
+            if (b"\n " in data or b"\n\t" in data or data[:1] in (b" ", b"\t")) and _BLANKS.search(data):
                 return None
             if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
                 return None

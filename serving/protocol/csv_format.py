@@ -18,6 +18,7 @@ from crossnet.serving.protocol.printable import shown
 from crossnet.serving.protocol.suggestions import did_you_mean
 
 FORMAT_FILE = "assets.extra/csv_format.json"  # in a SavedModel: of the CSV that it was trained on
+_BLANKS = " \t\r\n"
 _LINE_ENDS = "\r\n"
 _SPELLED = {"\\t": "\t"}  # as one writes it on a command line
 DECIMALS = (".", ",", ",.")
@@ -96,6 +97,10 @@ class CsvFormat:
     def comments(self) -> tuple[str, ...]:
         """How lines begin that are left out; empty where none are."""
         return (self.comment,) if self.comment and isinstance(self.comment, str) else tuple(self.comment)
+
+    def is_blank(self, line: str) -> bool:
+        """Returns whether a line has blanks alone, and no delimiter: where rows have several cells it is not a row."""
+        return line.isspace() and not line.strip(_BLANKS) and self.delimiter not in line and line[0] in " \t"
 
     @property
     def rewrites(self) -> bool:

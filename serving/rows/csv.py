@@ -53,25 +53,23 @@ class CsvReader:
         self.bytes_read = self._row_bytes = 0
         self.repeats: list[str] = []
         self._comments = tuple(comment.encode() for comment in csv_format.comments)
-        self._line, self._begins, self._begun = (
-            0,
-            True,
-            1,
-        )  # the last line read, whether a row begins after it, and where
-        self._ended = False  # whether the last line was read
+        self._line, self._begins, self._begun = 0, True, 1  # the last one, whether a row begins after it, where
+        self._ended = self._has_blank_rows = False  # whether the last line was read, and one of blanks is a row
         # Not strict: as in training, text after a closing quote is part of the cell.
         self._reader = csv.reader(self._text_lines(self._decoded_stream(stream)), **csv_format.dialect)
         first = self._next()
         if first is None:
             raise RowsError(f"{name} is empty. Expected a header with the names of the features, and rows below it.")
-        self.header_place = self._place()
+        self.header_place, self._has_blank_rows = self._place(), len(first) == 1
         self._first_row = None if csv_format.header else Row(self.header_place, first)
         self.header = self._named(first)
         if problem := repeated_headers(self.header, self.header_place):
             raise RowsError(problem)
 
     def rows(self) -> Iterator[Row]:
-        """Yields the rows; empty lines are skipped, and lines that are the header again, as in files put together.
+        """Yields the rows; empty lines are skipped, likewise those of blanks where there are several columns.
+
+        So are lines that are the header again, as in files put together.
 
         Raises:
           RowsError: A row cannot be read, or has more or fewer cells than the header.
@@ -189,10 +187,20 @@ class CsvReader:
         if number <= self.csv_format.skip_rows:
             return False
         if self._begins:
-            if line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").startswith(self._comments):
+            line = line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"")
+            if line.startswith(self._comments):
+                return False
+            if (
+                line[:1] in (b" ", b"\t")
+                and not self._has_blank_rows
+                and self.csv_format.is_blank(line.decode("latin-1"))
+            ):
                 return False
             self._begun, self._begins = number, False
         return True
+
+    def _is_blank(self, line: bytes) -> bool:
+        return self.csv_format.is_blank(line.decode("latin-1"))
 
     def _decoded(self, line: bytes, number: int) -> str:
         self._row_bytes += len(line)

@@ -304,3 +304,51 @@ def test_csv_quotes_few_columns_and_the_start_of_a_cell(tmp_path: Path) -> None:
             source = plan_csv([path], ExampleGenParams(source="csv", input=str(path)))
             list(source.read(0, 1))
         assert len(str(caught.value)) < 500
+
+
+LINES = [f"{n},w{n % 3},{2 * n}" for n in range(40)]
+
+
+@pytest.mark.parametrize("blank", [" ", "   ", "\t", " \t "])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("places", [[0], [1], [11], [41], [0, 1, 11, 12, 41]])
+def test_lines_of_blanks_are_passed_over_as_empty_ones_are(
+    tmp_path: Path, blank: str, end: str, places: list[int]
+) -> None:
+    lines = ["x,t,y", *LINES]
+    for place in reversed(places):
+        lines.insert(place, blank)
+    for name, text in (("rides.csv", end.join([*lines, ""])), ("open.csv", end.join(lines))):
+        (tmp_path / name).write_bytes(text.encode())
+        source = plan_csv([tmp_path / name], ExampleGenParams(source="csv", input="rides.csv"))
+        (batch,) = source.read(0, 1)
+        assert batch.rows["x"].to_pylist() == list(range(40))
+        assert batch.rows["t"].to_pylist() == [b"w%d" % (n % 3) for n in range(40)]
+        assert source.place(0, 39) == f"`{name}:{41 + sum(place <= 40 for place in places)}`"
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "rows"),
+    [
+        ("x\ty\n1\t2\n   \n\t\n3\t4\n", {"delimiter": "\t"}, [1, None, 3]),  # a line of delimiters is a row
+        ("x y\n1 2\n\t\n \n3 4\n", {"delimiter": " "}, [1, None, 3]),
+        ('x,y\n1,"2"\n  \n,\n3,4\n', {}, [1, None, 3]),
+        ("  \n# a\n \nx,y\n1,2\n \n# b\n3,4\n", {"comment": "#"}, [1, 3]),
+        ("note\n\n  \nx,y\n1,2\n  \n3,4\n", {"skip_rows": 1}, [1, 3]),
+        ("  \n1,2\n  \n3,4\n", {"header": False, "names": ("x", "y")}, [1, 3]),
+        ("  \na,b\n1,2\n  \n3,4\n", {"names": ("x", "y")}, [1, 3]),
+    ],
+)
+def test_a_line_of_blanks_is_none_of_delimiters_whatever_else_is_left_out(
+    tmp_path: Path, text: str, settings: dict[str, Any], rows: list[int | None]
+) -> None:
+    (tmp_path / "rides.csv").write_text(text)
+    source = plan_csv([tmp_path / "rides.csv"], ExampleGenParams(source="csv", input="rides.csv", **settings))
+    assert [x for batch in source.read(0, 1) for x in batch.rows["x"].to_pylist()] == rows
+
+
+def test_in_a_file_of_one_column_a_line_of_blanks_is_a_hole(tmp_path: Path) -> None:
+    (tmp_path / "rides.csv").write_text("  \ny\n1\n  \n3\n")
+    source = plan_csv([tmp_path / "rides.csv"], ExampleGenParams(source="csv", input="rides.csv"))
+    assert [y for batch in source.read(0, 1) for y in batch.rows["y"].to_pylist()] == [1, None, 3]
+    assert source.place(0, 2) == "`rides.csv:5`"

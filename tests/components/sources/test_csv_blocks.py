@@ -121,9 +121,7 @@ def test_a_format_says_how_bytes_become_cells(tmp_path: Path) -> None:
 
 def test_a_byte_that_is_not_in_the_encoding_is_named_with_its_line(tmp_path: Path) -> None:
     layout = CsvLayout(2, csv_format=CsvFormat(encoding="cp1252"))
-    with pytest.raises(
-        DataError, match=r"`rows.csv:3` is not text in cp1252 \(byte 0x81\). Name the file's encoding in"
-    ):
+    with pytest.raises(DataError, match=r"`rows.csv:3` is not text in cp1252 \(byte 0x81\). Name its encoding in"):
         rows_of(tmp_path, b"a,t\n1,2\n\x81,3\n", layout)
 
 

@@ -80,7 +80,6 @@ def test_several_beginnings_of_lines_are_left_out(tmp_path: Path) -> None:
     [
         ("Total: 2 rows", {}, ' If it is a note and not a row, leave it out: `example_gen.comment = "Total:"`.'),
         ("Total,,", {}, 'it has 3 cells, the header has 2 columns. Fix the row; .* `example_gen.comment = "Total"`.'),
-        ("   ", {}, 'it has 1 cell, .* leave it out: `example_gen.comment = "   "`.'),
         ("3,4,5", {}, "Fix the row; a cell that holds a comma must be quoted.$"),
         ("3;4;5", {"delimiter": ";", "names": ("a", "b")}, "it has 3 cells, there are 2 columns. .* holds a semicolon"),
     ],

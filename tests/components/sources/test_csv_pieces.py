@@ -64,10 +64,13 @@ def test_a_long_plain_file_is_cut_into_as_many_pieces_as_are_read_at_the_same_ti
         ("x,y\n" + ROWS + '"1",2\n', {}),
         ("x,y\n" + ROWS + "\n1,2\n", {}),
         ("x,y\r\n" + ROWS.replace("\n", "\r\n") + "\r\n1,2\r\n", {}),
+        ("x,y\n" + ROWS + "  \n1,2\n", {}),
+        ("x,y\r\n" + ROWS.replace("\n", "\r\n") + "\t\r\n1,2\r\n", {}),
+        ("x,y\n" + ROWS + " \t", {}),
         ("x,y\n" + ROWS + "1,2\r3,4\n", {}),
         ("x,y\n" + ROWS + "# a note\n", {"comment": "#"}),
     ],
-    ids=["quote", "blank line", "blank line of CRLF", "lone CR", "comment"],
+    ids=["quote", "empty", "empty, CRLF", "blank", "blank, CRLF", "blank at the end", "lone CR", "comment"],
 )
 def test_a_file_in_which_a_line_may_not_be_a_row_is_read_whole(tmp_path, text, changes):
     source, pieces = cut(tmp_path, text, **changes)

@@ -30,6 +30,21 @@ def test_lines_end_in_any_way_and_empty_lines_may_precede_the_header(end):
     assert [tuple(row)[:2] for row in table.rows()] == [("rows:4", ["1", "2"]), ("rows:5", ["3", "4"])]
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_of_blanks_are_skipped_as_in_training_where_there_are_several_columns(end):
+    table = table_of(end.join([b"\xef\xbb\xbf  ", b"\t", b"a,b", b" ", b"1,2", b" \t ", b" , ", b"3,4", b"  "]))
+    assert (table.header, table.header_place) == (["a", "b"], "rows:3")
+    assert [tuple(row)[:2] for row in table.rows()] == [
+        ("rows:5", ["1", "2"]),
+        ("rows:7", [" ", " "]),
+        ("rows:8", ["3", "4"]),
+    ]
+    one = table_of(end.join([b" ", b"a", b"1", b"  ", b"3"]))
+    assert [row.values for row in one.rows()] == [["1"], ["  "], ["3"]]
+    tabs = table_of(end.join([b"a\tb", b"\t", b"  ", b"1\t2"]), delimiter="\t")
+    assert [row.values for row in tabs.rows()] == [["", ""], ["1", "2"]]
+
+
 def test_text_after_a_closing_quote_is_part_of_the_cell_as_in_training():
     table = table_of(b'a,b\n"ab"cd,"1" \n"a"b"c",""')
     assert [row.values for row in table.rows()] == [["abcd", "1 "], ['ab"c"', ""]]
