@@ -32,8 +32,10 @@ from crossnet.components.records.tfrecord import (
 )
 from crossnet.components.records.wire_format import (
     FEATURE_TAGS,
+    are_floats,
     feature_type,
     is_list,
+    number_table,
     number_values,
     record_order,
     tagged,
@@ -44,6 +46,7 @@ from crossnet.serving.protocol.tfrecord import FOOTER_BYTES, HEADER_BYTES, mask_
 _MAX_LAYOUTS = 64  # beyond it, groups are too small to be worth it
 _SLICE_ROWS = 1 << 14  # each column of a slice costs some time, which few rows do not repay
 _SLICE_BYTES = 8 << 20
+_FLOAT_BYTES = 4
 
 
 class EncodedRecords(NamedTuple):
@@ -70,7 +73,8 @@ class _Placeholder:
 def slices(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     """Cuts a batch into pieces of bounded rows and bytes."""
     rows = batch.num_rows
-    most = max(1, min(_SLICE_ROWS, rows * _SLICE_BYTES // max(1, batch.nbytes)))
+    size = _FLOAT_BYTES * batch.num_columns * rows if are_floats(batch) else batch.nbytes
+    most = max(1, min(_SLICE_ROWS, rows * _SLICE_BYTES // max(1, size)))
     step = max(1, -(-rows // max(1, -(-rows // most))))  # about equal ones
     return [batch.slice(start, step) for start in range(0, rows, step)]
 
@@ -84,12 +88,16 @@ def encode_examples(batch: pa.RecordBatch) -> EncodedRecords:
     batch = batch.select(_in_order(tuple(batch.schema.names)))
     if not batch.num_rows:
         return EncodedRecords(memoryview(b""), 0)
+    if (table := number_table(batch)) is not None:
+        types, layout = ["FLOAT"] * len(table), np.full((1, len(table)), _FLOAT_BYTES)
+        return EncodedRecords(_encode_by_template(batch.schema.names, [*table], types, None, layout), batch.num_rows)
     types = [feature_type(field.type) for field in batch.schema]
     plain = all(t != "BYTES" for t in types) and not any(is_list(field.type) for field in batch.schema)
     if plain:
         layouts = _layouts(batch, types)
         if layouts is not None:
-            return EncodedRecords(_encode_by_template(batch, types, *layouts), batch.num_rows)
+            columns = [number_values(array) for array in batch.columns]
+            return EncodedRecords(_encode_by_template(batch.schema.names, columns, types, *layouts), batch.num_rows)
     return EncodedRecords(encode_mixed(batch, types), batch.num_rows)
 
 
@@ -105,8 +113,6 @@ def _layouts(batch: pa.RecordBatch, types: list[str]) -> tuple[NDArray[np.int64]
       The number of each row's layout (None: all rows have the first), and the layouts, int64 (layouts, columns);
       None where there are too many.
     """
-    if all(kind == "FLOAT" and not array.null_count for array, kind in zip(batch.columns, types, strict=True)):
-        return None, np.full((1, batch.num_columns), 4, np.int64)
     states = np.zeros((batch.num_columns, batch.num_rows), np.int8)
     uniform = True
     for index, (array, kind) in enumerate(zip(batch.columns, types, strict=True)):
@@ -154,16 +160,18 @@ def _template(
 
 
 def _encode_by_template(
-    batch: pa.RecordBatch, types: list[str], groups: NDArray[np.int64] | None, layouts: NDArray[np.int64]
+    names: list[str],
+    columns: list[NDArray[Any]],
+    types: list[str],
+    groups: NDArray[np.int64] | None,
+    layouts: NDArray[np.int64],
 ) -> memoryview:
     """Returns the framed records of all rows."""
-    columns = [number_values(array) for array in batch.columns]
-    names, kinds = tuple(batch.schema.names), tuple(types)
-    templates = [_template(names, kinds, tuple(layout)) for layout in layouts.tolist()]
+    templates = [_template(tuple(names), tuple(types), tuple(layout)) for layout in layouts.tolist()]
     halves = [2 if kind == "FLOAT" else 1 for kind in types]  # a table for two bytes of a float, or one of an integer
     with_tables = layouts.sum(axis=1).max() <= MAX_TABLE_BYTES and (layouts // halves).sum() <= MAX_TABLES
     if groups is None:
-        return _fill(*templates[0], columns, types, batch.num_rows, bool(with_tables)).reshape(-1).data
+        return _fill(*templates[0], columns, types, len(columns[0]), bool(with_tables)).reshape(-1).data
     sizes = np.array([len(template) for template, _ in templates])[groups]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     data = np.empty(int(offsets[-1]), np.uint8)

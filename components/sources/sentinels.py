@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crossnet.components.formats import percent
-from crossnet.components.records.wire_format import number_values
+from crossnet.components.records.wire_format import number_table
 from crossnet.components.sources.base import Source, meanings
 from crossnet.components.sources.doubts import Doubt, toml_text
 from crossnet.serving.protocol.printable import shown
@@ -111,25 +111,28 @@ class Extremes:
 
 def add_numbers(extremes: dict[str, Extremes], rows: pa.RecordBatch) -> None:
     """Adds the columns of numbers of some rows, by their names."""
-    whole: list[tuple[str, pa.Array]] = []
-    for name, array in zip(rows.schema.names, rows.columns, strict=True):
-        if array.type.id == _FLOAT and not array.null_count:
-            whole.append((name, array))
-        elif pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
-            _of(extremes, name).add(array)
-    if not whole or not rows.num_rows:
+    table = number_table(rows)
+    if table is None:
+        whole = []
+        for name, array in zip(rows.schema.names, rows.columns, strict=True):
+            if array.type.id == _FLOAT and not array.null_count:
+                whole.append(name)
+            elif pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
+                _of(extremes, name).add(array)
+        rows = rows.select(whole)
+        table = number_table(rows)
+    if table is None or not rows.num_rows:
         return
-    # Of 1,000 columns, all at once in a third of the time that one after the other takes (2026-11-30).
-    table = np.stack([number_values(array) for _, array in whole])
+    # Of 1,000 columns, all at once in a sixth of the time that one after the other takes (2026-11-30).
     ends = np.stack([table.min(axis=1), table.max(axis=1)])
     plain = (np.abs(ends) < _LEAST_HUGE).all(axis=0) & ~np.isin(ends, [*_KNOWN]).any(axis=0)  # NaN is not less
     least, most = ends.tolist()
-    for index, (name, array) in enumerate(whole):
+    for index, name in enumerate(rows.schema.names):
         own = _of(extremes, name)
         if not plain[index]:
-            own.add(array)
+            own.add(rows.column(index))
         elif len(own.counts) <= _TOO_MANY:
-            own._add_others(len(array), least[index], most[index])
+            own._add_others(rows.num_rows, least[index], most[index])
 
 
 def _of(extremes: dict[str, Extremes], name: str) -> Extremes:

@@ -12,6 +12,7 @@ from crossnet.components.records.wire_format import (
     FEATURE_TAGS,
     feature_type,
     is_list,
+    number_table,
     number_values,
     record_order,
     tagged,
@@ -99,3 +100,18 @@ def test_varint_lengths_are_those_of_single_varints() -> None:
 @pytest.mark.parametrize("size", [0, 127, 128, 20_000])
 def test_tagged_gives_tag_length_and_content(size: int) -> None:
     assert tagged(0x12, bytes(size)) == b"\x12" + varint(size) + bytes(size)
+
+
+def test_a_table_of_floats_without_holes_is_read_at_once() -> None:
+    batch = pa.record_batch({"a": pa.array([1, 2, 3], pa.float32()), "b": pa.array([9, 8, 7, 6], pa.float32())[1:]})
+    table = number_table(batch[1:])
+    assert table is not None
+    assert (table.tolist(), table.dtype) == ([[2, 3], [7, 6]], np.float32)
+
+
+@pytest.mark.parametrize(
+    "other", [pa.array([1, None, 3], pa.float32()), pa.array([1, 2, 3]), pa.array(["a", "b", "c"]), None]
+)
+def test_a_table_with_other_columns_or_holes_is_not_read_at_once(other: Any) -> None:
+    columns = {} if other is None else {"a": pa.array([1, 2, 3], pa.float32()), "b": other}
+    assert number_table(pa.RecordBatch.from_pydict(columns)) is None
