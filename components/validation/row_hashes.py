@@ -29,20 +29,32 @@ from crossnet.components.validation.repeats import Repeats, RowHashes
 
 MAX_SHARED = 1 << 20  # hashes that several rows have, which are looked up
 _MARGIN_BITS = 20  # since columns depend on each other
+_DEPENDENT = 2  # times as many bits are taken, where columns have them: some may be computed from others
 _MISSING_HASH = np.uint64(0x6A09E667F3BCC909)
 _LONG = 12  # bytes on average: shorter texts are hashed in less time than their distinct ones are found
 
 
 def telling_columns(columns: Mapping[str, StoredColumn], rows: int) -> list[str]:
-    """Returns the columns by which rows are compared first: those of numbers, or all.
+    """Returns the columns by which rows are compared first: some of numbers, or all columns.
+
+    Numbers are chosen where rows are likely to differ by them, the most distinct ones first: of 1,000 columns a few,
+    so that the others are not read (2026-11-30: 0.12 CPU s less for 20,000 rows).
 
     Args:
       columns: Those of train.
       rows: Of all splits.
     """
-    numbers = {name: column.summary for name, column in columns.items() if column.summary.HasField("num_stats")}
-    bits = sum(math.log2(max(custom_number(summary, UNIQUE), 1)) for summary in numbers.values())
-    return [*numbers] if bits >= 2 * math.log2(max(rows, 1)) + _MARGIN_BITS else [*columns]
+    summaries = {name: column.summary for name, column in columns.items() if column.summary.HasField("num_stats")}
+    bits = {name: math.log2(max(custom_number(summary, UNIQUE), 1)) for name, summary in summaries.items()}
+    least = 2 * math.log2(max(rows, 1)) + _MARGIN_BITS
+    if sum(bits.values()) < least:
+        return [*columns]
+    chosen, found = set[str](), 0.0
+    for name in sorted(bits, key=bits.__getitem__, reverse=True):
+        if found < _DEPENDENT * least:
+            chosen.add(name)
+            found += bits[name]
+    return [name for name in columns if name in chosen]
 
 
 def find_repeats(

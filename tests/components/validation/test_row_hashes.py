@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossnet.components import example_validator
 from crossnet.components.records.dataset import Column
 from crossnet.components.statistics.stored import stored_of
 from crossnet.components.validation import row_hashes
@@ -26,6 +27,34 @@ def test_numbers_are_compared_first_where_they_are_likely_to_differ() -> None:
     assert telling_columns(columns | {"e": stored("FLOAT", few)}, 1100) == [*"abcde"]
     assert telling_columns({"t": columns["t"]}, 1000) == ["t"]
     assert telling_columns({"a": stored("FLOAT", numbers([None]))}, 1) == ["a"]
+    wide = {"t": columns["t"], "e": stored("FLOAT", few)} | dict.fromkeys("fghijklmnopqrs", columns["a"])
+    assert telling_columns(wide, 900) == [*"fghijklm"]  # twice 39.6 bits
+
+
+@pytest.mark.parametrize("most", [0, 1 << 20])
+def test_rows_of_a_wide_table_repeat_where_columns_that_are_not_compared_first_do_too(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_hashes, "MAX_SHARED", most)
+    first: list[list[str]] = []
+
+    def telling(*arguments):
+        first.append(telling_columns(*arguments))
+        return first[-1]
+
+    monkeypatch.setattr(example_validator, "telling_columns", telling)
+    random = np.random.default_rng(0)
+    rows = [
+        [*(f"{number:.6f}" for number in row), f"{n % 5}", f"{n % 7}"] for n, row in enumerate(random.random((400, 12)))
+    ]
+    rows[60], rows[70], rows[80] = [*rows[9]], [*rows[9][:-1], "99"], [*rows[9][:-2], "98", "99"]
+    names = [*"abcdefghijk", "fare", "y", "z"]
+    table = "\n".join([",".join(names), *map(",".join, rows)]) + "\n"
+    found = csv_walk(tmp_path, table).found
+    assert len(first) == 1
+    assert not {"y", "z"} & {*first[0]}
+    assert len(first[0]) < 12
+    assert found == [("", "", "duplicate_rows", "warning", 1, "rides.csv:62")]
 
 
 @pytest.mark.parametrize("most", [0, 1 << 20])
