@@ -6,6 +6,7 @@ minutes since midnight are straight, and the model computes them, so a request s
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,11 @@ from numpy.typing import NDArray
 FORMAT = "%H%M"  # of the `time_of_day_domain` in a schema
 DAY = 24 * 60  # minutes
 LAST = 2400
+# Hours of the day with a time in each quarter, from which numbers are times and not so by chance. Of numbers that have
+# nothing to do with a clock, two in five end in 60 to 99: that 32 of them, spread so, all do not has a chance of 1e-7.
+# Ages, scores and numbers of rooms do not fill hundreds up to 59, and multiples of 20, 25 or 50 not all four quarters.
+_HOURS = 8
+_QUARTERS = 4
 
 
 def is_time(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -30,3 +36,35 @@ def minutes_of(values: NDArray[Any]) -> NDArray[np.float64]:
     """
     hours = np.floor(np.asarray(values, np.float64) / 100)
     return 60 * hours + np.minimum(values - 100 * hours, 60)
+
+
+@dataclass
+class ClockTimes:
+    """The times of day among the numbers of a column; constant memory.
+
+    Attributes:
+      possible: Whether all numbers so far are such times.
+    """
+
+    possible: bool = True
+    _seen: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Adds finite numbers, (values,)."""
+        if not self.possible:
+            return
+        self.possible = bool(is_time(values).all())
+        if not self.possible:
+            self._seen = np.zeros(0, np.bool_)
+            return
+        if not len(self._seen):
+            self._seen = np.zeros(LAST, np.bool_)
+        self._seen[values.astype(np.int64) % LAST] = True
+
+    @property
+    def found(self) -> bool:
+        """Whether all numbers are times of day, and so many that they are not so by chance."""
+        if not self.possible or not len(self._seen):
+            return False
+        quarters = self._seen.reshape(24, 100)[:, :60].reshape(24, _QUARTERS, -1).any(axis=2)
+        return int(np.count_nonzero(quarters.sum(axis=1) == _QUARTERS)) >= _HOURS

@@ -75,7 +75,8 @@ class ExampleGenParams:
     time_unit: Mapping[str, str] = setting(
         {},
         'the unit of a column of times, by column: { pickup = "ms" }; s, ms, us or ns, and finer parts are dropped; '
-        "without: seconds, or the coarsest unit in which all are whole",
+        "without: seconds, or the coarsest unit in which all are whole. Whole numbers that it names are times since "
+        "1970 in that unit",
     )
     clock: tuple[str, ...] = setting(
         (),

@@ -78,7 +78,7 @@ class CsvSource:
         """Returns by source name which columns of numbers stand for times or for truth."""
         known = {**dict.fromkeys(TIMES, "time"), "BOOL": "truth", "WORDS": "truth"}
         found = {name: known[self.kinds[name]] for name in self.named.names if self.kinds[name] in known}
-        return with_units(found, self.units)
+        return with_units(dict.fromkeys(dict(self.named.units), "time") | found, self.units)
 
     @property
     def sizes(self) -> list[int]:
@@ -296,5 +296,5 @@ def plan_csv(files: Sequence[Path], params: ExampleGenParams) -> CsvSource:
     ]
     source = CsvSource(tuple(files), tuple(layouts), named, dict.fromkeys(first, "BYTES"), csv_format)
     reading = read_kinds(named, csv_format, len(files), source.read_named, source.place)
-    check_units(named, [name for name, kind in reading.kinds.items() if kind in TIMES])
+    check_units(named, [name for name, kind in reading.kinds.items() if kind in (*TIMES, "WHOLE")])
     return replace(source, kinds=reading.kinds, odd=reading.odd, doubts=tuple(reading.doubts), units=dict(named.units))

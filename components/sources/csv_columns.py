@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from crossnet.components.errors import DataError
 from crossnet.components.sources.csv_cells import STORED
 from crossnet.components.sources.csv_doubts import (
@@ -23,6 +25,7 @@ from crossnet.components.sources.csv_sample import ReadCells, Sample, first_cell
 from crossnet.components.sources.csv_words import word_doubts
 from crossnet.components.sources.doubts import Doubt
 from crossnet.components.sources.naming import NamedColumns
+from crossnet.components.sources.number_times import number_doubt
 from crossnet.serving.protocol.cell_values import read_number
 from crossnet.serving.protocol.csv_format import CsvFormat
 from crossnet.serving.protocol.printable import shown
@@ -82,6 +85,10 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
             reading.odd[name] = first_such(
                 sample, place, lambda cell: "." in cell or "," in cell or not is_digits(cell)
             )
+        if kind in ("INT", "MIXED") and name in dict(named.units) and name != named.label:
+            reading.kinds[name] = "WHOLE"  # numbers that count since 1970
+        elif kind == "INT" and name != named.label:
+            reading.doubts += _whole_doubts(name, plain, named)
         if kind in ("TIME", "TIME_UTC"):
             reading.doubts += finer_doubts(name, sample)
         if STORED[reading.kinds[name]] == "FLOAT" and kind != "MIXED":
@@ -91,6 +98,18 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
         name: "HOLED" for name, kind in reading.kinds.items() if kind == "BYTES" and name in named.null_text
     }
     return reading
+
+
+def _whole_doubts(name: str, plain: pa.Array, named: NamedColumns) -> list[Doubt]:
+    """Returns the doubt that whole numbers may be times, where no setting says what they are."""
+    if name in named.numeric | named.clock | {named.weight, named.group}:
+        return []
+    try:
+        numbers = plain.view(pa.string()).cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid:  # written otherwise than times are
+        return []
+    found = number_doubt(name, numbers, "csv")
+    return [found] if found else []
 
 
 def _check_label(name: str, sample: Sample, csv_format: CsvFormat, *, is_whole: bool) -> None:

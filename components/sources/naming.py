@@ -51,6 +51,7 @@ class NamedColumns(NamedTuple):
       dates: Source name and form of the columns whose form of dates is given.
       units: Source name and unit of the columns of times whose unit is given.
       exact: Source names of the columns that a condition names, and of weights: seen as the source has them.
+      clock: Source names of the columns of times of day.
       weight, group: Source names of the columns of weights and of what rows belong to, or "".
     """
 
@@ -69,6 +70,7 @@ class NamedColumns(NamedTuple):
     weight: str = ""
     group: str = ""
     null_text: frozenset[str] = frozenset()
+    clock: frozenset[str] = frozenset()
 
     def remedy(self, source: str, fix: str) -> str:
         """Returns what a user can do about a value of a column that does not have its type.
@@ -110,7 +112,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
                 problems.append(f"`example_gen.{setting}` names `{shown(name)}`, which is not a column.{near}")
         return frozenset(spelling[name] for name in names if name in spelling)
 
-    exclude, _, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", "clock", *FORCING))
+    exclude, clock, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", "clock", *FORCING))
     _, null_text = (resolve(name, getattr(params, name)) for name in ("time_unit", "null_text"))
     extras = ((name, getattr(params, name)) for name in ("weight", "group", "split_column"))
     weight, group, key = (next(iter(resolve(name, [given] if given else [])), "") for name, given in extras)
@@ -141,9 +143,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     dates = tuple((spelling[name], form) for name, form in params.date_format.items())
     units = tuple((spelling[name], unit) for name, unit in params.time_unit.items() if spelling[name] in read)
     row, exact = tuple(header) if params.hashes_rows else (), needed | ({weight} - {""})
-    return NamedColumns(
-        read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, exact, weight, group, null_text
-    )
+    extra = (exact, weight, group, null_text, clock)
+    return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, *extra)
 
 
 def _names_of(header: Sequence[str], params: ExampleGenParams, where: str) -> tuple[list[str], list[str]]:

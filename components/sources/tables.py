@@ -43,7 +43,7 @@ from crossnet.components.sources.table_types import (
     joined_kind,
     meanings_of,
 )
-from crossnet.components.sources.text_doubts import text_doubts
+from crossnet.components.sources.text_doubts import first_doubts
 from crossnet.components.sources.times import FinerUnitError, check_units, in_finer_unit, with_units
 from crossnet.serving.protocol.plain_arrays import plain_batch, plain_type
 from crossnet.serving.protocol.printable import shown
@@ -113,7 +113,7 @@ class TableSource:
                 cells = batch.select(list(self.named.row)) if self.named.row else None
                 keys = key_cells(batch.column(key)) if key else None
                 exact = exact_columns(self.named, batch.column, self.types.__getitem__, self.units)
-                doubts = (*self._roundings(batch), *(() if row else text_doubts(self, batch)))
+                doubts = (*self._roundings(batch), *(() if row else first_doubts(self, batch)))
                 yield SourceBatch(rows, keys, unit, row, cells, doubts, exact)
                 row += batch.num_rows
 
@@ -226,7 +226,9 @@ def plan_tables(files: Sequence[Path], params: ExampleGenParams) -> TableSource:
     if unknown:
         raise NestedColumnsError(files[0].name, unknown)
     _check_extras(named, first)
-    meant = meanings_of(schemas, [name for name in types if types[name] == "INT"])
+    whole = [name for name in types if types[name] == "INT"]
+    meant = meanings_of(schemas, whole)
+    meant |= {name: "time" for name, _ in named.units if name in whole and name not in meant and name != named.label}
     check_units(named, [name for name, meaning in meant.items() if meaning != "truth"])
     return TableSource(
         params.source,

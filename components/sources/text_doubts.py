@@ -1,4 +1,4 @@
-"""Says which columns of text hold numbers or dates."""
+"""Says which columns hold numbers or dates, written as something else."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from crossnet.components.sources.csv_cells import is_code
 from crossnet.components.sources.csv_hints import looks_marked, setting_for
 from crossnet.components.sources.csv_words import never_text
 from crossnet.components.sources.doubts import Doubt, toml_text
+from crossnet.components.sources.number_times import number_doubt
 from crossnet.serving.protocol.cell_values import TIME_REGEX, number_regex, read_number, read_time
 from crossnet.serving.protocol.printable import shown
 
@@ -26,11 +27,26 @@ _NUMBER = rf"^\s*{number_regex('.', '')}\s*$"
 _TIME = rf"^\s*{TIME_REGEX}\s*$"
 
 
-def text_doubts(source: TableSource, batch: pa.RecordBatch) -> tuple[Doubt, ...]:
-    """Returns a doubt for each column of text whose first values, in a batch of the source's, are numbers or dates."""
-    stated = {doubt.column for doubt in source.doubts} | source.named.text
-    names = [name for name in source.named.names if source.types[name] == "BYTES" and name not in stated]
-    return tuple(filter(None, (text_doubt(name, batch.column(name), source.form) for name in names)))
+def first_doubts(source: TableSource, batch: pa.RecordBatch) -> tuple[Doubt, ...]:
+    """Returns a doubt for each column of text or whole numbers whose first values, in a batch, are something else."""
+    named = source.named
+    stated = {doubt.column for doubt in source.doubts} | named.text | named.numeric | named.clock | named.integer
+    stated |= {named.label, named.weight, named.group, *source.kinds}
+    doubts = [
+        text_doubt(name, batch.column(name), source.form)
+        if source.types[name] == "BYTES"
+        else _whole_doubt(name, batch.column(name), source.form)
+        for name in named.names
+        if name not in stated and source.types[name] in ("BYTES", "INT")
+    ]
+    return tuple(filter(None, doubts))
+
+
+def _whole_doubt(name: str, array: pa.Array, form: str) -> Doubt | None:
+    array = array.slice(0, _MOST).drop_null()
+    if not pa.types.is_integer(array.type) or array.type == pa.uint64():
+        return None
+    return number_doubt(name, array.cast(pa.int64()).to_numpy(), form)
 
 
 def text_doubt(name: str, array: pa.Array, form: str) -> Doubt | None:

@@ -108,10 +108,13 @@ def with_units(meanings: Mapping[str, str], units: Mapping[str, str]) -> dict[st
 
 
 def check_units(named: NamedColumns, times: Collection[str]) -> None:
-    """Raises SettingsError where the setting `time_unit` names a column that is not one of times."""
+    """Raises SettingsError where `time_unit` names a column that is neither one of times nor of whole numbers."""
     if wrong := [name for name, _ in named.units if name not in times]:
         there = f"The columns of times are: {listed(list(times))}." if times else "No column is one of times."
-        raise SettingsError(f"`example_gen.time_unit` names {listed(wrong)}, which does not hold times. {there}")
+        raise SettingsError(
+            f"`example_gen.time_unit` names {listed(wrong)}, which does not hold times. {there} Columns of whole "
+            "numbers that count from 1970 can be named too."
+        )
 
 
 def _coarsest(values: NDArray[np.int64], given: int, above: int) -> str:

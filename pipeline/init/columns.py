@@ -13,7 +13,7 @@ from crossnet.components.sources.csv_hints import comment_word, holds_number
 from crossnet.pipeline.init.cell_counts import CellCounts
 from crossnet.pipeline.init.date_order import propose_dates
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
-from crossnet.pipeline.init.number_times import doubt_days, doubt_daytimes, epoch
+from crossnet.pipeline.init.number_times import doubt_days, doubt_daytimes, epoch, propose_epoch
 from crossnet.pipeline.init.profile import ColumnProfile
 from crossnet.pipeline.init.toml_lines import toml_line
 from crossnet.pipeline.init.truth_words import propose_truth
@@ -228,9 +228,8 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
         return
     if present > MIN_KEY_ROWS and kind in ("INT", "BYTES") and not sample.repeated:
         if kind == "BYTES" or _KEY_NAME.search(name) or not (sign := _sign_of_a_measurement(column, present)):
-            since, is_named = epoch(finding, column) if kind == "INT" else ("", False)
-            if is_named and not _KEY_NAME.search(name):
-                finding.doubt(f"no value occurs twice: a time, {since}, or a key?", toml_line("exclude", [name]))
+            _, since = epoch(finding, column) if kind == "INT" else ("", "")
+            if not _KEY_NAME.search(name) and propose_epoch(finding, column, kind, proposal):
                 return
             finding.decided = "left out: no value occurs twice"
             proposal.excluded[name] = "no value occurs twice"
@@ -253,7 +252,7 @@ def use_column(finding: ColumnFinding, column: ColumnProfile, kind: str, varianc
         said = f"whole numbers up to {largest:.0f} stand beside others, and float32 keeps some 7 digits of each"
         finding.doubt(said, toml_line("integer", [name]))
     doubt_days(finding, column, kind)
-    if kind == "INT":
+    if kind == "INT" and not propose_epoch(finding, column, kind, proposal):
         doubt_daytimes(finding, column)
     if column.infinite:
         said = f"{counted(column.infinite, 'cell')} infinite, or beyond 3.4e+38, which stops the run"

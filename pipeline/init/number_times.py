@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import datetime
-import re
-
 import numpy as np
 
+from crossnet.components.sources.number_times import (
+    FIRST_DAY,
+    FORMS,
+    LAST_DAY,
+    SURE,
+    UNIT_WORDS,
+    epoch_unit,
+    is_time_name,
+    since_1970,
+)
 from crossnet.pipeline.init.findings import ColumnFinding, Proposal
 from crossnet.pipeline.init.profile import ColumnProfile
 from crossnet.pipeline.init.toml_lines import toml_line
 
-_FORMS = {"%Y%m%d": 0, "%Y%m%d%H%M": 4, "%Y%m%d%H%M%S": 6}  # digits behind the day
-_FIRST_DAY, _LAST_DAY = 19_000_101, 21_001_231
-_SURE = 5  # different numbers: that all are days by chance has a probability of 1e-7
 _WHOLE = ("INT", "FLOAT")  # kinds
-_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
-_EPOCH = (631_152_000, 2_208_988_800)  # the seconds from 1970 to 1990, and to 2040
-_TIME_NAME = re.compile(
-    r"(?i:(^|_)(time|date|datetime|ts|at|on|created|updated|modified|start|end|pickup|dropoff)(_|$))"
-    r"|(?i:timestamp|epoch|unix|datetime)|[a-z](Time|Date|At)$",
-    re.ASCII,
-)
 _MIN_DAYTIMES, _MIN_HOURS, _MIN_MINUTES = 30, 8, 8  # different numbers, and their different hours and minutes
 
 
 def compact_form(column: ColumnProfile) -> str:
     """Returns the form (of strptime) in which all whole numbers of a column are days or times; "" where none is."""
-    for form, digits in _FORMS.items():
-        low, high = _FIRST_DAY * 10**digits, (_LAST_DAY + 1) * 10**digits
+    for form, digits in FORMS.items():
+        low, high = FIRST_DAY * 10**digits, (LAST_DAY + 1) * 10**digits
         if low <= column.least <= column.most < high and column.sample.are_days(digits):
             return form
     return ""
@@ -37,7 +34,7 @@ def compact_form(column: ColumnProfile) -> str:
 def propose_compact(finding: ColumnFinding, column: ColumnProfile, proposal: Proposal, *, may: bool) -> None:
     """Proposes the form of a column, where it `may` have one, whose cells are all days or times such as 20260131."""
     forms = column.cells.forms
-    if not may or forms["whole"] < column.cells.cells - forms["null"] or column.sample.distinct < _SURE:
+    if not may or forms["whole"] < column.cells.cells - forms["null"] or column.sample.distinct < SURE:
         return
     if form := compact_form(column):
         what = "days" if form == "%Y%m%d" else "times"
@@ -63,21 +60,24 @@ def doubt_days(finding: ColumnFinding, column: ColumnProfile, kind: str, taken_b
         finding.doubt(f"{said}; write the column as dates to use it as such")
 
 
-def epoch(finding: ColumnFinding, column: ColumnProfile) -> tuple[str, bool]:
-    """Returns what whole numbers count since 1970, for a sentence, and whether the column's name says so; "" for none.
+def epoch(finding: ColumnFinding, column: ColumnProfile) -> tuple[str, str]:
+    """Returns the unit in which whole numbers count from 1970, and what they count, for a sentence; "" for none.
 
-    Without such a name, they do only if they are sorted, and not the numbers of rows.
+    Without a name that says so, they do only if they are sorted, and not the numbers of rows.
     """
-    if not column.least < column.most:
-        return "", False
-    is_named = _TIME_NAME.search(finding.name) is not None
-    for unit, size in _UNITS.items():
-        if _EPOCH[0] * size <= column.least and column.most < _EPOCH[1] * size:
-            if is_named or (column.order and column.most - column.least >= 2 * column.rows):
-                moment = datetime.datetime.fromtimestamp(column.least / size, datetime.UTC)
-                return f"{unit} since 1970, such as {column.least:.0f} ({moment:%Y-%m-%d %H:%M})", is_named
-            return "", False
-    return "", False
+    unit = epoch_unit(column.least, column.most) if column.least < column.most else ""
+    is_sorted = column.order and column.most - column.least >= 2 * column.rows
+    return (unit, since_1970(column.least, unit)) if unit and (is_time_name(finding.name) or is_sorted) else ("", "")
+
+
+def propose_epoch(finding: ColumnFinding, column: ColumnProfile, kind: str, proposal: Proposal) -> bool:
+    """Proposes the unit of whole numbers that are moments by their name and their size; returns whether it does."""
+    unit, since = epoch(finding, column)
+    if kind not in ("INT", "WHOLE") or not unit or not is_time_name(finding.name) or column.sample.distinct < SURE:
+        return False
+    proposal.put("time_unit", {finding.name: unit}, f"{finding.name}: {since}")
+    finding.decided = f"time, {UNIT_WORDS[unit]} since 1970"
+    return True
 
 
 def doubt_daytimes(finding: ColumnFinding, column: ColumnProfile) -> None:

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from crossnet.components.clock import ClockTimes
 from crossnet.components.hashing import hash_texts, mix
 from crossnet.components.sources.sentinels import Extremes
 from crossnet.pipeline.init.cell_counts import CellCounts
-from crossnet.pipeline.init.clock import ClockTimes
 from crossnet.pipeline.init.value_sample import ValueSample, facts_of
 
 UP, DOWN = "up", "down"

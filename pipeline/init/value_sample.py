@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossnet.components.hashing import Hashes
+from crossnet.components.sources.number_times import are_days
 
 Numbers = NDArray[np.float64]
 _MIN_GROUPS = 20  # with repeated values, below which nothing is said about groups
@@ -107,23 +108,7 @@ class ValueSample:
         Args:
           digits: Of the time of day behind the day: 4 as in 202611230845, 6 as in 20261123084500.
         """
-        numbers = self._facts[:, 4]
-        if not len(numbers) or not (np.isfinite(numbers) & (numbers == np.floor(numbers)) & (numbers > 0)).all():
-            return False
-        days, clock = np.divmod(numbers.astype(np.int64), 10**digits)
-        if (
-            digits
-            and (
-                (clock // 10 ** (digits - 2) > 23) | (clock // 10 ** (digits - 4) % 100 > 59) | (clock % 100 > 59)
-            ).any()
-        ):
-            return False
-        months = days // 10_000 * 12 + days // 100 % 100 - 1 - 1970 * 12
-        valid = (days // 100 % 100 >= 1) & (days // 100 % 100 <= 12) & (days % 100 >= 1)
-        start = months.astype("datetime64[M]")
-        end = start + np.timedelta64(1, "M")
-        lengths = (end.astype("datetime64[D]") - start.astype("datetime64[D]")).astype(np.int64)
-        return bool((valid & (days % 100 <= lengths)).all())
+        return are_days(self._facts[:, 4], digits)
 
     def explained(self, variance: float) -> float:
         """Returns the share of the label's variance that lies between this column's values; 0 where chance may do it.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from crossnet.pipeline.init.clock import ClockTimes
+from crossnet.components.clock import ClockTimes
 from crossnet.pipeline.init.propose import propose
 from crossnet.pipeline.init.tables import find_table, plan_table
 from support.init_tables import proposed, table_of

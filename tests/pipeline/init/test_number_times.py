@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crossnet.components.sources.base import meanings
 from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.findings import Proposal
 from crossnet.pipeline.init.propose import propose
@@ -75,14 +76,22 @@ def test_sorted_seconds_since_1970_are_said_though_they_are_left_out_as_a_key(tm
     assert doubt.setting == 'no "t" in `exclude`'
 
 
-@pytest.mark.parametrize(("size", "unit"), [(1, "seconds"), (10**3, "milliseconds"), (10**6, "microseconds")])
-def test_times_since_1970_whose_name_says_so_are_kept(tmp_path: Path, size: int, unit: str) -> None:
-    values = [SECONDS(n * 7 % ROWS) * size for n in range(ROWS)]
+@pytest.mark.parametrize(
+    ("size", "unit", "words"), [(1, "s", "seconds"), (10**3, "ms", "milliseconds"), (10**6, "us", "microseconds")]
+)
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_numbers_since_1970_whose_name_says_so_are_read_as_times(
+    tmp_path: Path, size: int, unit: str, words: str, repeats: int
+) -> None:
+    values = [SECONDS(n * 7 % ROWS) * size for n in range(ROWS)] * repeats
     proposal = of(tmp_path, values, "pickup_time")
-    (doubt,) = proposal.columns[0].doubts
-    assert proposal.excluded == {}
-    assert doubt.text.startswith(f"no value occurs twice: a time, {unit} since 1970, such as {1_700_000_000 * size} (")
-    assert doubt.setting == 'exclude = ["pickup_time"]'
+    assert (proposal.excluded, proposal.settings["time_unit"]) == ({}, {"pickup_time": unit})
+    assert proposal.columns[0].decided == f"time, {words} since 1970"
+    assert proposal.columns[0].doubts == []
+    table = find_table(tmp_path / "rides.csv")
+    source = plan_source(table.files, table.params("y", proposal.settings))
+    assert [value for batch in source.read(0, 1) for value in batch.rows["pickup_time"].to_pylist()] == values
+    assert meanings(source) == {"pickup_time": "time" if unit == "s" else f"time:{unit}"}
 
 
 @pytest.mark.parametrize(
