@@ -49,7 +49,8 @@ def texts_of(*batches, max_vocabulary=10):
 
 def filled(summary, settings):
     statistics = statistics_pb2.FeatureNameStatistics()
-    statistics.MergeFromString(b"".join(summary.fill(statistics, settings)))
+    rest = summary.fill(statistics, settings)
+    statistics.MergeFromString(b"".join([*rest.distribution, rest.others]))
     return statistics
 
 
