@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from crossnet.components.statistics.sketches import first_of_each
 
 Whole = NDArray[np.int64]
+_SPREAD = 4  # as often are all numbers between the least and the most as those that occur
 
 
 class WholeCounts:
@@ -37,17 +38,22 @@ class WholeCounts:
             self._add(other._values, other._counts)
 
     def _add(self, values: Whole, counts: Whole) -> None:
-        if self._values is None:
+        if self._values is None or not len(values):
             return
         both = np.concatenate([self._values, values])
-        order = np.argsort(both, kind="stable")
-        both = both[order]
-        starts = np.flatnonzero(first_of_each(both))
-        if len(starts) > self.capacity:
-            self._values = None
-        elif len(starts):
-            self._values = both[starts]
-            self._counts = np.add.reduceat(np.concatenate([self._counts, counts])[order], starts)
+        low = int(both.min())
+        if int(both.max()) - low < _SPREAD * len(both):  # to count by place takes a tenth of the time of a sort
+            places = np.zeros(int(both.max()) - low + 1, np.int64)
+            places[self._values - low] = self._counts
+            places[values - low] += counts
+            found = np.flatnonzero(places)
+            merged, counts = found + low, places[found]
+        else:
+            order = np.argsort(both, kind="stable")
+            both = both[order]
+            starts = np.flatnonzero(first_of_each(both))
+            merged, counts = both[starts], np.add.reduceat(np.concatenate([self._counts, counts])[order], starts)
+        self._values, self._counts = (None, counts) if len(merged) > self.capacity else (merged, counts)
 
     @property
     def unique(self) -> int | None:

@@ -1,6 +1,8 @@
 import itertools
+from collections import Counter
 
 import numpy as np
+import pytest
 
 from crossnet.components.statistics.sketches import first_of_each
 from crossnet.components.statistics.whole_counts import WholeCounts
@@ -28,6 +30,17 @@ def test_most_frequent_numbers_come_first_and_ties_ascend():
 def test_few_of_many_numbers_are_the_first_of_all():
     counts = counted(np.random.default_rng(0).integers(0, 50, 300))
     assert common(counts, 7) == common(counts, 50)[:7]
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000, 2**40])
+def test_numbers_near_each_other_and_far_apart_are_counted_alike(step):
+    batches = [(np.random.default_rng(seed).integers(-40, 40, 50) * step).tolist() for seed in range(5)]
+    expected = Counter(itertools.chain.from_iterable(batches))
+    counts = counted(*batches, [batches[0][0]])
+    expected[batches[0][0]] += 1
+    assert dict(common(counts, 99)) == expected
+    assert counted(*batches, capacity=len(expected)).unique == len(expected)
+    assert counted(*batches, capacity=len(expected) - 1).unique is None
 
 
 def test_extremes_of_64_bits_are_exact():
