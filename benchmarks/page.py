@@ -39,13 +39,14 @@ NUMBERS = ("ours", "other", "ratio")
 # What a reader asks of rows that miss a goal, by benchmark; it stands below the rows of each run.
 NOTES = {
     "mixed_data": """\
-`mixed_data`, where the time goes (2026-11-30, on a busy machine): 1 M rows of 30 columns take 4.3 CPU s beside 1.0 of
-polars' read (5.1 before the changes of the same day, measured in turn), of which ExampleGen takes 2.7 (3.5). To read
-and type the cells takes Arrow 1.1, about as much as the whole read takes polars. The rest is what a plain read does not
-do: 0.95 to encode 580 MB of records (0.45 of it to put the pieces of each row behind each other, 0.25 the checksums, a
-call per record), 0.15 to write them and 0.4 the columns beside them (with their checksums; half is new memory), 0.1 to
-look for numbers that stand for nothing, 1.0 for statistics (0.3 of it one column of distinct texts), 0.5 to hash rows
-for repeats, 0.1 to read the columns again. 20,000 rows of 1,000 columns take 3.1 CPU s (3.8 before the same day's
+`mixed_data`, where the time goes (2026-11-30, on a busy machine): 1 M rows of 30 columns take 3.8 CPU s beside 1.0 of
+polars' read (4.3 before the last changes of the same day, measured in turn), of which ExampleGen takes 2.7. To read and
+type the cells takes Arrow 1.0, about as much as the whole read takes polars. The rest is what a plain read does not do:
+0.9 to encode 580 MB of records (0.45 of it to put the pieces of each row behind each other, 0.25 the checksums, a call
+per record), 0.15 to write them and 0.3 the columns beside them (with their checksums), 0.1 to convert whole numbers,
+0.1 to look for numbers that stand for nothing, 0.9 for statistics (0.3 of it texts, 0.25 numbers, 0.1 to list the most
+frequent values), 0.12 to validate (0.5 before: rows are compared by their numbers first).
+20,000 rows of 1,000 columns take 3.1 CPU s (3.8 before the same day's
 changes, in turn), 1.6 to 1.7 times the 1.9 of 10 columns of as many cells: 1.1 to read (10 columns: 0.9), 0.35 to plan
 by the first cells (0.02; 0.16 where the same process does it again, with memory that was touched before), 0.6 for
 statistics (0.25; per column and split, 0.12 ms to summarise and 0.07 ms to write histograms), 0.2 to read statistics
