@@ -18,11 +18,12 @@ from crossnet.components.statistics.ranks import encoded_ranks
         [str(number) for number in range(-3, 20_000)],
     ],
 )
-def test_the_histogram_is_the_one_of_messages(labels: list[str]) -> None:
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.binary()])
+def test_the_histogram_is_the_one_of_messages(kind: pa.DataType, labels: list[str]) -> None:
     counts = np.arange(len(labels), 0, -1)
     expected, found = statistics_pb2.RankHistogram(), statistics_pb2.RankHistogram()
     for rank, (label, count) in enumerate(zip(labels, counts.tolist(), strict=True)):
         expected.buckets.add(low_rank=rank, high_rank=rank, label=label, sample_count=count)
-    array = pa.array(["before", *labels, "behind"], pa.large_string()).slice(1, len(labels))
+    array = pa.array(["before", *labels, "behind"], kind).slice(1, len(labels))
     found.MergeFromString(encoded_ranks(array, counts))
     assert found.SerializeToString(deterministic=True) == expected.SerializeToString(deterministic=True)
