@@ -102,7 +102,7 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
 
 def _whole_doubts(name: str, plain: pa.Array, named: NamedColumns) -> list[Doubt]:
     """Returns the doubt that whole numbers may be times, where no setting says what they are."""
-    if name in named.numeric | named.clock | {named.weight, named.group}:
+    if name in named.numeric | named.clock | ({named.weight, named.group} - {""}):
         return []
     try:
         numbers = plain.view(pa.string()).cast(pa.int64()).to_numpy()

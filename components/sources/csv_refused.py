@@ -27,7 +27,7 @@ def refused_cell(
     cell = error.cell.decode()
     hint = setting_for(cell, source, csv_format)
     hint = "" if kind in TIMES and hint.startswith("date_format") else hint  # which all cells would need
-    begins_lines = source == next(iter(named.names)) != named.weight
+    begins_lines = source == next(iter(named.names)) and not (named.weight and source == named.weight)
     hint = hint or (comment_for(cell, row) if begins_lines else "")
     remedy = named.remedy(source, f"Fix the cell{f', or set `example_gen.{hint}`' if hint else ''}")
     return DataError(f"{place}: `{source}` is '{shown(cell)}', expected {EXPECTED[kind]}. {remedy}")

@@ -31,7 +31,7 @@ def first_doubts(source: TableSource, batch: pa.RecordBatch) -> tuple[Doubt, ...
     """Returns a doubt for each column of text or whole numbers whose first values, in a batch, are something else."""
     named = source.named
     stated = {doubt.column for doubt in source.doubts} | named.text | named.numeric | named.clock | named.integer
-    stated |= {named.label, named.weight, named.group, *source.kinds}
+    stated |= {named.label, *source.kinds} | ({named.weight, named.group} - {""})
     doubts = [
         text_doubt(name, batch.column(name), source.form)
         if source.types[name] == "BYTES"

@@ -55,8 +55,9 @@ def checked_extras(
       DataError: The label, the weight or the group has several values in a row; it names the row.
     """
     for setting in ("label", "weight", "group"):
-        if not (name := names.get(getattr(params, setting))) or name not in batch.rows.schema.names:
-            continue
+        given = getattr(params, setting)
+        if not given or (name := names.get(given)) is None or name not in batch.rows.schema.names:
+            continue  # a column may be named "" too
         column = batch.rows.column(name)
         if pa.types.is_nested(column.type):
             sizes = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)

@@ -212,3 +212,17 @@ def test_rows_without_a_group_are_said(tmp_path: Path) -> None:
     assert (doubt["column"], doubt["setting"]) == ("g", 'where = "\\"g\\" IS NOT NULL"')
     assert doubt["text"] == "has no value in some rows (first: rides.csv:5): they count as rows of one group"
     assert make_csv(tmp_path, "x,g,y\n" + rows.replace(",,", ",p1,"), label="y", group="g").properties["doubts"] == []
+
+
+def test_a_column_without_a_name_has_no_doubts_of_groups(tmp_path: Path) -> None:
+    rows = "".join(f"{n if n % 9 else ''},{n},{n}\n" for n in range(-30, 30))
+    for text in (",x,y\n" + rows, ",x,y\n" + "".join(f"{n},{n},{n}\n" for n in range(60))):
+        examples = make_csv(tmp_path, text)
+        assert (examples.properties["doubts"], examples.group, examples.weight) == ([], "", "")
+
+
+def test_a_column_of_lists_without_a_name_is_not_the_weight(tmp_path: Path) -> None:
+    table = pa.table({"": [[1, 2]] * 30, "y": [float(n) for n in range(30)]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    examples = make(tmp_path, source="parquet", input=str(tmp_path / "a.parquet"))
+    assert len(all_rows(examples)) == 30
