@@ -219,7 +219,11 @@ def _encoding_problems(encoding: str) -> list[str]:
     try:
         info = codecs.lookup(encoding)
     except (LookupError, ValueError):  # ValueError: a NUL in the name
-        known = {name.replace("_", "-") for name in (*aliases, *aliases.values())}
+        windows = ("mbcs", "oem")  # which Python knows there alone
+        spelled_so = {name for name, codec in aliases.items() if codec not in windows} | {*aliases.values()} - {
+            *windows
+        }
+        known = {name.replace("_", "-") for name in spelled_so}
         near = did_you_mean(encoding.lower(), sorted(known), quote="'")
         return [f"`encoding` must be an encoding that Python knows. Received '{shown(encoding)}'.{near}"]
     if not getattr(info, "_is_text_encoding", True) or info.name in ("idna", "punycode", "undefined"):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 
 import pytest
 
@@ -46,6 +48,13 @@ def test_each_mistake_is_a_sentence(settings: dict[str, object], sentence: str) 
     problems = CsvFormat.of(settings).problems()
     assert len(problems) == 1
     assert problems[0].startswith(sentence)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has it")
+def test_an_encoding_of_windows_alone_is_not_proposed_in_place_of_itself() -> None:
+    (problem,) = CsvFormat(encoding="mbcs").problems()
+    assert "Received 'mbcs'." in problem
+    assert not re.search("mean '(mbcs|dbcs|oem)", problem)
 
 
 def test_all_mistakes_are_found_at_once_and_a_right_format_has_none() -> None:
