@@ -11,11 +11,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from crossnet.components.sources.csv_lines import open_bytes
+from crossnet.pipeline.init.letters import KANA, is_frequent, mark_of, rare_hangul, script
 from crossnet.serving.protocol.csv_bytes import encoding_of
 from crossnet.serving.protocol.printable import shown
 
@@ -24,7 +24,7 @@ _MAX_CELLS, _MAX_CELL_BYTES = 1000, 500  # that are judged, of different ones, a
 _BETWEEN = re.compile(rb"[,;\t\r\n]")  # cells; in no encoding below are these bytes part of a letter
 # In the order in which they are preferred; in brackets, what is held against each letter, as the prior says.
 _SINGLE = {"cp1252": 0.0, "cp1250": 0.05, "cp1254": 0.02, "cp1251": 0.0, "koi8-r": 0.05, "cp866": 0.04, "cp1253": 0.0}
-_SINGLE |= {"cp1255": 0.02, "cp1256": 0.02, "mac-roman": 0.02, "cp850": 0.02, "cp437": 0.03, "iso8859-2": 0.07}
+_SINGLE |= {"cp1255": 0.02, "cp1256": 0.02, "mac-roman": 0.05, "cp850": 0.02, "cp437": 0.03, "iso8859-2": 0.07}
 _SINGLE |= {"koi8-u": 0.06, "iso8859-5": 0.05}
 _WIDE = {"cp932": 0.02, "cp949": 0.01, "gb18030": 0.03, "big5": 0.05, "euc-jp": 0.06}
 _NEAR = 0.1  # of badness, within which a second guess is named
@@ -50,8 +50,9 @@ _FREQUENCIES = dict(zip("оеаинтсрвлкмдпуяыьгзбчйхжшю�
 _OF_ARABIC, _MANY = frozenset("اليمنورتبةدهعسفأقحك"), 0.8  # nine in ten of its letters
 _HUNGARIAN = frozenset("áéíóú")  # beside õ and û, as which ő and ű are misread
 _NOT_HUNGARIAN = frozenset("ãçäåêîôâàèëïñøæß")
-_KANA = ("HIRAGANA", "KATAKANA")  # how the names of the letters begin
 _MUCH = 0.2  # of badness
+_UNACCENTED, _ACCENTED = 0.1, frozenset("άέήίόύώΐΰ")  # which nearly each word of Greek has, but in capitals
+_HALF_ONLY = 0.12  # of Japanese in narrow kana alone, which old files of banks are, and Cyrillic as misread
 _LAST_ONLY = {"cp1252": frozenset("ìòù")}  # as in Italian and French; in Czech misread, they stand anywhere
 
 
@@ -165,6 +166,11 @@ def _against(cells: Iterable[bytes], encoding: str, possible: Collection[str]) -
         return _MUCH if is_hungarian and not has & _NOT_HUNGARIAN else 0.0
     if encoding == "cp1250" and {*letters} & {*"ěřů"} and {*letters} & {*"ąľ"}:  # Czech has no such letters
         return _MUCH
+    if encoding == "cp932" and not any(script(letter) == "WIDE" for letter in letters):
+        return _HALF_ONLY
+    if encoding == "cp1253":
+        own = [letter for letter in letters.elements() if script(letter) == "GREEK"]
+        return _UNACCENTED * (len(own) > 2 and any(map(str.islower, own)) and not {*own} & _ACCENTED)
     if encoding == "cp1256":
         own = [letter for letter in letters.elements() if letter > "\x7f"]
         return max(0.0, _MANY - sum(letter in _OF_ARABIC for letter in own) / max(len(own), 1)) / 2
@@ -173,11 +179,11 @@ def _against(cells: Iterable[bytes], encoding: str, possible: Collection[str]) -
         return (best - _likeness(cells, encoding)) / 100
     if encoding not in ("gb18030", "big5") or "euc-jp" not in possible:
         return 0.0
-    wide = [letter for letter in "".join(cell.decode("euc-jp") for cell in cells) if _script(letter) == "WIDE"]
+    wide = [letter for letter in "".join(cell.decode("euc-jp") for cell in cells) if script(letter) == "WIDE"]
     kinds = set(wide)
-    if not all(_is_frequent(letter, "euc-jp") for letter in kinds):
+    if not all(is_frequent(letter, "euc-jp") for letter in kinds):
         return 0.0
-    if encoding == "gb18030" and any(unicodedata.name(letter, "").startswith(_KANA) for letter in letters):
+    if encoding == "gb18030" and any(unicodedata.name(letter, "").startswith(KANA) for letter in letters):
         return _MUCH  # where both read the same kana
     # Of frequent letters of Chinese, a fifth is not one of Japanese; of Big5, a third is not even read as EUC-JP.
     return _MUCH if len(kinds) >= (12 if encoding == "gb18030" else 6) else 0.0
@@ -238,8 +244,8 @@ def _badness(cells: Iterable[bytes], encoding: str) -> float:
 
 
 def _oddness(before: str, letter: str, after: str, encoding: str) -> float:
-    script, beside = _script(letter), [_script(before), _script(after)]
-    if not script:
+    own, beside = script(letter), [script(before), script(after)]
+    if not own:
         category = unicodedata.category(letter)
         if category in ("Cc", "Cn", "Co"):
             return 1.0
@@ -247,52 +253,21 @@ def _oddness(before: str, letter: str, after: str, encoding: str) -> float:
             is_within = all(beside) and letter not in "’–·"
             return 0.6 if is_within or (before > "\x7f" and after > "\x7f") else 0.0
         if category.startswith("M"):
-            return 0.0 if unicodedata.name(letter, "NONE").split()[0] in (*beside, _mark_of(before)) else 0.8
+            return 0.0 if unicodedata.name(letter, "NONE").split()[0] in (*beside, mark_of(before)) else 0.8
         if beside[1]:
             return 0.9
         return (0.2 if beside[0] else 0.0) if letter in _UNITS else 0.6
-    if any(other and other != script for other in beside):
+    if any(other and other != own for other in beside):
         return 1.0
-    if script == "WIDE":
-        return 0.0 if _is_frequent(letter, encoding) else 0.5
+    if own == "WIDE":
+        return (rare_hangul(letter) if encoding == "cp949" else 0.0) if is_frequent(letter, encoding) else 0.5
     odd = 0.3 * (letter in _RARE.get(encoding, ()))
     odd += 0.4 * (letter in _LAST_ONLY.get(encoding, ()) and bool(beside[1]))
-    odd += 0.8 * (letter in _FINAL.get(script, ()) and bool(beside[1]))
+    odd += 0.8 * (letter in _FINAL.get(own, ()) and bool(beside[1]))
     if (before.islower() and letter.isupper()) or (letter.islower() and after.isupper()):
         odd += 0.7
     if before.isupper() and letter.isupper() and after.islower():
         odd += 0.5
-    if script == "LATIN" and before > "\x7f" and after > "\x7f" and all(beside):  # three letters with accents
+    if own == "LATIN" and before > "\x7f" and after > "\x7f" and all(beside):  # three letters with accents
         odd += 0.7
     return min(odd, 1.0)
-
-
-@cache
-def _script(letter: str) -> str:
-    """Returns the script of a letter, "WIDE" for those of East Asia; "" for a sign or a digit."""
-    if not letter.isalpha() or letter in "ªºµƒ":
-        return ""
-    word = unicodedata.name(letter, "NONE").split()[0]
-    if word in ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL"):
-        return "WIDE"
-    return "HALF" if word == "HALFWIDTH" else word
-
-
-def _mark_of(letter: str) -> str:
-    """Returns the script of a mark that stands on a letter; "" for another one."""
-    is_mark = unicodedata.category(letter).startswith("M")
-    return unicodedata.name(letter, "NONE").split()[0] if is_mark else ""
-
-
-@cache
-def _is_frequent(letter: str, encoding: str) -> bool:
-    """Returns whether a letter of East Asia is one of the frequent ones of its encoding, which come first in it."""
-    name = unicodedata.name(letter, "")
-    if encoding in ("cp932", "euc-jp"):
-        lead = letter.encode("euc-jp", "replace")
-        return name.startswith(_KANA) or 0xB0 <= lead[0] <= 0xCF
-    if encoding == "cp949":
-        return name.startswith("HANGUL SYLLABLE") and len(letter.encode("euc-kr", "replace")) == 2
-    if encoding == "big5":
-        return 0xA4 <= letter.encode("big5", "replace")[0] <= 0xC6
-    return 0xB0 <= letter.encode("gb2312", "replace")[0] <= 0xD7

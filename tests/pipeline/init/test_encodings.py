@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +170,23 @@ def test_chinese_for_yes_is_valid_utf8_and_for_no_is_not(tmp_path):
 def test_a_file_without_a_cell_that_can_be_judged_has_an_encoding(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
     assert find_encoding(tmp_path / "a.csv").doubt
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("koi8-r", "размер красный"),  # as cp932, narrow kana alone
+        ("koi8-u", "червоний зелений"),
+        ("cp1255", "ירושלים חיפה"),  # as cp1253, Greek without an accent
+        ("cp1253", "Αθήνα γάλα"),
+        ("cp932", "ｱｵﾓﾘ ｲﾜﾃ"),
+        ("cp1250", "žena ožujak"),  # as mac-roman, "ûena"
+        ("cp949", "맑음 서울"),
+    ],
+)
+def test_few_words_are_enough_to_tell_these(tmp_path: Path, encoding: str, words: str) -> None:
+    (tmp_path / "a.csv").write_bytes(
+        ("x,t\n" + "".join(f"{n},{word}\n" for n, word in enumerate(words.split()))).encode(encoding)
+    )
+    found = find_encoding(tmp_path / "a.csv")
+    assert words.encode(encoding).decode(found.name) == words
