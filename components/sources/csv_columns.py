@@ -10,13 +10,11 @@ from crossnet.components.errors import DataError
 from crossnet.components.sources.csv_cells import STORED
 from crossnet.components.sources.csv_doubts import (
     Place,
-    beyond_int64,
     finer_doubts,
     first_such,
+    float_doubts,
     is_digits,
-    rounded,
     text_doubts,
-    vanishing,
 )
 from crossnet.components.sources.csv_hints import SIGNS_ADVICE, looks_marked, setting_for
 from crossnet.components.sources.csv_kinds import classify_cells
@@ -68,8 +66,11 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
     first = next(iter(named.names), "")
     for name, sample in samples.items():
         is_number = name == named.label or name in named.numeric
-        plain = plain_cells(sample.array(), csv_format, numbers=True).drop_null()
-        numbers = decimals(plain)
+        plain = sample.array()
+        numbers = decimals(plain) if csv_format.has_plain_cells else None
+        if numbers is None:  # most cells are as the default format has them
+            plain = plain_cells(plain, csv_format, numbers=True).drop_null()
+            numbers = decimals(plain)
         kind = classify_cells(plain, numeric=is_number, numbers=numbers)
         if kind == "BYTES" and not csv_format.has_plain_cells:  # its marks of numbers are none of a time's
             other = classify_cells(plain_cells(sample.array(), csv_format, numbers=False).drop_null())
@@ -92,8 +93,7 @@ def read_kinds(named: NamedColumns, csv_format: CsvFormat, units: int, read: Rea
         if kind in ("TIME", "TIME_UTC"):
             reading.doubts += finer_doubts(name, sample)
         if STORED[reading.kinds[name]] == "FLOAT" and kind != "MIXED":
-            reading.doubts += beyond_int64(name, plain) or rounded(name, plain, numbers, is_label=name == named.label)
-            reading.doubts += vanishing(name, plain, numbers)
+            reading.doubts += float_doubts(name, plain, numbers, is_label=name == named.label)
     reading.kinds |= {
         name: "HOLED" for name, kind in reading.kinds.items() if kind == "BYTES" and name in named.null_text
     }

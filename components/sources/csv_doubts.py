@@ -156,7 +156,21 @@ def _few_words(cells: Sequence[str], csv_format: CsvFormat) -> str:
     return f"null_values = [{', '.join(map(toml_text, dict.fromkeys((*csv_format.null_values, *words))))}]"
 
 
-def beyond_int64(name: str, plain: pa.Array) -> list[Doubt]:
+def float_doubts(
+    name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = None, *, is_label: bool = False
+) -> list[Doubt]:
+    """Returns the doubts about numbers of which float32 does not hold all; the arguments are those of `_rounded`."""
+    if numbers is not None:
+        sizes = np.abs(numbers)
+        if sizes.min() > MAX_ZERO and sizes.max() < _LEAST_LARGE:  # said of most at once
+            return []
+    return [
+        *(_beyond_int64(name, plain) or _rounded(name, plain, numbers, is_label=is_label)),
+        *_vanishing(name, plain, numbers),
+    ]
+
+
+def _beyond_int64(name: str, plain: pa.Array) -> list[Doubt]:
     """Returns the doubt about whole numbers that int64 does not hold, so that they lose digits."""
     if not len(plain) or pc.max(pc.binary_length(plain)).as_py() < _DIGITS:  # said of most without reading them
         return []
@@ -168,7 +182,7 @@ def beyond_int64(name: str, plain: pa.Array) -> list[Doubt]:
     return [Doubt(name, said, f"text = [{toml_text(name)}]")]
 
 
-def rounded(
+def _rounded(
     name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = None, *, is_label: bool = False
 ) -> list[Doubt]:
     """Returns the doubt about numbers that float32 rounds to fewer digits than they are written with.
@@ -194,8 +208,8 @@ def rounded(
     return []
 
 
-def vanishing(name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = None) -> list[Doubt]:
-    """Returns the doubt about numbers that float32 makes 0; the arguments are those of `rounded`."""
+def _vanishing(name: str, plain: pa.Array, numbers: NDArray[np.float64] | None = None) -> list[Doubt]:
+    """Returns the doubt about numbers that float32 makes 0; the arguments are those of `_rounded`."""
     if numbers is None:
         small = pc.match_substring_regex(plain, _SMALL) if len(plain) else pa.array([], pa.bool_())
         plain = plain.filter(small)

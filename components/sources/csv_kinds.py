@@ -27,10 +27,10 @@ def classify_cells(array: pa.Array, *, numeric: bool = False, numbers: NDArray[n
       numeric: Whether the column is forced to be a number. A column without cells is text unless it is forced.
       numbers: `decimals(array)`, where it is known that this is not None.
     """
-    has_points = numbers is not None and num_points(array) > 0  # said without a regular expression
-    if len(array) and not has_points and _all_match(array, _SAFE_INTEGER):  # most are decided by Arrow
+    points = None if numbers is None else num_points(array)  # said without a regular expression
+    if len(array) and not points and _all_match(array, _SAFE_INTEGER):  # most are decided by Arrow
         return "INT"
-    share = _whole_share(array, is_decimal=numbers is not None) if len(array) else None
+    share = _whole_share(array, points) if len(array) else None
     if share is not None:
         if share <= _MANY_WHOLE:
             return "FLOAT"
@@ -46,10 +46,15 @@ def classify_cells(array: pa.Array, *, numeric: bool = False, numbers: NDArray[n
     return time_kind(array) or "BYTES"
 
 
-def _whole_share(cells: pa.Array, *, is_decimal: bool) -> float | None:
-    """Returns the share of the cells that have digits alone; None where some are not plain numbers."""
-    if is_decimal:
-        return 1 - num_points(cells) / len(cells)
+def _whole_share(cells: pa.Array, points: int | None) -> float | None:
+    """Returns the share of the cells that have digits alone; None where some are not plain numbers.
+
+    Args:
+      cells: Binary.
+      points: How many cells have a point, where it is known that all are numbers without an exponent.
+    """
+    if points is not None:
+        return 1 - points / len(cells)
     if not _all_match(cells, _PLAIN_NUMBER):
         return None
     share: float = pc.mean(pc.match_substring_regex(cells, _DIGITS)).as_py()
