@@ -51,8 +51,8 @@ class Points(NamedTuple):
         """Returns both samples as one, thinned to `size` points where there are more."""
         values = np.concatenate([self.values, other.values])
         order = np.argsort(values, kind="stable")
-        values = values[order]
-        weights = np.concatenate([self.weights, other.weights])[order]
+        values = values.take(order)
+        weights = np.concatenate([self.weights, other.weights]).take(order)
         first = first_of_each(values)
         if not first.all():  # values that both have
             starts = np.flatnonzero(first)
@@ -76,7 +76,9 @@ class Points(NamedTuple):
 
 
 def _below(weights: Floats) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(weights)])
+    below = np.zeros(len(weights) + 1)
+    np.cumsum(weights, out=below[1:])
+    return below
 
 
 def _thinned(below: Floats, size: int) -> tuple[NDArray[np.int64], Floats, float]:

@@ -120,8 +120,13 @@ def bins_of(rows: int, other_rows: int) -> int:
 def _shares(column: StoredColumn, edges: Floats) -> Floats:
     """Returns the rows of each bin, which includes its upper edge, and the missing rows last."""
     sample = column.points
-    ranks = np.concatenate([[0.0], sample.ranks(edges), [sample.total]])
-    return np.append(np.diff(ranks), common_of(column.summary).num_missing)
+    shares = np.empty(len(edges) + 2)
+    ranks = sample.ranks(edges)
+    shares[:-2] = ranks
+    shares[-2] = sample.total
+    shares[1:-1] -= ranks
+    shares[-1] = common_of(column.summary).num_missing
+    return shares
 
 
 def jensen_shannon(one: Floats, other: Floats) -> float:
