@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from crossnet.components.errors import DataError
 from crossnet.components.formats import counted
+from crossnet.components.sources.csv_skipped import Skipped, skip_rows
 from crossnet.serving.protocol.csv_bytes import COMPRESSIONS
 from crossnet.serving.protocol.csv_format import DEFAULT, CsvFormat, delimiter_name
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES, mebibytes
@@ -128,8 +129,8 @@ class CsvRow(NamedTuple):
     blank_line: int = 0
 
 
-def read_csv_rows(path: Path, csv_format: CsvFormat) -> Iterator[CsvRow]:
-    """Yields all rows with their physical lines; the header first, where there is one.
+def read_csv_rows(path: Path, csv_format: CsvFormat, skipped: Skipped | None = None) -> Iterator[CsvRow]:
+    """Yields all rows, or those from a place on, with their physical lines; the header first, where there is one.
 
     A byte that is not in the encoding becomes a surrogate in UTF-8, else a replacement character.
 
@@ -138,6 +139,9 @@ def read_csv_rows(path: Path, csv_format: CsvFormat) -> Iterator[CsvRow]:
     """
     with open_bytes(path) as stream, _raised_field_limit():
         lines = _Lines(stream, csv_format)
+        if skipped and skipped.offset:  # a compressed file cannot be entered
+            stream.seek(skipped.offset)
+            lines.last = skipped.lines
         reader = csv.reader(iter(lines), **csv_format.dialect)
         while True:
             lines.begins, lines.characters = True, 0
@@ -170,8 +174,10 @@ def too_long_row(path: Path, line: int) -> DataError:
 def row_line(path: Path, row: int, csv_format: CsvFormat = DEFAULT) -> int | None:
     """Returns the physical line on which data row `row` (from 0) begins; None where the file has no such row."""
     wanted = row + csv_format.header
+    skipped = Skipped() if may_be_compressed(path) else skip_rows(path, csv_format, wanted)
+    rows = enumerate(read_csv_rows(path, csv_format, skipped), skipped.rows)
     try:
-        return next((line for number, (line, _) in enumerate(read_rows(path, csv_format)) if number == wanted), None)
+        return next((found.line for number, found in rows if number == wanted), None)
     except DataError:  # it is in use for a message about something else
         return None
 
