@@ -173,7 +173,7 @@ def _content(stream: pa.NativeFile, layout: CsvLayout, quotes: _Quotes | None = 
         content = LinesLeftOut(content, csv_format, layout.skip_lines)
     if layout.quoted:
         content = _WholeLineEnds(content, quotes)
-    return stream if content is stream else pa.PythonFile(content, mode="r")
+    return content
 
 
 def _fits(path: Path, layout: CsvLayout, size: int) -> bool:
