@@ -23,7 +23,7 @@ from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.engines.base import IN_PROCESS, Engine
-from crossnet.components.features import is_clock, is_extra, is_retired, read_schema
+from crossnet.components.features import clock_form, is_extra, is_retired, read_schema
 from crossnet.components.files import write_json
 from crossnet.components.formats import counted
 from crossnet.components.params.example_validator import ExampleValidatorParams
@@ -202,11 +202,11 @@ def _key_column(examples: Examples) -> str:
 
 def _row_rules(examples: Examples, statistics: Columns, agreed: schema_pb2.Schema | None) -> Iterator[RowRule]:
     """Yields the rules of every column that some rows may break, according to the statistics."""
-    clock = {*examples.clock, *(f.name for f in (agreed.feature if agreed is not None else ()) if is_clock(f))}
+    clock = examples.clock | {f.name: form for f in (agreed.feature if agreed else ()) if (form := clock_form(f))}
     for name, column in statistics.items():
         yield from data_rules(name, column.summary, is_label=name == examples.label)
         if name in clock and column.summary.HasField("num_stats"):
-            yield clock_rule(name, column)
+            yield clock_rule(name, column, clock[name])
     if agreed is None:
         return
     features, label = read_schema(agreed)

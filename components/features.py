@@ -26,7 +26,7 @@ class Feature:
       vocabulary: All legal values of a text column, UTF-8 text, in the schema's order; empty where it is open.
       time_unit: "s", "ms", "us" or "ns" of a column of whole numbers that are times since 1970; "" for any other.
       categorical: Whether the schema says that whole numbers are categories.
-      clock: Whether whole numbers are times of day, written hhmm.
+      clock: How whole numbers are times of day: "hhmm" or "hhmmss"; "" for others.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Feature:
     vocabulary: tuple[str, ...] = ()
     time_unit: str = ""
     categorical: bool = False
-    clock: bool = False
+    clock: str = ""
 
     @property
     def is_text(self) -> bool:
@@ -80,11 +80,14 @@ def _time_unit(column: schema_pb2.Feature) -> str:
     return next((u for u in TIME_FORMATS if column.time_domain.integer_format == time_format(u)), "")
 
 
-def is_clock(column: schema_pb2.Feature) -> bool:
-    """Whether a schema's column holds times of day as whole numbers hhmm."""
+def clock_form(column: schema_pb2.Feature) -> str:
+    """Returns "hhmm" or "hhmmss" for a schema's column of times of day as such whole numbers; "" for any other."""
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    return column.type == schema_pb2.INT and column.time_of_day_domain.string_format == clock.FORMAT
+    if column.type != schema_pb2.INT:
+        return ""
+    given = column.time_of_day_domain.string_format
+    return next((form for form, written in clock.FORMATS.items() if written == given), "")
 
 
 def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature]:
@@ -111,7 +114,7 @@ def read_schema(schema: schema_pb2.Schema) -> tuple[tuple[Feature, ...], Feature
             vocabulary=values,
             time_unit=_time_unit(column),
             categorical=column.int_domain.is_categorical,
-            clock=is_clock(column),
+            clock=clock_form(column),
         )
         (labels if SERVING in column.not_in_environment else features).append(feature)
     if len(labels) != 1:

@@ -9,12 +9,12 @@ from types import MappingProxyType
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from crossnet.components import clock as hhmm
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import SCHEMA_FILE, Schema, keep_parsed
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.clock import FORMATS, HHMM, HHMMSS
 from crossnet.components.errors import DataError, SettingsError
-from crossnet.components.features import SERVING, TRAINING, is_clock, is_extra, is_retired, time_format
+from crossnet.components.features import SERVING, TRAINING, clock_form, is_extra, is_retired, time_format
 from crossnet.components.params.schema_gen import SchemaGenParams
 from crossnet.components.statistics.stored import summaries
 
@@ -76,7 +76,7 @@ def schema_of(
     extra: Collection[str] = (),
     optional: Collection[str] = (),
     times: Mapping[str, str] = MappingProxyType({}),
-    clock: Collection[str] = (),
+    clock: Mapping[str, str] = MappingProxyType({}),
     max_domain: int,
 ) -> schema_pb2.Schema:
     """Returns a schema that describes every split.
@@ -88,7 +88,7 @@ def schema_of(
       extra: Columns that are neither features nor the label.
       optional: Columns that may lack a value although they have one in every row of the splits.
       times: The unit of each column of times since 1970. They get no range: the next rows are always later.
-      clock: Columns of times of day, whole numbers hhmm, likewise without a range.
+      clock: The form of each column of times of day, likewise without a range.
       max_domain: Text columns with at most this many distinct values get a domain.
     """
     schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
@@ -108,7 +108,7 @@ def schema_of(
         if name in times and name != label:
             feature.time_domain.integer_format = time_format(times[name])  # in place of the range
         if name in clock:
-            feature.time_of_day_domain.string_format = hhmm.FORMAT
+            feature.time_of_day_domain.string_format = FORMATS[clock[name]]
         if name in optional and name != label:
             feature.presence.ClearField("min_fraction")
     return schema
@@ -166,7 +166,7 @@ def _read(path: Path) -> str:
 
 
 def parse_schema(
-    text: str, name: str, label: str, extra: Collection[str] = (), clock: Collection[str] = ()
+    text: str, name: str, label: str, extra: Collection[str] = (), clock: Mapping[str, str] = MappingProxyType({})
 ) -> schema_pb2.Schema:
     """Returns the schema written in `text`.
 
@@ -175,7 +175,7 @@ def parse_schema(
       name: Its name in an error, such as its path.
       label: The column that this run predicts; the schema must mark it as its label.
       extra: Columns that are neither features nor the label; the schema must mark those that it names.
-      clock: Columns of times of day, likewise.
+      clock: The form of each column of times of day, likewise.
 
     Raises:
       DataError: It does not parse, or cannot be used to judge this run's data; all problems are listed.
@@ -193,7 +193,7 @@ def parse_schema(
     return schema
 
 
-def _problems(schema: schema_pb2.Schema, label: str, extra: Collection[str], clock: Collection[str]) -> list[str]:
+def _problems(schema: schema_pb2.Schema, label: str, extra: Collection[str], clock: Mapping[str, str]) -> list[str]:
     """Returns the reasons why a well-formed schema cannot be used."""
     problems = []
     names = [feature.name for feature in schema.feature]
@@ -212,11 +212,13 @@ def _problems(schema: schema_pb2.Schema, label: str, extra: Collection[str], clo
             f"{_listed(unmarked)}, which `example_gen.weight` or `example_gen.group` names, needs "
             f'`not_in_environment: "{TRAINING}"` and `not_in_environment: "{SERVING}"`'
         )
-    if unmarked := [feature.name for feature in current if feature.name in clock and not is_clock(feature)]:
-        problems.append(
-            f"{_listed(unmarked)}, which `example_gen.clock` names, needs "
-            f'`time_of_day_domain {{ string_format: "{hhmm.FORMAT}" }}` in place of its domain'
-        )
+    for form, setting in ((HHMM, "clock"), (HHMMSS, "clock_seconds")):
+        named = [feature for feature in current if clock.get(feature.name) == form]
+        if unmarked := [feature.name for feature in named if clock_form(feature) != form]:
+            problems.append(
+                f"{_listed(unmarked)}, which `example_gen.{setting}` names, needs "
+                f'`time_of_day_domain {{ string_format: "{FORMATS[form]}" }}` in place of its domain'
+            )
     labels = [feature.name for feature in current if SERVING in feature.not_in_environment]
     if labels != [label]:
         marked = f"marks {_listed(labels)}" if labels else "marks none"

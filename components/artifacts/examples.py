@@ -98,9 +98,10 @@ class Examples(Artifact):
         return dict(self.properties.get("time_units", {}))
 
     @property
-    def clock(self) -> tuple[str, ...]:
-        """The columns of times of day, whole numbers hhmm."""
-        return tuple(self.properties.get("clock", ()))
+    def clock(self) -> dict[str, str]:
+        """The form, "hhmm" or "hhmmss", of each column of times of day, whole numbers in the records."""
+        found = self.properties.get("clock", {})  # of an older version, the names of columns hhmm
+        return dict.fromkeys(found, "hhmm") if isinstance(found, list) else dict(found)
 
     @property
     def unit(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crossnet.components import clock
+from crossnet.components.clock import HHMM, since_midnight
 from crossnet.components.features import Feature
 from crossnet.components.networks.seen_numbers import moments
 from crossnet.components.ridge import RidgeSums
@@ -30,14 +30,14 @@ MAX_INDICATORS = 1000
 class NumberInput(NamedTuple):
     """A numeric column: `(value - mean) / scale`, 0 where it is missing; with an indicator of that if `optional`.
 
-    Of a time of day (`is_clock`), the value is its minutes since midnight.
+    Of a time of day in the form `clock`, the value is its minutes since midnight, or its seconds.
     """
 
     name: str
     mean: float
     scale: float
     optional: bool
-    is_clock: bool = False
+    clock: str = ""
 
 
 class TextInput(NamedTuple):
@@ -73,7 +73,7 @@ class LinearInputs(NamedTuple):
         values, indicators = [], []
         for column in self.numbers:
             value = columns[column.name].astype(np.float64)
-            value = ((clock.minutes_of(value) if column.is_clock else value) - column.mean) / column.scale
+            value = ((since_midnight(value, column.clock) if column.clock else value) - column.mean) / column.scale
             there = np.isfinite(value)
             values.append(np.where(there, value, 0.0))
             if column.optional:
@@ -149,7 +149,7 @@ class LinearModel:
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values that `from_json` reads."""
         return {
-            "numbers": [_without_false(column._asdict(), "is_clock") for column in self.inputs.numbers],
+            "numbers": [_without_false(column._asdict(), "clock") for column in self.inputs.numbers],
             "texts": [column._asdict() for column in self.inputs.texts],
             "weights": self.weights.tolist(),
             "intercept": self.intercept,
@@ -160,10 +160,18 @@ class LinearModel:
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> LinearModel:
         """Returns what `to_json` wrote."""
-        numbers = tuple(NumberInput(**column) for column in facts["numbers"])
+        numbers = tuple(_number_of(column) for column in facts["numbers"])
         texts = tuple(TextInput(column["name"], tuple(column["values"])) for column in facts["texts"])
         rest = (facts[name] for name in ("intercept", "train_rmse", "penalty"))
         return cls(LinearInputs(numbers, texts), np.array(facts["weights"], float), *rest)
+
+
+def _number_of(facts: Mapping[str, Any]) -> NumberInput:
+    """Returns a column; an older version wrote `is_clock` for the form hhmm."""
+    read = dict(facts)
+    if read.pop("is_clock", False):
+        read["clock"] = HHMM
+    return NumberInput(**read)
 
 
 def _without_false(facts: dict[str, Any], name: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from crossnet.components import clock
 
 SECONDS = {"year": 31_556_952, "week": 604_800, "day": 86_400}  # a mean year of the Gregorian calendar
 MAX_OPTIONAL_KEY = 2**24  # a column that may lack values is float32, which holds whole numbers up to here
-CLOCK = "hhmm"  # the unit of a time of day that is written as a whole number
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # in a second
 
 
@@ -19,8 +18,8 @@ class NumberColumn:
     Where the Schema allows absence, a missing value is replaced by `fill`, in the column's own unit, and a second input
     says that it was missing. `edges` bound the bins of its embedding, in the network's unit, ascending; a number
     without edges is read and not embedded. A time, a whole number of `unit` since 1970, is seen as the sine and cosine
-    of its place in each of `cycles` too, both 0 where it is missing. A time of day, whose `unit` is `CLOCK`, becomes
-    minutes since midnight before all else: they are the unit of mean, scale and fill.
+    of its place in each of `cycles` too, both 0 where it is missing. A time of day, whose `unit` is its form hhmm
+    or hhmmss, becomes minutes or seconds since midnight before all else: they are the unit of mean, scale and fill.
     """
 
     name: str
@@ -35,14 +34,14 @@ class NumberColumn:
 
     @property
     def is_clock(self) -> bool:
-        """Whether it is a time of day, written hhmm."""
-        return self.unit == CLOCK
+        """Whether it is a time of day, written hhmm or hhmmss."""
+        return self.unit in clock.DAY
 
     @property
     def periods(self) -> tuple[int, ...]:
-        """The length of each cycle in the column's unit; of a time of day, in minutes."""
+        """The length of each cycle in the column's unit; of a time of day, in minutes or seconds."""
         if self.is_clock:
-            return (clock.DAY,) * len(self.cycles)
+            return (clock.DAY[self.unit],) * len(self.cycles)
         return tuple(SECONDS[cycle] * UNITS[self.unit] for cycle in self.cycles)
 
 

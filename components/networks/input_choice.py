@@ -20,7 +20,6 @@ from crossnet.components.networks.category_choice import (
     least_count,
 )
 from crossnet.components.networks.columns import (
-    CLOCK,
     MAX_OPTIONAL_KEY,
     SECONDS,
     UNITS,
@@ -146,7 +145,7 @@ def _chosen(
 def _scaled(feature: Feature, column: statistics_pb2.FeatureNameStatistics, normalize: str) -> NumberColumn:
     """Returns a number with the mean and scale of its input, and what a missing value is replaced by."""
     mean, scale, least, largest = moments(feature, column)
-    number = NumberColumn(feature.name, feature.type, feature.required, fill=mean, unit=CLOCK if feature.clock else "")
+    number = NumberColumn(feature.name, feature.type, feature.required, fill=mean, unit=feature.clock)
     if normalize == "none":
         return number
     values, weights = distribution(feature, column)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from crossnet.components.clock import HHMM
 from crossnet.components.networks.columns import NumberColumn
 
 CLIP = 3.0  # scales
@@ -28,7 +29,7 @@ def numeric_inputs(columns: Mapping[str, tf.Tensor], numbers: Sequence[NumberCol
     parts, means, missing, waves = [], [], [], []
     for column in numbers:
         part, mean = columns[column.name], column.mean
-        part = minutes_of_day(part) if column.is_clock else part
+        part = since_midnight(part, column.unit) if column.is_clock else part
         flag = None if column.required else tf.math.is_nan(part)
         if flag is not None:
             missing.append(tf.cast(flag, tf.float32))
@@ -51,17 +52,23 @@ def numeric_inputs(columns: Mapping[str, tf.Tensor], numbers: Sequence[NumberCol
     return tf.concat([x, tf.stack([*missing, *waves])], axis=0) if missing or waves else x
 
 
-def minutes_of_day(values: tf.Tensor) -> tf.Tensor:
-    """Returns times of day hhmm as minutes since midnight, `[batch]`, of the type of `values`; NaN stays NaN.
+def since_midnight(values: tf.Tensor, form: str) -> tf.Tensor:
+    """Returns times of day as minutes since midnight, with seconds as those, `[batch]`, of their type; NaN stays NaN.
 
-    As in `crossnet.components.clock.minutes_of`, a number that is not a time is the next full hour, never an error.
+    As in `crossnet.components.clock.since_midnight`, a number that is not a time is the next full hour, never an error.
     """
     numbers = tf.cast(values, tf.float32)  # LiteRT does not divide int64
     near = tf.clip_by_value(numbers, -_FAR_CLOCK, _FAR_CLOCK)
     numbers = tf.where(tf.math.is_finite(numbers), near, numbers)
     # TensorFlow multiplies by the float32 of 1/100, which is too small: with 0.5, no whole number is near an edge.
-    hours = tf.floor((numbers + 0.5) / 100.0)
-    return tf.cast(60.0 * hours + tf.minimum(numbers - 100.0 * hours, 60.0), values.dtype)
+    hour = 100.0 if form == HHMM else 10_000.0
+    hours = tf.floor((numbers + 0.5) / hour)
+    rest = numbers - hour * hours
+    if form == HHMM:
+        return tf.cast(60.0 * hours + tf.minimum(rest, 60.0), values.dtype)
+    minutes = tf.floor((rest + 0.5) / 100.0)
+    seconds = tf.minimum(60.0 * minutes + tf.minimum(rest - 100.0 * minutes, 60.0), 3600.0)
+    return tf.cast(3600.0 * hours + seconds, values.dtype)
 
 
 def smooth_clip(x: tf.Tensor) -> tf.Tensor:

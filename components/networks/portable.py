@@ -21,7 +21,7 @@ from crossnet.components.networks.columns import KeyColumn, NumberColumn, TextCo
 from crossnet.components.networks.export import prediction_function
 from crossnet.components.networks.exported import ExportedModel
 from crossnet.components.networks.models import build_network
-from crossnet.components.networks.number_inputs import minutes_of_day, numeric_inputs
+from crossnet.components.networks.number_inputs import numeric_inputs, since_midnight
 from crossnet.components.networks.preprocessing import Preprocessing
 from crossnet.components.params.networks import ARCHITECTURES
 
@@ -125,7 +125,7 @@ class _Portable:
         moved: dict[str, tf.Tensor] = {}
         numbers, waves = [], []
         for column in self.preprocessing.numbers:
-            values = minutes_of_day(columns[column.name]) if column.is_clock else columns[column.name]
+            values = since_midnight(columns[column.name], column.unit) if column.is_clock else columns[column.name]
             waves += _cyclic(values, column)
             moved[column.name], centred = _without_mean(values, column)
             numbers.append(dataclasses.replace(centred, cycles=(), unit=""))

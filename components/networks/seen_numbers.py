@@ -29,14 +29,14 @@ class Moments(NamedTuple):
 
 
 def distribution(feature: Feature, column: statistics_pb2.FeatureNameStatistics) -> tuple[Floats, Floats]:
-    """Returns ascending numbers and the rows that each stands for, float64 (values,); of times of day, in minutes."""
+    """Returns ascending numbers and the rows that each stands for, float64 (values,), of times of day since 0."""
     found = [custom.histogram for custom in column.custom_stats if custom.name == DISTRIBUTION]
     values, weights = bucket_values(found[0]) if found else (np.empty(0), np.empty(0))
-    return clock.minutes_of(values) if feature.clock else values, weights
+    return clock.since_midnight(values, feature.clock) if feature.clock else values, weights
 
 
 def moments(feature: Feature, column: statistics_pb2.FeatureNameStatistics) -> Moments:
-    """Returns the moments of a column's numbers; of times of day, in minutes."""
+    """Returns the moments of a column's numbers; of times of day, in minutes or seconds."""
     numbers = column.num_stats
     values, weights = distribution(feature, column) if feature.clock else (np.empty(0), np.empty(0))
     if len(values):

@@ -84,6 +84,11 @@ class ExampleGenParams:
         "computes minutes of them, so that a request sends 830 too",
         any_order=True,
     )
+    clock_seconds: tuple[str, ...] = setting(
+        (),
+        "likewise with seconds, hhmmss: 83000 is 8:30:00; the model computes seconds of them",
+        any_order=True,
+    )
     null_values: tuple[str, ...] = setting(
         ("",), "csv: cells that are missing where a column is not text; the empty cell always is", any_order=True
     )
@@ -221,8 +226,12 @@ class ExampleGenParams:
             for column, unit in self.time_unit.items()
             if unit not in TIME_UNITS
         ]
-        if self.clock and self.source == "synthetic":
-            problems.append("`clock` is for sources that have times of day. Received `source` 'synthetic'.")
+        if self.source == "synthetic":
+            problems += [
+                f"`{name}` is for sources that have times of day. Received `source` 'synthetic'."
+                for name in ("clock", "clock_seconds")
+                if getattr(self, name)
+            ]
         if self.time_unit and self.source in ("synthetic", "tfrecord"):
             problems.append(f"`time_unit` is for sources that have times. Received `source` '{self.source}'.")
         return problems

@@ -213,7 +213,7 @@ def _of_files(params: ExampleGenParams, header: Sequence[str], new: Sequence[str
     spelled = spellings(header, params.rename)
     keep: dict[str, Any] = {
         setting: tuple(name for name in getattr(params, setting) if spelled[name] not in new)
-        for setting in ("numeric", "text", "integer", "boolean", "clock", "null_text")
+        for setting in ("numeric", "text", "integer", "boolean", "clock", "clock_seconds", "null_text")
     }
     for setting in ("date_format", "time_unit"):
         given: Mapping[str, str] = getattr(params, setting)

@@ -112,7 +112,8 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
                 problems.append(f"`example_gen.{setting}` names `{shown(name)}`, which is not a column.{near}")
         return frozenset(spelling[name] for name in names if name in spelling)
 
-    exclude, clock, *forced = (resolve(name, getattr(params, name)) for name in ("exclude", "clock", *FORCING))
+    given = ("exclude", "clock", "clock_seconds", *FORCING)
+    exclude, clock, seconds, *forced = (resolve(name, getattr(params, name)) for name in given)
     _, null_text = (resolve(name, getattr(params, name)) for name in ("time_unit", "null_text"))
     extras = ((name, getattr(params, name)) for name in ("weight", "group", "split_column"))
     weight, group, key = (next(iter(resolve(name, [given] if given else [])), "") for name, given in extras)
@@ -143,7 +144,7 @@ def name_columns(header: Sequence[str], params: ExampleGenParams, where: str) ->
     dates = tuple((spelling[name], form) for name, form in params.date_format.items())
     units = tuple((spelling[name], unit) for name, unit in params.time_unit.items() if spelling[name] in read)
     row, exact = tuple(header) if params.hashes_rows else (), needed | ({weight} - {""})
-    extra = (exact, weight, group, null_text, clock)
+    extra = (exact, weight, group, null_text, clock | seconds)
     return NamedColumns(read, label, numeric, text, key, row, unwritten, integer, boolean, dates, units, *extra)
 
 

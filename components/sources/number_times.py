@@ -12,7 +12,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from crossnet.components.clock import ClockTimes
+from crossnet.components.clock import HHMM, HHMMSS, ClockTimes, written
 from crossnet.components.sources.doubts import Doubt, toml_text
 
 Whole = NDArray[np.int64]
@@ -89,9 +89,10 @@ def number_doubt(name: str, numbers: Whole, form: str) -> Doubt | None:
     if is_time_name(name) and (unit := epoch_unit(least, most)) and len(np.unique(numbers)) >= SURE:
         said = f"is read as numbers, and seems to count {since_1970(least, unit)}"
         return Doubt(name, said, f"time_unit = {{ {column} = {toml_text(unit)} }}")
-    times = ClockTimes()
-    times.add(numbers)
-    if times.found:
-        said = f"is read as numbers, and all of them are times of day, such as {most} for {most // 100}:{most % 100:02}"
-        return Doubt(name, said, f"clock = [{column}]")
+    for clock_form, setting in ((HHMM, "clock"), (HHMMSS, "clock_seconds")):
+        times = ClockTimes(clock_form)
+        times.add(numbers)
+        if times.found:
+            said = f"is read as numbers, and all are times of day, such as {most} for {written(most, clock_form)}"
+            return Doubt(name, said, f"{setting} = [{column}]")
     return None

@@ -75,14 +75,16 @@ def data_rules(name: str, statistics: statistics_pb2.FeatureNameStatistics, *, i
         yield RowRule(name, MISSING_LABEL, None, f"`{name}` is missing")
 
 
-def clock_rule(name: str, column: StoredColumn) -> RowRule:
+def clock_rule(name: str, column: StoredColumn, form: str = clock.HHMM) -> RowRule:
     """Returns the rule that whole numbers are times of day; the text names some that Statistics show not to be."""
     values = np.unique(column.points.values)
-    wrong = values[~clock.is_time(values)]
+    wrong = values[~clock.is_time(values, form)]
     more = ", ..." if len(wrong) > MAX_EXAMPLES else ""
     shown = f" ({', '.join(f'{value:.0f}' for value in wrong[:MAX_EXAMPLES])}{more})" if len(wrong) else ""
-    text = f"`{name}` has numbers that are not times of day hhmm{shown}, expected 0 to 2400 with minutes below 60,"
-    return RowRule(name, TIME_OF_DAY, lambda numbers: ~clock.is_time(numbers), text)
+    below = "minutes" if form == clock.HHMM else "minutes and seconds"
+    expected = f"expected 0 to {clock.LAST[form]} with {below} below 60"
+    text = f"`{name}` has numbers that are not times of day {form}{shown}, {expected},"
+    return RowRule(name, TIME_OF_DAY, lambda numbers: ~clock.is_time(numbers, form), text)
 
 
 def schema_rules(

@@ -27,12 +27,17 @@ def propose_clock(finding: ColumnFinding, column: ColumnProfile, kind: str, sour
     """
     cells = column.cells
     others = cells.looked - sum(cells.forms[form] for form in ("number", "null", "nan"))
-    if not column.clock.found or others or column.infinite:
+    if not column.is_daytime or others or column.infinite:
         return False
+    last, example = (
+        ("0 to 2400", "830.0 and 0830 are 8:30") if column.clock.found else ("0 to 240000", "083000 is 8:30:00")
+    )
     if kind in ("FLOAT", "MIXED", "BYTES") and source in INTEGER_SOURCES:
-        proposal.put("integer", [finding.name], "times of day: 830.0 and 0830 are 8:30")
+        proposal.put("integer", [finding.name], f"times of day: {example}")
     elif kind not in ("INT", "WHOLE"):
         return False
-    proposal.put("clock", [finding.name], "all their numbers are times of day, 0 to 2400, and none ends in 60 to 99")
-    finding.decided = "time of day hhmm, learned as minutes since midnight"
+    setting = "clock" if column.clock.found else "clock_seconds"
+    proposal.put(setting, [finding.name], f"all their numbers are times of day, {last}, and none ends in 60 to 99")
+    form, unit = ("hhmm", "minutes") if column.clock.found else ("hhmmss", "seconds")
+    finding.decided = f"time of day {form}, learned as {unit} since midnight"
     return True

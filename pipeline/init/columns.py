@@ -93,7 +93,7 @@ def read_cells(
 
     numeric = share.numbers >= _MOSTLY and forms["number"] + forms["comma"] + forms["grouped"] > 0
     # "007" is not the number 7, but "0830" may be 8:30
-    is_code = forms["zero"] > 0 and not is_label and share.numbers >= _MOSTLY and not column.clock.found
+    is_code = forms["zero"] > 0 and not is_label and share.numbers >= _MOSTLY and not column.is_daytime
     typed = numeric or max(share.dates, share.times, share.truths, share.words) >= _MOSTLY
     is_truth = propose_truth(finding, column, proposal)
     if forms["null"] and (typed or is_truth):

@@ -108,7 +108,7 @@ def _look(profile: TableProfile, name: str, kind: str) -> Group | None:
     column = profile.columns[name]
     if name == profile.label or column.is_list or kind not in ("INT", "BYTES") or column.cells.forms["date"]:
         return None
-    if column.clock.found:
+    if column.is_daytime:
         return None
     if column.sample.distinct < MIN_GROUPS:
         return None

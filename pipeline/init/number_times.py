@@ -81,7 +81,7 @@ def propose_epoch(finding: ColumnFinding, column: ColumnProfile, kind: str, prop
 
 
 def doubt_daytimes(finding: ColumnFinding, column: ColumnProfile) -> None:
-    """Adds the doubt about whole numbers that may be times of day hhmmss, such as 83000, which no setting reads."""
+    """Adds the doubt about whole numbers that may be times of day hhmmss, such as 83000, and are too few to be sure."""
     numbers = column.sample.numbers
     if not 2400 < column.most < 240_000 or column.least < 0 or len(numbers) < _MIN_DAYTIMES:
         return
@@ -91,4 +91,4 @@ def doubt_daytimes(finding: ColumnFinding, column: ColumnProfile) -> None:
     if len(np.unique(hours)) >= _MIN_HOURS and len(np.unique(minutes)) >= _MIN_MINUTES:
         largest = f"{column.most:06.0f}"
         said = f"each may be a time of day, such as {column.most:.0f} for {largest[:2]}:{largest[2:4]}:{largest[4:]}"
-        finding.doubt(f"{said}: as numbers, these are crooked; write hhmm, which `clock` reads, or seconds")
+        finding.doubt(f"{said}: as numbers, these are crooked", toml_line("clock_seconds", [finding.name]))

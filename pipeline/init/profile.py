@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from crossnet.components.clock import ClockTimes
+from crossnet.components.clock import HHMMSS, ClockTimes
 from crossnet.components.hashing import hash_texts, mix
 from crossnet.components.sources.sentinels import Extremes
 from crossnet.pipeline.init.cell_counts import CellCounts
@@ -36,7 +36,7 @@ class ColumnProfile:
       least, most: Of its numbers, or moments in Unix seconds.
       row_hashes: Of the last batch's values, uint64 (rows,); None where they are lists.
       extremes: Those of its numbers that may stand for nothing, and the ends of the others.
-      clock: Which of its numbers are times of day hhmm.
+      clock, clock_seconds: Which of its numbers are times of day hhmm, or hhmmss.
       order: "up" or "down" where the numbers or moments never fall or never rise; "" otherwise.
     """
 
@@ -50,6 +50,7 @@ class ColumnProfile:
     sample: ValueSample = field(default_factory=ValueSample)
     extremes: Extremes = field(default_factory=Extremes)
     clock: ClockTimes = field(default_factory=ClockTimes)
+    clock_seconds: ClockTimes = field(default_factory=lambda: ClockTimes(HHMMSS))
     least: float = math.inf
     most: float = -math.inf
     row_hashes: NDArray[np.uint64] | None = None
@@ -63,6 +64,11 @@ class ColumnProfile:
         if not self.least < self.most or self._may_rise == self._may_fall:
             return ""
         return UP if self._may_rise else DOWN
+
+    @property
+    def is_daytime(self) -> bool:
+        """Whether its numbers are times of day, and so many that they are not so by chance."""
+        return self.clock.found or self.clock_seconds.found
 
     @property
     def may_be_key(self) -> bool:
@@ -117,6 +123,7 @@ class ColumnProfile:
         if finite.any():
             self.extremes.add_values(values, counts)
             self.clock.add(values[finite])
+            self.clock_seconds.add(values[finite])
             numbers[rows_of] = values[indices]
             self._update_order(values, numbers, finite)
         self.infinite += int(counts[np.isinf(values)].sum())

@@ -11,7 +11,7 @@ import numpy as np
 
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.statistics import Statistics
-from crossnet.components.clock import is_time
+from crossnet.components.clock import is_time, written
 from crossnet.components.formats import TIME_UNITS, moment, number
 from crossnet.pipeline.report.run import Run
 
@@ -26,13 +26,13 @@ class ColumnTexts:
       names: By column of the records, its name in the source.
       units: By column of times since 1970, "s", "ms", "us" or "ns".
       plain: Columns of whole numbers such as years, which are written without a thousands separator.
-      clock: Columns of times of day, whole numbers hhmm.
+      clock: The form, hhmm or hhmmss, of columns of times of day.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     plain: frozenset[str] = frozenset()
-    clock: frozenset[str] = frozenset()
+    clock: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, column: str) -> str:
         """Returns a column's name in the source."""
@@ -54,8 +54,8 @@ class ColumnTexts:
             return number(value)
         if column in self.units:
             return moment(value, self.units[column])
-        if column in self.clock and is_time(np.array([value]))[0]:
-            return f"{value // 100:.0f}:{value % 100:02.0f}"
+        if column in self.clock and is_time(np.array([value]), self.clock[column])[0]:
+            return written(value, self.clock[column])
         if column in self.plain and float(value).is_integer():
             return f"{value:.0f}"
         return number(value, digits)
@@ -87,4 +87,4 @@ def column_texts(run: Run) -> ColumnTexts:
                 if whole and numbers.min >= _YEARS[0] and numbers.max < _YEARS[1]:
                     plain.add(name)
     names = {column.name: column.source_name for column in examples.columns}
-    return ColumnTexts(names, examples.time_units, frozenset(plain), frozenset(examples.clock))
+    return ColumnTexts(names, examples.time_units, frozenset(plain), examples.clock)

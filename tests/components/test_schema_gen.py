@@ -61,7 +61,7 @@ def test_times_of_day_are_marked_and_have_no_range(tmp_path):
         row.insert(0, str(100 * n + 30) if n else "at")
     schema = csv_walk(tmp_path, as_csv(rows), clock=("at",)).schema
     (at, *_), _ = read_schema(schema.proto())
-    assert at == Feature("at", "INT", clock=True)
+    assert at == Feature("at", "INT", clock="hhmm")
     column = schema.proto().feature[0]
     assert text_format.MessageToString(column.time_of_day_domain, as_one_line=True) == 'string_format: "%H%M"'
 

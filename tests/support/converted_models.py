@@ -10,7 +10,7 @@ import numpy as np
 import tf_keras
 
 from crossnet.components.evaluation.session import ServingSession
-from crossnet.components.networks.columns import CLOCK, KeyColumn, LeftOut, NumberColumn, TextColumn
+from crossnet.components.networks.columns import KeyColumn, LeftOut, NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.exported import ExportedModel
 from crossnet.components.networks.linear_member import LinearMember
@@ -51,8 +51,9 @@ DATES = dataclasses.replace(
         NumberColumn("t", "INT", True, YEAR_2024, 3e7, cycles=("year", "week", "day"), unit="s"),
         NumberColumn("maybe", "INT", False, YEAR_2024, 3e7, YEAR_2024, cycles=("year",), unit="s"),
         NumberColumn("ns", "INT", True, YEAR_2024 * 1e9, 3e16, cycles=("year", "day"), unit="ns"),
-        NumberColumn("clock", "INT", True, 700.0, 300.0, cycles=("day",), unit=CLOCK),
-        NumberColumn("sometimes", "INT", False, 700.0, 300.0, 700.0, cycles=("day",), unit=CLOCK),
+        NumberColumn("clock", "INT", True, 700.0, 300.0, cycles=("day",), unit="hhmm"),
+        NumberColumn("at", "INT", True, 40000.0, 20000.0, cycles=("day",), unit="hhmmss"),
+        NumberColumn("sometimes", "INT", False, 700.0, 300.0, 700.0, cycles=("day",), unit="hhmm"),
     ),
 )
 KEYS = dataclasses.replace(
@@ -142,7 +143,7 @@ def rows_of(case: str, count: int = 64) -> dict[str, Array]:
         elif name.startswith("k"):
             columns[name] = random.choice([3, 5, 1, 7, 2**20, -4], count).astype(feature.dtype)
         elif feature.dtype == "int64":
-            spread = {"t": 2**33, "ns": 2**62, "clock": 2500}.get(name, 40)
+            spread = {"t": 2**33, "ns": 2**62, "clock": 2500, "at": 250_000}.get(name, 40)
             columns[name] = random.integers(-spread, spread, count)
             columns[name][: len(ends)] = ends
         else:

@@ -15,6 +15,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from crossnet.components.artifacts.examples import Examples
 from crossnet.components.artifacts.schema import Schema
 from crossnet.components.artifacts.statistics import Statistics
+from crossnet.components.clock import FORMATS
 from crossnet.components.features import read_schema, time_format
 from crossnet.components.networks.input_choice import make_preprocessing
 from crossnet.components.networks.preprocessing import Preprocessing
@@ -38,7 +39,7 @@ def make_artifacts(
     *,
     times: Mapping[str, str] = MappingProxyType({}),
     categorical: Sequence[str] = (),
-    clock: Sequence[str] = (),
+    clock: Sequence[str] | Mapping[str, str] = (),
     weight: str = "",
 ) -> tuple[Examples, Schema, Statistics]:
     """Writes Examples, Schema and Statistics of a table given as lists; None is a missing value.
@@ -49,7 +50,7 @@ def make_artifacts(
       label: The column to predict.
       times: The unit of each column of times.
       categorical: Columns of whole numbers that the schema calls categories.
-      clock: Columns of times of day, hhmm.
+      clock: Columns of times of day, hhmm, or the form of each.
       weight: The column of the rows' weights; "" for none.
     """
     types = {name: column_type([*train[name], *evaluation[name]]) for name in train}
@@ -82,7 +83,9 @@ def make_artifacts(
         if column.name in times:
             column.time_domain.integer_format = time_format(times[column.name])
         if column.name in clock:
-            column.time_of_day_domain.string_format = "%H%M"
+            column.time_of_day_domain.string_format = FORMATS[
+                clock[column.name] if isinstance(clock, Mapping) else "hhmm"
+            ]
         if column.name in categorical:
             column.int_domain.is_categorical = True
     (folder / "schema").mkdir()

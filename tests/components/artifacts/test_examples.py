@@ -42,3 +42,9 @@ def test_examples_know_their_columns_by_both_names(tmp_path):
     assert examples.columns == (ExampleColumn("trip_miles", "trip miles", "FLOAT"), ("zone", "zone", "BYTES"))
     assert examples.column_types == {"trip_miles": "FLOAT", "zone": "BYTES"}
     assert examples.source == "csv"
+
+
+def test_times_of_day_have_a_form_and_those_of_an_older_version_are_hhmm(tmp_path):
+    assert Examples(tmp_path, {}, {"clock": {"at": "hhmmss"}}).clock == {"at": "hhmmss"}
+    assert Examples(tmp_path, {}, {"clock": ["dep"]}).clock == {"dep": "hhmm"}
+    assert Examples(tmp_path, {}, {}).clock == {}

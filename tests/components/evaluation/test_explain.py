@@ -16,7 +16,7 @@ from crossnet.components.evaluation.explain import (
     known_truth,
 )
 from crossnet.components.evaluation.session import ServingSession
-from crossnet.components.networks.columns import CLOCK, KeyColumn, NumberColumn, TextColumn
+from crossnet.components.networks.columns import KeyColumn, NumberColumn, TextColumn
 from crossnet.components.networks.export import export_model
 from crossnet.components.networks.models import build_network, describe, initialize
 from crossnet.components.networks.preprocessing import Preprocessing, Transform
@@ -138,7 +138,7 @@ def test_explain_speaks_in_the_units_of_the_table(tmp_path):
     ("bent", "names"),
     [
         ({"clip": True}, ["miles", "hours"]),
-        ({"numbers": (MILES, NumberColumn("hours", "INT", True, unit=CLOCK))}, ["miles", "hours"]),
+        ({"numbers": (MILES, NumberColumn("hours", "INT", True, unit="hhmm"))}, ["miles", "hours"]),
         ({"label_range": (0.0, 1.0)}, ["miles", "hours"]),
         ({"keys": (KeyColumn("shop", True, (7, 9), 2),)}, ["miles", "hours", "shop"]),
     ],

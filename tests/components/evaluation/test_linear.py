@@ -145,11 +145,14 @@ def test_a_time_of_day_is_linear_in_its_minutes():
     columns, labels = {"at": times}, 3.0 * minutes + 7
     models = [
         fitted(linear_inputs([Feature("at", "INT", clock=clock)], statistics), columns, labels)
-        for clock in (True, False)
+        for clock in ("hhmm", "")
     ]
     assert (
         rmse(models[0], columns, labels) < 1e-6 * labels.std() < 0.01 * labels.std() < rmse(models[1], columns, labels)
     )
     again = LinearModel.from_json(json.loads(json.dumps(models[0].to_json())))
     assert again.predict(columns) == pytest.approx(models[0].predict(columns))
-    assert "is_clock" not in models[1].to_json()["numbers"][0]
+    assert "clock" not in models[1].to_json()["numbers"][0]
+    older = models[0].to_json()
+    older["numbers"][0]["is_clock"] = older["numbers"][0].pop("clock") == "hhmm"
+    assert LinearModel.from_json(older).predict(columns) == pytest.approx(models[0].predict(columns))

@@ -18,18 +18,18 @@ EXPECTED = " Expected columns of whole numbers hhmm, such as 830 for 8:30. Take 
 @pytest.mark.parametrize("given", ["Dep Time", "Dep_Time"])
 def test_columns_are_named_in_either_spelling(tmp_path: Path, given: str) -> None:
     examples = make_csv(tmp_path, CSV, clock=(given,))
-    assert examples.clock == ("Dep_Time",)
+    assert examples.clock == {"Dep_Time": "hhmm"}
     assert [row["Dep_Time"] for row in rows_of(examples, "train")][:2] == [130, 230]  # as the table has them
 
 
 def test_columns_are_those_of_their_new_names(tmp_path: Path) -> None:
-    assert make_csv(tmp_path, CSV, clock=("Dep Time",), rename={"Dep Time": "dep"}).clock == ("dep",)
+    assert make_csv(tmp_path, CSV, clock=("Dep Time",), rename={"Dep Time": "dep"}).clock == {"dep": "hhmm"}
 
 
 def test_a_column_that_is_left_out_or_empty_is_none_of_them(tmp_path: Path) -> None:
-    assert make_csv(tmp_path, CSV, clock=("Dep Time",), exclude=("Dep Time",)).clock == ()
+    assert make_csv(tmp_path, CSV, clock=("Dep Time",), exclude=("Dep Time",)).clock == {}
     empty = "dep,x,y\n" + "".join(f",{n}.5,{n}\n" for n in range(1, 9))
-    assert make_csv(tmp_path, empty, clock=("dep",)).clock == ()
+    assert make_csv(tmp_path, empty, clock=("dep",)).clock == {}
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def written(folder: Path, source: str) -> Path:
 def test_each_source_of_whole_numbers_has_them(tmp_path: Path, source: str) -> None:
     names = ("dep",) if source == "jsonl" else ("dep", "late")
     examples = make(tmp_path, source=source, input=str(written(tmp_path, source)), clock=names, integer=names[1:])
-    assert examples.clock == names
+    assert examples.clock == dict.fromkeys(names, "hhmm")
     assert_values(examples, names)
     again = [str(path) for path in examples.shards("train")]
     records = make(tmp_path, source="tfrecord", input=again[0], clock=names)
-    assert records.clock == names
+    assert records.clock == dict.fromkeys(names, "hhmm")
 
 
 def assert_values(examples: Examples, names: tuple[str, ...]) -> None:
@@ -100,4 +100,14 @@ def test_folders_name_columns_of_times_of_day_too(tmp_path: Path) -> None:
         folder = tmp_path / "rides" / f"at={time}"
         folder.mkdir(parents=True)
         (folder / "a.csv").write_text("x,y\n" + "".join(f"{n}.5,{n}\n" for n in range(8)))
-    assert make(tmp_path, source="csv", input=str(tmp_path / "rides"), clock=("at",)).clock == ("at",)
+    assert make(tmp_path, source="csv", input=str(tmp_path / "rides"), clock=("at",)).clock == {"at": "hhmm"}
+
+
+def test_times_of_day_with_seconds_have_a_setting_of_their_own(tmp_path: Path) -> None:
+    text = "at,dep,y\n" + "".join(f"{n % 24 * 10000 + n},{n % 24 * 100},{n}\n" for n in range(50))
+    examples = make_csv(tmp_path, text, clock=("dep",), clock_seconds=("at",))
+    assert examples.clock == {"at": "hhmmss", "dep": "hhmm"}
+    with pytest.raises(SettingsError, match="`example_gen.clock` and `example_gen.clock_seconds` both name `at`"):
+        make_csv(tmp_path, text, clock=("at",), clock_seconds=("at",))
+    with pytest.raises(SettingsError, match=r"`example_gen.clock_seconds` names `y`, which is the label\. .*hhmmss\."):
+        make_csv(tmp_path, text, clock_seconds=("y",))

@@ -33,6 +33,8 @@ def said(examples: Examples) -> list[tuple[str, str]]:
 
 DAYTIMES = [n % 24 * 100 + n // 24 * 7 % 60 for n in range(240)]
 
+SECONDS_OF_DAY = [100 * time + n * 11 % 60 for n, time in enumerate(DAYTIMES)]
+
 
 @pytest.mark.parametrize(
     ("name", "values", "text", "setting"),
@@ -52,7 +54,8 @@ DAYTIMES = [n % 24 * 100 + n // 24 * 7 % 60 for n in range(240)]
             "seems to count milliseconds since 1970, such as 1706",
             'time_unit = { "ts" = "ms" }',
         ),
-        ("t", DAYTIMES, "all of them are times of day, such as 23", 'clock = ["t"]'),
+        ("t", DAYTIMES, "all are times of day, such as 23", 'clock = ["t"]'),
+        ("t", SECONDS_OF_DAY, "all are times of day, such as 23", 'clock_seconds = ["t"]'),
     ],
 )
 def test_a_run_says_which_whole_numbers_are_times_and_the_line_that_reads_them(

@@ -56,6 +56,10 @@ def test_numbers_that_are_not_times_of_day_are_counted_and_some_named():
     assert rule.text == (
         "`c` has numbers that are not times of day hhmm (-1, 875, 1260, ...), expected 0 to 2400 with minutes below 60,"
     )
+    seconds = numbers([0, 240000, 86000, 83060, 83000, 240001], np.int64)
+    rule = clock_rule("c", stored_of(statistics_of("INT", seconds).proto()), "hhmmss")
+    assert broken(rule, seconds) == [2, 3, 5]
+    assert rule.text.endswith("expected 0 to 240000 with minutes and seconds below 60,")
     good = numbers([0, 2400, 959], np.int64)
     assert broken(clock_rule("c", stored_of(statistics_of("INT", good).proto())), good) == []
 

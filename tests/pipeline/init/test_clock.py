@@ -130,3 +130,13 @@ def test_json_lines_have_them_as_whole_numbers_alone(tmp_path: Path) -> None:
     given = proposed(tmp_path, "".join(lines), name="a.jsonl").settings
     assert given["clock"] == ["dep"]
     assert "integer" not in given
+
+
+def test_times_of_day_with_seconds_are_proposed(tmp_path: Path) -> None:
+    times = MINUTES // 60 * 10_000 + MINUTES % 60 * 100 + RANDOM.integers(0, 60, 2000)
+    rows = [(time, f"{time:06}", label) for time, label in zip(times, LABELS, strict=True)]
+    proposal = proposed(tmp_path, table_of("at,code,y", rows))
+    given = proposal.settings
+    assert ("clock" in given, given["clock_seconds"], given["integer"]) == (False, ["at", "code"], ["code"])
+    assert proposal.columns[0].decided == "time of day hhmmss, learned as seconds since midnight"
+    assert proposal.reasons["clock_seconds"].startswith("all their numbers are times of day, 0 to 240000, and")

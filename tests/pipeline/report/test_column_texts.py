@@ -7,7 +7,7 @@ from crossnet.pipeline.report.run import load_run
 from support.report_fixtures import FAILED, HOSTILE_HEADER, PUSHED, make_runs
 
 TEXTS = ColumnTexts({"Listed_on": "Listed on", "zone": "zone"}, {"Listed_on": "s", "at": "ms"}, frozenset({"year"}))
-CLOCK = ColumnTexts(plain=frozenset({"dep"}), clock=frozenset({"dep"}))
+CLOCK = ColumnTexts(plain=frozenset({"dep"}), clock={"dep": "hhmm", "at": "hhmmss"})
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_values_read_as_in_the_table(column, value, text):
 )
 def test_times_of_day_read_as_on_a_clock(value, text):
     assert CLOCK.value("dep", value) == text
+    assert CLOCK.value("at", 83005) == "8:30:05"
 
 
 def test_names_are_those_of_the_source():
