@@ -7,7 +7,6 @@ form, as in van den Burg, Nazábal and Sutton, 2019, Wrangling messy CSV files b
 from __future__ import annotations
 
 import csv
-import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ from crossnet.components.sources.csv_lines import open_bytes
 from crossnet.components.sources.doubts import Doubt
 from crossnet.pipeline.init.cell_forms import is_typed
 from crossnet.pipeline.init.csv_names import distinct_names, has_header
-from crossnet.pipeline.init.csv_notes import footer, last_lines, two_headers, unit_line
+from crossnet.pipeline.init.csv_notes import comment_mark, footer, last_lines, two_headers, unit_line
 from crossnet.pipeline.init.encodings import find_encoding
 from crossnet.serving.protocol.header_names import feature_names
 from crossnet.serving.protocol.limits import MAX_ROW_BYTES
@@ -30,8 +29,6 @@ _SAMPLE_CELLS = 20_000
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01", "\x1f")
 _LAST_RESORT = (" ", ":")  # they occur within cells
 _WORDS = {"\t": "tabs", " ": "blanks", ";": "semicolons", "|": "bars", ":": "colons"}
-_COMMENTS = ("#", "%", "!")
-_MARKS = re.compile(r"[,;\t|^~\x01\x1f]")
 _PREAMBLE_ROWS = 50
 _REGULAR = 0.8  # share of rows of the most frequent width, from which a file counts as regular
 
@@ -76,7 +73,7 @@ def find_dialect(file: Path) -> Dialect:
     delimiters: Sequence[str] = ()
     if lines and (named := re.fullmatch(r"\s*sep=(.)\s*", lines[0])):  # Excel's own first line
         delimiters, skip = (named[1],), 1
-    comment, count = _comment(lines[skip:])
+    comment, count = comment_mark(lines[skip:])
     bare = [line for line in lines[skip:] if line.strip() and not (comment and line.startswith(comment))]
     quote, escape = _quote(bare), _escape(bare)
     delimiter = _delimiter(bare, delimiters or _DELIMITERS, quote, escape)
@@ -179,27 +176,6 @@ def _first_lines(file: Path, encoding: str) -> tuple[list[str], list[str]]:
     if not whole and len(lines) > 1:
         del lines[-1]  # cut off
     return lines[:_SAMPLE_LINES], last_lines(file, encoding, lines, is_whole=whole)
-
-
-def _comment(lines: Sequence[str]) -> tuple[str, int]:
-    """Returns the mark with which lines begin that are not rows, and how many do; "" where there is none."""
-    for mark in _COMMENTS:
-        marked = [line for line, inside in zip(lines, _in_quotes(lines), strict=True) if line.startswith(mark) > inside]
-        others = [line for line in lines if line.strip() and not line.startswith(mark)]
-        if not marked or len(marked) > len(others):
-            continue
-        per_line = {min(_MARKS.findall(line).__len__(), 99) for line in others[1:20]}
-        like_rows = [line for line in marked if len(_MARKS.findall(line)) in per_line and per_line != {0}]
-        # `#id,name` is a header, and `#1,red` a row, where they have as many cells as the others.
-        if len(like_rows) < len(marked):
-            return mark, len(marked)
-    return "", 0
-
-
-def _in_quotes(lines: Sequence[str]) -> list[bool]:
-    """Returns which lines begin within a quoted cell."""
-    counts = itertools.accumulate((line.count('"') for line in lines), initial=0)
-    return [count % 2 == 1 for count in counts][: len(lines)]
 
 
 def _quote(lines: Sequence[str]) -> str:

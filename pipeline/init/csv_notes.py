@@ -7,6 +7,8 @@ rows have numbers, or too few cells.
 from __future__ import annotations
 
 import csv
+import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +18,8 @@ from crossnet.components.sources.csv_lines import may_be_compressed
 from crossnet.pipeline.init.cell_forms import is_date, is_number, is_typed
 from crossnet.serving.protocol.printable import shown
 
+_COMMENTS = ("#", "%", "!")
+_MARKS = re.compile(r"[,;\t|^~\x01\x1f]")
 TAIL_BYTES, TAIL_LINES = 1 << 16, 30
 _SURE_ROWS = 5  # fewer rows do not say what a column holds
 _MOSTLY = 0.9
@@ -44,6 +48,34 @@ class Note(NamedTuple):
         """The note in a clause."""
         where = "at the end of the file" if self.is_last else "below the header"
         return f"{self.what} {where} ('{shown(self.line.strip())}')"
+
+
+def comment_mark(lines: Sequence[str]) -> tuple[str, int]:
+    """Returns the mark with which lines begin that are not rows, and how many do; "" where there is none.
+
+    A row may begin so too, where its first cell is a word for nothing, such as #N/A: then a blank follows the mark.
+    """
+    for mark in _COMMENTS:
+        marked = [line for line, inside in zip(lines, _in_quotes(lines), strict=True) if line.startswith(mark) > inside]
+        others = [line for line in lines if line.strip() and not line.startswith(mark)]
+        empty = [line for line in marked if _MARKS.search(line) and is_null_word(_MARKS.split(line)[0].strip(' "'))]
+        marked = [line for line in marked if line not in empty]
+        if not marked or len(marked) > len(others):
+            continue
+        per_line = {min(_MARKS.findall(line).__len__(), 99) for line in others[1:20]}
+        like_rows = [line for line in marked if len(_MARKS.findall(line)) in per_line and per_line != {0}]
+        # `#id,name` is a header, and `#1,red` a row, where they have as many cells as the others.
+        if len(like_rows) < len(marked):
+            begin = f"{mark} " if empty else mark
+            if all(line.startswith(begin) for line in marked) and not any(line.startswith(begin) for line in empty):
+                return begin, len(marked)
+    return "", 0
+
+
+def _in_quotes(lines: Sequence[str]) -> list[bool]:
+    """Returns which lines begin within a quoted cell."""
+    counts = itertools.accumulate((line.count('"') for line in lines), initial=0)
+    return [count % 2 == 1 for count in counts][: len(lines)]
 
 
 def last_lines(file: Path, encoding: str, first: Sequence[str], *, is_whole: bool) -> list[str]:

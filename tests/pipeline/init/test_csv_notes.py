@@ -1,7 +1,14 @@
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 
+from crossnet.components.sources.plan import plan_source
 from crossnet.pipeline.init.csv_dialect import find_dialect
 from crossnet.pipeline.init.csv_notes import last_lines, numeric_columns, two_headers, unit_line
+from crossnet.pipeline.init.propose import propose
+from crossnet.pipeline.init.tables import find_table
 
 ROWS = [f"{name},{n}.5,{n}.25" for n, name in enumerate(["north", "south", "east"] * 6)]
 CODES = [f"{n % 7},{n}.5,{n}.25" for n in range(18)]
@@ -96,3 +103,21 @@ def test_a_sum_whose_word_stands_behind_the_first_cell_is_left_out(tmp_path):
         assert doubts == [f"a sum at the end of the file ('{last}') is left out"]
     assert found(tmp_path, "km,zone,fare", "1,total,2", *rows, "153,total,153") == ("", 0, [])
     assert found(tmp_path, "km,zone,fare", *rows, "153,West Total,153") == ("", 0, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "comment"),
+    [("Exported by tool, v2\n\n", None), ("# made by hand\n", "# "), ("#made by hand\n", None), ("  \n", None)],
+)
+@pytest.mark.parametrize("mark", [".", ","])
+def test_a_row_whose_first_cell_says_that_it_is_missing_is_not_a_comment(
+    tmp_path: Path, before: str, comment: str | None, mark: str
+) -> None:
+    rows = [f"{'#N/A' if n % 9 == 4 else f'{n}{mark}5'};w{n % 3};{n}{mark}25" for n in range(60)]
+    (tmp_path / "rides.csv").write_text(before + "\n".join(["x;t;y", *rows, ""]))
+    table = find_table(tmp_path / "rides.csv")
+    proposal = propose(table, "y")
+    assert proposal.settings.get("comment") == comment
+    source = plan_source(table.files, table.params("y", proposal.settings))
+    read = [value for batch in source.read(0, 1) for value in batch.rows["x"].to_pylist()]
+    assert read == [None if n % 9 == 4 else n + 0.5 for n in range(60)]
