@@ -7,6 +7,7 @@ form, as in van den Burg, Nazábal and Sutton, 2019, Wrangling messy CSV files b
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -90,7 +91,8 @@ def find_dialect(file: Path) -> Dialect:
         put("escape", "\\", "it stands before delimiters: without, these rows have more cells than the others")
     start = _first_row_of_table(rows, width)
     start += (has_two := two_headers(rows[start:]))
-    if skip or start:
+    above = itertools.takewhile(lambda line: not line.strip(), lines[skip:])
+    if skip or start or any(delimiter in line for line in above):  # tabs alone, which are cells without names
         skip += _lines_before(lines[skip:], start, comment)
         put("skip_rows", skip, f"the table begins in line {skip + 1}")
     if has_two:

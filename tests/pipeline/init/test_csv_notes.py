@@ -121,3 +121,16 @@ def test_a_row_whose_first_cell_says_that_it_is_missing_is_not_a_comment(
     source = plan_source(table.files, table.params("y", proposal.settings))
     read = [value for batch in source.read(0, 1) for value in batch.rows["x"].to_pylist()]
     assert read == [None if n % 9 == 4 else n + 0.5 for n in range(60)]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", ","])
+@pytest.mark.parametrize("blank", ["", "  ", "\t\t"])
+def test_a_line_of_delimiters_above_the_header_is_left_out(tmp_path: Path, delimiter: str, blank: str) -> None:
+    rows = [delimiter.join([str(n % 7), f"w{n % 3}", f"{n}.25"]) for n in range(60)]
+    lines = [delimiter * 2, blank, delimiter.join("xty"), *rows, ""]
+    (tmp_path / "rides.csv").write_text("\n".join(lines))
+    table = find_table(tmp_path / "rides.csv")
+    proposal = propose(table, "y")
+    assert proposal.settings["skip_rows"] == 2
+    source = plan_source(table.files, table.params("y", proposal.settings))
+    assert [value for batch in source.read(0, 1) for value in batch.rows["x"].to_pylist()] == [n % 7 for n in range(60)]
