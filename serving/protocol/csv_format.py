@@ -215,15 +215,17 @@ def _date_problem(form: str) -> str:
     return "" if "%" in form else "it has no directive. Expected some of Python's strptime, such as %d.%m.%Y"
 
 
+def _windows_encodings() -> set[str]:
+    """Returns the names of encodings that Python knows on Windows alone."""
+    codecs_there = ("mbcs", "oem")
+    return {*codecs_there, *(name for name, codec in aliases.items() if codec in codecs_there)}
+
+
 def _encoding_problems(encoding: str) -> list[str]:
     try:
         info = codecs.lookup(encoding)
     except (LookupError, ValueError):  # ValueError: a NUL in the name
-        windows = ("mbcs", "oem")  # which Python knows there alone
-        spelled_so = {name for name, codec in aliases.items() if codec not in windows} | {*aliases.values()} - {
-            *windows
-        }
-        known = {name.replace("_", "-") for name in spelled_so}
+        known = {name.replace("_", "-") for name in {*aliases, *aliases.values()} - _windows_encodings()}
         near = did_you_mean(encoding.lower(), sorted(known), quote="'")
         return [f"`encoding` must be an encoding that Python knows. Received '{shown(encoding)}'.{near}"]
     if not getattr(info, "_is_text_encoding", True) or info.name in ("idna", "punycode", "undefined"):

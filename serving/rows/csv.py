@@ -190,17 +190,11 @@ class CsvReader:
             line = line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"")
             if line.startswith(self._comments):
                 return False
-            if (
-                line[:1] in (b" ", b"\t")
-                and not self._has_blank_rows
-                and self.csv_format.is_blank(line.decode("latin-1"))
-            ):
+            may_be_blank = line[:1] in (b" ", b"\t") and not self._has_blank_rows
+            if may_be_blank and self.csv_format.is_blank(line.decode("latin-1")):
                 return False
             self._begun, self._begins = number, False
         return True
-
-    def _is_blank(self, line: bytes) -> bool:
-        return self.csv_format.is_blank(line.decode("latin-1"))
 
     def _decoded(self, line: bytes, number: int) -> str:
         self._row_bytes += len(line)
