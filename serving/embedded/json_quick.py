@@ -9,6 +9,8 @@ which also finds the words of the error.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,6 @@ try:
 except ImportError:  # where it is not built: answers are the same, for more CPU
     orjson = None
 
-_PLAIN = frozenset({str, int, float, bool, type(None)})
 _LEAST, _LIMIT = 1e-4, 1e6  # outside, six digits are written with an exponent
 _STEPS = np.array([float(f"1e{power}") for power in range(-4, 6)])
 # By the number of `_STEPS` that a value has reached: what makes it a number of six digits before the point.
@@ -81,24 +82,31 @@ def _may_repeat(body: bytes | bytearray, document: dict[str, Any]) -> bool:
 
     Each key has a colon behind it, and texts may hold more: a key that is lost leaves a colon that neither explains.
     """
-    rows, columns = document.get("instances"), document.get("inputs")
-    objects = [part for part in (document, columns) if type(part) is dict]
+    rest = dict(document)
+    rows, columns = rest.pop("instances", None), rest.pop("inputs", None)
+    objects = [columns] if type(columns) is dict else []
     if isinstance(rows, list) and rows and {*map(type, rows)} == {dict}:
         objects += rows
-    colons = body.count(b":") - sum(map(len, objects))
+    colons = body.count(b":") - len(document) - sum(map(len, objects))
     if not colons:
         return False
-    values = [value for each in objects for value in each.values() if value is not rows and value is not columns]
-    if not _PLAIN.issuperset(map(type, values)):
-        values = [item for value in values for item in (value if type(value) is list else [value])]
-        values += [text for item in values if type(item) is dict for text in (*item.values(), ":" * len(item))]
-    names = {name for each in objects for name in each if ":" in name}
-    is_plain = not names and b"\\u003" not in body  # as which a colon may be written
-    return not is_plain or colons != "".join(filter(_is_text, values)).count(":")
+    names = {*rest, *itertools.chain.from_iterable(objects)}
+    if b"\\u003" in body or any(":" in name for name in names):  # a colon may be written so
+        return True
+    return colons != _colons([*rest.values(), *itertools.chain.from_iterable(map(dict.values, objects))])
 
 
-def _is_text(value: Any) -> bool:
-    return type(value) is str
+def _colons(values: Collection[Any], depth: int = 3) -> int:
+    """Returns how many colons stand for values in JSON: in texts, and behind keys; what lies deeper counts for none."""
+    kinds = {*map(type, values)} if depth else set()
+    found = 0
+    if str in kinds:
+        found += "".join(values if len(kinds) == 1 else [value for value in values if type(value) is str]).count(":")
+    if list in kinds:
+        found += sum(_colons(value, depth - 1) for value in values if type(value) is list)
+    if dict in kinds:
+        found += sum(len(value) + _colons(value.values(), depth - 1) for value in values if type(value) is dict)
+    return found
 
 
 def _fitting(document: dict[str, Any], signature: GraphSignature) -> tuple[list[Array], bool] | None:
