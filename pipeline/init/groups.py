@@ -180,7 +180,9 @@ def find_alike(
             else:
                 hashes[other].append(theirs)
     own = np.concatenate(hashes.pop(name))
-    found = [other for other, parts in hashes.items() if _are_alike(own, np.concatenate(parts))]
+    values, counts = np.unique(own, return_counts=True)
+    rest = own != values[counts.argmax()] if len(own) else own > 0  # as in `find_groups`
+    found = [other for other, parts in hashes.items() if _are_alike(own[rest], np.concatenate(parts)[rest])]
     return found if len(found) >= _MIN_ALIKE else []
 
 
@@ -191,7 +193,14 @@ def _hashes_of(array: pa.Array, place: tuple[int, int]) -> Hashes | None:
 
 
 def _are_alike(own: Hashes, other: Hashes) -> bool:
-    values, pairs = len(np.unique(own)), len(np.unique(mix(mix(own) ^ other)))
+    """Returns whether rows of one value, by the hashes in `own`, have one value of another column but for exceptions.
+
+    Each row is compared with another one of its value, and with any row by chance.
+    """
+    order = np.argsort(own, kind="stable")
+    own, other = own[order], other[order]
+    pairs = own[1:] == own[:-1]
+    exceptions = np.count_nonzero(other[1:][pairs] != other[:-1][pairs])
     shares = np.unique(other, return_counts=True)[1] / max(len(other), 1)
-    by_chance = (1 - float(shares @ shares)) * (len(own) - values)
-    return by_chance >= _MIN_BY_CHANCE and pairs - values <= _MAX_EXCEPTIONS * by_chance
+    by_chance = (1 - float(shares @ shares)) * np.count_nonzero(pairs)
+    return bool(by_chance >= _MIN_BY_CHANCE and exceptions <= _MAX_EXCEPTIONS * by_chance)

@@ -91,6 +91,14 @@ def test_a_number_of_few_rows_in_which_other_columns_are_alike_is_a_doubt(tmp_pa
     assert not any(column.doubts for column in proposal.columns)
 
 
+def test_few_values_of_columns_are_not_alike_because_there_are_no_more_of_them():
+    draw = random.Random(0)
+    own = [0 if n % 20 else draw.randrange(300) for n in range(12_000)]  # as the area of a porch
+    columns = {f"kind{n}": [draw.randrange(10) < 3 for _ in own] for n in range(4)}
+    batches = [(0, 0, {"own": pa.array(own)} | {name: pa.array(values) for name, values in columns.items()})]
+    assert find_alike(batches, "own", columns, 300) == []
+
+
 def test_columns_that_hardly_differ_at_all_are_not_alike_in_rows_of_one_value():
     draw = random.Random(0)
     own = [draw.randrange(2000) for _ in range(6000)]
