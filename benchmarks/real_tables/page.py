@@ -106,7 +106,8 @@ def _measured(report: Mapping[str, Any]) -> str:
     if not report["dates"]:
         return "Nothing was measured."
     (begin, end), (low, high) = report["dates"], report["loads"]
-    commits = " and ".join(commit or "a folder without a commit" for commit in report["commits"])
+    *others, last = (commit or "a folder without a commit" for commit in report["commits"])
+    commits = f"{', '.join(others)} and {last}" if others else last
     machines = "; ".join(report["machines"])
     return (
         f"Measured from {begin} to {end} at {commits} on {machines}, beside other work (load {low:.1f} to {high:.1f}), "
