@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ _COUNTED_BYTES = 1 << 17  # at once
 _MAX_BLOCK_BYTES = MAX_ROW_BYTES  # a row must fit into a block
 _NO_ROWS = ("Empty CSV file", "CSV parse error: Empty CSV file or block")
 _TOO_SMALL = ("straddling object", *_NO_ROWS)  # a block, for a row and for the header
+# A handler of such rows would get their text, and Arrow prints an exception where that is not UTF-8.
+_BLANK_ROW = re.compile(r"^CSV parse error: (?:Row #\d+: )?Expected \d+ columns, got 1: [ \t\r\n]+(?:\.\.\.)?$")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class CsvLayout:
       csv_format: How bytes become cells.
       start, stop: The bytes that are read, where that is not the whole file: it begins and ends between rows.
       first_row: The number of the first row that is read, in the file.
+      has_blanks: Whether it has lines of blanks, which are not rows.
     """
 
     num_columns: int
@@ -59,6 +63,7 @@ class CsvLayout:
     start: int = 0
     stop: int | None = None
     first_row: int = 0
+    has_blanks: bool = False
 
 
 def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iterator[pa.RecordBatch]:
@@ -75,8 +80,7 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
       MemoryError: Memory is limited, and what is left is not enough for Arrow's threads.
     """
     _check_columns(path, types, layout)
-    odd_rows: list[str] = []
-    parse, convert = _options(types, layout, odd_rows)
+    parse, convert = _options(types, layout)
     block_bytes = min(max(_BLOCK_BYTES, _BLOCK_BYTES_PER_COLUMN * layout.num_columns), _MAX_BLOCK_BYTES)
     rows = 0
     while True:
@@ -96,15 +100,11 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
                         dropped = min(skip, batch.num_rows)
                         skip -= dropped
                         reached(path, stream.tell() if size else 0, size)
-                        if odd_rows:
-                            break
                         if dropped < batch.num_rows:
                             rows += batch.num_rows - dropped
                             yield batch.slice(dropped)
             finally:
                 ahead.stop()
-            if odd_rows:
-                raise pa.ArrowInvalid(odd_rows[0])
             if quotes.are_odd and (problem := open_row(path, layout.csv_format)):
                 raise problem
             return
@@ -117,6 +117,9 @@ def read_blocks(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> Iter
             # Not `in`: the messages about cells quote them.
             if str(error).startswith(_NO_ROWS) and not rows and _fits(path, layout, block_bytes):
                 return
+            if not layout.has_blanks and _BLANK_ROW.search(str(error)):
+                layout = replace(layout, has_blanks=True)
+                continue
             if not str(error).startswith(_TOO_SMALL) or block_bytes >= _MAX_BLOCK_BYTES:
                 raise
             block_bytes = min(8 * block_bytes, _MAX_BLOCK_BYTES)
@@ -131,18 +134,9 @@ def _check_columns(path: Path, types: Mapping[str, Any], layout: CsvLayout) -> N
         raise DataError(f"{lacks}. Did the file change while it was read? Run again.")
 
 
-def _options(types: Mapping[str, Any], layout: CsvLayout, odd_rows: list[str]) -> tuple[Any, Any]:
-    """Returns how Arrow parses rows and converts cells; `odd_rows` gets what is wrong with one that is misshapen.
-
-    It is passed over, as a line of blanks is: where Arrow fails while its thread reads on, the process may not end.
-    """
+def _options(types: Mapping[str, Any], layout: CsvLayout) -> tuple[Any, Any]:
+    """Returns how Arrow parses rows and converts cells."""
     csv_format = layout.csv_format
-
-    def passed_over(row: arrow_csv.InvalidRow) -> str:
-        if not csv_format.is_blank(row.text):
-            odd_rows[:] = [f"Expected {row.expected_columns} columns, got {row.actual_columns}"]
-        return "skip"
-
     convert = arrow_csv.ConvertOptions(
         column_types=types,
         include_columns=list(types),
@@ -157,7 +151,6 @@ def _options(types: Mapping[str, Any], layout: CsvLayout, odd_rows: list[str]) -
         quote_char=(layout.quoted and csv_format.quote) or False,
         escape_char=csv_format.escape or False,
         newlines_in_values=layout.quoted,
-        invalid_row_handler=passed_over,
     )
     return parse, convert
 
@@ -169,8 +162,8 @@ def _content(stream: pa.NativeFile, layout: CsvLayout, quotes: _Quotes | None = 
         content = _Piece(content, layout.start, layout.stop)
     if not csv_format.is_utf8:
         content = Decoded(content, csv_format)
-    if csv_format.comment or layout.skip_lines:
-        content = LinesLeftOut(content, csv_format, layout.skip_lines)
+    if csv_format.comment or layout.skip_lines or layout.has_blanks:
+        content = LinesLeftOut(content, csv_format, layout.skip_lines, blanks=layout.has_blanks)
     if layout.quoted:
         content = _WholeLineEnds(content, quotes)
     return content

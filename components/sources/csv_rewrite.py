@@ -1,7 +1,7 @@
 """Leaves out lines of a CSV file before Arrow parses it.
 
-Arrow knows no comments, and skips lines only within its first block. The file is read piece by piece; what is held
-back is at most one row.
+Arrow knows no comments, takes a line of blanks for a row, and skips lines only within its first block. The file is read
+piece by piece; what is held back is at most one row.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class LinesLeftOut(io.RawIOBase):
-    """A file in UTF-8 without its first lines and its comments.
+    """A file in UTF-8 without its first lines, its comments and, if asked for, its lines of blanks.
 
     Args:
       stream: The file, in UTF-8.
       csv_format: Says how comments begin and how cells are quoted.
       skip_lines: Lines that are left out at the start.
+      blanks: Whether lines of blanks alone are left out too.
     """
 
-    def __init__(self, stream: Readable, csv_format: CsvFormat, skip_lines: int) -> None:
-        self._pieces = self._written(stream, csv_format, skip_lines)
+    def __init__(self, stream: Readable, csv_format: CsvFormat, skip_lines: int, *, blanks: bool = False) -> None:
+        self._pieces = self._written(stream, csv_format, skip_lines, blanks)
         self._left = b""
 
     def readable(self) -> bool:
@@ -50,9 +51,9 @@ class LinesLeftOut(io.RawIOBase):
         return count
 
     @staticmethod
-    def _written(stream: Readable, csv_format: CsvFormat, skip_lines: int) -> Iterator[bytes]:
+    def _written(stream: Readable, csv_format: CsvFormat, skip_lines: int, blanks: bool) -> Iterator[bytes]:
         pieces = _from_line(_pieces_of(stream), skip_lines)
-        return _without_comments(pieces, csv_format) if csv_format.comment else pieces
+        return _without_lines(pieces, _tokens(csv_format, blanks)) if csv_format.comment or blanks else pieces
 
 
 def _pieces_of(stream: Readable) -> Iterator[bytes]:
@@ -75,28 +76,31 @@ def _from_line(pieces: Iterator[bytes], skip_lines: int) -> Iterator[bytes]:
             yield piece[start:]
 
 
-def _without_comments(pieces: Iterator[bytes], csv_format: CsvFormat) -> Iterator[bytes]:
-    """Yields the pieces without lines that begin as comments do, but those in a quoted cell."""
-    tokens = _tokens(csv_format)
+def _without_lines(pieces: Iterator[bytes], tokens: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yields the pieces without the lines that `tokens` finds outside quoted cells."""
     held = b""
     for piece in pieces:
         held += piece
-        comments, end = _find(held, tokens)
+        lines, end = _find(held, tokens)
         if len(held) - end > MAX_ROW_BYTES:  # an open quote: whoever parses the row says so
-            comments, end = [], len(held)
-        yield _cut(held[:end], comments)
+            lines, end = [], len(held)
+        yield _cut(held[:end], lines)
         held = held[end:]
     yield _cut(held, _find(held + b"\n", tokens)[0])
 
 
-def _tokens(csv_format: CsvFormat) -> re.Pattern[bytes]:
-    """Returns a pattern of comments (its first group), and of what may hold a line that only looks like one."""
+def _tokens(csv_format: CsvFormat, blanks: bool) -> re.Pattern[bytes]:
+    """Returns a pattern of lines to leave out (its first group), and of what may hold what only looks like one."""
     delimiter, quote, escape = (
         re.escape(mark.encode()) for mark in (csv_format.delimiter, csv_format.quote, csv_format.escape)
     )
     starts = rb"(?:(?m:^)|(?<=\r))"
     comments = [re.escape(comment.encode()) for comment in csv_format.comments]
-    tokens = [b"(" + starts + b"(?:" + b"|".join(comments) + rb")[^\r\n]*(?:\r\n|\r|\n|\Z))"]
+    lines = [b"(?:" + b"|".join(comments) + rb")[^\r\n]*"] if comments else []
+    if blanks:
+        blank = b" \t".replace(csv_format.delimiter.encode(), b"")
+        lines.append(b"[" + blank + rb"]+(?=[\r\n]|\Z)")
+    tokens = [b"(" + starts + b"(?:" + b"|".join(lines) + rb")(?:\r\n|\r|\n|\Z))"]
     if escape:
         marks = [*comments, *([quote] if quote else [])]
         tokens.append(escape + rb"[\s\S](?:" + b"|".join(marks) + b")?")  # what follows does not begin a line or a cell
@@ -109,11 +113,11 @@ def _tokens(csv_format: CsvFormat) -> re.Pattern[bytes]:
 
 
 def _find(text: bytes, tokens: re.Pattern[bytes]) -> tuple[list[tuple[int, int]], int]:
-    """Returns where comments begin and end, and where the last whole row of `text` ends, which begins with a row."""
-    comments, cells = [], []  # `cells`: those of several lines
+    """Returns where lines to leave out begin and end, and where the last whole row of `text` ends."""
+    lines, cells = [], []  # `cells`: those of several lines
     for token in tokens.finditer(text):
         if token[1] is not None:
-            comments.append(token.span())
+            lines.append(token.span())
         elif _LINE_END.search(text, *token.span()):
             cells.append(token.span())
     end = _last_line_end(text, len(text))
@@ -121,7 +125,7 @@ def _find(text: bytes, tokens: re.Pattern[bytes]) -> tuple[list[tuple[int, int]]
         first, last = cells.pop()
         if end <= last:
             end = _last_line_end(text, first)
-    return [span for span in comments if span[1] <= end], end
+    return [span for span in lines if span[1] <= end], end
 
 
 def _last_line_end(text: bytes, before: int) -> int:

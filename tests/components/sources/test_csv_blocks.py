@@ -194,6 +194,12 @@ def test_a_look_at_the_first_rows_leaves_no_thread_that_could_abort_a_process_at
     assert ended.wait(30)
 
 
+@pytest.mark.parametrize("blanks", [b"", b" \n", b"\t \t" * 100 + b"\n"])
+def test_a_misshapen_row_of_bytes_that_are_not_text_is_an_error_and_nothing_else(tmp_path: Path, blanks: bytes) -> None:
+    with pytest.raises(pa.ArrowInvalid, match="Expected 2 columns, got 3"):
+        rows_of(tmp_path, b"a,t\n1,2\n" + blanks + b"\xff,3,4\n", CsvLayout(2))
+
+
 def test_a_column_that_the_file_lacks_is_an_error_and_the_process_ends(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("a,b\n" + "1,2\n" * BLOCK)  # several blocks, so that a thread of Arrow's would read ahead
