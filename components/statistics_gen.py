@@ -16,7 +16,6 @@ from crossnet.components.records.kept_columns import has_columns
 from crossnet.components.records.texts import is_text
 from crossnet.components.records.wire_format import record_order
 from crossnet.components.statistics.columns import ColumnStatistics, dataset_parts
-from crossnet.components.statistics.stored import MAX_KEPT, StoredColumn, keep_written
 
 GROUP_COLUMNS = 128
 _WRITE_BYTES = 1 << 20  # half of the CPU of a call for each column
@@ -53,8 +52,6 @@ def generate_statistics(
     ]
     engine = engine.for_bytes(sum(shard.stat().st_size for shard in all_shards))
     parts = engine.map(shard_statistics, jobs)
-    keeps = len(shards) * len(types) <= MAX_KEPT
-    written: dict[str, dict[str, StoredColumn]] = {split: {} for split in shards}
     for split, paths in shards.items():
 
         def columns(split: str = split, paths: list[Path] = paths) -> Iterator[bytes]:
@@ -67,17 +64,12 @@ def generate_statistics(
                         column.merge(part[name])
                     progress.reached(path)
                 check_count(examples, split, total[group[0]].num_rows)
-                for name, column in total.items():
-                    data, *stored = column.written()
-                    if keeps:
-                        written[split][name] = StoredColumn(*stored)
-                    yield data
+                yield from (column.serialized() for column in total.values())
 
         file = statistics_file(output_dir, split)
         file.parent.mkdir()
         with file.open("wb", buffering=_WRITE_BYTES) as stream:
             stream.writelines(dataset_parts(split, examples.counts[split], columns()))
-    keep_written({statistics_file(output_dir, split): columns for split, columns in written.items() if keeps})
     return Statistics(output_dir, counts={"columns": len(types)})
 
 

@@ -14,7 +14,6 @@ from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records.dataset import Column
 from crossnet.components.records.texts import chosen
 from crossnet.components.records.wire_format import heading, tagged
-from crossnet.components.statistics.sketches import Points
 from crossnet.components.statistics.values import Numbers, Texts
 from crossnet.serving.protocol.varint import varint
 
@@ -74,12 +73,8 @@ class ColumnStatistics:
 
     def serialized(self) -> bytes:
         """Returns the column's statistics in the layout of TFDV, serialized."""
-        return self.written()[0]
-
-    def written(self) -> tuple[bytes, statistics_pb2.FeatureNameStatistics, Points]:
-        """Returns what `serialized` does, and what is read of it: all but the distribution as a message, and that."""
         statistics = statistics_pb2.FeatureNameStatistics(type=TYPES[self.type])
-        filled = self.values.fill(statistics, self.params)
+        others = self.values.fill(statistics, self.params)
         texts = isinstance(self.values, Texts)
         common = (statistics.string_stats if texts else statistics.num_stats).common_stats
         common.num_non_missing, common.num_missing = self.num_present, self.num_rows - self.num_present
@@ -87,10 +82,8 @@ class ColumnStatistics:
         if self.num_present:
             common.min_num_values, common.max_num_values = self.min_num_values, self.max_num_values
             common.avg_num_values = self.num_values / self.num_present
-        rest = filled.others + tagged(_PATH, tagged(_STEP, self.name.encode()))
-        data = b"".join([statistics.SerializeToString(deterministic=True), *filled.distribution, rest])
-        statistics.MergeFromString(rest)
-        return data, statistics, filled.points
+        path = tagged(_PATH, tagged(_STEP, self.name.encode()))
+        return b"".join([statistics.SerializeToString(deterministic=True), *others, path])
 
 
 def dataset_parts(split: str, num_rows: int, columns: Iterable[bytes]) -> list[bytes]:

@@ -7,8 +7,7 @@ takes a third of the CPU of a message for each of them (1,000 columns, 2026-11-3
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -21,7 +20,6 @@ from crossnet.components.statistics.sketches import EMPTY_POINTS, Points
 from crossnet.components.statistics.values import DISTRIBUTION, RANK_ERROR
 from crossnet.serving.protocol.varint import read_varint
 
-MAX_KEPT = 1 << 12  # columns of all splits, whose points take 32 MiB
 _DATASETS, _FEATURES, _CUSTOM_STATS = 1, 3, 6  # numbers of fields
 _VARINT, _LENGTH = 0, 2  # types of fields
 _BYTES_OF = {1: 8, 5: 4}  # by the other types of fields
@@ -40,40 +38,13 @@ class StoredColumn(NamedTuple):
     points: Points
 
 
-# What was written last, by file, until it is read with its points: of 1,000 columns, in two splits, the steps that read
-# them next take 0.09 CPU s to parse them (2026-11-30).
-_written: dict[tuple[int, ...], dict[str, StoredColumn]] = {}
-
-
-def keep_written(files: Mapping[Path, dict[str, StoredColumn]]) -> None:
-    """Keeps what the files of one artifact hold, in place of those of another, for the steps that read them next.
-
-    Args:
-      files: Their columns by name, at most `MAX_KEPT` in all.
-    """
-    _written.clear()
-    _written.update({_identity(file): columns for file, columns in files.items()})
-
-
-def _identity(file: Path) -> tuple[int, ...]:
-    """Returns what a file keeps where its folder is moved, and loses where it is written again."""
-    found = file.stat()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
 def stored_columns(statistics: Statistics, split: str) -> dict[str, StoredColumn]:
     """Returns what was recorded of each column of a split, by name."""
-    found = _written.pop(_identity(statistics_file(statistics.path, split)), None)
-    if found is not None:
-        return found
     return {column.summary.path.step[0]: column for column in _read(statistics, split, with_points=True)}
 
 
 def summaries(statistics: Statistics, split: str) -> dict[str, statistics_pb2.FeatureNameStatistics]:
     """Returns `StoredColumn.summary` of each column of a split, by name."""
-    found = _written.get(_identity(statistics_file(statistics.path, split)))
-    if found is not None:
-        return {name: column.summary for name, column in found.items()}
     return {column.summary.path.step[0]: column.summary for column in _read(statistics, split, with_points=False)}
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +16,7 @@ from crossnet.components.records.texts import chosen, text_buffers
 from crossnet.components.records.wire_format import heading, tagged
 from crossnet.components.statistics.buckets import encoded_buckets, evenly_spaced
 from crossnet.components.statistics.ranks import encoded_ranks
-from crossnet.components.statistics.sketches import (
-    EMPTY_POINTS,
-    Points,
-    QuantileSketch,
-    UniqueSketch,
-    first_of_each,
-    hash_numbers,
-)
+from crossnet.components.statistics.sketches import Points, QuantileSketch, UniqueSketch, first_of_each, hash_numbers
 from crossnet.components.statistics.value_counts import ValueCounts, count_texts
 from crossnet.components.statistics.whole_counts import WholeCounts
 
@@ -39,24 +31,6 @@ COUNT_ERROR = "count_error"  # rows that a count of `rank_histogram` may be too 
 MAX_DISTRIBUTION_POINTS = 1024
 _CUSTOM_STATS, _NAME, _HISTOGRAM = 0x32, 0x0A, 0x22  # tags: of a FeatureNameStatistics, of a CustomStatistic
 MIN_COUNTED_TEXTS = 100_000
-
-
-class Filled(NamedTuple):
-    """What is to be written of a column beside its message.
-
-    Attributes:
-      points: The weighted sample of a numeric column.
-      distribution: `DISTRIBUTION`, serialized, in parts: a message for each point would be made to be written at once,
-        and each joining would copy all points.
-      others: The custom statistics after it, serialized.
-    """
-
-    points: Points
-    distribution: Sequence[bytes] = ()
-    others: bytes = b""
-
-
-NOTHING = Filled(EMPTY_POINTS)
 
 
 class Numbers:
@@ -130,8 +104,13 @@ class Numbers:
         self.squares += squares + distance * distance * self.count * count / total
         self.count = total
 
-    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> Filled:
-        """Writes `num_stats` and the first custom statistics of a numeric column; returns the others."""
+    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> list[bytes]:
+        """Writes `num_stats` and the first custom statistics of a numeric column.
+
+        Returns:
+          The other custom statistics, serialized, in parts: a message for each point would be made to be written at
+          once, and each joining would copy all points.
+        """
         num_buckets = params.num_histogram_buckets
         numbers = statistics.num_stats
         add_number(statistics, NUM_INFINITE, self.num_infinite)
@@ -139,7 +118,7 @@ class Numbers:
         if not self.count:
             for kind in (statistics_pb2.Histogram.STANDARD, statistics_pb2.Histogram.QUANTILES):
                 numbers.histograms.add(num_nan=self.num_nan, type=kind)
-            return NOTHING
+            return []
         points = self.quantiles.points()
         numbers.mean = self.mean
         numbers.std_dev = math.sqrt(self.squares / self.count)
@@ -155,12 +134,12 @@ class Numbers:
         start = tagged(_NAME, DISTRIBUTION.encode()) + heading(_HISTOGRAM, len(histogram))
         distribution = [heading(_CUSTOM_STATS, len(start) + len(histogram)), start, histogram]
         if not self.whole.unique or 2 * self.whole.unique > self.count:
-            return Filled(thin, distribution)
+            return distribution
         counted = statistics_pb2.FeatureNameStatistics()
         values, counts = self.whole.most_common(params.max_vocabulary)
         labels = pa.array(values).cast(pa.large_string())
         counted.custom_stats.add(name=VALUE_COUNTS).rank_histogram.MergeFromString(encoded_ranks(labels, counts))
-        return Filled(thin, distribution, counted.SerializeToString(deterministic=True))
+        return [*distribution, counted.SerializeToString(deterministic=True)]
 
     def _add_standard_histogram(
         self, numbers: statistics_pb2.NumericStatistics, points: Points, num_buckets: int
@@ -225,7 +204,7 @@ class Texts:
         self.num_invalid += other.num_invalid
         self.counts.merge(other.counts)
 
-    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> Filled:
+    def fill(self, statistics: statistics_pb2.FeatureNameStatistics, params: StatisticsGenParams) -> list[bytes]:
         """Writes `string_stats`; values that are not UTF-8 are counted, not listed. Returns no other statistics."""
         texts = statistics.string_stats
         texts.unique = self.counts.unique
@@ -242,7 +221,7 @@ class Texts:
         if len(values):
             values, counts = values[: params.max_vocabulary], counts[: params.max_vocabulary]
             texts.rank_histogram.MergeFromString(encoded_ranks(values, counts))
-        return NOTHING
+        return []
 
 
 def _num_invalid(texts: pa.Array, counts: NDArray[np.int64]) -> int:

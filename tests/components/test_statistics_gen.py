@@ -11,7 +11,6 @@ from crossnet.components.example_gen import generate_examples
 from crossnet.components.params.example_gen import ExampleGenParams
 from crossnet.components.params.statistics_gen import StatisticsGenParams
 from crossnet.components.records import batches
-from crossnet.components.statistics import stored
 from crossnet.components.statistics.columns import by_column
 from crossnet.components.statistics_gen import generate_statistics, shard_statistics
 from support.validation_walk import as_csv, new_folder, rides
@@ -58,18 +57,6 @@ def test_statistics_of_the_article_s_table(tmp_path):
     assert train["y"].num_stats.std_dev == pytest.approx(0.6893, abs=5e-5)  # the mean predictor's RMSE
     assert train["x0"].num_stats.common_stats.num_non_missing == 90_000
     assert sum(bucket.sample_count for bucket in train["x0"].num_stats.histograms[0].buckets) == 90_000
-
-
-@pytest.mark.parametrize("most", [0, 8])
-def test_the_next_step_reads_statistics_that_are_few_from_memory(tmp_path, monkeypatch, most):
-    monkeypatch.setattr(statistics_gen, "MAX_KEPT", most)
-    examples = examples_of(tmp_path, "miles,seats,zone,fare\n1,2,JFK,5\n3,,LGA,7\n5,4,JFK,9\n7,4,,11\n100,1,EWR,2\n")
-    made = statistics_of(tmp_path, examples)
-    assert bool(stored._written) == bool(most)
-    if most:
-        monkeypatch.setattr(stored, "_read", None)
-    for split in ("train", "eval"):
-        assert [*stored.stored_columns(made, split)] == ["miles", "seats", "zone", "fare"]
 
 
 def test_the_test_split_is_not_read(tmp_path):

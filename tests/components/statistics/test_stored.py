@@ -8,7 +8,7 @@ from crossnet.components.artifacts.statistics import Statistics
 from crossnet.components.records.dataset import Column
 from crossnet.components.statistics import stored
 from crossnet.components.statistics.columns import by_column, dataset_parts
-from crossnet.components.statistics.stored import StoredColumn, keep_written, stored_columns, stored_of, summaries
+from crossnet.components.statistics.stored import stored_columns, stored_of, summaries
 from crossnet.components.statistics.values import DISTRIBUTION
 from support.column_fixtures import numbers, statistics_of, texts
 
@@ -72,39 +72,3 @@ def test_a_serialized_column_is_what_protobuf_writes():
         parsed = statistics_pb2.FeatureNameStatistics.FromString(column.serialized())
         assert parsed == column.proto()
         assert parsed.SerializeToString(deterministic=True) == column.serialized()
-
-
-def comparable(columns):
-    found = {}
-    for name, (summary, points) in columns.items():
-        copied = statistics_pb2.FeatureNameStatistics.FromString(summary.SerializeToString())
-        customs = [custom for custom in copied.custom_stats if custom.name != DISTRIBUTION]
-        del copied.custom_stats[:]
-        found[name] = (copied, customs, points.values.tolist(), points.weights.tolist(), points.rank_error)
-    return found
-
-
-def test_what_is_kept_of_a_file_is_what_would_be_read_of_it(tmp_path, monkeypatch):
-    data = b"".join(dataset_parts("train", 5000, [column.serialized() for column in COLUMNS.values()]))
-    statistics = written(tmp_path, data)
-    read = stored_columns(statistics, "train")
-    kept = {name: StoredColumn(*column.written()[1:]) for name, column in COLUMNS.items()}
-    keep_written({tmp_path / "Split-train" / "FeatureStats.pb": kept})
-    moved = Statistics(tmp_path.rename(tmp_path.with_name("moved")))
-    with monkeypatch.context() as patch:
-        patch.setattr(stored, "_read", None)
-        found = summaries(moved, "train")
-        assert [*found] == [*COLUMNS]
-        columns = stored_columns(moved, "train")
-    assert comparable(columns) == comparable(read)
-    assert comparable(stored_columns(moved, "train")) == comparable(read)  # which is kept until it is read once
-
-
-def test_what_is_kept_of_a_file_is_not_taken_for_one_in_its_place(tmp_path):
-    data = b"".join(dataset_parts("train", 5000, [COLUMNS["many"].serialized()]))
-    statistics = written(tmp_path, data)
-    file = tmp_path / "Split-train" / "FeatureStats.pb"
-    keep_written({file: {"other": StoredColumn(*COLUMNS["whole"].written()[1:])}})
-    file.unlink()
-    file.write_bytes(b"".join(dataset_parts("train", 5000, [COLUMNS["text"].serialized()])))
-    assert [*summaries(statistics, "train")] == [*stored_columns(statistics, "train")] == ["text"]

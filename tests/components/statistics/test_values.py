@@ -49,8 +49,7 @@ def texts_of(*batches, max_vocabulary=10):
 
 def filled(summary, settings):
     statistics = statistics_pb2.FeatureNameStatistics()
-    rest = summary.fill(statistics, settings)
-    statistics.MergeFromString(b"".join([*rest.distribution, rest.others]))
+    statistics.MergeFromString(b"".join(summary.fill(statistics, settings)))
     return statistics
 
 
